@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+#
+# The program alone on Debian, without its tools, as a user without rights. It stands in the root
+# because Heroku builds with the folder of the Dockerfile as context.
+#
+#	docker build -t pepto-symbol . && docker run -p 5000:5000 -e S3_BUCKET=my-symbols pepto-symbol
+FROM debian:bookworm-slim AS build
+WORKDIR /src
+COPY tools/install-deps.sh tools/
+RUN tools/install-deps.sh build
+COPY . .
+RUN tools/build.sh release
+
+FROM debian:bookworm-slim
+RUN apt-get update && \
+    apt-get install -y --no-install-recommends \
+        ca-certificates libcurl4 libexpat1 libjansson4 libmicrohttpd12 libssl3 libunistring2 && \
+    rm -rf /var/lib/apt/lists/*
+COPY --from=build /src/build/release/pepto-symbol /usr/bin/
+# Where the default store is looked for, as /srv/symbols.
+WORKDIR /srv
+USER 10001:10001
+EXPOSE 5000
+CMD ["pepto-symbol", "serve"]

@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# Completion of pepto-symbol for bash. Made by "pepto-symbol help completion".
+_pepto_symbol() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=''
+
+	case $prev in
+	pepto-symbol | */pepto-symbol) words='serve help --help --version' ;;
+	help) words='settings markdown man completion' ;;
+	--s3-bucket) return ;;
+	--path-prefix) return ;;
+	--store) return ;;
+	--listen-address) return ;;
+	--port) return ;;
+	--base-path) return ;;
+	--public-url) return ;;
+	--admin-address) return ;;
+	--auth-tokens) return ;;
+	--auth-tokens-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--serve-any-path) words='on off' ;;
+	--cors) words='on off' ;;
+	--cache-control) return ;;
+	--outage) words='503 404' ;;
+	--request-budget) return ;;
+	--try-timeout) return ;;
+	--connect-timeout) return ;;
+	--stall-timeout) return ;;
+	--max-transfers) return ;;
+	--stream-buffer) return ;;
+	--max-connections) return ;;
+	--max-header-size) return ;;
+	--header-timeout) return ;;
+	--idle-timeout) return ;;
+	--min-send-rate) return ;;
+	--threads) return ;;
+	--drain-timeout) return ;;
+	--log-level) words='debug info warn error' ;;
+	--log-format) words='logfmt json' ;;
+	--access-log) words='on off' ;;
+	*) words='--s3-bucket --path-prefix --store --listen-address --port --base-path --public-url --admin-address --auth-tokens --auth-tokens-file --serve-any-path --cors --cache-control --outage --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --stream-buffer --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version' ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -F _pepto_symbol pepto-symbol

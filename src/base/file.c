@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/* See file.h. The size that stat reports is not asked for: /proc and pipes do not know theirs. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+/* Read until n bytes are there or the file ends; the count, or -1 with errno. */
+static ssize_t read_up_to(int fd, char *p, size_t n)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		ssize_t r = read(fd, p + got, n - got);
+
+		if (r == 0)
+			break;
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -1;
+		got += (size_t)r;
+	}
+	return (ssize_t)got;
+}
+
+enum err file_read_small(const char *path, size_t max, struct buf *out, struct error *e)
+{
+	int fd CLEANUP(close_p) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char *to, beyond;
+	ssize_t n, more;
+
+	if (fd < 0)
+		return err_sys(e, ERR_IO, "cannot open '%s'", path);
+	to = buf_reserve(out, max);
+	if (!to)
+		return err_set(e, ERR_NOMEM, "no memory to read '%s'", path);
+	n = read_up_to(fd, to, max);
+	more = n == (ssize_t)max ? read_up_to(fd, &beyond, 1) : 0;
+	to[n < 0 || more ? 0 : n] = '\0';
+	if (n < 0 || more < 0)
+		return err_sys(e, ERR_IO, "cannot read '%s'", path);
+	if (more > 0)
+		return err_set(e, ERR_LIMIT, "'%s' is longer than %zu bytes", path, max);
+	out->n += (size_t)n;
+	return OK;
+}

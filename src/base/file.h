@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+/* Reading small files whole: configuration, credentials, tokens. */
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+
+/*
+ * Append the content of path to out, whose ceiling has to leave room for max bytes. ERR_LIMIT when
+ * the file is longer than max, ERR_IO (errno in e->sys) when it cannot be opened or read; on either
+ * out->n is as before. The memory is reserved once, so that a secret leaves no copies behind in
+ * blocks that realloc gave back.
+ */
+MUST_CHECK enum err file_read_small(const char *path, size_t max, struct buf *out, struct error *e);

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/* The functions behind macros.h: what to do when an invariant or the memory is gone. */
+#include "base/macros.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void assert_failed(const char *expr, const char *file, int line)
+{
+	fprintf(stderr, "pepto-symbol: %s:%d: this cannot happen: !(%s)\n", file, line, expr);
+	abort();
+}
+
+void *xzalloc(size_t n)
+{
+	void *p = calloc(1, n);
+
+	ASSERT(p);
+	return p;
+}
+
+char *xstrndup(const char *s, size_t n)
+{
+	char *p = xzalloc(n + 1);
+
+	memcpy(p, s, n);
+	return p;
+}
+
+char *xstrdup(const char *s)
+{
+	return xstrndup(s, strlen(s));
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/* See pool.h: one mutex, one condition, a linked queue. */
+#include "base/pool.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+struct pool {
+	pthread_mutex_t mu;
+	pthread_cond_t more;
+	struct pool_job *first, **last;		/* under mu */
+	size_t queued, max_queued;		/* queued under mu */
+	bool ending;				/* under mu */
+	unsigned n_threads;
+	pthread_t threads[];
+};
+
+static struct pool_job *next_job(struct pool *p)
+{
+	struct pool_job *job;
+	LOCK_SCOPE(&p->mu);
+
+	while (!p->first && !p->ending)
+		pthread_cond_wait(&p->more, &p->mu);
+	job = p->first;
+	if (!job)
+		return NULL;
+	p->first = job->next;
+	if (!p->first)
+		p->last = &p->first;
+	p->queued--;
+	return job;
+}
+
+static void *worker(void *arg)
+{
+	struct pool_job *job;
+
+	while ((job = next_job(arg)))
+		job->run(job);
+	return NULL;
+}
+
+enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name, struct pool **ret,
+		  struct error *e)
+{
+	struct pool *p = xzalloc(sizeof(*p) + threads * sizeof(p->threads[0]));
+
+	pthread_mutex_init(&p->mu, NULL);
+	pthread_cond_init(&p->more, NULL);
+	p->last = &p->first;
+	p->max_queued = max_queued;
+	for (unsigned i = 0; i < threads; i++) {
+		int rc = pthread_create(&p->threads[i], NULL, worker, p);
+
+		if (rc) {
+			pool_free(p);
+			errno = rc;
+			return err_sys(e, ERR_IO, "cannot start thread '%s'", thread_name);
+		}
+		p->n_threads++;
+		pthread_setname_np(p->threads[i], thread_name);
+	}
+	*ret = p;
+	return OK;
+}
+
+void pool_free(struct pool *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->mu);
+	p->ending = true;
+	pthread_cond_broadcast(&p->more);
+	pthread_mutex_unlock(&p->mu);
+	for (unsigned i = 0; i < p->n_threads; i++)
+		pthread_join(p->threads[i], NULL);
+	pthread_cond_destroy(&p->more);
+	pthread_mutex_destroy(&p->mu);
+	free(p);
+}
+
+enum err pool_submit(struct pool *p, struct pool_job *job)
+{
+	LOCK_SCOPE(&p->mu);
+
+	if (p->queued >= p->max_queued || p->ending)
+		return ERR_BUSY;
+	job->next = NULL;
+	*p->last = job;
+	p->last = &job->next;
+	p->queued++;
+	pthread_cond_signal(&p->more);
+	return OK;
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See text.h. fold_lower() leaves the Unicode tables to libunistring (uc_tolower: simple mapping,
+ * no locale, no context) and only walks the UTF-8.
+ */
+#include "base/text.h"
+
+#include <unicase.h>
+#include <unistr.h>
+
+int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void hex_encode(const unsigned char *p, size_t n, char *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		ret[2 * i] = digits[p[i] >> 4];
+		ret[2 * i + 1] = digits[p[i] & 15];
+	}
+	ret[2 * n] = '\0';
+}
+
+static int base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* The digits without their padding; padding that is there must be right: to a multiple of four. */
+static struct slice base64_digits(struct slice s)
+{
+	if (s.n % 4 != 0 || s.n == 0 || s.p[s.n - 1] != '=')
+		return s;
+	return slice_head(s, s.n - (s.p[s.n - 2] == '=' ? 2 : 1));
+}
+
+bool base64_decode(struct slice s, struct buf *out)
+{
+	unsigned acc = 0;
+	int bits = 0;
+
+	s = base64_digits(s);
+	if (s.n % 4 == 1)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		int d = base64_digit(s.p[i]);
+
+		if (d < 0)
+			return false;
+		acc = (acc << 6 | (unsigned)d) & 0xffffff;
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			buf_putc(out, (char)(acc >> bits & 0xff));
+		}
+	}
+	return !buf_failed(out);
+}
+
+static bool unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+void percent_encode(struct slice s, const char *keep, struct buf *out)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (unreserved(s.p[i]) || (c && strchr(keep, c)))
+			buf_putc(out, s.p[i]);
+		else
+			buf_add(out, (struct slice){(char[]){'%', digits[c >> 4], digits[c & 15]}, 3});
+	}
+}
+
+/* How many escapes there are in s; false when one of them is invalid. */
+static bool count_escapes(struct slice s, size_t *ret)
+{
+	*ret = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] != '%')
+			continue;
+		if (s.n - i < 3 || hex_digit(s.p[i + 1]) < 0 || hex_digit(s.p[i + 2]) < 0)
+			return false;
+		++*ret;
+		i += 2;
+	}
+	return true;
+}
+
+bool percent_decode(struct slice s, struct buf *out)
+{
+	size_t escapes, n = 0;
+	char *to;
+
+	if (!count_escapes(s, &escapes))
+		return false;
+	to = buf_reserve(out, s.n - 2 * escapes);
+	if (!to)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] != '%') {
+			to[n++] = s.p[i];
+			continue;
+		}
+		to[n++] = (char)(hex_digit(s.p[i + 1]) << 4 | hex_digit(s.p[i + 2]));
+		i += 2;
+	}
+	out->n += n;
+	return true;
+}
+
+/* The first character of s in lower case; a byte that is no UTF-8 becomes INVALID + byte. */
+#define INVALID 0x110000u
+
+static size_t fold_char(struct slice s, ucs4_t *ret)
+{
+	int n;
+
+	if ((unsigned char)s.p[0] < 0x80) {
+		*ret = (unsigned char)ascii_lower(s.p[0]);
+		return 1;
+	}
+	n = u8_mbtoucr(ret, (const uint8_t *)s.p, s.n);
+	*ret = n > 0 ? uc_tolower(*ret) : INVALID + (unsigned char)s.p[0];
+	return n > 0 ? (size_t)n : 1;
+}
+
+void fold_lower(struct slice s, struct buf *out)
+{
+	while (s.n) {
+		uint8_t text[6];
+		ucs4_t c;
+		size_t used = fold_char(s, &c);
+
+		if (c < 0x80 || c >= INVALID)
+			buf_putc(out, c < 0x80 ? (char)c : s.p[0]);
+		else
+			buf_add(out, (struct slice){(const char *)text,
+						    (size_t)u8_uctomb(text, c, sizeof(text))});
+		s = slice_from(s, used);
+	}
+}
+
+bool fold_equal(struct slice a, struct slice b)
+{
+	while (a.n && b.n) {
+		ucs4_t x, y;
+
+		a = slice_from(a, fold_char(a, &x));
+		b = slice_from(b, fold_char(b, &y));
+		if (x != y)
+			return false;
+	}
+	return a.n == b.n;
+}
+
+bool equal_secret(struct slice a, struct slice b)
+{
+	unsigned char diff = a.n != b.n;
+
+	for (size_t i = 0; i < a.n; i++)
+		diff |= (unsigned char)(a.p[i] ^ (b.n ? b.p[i % b.n] : 0));
+	return diff == 0;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Encodings of text that more than one domain needs: hex, base64 (decode), percent-encoding, and
+ * the folding of names. Pure functions.
+ */
+#pragma once
+#include "base/buf.h"
+
+int hex_digit(char c);	/* 0..15, or -1 */
+/* Lower-case hex of n bytes and a NUL; ret has room for 2 * n + 1. */
+void hex_encode(const unsigned char *p, size_t n, char *ret);
+/* Standard alphabet, padding optional but then complete; false on anything else. */
+bool base64_decode(struct slice s, struct buf *out);
+/*
+ * Append s with every byte escaped but A-Z a-z 0-9 - . _ ~ and the bytes in keep, hex digits
+ * upper-case: the one encoder for SigV4 and for every URL that we send.
+ */
+void percent_encode(struct slice s, const char *keep, struct buf *out);
+/* Percent-decode once; false, with nothing appended, on an invalid escape. */
+bool percent_decode(struct slice s, struct buf *out);
+/*
+ * Append s in lower case: ASCII, and the simple Unicode lower-case mapping where s is valid
+ * UTF-8 (bytes that are not stay as they are). No locale. This is what JavaScript's toLowerCase
+ * did to the original's keys, U+0130 and a final sigma apart.
+ */
+void fold_lower(struct slice s, struct buf *out);
+/* Are two names the same after fold_lower()? */
+bool fold_equal(struct slice a, struct slice b);
+/* Constant-time comparison: time depends on the lengths only. */
+bool equal_secret(struct slice a, struct slice b);

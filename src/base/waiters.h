@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A bounded list of those who wait for one event. Embedded, nothing allocates; one thread.
+ */
+#pragma once
+#include "base/macros.h"
+#include <stdbool.h>
+
+#define WAITERS_MAX	4096
+
+struct waiter {
+	void (*wake)(struct waiter *w);
+	struct waiter *next, **at;	/* at == NULL: not waiting */
+};
+
+struct waiters {
+	struct waiter *first, **last;
+	size_t n;
+};
+
+/* False when the list is full. A zeroed struct waiters is an empty one. */
+static inline bool waiters_add(struct waiters *ws, struct waiter *w)
+{
+	if (ws->n >= WAITERS_MAX)
+		return false;
+	if (!ws->first)
+		ws->last = &ws->first;
+	w->next = NULL;
+	w->at = ws->last;
+	*ws->last = w;
+	ws->last = &w->next;
+	ws->n++;
+	return true;
+}
+
+static inline void waiters_remove(struct waiters *ws, struct waiter *w)
+{
+	if (!w->at)
+		return;
+	*w->at = w->next;
+	if (w->next)
+		w->next->at = w->at;
+	else
+		ws->last = w->at;
+	w->at = NULL;
+	ws->n--;
+}
+
+/* Wake all who wait now, in order; who waits again meanwhile waits for the next time. */
+static inline void waiters_wake(struct waiters *ws)
+{
+	size_t n = ws->n;
+
+	while (n-- && ws->first) {
+		struct waiter *w = ws->first;
+
+		waiters_remove(ws, w);
+		w->wake(w);
+	}
+}

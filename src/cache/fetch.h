@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A fetch is the whole life of reading one key from one store: it tries again after passing
+ * failures, decides found or missing once, feeds the body into a fill, and continues a body that
+ * broke off by a ranged read of the same version. The retry policy of the program is here and
+ * nowhere else.
+ *
+ * Loop's thread only. The owner frees it with fetch_free(), which cancels what is still running.
+ */
+#pragma once
+#include "cache/fill.h"
+#include "store/store.h"
+
+struct fetch;
+
+enum fetch_result { FETCH_FOUND, FETCH_MISS, FETCH_UNSATISFIABLE, FETCH_FAULT };
+
+struct fetch_request {
+	struct store *store;
+	struct slice key;		/* copied */
+	bool head;
+	bool ranged;			/* only this part is wanted */
+	struct range_ask range;
+	const char *via;		/* borrowed for the life of the fetch; may be NULL */
+	int64_t deadline_ns;		/* to be decided by then */
+	size_t ring_max;
+};
+
+/*
+ * Called once, never from inside fetch_start(). FOUND: head is complete and fetch_take_fill()
+ * gives the body, unless only the head was asked or head->fd holds it (the callee owns the
+ * descriptor). UNSATISFIABLE: head->total is the size. FAULT: e says why.
+ */
+typedef void fetch_decided(void *ud, enum fetch_result result, const struct object_head *head,
+			   const struct error *e);
+
+struct fetch *fetch_start(const struct fetch_request *request, fetch_decided *decided, void *ud);
+/* A new reference for a reader. */
+struct fill *fetch_fill(const struct fetch *f);
+void fetch_free(struct fetch *f);	/* accepts NULL */

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A fill is an object on its way: one writer (the loop's thread) appends bytes as the store sends
+ * them, readers (the server's threads) follow by offset. Today a fill is backed by a bounded ring
+ * and has one reader; a disk cache will back it by a file and have many, behind this interface.
+ *
+ * States, only ever forward:
+ *
+ *	NEW --fill_begin--> RUNNING --fill_commit--> COMMITTED
+ *	 \____________________/ \-----fill_fail-----> FAILED
+ *
+ * The tail is held back: until fill_commit() has checked the length and has asked the verify
+ * hook, the last FILL_HELD_BACK bytes are not readable, so that a torn or wrong object never
+ * arrives whole.
+ *
+ * Flow control, both ways without polling: a writer that was told FILL_PAUSE is woken through
+ * its `room` hook when a reader has made room; a reader that found nothing registers itself with
+ * fill_wait() and is woken through its `ready` hook. Hooks are called without the fill's lock.
+ *
+ * A fill is reference counted (atomic); the writer and each reader hold one reference.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/slice.h"
+
+#define FILL_HELD_BACK	((size_t)64 * 1024)
+/* The most that one fill_write() may carry; a ring keeps that much free or pauses its writer. */
+#define FILL_WRITE_MAX	((size_t)32 * 1024)
+
+struct fill;
+
+struct fill_writer {
+	void (*room)(void *ud);				/* any thread: write again */
+	/* Is what has arrived what was asked for? Called once, by fill_commit(). NULL: yes. */
+	enum err (*verify)(void *ud, struct error *e);
+	void *ud;
+};
+
+enum fill_flow { FILL_GO, FILL_PAUSE };
+enum fill_read { FILL_DATA, FILL_WAIT, FILL_END, FILL_FAILED };
+
+/* ring_max: bytes of memory this fill may use at most. */
+struct fill *fill_new(size_t ring_max, struct fill_writer writer);
+struct fill *fill_ref(struct fill *f);
+void fill_unref(struct fill *f);	/* accepts NULL */
+
+/* Writer. The length in bytes must be known; it is what readers will be promised. */
+MUST_CHECK enum err fill_begin(struct fill *f, int64_t length, struct error *e);
+/* Takes all of data (at most FILL_WRITE_MAX, and only after FILL_GO or a call of `room`). */
+enum fill_flow fill_write(struct fill *f, struct slice data);
+int64_t fill_written(const struct fill *f);
+void fill_fail(struct fill *f, const struct error *why);	/* why is copied */
+/* ERR_CORRUPT, and the fill FAILED, when bytes are missing or the verify hook says no. */
+MUST_CHECK enum err fill_commit(struct fill *f, struct error *e);
+
+/* Reader: up to n bytes from offset on. With a ring, offset must follow what was read before. */
+enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n);
+/*
+ * Ask for one call of ready(ud) when fill_read() at offset would say something else than
+ * FILL_WAIT. Returns false, and registers nothing, when it would do so already.
+ */
+bool fill_wait(struct fill *f, int64_t offset, void (*ready)(void *ud), void *ud);
+/* Why it has FAILED. */
+void fill_error(struct fill *f, struct error *ret);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See check.h. The service has been started and its first probes have ended; here each store is
+ * probed once more, on a warm connection, for its latency, and surveyed. The main thread waits
+ * for the loop's thread by a semaphore.
+ */
+#include "cmd/check.h"
+
+#include <semaphore.h>
+#include <stdio.h>
+
+#define WAIT_S	15
+
+struct check {
+	struct loop_task task;
+	struct store *store;
+	int64_t began_ns, took_ns;
+	struct error error;
+	char layout[200];
+	struct buf text;
+	sem_t done;
+};
+
+static void surveyed(void *ud, const char *layout)
+{
+	struct check *c = ud;
+
+	snprintf(c->layout, sizeof(c->layout), "%s", layout);
+	sem_post(&c->done);
+}
+
+static void probed(void *ud, const struct error *e)
+{
+	struct check *c = ud;
+
+	c->took_ns = clock_mono_ns() - c->began_ns;
+	if (e)
+		c->error = *e;
+	c->store->ops->describe(c->store, &c->text);
+	if (!e && c->store->ops->survey)
+		c->store->ops->survey(c->store, surveyed, c);
+	else
+		sem_post(&c->done);
+}
+
+static void begin(struct loop_task *task)
+{
+	struct check *c = (struct check *)task;
+
+	c->began_ns = clock_mono_ns();
+	store_probe(c->store, probed, c);
+}
+
+static const char *tier_text(struct store *s)
+{
+	return atomic_load(&s->tier) == TIER_TWO ? "two-tier (index2.txt)" : "one-tier";
+}
+
+static void print(const struct check *c)
+{
+	if (c->error.code)
+		printf("FAIL %s: %s (%s)\n", c->store->traits.name, c->error.msg, buf_str(&c->text));
+	else
+		printf("ok   %s: %s; %s%s%s; %.1f ms\n", c->store->traits.name, buf_str(&c->text),
+		       tier_text(c->store), c->layout[0] ? "; " : "", c->layout,
+		       (double)c->took_ns / 1e6);
+}
+
+/* The struct stays allocated when the store never reports: the loop may still write to it. */
+static bool check_one(struct service *s, struct store *store)
+{
+	struct check *c = xnew(struct check);
+	struct timespec until;
+	bool ok;
+
+	c->task.run = begin;
+	c->store = store;
+	c->text = BUF_MAX(4096);
+	sem_init(&c->done, 0, 0);
+	loop_post(s->loop, &c->task);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += WAIT_S;
+	if (sem_timedwait(&c->done, &until) != 0) {
+		printf("FAIL %s: no answer within %d s\n", store->traits.name, WAIT_S);
+		return false;
+	}
+	print(c);
+	ok = !c->error.code;
+	buf_fini(&c->text);
+	sem_destroy(&c->done);
+	free(c);
+	return ok;
+}
+
+int check_stores(struct service *s)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < s->stores.n; i++)
+		all &= check_one(s, s->stores.store[i]);
+	return all ? EXIT_SUCCESS : EXIT_FAILURE;
+}

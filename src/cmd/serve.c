@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `pepto-symbol serve`: settings, stores, server, and the wait for the end. The main thread does
+ * nothing but wait for signals and sweep connections once a second.
+ *
+ * The first SIGTERM or SIGINT drains: no new connections, running answers go on for at most
+ * DRAIN_TIMEOUT, then they are cut. The second exits at once.
+ */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/notify.h"
+#include "cmd/check.h"
+#include "cmd/cmd.h"
+#include "cmd/help.h"
+#include "conf/dotenv.h"
+#include "serve/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+/* Wait so long for the stores' first answers before clients are let in. */
+#define FIRST_PROBES_NS	(1 * NS_PER_S)
+#define CHECK_PROBES_NS	(12 * NS_PER_S)
+#define TOKENS_FILE_MAX	((size_t)1 << 20)
+
+static int complain(const struct error *e)
+{
+	fprintf(stderr, "pepto-symbol: %s\n", e->msg);
+	return e->code == ERR_USAGE ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+/* ---- who may read ---- */
+
+static enum err add_tokens_file(struct auth *a, const char *path, struct error *e)
+{
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(TOKENS_FILE_MAX);
+
+	if (file_read_small(path, TOKENS_FILE_MAX, &text, e) != OK) {
+		e->code = ERR_USAGE;
+		return err_wrap(e, "AUTH_TOKENS_FILE");
+	}
+	if (auth_add_file(a, buf_slice(&text), e) != OK)
+		return err_wrap(e, "AUTH_TOKENS_FILE '%s'", path);
+	return OK;
+}
+
+/* *ret stays NULL when everybody may read. */
+static enum err load_auth(const struct conf *conf, struct auth **ret, struct error *e)
+{
+	if (!conf->auth_tokens[0] && !conf->auth_tokens_file[0])
+		return OK;
+	*ret = auth_new();
+	if (conf->auth_tokens[0] && auth_add_list(*ret, slice_of(conf->auth_tokens), e) != OK)
+		return err_wrap(e, "AUTH_TOKENS");
+	if (conf->auth_tokens_file[0])
+		return add_tokens_file(*ret, conf->auth_tokens_file, e);
+	return OK;
+}
+
+static bool is_loopback(const char *address)
+{
+	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+	       strcmp(address, "localhost") == 0;
+}
+
+static void warn_if_open(const struct service *s, const struct auth *auth)
+{
+	if (auth || is_loopback(s->conf->listen_address))
+		return;
+	for (size_t i = 0; i < s->stores.n; i++) {
+		if (!store_is_private(s->stores.store[i]))
+			continue;
+		log_event(LOG_WARN, "a private store is served to everybody who reaches this port: "
+				    "set AUTH_TOKENS, or LISTEN_ADDRESS", "store",
+			  s->stores.store[i]->traits.name, NULL);
+		return;
+	}
+}
+
+/* ---- the wait ---- */
+
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* One signal, or 0 after the time. */
+static int wait_signal(const sigset_t *set, int64_t ns)
+{
+	struct timespec t = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+	int sig = sigtimedwait(set, NULL, &t);
+
+	return sig > 0 ? sig : 0;
+}
+
+static void serve_until_signal(struct server *server, const sigset_t *set)
+{
+	int64_t sweep = clock_mono_ns() + NS_PER_S;
+
+	for (;;) {
+		if (wait_signal(set, MAX(sweep - clock_mono_ns(), NS_PER_MS)))
+			return;
+		if (clock_mono_ns() < sweep)
+			continue;
+		server_sweep(server);
+		sweep = clock_mono_ns() + NS_PER_S;
+	}
+}
+
+static void drain(struct server *server, const sigset_t *set, int64_t timeout_ns)
+{
+	int64_t until = clock_mono_ns() + timeout_ns;
+	int sig;
+
+	log_event(LOG_INFO, "draining", NULL);
+	notify_systemd("STOPPING=1");
+	server_drain(server);
+	while (!server_idle(server) && clock_mono_ns() < until) {
+		sig = wait_signal(set, 20 * NS_PER_MS);
+		if (sig)
+			_exit(128 + sig);
+	}
+	if (!server_idle(server))
+		log_event(LOG_WARN, "DRAIN_TIMEOUT is over, cutting what still runs", NULL);
+}
+
+static enum err serve(struct service *s, const struct auth *auth, const sigset_t *set, struct error *e)
+{
+	const struct server_parts parts = {.conf = s->conf, .stores = &s->stores, .loop = s->loop,
+					   .health = s->health, .auth = auth, .via = s->via};
+	struct server *server;
+	struct log_line l;
+
+	if (server_start(&parts, &server, e) != OK)
+		return e->code;
+	warn_if_open(s, auth);
+	log_begin(&l, LOG_INFO, "listening");
+	log_add(&l, "address", s->conf->listen_address[0] ? slice_of(s->conf->listen_address)
+							 : SLICE("*"));
+	log_add_i64(&l, "port", server_port(server));
+	log_add(&l, "version", SLICE(PEPTO_VERSION));
+	log_end(&l);
+	notify_systemd("READY=1");
+	serve_until_signal(server, set);
+	drain(server, set, s->conf->drain_timeout_ns);
+	server_stop(server);
+	log_event(LOG_INFO, "stopped", NULL);
+	return OK;
+}
+
+static int run(const struct conf *conf)
+{
+	struct service service = {0};
+	struct auth *auth = NULL;
+	struct error e = {OK, 0, ""};
+	sigset_t set;
+	int code = EXIT_SUCCESS;
+
+	log_setup((enum log_level)conf->log_level, (enum log_format)conf->log_format, STDERR_FILENO);
+	block_signals(&set);
+	if (load_auth(conf, &auth, &e) != OK || service_init(&service, conf, &e) != OK ||
+	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) != OK)
+		code = complain(&e);
+	else if (conf->check)
+		code = check_stores(&service);
+	else if (serve(&service, auth, &set, &e) != OK)
+		code = complain(&e);
+	service_fini(&service);
+	auth_free(auth);
+	return code;
+}
+
+int serve_command(int argc, char *const argv[])
+{
+	struct conf conf;
+	struct error e;
+	int code = EXIT_SUCCESS;
+
+	if (dotenv_load_file(".env", &e) != OK || conf_load(&conf, argc, argv, &e) != OK)
+		return complain(&e);
+	if (conf.help)
+		help_print_settings(stdout);
+	else if (conf.version)
+		printf("pepto-symbol %s\n", PEPTO_VERSION);
+	else
+		code = run(&conf);
+	conf_fini(&conf);
+	return code;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See service.h. The end has an order: the workers finish first and post their results, the loop
+ * runs them, the engine ends what is left of transfers, and only then do the stores go.
+ */
+#include "cmd/service.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "metric/metric.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+
+#define DISK_THREADS	4
+#define DISK_QUEUE	4096
+
+static void warn(const char *store, const char *what)
+{
+	log_event(LOG_WARN, what, "store", store, NULL);
+}
+
+static enum err open_stores(struct service *s, struct error *e)
+{
+	const struct conf *conf = s->conf;
+
+	s->stores.store = xzalloc(conf->n_stores * sizeof(struct store *));
+	for (size_t i = 0; i < conf->n_stores; i++) {
+		struct store **to = &s->stores.store[s->stores.n];
+
+		if (store_open(&s->context, slice_of(conf->stores[i]), to, e) != OK)
+			return err_wrap(e, "%s, store %zu", conf->stores_from, i + 1);
+		s->stores.n++;
+	}
+	return OK;
+}
+
+enum err service_init(struct service *s, const struct conf *conf, struct error *e)
+{
+	struct transfer_limits limits = {
+		.connect_timeout_ns = conf->connect_timeout_ns,
+		.stall_timeout_ns = conf->stall_timeout_ns,
+		.max_transfers = conf->max_transfers,
+	};
+	const char *bundle;
+
+	*s = (struct service){.conf = conf};
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	snprintf(s->via, sizeof(s->via), "1.1 pepto-%016llx", (unsigned long long)random_u64());
+	s->creds_env = creds_env_process();
+	bundle = s->creds_env.get(s->creds_env.ctx, "AWS_CA_BUNDLE");
+	limits.ca_bundle = bundle && bundle[0] ? bundle : NULL;
+	if (loop_new(&s->loop, e) != OK ||
+	    pool_new(DISK_THREADS, DISK_QUEUE, "pepto-disk", &s->disk, e) != OK ||
+	    transfer_engine_new(s->loop, &limits, &s->engine, e) != OK)
+		return e->code;
+	s->context = (struct store_context){
+		.loop = s->loop,
+		.engine = s->engine,
+		.disk = s->disk,
+		.creds_env = &s->creds_env,
+		.try_timeout_ns = conf->try_timeout_ns,
+		.via = s->via,
+		.warn = warn,
+	};
+	if (open_stores(s, e) != OK)
+		return e->code;
+	s->health = health_new(s->loop, &s->stores);
+	return OK;
+}
+
+enum err service_start(struct service *s, int64_t wait_ns, struct error *e)
+{
+	if (loop_start(s->loop, "pepto-loop", e) != OK)
+		return e->code;
+	health_start(s->health);
+	health_wait_first(s->health, wait_ns);
+	return OK;
+}
+
+void service_fini(struct service *s)
+{
+	pool_free(s->disk);
+	loop_stop(s->loop);
+	transfer_engine_free(s->engine);
+	for (size_t i = 0; i < s->stores.n; i++)
+		store_free(s->stores.store[i]);
+	free(s->stores.store);
+	health_free(s->health);
+	loop_free(s->loop);
+	curl_global_cleanup();
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The machinery behind every command that talks to stores: the loop, the worker threads, the
+ * transfer engine, the stores themselves. Made and freed by the main thread.
+ */
+#pragma once
+#include "conf/conf.h"
+#include "serve/health.h"
+#include "store/creds.h"
+
+struct service {
+	const struct conf *conf;
+	struct loop *loop;
+	struct pool *disk;
+	struct transfer_engine *engine;
+	struct creds_env creds_env;
+	struct store_context context;
+	struct store_list stores;
+	struct health *health;
+	char via[40];
+};
+
+/* Everything is made but nothing runs yet. ERR_USAGE: a store URL or an AWS setting is wrong. */
+MUST_CHECK enum err service_init(struct service *s, const struct conf *conf, struct error *e);
+/* Start the loop and the first probes, and wait for those at most so long. */
+MUST_CHECK enum err service_start(struct service *s, int64_t wait_ns, struct error *e);
+void service_fini(struct service *s);	/* also half-made */

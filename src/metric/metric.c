@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+/* See metric.h. The page is printed from the same table that declares the counters. */
+#include "metric/metric.h"
+#include "base/clock.h"
+
+struct metrics metrics;
+
+enum kind { COUNTER, GAUGE };
+
+static const struct row {
+	const char *name, *labels, *help;
+	enum kind kind;
+	atomic_int_least64_t *value;
+} rows[] = {
+#define METRIC(field, name, labels, kind, help) {name, labels, help, kind, &metrics.field},
+#include "metric/metrics.def"
+#undef METRIC
+};
+
+static const int64_t bounds_ms[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 3000, 8000, 30000};
+
+static struct {
+	atomic_int_least64_t bucket[ARRAY_LEN(bounds_ms) + 1];
+	atomic_int_least64_t sum_ns;
+} request_seconds;
+
+void metric_observe_request(int64_t ns)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(bounds_ms) && ns > bounds_ms[i] * NS_PER_MS)
+		i++;
+	atomic_fetch_add_explicit(&request_seconds.bucket[i], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&request_seconds.sum_ns, ns, memory_order_relaxed);
+}
+
+static void print_histogram(struct buf *out)
+{
+	int64_t count = 0;
+
+	buf_puts(out, "# HELP pepto_request_seconds Time from request to last byte.\n"
+		      "# TYPE pepto_request_seconds histogram\n");
+	for (size_t i = 0; i < ARRAY_LEN(bounds_ms); i++) {
+		count += atomic_load_explicit(&request_seconds.bucket[i], memory_order_relaxed);
+		buf_printf(out, "pepto_request_seconds_bucket{le=\"%lld.%03lld\"} %lld\n",
+			   (long long)(bounds_ms[i] / 1000), (long long)(bounds_ms[i] % 1000),
+			   (long long)count);
+	}
+	count += atomic_load_explicit(&request_seconds.bucket[ARRAY_LEN(bounds_ms)],
+				      memory_order_relaxed);
+	buf_printf(out,
+		   "pepto_request_seconds_bucket{le=\"+Inf\"} %lld\n"
+		   "pepto_request_seconds_sum %.6f\npepto_request_seconds_count %lld\n",
+		   (long long)count,
+		   (double)atomic_load_explicit(&request_seconds.sum_ns, memory_order_relaxed) / 1e9,
+		   (long long)count);
+}
+
+void metric_print(struct buf *out)
+{
+	const char *last = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct row *r = &rows[i];
+
+		if (strcmp(last, r->name) != 0)
+			buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", r->name, r->help, r->name,
+				   r->kind == COUNTER ? "counter" : "gauge");
+		last = r->name;
+		buf_printf(out, r->labels[0] ? "%s{%s} " : "%s%s ", r->name, r->labels);
+		buf_printf(out, "%lld\n",
+			   (long long)atomic_load_explicit(r->value, memory_order_relaxed));
+	}
+	print_histogram(out);
+	buf_printf(out, "# HELP pepto_build_info Version of the program.\n"
+			"# TYPE pepto_build_info gauge\npepto_build_info{version=\"%s\"} 1\n",
+		   PEPTO_VERSION);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Who may read: everyone who knows one of the access tokens. A token comes as the password of
+ * Basic (any user), as Bearer, or in the path, /t/<token>/, for debuggers that can send no header.
+ * Some of those lower-case the path (cdb), so only tokens of lower-case hex digits work there.
+ *
+ * The time of a check depends on the number and the lengths of what is compared, never on where
+ * they differ, and no token appears in an error message. Memory that held one is wiped. A struct
+ * auth does not change once it is filled: many threads may check against it.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/slice.h"
+
+#define AUTH_TOKEN_MIN	8	/* characters; shorter ones can be guessed over the net */
+#define AUTH_TOKEN_MAX	512
+#define AUTH_TOKENS_MAX	1024
+
+struct auth;
+
+struct auth *auth_new(void);
+void auth_free(struct auth *a);
+/*
+ * Add the tokens of a setting (separated by blanks or commas), or of a file (one per line; lines
+ * that begin with # are comments). ERR_USAGE when a token is too short, too long, or not of
+ * visible ASCII characters, and when there is none at all: who wanted a lock does not get an open
+ * door.
+ */
+MUST_CHECK enum err auth_add_list(struct auth *a, struct slice list, struct error *e);
+MUST_CHECK enum err auth_add_file(struct auth *a, struct slice content, struct error *e);
+/* authorization is the header's value, path_token what request.h found; n == 0 for neither. */
+MUST_CHECK bool auth_check(const struct auth *a, struct slice authorization,
+			   struct slice path_token);

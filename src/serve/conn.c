@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See conn.h. One lock guards the list; phases are atomics, so that the request path never takes
+ * it. The sweep holds the lock through its system calls (getsockopt, shutdown: none blocks), which
+ * keeps every descriptor in the list open meanwhile; only opening and closing a connection wait
+ * for it.
+ */
+#include "serve/conn.h"
+#include "metric/metric.h"
+
+#include <arpa/inet.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+struct conns {
+	struct conn_limits limits;
+	atomic_size_t count;
+	pthread_mutex_t mu;
+	struct conn *first;		/* under mu */
+};
+
+struct conns *conns_new(const struct conn_limits *limits)
+{
+	struct conns *t = xnew(struct conns);
+
+	t->limits = *limits;
+	pthread_mutex_init(&t->mu, NULL);
+	return t;
+}
+
+void conns_free(struct conns *t)
+{
+	if (!t)
+		return;
+	pthread_mutex_destroy(&t->mu);
+	free(t);
+}
+
+static void name_peer(int fd, char ret[static CONN_PEER_MAX])
+{
+	struct sockaddr_storage ss;
+	socklen_t n = sizeof(ss);
+	char text[INET6_ADDRSTRLEN] = "";
+
+	ret[0] = '\0';
+	if (getpeername(fd, (struct sockaddr *)&ss, &n) != 0)
+		return;
+	if (ss.ss_family == AF_INET)
+		inet_ntop(AF_INET, &((struct sockaddr_in *)&ss)->sin_addr, text, sizeof(text));
+	else if (ss.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&ss)->sin6_addr, text, sizeof(text));
+	snprintf(ret, CONN_PEER_MAX, "%s", strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
+}
+
+struct conn *conn_open(struct conns *t, int fd)
+{
+	struct conn *c = xnew(struct conn);
+
+	c->fd = fd;
+	name_peer(fd, c->peer);
+	conn_phase_set(c, CONN_OPENED);
+	c->over_limit = atomic_fetch_add(&t->count, 1) >= t->limits.max_connections;
+	metric_inc(connections);
+	LOCK_SCOPE(&t->mu);
+	c->next = t->first;
+	c->at = &t->first;
+	if (c->next)
+		c->next->at = &c->next;
+	t->first = c;
+	return c;
+}
+
+void conn_close(struct conns *t, struct conn *c)
+{
+	pthread_mutex_lock(&t->mu);
+	*c->at = c->next;
+	if (c->next)
+		c->next->at = c->at;
+	pthread_mutex_unlock(&t->mu);
+	atomic_fetch_sub(&t->count, 1);
+	metric_dec(connections);
+	free(c);
+}
+
+void conn_phase_set(struct conn *c, enum conn_phase phase)
+{
+	atomic_store(&c->since_ns, clock_mono_ns());
+	atomic_store(&c->phase, phase);
+}
+
+size_t conns_count(struct conns *t)
+{
+	return atomic_load(&t->count);
+}
+
+static bool overdue(const struct conns *t, struct conn *c, int64_t now)
+{
+	int64_t age = now - atomic_load(&c->since_ns);
+
+	switch (atomic_load(&c->phase)) {
+	case CONN_OPENED:
+	case CONN_HEADERS: return age > t->limits.header_timeout_ns;
+	case CONN_IDLE: return age > t->limits.idle_timeout_ns + t->limits.header_timeout_ns;
+	case CONN_ACTIVE: break;
+	}
+	return false;
+}
+
+/* Called under mu. Too slow only when bytes have been waiting for the client all the window. */
+static bool too_slow(const struct conns *t, struct conn *c, int64_t now)
+{
+	struct tcp_info info;
+	socklen_t n = sizeof(info);
+	uint64_t taken, wanted;
+
+	if (!t->limits.min_send_rate || atomic_load(&c->phase) != CONN_ACTIVE ||
+	    getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0 ||
+	    (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0)) {
+		c->window_ns = 0;
+		return false;
+	}
+	if (!c->window_ns) {
+		c->window_ns = now;
+		c->window_acked = info.tcpi_bytes_acked;
+		return false;
+	}
+	if (now - c->window_ns < CONN_RATE_WINDOW_NS)
+		return false;
+	taken = info.tcpi_bytes_acked - c->window_acked;
+	wanted = t->limits.min_send_rate * (uint64_t)((now - c->window_ns) / NS_PER_S);
+	c->window_ns = now;
+	c->window_acked = info.tcpi_bytes_acked;
+	return taken < wanted;
+}
+
+void conns_sweep(struct conns *t)
+{
+	int64_t now = clock_mono_ns();
+	LOCK_SCOPE(&t->mu);
+
+	for (struct conn *c = t->first; c; c = c->next) {
+		if (overdue(t, c, now))
+			metric_inc(closed_headers);
+		else if (too_slow(t, c, now))
+			metric_inc(closed_slow);
+		else
+			continue;
+		shutdown(c->fd, SHUT_RDWR);
+	}
+}
+
+void conns_shutdown_all(struct conns *t)
+{
+	LOCK_SCOPE(&t->mu);
+
+	for (struct conn *c = t->first; c; c = c->next)
+		shutdown(c->fd, SHUT_RDWR);
+}

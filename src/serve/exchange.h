@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/*
+ * An exchange is one request and its answer, from the request line to the log line.
+ *
+ * It is touched by two threads, never at the same time: a thread of libmicrohttpd owns it, but
+ * while its connection is suspended the loop's thread does, which hands it back by resuming the
+ * connection. It is freed once libmicrohttpd has completed it and the loop has let go of it.
+ */
+#pragma once
+#include "serve/conn.h"
+#include "serve/lookup.h"
+#include "serve/server_priv.h"
+
+#include <microhttpd.h>
+
+enum exchange_state {
+	EXCHANGE_NEW,		/* the request line is in */
+	EXCHANGE_READ,		/* the headers are in */
+	EXCHANGE_LOOKING,	/* suspended: a lookup runs */
+	EXCHANGE_ANSWERED,	/* resumed with an answer */
+	EXCHANGE_RESPONDING,	/* a response is queued */
+};
+
+struct exchange {
+	struct server *server;
+	struct MHD_Connection *mhd;
+	struct conn *conn;
+	enum exchange_state state;
+	int64_t started_ns;
+	char *target;			/* as on the request line, cut at REQUEST_TARGET_MAX + 1 */
+	size_t target_n;
+	bool head, close;		/* HEAD; the connection ends after this answer */
+	bool cleaned;			/* path is there */
+	struct symbol_path path;
+	struct lookup *lookup;
+	struct answer answer;		/* EXCHANGE_ANSWERED and later */
+	const char *method;		/* borrowed from libmicrohttpd */
+
+	/* for the log line */
+	int status;
+	const char *outcome;
+	int64_t sent;			/* bytes of the body handed over */
+	int64_t promised;		/* Content-Length of the body to come */
+	bool cut;			/* by a failure of the store */
+};
+
+/* The callbacks of libmicrohttpd; cls is the server. */
+void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *url,
+			     const char *method, const char *version, const char *upload,
+			     size_t *upload_n, void **exchange);
+void exchange_end(void *cls, struct MHD_Connection *mhd, void **exchange,
+		  enum MHD_RequestTerminationCode why);
+
+/* A request header, NULL when absent. */
+const char *exchange_header(const struct exchange *x, const char *name);

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+/* Listening sockets. */
+#pragma once
+#include "base/err.h"
+#include "base/slice.h"
+
+/*
+ * Listen on address:port. address is an IP address, a host name, or "" for all addresses: IPv6
+ * with IPv4 where the machine has it, else IPv4 alone. Port 0 takes a free one. The message of a
+ * failure says what to do about it.
+ */
+MUST_CHECK enum err listen_on(const char *address, uint16_t port, int *ret_fd, struct error *e);
+/* The port that a listening socket got. */
+uint16_t listen_port(int fd);

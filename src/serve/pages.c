@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See pages.h. Both forms of the page come from one table of clients; each row says in a line
+ * where to go and then what to type, with the URL put between before and after.
+ */
+#include "serve/pages.h"
+#include "base/text.h"
+
+static const struct client {
+	const char *name, *how, *before, *after;
+} clients[] = {
+	{"WinDbg", "In the command window:", ".sympath srv*C:\\Symbols*", ""},
+	{"WinDbg, cdb and other tools, for good", "In a command prompt:",
+	 "setx _NT_SYMBOL_PATH \"srv*C:\\Symbols*", "\""},
+	{"Visual Studio", "Tools > Options > Debugging > Symbols, add the location:", "", ""},
+	{"LLDB", "At the prompt or in .lldbinit:",
+	 "settings set plugin.symbol-locator.symstore.urls ", ""},
+	{"dotnet-symbol", "In a shell, with the file to find symbols for at the end:",
+	 "dotnet-symbol --server-path ", ""},
+};
+
+static const char html_head[] =
+	"<!DOCTYPE html>\n"
+	"<html lang=\"en\">\n"
+	"<head>\n"
+	"<meta charset=\"utf-8\">\n"
+	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+	"<meta name=\"color-scheme\" content=\"light dark\">\n"
+	"<title>Symbol server</title>\n"
+	"<style>\n"
+	":root { --ink: #1c2128; --dim: #57606a; --paper: #fff; --field: #f3f5f7; --line: #d0d7de }\n"
+	"@media (prefers-color-scheme: dark) {\n"
+	"  :root { --ink: #e6edf3; --dim: #9aa5b1; --paper: #12161c; --field: #1b2129;"
+	" --line: #343c46 }\n"
+	"}\n"
+	"body { margin: 3rem auto; max-width: 44rem; padding: 0 1.25rem; color: var(--ink);\n"
+	"  background: var(--paper); font: 1rem/1.6 system-ui, sans-serif }\n"
+	"h1 { font-size: 1.75rem; margin: 0 }\n"
+	"h2 { font-size: 1.05rem; margin: 2rem 0 0 }\n"
+	"p { color: var(--dim); margin: .25rem 0 .5rem }\n"
+	"pre { margin: 0; padding: .75rem 1rem; border: 1px solid var(--line);"
+	" border-radius: .5rem;\n"
+	"  background: var(--field); font: .9rem/1.5 ui-monospace, monospace; white-space: pre-wrap;\n"
+	"  overflow-wrap: anywhere; user-select: all }\n"
+	"</style>\n"
+	"</head>\n"
+	"<body>\n"
+	"<main>\n"
+	"<h1>Symbol server</h1>\n"
+	"<p>Debuggers find PDB, EXE and DLL files here. Point yours at it:</p>\n";
+
+static const char html_tail[] = "</main>\n"
+				"</body>\n"
+				"</html>\n";
+
+static void put_escaped(struct buf *out, struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		switch (s.p[i]) {
+		case '&': buf_puts(out, "&amp;"); break;
+		case '<': buf_puts(out, "&lt;"); break;
+		case '>': buf_puts(out, "&gt;"); break;
+		case '"': buf_puts(out, "&quot;"); break;
+		case '\'': buf_puts(out, "&#39;"); break;
+		default: buf_putc(out, s.p[i]);
+		}
+	}
+}
+
+static void put_html(struct buf *out, const struct client *c, struct slice url)
+{
+	buf_puts(out, "<h2>");
+	put_escaped(out, slice_of(c->name));
+	buf_puts(out, "</h2>\n<p>");
+	put_escaped(out, slice_of(c->how));
+	buf_puts(out, "</p>\n<pre tabindex=\"0\"><code>");
+	put_escaped(out, slice_of(c->before));
+	put_escaped(out, url);
+	put_escaped(out, slice_of(c->after));
+	buf_puts(out, "</code></pre>\n");
+}
+
+static void put_text(struct buf *out, const struct client *c, struct slice url)
+{
+	buf_printf(out, "\n%s\n  %s\n    %s", c->name, c->how, c->before);
+	buf_add(out, url);
+	buf_printf(out, "%s\n", c->after);
+}
+
+void pages_root(struct buf *out, bool html, struct slice public_url)
+{
+	buf_puts(out, html ? html_head
+			   : "Symbol server\n"
+			     "Debuggers find PDB, EXE and DLL files here. Point yours at it:\n");
+	for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+		if (html)
+			put_html(out, &clients[i], public_url);
+		else
+			put_text(out, &clients[i], public_url);
+	}
+	if (html)
+		buf_puts(out, html_tail);
+}
+
+static bool is_port(struct slice s)
+{
+	uint64_t port;
+
+	return parse_u64(s, 65535, &port) && port > 0;
+}
+
+/* Length of the host in front of a port; 0 when it is none. */
+static size_t host_size(struct slice s)
+{
+	bool is_v6 = slice_starts(s, SLICE("["));
+	size_t i = is_v6;
+
+	for (; i < s.n; i++) {
+		char c = ascii_lower(s.p[i]);
+
+		if (is_v6 ? hex_digit(c) < 0 && c != ':' && c != '.'
+			  : (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-')
+			break;
+	}
+	if (!is_v6)
+		return i;
+	return i > 1 && i < s.n && s.p[i] == ']' ? i + 1 : 0;
+}
+
+static bool is_host(struct slice s)
+{
+	size_t n = host_size(s);
+
+	if (n == 0 || n > 255)
+		return false;
+	return n == s.n || (s.p[n] == ':' && is_port(slice_from(s, n + 1)));
+}
+
+void pages_public_url(struct buf *out, struct slice configured, struct slice host,
+		      const char *scheme, struct slice base_path)
+{
+	struct slice segment;
+
+	while (slice_ends(configured, SLICE("/")))
+		configured.n--;
+	if (configured.n) {
+		buf_add(out, configured);
+		return;
+	}
+	buf_printf(out, "%s://", scheme);
+	buf_add(out, is_host(host) ? host : SLICE("localhost"));
+	while (slice_next(&base_path, '/', &segment)) {
+		if (segment.n == 0)
+			continue;
+		buf_putc(out, '/');
+		percent_encode(segment, "", out);
+	}
+}
+
+/* q=0, q=0.0, ...: named, but not wanted. */
+static bool is_refused(struct slice parameters)
+{
+	struct slice p;
+
+	while (slice_next(&parameters, ';', &p)) {
+		p = slice_trim(p);
+		if (!slice_starts_nocase(p, SLICE("q=0")))
+			continue;
+		for (p = slice_from(p, 3); p.n && (p.p[0] == '0' || p.p[0] == '.');)
+			p = slice_from(p, 1);
+		return p.n == 0;
+	}
+	return false;
+}
+
+bool pages_wants_html(struct slice accept)
+{
+	struct slice range;
+
+	while (slice_next(&accept, ',', &range)) {
+		size_t at = slice_find(range, ';');
+
+		if (slice_eq_nocase(slice_trim(slice_head(range, at)), SLICE("text/html")))
+			return !is_refused(slice_from(range, at));
+	}
+	return false;
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+/*
+ * From an answer to HTTP: statuses, headers, bodies. The one place where outcomes become statuses:
+ * found 200, 206 or 304; missing 404; range 416; no answer 503 (or 404 with OUTAGE=404); not
+ * allowed 401; another method 405. Every body but that of a 200 or 206 is empty.
+ *
+ * All functions run on the connection's thread of libmicrohttpd and queue exactly one response.
+ */
+#pragma once
+#include "serve/exchange.h"
+
+enum MHD_Result respond_canned(struct exchange *x, enum canned which);
+/* x->answer, whose fill and descriptor pass to the response. */
+enum MHD_Result respond_answer(struct exchange *x);
+/* A short text of our own; takes the response. */
+enum MHD_Result respond_page(struct exchange *x, struct MHD_Response *page, int status);
+/* Copies text. */
+struct MHD_Response *respond_text(struct slice text, const char *type);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The HTTP server: libmicrohttpd's threads, the listening sockets, the end of the process. What
+ * happens to one request is in exchange.h; this is the frame around it.
+ *
+ * Called by the main thread.
+ */
+#pragma once
+#include "conf/conf.h"
+#include "serve/auth.h"
+#include "serve/health.h"
+
+struct server;
+
+/* Everything is borrowed and must outlive the server. */
+struct server_parts {
+	const struct conf *conf;
+	const struct store_list *stores;
+	struct loop *loop;
+	struct health *health;
+	const struct auth *auth;	/* NULL: everybody may read */
+	const char *via;		/* our name in Via */
+};
+
+/* From here on clients are answered. ERR_USAGE when an address cannot be listened on. */
+MUST_CHECK enum err server_start(const struct server_parts *parts, struct server **ret,
+				 struct error *e);
+uint16_t server_port(const struct server *s);
+/* Once a second: slow and silent connections. */
+void server_sweep(struct server *s);
+/* No new connections; running requests go on, connections close after them. */
+void server_drain(struct server *s);
+/* Has everything been answered? */
+bool server_idle(struct server *s);
+/*
+ * Cut what still runs, end the threads, free. The loop must still run. Accepts NULL.
+ */
+void server_stop(struct server *s);

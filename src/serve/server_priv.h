@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/* What the files of the server share: server.c, exchange.c, respond.c, admin.c. */
+#pragma once
+#include "serve/conn.h"
+#include "serve/lookup.h"
+#include "serve/server.h"
+
+#include <microhttpd.h>
+
+/* Answers without a body that are always the same: made once, queued many times. */
+enum canned {
+	CANNED_MISS,		/* 404 */
+	CANNED_MISS_UNSURE,	/* 404 of an outage: not to be kept by anybody */
+	CANNED_METHOD,		/* 405 */
+	CANNED_LOGIN,		/* 401 */
+	CANNED_FAULT,		/* 503 */
+	CANNED_EMPTY,		/* 200: pingme.txt, index2.txt */
+	CANNED_COUNT,
+};
+
+struct server {
+	struct server_parts parts;
+	struct MHD_Daemon *daemon, *admin;
+	uint16_t port;
+	struct conns *conns;
+	struct lookups lookups;		/* the loop's */
+	struct MHD_Response *canned[CANNED_COUNT][2];	/* [closing the connection] */
+	char *cache_control;
+	atomic_bool draining, aborted;
+	struct loop_task abort;
+	atomic_size_t active;		/* exchanges that have not ended */
+};
+
+/* admin.c: /healthz, /readyz, /metrics. False when the path is none of them. */
+bool admin_answer(struct server *s, struct slice path, struct MHD_Response **ret, int *ret_status);
+enum MHD_Result admin_run(void *cls, struct MHD_Connection *mhd, const char *url,
+			  const char *method, const char *version, const char *upload,
+			  size_t *upload_n, void **state);
+
+/* respond.c */
+MUST_CHECK enum err respond_init(struct server *s, struct error *e);
+void respond_fini(struct server *s);

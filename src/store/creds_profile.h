@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One profile, as the shared credentials file and the config file have it together. For creds.c
+ * only; everybody else wants creds.h.
+ */
+#pragma once
+#include "store/creds.h"
+
+/* Start with {0}; the name points into the environment. */
+struct creds_profile {
+	struct slice name;
+	bool open; /* both files have been looked for */
+	struct buf credentials, config; /* what they hold, checked; empty when absent */
+};
+
+/* A variable; NULL when unset or empty. */
+const char *creds_var(const struct creds_env *env, const char *name);
+/*
+ * Read both files, once. ERR_USAGE when AWS_PROFILE names a profile that neither has, ERR_IO or
+ * ERR_CORRUPT when a file is there but not readable.
+ */
+MUST_CHECK enum err creds_profile_open(const struct creds_env *env, struct creds_profile *p,
+				       struct error *e);
+void creds_profile_close(struct creds_profile *p); /* wipes */
+/* From either file, the credentials file first; empty when absent. */
+struct slice creds_profile_get(const struct creds_profile *p, const char *key);

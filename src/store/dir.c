@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The file:// store: a directory. Looking a file up may block (a network file system, a large
+ * directory), so it happens on a worker thread; the answer comes back to the loop as a task with
+ * an open descriptor, from which the server sends without passing the bytes through us.
+ *
+ * A call belongs to the worker from pool_submit() until its task runs; a cancel in between only
+ * marks it, and the task cleans up.
+ */
+#include "base/clock.h"
+#include "metric/metric.h"
+#include "store/dir_find.h"
+#include "store/store_priv.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+struct dir_store {
+	struct store store;
+	char *path;
+};
+
+struct store_call {
+	struct dir_store *dir;
+	char *key;			/* NULL: a probe */
+	bool ranged;
+	struct range_ask range;
+	char if_match[128];
+	struct store_events events;
+	void (*probed)(void *ud, const struct error *e);
+	void *ud;
+	bool cancelled;			/* loop's thread only */
+	struct pool_job job;
+	struct loop_task back;
+
+	enum store_result result;	/* written by the worker, as all below */
+	struct object_head head;
+	struct error error;
+};
+
+/* Size, time and inode: a file that is replaced or rewritten changes at least one. */
+static void fill_head(struct store_call *c, int fd, const struct stat *st)
+{
+	c->head = (struct object_head){.total = st->st_size, .length = st->st_size,
+				       .mtime = st->st_mtim.tv_sec, .fd = fd};
+	snprintf(c->head.etag, sizeof(c->head.etag), "\"%llx-%llx%08lx-%llx\"",
+		 (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec,
+		 (unsigned long)st->st_mtim.tv_nsec, (unsigned long long)st->st_ino);
+}
+
+static enum store_result judge(struct store_call *c)
+{
+	struct range part;
+	struct stat st;
+	int fd CLEANUP(close_p) = -1;
+
+	if (dir_find(c->dir->path, slice_of(c->key), &fd, &c->error) != OK)
+		return STORE_FAULT;
+	if (fd < 0)
+		return STORE_MISS;
+	if (fstat(fd, &st) != 0) {
+		err_sys(&c->error, ERR_IO, "cannot stat '%s'", c->key);
+		return STORE_FAULT;
+	}
+	fill_head(c, -1, &st);
+	if (c->if_match[0] && strcmp(c->if_match, c->head.etag) != 0)
+		return STORE_CHANGED;
+	if (c->ranged && range_resolve(&c->range, st.st_size, &part) == RANGE_UNSATISFIABLE)
+		return STORE_UNSATISFIABLE;
+	if (c->ranged) {
+		c->head.ranged = true;
+		c->head.first = part.first;
+		c->head.length = part.last - part.first + 1;
+	}
+	c->head.fd = TAKE_FD(fd);
+	return STORE_FOUND;
+}
+
+static void look(struct pool_job *job)
+{
+	struct store_call *c = (struct store_call *)((char *)job - offsetof(struct store_call, job));
+
+	if (c->key) {
+		c->result = judge(c);
+	} else {
+		int fd CLEANUP(close_p) = open(c->dir->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd < 0)
+			err_sys(&c->error, ERR_IO, "cannot open directory '%s'", c->dir->path);
+	}
+	loop_post(c->dir->store.ctx->loop, &c->back);
+}
+
+static void deliver(struct store_call *c)
+{
+	if (c->probed) {
+		if (!c->error.code)
+			store_alive(&c->dir->store);
+		c->probed(c->ud, c->error.code ? &c->error : NULL);
+		return;
+	}
+	if (c->result != STORE_FAULT)
+		store_alive(&c->dir->store);
+	if (c->result == STORE_FOUND) {
+		struct object_head head = c->head;
+
+		c->head.fd = -1;
+		c->events.head(c->ud, &head);
+		if (c->cancelled)
+			return;
+	}
+	c->cancelled = true;	/* a cancel from inside done() finds nothing left to do */
+	c->events.done(c->ud, c->result, &c->head, &c->error);
+}
+
+static void call_free(struct store_call *c)
+{
+	close_p(&c->head.fd);
+	free(c->key);
+	free(c);
+}
+
+static void come_back(struct loop_task *task)
+{
+	struct store_call *c = (struct store_call *)((char *)task - offsetof(struct store_call, back));
+
+	if (!c->cancelled)
+		deliver(c);
+	call_free(c);
+}
+
+static struct store_call *call_new(struct store *s, void *ud)
+{
+	struct store_call *c = xnew(struct store_call);
+
+	c->dir = (struct dir_store *)s;
+	c->ud = ud;
+	c->head.fd = -1;
+	c->job.run = look;
+	c->back.run = come_back;
+	return c;
+}
+
+static void submit(struct store_call *c)
+{
+	struct store *s = &c->dir->store;
+
+	metric_inc(store_requests);
+	if (pool_submit(s->ctx->disk, &c->job) == OK)
+		return;
+	metric_inc(refused_disk_jobs);
+	c->result = STORE_FAULT;
+	err_set(&c->error, ERR_BUSY, "too many file lookups are waiting");
+	loop_post(s->ctx->loop, &c->back);
+}
+
+static struct store_call *dir_start(struct store *s, const struct store_read *read,
+				    const struct store_events *events, void *ud)
+{
+	struct store_call *c = call_new(s, ud);
+
+	c->key = xstrndup(read->key.p, read->key.n);
+	c->ranged = read->ranged;
+	c->range = read->range;
+	if (read->if_match)
+		snprintf(c->if_match, sizeof(c->if_match), "%s", read->if_match);
+	c->events = *events;
+	submit(c);
+	return c;
+}
+
+static void dir_resume(struct store_call *c)
+{
+	/* Bodies are files: nothing is ever paused. */
+}
+
+static void dir_cancel(struct store_call *c)
+{
+	c->cancelled = true;
+}
+
+static void dir_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+{
+	struct store_call *c = call_new(s, ud);
+
+	c->probed = done;
+	submit(c);
+}
+
+static void dir_describe(struct store *s, struct buf *out)
+{
+	buf_puts(out, "local directory, any case");
+}
+
+static bool dir_is_private(struct store *s)
+{
+	return false;
+}
+
+static void dir_free(struct store *s)
+{
+	free(((struct dir_store *)s)->path);
+}
+
+static const struct store_ops dir_ops = {
+	.scheme = "file",
+	.start = dir_start,
+	.resume = dir_resume,
+	.cancel = dir_cancel,
+	.probe = dir_probe,
+	.describe = dir_describe,
+	.is_private = dir_is_private,
+	.free = dir_free,
+};
+
+enum err dir_open(const struct store_context *ctx, const struct store_url *url, struct store **ret,
+		  struct error *e)
+{
+	struct dir_store *d;
+
+	if (url->host.n)
+		return err_set(e, ERR_USAGE, "a file:// URL has three slashes: file:///dir");
+	if (url->path.n == 0)
+		return err_set(e, ERR_USAGE, "no directory named");
+	d = xnew(struct dir_store);
+	d->store.ops = &dir_ops;
+	d->store.traits.any_case = true;
+	d->store.traits.key_case = CASE_ASKED;
+	d->path = xstrndup(url->path.p, url->path.n);
+	*ret = &d->store;
+	return OK;
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See dir_find.h. The two likely spellings cost one system call each; only when both fail are the
+ * directories on the way listed. Several entries may match one segment (`Foo.pdb` and `foo.pdb`
+ * side by side on a case-sensitive file system), so the search goes depth first and comes back.
+ * Its cost is bounded: SEGMENTS_MAX levels, MATCHES_MAX entries followed per directory.
+ */
+#include "store/dir_find.h"
+#include "base/text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define SEGMENTS_MAX	16
+#define MATCHES_MAX	16
+
+struct search {
+	int root;
+	struct slice folded[SEGMENTS_MAX];	/* the segments looked for, in lower case */
+	size_t n;
+	char path[PATH_MAX];			/* below root: what has been matched so far */
+	size_t path_n;
+};
+
+/* O_PATH admits no other flags; with the others an open must not wait for a fifo's other end. */
+static int open_beneath(int root, const char *path, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags & O_PATH ? flags | O_CLOEXEC
+						   : flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+static bool means_absent(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == EXDEV || error == ELOOP ||
+	       error == ENAMETOOLONG || error == ENXIO || error == EISDIR;
+}
+
+/* Open path if it is a regular file. A look with O_PATH first: opening a device has effects. */
+static enum err open_regular(int root, const char *path, int *ret_fd, struct error *e)
+{
+	struct stat st;
+	int look CLEANUP(close_p) = open_beneath(root, path, O_PATH);
+
+	*ret_fd = -1;
+	if (look < 0 || fstat(look, &st) != 0)
+		return means_absent(errno) ? OK : err_sys(e, ERR_IO, "cannot open '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return OK;
+	*ret_fd = open_beneath(root, path, 0);
+	if (*ret_fd < 0 && !means_absent(errno))
+		return err_sys(e, ERR_IO, "cannot open '%s'", path);
+	return OK;
+}
+
+static bool matches(const char *name, struct slice folded)
+{
+	struct buf b CLEANUP(buf_fini) = BUF_MAX(4 * NAME_MAX);
+
+	fold_lower(slice_of(name), &b);
+	return !buf_failed(&b) && slice_eq(buf_slice(&b), folded);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void free_names(char *(*names)[MATCHES_MAX])
+{
+	for (size_t i = 0; i < MATCHES_MAX; i++)
+		free((*names)[i]);
+}
+
+/* The entries of the directory at s->path that match the segment, sorted. */
+static enum err list_matches(const struct search *s, struct slice folded,
+			     char *ret_names[static MATCHES_MAX], size_t *ret_n, struct error *e)
+{
+	int fd = open_beneath(s->root, s->path_n ? s->path : ".", O_DIRECTORY);
+	struct dirent *entry;
+	DIR *dir;
+
+	*ret_n = 0;
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir) {
+		close_p(&fd);
+		return means_absent(errno) ? OK : err_sys(e, ERR_IO, "cannot list '%s'", s->path);
+	}
+	errno = 0;
+	while (*ret_n < MATCHES_MAX && (entry = readdir(dir)))
+		if (matches(entry->d_name, folded))
+			ret_names[(*ret_n)++] = xstrdup(entry->d_name);
+	closedir(dir);
+	qsort(ret_names, *ret_n, sizeof(*ret_names), by_name);
+	return OK;
+}
+
+static bool push(struct search *s, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (s->path_n + n + 2 > sizeof(s->path))
+		return false;
+	if (s->path_n)
+		s->path[s->path_n++] = '/';
+	memcpy(s->path + s->path_n, name, n + 1);
+	s->path_n += n;
+	return true;
+}
+
+/* Recursion no deeper than SEGMENTS_MAX. */
+static enum err descend(struct search *s, size_t level, int *ret_fd, struct error *e)
+{
+	char *names[MATCHES_MAX] CLEANUP(free_names) = {NULL};
+	size_t n, before = s->path_n;
+	enum err err;
+
+	if (level == s->n)
+		return open_regular(s->root, s->path, ret_fd, e);
+	err = list_matches(s, s->folded[level], names, &n, e);
+	for (size_t i = 0; i < n && !err && *ret_fd < 0; i++) {
+		if (push(s, names[i]))
+			err = descend(s, level + 1, ret_fd, e);
+		s->path_n = before;
+		s->path[before] = '\0';
+	}
+	return err;
+}
+
+static bool split(struct search *s, struct slice folded)
+{
+	struct slice one;
+
+	while (slice_next(&folded, '/', &one)) {
+		if (s->n == SEGMENTS_MAX || one.n == 0 || slice_eq(one, SLICE(".")) ||
+		    slice_eq(one, SLICE("..")))
+			return false;
+		s->folded[s->n++] = one;
+	}
+	return s->n > 0;
+}
+
+enum err dir_find(const char *root, struct slice key, int *ret_fd, struct error *e)
+{
+	struct buf lower CLEANUP(buf_fini) = BUF_MAX(PATH_MAX - 1);
+	struct buf asked CLEANUP(buf_fini) = BUF_MAX(PATH_MAX - 1);
+	struct search s = {.root = -1};
+	enum err err;
+
+	*ret_fd = -1;
+	fold_lower(key, &lower);
+	buf_add(&asked, key);
+	if (buf_failed(&lower) || buf_failed(&asked) || !split(&s, buf_slice(&lower)) ||
+	    memchr(key.p, '\0', key.n))
+		return OK;
+	int fd CLEANUP(close_p) = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, ERR_IO, "cannot open directory '%s'", root);
+	s.root = fd;
+	err = open_regular(fd, buf_str(&lower), ret_fd, e);
+	if (!err && *ret_fd < 0 && !slice_eq(buf_slice(&lower), key))
+		err = open_regular(fd, buf_str(&asked), ret_fd, e);
+	if (!err && *ret_fd < 0)
+		err = descend(&s, 0, ret_fd, e);
+	return err;
+}

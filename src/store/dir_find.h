@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Finding a file below a directory whatever the case of its names on disk. Blocks on the file
+ * system. Nothing outside the directory is reachable: every path is resolved by the kernel with
+ * RESOLVE_BENEATH (Linux 5.6), so symbolic links may lead about inside but not out.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/slice.h"
+
+/*
+ * Open the regular file that key names below root, read-only. In order: the key in lower case,
+ * the key as it is, then any other case, in byte order of the names on disk. *ret_fd is -1 when
+ * there is none (also for directories, fifos, devices, links that lead out); an error means that
+ * we cannot tell.
+ */
+MUST_CHECK enum err dir_find(const char *root, struct slice key, int *ret_fd, struct error *e);

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The http(s):// store: another symbol server. Keys are asked as the client asked them (such
+ * servers do not mind the case), redirects are followed by the transfer engine, and every request
+ * carries Via so that a chain that leads back to us can be seen.
+ *
+ * What a status means: 200 and 206 are found, 404 and 410 missing. A 403 is a miss only on a
+ * server that has answered 403 to a random name (a bucket behind a web server); otherwise it is a
+ * fault, like 401 and every other status. An HTML page is never a symbol: it is a sign-in form or
+ * a captive portal, a fault too.
+ */
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "metric/metric.h"
+#include "store/answer.h"
+#include "store/store_priv.h"
+
+#include <stdio.h>
+
+struct http_store {
+	struct store store;
+	char *base;			/* scheme://host/path, no slash at the end */
+	char *query;			/* sent with every request, or NULL */
+	char *user_password;		/* or NULL */
+	bool denies_missing;		/* 403 is its way to say missing; loop's thread */
+};
+
+struct store_call {
+	struct http_store *http;
+	struct transfer *transfer;
+	struct store_events events;
+	void (*probed)(void *ud, const struct error *e);
+	void *ud;
+	bool body;			/* the head was found: bytes are passed on */
+	enum store_result result;
+	int status;
+	struct object_head head;
+	struct error error;
+	struct loop_timer later;	/* an end that start() must not call itself */
+};
+
+/* e may lie in c. */
+static void call_end(struct store_call *c, enum store_result result, const struct error *e)
+{
+	struct store_call call = *c;
+	struct error error = *e;
+
+	free(c);
+	call.events.done(call.ud, result, &call.head, &error);
+}
+
+/* ---- judging an answer ---- */
+
+static bool is_html(const struct transfer_head *head)
+{
+	return slice_starts_nocase(slice_of(head->content_type), SLICE("text/html"));
+}
+
+static enum store_result judge(struct store_call *c, const struct transfer_head *answer)
+{
+	switch (answer->status) {
+	case 200:
+	case 206:
+		if (is_html(answer)) {
+			err_set(&c->error, ERR_UPSTREAM, "an HTML page in place of a file");
+			return STORE_FAULT;
+		}
+		return answer_head(answer, &c->head, &c->error) ? STORE_FAULT : STORE_FOUND;
+	case 404:
+	case 410:
+		return STORE_MISS;
+	case 412:
+		return STORE_CHANGED;
+	case 416:
+		return STORE_UNSATISFIABLE;
+	default:
+		break;
+	}
+	if (answer->status == 403 && c->http->denies_missing)
+		return STORE_MISS;
+	err_set(&c->error, answer->status == 401 || answer->status == 403 ? ERR_DENIED : ERR_UPSTREAM,
+		"answered %d", answer->status);
+	return answer->status == 408 || answer->status == 429 || answer->status >= 500
+		       ? STORE_FAULT_RETRY
+		       : STORE_FAULT;
+}
+
+/* "bytes * / total": without it the client cannot be told the size. */
+static void judge_unsatisfiable(struct store_call *c, const struct transfer_head *answer)
+{
+	struct content_range range;
+
+	if (content_range_parse(slice_of(answer->content_range), &range) && range.total >= 0) {
+		c->head = (struct object_head){.total = range.total, .mtime = -1, .fd = -1};
+		return;
+	}
+	c->result = STORE_FAULT;
+	err_set(&c->error, ERR_CORRUPT, "416 without the size of the object");
+}
+
+static void on_head(void *ud, const struct transfer_head *answer)
+{
+	struct store_call *c = ud;
+
+	c->status = answer->status;
+	c->result = judge(c, answer);
+	if (c->result == STORE_UNSATISFIABLE)
+		judge_unsatisfiable(c, answer);
+	if (c->result == STORE_FOUND && !c->probed) {
+		c->body = true;
+		c->events.head(c->ud, &c->head);
+	}
+}
+
+static bool on_data(void *ud, struct slice bytes)
+{
+	struct store_call *c = ud;
+
+	return !c->body || c->events.data(c->ud, bytes);
+}
+
+static void on_done(void *ud, const struct error *e)
+{
+	struct store_call *c = ud;
+
+	c->transfer = NULL;
+	if (e->code && (c->body || !c->status)) {
+		call_end(c, e->code == ERR_DENIED || e->code == ERR_UPSTREAM ? STORE_FAULT
+									       : STORE_FAULT_RETRY, e);
+		return;
+	}
+	if (c->result != STORE_FAULT && c->result != STORE_FAULT_RETRY)
+		store_alive(&c->http->store);
+	call_end(c, c->result, &c->error);
+}
+
+/* ---- asking ---- */
+
+static void build_url(const struct http_store *h, struct slice key, struct buf *out)
+{
+	buf_puts(out, h->base);
+	buf_putc(out, '/');
+	percent_encode(key, "/", out);
+	if (h->query)
+		buf_printf(out, "?%s", h->query);
+}
+
+static enum err send(struct store_call *c, const struct store_read *read,
+		     const struct transfer_events *events, struct error *e)
+{
+	struct http_store *h = c->http;
+	const struct store_context *ctx = h->store.ctx;
+	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384);
+	char range[64], range_line[80], match[160], via[512];
+	const char *headers[4] = {NULL};
+	size_t n = 0;
+
+	build_url(h, read->key, &url);
+	range_header(read, range, sizeof(range));
+	snprintf(via, sizeof(via), "Via: %s%s%s", read->via ? read->via : "", read->via ? ", " : "",
+		 ctx->via);
+	headers[n++] = via;
+	if (range[0]) {
+		snprintf(range_line, sizeof(range_line), "Range: %s", range);
+		headers[n++] = range_line;
+	}
+	if (read->if_match) {
+		snprintf(match, sizeof(match), "If-Match: %s", read->if_match);
+		headers[n++] = match;
+	}
+	if (buf_failed(&url))
+		return err_set(e, ERR_LIMIT, "URL too long");
+	return transfer_start(ctx->engine,
+			      &(struct transfer_request){
+				      .url = buf_str(&url),
+				      .head = read->head,
+				      .headers = headers,
+				      .user_password = h->user_password,
+				      .follow = true,
+				      .head_deadline_ns = MIN(clock_mono_ns() + ctx->try_timeout_ns,
+							      read->deadline_ns),
+			      },
+			      events, c, &c->transfer, e);
+}
+
+static void end_later(struct loop_timer *timer)
+{
+	struct store_call *c = (struct store_call *)((char *)timer - offsetof(struct store_call, later));
+
+	call_end(c, STORE_FAULT, &c->error);
+}
+
+static struct store_call *http_start(struct store *s, const struct store_read *read,
+				     const struct store_events *events, void *ud)
+{
+	static const struct transfer_events on = {on_head, on_data, on_done};
+	struct store_call *c = xnew(struct store_call);
+	struct error e;
+
+	c->http = (struct http_store *)s;
+	c->events = *events;
+	c->ud = ud;
+	c->head.fd = -1;
+	if (send(c, read, &on, &e) != OK) {
+		c->error = e;
+		c->later.due = end_later;
+		loop_timer_set(s->ctx->loop, &c->later, 0);
+	}
+	return c;
+}
+
+static void http_resume(struct store_call *c)
+{
+	if (c->transfer)
+		transfer_resume(c->transfer);
+}
+
+static void http_cancel(struct store_call *c)
+{
+	loop_timer_stop(c->http->store.ctx->loop, &c->later);
+	if (c->transfer)
+		transfer_cancel(c->transfer);
+	free(c);
+}
+
+/* ---- the probe ---- */
+
+static void probe_done(void *ud, const struct error *e)
+{
+	struct store_call *c = ud;
+	struct error failure = *e;
+	int status = c->status;
+
+	if (!e->code && status != 404 && status != 410 && status != 403)
+		err_set(&failure, ERR_UPSTREAM, "answered %d to a name that cannot exist", status);
+	if (!failure.code) {
+		c->http->denies_missing = status == 403;
+		store_alive(&c->http->store);
+	}
+	c->probed(c->ud, failure.code ? &failure : NULL);
+	free(c);
+}
+
+static void http_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+{
+	static const struct transfer_events on = {on_head, on_data, probe_done};
+	struct store_call *c = xnew(struct store_call);
+	char key[48];
+	struct store_read read = {.deadline_ns = INT64_MAX};
+	struct error e;
+
+	snprintf(key, sizeof(key), ".pepto-probe-%016llx", (unsigned long long)random_u64());
+	read.key = slice_of(key);
+	c->http = (struct http_store *)s;
+	c->probed = done;
+	c->ud = ud;
+	metric_inc(store_probes);
+	if (send(c, &read, &on, &e) == OK)
+		return;
+	free(c);
+	done(ud, &e);
+}
+
+static void http_describe(struct store *s, struct buf *out)
+{
+	struct http_store *h = (struct http_store *)s;
+
+	buf_printf(out, "symbol server, %s%s",
+		   h->denies_missing ? "opaque (a miss is 403)" : "exact (a miss is 404)",
+		   h->user_password ? ", with a password" : "");
+}
+
+static bool http_is_private(struct store *s)
+{
+	return ((struct http_store *)s)->user_password != NULL;
+}
+
+static void http_free(struct store *s)
+{
+	struct http_store *h = (struct http_store *)s;
+
+	free(h->base);
+	free(h->query);
+	free(h->user_password);
+}
+
+static const struct store_ops http_ops = {
+	.scheme = "http",
+	.start = http_start,
+	.resume = http_resume,
+	.cancel = http_cancel,
+	.probe = http_probe,
+	.describe = http_describe,
+	.is_private = http_is_private,
+	.free = http_free,
+};
+
+enum err http_open(const struct store_context *ctx, const struct store_url *url, struct store **ret,
+		   struct error *e)
+{
+	struct buf base CLEANUP(buf_fini) = BUF_MAX(8192);
+	struct http_store *h;
+
+	if (url->host.n == 0)
+		return err_set(e, ERR_USAGE, "no host in the URL of a symbol server");
+	store_url_name(url, &base);
+	h = xnew(struct http_store);
+	h->store.ops = &http_ops;
+	h->store.traits.key_case = CASE_ASKED;
+	h->store.traits.loops = true;
+	h->base = xstrdup(buf_str(&base));
+	h->query = url->query.n ? xstrndup(url->query.p, url->query.n) : NULL;
+	h->user_password =
+		url->user_password.n ? xstrndup(url->user_password.p, url->user_password.n) : NULL;
+	*ret = &h->store;
+	return OK;
+}

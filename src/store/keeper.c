@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See keeper.h. Credentials are renewed once their remaining life is under RENEW_BEFORE (or under
+ * half of it, for very short ones); until a renewal succeeds the old ones are used as long as they
+ * are valid. A failed load is tried again at the earliest RETRY_AFTER later.
+ */
+#include "store/keeper.h"
+#include "base/clock.h"
+#include "metric/metric.h"
+
+#define RENEW_BEFORE_S	600
+#define RETRY_AFTER_NS	(5 * NS_PER_S)
+
+enum err keeper_init(struct keeper *k, const struct store_context *ctx, const char *region,
+		     bool anonymous, struct error *e)
+{
+	enum creds_static state = CREDS_NONE;
+
+	*k = (struct keeper){.ctx = ctx, .region = region, .anonymous = anonymous};
+	if (!anonymous && creds_load_static(ctx->creds_env, &state, &k->creds, e) != OK)
+		return e->code;
+	k->known = state != CREDS_NEEDS_NETWORK;
+	atomic_store(&k->signs, state != CREDS_NONE);
+	return OK;
+}
+
+void keeper_fini(struct keeper *k)
+{
+	creds_unref(k->creds);
+	creds_unref(k->loaded);
+}
+
+static void load(struct pool_job *job)
+{
+	struct keeper *k = (struct keeper *)((char *)job - offsetof(struct keeper, job));
+
+	k->result = creds_load(k->ctx->creds_env, k->region, &k->loaded, &k->error);
+	loop_post(k->ctx->loop, &k->back);
+}
+
+static void loaded(struct loop_task *task)
+{
+	struct keeper *k = (struct keeper *)((char *)task - offsetof(struct keeper, back));
+
+	k->loading = false;
+	k->failure = (struct error){OK, 0, ""};
+	if (k->result != OK) {
+		metric_inc(creds_failed);
+		k->failure = k->error;
+	} else if (k->loaded || !k->creds) {
+		metric_inc(creds_refreshed);
+		creds_unref(k->creds);
+		k->creds = TAKE(k->loaded);
+		k->known = true;
+		atomic_store(&k->signs, k->creds != NULL);
+	}
+	waiters_wake(&k->waiters);
+}
+
+static bool start_loading(struct keeper *k)
+{
+	int64_t now = clock_mono_ns();
+
+	if (k->loading)
+		return true;
+	if (k->anonymous || (k->tried_ns && now - k->tried_ns < RETRY_AFTER_NS))
+		return false;
+	k->tried_ns = now;
+	k->job.run = load;
+	k->back.run = loaded;
+	k->loading = pool_submit(k->ctx->disk, &k->job) == OK;
+	if (!k->loading)
+		err_set(&k->failure, ERR_BUSY, "too many blocking calls are waiting");
+	return k->loading;
+}
+
+enum keeper_answer keeper_get(struct keeper *k, const struct creds **ret)
+{
+	int64_t left;
+
+	*ret = k->creds;
+	if (k->known && (!k->creds || !k->creds->expires_s))
+		return KEEPER_READY;
+	if (!k->creds)
+		return start_loading(k) ? KEEPER_WAIT : KEEPER_FAILED;
+	left = k->creds->expires_s - clock_wall_s();
+	if (left < RENEW_BEFORE_S)
+		start_loading(k);
+	if (left > 0)
+		return KEEPER_READY;
+	if (k->loading)
+		return KEEPER_WAIT;
+	if (!k->failure.code)
+		err_set(&k->failure, ERR_DENIED, "the credentials have expired");
+	return KEEPER_FAILED;
+}
+
+bool keeper_renew(struct keeper *k)
+{
+	return start_loading(k);
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The s3:// store: a bucket of AWS or of any service that speaks S3. This file makes one from its
+ * URL and the AWS settings, and maps the store's operations to calls (s3_call.c).
+ */
+#include "store/s3_priv.h"
+#include "base/text.h"
+
+#include <stdio.h>
+
+#define REGION_DEFAULT	"us-east-1"
+#define SURVEY_BUDGET_NS	(INT64_C(5) * 1000000000)
+
+void s3_full_key(const struct s3_store *s3, struct slice key, struct buf *out)
+{
+	if (s3->prefix[0])
+		buf_printf(out, "%s/", s3->prefix);
+	buf_add(out, key);
+}
+
+static enum err make_address(struct s3_store *s3, struct error *e)
+{
+	struct s3_place place = {
+		.bucket = slice_of(s3->bucket),
+		.endpoint = slice_of(s3->endpoint),
+		.region = slice_of(s3->region),
+		.style = s3->style,
+	};
+
+	return s3_address_make(&place, &s3->address, e);
+}
+
+enum err s3_set_region(struct s3_store *s3, struct slice region, struct error *e)
+{
+	snprintf(s3->region, sizeof(s3->region), SLICE_FMT, SLICE_ARG(region));
+	return make_address(s3, e);
+}
+
+/* ---- operations ---- */
+
+static struct store_call *s3_start(struct store *s, const struct store_read *read,
+				   const struct store_events *events, void *ud)
+{
+	struct s3_store *s3 = (struct s3_store *)s;
+	struct s3_asking asking = {.what = S3_READ, .events = events, .ud = ud};
+	struct buf key CLEANUP(buf_fini) = BUF_MAX(8192);
+	struct store_read mine = *read;
+
+	s3_full_key(s3, read->key, &key);
+	mine.key = buf_slice(&key);
+	return s3_call_start(s3, &mine, &asking);
+}
+
+struct probing {
+	struct s3_store *s3;
+	struct waiter waiter;
+	void (*done)(void *ud, const struct error *e);
+	void *ud;
+};
+
+static void probe_came(struct waiter *w)
+{
+	struct probing *p = (struct probing *)((char *)w - offsetof(struct probing, waiter));
+	struct error *failure = &p->s3->doubt.failure;
+
+	p->done(p->ud, failure->code ? failure : NULL);
+	free(p);
+}
+
+static void s3_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+{
+	struct s3_store *s3 = (struct s3_store *)s;
+	struct probing *p = xnew(struct probing);
+	struct error e;
+
+	*p = (struct probing){.s3 = s3, .waiter.wake = probe_came, .done = done, .ud = ud};
+	if (!waiters_add(&s3->doubt.waiters, &p->waiter)) {
+		free(p);
+		err_set(&e, ERR_BUSY, "too many requests wait for a probe");
+		done(ud, &e);
+		return;
+	}
+	s3_doubt_probe(s3);
+}
+
+static const char *exactness_text(enum s3_exactness x)
+{
+	switch (x) {
+	case S3_EXACT: return "exact (a miss is 404)";
+	case S3_OPAQUE: return "opaque (a miss is 403, as without s3:ListBucket)";
+	case S3_UNKNOWN: break;
+	}
+	return "not probed";
+}
+
+static void s3_describe(struct store *s, struct buf *out)
+{
+	struct s3_store *s3 = (struct s3_store *)s;
+	const struct creds *creds = s3->keeper.creds;
+
+	buf_printf(out, "credentials: %s; region %s; %s",
+		   s3->keeper.anonymous ? "none (anonymous=true)"
+		   : creds		? creds->source
+					: "none found, unsigned",
+		   s3->region, exactness_text(s3->doubt.exactness));
+}
+
+static bool s3_is_private(struct store *s)
+{
+	return atomic_load(&((struct s3_store *)s)->keeper.signs);
+}
+
+/* ---- the survey ---- */
+
+struct survey {
+	struct s3_store *s3;
+	void (*done)(void *ud, const char *layout);
+	void *ud;
+};
+
+static bool is_folded(struct slice key)
+{
+	struct buf lower CLEANUP(buf_fini) = BUF_MAX(4 * S3_KEY_MAX);
+
+	fold_lower(key, &lower);
+	return slice_eq(buf_slice(&lower), key);
+}
+
+/* Keys of symstore's own files have capitals in any store. */
+static void survey_text(const struct s3_store *s3, const struct s3_list *list, char *ret, size_t size)
+{
+	size_t prefix = s3->prefix[0] ? strlen(s3->prefix) + 1 : 0, mixed = 0, n = 0;
+
+	for (size_t i = 0; i < list->n_objects; i++) {
+		struct slice key = slice_from(list->objects[i].key, prefix);
+
+		if (slice_starts_nocase(key, SLICE("000admin/")))
+			continue;
+		n++;
+		mixed += !is_folded(key);
+	}
+	if (n == 0)
+		snprintf(ret, size, "empty");
+	else if (mixed == 0)
+		snprintf(ret, size, "lower-case keys (%zu%s looked at)", n,
+			 list->truncated ? ", first of more" : "");
+	else
+		snprintf(ret, size, "%zu of %zu keys are not lower-case: ask with case=both, or publish in lower case",
+			 mixed, n);
+}
+
+static void surveyed(void *ud, enum s3_verdict verdict, struct slice body, const struct error *e)
+{
+	struct survey *v = ud;
+	struct s3_list list = {0};
+	char text[200] = "layout unknown (may not list)";
+
+	if (verdict == S3_FOUND && s3_xml_list(body, S3_LIST_MAX, &list, NULL) == OK) {
+		survey_text(v->s3, &list, text, sizeof(text));
+		s3_list_fini(&list);
+	}
+	v->done(v->ud, text);
+	free(v);
+}
+
+static void s3_survey(struct store *s, void (*done)(void *ud, const char *layout), void *ud)
+{
+	struct survey *v = xnew(struct survey);
+	struct s3_asking asking = {.what = S3_LIST, .raw = surveyed, .ud = v};
+	struct buf prefix CLEANUP(buf_fini) = BUF_MAX(4096);
+	struct store_read read = {.deadline_ns = clock_mono_ns() + SURVEY_BUDGET_NS};
+
+	*v = (struct survey){(struct s3_store *)s, done, ud};
+	s3_full_key(v->s3, SLICE(""), &prefix);
+	read.key = buf_slice(&prefix);
+	s3_call_start(v->s3, &read, &asking);
+}
+
+/* ---- making one ---- */
+
+static void s3_free(struct store *s)
+{
+	struct s3_store *s3 = (struct s3_store *)s;
+
+	s3->closing = true;
+	waiters_wake(&s3->keeper.waiters);
+	waiters_wake(&s3->doubt.waiters);
+	s3_doubt_fini(s3);
+	keeper_fini(&s3->keeper);
+	sigv4_fini(&s3->signer);
+	free(s3->bucket);
+	free(s3->prefix);
+	free(s3->endpoint);
+}
+
+static const struct store_ops s3_ops = {
+	.scheme = "s3",
+	.start = s3_start,
+	.resume = s3_call_resume,
+	.cancel = s3_call_cancel,
+	.probe = s3_probe,
+	.describe = s3_describe,
+	.survey = s3_survey,
+	.is_private = s3_is_private,
+	.free = s3_free,
+};
+
+static const char *env(const struct store_context *ctx, const char *name)
+{
+	const char *v = ctx->creds_env->get(ctx->creds_env->ctx, name);
+
+	return v && v[0] ? v : NULL;
+}
+
+static char *endpoint_of(const struct store_context *ctx, const struct store_url *url)
+{
+	const char *v;
+
+	if (url->endpoint.n)
+		return xstrndup(url->endpoint.p, url->endpoint.n);
+	v = env(ctx, "AWS_ENDPOINT_URL_S3");
+	if (!v)
+		v = env(ctx, "AWS_ENDPOINT_URL");
+	return xstrdup(v ? v : "");
+}
+
+static enum err find_region(struct s3_store *s3, const struct store_context *ctx,
+			    const struct store_url *url, struct error *e)
+{
+	struct buf found CLEANUP(buf_fini) = BUF_MAX(256);
+	struct slice region = url->region;
+
+	if (!region.n) {
+		if (creds_region(ctx->creds_env, &found, e) != OK)
+			return e->code;
+		region = found.n ? buf_slice(&found) : SLICE(REGION_DEFAULT);
+	}
+	if (!s3_region_valid(region))
+		return err_set(e, ERR_USAGE, "'" SLICE_FMT "' is not the name of a region",
+			       SLICE_ARG(slice_head(region, 60)));
+	return s3_set_region(s3, region, e);
+}
+
+enum err s3_open(const struct store_context *ctx, const struct store_url *url, struct store **ret,
+		 struct error *e)
+{
+	struct s3_store *s3 = xnew(struct s3_store);
+
+	s3->store.ops = &s3_ops;
+	s3->store.ctx = ctx;
+	s3->store.traits.key_case = CASE_BOTH;
+	s3->bucket = xstrndup(url->host.p, url->host.n);
+	s3->prefix = xstrndup(url->path.p, url->path.n);
+	s3->endpoint = endpoint_of(ctx, url);
+	s3->style = url->style;
+	sigv4_init(&s3->signer);
+	if (find_region(s3, ctx, url, e) != OK ||
+	    keeper_init(&s3->keeper, ctx, s3->region, url->anonymous, e) != OK) {
+		store_free(&s3->store);
+		return e->code;
+	}
+	*ret = &s3->store;
+	return OK;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Three steps, the first that knows decides:
+ *
+ *	1. statuses that speak for themselves (200, 206, 304, 412, 416);
+ *	2. the error code, from the table, for the statuses that it comes with;
+ *	3. the status alone: redirects, throttling, outages, and what an answer without a code means.
+ */
+#include "store/s3_error.h"
+
+/* How a code decides; most are a verdict as they stand. */
+enum rule { IS, BY_EXACTNESS, BY_REGION, IF_REFRESHABLE };
+
+static const struct row {
+	const char *code;
+	int status; /* 0: any error */
+	enum rule rule;
+	enum s3_verdict verdict; /* with IS */
+} table[] = {
+	{"NoSuchKey", 404, IS, S3_MISS},
+	{"NoSuchVersion", 404, IS, S3_MISS},
+	{"AccessDenied", 403, BY_EXACTNESS},
+	{"InvalidObjectState", 403, IS, S3_ARCHIVED},
+
+	{"AuthorizationHeaderMalformed", 400, BY_REGION},
+	{"IllegalLocationConstraintException", 400, BY_REGION},
+
+	{"ExpiredToken", 0, IF_REFRESHABLE},
+	{"TokenRefreshRequired", 0, IF_REFRESHABLE},
+	{"InvalidToken", 0, IF_REFRESHABLE},
+	{"InvalidAccessKeyId", 0, IF_REFRESHABLE},
+	{"RequestTimeTooSkewed", 0, IS, S3_SKEW},
+
+	{"SlowDown", 0, IS, S3_RETRY},
+	{"Throttling", 0, IS, S3_RETRY},
+	{"ThrottlingException", 0, IS, S3_RETRY},
+	{"TooManyRequests", 0, IS, S3_RETRY},
+	{"RequestLimitExceeded", 0, IS, S3_RETRY},
+	{"BandwidthLimitExceeded", 0, IS, S3_RETRY},
+	{"RequestTimeout", 0, IS, S3_RETRY},
+	{"InternalError", 0, IS, S3_RETRY},
+	{"ServiceUnavailable", 0, IS, S3_RETRY},
+	{"OperationAborted", 409, IS, S3_RETRY},
+};
+
+bool s3_region_valid(struct slice region)
+{
+	if (region.n == 0 || region.n > S3_REGION_MAX)
+		return false;
+	for (size_t i = 0; i < region.n; i++) {
+		char c = region.p[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return true;
+}
+
+/* The region that the answer names, when it is one and is not ours. */
+static bool other_region(const struct s3_answer *a, struct slice *ret)
+{
+	const struct slice named[] = {a->header_region, a->body_region};
+
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		if (s3_region_valid(named[i]) && !slice_eq(named[i], a->our_region)) {
+			*ret = named[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_redirect(int status)
+{
+	return status == 301 || status == 302 || status == 307 || status == 308;
+}
+
+static enum s3_verdict denied(enum s3_exactness exactness)
+{
+	return exactness == S3_OPAQUE ? S3_MISS : S3_DENIED_IN_DOUBT;
+}
+
+static enum s3_verdict by_row(const struct row *row, const struct s3_answer *a,
+			      struct slice *region)
+{
+	switch (row->rule) {
+	case IS: return row->verdict;
+	case BY_EXACTNESS: return denied(a->exactness);
+	case BY_REGION: return other_region(a, region) ? S3_REGION : S3_FAULT;
+	case IF_REFRESHABLE: return a->refreshable ? S3_EXPIRED : S3_FAULT;
+	}
+	return S3_FAULT;
+}
+
+/* No code: a HEAD, an origin that is not quite S3, or a body that could not be read. */
+static enum s3_verdict by_status(const struct s3_answer *a, struct slice *region)
+{
+	if (a->status == 400 && other_region(a, region))
+		return S3_REGION;
+	if (a->head)
+		return S3_ASK_GET;
+	if (a->status == 404)
+		return S3_MISS;
+	if (a->status == 403 && a->exactness == S3_OPAQUE)
+		return S3_MISS;
+	return S3_FAULT;
+}
+
+static const struct row *find_row(const struct s3_answer *a)
+{
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		if (slice_eq(a->code, slice_of(table[i].code)) &&
+		    (table[i].status == 0 || table[i].status == a->status))
+			return &table[i];
+	return NULL;
+}
+
+static enum s3_verdict judge_error(const struct s3_answer *a, struct slice *region)
+{
+	const struct row *row = find_row(a);
+
+	if (row)
+		return by_row(row, a, region);
+	if (is_redirect(a->status) && other_region(a, region))
+		return S3_REGION;
+	/* To ourselves: the name of a new bucket has not reached every server yet. */
+	if (a->status == 307 || a->status == 408 || a->status == 429)
+		return S3_RETRY;
+	/* 501 is an answer about the request, not about the moment. */
+	if (a->status >= 500 && a->status <= 599 && a->status != 501)
+		return S3_RETRY;
+	if (a->code.n == 0 && a->status >= 400 && a->status <= 499)
+		return by_status(a, region);
+	return S3_FAULT;
+}
+
+enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region)
+{
+	switch (a->status) {
+	case 200:
+	case 206: return S3_FOUND;
+	case 304: return S3_NOT_MODIFIED;
+	case 412: return S3_PRECONDITION;
+	case 416: return S3_RANGE;
+	default: return a->status >= 300 ? judge_error(a, ret_region) : S3_FAULT;
+	}
+}
+
+enum s3_probe s3_judge_probe(const struct s3_answer *a)
+{
+	struct s3_answer unprobed = *a;
+	struct slice region;
+
+	unprobed.exactness = S3_UNKNOWN;
+	switch (s3_judge(&unprobed, &region)) {
+	case S3_MISS: return S3_PROBE_EXACT;
+	case S3_DENIED_IN_DOUBT: return S3_PROBE_OPAQUE;
+	case S3_RETRY:
+	case S3_REGION:
+	case S3_SKEW:
+	case S3_ASK_GET:
+	case S3_EXPIRED: return S3_PROBE_AGAIN;
+	case S3_FOUND:
+	case S3_ARCHIVED:
+	case S3_RANGE:
+	case S3_NOT_MODIFIED:
+	case S3_PRECONDITION:
+	case S3_FAULT: return S3_PROBE_FAULT;
+	}
+	return S3_PROBE_FAULT;
+}
+
+const char *s3_verdict_name(enum s3_verdict v)
+{
+	switch (v) {
+	case S3_FOUND: return "found";
+	case S3_MISS: return "miss";
+	case S3_ARCHIVED: return "archived";
+	case S3_RANGE: return "range";
+	case S3_NOT_MODIFIED: return "not_modified";
+	case S3_PRECONDITION: return "precondition";
+	case S3_RETRY: return "retry";
+	case S3_REGION: return "region";
+	case S3_DENIED_IN_DOUBT: return "denied_in_doubt";
+	case S3_ASK_GET: return "ask_get";
+	case S3_SKEW: return "skew";
+	case S3_EXPIRED: return "expired";
+	case S3_FAULT: return "fault";
+	}
+	return "unknown";
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Between the files of the S3 store: s3.c (making one, the operations), s3_call.c (one read),
+ * s3_doubt.c (exact or opaque). Loop's thread throughout.
+ */
+#pragma once
+#include "store/keeper.h"
+#include "store/s3_address.h"
+#include "store/s3_error.h"
+#include "store/s3_xml.h"
+#include "store/sigv4.h"
+#include "store/store_priv.h"
+
+/* How the store says "missing", who asks, and who waits to hear. */
+struct s3_doubt {
+	enum s3_exactness exactness;
+	struct store_call *probe;	/* the one under way */
+	bool probing;
+	struct error failure;		/* of the last probe; code OK = it gave a verdict */
+	int64_t failed_ns;		/* when it failed */
+	int64_t doubted_ns;		/* last probe that an unexpected answer led to; 0 = none */
+	struct waiters waiters;
+	unsigned denied;		/* misses told by 403 */
+	bool ever_found, warned;
+};
+
+struct s3_store {
+	struct store store;
+	char *bucket, *prefix, *endpoint;	/* prefix without slashes around; endpoint "" = AWS */
+	enum store_style style;
+	char region[S3_REGION_MAX + 1];
+	struct s3_address address;		/* for the present region */
+	struct keeper keeper;
+	struct sigv4 signer;
+	int64_t skew_s;				/* S3's clock minus ours */
+	struct s3_doubt doubt;
+	bool closing;				/* calls that wait end now */
+};
+
+enum s3_ask { S3_READ, S3_PROBE, S3_LIST };
+
+/*
+ * Start a call. For S3_PROBE and S3_LIST read->key is the key, or the prefix to list, as it
+ * stands in the bucket, and `raw` takes the verdict and the body; for S3_READ they are below the
+ * store's prefix, and events are a store's.
+ */
+struct s3_asking {
+	enum s3_ask what;
+	const struct store_events *events;
+	void (*raw)(void *ud, enum s3_verdict verdict, struct slice body, const struct error *e);
+	void *ud;
+};
+
+struct store_call *s3_call_start(struct s3_store *s3, const struct store_read *read,
+				 const struct s3_asking *asking);
+void s3_call_resume(struct store_call *c);
+void s3_call_cancel(struct store_call *c);
+
+/* Sign for another region from now on, and go where AWS serves it. */
+MUST_CHECK enum err s3_set_region(struct s3_store *s3, struct slice region, struct error *e);
+/* "prefix/key", or key when there is no prefix. */
+void s3_full_key(const struct s3_store *s3, struct slice key, struct buf *out);
+
+/*
+ * AccessDenied came where it was not expected. True: a probe is under way, wait in
+ * doubt.waiters, then look at doubt.exactness again. False: it was asked a moment ago.
+ */
+bool s3_doubt_denied(struct s3_store *s3);
+/* NoSuchKey from an opaque store: look again in the background. */
+void s3_doubt_not_found(struct s3_store *s3);
+/* A miss was told by a 403; an object was found. */
+void s3_doubt_count_denied(struct s3_store *s3);
+void s3_doubt_count_found(struct s3_store *s3);
+/* Probe, or join the probe under way. */
+void s3_doubt_probe(struct s3_store *s3);
+void s3_doubt_fini(struct s3_store *s3);

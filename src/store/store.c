@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/* What all stores share: making one from its URL, and the few questions any of them can answer. */
+#include "base/clock.h"
+#include "store/store_priv.h"
+
+static char *copy_or_null(struct slice s)
+{
+	return s.n ? xstrndup(s.p, s.n) : NULL;
+}
+
+static void apply_options(struct store *s, const struct store_url *url)
+{
+	struct buf name CLEANUP(buf_fini) = BUF_MAX(8192);
+
+	store_url_name(url, &name);
+	s->traits.name = xstrdup(buf_str(&name));
+	s->traits.optional = url->optional;
+	s->traits.only = copy_or_null(url->only);
+	s->traits.not = copy_or_null(url->not);
+	switch (url->key_case) {
+	case CASE_OPTION_NONE: break;
+	case CASE_OPTION_LOWER: s->traits.key_case = CASE_LOWER; break;
+	case CASE_OPTION_ASKED: s->traits.key_case = CASE_ASKED; break;
+	case CASE_OPTION_BOTH: s->traits.key_case = CASE_BOTH; break;
+	}
+}
+
+enum err store_open(const struct store_context *ctx, struct slice url, struct store **ret,
+		    struct error *e)
+{
+	static const struct {
+		const char *scheme;
+		enum err (*open)(const struct store_context *, const struct store_url *,
+				 struct store **, struct error *);
+	} kinds[] = {{"s3", s3_open}, {"file", dir_open}, {"http", http_open}, {"https", http_open}};
+	struct store_url parts CLEANUP(store_url_fini) = {0};
+	struct store *s = NULL;
+	enum err err = store_url_parse(url, &parts, e);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (!slice_eq(parts.scheme, slice_of(kinds[i].scheme)))
+			continue;
+		err = kinds[i].open(ctx, &parts, &s, e);
+		if (err)
+			return err;
+		s->ctx = ctx;
+		apply_options(s, &parts);
+		*ret = s;
+		return OK;
+	}
+	return err_set(e, ERR_USAGE, "a store is s3://, file://, http:// or https://, not '" SLICE_FMT "'",
+		       SLICE_ARG(slice_head(parts.scheme, 20)));
+}
+
+void store_free(struct store *s)
+{
+	if (!s)
+		return;
+	free(s->traits.name);
+	free(s->traits.only);
+	free(s->traits.not);
+	s->ops->free(s);
+	free(s);
+}
+
+struct store_call *store_start(struct store *s, const struct store_read *read,
+			       const struct store_events *events, void *ud)
+{
+	return s->ops->start(s, read, events, ud);
+}
+
+void store_call_resume(struct store *s, struct store_call *call)
+{
+	s->ops->resume(call);
+}
+
+void store_call_cancel(struct store *s, struct store_call *call)
+{
+	s->ops->cancel(call);
+}
+
+void store_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+{
+	s->ops->probe(s, done, ud);
+}
+
+bool store_takes_name(const struct store *s, struct slice name)
+{
+	if (s->traits.only && !slice_glob_nocase(name, slice_of(s->traits.only)))
+		return false;
+	return !s->traits.not || !slice_glob_nocase(name, slice_of(s->traits.not));
+}
+
+bool store_is_private(struct store *s)
+{
+	return s->ops->is_private(s);
+}
+
+void store_alive(struct store *s)
+{
+	atomic_store(&s->answered_ns, clock_mono_ns());
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A store is a place that holds objects under keys: an S3 bucket, a directory, another symbol
+ * server. All three answer through the same asynchronous calls.
+ *
+ * Threads: everything here runs on the loop's thread, the callbacks included, but for the few
+ * functions marked "any thread", which read atomics.
+ *
+ * Ownership: a store owns its calls. A call that was started ends in exactly one done(), after
+ * which its pointer is gone, or in store_call_cancel(), after which nothing is called any more.
+ */
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/pool.h"
+#include "store/breaker.h"
+#include "store/range.h"
+#include "store/transfer.h"
+
+struct store;
+struct store_call;
+struct creds_env;
+
+/* What all stores share; made once by the program. Borrowed, must outlive the stores. */
+struct store_context {
+	struct loop *loop;
+	struct transfer_engine *engine;
+	struct pool *disk;			/* for calls that block */
+	const struct creds_env *creds_env;	/* how AWS settings are found */
+	int64_t try_timeout_ns;			/* one request: until the head of the answer */
+	const char *via;			/* our own name in Via, to find loops */
+	/* Something that whoever runs the server should know, once; loop's thread. */
+	void (*warn)(const char *store, const char *what);
+};
+
+enum store_case { CASE_LOWER, CASE_ASKED, CASE_BOTH };
+enum store_tier { TIER_UNKNOWN, TIER_ONE, TIER_TWO };
+
+/* What a store is like, fixed at its making unless said otherwise. */
+struct store_traits {
+	char *name;		/* for logs: the URL without credentials and options */
+	enum store_case key_case;
+	bool any_case;		/* finds keys in any case by itself: one spelling is enough */
+	bool optional;		/* its failures count as misses that are never remembered */
+	bool loops;		/* may lead back to ourselves: asked with Via */
+	char *only, *not;	/* globs on the file name, or NULL */
+};
+
+struct store_read {
+	struct slice key;		/* below the store's prefix, no leading slash; copied */
+	bool head;			/* only the head is wanted */
+	bool ranged;			/* only this part is wanted */
+	struct range_ask range;
+	const char *if_match;		/* an ETag, or NULL; copied */
+	const char *via;		/* value of the client's Via header, or NULL; copied */
+	int64_t deadline_ns;		/* for all that the call does until its head is in */
+};
+
+struct object_head {
+	int64_t total;			/* bytes of the whole object, -1 unknown */
+	int64_t first;			/* offset of the first byte that follows */
+	int64_t length;			/* bytes that follow, -1 unknown */
+	bool ranged;			/* the store answered a range (206), if only of everything */
+	int64_t mtime;			/* seconds since the epoch, -1 unknown */
+	char etag[128];			/* with its quotes; "" unknown */
+	char encoding[40];		/* Content-Encoding; "" = none */
+	int fd;				/* >= 0: the body lies in this file, and data() is not
+					   called; the receiver of the head closes it */
+};
+
+enum store_result {
+	STORE_FOUND,		/* head() was called and all bytes were given */
+	STORE_MISS,		/* proven: the object is not there */
+	STORE_UNSATISFIABLE,	/* the range lies outside; head->total is the size */
+	STORE_CHANGED,		/* if_match does not match */
+	STORE_FAULT,		/* no answer: see e */
+	STORE_FAULT_RETRY,	/* no answer now, another try may help */
+};
+
+struct store_events {
+	void (*head)(void *ud, const struct object_head *head);
+	bool (*data)(void *ud, struct slice bytes);	/* false: pause until resumed */
+	/* head: only with STORE_UNSATISFIABLE; e: only with the faults */
+	void (*done)(void *ud, enum store_result result, const struct object_head *head,
+		     const struct error *e);
+};
+
+struct store_ops {
+	const char *scheme;	/* "s3" */
+	/* Never calls its events from inside. */
+	struct store_call *(*start)(struct store *s, const struct store_read *read,
+				    const struct store_events *events, void *ud);
+	void (*resume)(struct store_call *call);
+	void (*cancel)(struct store_call *call);
+	/* Find out whether the store answers, and how; exactly one done(). e == NULL: it does. */
+	void (*probe)(struct store *s, void (*done)(void *ud, const struct error *e), void *ud);
+	/* One line for `serve --check` after a probe: credentials, region, exact or opaque, ... */
+	void (*describe)(struct store *s, struct buf *out);
+	/* Look at some keys and say how they are laid out; exactly one done(). NULL: cannot. */
+	void (*survey)(struct store *s, void (*done)(void *ud, const char *layout), void *ud);
+	bool (*is_private)(struct store *s);	/* any thread */
+	void (*free)(struct store *s);
+};
+
+/* The head of every store's own struct. */
+struct store {
+	const struct store_ops *ops;
+	const struct store_context *ctx;
+	struct store_traits traits;
+	struct breaker breaker;
+	atomic_int tier;			/* enum store_tier, learned at start; any thread */
+	atomic_int_least64_t answered_ns;	/* last proof of life; 0 = never; any thread */
+};
+
+/* Make a store from its URL (see README for the forms and options); nothing is asked yet. */
+MUST_CHECK enum err store_open(const struct store_context *ctx, struct slice url,
+			       struct store **ret, struct error *e);
+void store_free(struct store *s);	/* after the loop has stopped; accepts NULL */
+
+struct store_call *store_start(struct store *s, const struct store_read *read,
+			       const struct store_events *events, void *ud);
+void store_call_resume(struct store *s, struct store_call *call);
+void store_call_cancel(struct store *s, struct store_call *call);
+void store_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud);
+
+/* Would its traits (only=, not=) let this file name be asked there? */
+bool store_takes_name(const struct store *s, struct slice name);
+/* Any thread: are reads signed, so that serving it publishes something private? */
+bool store_is_private(struct store *s);
+/* The store has answered something, be it a miss. */
+void store_alive(struct store *s);

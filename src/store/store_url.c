@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See store_url.h. Decoded pieces are appended to one buffer; since that may move while it grows,
+ * its full size is reserved first: no decoded piece is longer than its source.
+ */
+#include "store/store_url.h"
+#include "base/text.h"
+
+#define URL_MAX	4096
+
+static bool decode(struct store_url *u, struct slice raw, struct slice *ret)
+{
+	size_t at = u->text.n;
+
+	if (!percent_decode(raw, &u->text) || memchr(u->text.p + at, '\0', u->text.n - at))
+		return false;
+	*ret = (struct slice){u->text.p + at, u->text.n - at};
+	return true;
+}
+
+static enum err parse_flag(struct slice name, struct slice value, bool *ret, struct error *e)
+{
+	if (slice_eq_nocase(value, SLICE("true")) || slice_eq_nocase(value, SLICE("on")) ||
+	    slice_eq(value, SLICE("1")))
+		*ret = true;
+	else if (slice_eq_nocase(value, SLICE("false")) || slice_eq_nocase(value, SLICE("off")) ||
+		 slice_eq(value, SLICE("0")))
+		*ret = false;
+	else
+		return err_set(e, ERR_USAGE, SLICE_FMT "='" SLICE_FMT "' is neither true nor false",
+			       SLICE_ARG(name), SLICE_ARG(value));
+	return OK;
+}
+
+/* The place of value in a NULL-terminated list, counted from 1. */
+static enum err parse_word(struct slice name, struct slice value, const char *const *words, int *ret,
+			   struct error *e)
+{
+	for (int i = 0; words[i]; i++) {
+		if (slice_eq_nocase(value, slice_of(words[i]))) {
+			*ret = i + 1;
+			return OK;
+		}
+	}
+	return err_set(e, ERR_USAGE, "'" SLICE_FMT "' is not a value of the store option '" SLICE_FMT "'",
+		       SLICE_ARG(value), SLICE_ARG(name));
+}
+
+static enum err parse_option(struct store_url *u, struct slice name, struct slice value,
+			     bool *ret_known, struct error *e)
+{
+	static const char *const styles[] = {"path", "virtual", NULL};
+	static const char *const cases[] = {"lower", "asked", "both", NULL};
+	bool s3 = slice_eq(u->scheme, SLICE("s3"));
+	enum err err = OK;
+	int word;
+
+	*ret_known = true;
+	if (slice_eq(name, SLICE("optional")))
+		return parse_flag(name, value, &u->optional, e);
+	if (slice_eq(name, SLICE("case"))) {
+		err = parse_word(name, value, cases, &word, e);
+		if (!err)
+			u->key_case = (enum store_case_option)word;
+	} else if (slice_eq(name, SLICE("only"))) {
+		u->only = value;
+	} else if (slice_eq(name, SLICE("not"))) {
+		u->not = value;
+	} else if (s3 && slice_eq(name, SLICE("endpoint"))) {
+		u->endpoint = value;
+	} else if (s3 && slice_eq(name, SLICE("region"))) {
+		u->region = value;
+	} else if (s3 && slice_eq(name, SLICE("anonymous"))) {
+		return parse_flag(name, value, &u->anonymous, e);
+	} else if (s3 && slice_eq(name, SLICE("style"))) {
+		err = parse_word(name, value, styles, &word, e);
+		if (!err)
+			u->style = (enum store_style)word;
+	} else {
+		*ret_known = false;
+	}
+	return err;
+}
+
+static enum err parse_query(struct store_url *u, struct slice query, struct error *e)
+{
+	bool http = slice_starts(u->scheme, SLICE("http"));
+	struct buf rest CLEANUP(buf_fini) = BUF_MAX(URL_MAX);
+	struct slice pair, name, value;
+	bool known;
+
+	while (slice_next(&query, '&', &pair)) {
+		size_t eq = slice_find(pair, '=');
+		enum err err;
+
+		if (!decode(u, slice_head(pair, eq), &name) ||
+		    !decode(u, slice_from(pair, eq + 1), &value))
+			return err_set(e, ERR_USAGE, "invalid percent-encoding in the query");
+		err = parse_option(u, name, value, &known, e);
+		if (err)
+			return err;
+		if (!known && !http)
+			return err_set(e, ERR_USAGE, "unknown store option '" SLICE_FMT "'",
+				       SLICE_ARG(name));
+		if (!known) {
+			buf_puts(&rest, rest.n ? "&" : "");
+			buf_add(&rest, pair);
+		}
+	}
+	u->query = (struct slice){u->text.p + u->text.n, rest.n};
+	buf_add(&u->text, buf_slice(&rest));
+	return OK;
+}
+
+static struct slice trim_slashes(struct slice s)
+{
+	while (s.n && s.p[0] == '/')
+		s = slice_from(s, 1);
+	while (s.n && s.p[s.n - 1] == '/')
+		s.n--;
+	return s;
+}
+
+static enum err parse_parts(struct store_url *u, struct slice url, struct error *e)
+{
+	size_t colon = slice_find(url, ':'), q, slash, at;
+	struct slice rest, query, authority;
+
+	u->scheme = slice_head(url, colon);
+	rest = slice_from(url, colon + 1);
+	if (!slice_starts(rest, SLICE("//")))
+		return err_set(e, ERR_USAGE, "not a URL of the form scheme://...");
+	rest = slice_from(rest, 2);
+	q = slice_find(rest, '?');
+	query = slice_from(rest, q + 1);
+	rest = slice_head(rest, q);
+	slash = slice_find(rest, '/');
+	authority = slice_head(rest, slash);
+	u->raw_path = slice_from(rest, slash);
+	at = slice_rfind(authority, '@');
+	if (at < authority.n) {
+		if (!decode(u, slice_head(authority, at), &u->user_password))
+			return err_set(e, ERR_USAGE, "invalid percent-encoding before '@'");
+		authority = slice_from(authority, at + 1);
+	}
+	u->host = authority;
+	if (!decode(u, u->raw_path, &u->path))
+		return err_set(e, ERR_USAGE, "invalid percent-encoding in the path");
+	if (slice_eq(u->scheme, SLICE("s3")))
+		u->path = trim_slashes(u->path);
+	return query.n ? parse_query(u, query, e) : OK;
+}
+
+enum err store_url_parse(struct slice url, struct store_url *ret, struct error *e)
+{
+	struct store_url u = {.text = BUF_MAX(3 * URL_MAX)};
+	char *copy;
+	enum err err;
+
+	if (url.n > URL_MAX)
+		return err_set(e, ERR_USAGE, "a store URL of more than %d bytes", URL_MAX);
+	copy = buf_reserve(&u.text, 3 * URL_MAX);
+	ASSERT(copy);
+	buf_add(&u.text, url);
+	err = parse_parts(&u, (struct slice){copy, url.n}, e);
+	if (err) {
+		store_url_fini(&u);
+		return err;
+	}
+	*ret = u;
+	return OK;
+}
+
+void store_url_fini(struct store_url *u)
+{
+	buf_fini(&u->text);
+}
+
+void store_url_name(const struct store_url *u, struct buf *out)
+{
+	struct slice path = u->raw_path;
+
+	while (path.n && path.p[path.n - 1] == '/')
+		path.n--;
+	buf_add(out, u->scheme);
+	buf_puts(out, "://");
+	buf_add(out, u->host);
+	buf_add(out, path);
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The URL of a store, taken apart. Pure.
+ *
+ *	s3://bucket/prefix?endpoint=URL&region=NAME&style=path|virtual&anonymous=true&...
+ *	file:///dir?...
+ *	https://user:password@host:port/base?...
+ *
+ * Options for every kind: case=lower|asked|both, optional=true, only=GLOB, not=GLOB. An option
+ * that is unknown is an error, except that the query of an http(s) URL may hold what its server
+ * wants to see (a SAS token): it is kept and sent along.
+ */
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+
+enum store_style { STYLE_DEFAULT, STYLE_PATH, STYLE_VIRTUAL };
+enum store_case_option { CASE_OPTION_NONE, CASE_OPTION_LOWER, CASE_OPTION_ASKED, CASE_OPTION_BOTH };
+
+struct store_url {
+	struct buf text;		/* owns what the slices point to */
+	struct slice scheme;
+	struct slice user_password;	/* decoded */
+	struct slice host;		/* with its port; the bucket for s3 */
+	struct slice path;		/* decoded; s3: without slashes at the ends; file: the directory */
+	struct slice raw_path;		/* as written */
+	struct slice query;		/* http only: what was not an option of ours */
+	struct slice endpoint, region, only, not;	/* decoded; empty = not given */
+	enum store_style style;
+	enum store_case_option key_case;
+	bool anonymous, optional;
+};
+
+/* The message names the part that is wrong, never the password. */
+MUST_CHECK enum err store_url_parse(struct slice url, struct store_url *ret, struct error *e);
+void store_url_fini(struct store_url *u);
+/* The URL for people: without credentials and query. */
+void store_url_name(const struct store_url *u, struct buf *out);

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See transfer.h. libcurl tells us which descriptors and which timeout it waits for
+ * (socket_changed, timer_changed), the loop tells libcurl when they happen (act), and act() then
+ * collects the transfers that have ended.
+ *
+ * libcurl must not be re-entered from its own callbacks, so a transfer that is cancelled there is
+ * only marked and leaves its callbacks with an error; act() buries it. `events` may therefore free
+ * their own object as soon as they have cancelled.
+ *
+ * Easy handles are kept and used again: they hold the options that never change.
+ */
+#include "store/transfer.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "metric/metric.h"
+
+#include <curl/curl.h>
+#include <sys/epoll.h>
+
+#define IDLE_HANDLES_MAX	64
+#define RECEIVE_BYTES		(64L * 1024)
+#define REDIRECTS_MAX		5L
+
+struct transfer {
+	struct transfer_engine *engine;
+	struct transfer_events events;
+	void *ud;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct loop_timer head_timer;
+	struct transfer_head head;
+	bool follow, head_given, cancelled, paused;
+	struct transfer *next_dead;
+	struct transfer *next, **at;	/* all that run */
+	char why[CURL_ERROR_SIZE];	/* libcurl's words for a failure */
+};
+
+struct transfer_engine {
+	struct loop *loop;
+	CURLM *multi;
+	struct loop_timer timer;
+	struct transfer_limits limits;
+	char *ca_bundle;
+	size_t active;
+	struct transfer *running;
+	bool closing;
+	bool in_curl;			/* inside a call of libcurl that may call us back */
+	struct transfer *dead;		/* cancelled while in_curl */
+	struct socket *gone;		/* no longer watched, freed after this turn of the loop */
+	struct loop_task reap;
+	CURL *idle[IDLE_HANDLES_MAX];
+	size_t n_idle;
+};
+
+struct socket {
+	struct loop_fd fd;		/* fd.fd == -1: gone */
+	struct transfer_engine *engine;
+	struct socket *next_gone;
+};
+
+static void act(struct transfer_engine *engine, curl_socket_t fd, int curl_events);
+
+static void socket_ready(struct loop_fd *fd, uint32_t events)
+{
+	struct socket *s = (struct socket *)fd;
+	int curl_events = 0;
+
+	if (fd->fd < 0)
+		return;
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))
+		curl_events |= CURL_CSELECT_IN;
+	if (events & EPOLLOUT)
+		curl_events |= CURL_CSELECT_OUT;
+	if (events & EPOLLERR)
+		curl_events |= CURL_CSELECT_ERR;
+	act(s->engine, fd->fd, curl_events);
+}
+
+/*
+ * libcurl lets go of a descriptor while the loop may still hold an event for it in this turn: the
+ * struct stays until the turn's tasks run.
+ */
+static void socket_gone(struct transfer_engine *engine, struct socket *s)
+{
+	loop_watch(engine->loop, &s->fd, 0);
+	s->fd.fd = -1;
+	s->next_gone = engine->gone;
+	engine->gone = s;
+	loop_post(engine->loop, &engine->reap);
+}
+
+static void reap_sockets(struct loop_task *task)
+{
+	struct transfer_engine *engine =
+		(struct transfer_engine *)((char *)task - offsetof(struct transfer_engine, reap));
+
+	while (engine->gone) {
+		struct socket *s = engine->gone;
+
+		engine->gone = s->next_gone;
+		free(s);
+	}
+}
+
+static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *ud, void *socket_ud)
+{
+	struct transfer_engine *engine = ud;
+	struct socket *s = socket_ud;
+
+	if (what == CURL_POLL_REMOVE) {
+		if (s)
+			socket_gone(engine, s);
+		return 0;
+	}
+	if (!s) {
+		s = xnew(struct socket);
+		s->fd = (struct loop_fd){.ready = socket_ready, .fd = fd};
+		s->engine = engine;
+		curl_multi_assign(engine->multi, fd, s);
+	}
+	loop_watch(engine->loop, &s->fd,
+		   (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0));
+	return 0;
+}
+
+static int timer_changed(CURLM *multi, long timeout_ms, void *ud)
+{
+	struct transfer_engine *engine = ud;
+
+	if (timeout_ms < 0)
+		loop_timer_stop(engine->loop, &engine->timer);
+	else
+		loop_timer_set(engine->loop, &engine->timer,
+			       clock_mono_ns() + timeout_ms * NS_PER_MS);
+	return 0;
+}
+
+static void timer_due(struct loop_timer *timer)
+{
+	struct transfer_engine *engine =
+		(struct transfer_engine *)((char *)timer - offsetof(struct transfer_engine, timer));
+
+	act(engine, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* ---- one transfer ---- */
+
+static void transfer_free(struct transfer *t)
+{
+	struct transfer_engine *engine = t->engine;
+
+	loop_timer_stop(engine->loop, &t->head_timer);
+	curl_multi_remove_handle(engine->multi, t->easy);
+	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
+	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+	if (engine->n_idle < IDLE_HANDLES_MAX)
+		engine->idle[engine->n_idle++] = t->easy;
+	else
+		curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
+	*t->at = t->next;
+	if (t->next)
+		t->next->at = t->at;
+	engine->active--;
+	metric_dec(active_transfers);
+	free(t);
+}
+
+void transfer_cancel(struct transfer *t)
+{
+	if (t->cancelled)
+		return;
+	t->cancelled = true;
+	if (t->engine->in_curl) {
+		t->next_dead = t->engine->dead;
+		t->engine->dead = t;
+	} else {
+		transfer_free(t);
+	}
+}
+
+static void bury_dead(struct transfer_engine *engine)
+{
+	while (engine->dead) {
+		struct transfer *t = engine->dead;
+
+		engine->dead = t->next_dead;
+		transfer_free(t);
+	}
+}
+
+static void finish(struct transfer *t, const struct error *e)
+{
+	struct transfer_events events = t->events;
+	void *ud = t->ud;
+
+	t->cancelled = true;	/* a cancel from inside done() finds nothing left to do */
+	events.done(ud, e);
+	transfer_free(t);
+}
+
+static enum err code_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK: return OK;
+	case CURLE_OPERATION_TIMEDOUT: return ERR_TIMEOUT;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE: return ERR_DENIED;
+	case CURLE_TOO_MANY_REDIRECTS:
+	case CURLE_UNSUPPORTED_PROTOCOL: return ERR_UPSTREAM;
+	case CURLE_OUT_OF_MEMORY: return ERR_NOMEM;
+	default: return ERR_NET;
+	}
+}
+
+static void collect_finished(struct transfer_engine *engine)
+{
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(engine->multi, &left))) {
+		struct transfer *t;
+		CURLcode code = msg->data.result;
+		struct error e = {OK, 0, ""};
+
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+		if (t->cancelled)
+			continue;
+		if (code != CURLE_OK)
+			err_set(&e, code_of(code), "%s",
+				t->why[0] ? t->why : curl_easy_strerror(code));
+		finish(t, &e);
+	}
+}
+
+static void act(struct transfer_engine *engine, curl_socket_t fd, int curl_events)
+{
+	int running;
+
+	engine->in_curl = true;
+	curl_multi_socket_action(engine->multi, fd, curl_events, &running);
+	engine->in_curl = false;
+	bury_dead(engine);
+	collect_finished(engine);
+}
+
+/* The server is too slow to answer: libcurl has no time limit for just the head. */
+static void head_overdue(struct loop_timer *timer)
+{
+	struct transfer *t = (struct transfer *)((char *)timer - offsetof(struct transfer, head_timer));
+	struct error e;
+
+	err_set(&e, ERR_TIMEOUT, "no answer in time");
+	finish(t, &e);
+}
+
+static void copy_text(char *to, size_t size, struct slice value)
+{
+	size_t n = MIN(value.n, size - 1);
+
+	memcpy(to, value.p, n);
+	to[n] = '\0';
+}
+
+static void take_header(struct transfer_head *h, struct slice name, struct slice value)
+{
+	static const struct {
+		const char *name;
+		size_t offset, size;
+	} fields[] = {
+#define FIELD(text, f) {text, offsetof(struct transfer_head, f), sizeof(((struct transfer_head *)0)->f)}
+		FIELD("etag", etag), FIELD("last-modified", last_modified),
+		FIELD("content-range", content_range), FIELD("content-encoding", content_encoding),
+		FIELD("content-type", content_type), FIELD("date", date),
+		FIELD("x-amz-bucket-region", bucket_region), FIELD("x-amz-request-id", request_id),
+		FIELD("x-amz-delete-marker", delete_marker),
+#undef FIELD
+	};
+	uint64_t length;
+
+	if (slice_eq_nocase(name, SLICE("content-length"))) {
+		if (parse_u64(value, INT64_MAX, &length))
+			h->length = (int64_t)length;
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (slice_eq_nocase(name, slice_of(fields[i].name)))
+			copy_text((char *)h + fields[i].offset, fields[i].size, value);
+}
+
+/* "HTTP/1.1 200 OK": a new head begins; an earlier one was a 100 or a redirect that is followed. */
+static void begin_head(struct transfer *t, struct slice line)
+{
+	uint64_t status = 0;
+
+	t->head = (struct transfer_head){.length = -1};
+	parse_u64(slice_head(slice_from(line, slice_find(line, ' ') + 1), 3), 999, &status);
+	t->head.status = (int)status;
+}
+
+static bool is_final(const struct transfer *t)
+{
+	int s = t->head.status;
+
+	if (s < 200)
+		return false;
+	return !(t->follow && (s == 301 || s == 302 || s == 303 || s == 307 || s == 308));
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *ud)
+{
+	struct transfer *t = ud;
+	struct slice line = slice_trim((struct slice){p, size * n});
+	size_t colon = slice_find(line, ':');
+
+	if (t->cancelled)
+		return 0;
+	if (slice_starts(line, SLICE("HTTP/"))) {
+		begin_head(t, line);
+	} else if (line.n == 0 && is_final(t) && !t->head_given) {
+		t->head_given = true;
+		loop_timer_stop(t->engine->loop, &t->head_timer);
+		t->events.head(t->ud, &t->head);
+	} else if (colon < line.n) {
+		take_header(&t->head, slice_head(line, colon),
+			    slice_trim(slice_from(line, colon + 1)));
+	}
+	return t->cancelled ? 0 : size * n;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *ud)
+{
+	struct transfer *t = ud;
+
+	if (t->cancelled || !t->head_given)
+		return t->cancelled ? 0 : size * n;
+	if (t->paused)
+		return CURL_WRITEFUNC_PAUSE;
+	metric_add(store_bytes, (int64_t)(size * n));
+	if (!t->events.data(t->ud, (struct slice){p, size * n}) && !t->cancelled) {
+		t->paused = true;
+		curl_easy_pause(t->easy, CURLPAUSE_RECV);
+	}
+	return t->cancelled ? 0 : size * n;
+}
+
+void transfer_resume(struct transfer *t)
+{
+	struct transfer_engine *engine = t->engine;
+	bool outer = !engine->in_curl;
+
+	if (!t->paused || t->cancelled)
+		return;
+	t->paused = false;
+	engine->in_curl = true;
+	curl_easy_pause(t->easy, CURLPAUSE_CONT);
+	if (!outer)
+		return;
+	engine->in_curl = false;
+	bury_dead(engine);
+}
+
+static CURL *new_easy(struct transfer_engine *engine)
+{
+	CURL *easy;
+
+	if (engine->n_idle)
+		return engine->idle[--engine->n_idle];
+	easy = curl_easy_init();
+	if (!easy)
+		return NULL;
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "pepto-symbol/" PEPTO_VERSION);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+			 (long)(engine->limits.connect_timeout_ns / NS_PER_MS));
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
+			 (long)MAX(engine->limits.stall_timeout_ns / NS_PER_S, 1));
+	if (engine->ca_bundle)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, engine->ca_bundle);
+	return easy;
+}
+
+static void set_request(struct transfer *t, const struct transfer_request *r)
+{
+	bool https = slice_starts_nocase(slice_of(r->url), SLICE("https:"));
+
+	for (size_t i = 0; r->headers && r->headers[i]; i++)
+		t->headers = curl_slist_append(t->headers, r->headers[i]);
+	curl_easy_setopt(t->easy, CURLOPT_URL, r->url);
+	curl_easy_setopt(t->easy, CURLOPT_NOBODY, r->head ? 1L : 0L);
+	if (!r->head)
+		curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+	curl_easy_setopt(t->easy, CURLOPT_USERPWD, r->user_password);
+	curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, r->follow ? 1L : 0L);
+	curl_easy_setopt(t->easy, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
+	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->why);
+	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, (char *)t);
+}
+
+enum err transfer_start(struct transfer_engine *engine, const struct transfer_request *request,
+			const struct transfer_events *events, void *ud, struct transfer **ret,
+			struct error *e)
+{
+	struct transfer *t;
+	CURL *easy;
+
+	if (engine->closing)
+		return err_set(e, ERR_CANCELED, "shutting down");
+	if (engine->active >= engine->limits.max_transfers) {
+		metric_inc(refused_transfers);
+		return err_set(e, ERR_BUSY, "%zu transfers in flight already", engine->active);
+	}
+	easy = new_easy(engine);
+	if (!easy)
+		return err_set(e, ERR_NOMEM, "no memory for a transfer");
+	t = xnew(struct transfer);
+	*t = (struct transfer){.engine = engine, .events = *events, .ud = ud, .easy = easy,
+			       .follow = request->follow, .head_timer.due = head_overdue};
+	set_request(t, request);
+	t->next = engine->running;
+	t->at = &engine->running;
+	if (t->next)
+		t->next->at = &t->next;
+	engine->running = t;
+	engine->active++;
+	metric_inc(active_transfers);
+	metric_inc(store_requests);
+	loop_timer_set(engine->loop, &t->head_timer, request->head_deadline_ns);
+	curl_multi_add_handle(engine->multi, easy);
+	*ret = t;
+	return OK;
+}
+
+/* ---- the engine ---- */
+
+enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *limits,
+			     struct transfer_engine **ret, struct error *e)
+{
+	struct transfer_engine *engine = xnew(struct transfer_engine);
+
+	engine->loop = loop;
+	engine->limits = *limits;
+	engine->timer.due = timer_due;
+	engine->reap.run = reap_sockets;
+	engine->ca_bundle = limits->ca_bundle ? xstrdup(limits->ca_bundle) : NULL;
+	engine->multi = curl_multi_init();
+	if (!engine->multi) {
+		transfer_engine_free(engine);
+		return err_set(e, ERR_NOMEM, "cannot start libcurl");
+	}
+	curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, socket_changed);
+	curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine);
+	curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, timer_changed);
+	curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine);
+	curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, 256L);
+	curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	*ret = engine;
+	return OK;
+}
+
+void transfer_engine_free(struct transfer_engine *engine)
+{
+	static const struct error closing = {ERR_CANCELED, 0, "shutting down"};
+
+	if (!engine)
+		return;
+	engine->closing = true;
+	while (engine->running)
+		finish(engine->running, &closing);
+	while (engine->n_idle)
+		curl_easy_cleanup(engine->idle[--engine->n_idle]);
+	if (engine->multi)
+		curl_multi_cleanup(engine->multi);
+	reap_sockets(&engine->reap);
+	free(engine->ca_bundle);
+	free(engine);
+}

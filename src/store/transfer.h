@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/*
+ * HTTP out: one libcurl multi handle driven by the loop. A transfer is one request on one
+ * connection: no retries, no judgement of the status, no knowledge of S3.
+ *
+ * Everything here belongs to the loop's thread. HTTP/1.1 only: a paused HTTP/2 stream would keep
+ * its window in memory and put parallel ranges on one connection.
+ */
+#pragma once
+#include "base/loop.h"
+#include "base/slice.h"
+
+struct transfer_engine;
+struct transfer;
+
+struct transfer_limits {
+	int64_t connect_timeout_ns;
+	int64_t stall_timeout_ns;	/* a body that gives nothing for so long has failed */
+	size_t max_transfers;		/* in flight; one more is ERR_BUSY */
+	const char *ca_bundle;		/* file of CA certificates; NULL: the system's */
+};
+
+struct transfer_request {
+	const char *url;		/* copied, like all strings here */
+	bool head;
+	const char *const *headers;	/* "Name: value", NULL-terminated; may be NULL */
+	const char *user_password;	/* for Basic authentication; NULL: none */
+	bool follow;			/* redirects: at most 5, never from https to http */
+	int64_t head_deadline_ns;	/* monotonic: the head of the answer must be in by then */
+};
+
+/* The head of an answer. Texts are "" when the header is absent; cut when longer. */
+struct transfer_head {
+	int status;
+	int64_t length;			/* Content-Length, -1 when unknown */
+	char etag[128];
+	char last_modified[40];
+	char content_range[80];
+	char content_encoding[40];
+	char content_type[80];
+	char date[40];
+	char bucket_region[40];		/* x-amz-bucket-region */
+	char request_id[80];		/* x-amz-request-id */
+	char delete_marker[8];		/* x-amz-delete-marker */
+};
+
+/*
+ * In this order: head at most once, data any number of times, done exactly once unless the
+ * transfer is cancelled (after transfer_cancel() nothing is called any more). data returns false
+ * to pause: the bytes it was given are taken, more come after transfer_resume(). done says how
+ * the transfer ended, not what the status means.
+ */
+struct transfer_events {
+	void (*head)(void *ud, const struct transfer_head *head);
+	bool (*data)(void *ud, struct slice bytes);
+	void (*done)(void *ud, const struct error *e);	/* e->code == OK: complete */
+};
+
+MUST_CHECK enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *limits,
+					struct transfer_engine **ret, struct error *e);
+/* After the loop has stopped; what still runs ends with ERR_CANCELED. Accepts NULL. */
+void transfer_engine_free(struct transfer_engine *engine);
+
+MUST_CHECK enum err transfer_start(struct transfer_engine *engine,
+				   const struct transfer_request *request,
+				   const struct transfer_events *events, void *ud,
+				   struct transfer **ret, struct error *e);
+void transfer_resume(struct transfer *t);
+/* Ends it and frees it; allowed from inside its own events. */
+void transfer_cancel(struct transfer *t);

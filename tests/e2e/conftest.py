@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the whole-program tests.
+
+    /usr/bin/python3 -m pytest tests/e2e             all, against build/asan/pepto-symbol
+    PEPTO_BIN=build/tsan/pepto-symbol ... -m tsan    what is heavy on threads
+
+`serve` starts the program with settings and stops it at the end of the test, holding it to exit
+code 0 and to no sanitizer report. `rgw` is the real S3, started once. `proxy` stands in front of
+it. `origin` is the S3 that obeys. """
+
+import pathlib
+import shutil
+import tempfile
+import uuid
+
+import pytest
+
+from rig import rgw as ceph
+from rig.faultproxy import FaultProxy
+from rig.origin import Origin, SymbolServer
+from rig.server import Server
+
+# short, so that a test of patience does not need much of it
+FAST = {"REQUEST_BUDGET": "2s", "TRY_TIMEOUT": "600ms", "CONNECT_TIMEOUT": "500ms",
+        "STALL_TIMEOUT": "1s",
+        "DRAIN_TIMEOUT": "5s"}
+KEYS = {"AWS_ACCESS_KEY_ID": ceph.OWNER[0], "AWS_SECRET_ACCESS_KEY": ceph.OWNER[1],
+        "AWS_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="session")
+def workdir():
+    """Outside pytest's own tree: Unix socket paths of Ceph are short, and nothing is kept."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="pepto-e2e-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def authority(workdir):
+    """(CA file, server certificate with key)"""
+    directory = workdir / "ca"
+    directory.mkdir()
+    return ceph.make_authority(directory)
+
+
+@pytest.fixture(scope="session")
+def rgw(workdir, authority):
+    directory = workdir / "rgw"
+    directory.mkdir()
+    gateway = ceph.Rgw(directory, authority[1])
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture(scope="session")
+def make_bucket(rgw):
+    """An empty bucket, by default with a name of its own."""
+    def make(name=None):
+        name = name or f"e2e-{uuid.uuid4().hex[:12]}"
+        rgw.client().create_bucket(Bucket=name)
+        return name
+    return make
+
+
+@pytest.fixture
+def bucket(make_bucket):
+    return make_bucket()
+
+
+@pytest.fixture
+def put(rgw, bucket):
+    """Store an object in the test's bucket."""
+    s3 = rgw.client()
+
+    def put(key, body, **how):
+        s3.put_object(Bucket=bucket, Key=key, Body=body, **how)
+        return body
+    return put
+
+
+def factory(workdir):
+    """A maker of servers, and the list of what it made."""
+    made = []
+
+    def serve(*args, stores=None, **settings):
+        cwd = settings.pop("cwd", None) or tempfile.mkdtemp(dir=workdir)
+        if stores is not None:
+            settings["STORES"] = stores if isinstance(stores, str) else " ".join(stores)
+        server = Server(cwd, *args, **{**FAST, **settings})
+        made.append(server)
+        return server
+    return serve, made
+
+
+def finish(made):
+    codes = [server.stop() for server in made]
+    assert not any(codes), f"exit codes {codes}"
+
+
+@pytest.fixture
+def serve(workdir):
+    make, made = factory(workdir)
+    yield make
+    finish(made)
+
+
+@pytest.fixture(scope="module")
+def serve_all(workdir):
+    """As serve, for one server that all tests of a module share."""
+    make, made = factory(workdir)
+    yield make
+    finish(made)
+
+
+@pytest.fixture
+def stage():
+    """Starts a Stage of any class, stopped at the end: stage(Origin, listable=True)."""
+    made = []
+
+    def start(kind, *args, **how):
+        made.append(kind(*args, **how))
+        return made[-1]
+    yield start
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def proxy(rgw, stage):
+    return stage(FaultProxy, rgw.plain)
+
+
+@pytest.fixture
+def origin(stage):
+    return stage(Origin)
+
+
+@pytest.fixture
+def upstream(stage):
+    return stage(SymbolServer)
+
+
+@pytest.fixture
+def tmp(workdir):
+    return pathlib.Path(tempfile.mkdtemp(dir=workdir))

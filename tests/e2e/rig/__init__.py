@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+"""The rig of the whole-program tests: the program under test, and the world it talks to.
+
+    wire.py        HTTP/1.1 by hand, for servers that must misbehave on order
+    stage.py       a server that records, holds back and spoils requests; the base of the next three
+    faultproxy.py  ... in front of a real S3
+    origin.py      ... an S3 and a symbol server in this process, for what a real one does not do
+    aws.py         ... the credential services of AWS: metadata, container endpoint, STS
+    rgw.py         Ceph RGW, a real S3 that verifies signatures and policies
+    client.py      the debugger's side: exact bytes on the wire
+    server.py      pepto-symbol as a process: environment in, log lines and exit code out
+    rows.py        the rows of the conformance table that wait for a later part
+    samples.py     symbol keys, bodies that show where they were torn, real PE and PDB files
+
+Nothing here sleeps to get an order of events: what must wait waits at a Gate (stage.py) or for a
+line of the log. """

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Who may read: tokens by Basic, Bearer or path; what is never asked for one; what never leaks."""
+
+import base64
+
+import pytest
+
+from conftest import KEYS
+from rig.client import is_miss
+from rig.origin import Origin
+from rig.samples import path
+from rig.server import s3, until
+
+HEX, WORD = "0123456789abcdef0123456789abcdef", "Correct-Horse_Battery~Staple"
+FOO = "/" + path("foo.pdb")
+
+
+def basic(password, user="anybody", scheme="Basic"):
+    encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"{scheme} {encoded}"}
+
+
+def bearer(token, scheme="Bearer"):
+    return {"Authorization": f"{scheme} {token}"}
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    origin = Origin()
+    origin.put("auth", FOO[1:].lower(), b"found")
+    yield origin
+    origin.stop()
+
+
+@pytest.fixture(scope="module")
+def server(bucket, serve_all):
+    return serve_all(stores=s3("auth", bucket), AUTH_TOKENS=f"{HEX} {WORD}")
+
+
+def is_refused(answer):
+    assert answer.status == 401 and answer.body == b"" and answer["Content-Length"] == "0", answer
+    assert answer["WWW-Authenticate"].startswith("Basic"), answer
+    return True
+
+
+@pytest.mark.row("C23")
+@pytest.mark.parametrize("headers", [
+    basic(HEX), basic(WORD), basic(WORD, ""), basic(WORD, "user name"), basic(HEX, scheme="basic"),
+    bearer(HEX), bearer(WORD), bearer(WORD, "bearer"), bearer(WORD, "BEARER"),
+])
+def test_let_in(headers, server):
+    with server.connect() as client:
+        assert is_refused(client.fetch(FOO))
+        assert client.fetch(FOO, headers=headers).body == b"found"
+        assert is_miss(client.fetch("/" + path("gone.pdb"), headers=headers))
+
+
+@pytest.mark.row("C23")
+@pytest.mark.parametrize("headers", [
+    {}, basic("wrong"), basic(HEX.upper()), basic(HEX[:-1]), basic(HEX + "0"), basic(""),
+    basic(WORD.lower()), bearer("wrong"), bearer(""),
+    bearer(HEX + " " + WORD), {"Authorization": "Basic"}, {"Authorization": "Basic !!!"},
+    {"Authorization": "Basic " + "A" * 5_000},
+    {"Authorization": "Digest username=x"}, {"Authorization": HEX},
+    {"Authorization": "Basic " + base64.b64encode(HEX.encode()).decode()},
+    {"Cookie": HEX}, {"X-Token": HEX},
+])
+def test_kept_out(headers, server, bucket):
+    bucket.forget()
+    for target in (FOO, "/" + path("gone.pdb"), FOO + f"?token={HEX}"):
+        assert is_refused(server.fetch(target, headers=headers))
+    head = server.fetch(FOO, "HEAD", headers)
+    assert head.status == 401 and head["WWW-Authenticate"]
+    assert not bucket.asked(), "who is not let in costs no S3 request"
+
+
+@pytest.mark.row("C23")
+def test_token_in_the_path(server):
+    """For debuggers that can send no header; cdb lower-cases it, which hex survives."""
+    for base in (f"/t/{HEX}", f"/T/{HEX.upper()}", f"//t//{HEX}"):
+        assert server.fetch(base + FOO).body == b"found", base
+        assert is_miss(server.fetch(base + "/" + path("gone.pdb")))
+        assert is_miss(server.fetch(base + "/index2.txt"))
+        assert server.fetch(base + "/pingme.txt").status == 200
+        assert server.fetch(base + "/").status == 200
+    for wrong in (f"/t/{HEX[:-1]}0", f"/t/{HEX[:-2]}", "/t/", "/t", f"/t/{WORD}", f"/{HEX}"):
+        assert server.fetch(wrong + FOO).status in (401, 404), wrong
+        assert server.fetch(wrong + FOO).body == b""
+
+
+def test_token_in_the_path_and_the_base_path(bucket, serve):
+    server = serve(stores=s3("auth", bucket), AUTH_TOKENS=HEX, BASE_PATH="/symbols")
+    assert server.fetch(f"/symbols/t/{HEX}{FOO}").body == b"found"
+    assert server.fetch(f"/t/{HEX}/symbols{FOO}").body == b"found"
+    assert server.fetch(f"/symbols{FOO}").status == 401
+
+
+def test_tokens_from_a_file(bucket, tmp, serve):
+    file = tmp / "tokens"
+    file.write_text(f"# who may read\n\n{HEX}\n{WORD}\r\n")
+    server = serve(stores=s3("auth", bucket), AUTH_TOKENS_FILE=file)
+    assert is_refused(server.fetch(FOO))
+    assert is_refused(server.fetch(FOO, headers=basic("# who may read")))
+    for token in (HEX, WORD):
+        assert server.fetch(FOO, headers=basic(token)).body == b"found"
+
+
+def test_without_tokens_nobody_is_asked(bucket, serve):
+    server = serve(stores=s3("auth", bucket))
+    assert server.fetch(FOO).body == b"found"
+    assert server.fetch(FOO, headers=basic("whatever")).body == b"found"
+
+
+def test_health_needs_no_token(server):
+    assert server.fetch("/healthz").status == 200
+    assert until(lambda: server.fetch("/readyz").status == 200)
+
+
+def test_no_token_in_the_log(server):
+    server.fetch(f"/t/{HEX}{FOO}")
+    server.fetch(f"/t/{HEX[:-1]}0{FOO}?secret-query")
+    server.fetch(FOO, headers=basic(WORD))
+    server.wait_log(msg="request", status=401)
+    text = server.stderr()
+    assert HEX not in text and WORD not in text and basic(WORD)["Authorization"][6:] not in text
+    assert HEX[:-1] not in text, "a mistyped token is nearly one"
+    assert "secret-query" not in text
+
+
+def test_a_refused_client_is_counted(server):
+    before = server.metrics()["pepto_requests_total", '{outcome="denied"}']
+    server.fetch(FOO)
+    assert server.metrics()["pepto_requests_total", '{outcome="denied"}'] == before + 1
+
+
+def test_with_tokens_a_signed_store_serves_only_who_is_let_in(bucket, serve):
+    """Rule 10 protects against accident; who set tokens has decided, but everybody else still
+    gets nothing."""
+    server = serve(stores=s3("auth", bucket), AUTH_TOKENS=HEX, **KEYS)
+    assert server.fetch(FOO, headers=basic(HEX)).body == b"found"
+    assert is_refused(server.fetch("/000Admin/server.txt"))
+
+
+def test_warning_when_a_private_bucket_is_open_to_the_network(bucket, serve):
+    warned = serve(stores=s3("auth", bucket), LISTEN_ADDRESS="0.0.0.0", **KEYS)
+    until(lambda: warned.log(level="warn"))
+    assert len(warned.log(level="warn")) == 1
+    for quiet in (serve(stores=s3("auth", bucket), **KEYS),
+                  serve(stores=s3("auth", bucket), LISTEN_ADDRESS="0.0.0.0"),
+                  serve(stores=s3("auth", bucket), LISTEN_ADDRESS="0.0.0.0", AUTH_TOKENS=HEX,
+                        **KEYS)):
+        assert quiet.fetch("/pingme.txt", headers=basic(HEX)).status == 200
+        assert not quiet.log(level="warn"), quiet.stderr()

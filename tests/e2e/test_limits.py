@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: MIT
+"""What a client may cost: connections, headers, time, memory; and what it is told when it is too
+much."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from rig import faults
+from rig.client import Client, fetch, is_fault, is_miss
+from rig.origin import Origin
+from rig.samples import Pattern, body, path
+from rig.server import s3, until
+
+FOO = path("foo.pdb").lower()
+
+
+@pytest.fixture
+def store(origin):
+    origin.put("bucket", FOO, body(100_000))
+    return s3("bucket", origin)
+
+
+# connections
+
+@pytest.mark.row("C34")
+def test_connections(store, serve):
+    """Above the limit: 503 and close, counted; below it again: served."""
+    server = serve(stores=store, MAX_CONNECTIONS="4")
+    clients = [server.connect() for _ in range(4)]
+    for client in clients:
+        assert client.fetch("/pingme.txt").status == 200
+    for _ in range(3):
+        with server.connect() as extra:
+            extra.ask("/pingme.txt")
+            answer = extra.answer()
+            assert answer.status == 503 and answer.body == b"", answer
+            assert answer["Connection"].lower() == "close" and extra.closed(5)
+    assert [client.fetch("/" + FOO).status for client in clients] == [200] * 4
+    clients.pop().close()
+    until(lambda: server.fetch("/pingme.txt").status == 200)
+    for client in clients:
+        client.close()
+    until(lambda: server.metrics()["pepto_refused_total", '{limit="connections"}'] >= 3)
+
+
+@pytest.mark.tsan
+def test_a_crowd_of_connections(store, serve):
+    """300 at once, open and closed in all ways; the count comes back to nothing."""
+    server = serve(stores=store, THREADS=4)
+    for _ in range(2):
+        clients = [server.connect() for _ in range(300)]
+        for n, client in enumerate(clients):
+            if n % 3:
+                client.ask("/" + (FOO if n % 2 else path("gone.pdb")))
+        for n, client in enumerate(clients):
+            if n % 3 == 1:
+                assert client.answer().status in (200, 404)
+            client.close()
+    until(lambda: server.metrics()["pepto_connections", ""] <= 1)
+    until(lambda: server.metrics()["pepto_active_requests", ""] <= 1)
+
+
+# headers
+
+@pytest.mark.row("C31")
+def test_headers_up_to_the_limit(store, serve):
+    server = serve(stores=store)
+    for size in (8_000, 20_000, 40 << 10):
+        assert server.fetch("/" + FOO, headers={"SymbolChecksum": "a" * size}).status == 200, size
+    answer = server.fetch("/" + FOO, headers={"SymbolChecksum": "a" * 200_000})
+    assert answer.status in (400, 413, 414, 431) and server.fetch("/" + FOO).status == 200
+
+
+def test_headers_with_a_larger_limit(store, serve):
+    server = serve(stores=store, MAX_HEADER_SIZE="72KiB")
+    assert server.fetch("/" + FOO, headers={"SymbolChecksum": "a" * (64 << 10)}).status == 200
+
+
+def test_headers_with_a_smaller_limit(store, serve):
+    server = serve(stores=store, MAX_HEADER_SIZE="4KiB")
+    assert server.fetch("/" + FOO).status == 200
+    with server.connect() as client:
+        client.ask("/" + FOO, headers={"X": "a" * 20_000})
+        client.closed(5)
+        assert not client.buffer.startswith(b"HTTP/1.1 200")
+
+
+# time
+
+@pytest.mark.row("C73")
+def test_slow_headers(store, serve):
+    """One byte at a time is not idle, and still not allowed to take for ever."""
+    server = serve(stores=store, HEADER_TIMEOUT="1s")
+    with server.connect() as client:
+        began = time.monotonic()
+        gone = threading.Event()
+
+        def drip():
+            try:
+                client.send(b"GET / HTTP/1.1\r\n")
+                while not gone.wait(0.1):
+                    client.send(b"X")
+            except OSError:
+                pass
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        assert client.closed(8)
+        assert time.monotonic() - began < 5
+        gone.set()
+        dripping.join()
+    assert server.metrics()["pepto_closed_total", '{limit="header_timeout"}'] >= 1
+
+
+@pytest.mark.row("C73")
+def test_no_request_at_all(store, serve):
+    server = serve(stores=store, HEADER_TIMEOUT="1s", IDLE_TIMEOUT="1s")
+    with server.connect() as client:
+        assert client.closed(8)
+
+
+@pytest.mark.row("C73")
+def test_idle_connection(store, serve):
+    server = serve(stores=store, IDLE_TIMEOUT="1s", HEADER_TIMEOUT="10s")
+    with server.connect() as client:
+        assert client.fetch("/" + FOO).status == 200
+        began = time.monotonic()
+        assert client.closed(8) and time.monotonic() - began < 5
+
+
+def test_a_waiting_request_is_not_idle(origin, store, serve):
+    """S3 takes longer than IDLE_TIMEOUT; the client waits and is answered."""
+    server = serve(stores=store, IDLE_TIMEOUT="1s", TRY_TIMEOUT="10s", REQUEST_BUDGET="10s")
+    gate = origin.hold(FOO)
+    with server.connect() as client:
+        client.ask("/" + FOO)
+        gate.wait(1)
+        threading.Timer(2.5, gate.release).start()
+        assert client.answer().body == body(100_000)
+
+
+@pytest.mark.row("C73")
+def test_a_client_that_does_not_read(origin, serve):
+    """Cut below MIN_SEND_RATE, and counted; with 0 it may take its time."""
+    origin.put("bucket", FOO, Pattern(50_000_000))
+    server = serve(stores=s3("bucket", origin), MIN_SEND_RATE="64KiB")
+    with Client(server.port, receive_buffer=4096) as client:
+        client.ask("/" + FOO)
+        client.head()
+        until(lambda: server.metrics()["pepto_closed_total", '{limit="min_send_rate"}'] >= 1, 40)
+        assert client.skip(50_000_000) < 50_000_000
+    origin.wait_abandoned(1)
+
+
+@pytest.mark.row("C73")
+def test_a_slow_client_is_served_to_the_end(origin, serve):
+    origin.put("bucket", FOO, Pattern(3_000_000))
+    server = serve(stores=s3("bucket", origin), MIN_SEND_RATE="0", STALL_TIMEOUT="1s")
+    with Client(server.port, receive_buffer=4096) as client:
+        client.ask("/" + FOO)
+        client.head()
+        got = []
+        for _ in range(30):
+            got.append(client.read(100_000))
+            time.sleep(0.1)     # in all more than STALL_TIMEOUT, but it is the store that waits
+        assert b"".join(got) == Pattern(3_000_000).bytes()
+
+
+@pytest.mark.row("C73")
+def test_slow_clients_hold_back_nobody(origin, serve):
+    """Fifty that do not read, one thread; others are served at full speed."""
+    origin.put("bucket", FOO, Pattern(20_000_000))
+    server = serve(stores=s3("bucket", origin), THREADS="1", MIN_SEND_RATE="0")
+    slow = [Client(server.port, receive_buffer=4096) for _ in range(50)]
+    for client in slow:
+        client.ask("/" + FOO)
+        assert client.head().status == 200
+    began = time.monotonic()
+    answer = server.fetch("/" + FOO)
+    assert answer.body == Pattern(20_000_000).bytes() and time.monotonic() - began < 20
+    for client in slow:
+        client.close()
+
+
+# transfers
+
+@pytest.mark.row("C34")
+def test_transfers(origin, serve):
+    """More than MAX_TRANSFERS at once: 503, counted; never 429."""
+    origin.put("bucket", FOO, body(1_000))
+    server = serve(stores=s3("bucket", origin), MAX_TRANSFERS="2", TRY_TIMEOUT="20s",
+                   REQUEST_BUDGET="25s")
+    assert server.fetch("/" + FOO).status == 200
+    gate = origin.hold("held")
+    waiting = [Client(server.port) for _ in range(2)]
+    for n, client in enumerate(waiting):
+        client.ask("/" + path(f"held{n}.pdb").lower())
+    gate.wait(2)
+    assert is_fault(server.fetch("/" + FOO, timeout=40))
+    assert server.metrics()["pepto_refused_total", '{limit="transfers"}'] >= 1
+    gate.release()
+    for client in waiting:
+        assert is_miss(client.answer())
+        client.close()
+    assert server.fetch("/" + FOO).body == body(1_000)
+
+
+# memory, measured on the release binary: AddressSanitizer keeps what is freed
+
+@pytest.mark.release
+@pytest.mark.row("C48", "C73")
+def test_flat_memory(stage, serve):
+    """64 downloads of a 200 MB object at once: under 32 MiB in all, and no more than a small one
+    leaves behind."""
+    size = 200_000_000
+    origin = stage(Origin)
+    origin.put("bucket", FOO, Pattern(size))
+    server = serve(stores=s3("bucket", origin), release=True, STALL_TIMEOUT="60s",
+                   MIN_SEND_RATE="0")
+    assert server.fetch("/" + FOO, headers={"Range": "bytes=0-99999"}).status == 206
+    before = server.rss()
+    clients = [Client(server.port, timeout=120) for _ in range(64)]
+    for client in clients:
+        client.ask("/" + FOO)
+    peak, done = [before], threading.Event()
+
+    def watch():
+        while not done.wait(0.1):
+            peak.append(server.rss())
+    received = [0] * 64
+
+    def download(n):
+        assert clients[n].head().status == 200
+        received[n] = clients[n].skip(size)
+        clients[n].close()
+    threads = [threading.Thread(target=download, args=(n,)) for n in range(64)]
+    for thread in (watcher := threading.Thread(target=watch), *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    done.set()
+    watcher.join()
+    assert received == [size] * 64
+    assert max(peak) < 32 << 20, f"{max(peak) >> 10} KiB, before {before >> 10}"
+
+
+@pytest.mark.release
+@pytest.mark.row("C73")
+def test_memory_of_misses_and_faults(origin, serve):
+    """Ten thousand of them leave nothing behind."""
+    origin.bucket("bucket")
+    origin.fault(faults.status(403, "NeverHeardOf"), "fault", times=200)
+    server = serve(stores=s3("bucket", origin), release=True, ACCESS_LOG="off")
+    with server.connect() as client:
+        def some(n, k):
+            for i in range(n):
+                assert client.fetch("/" + path(f"gone{k}-{i}.pdb").lower()).status == 404
+        some(1_000, 0)
+        before = server.rss()
+        for k in range(1, 5):
+            some(1_000, k)
+        for i in range(3):
+            client.fetch("/" + path(f"fault{i}.pdb").lower())
+    assert server.rss() - before < 1 << 20
+
+
+def test_start_to_first_answer(origin, serve):
+    """Under 100 ms with static or no credentials (the issue's figure), with room for a busy
+    machine."""
+    origin.put("bucket", FOO, b"x")
+    best = 9.9
+    for _ in range(3):
+        began = time.monotonic()
+        server = serve(stores=s3("bucket", origin), release=True)
+        assert server.fetch("/" + FOO).status == 200
+        best = min(best, time.monotonic() - began)
+    assert best < 0.3
+
+
+# the far end
+
+@pytest.mark.row("C48")
+def test_parallel_ranges_of_a_large_object(origin, serve):
+    """symbolicator: 128 MiB first, then the rest in four parts at once; one version throughout."""
+    size = (128 << 20) + 40_000_003
+    content = Pattern(size)
+    origin.put("bucket", FOO, content)
+    server = serve(stores=s3("bucket", origin))
+    with server.connect(timeout=60) as client:
+        first = client.fetch("/" + FOO, headers={"Range": "bytes=0-134217727"})
+    assert first.status == 206 and first["Content-Range"] == f"bytes 0-134217727/{size}"
+    assert first.body[-1_000:] == content.bytes((128 << 20) - 1_000,
+                                                128 << 20) and len(first.body) == 128 << 20
+    step = (size - (128 << 20) + 3) // 4
+    spans = [(at, min(at + step, size) - 1) for at in range(128 << 20, size, step)]
+    clients = [server.connect(timeout=60) for _ in spans]
+    for client, (a, b) in zip(clients, spans):
+        client.ask("/" + FOO, headers={"Range": f"bytes={a}-{b}"})
+    for client, (a, b) in zip(clients, spans):
+        answer = client.answer()
+        assert answer.status == 206 and answer["ETag"] == first["ETag"]
+        assert answer["Content-Range"] == f"bytes {a}-{b}/{size}"
+        assert answer.body == content.bytes(a, b + 1)
+        client.close()
+
+
+def test_address_of_both_families(store, serve):
+    """All addresses by default: v6 with v4, v4 alone where there is no v6."""
+    server = serve(stores=store, LISTEN_ADDRESS=None)
+    assert fetch(server.port, "/" + FOO).status == 200
+    try:
+        six = socket.create_connection(("::1", server.port), 5)
+    except OSError:
+        with socket.socket(socket.AF_INET6) as probe:
+            try:
+                probe.bind(("::1", 0))
+            except OSError:
+                return                  # no v6 on this machine
+        raise
+    six.close()

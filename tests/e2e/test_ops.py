@@ -1,0 +1,501 @@
+# SPDX-License-Identifier: MIT
+"""Running it: settings and their mistakes, start and stop, health, metrics, the log."""
+
+import json
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from conftest import FAST, KEYS
+from rig import faults
+from rig.client import Client, fetch, is_miss
+from rig.origin import Origin
+from rig.rgw import free_ports
+from rig.samples import Pattern, body, path
+from rig.server import run, s3, until
+
+FOO, GONE = path("foo.pdb").lower(), path("gone.pdb").lower()
+
+
+@pytest.fixture
+def bucket(origin):
+    origin.put("bucket", FOO, b"found")
+    return origin
+
+
+@pytest.fixture
+def store(bucket):
+    return s3("bucket", bucket)
+
+
+# settings
+
+BAD = [("PORT", "abc"), ("PORT", "65536"), ("PORT", "-1"), ("PORT", "50 00"), ("PORT", "0x50"),
+       ("LISTEN_ADDRESS", "999.1.1.1"),
+       ("LISTEN_ADDRESS", "not an address"), ("ADMIN_ADDRESS", "nonsense"),
+       ("ADMIN_ADDRESS", "127.0.0.1:99999"),
+       ("PUBLIC_URL", "ftp://x"), ("PUBLIC_URL", "symbols.example"), ("AUTH_TOKENS", "short"),
+       ("AUTH_TOKENS_FILE", "/nonexistent/tokens"),
+       ("SERVE_ANY_PATH", "maybe"), ("CORS", "2"), ("OUTAGE", "500"), ("REQUEST_BUDGET", "0"),
+       ("REQUEST_BUDGET", "26s"),
+       ("REQUEST_BUDGET", "eight"), ("REQUEST_BUDGET", "8 s s"), ("TRY_TIMEOUT", "1ms"),
+       ("CONNECT_TIMEOUT", "1h"), ("STALL_TIMEOUT", "-1s"),
+       ("MAX_TRANSFERS", "0"), ("STREAM_BUFFER", "1KiB"), ("STREAM_BUFFER", "lots"),
+       ("MAX_CONNECTIONS", "0"), ("MAX_HEADER_SIZE", "1"),
+       ("MAX_HEADER_SIZE", "99GiB"), ("HEADER_TIMEOUT", "0"), ("IDLE_TIMEOUT", "forever"),
+       ("MIN_SEND_RATE", "fast"), ("THREADS", "65"),
+       ("DRAIN_TIMEOUT", "2h"), ("LOG_LEVEL", "loud"), ("LOG_FORMAT", "xml"),
+       ("ACCESS_LOG", "sometimes"),
+       ("STORES", "ftp://host/x"), ("STORES", "bucket"), ("STORES", "s3://"),
+       ("STORES", "s3://bucket?style=odd"),
+       ("STORES", "s3://bucket?nonsense=1"), ("STORES", "s3://bucket?case=upper"),
+       ("STORES", "s3://bucket?endpoint=ftp://x"),
+       ("STORES", "s3://bucket?optional=perhaps"), ("STORES", "file://relative/path"),
+       ("STORES", "http://"), ("STORES", "http://host:99999/"),
+       ("S3_BUCKET", "no/such name")]
+
+
+@pytest.mark.parametrize("name, value", BAD, ids=[f"{n}={v}" for n, v in BAD])
+def test_bad_setting(name, value, tmp):
+    """One clear line that names the variable, and exit code 2, before anything listens."""
+    settings = {} if name in ("STORES", "S3_BUCKET") else {"STORES": f"file://{tmp}"}
+    code, out, err = run(tmp, "serve", **{**settings, name: value})
+    assert code == 2, (code, err)
+    assert name in err and len(err.strip().splitlines()) == 1 and not out, err
+
+
+def test_bad_flag(tmp):
+    for args, named in ((["--port=abc"], "port"), (["--nonsense"], "--nonsense"),
+                        (["--port"], "--port"), (["extra"], "extra"),
+                        (["--store=ftp://x"], "store")):
+        code, out, err = run(tmp, "serve", *args)
+        assert code == 2 and named in err, (args, err)
+
+
+def test_two_forms_at_once(tmp):
+    code, _, err = run(tmp, "serve", S3_BUCKET="bucket", STORES="s3://bucket")
+    assert code == 2 and "S3_BUCKET" in err and "STORES" in err
+    code, _, err = run(tmp, "serve", "--store=s3://bucket", S3_BUCKET="bucket")
+    assert code == 2 and "S3_BUCKET" in err
+
+
+def test_a_secret_in_a_bad_setting_is_not_printed(tmp):
+    for settings in ({"AUTH_TOKENS": "pssst"}, {"STORES": "http://user:pssst@host:99999/"},
+                     {"STORES": "ftp://user:pssst@host/"}):
+        code, out, err = run(tmp, "serve", **settings)
+        assert code == 2 and "pssst" not in err + out, err
+
+
+def test_port_in_use(tmp, store):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, _, err = run(tmp, "serve", STORES=store, PORT=taken.getsockname()[1])
+    assert code not in (0, 2) and re.search("address|in use|listen", err, re.I)
+
+
+def test_dotenv(tmp, bucket, serve):
+    """As foreman reads it; what is in the environment already wins."""
+    (tmp / ".env").write_text(f"""\
+# settings
+STORES='{s3("bucket", bucket)}'
+export CORS=on
+BASE_PATH="/from/dotenv"
+PORT=1
+""")
+    server = serve(cwd=tmp, BASE_PATH="/from/environment")
+    answer = server.fetch("/from/environment/" + FOO)
+    assert answer.body == b"found" and answer["Access-Control-Allow-Origin"] == "*"
+
+
+def test_bad_dotenv(tmp):
+    (tmp / ".env").write_text("S3_BUCKET=bucket\nthis is no setting pssst\n")
+    code, _, err = run(tmp, "serve")
+    assert code == 2 and ".env" in err and "2" in err and "pssst" not in err
+
+
+def test_flags_win_over_the_environment(bucket, serve):
+    server = serve("serve", "--base-path", "/flag", stores=s3("bucket", bucket),
+                   BASE_PATH="/environment")
+    assert server.fetch("/flag/" + FOO).body == b"found"
+
+
+def test_without_a_subcommand(bucket, tmp, serve):
+    """The original's Procfile: PORT, S3_BUCKET or STORES is enough; with nothing to go by, the
+    usage."""
+    server = serve(None, stores=s3("bucket", bucket))
+    assert server.fetch("/" + FOO).body == b"found"
+    code, out, err = run(tmp, PORT=None)
+    assert code == 2 and "serve" in out + err
+
+
+def test_version_and_help(tmp):
+    code, out, _ = run(tmp, "--version")
+    assert code == 0 and re.search(r"pepto-symbol \d+\.\d+", out)
+    for args in (["--help"], ["serve", "--help"]):
+        code, out, err = run(tmp, *args)
+        assert code == 0 and not err
+    for name in ("STORES", "S3_BUCKET", "PORT", "AUTH_TOKENS_FILE", "REQUEST_BUDGET", "LOG_FORMAT"):
+        assert name in out
+    assert run(tmp, "nonsense")[0] == 2
+
+
+# serve --check
+
+def test_check(rgw, make_bucket, tmp):
+    """One line per store: credentials, region, exact or opaque, latency."""
+    private, public = make_bucket(), make_bucket()
+    rgw.allow(public, "GetObject")
+    (tmp / "dir").mkdir()
+    stores = f"{s3(private, rgw)} {s3(public, rgw, anonymous='true')} file://{tmp}/dir"
+    code, out, err = run(tmp, "serve", "--check", STORES=stores, **KEYS)
+    assert code == 0, err
+    lines = out.strip().splitlines()
+    assert len(lines) == 3, out
+    assert all(word in lines[0] for word in (private, "environment", "us-east-1", "exact"))
+    assert public in lines[1] and "opaque" in lines[1] and re.search("unsigned|anonymous", lines[1])
+    assert "file://" in lines[2] and all(re.search(r"\d ?ms", line) for line in lines)
+    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in out + err
+
+
+def test_check_of_what_does_not_work(rgw, make_bucket, tmp):
+    good = make_bucket()
+    down, = free_ports(1)
+    stores = [s3("e2e-no-such-bucket", rgw), s3("x-bucket", f"http://127.0.0.1:{down}"),
+              s3(good, rgw), f"file://{tmp}/nowhere"]
+    code, out, err = run(tmp, "serve", "--check", STORES=" ".join(stores), **FAST, **KEYS)
+    assert code not in (0, 2), "a script can see it"
+    lines = (out + err).strip().splitlines()
+    assert any("NoSuchBucket" in line for line in lines) and any(good in line and "exact" in line
+                                                                 for line in lines)
+    assert any("x-bucket" in line for line in lines) and any("nowhere" in line for line in lines)
+
+
+def test_check_with_a_wrong_secret(rgw, make_bucket, tmp):
+    code, out, err = run(tmp, "serve", "--check", STORES=s3(make_bucket(), rgw),
+                         AWS_ACCESS_KEY_ID=KEYS["AWS_ACCESS_KEY_ID"],
+                         AWS_SECRET_ACCESS_KEY="pssst", AWS_REGION="us-east-1")
+    assert code not in (0, 2) and "SignatureDoesNotMatch" in out + err and "pssst" not in out + err
+
+
+# start and stop
+
+def test_start_with_an_unreachable_store(serve, stage):
+    """It starts, says so, answers 503, and works as soon as the store does."""
+    port, = free_ports(1)
+    server = serve(stores=s3("bucket", f"http://127.0.0.1:{port}"))
+    assert server.fetch("/healthz").status == 200
+    assert server.fetch("/readyz").status == 503
+    assert server.fetch("/" + FOO).status == 503
+
+
+def test_sigterm_when_idle(store, serve):
+    server = serve(stores=store)
+    with server.connect() as idle:
+        assert idle.fetch("/" + FOO).body == b"found"
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 4, "idle connections are not waited for"
+        assert idle.closed(5)
+
+
+def test_sigint_too(store, serve):
+    server = serve(stores=store)
+    server.signal(signal.SIGINT)
+    assert server.wait() == 0
+
+
+def test_sigterm_at_once_after_start(store, serve):
+    for _ in range(3):
+        assert serve(stores=store).stop() == 0
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("threads", [1, 4])
+def test_drain_with_100_suspended_requests(threads, origin, serve):
+    """All wait for S3 when SIGTERM comes; all are answered, then the program ends."""
+    for n in range(100):
+        origin.put("bucket", path(f"n{n}.pdb").lower(), body(5_000 + n, n % 5))
+    server = serve(stores=s3("bucket", origin), THREADS=threads, DRAIN_TIMEOUT="30s",
+                   TRY_TIMEOUT="20s", REQUEST_BUDGET="25s")
+    gate = origin.hold(".pdb")
+    clients = [Client(server.port) for _ in range(100)]
+    for n, client in enumerate(clients):
+        client.ask("/" + path(f"n{n}.pdb").lower())
+    gate.wait(100)
+    server.signal(signal.SIGTERM)
+    until(lambda: refuses(server.port), what="no new connections")
+    assert server.process.poll() is None
+    gate.release()
+    for n, client in enumerate(clients):
+        answer = client.answer()
+        assert answer.status == 200 and answer.body == body(5_000 + n, n % 5)
+        client.close()
+    assert server.wait() == 0
+
+
+def refuses(port):
+    """No longer served: refused, reset, or closed without an answer."""
+    try:
+        with Client(port, 2) as client:
+            client.ask("/healthz")
+            return client.head().status != 200
+    except (OSError, AssertionError):
+        return True
+
+
+@pytest.mark.tsan
+def test_drain_ends_at_its_timeout(origin, serve):
+    """Requests that S3 never answers, bodies in the middle: cut short, and still exit code 0."""
+    origin.put("bucket", FOO, Pattern(50_000_000))
+    server = serve(stores=s3("bucket", origin), DRAIN_TIMEOUT="1s", TRY_TIMEOUT="20s",
+                   REQUEST_BUDGET="25s", MIN_SEND_RATE="0")
+    gate = origin.hold("held")
+    waiting = [Client(server.port) for _ in range(50)]
+    for client in waiting:
+        client.ask("/" + path("held.pdb").lower())
+    gate.wait(50)
+    reading = [Client(server.port, receive_buffer=65536) for _ in range(10)]
+    for client in reading:
+        client.ask("/" + FOO)
+        assert client.head().status == 200
+    server.signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert server.wait() == 0
+    assert time.monotonic() - began < 8
+    for client in waiting:
+        assert client.closed(5) and (not client.buffer
+                                     or b" 503 " in client.buffer.split(b"\r\n")[0])
+    for client in reading:
+        assert client.skip(50_000_000) < 50_000_000
+
+
+def test_second_sigterm_ends_at_once(origin, serve):
+    server = serve(stores=s3("bucket", origin), DRAIN_TIMEOUT="60s", TRY_TIMEOUT="20s",
+                   REQUEST_BUDGET="25s")
+    gate = origin.hold("held")
+    with server.connect() as client:
+        client.ask("/" + path("held.pdb").lower())
+        gate.wait(1)
+        server.signal(signal.SIGTERM)
+        until(lambda: refuses(server.port))
+        server.signal(signal.SIGTERM)
+        server.wait(3)
+
+
+@pytest.mark.row("C45")
+def test_download_finishes_while_draining(origin, serve):
+    origin.put("bucket", FOO, Pattern(20_000_000))
+    server = serve(stores=s3("bucket", origin), DRAIN_TIMEOUT="20s")
+    with server.connect(receive_buffer=65536) as client:
+        client.ask("/" + FOO)
+        assert client.head().status == 200
+        server.signal(signal.SIGTERM)
+        until(lambda: refuses(server.port))
+        assert client.read(20_000_000) == Pattern(20_000_000).bytes()
+    assert server.wait() == 0
+
+
+def test_systemd_is_told(store, serve, tmp):
+    """sd_notify: READY=1 when it listens, STOPPING=1 when it drains."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.settimeout(10)
+        notify.bind("\0pepto-e2e-" + tmp.name)
+        server = serve(stores=store, NOTIFY_SOCKET="@pepto-e2e-" + tmp.name)
+        assert b"READY=1" in notify.recv(4096)
+        server.stop()
+        assert b"STOPPING=1" in notify.recv(4096)
+
+
+# health
+
+def test_readyz(origin, serve):
+    """Not before the first successful probe; and it never asks S3 itself."""
+    origin.put("bucket", FOO, b"found")
+    origin.fault(faults.hang())
+    server = serve(stores=s3("bucket", origin))
+    assert server.fetch("/readyz").status == 503
+    assert server.fetch("/healthz").status == 200
+    origin.heal()
+    origin.listener.drop()
+    until(lambda: server.fetch("/readyz").status == 200, 20)
+    origin.forget()
+    for _ in range(50):
+        assert server.fetch("/readyz").status == 200
+        assert server.fetch("/healthz").status == 200
+    assert len(origin.asked()) <= 2
+
+
+def test_one_store_is_enough_to_be_ready(bucket, stage, serve):
+    dead = stage(Origin)
+    dead.stop()
+    server = serve(stores=[s3("dead", dead), s3("bucket", bucket)])
+    until(lambda: server.fetch("/readyz").status == 200)
+
+
+def test_readyz_while_draining(origin, serve):
+    admin, = free_ports(1)
+    origin.put("bucket", FOO, b"found")
+    server = serve(stores=s3("bucket", origin), ADMIN_ADDRESS=f"127.0.0.1:{admin}",
+                   DRAIN_TIMEOUT="20s", TRY_TIMEOUT="20s",
+                   REQUEST_BUDGET="25s")
+    until(lambda: fetch(admin, "/readyz").status == 200)
+    gate = origin.hold(FOO)
+    with server.connect() as client:
+        client.ask("/" + FOO)
+        gate.wait(1)
+        server.signal(signal.SIGTERM)
+        until(lambda: fetch(admin, "/readyz").status == 503)
+        assert fetch(admin, "/healthz").status == 200
+        gate.release()
+        assert client.answer().body == b"found"
+    assert server.wait() == 0
+
+
+def test_not_ready_when_no_store_has_answered_for_30_s(origin, serve):
+    """The one test that has to wait for the clock."""
+    origin.put("bucket", FOO, b"found")
+    server = serve(stores=s3("bucket", origin))
+    until(lambda: server.fetch("/readyz").status == 200)
+    began = time.monotonic()
+    origin.stop()
+    while server.fetch("/readyz").status == 200:
+        assert time.monotonic() - began < 60
+        time.sleep(0.5)
+    assert time.monotonic() - began > 20
+    assert server.fetch("/healthz").status == 200
+
+
+def test_admin_address(store, serve):
+    admin, = free_ports(1)
+    server = serve(stores=store, ADMIN_ADDRESS=f"127.0.0.1:{admin}")
+    assert fetch(admin, "/healthz").status == 200 and fetch(admin, "/metrics").status == 200
+    assert fetch(admin, "/" + FOO).status == 404
+    for name in ("/healthz", "/readyz", "/metrics"):
+        assert is_miss(server.fetch(name)), "these are not for the clients then"
+    assert server.fetch("/" + FOO).body == b"found"
+
+
+# metrics and the log
+
+def test_metrics_text(store, serve):
+    """Prometheus' text format, version 0.0.4: HELP and TYPE once, before the samples; every name
+    ours."""
+    server = serve(stores=store)
+    server.fetch("/" + FOO)
+    server.fetch("/" + GONE)
+    answer = server.fetch("/metrics")
+    assert answer["Content-Type"].startswith("text/plain")
+    seen, kind = set(), {}
+    for line in answer.body.decode().splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind_of = line.split(" ")
+            assert name not in kind and kind_of in ("counter", "gauge", "histogram")
+            kind[name] = kind_of
+        elif line.startswith("# HELP "):
+            assert re.fullmatch(r"# HELP [a-z_]+ \S.*", line)
+        else:
+            sample = re.fullmatch(r'([a-z_]+)(\{\w+="[^"]*"(?:,\w+="[^"]*")*\})? [0-9.e+-]+', line)
+            assert sample and sample[1].startswith(("pepto_", "process_")), line
+            assert re.sub("_(bucket|sum|count)$", "", sample[1]) in kind, "TYPE comes first"
+            assert (sample[1], sample[2]) not in seen, "twice"
+            seen.add((sample[1], sample[2]))
+    assert answer.body.endswith(b"\n")
+
+
+def test_metrics_count(store, serve):
+    server = serve(stores=store)
+    before = server.metrics()
+    for _ in range(3):
+        server.fetch("/" + FOO)
+    server.fetch("/" + GONE)
+    server.fetch("/" + FOO, "POST", {"Content-Length": "0"})
+    server.fetch("/" + FOO, headers={"Range": "bytes=100-"})
+    server.fetch("/" + FOO, headers={"If-None-Match": "*"})
+    after = server.metrics()
+
+    def grown(name, labels=""):
+        return after[name, labels] - before[name, labels]
+    assert grown("pepto_requests_total", '{outcome="found"}') == 3
+    assert grown("pepto_requests_total", '{outcome="miss"}') == 1
+    assert grown("pepto_requests_total", '{outcome="method"}') == 1
+    assert grown("pepto_requests_total", '{outcome="range"}') == 1
+    assert grown("pepto_requests_total", '{outcome="not_modified"}') == 1
+    assert grown("pepto_client_bytes_total") == 15
+
+
+def test_the_request_line(store, serve):
+    server = serve(stores=store)
+    server.fetch("/" + FOO + "?query=secret",
+                 headers={"User-Agent": "Microsoft-Symbol-Server/10.0.0.0"})
+    server.fetch("/" + GONE)
+    hit = server.wait_log(msg="request", status=200)
+    assert hit["method"] == "GET" and hit["path"] == "/" + FOO
+    assert hit["outcome"] == "found" and hit["bytes"] == "5"
+    assert hit["store"].startswith("s3://bucket") and float(hit["dur_ms"]) >= 0
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z",
+                        hit["time"] if "time" in hit else hit["ts"])
+    assert server.wait_log(msg="request", status=404)["outcome"] == "miss"
+    assert "secret" not in server.stderr()
+
+
+def test_json_log(store, serve):
+    server = serve(stores=store, LOG_FORMAT="json")
+    server.fetch("/" + FOO)
+    server.fetch('/"odd"%5c/' + FOO)
+    until(lambda: len(server.log(msg="request")) == 2)
+    for line in server.text:
+        json.loads(line)
+    first = server.log(msg="request")[0]
+    assert first["path"] == "/" + FOO and first["status"] == 200 and first["bytes"] == 5
+
+
+def test_access_log_off(store, serve):
+    server = serve(stores=store, ACCESS_LOG="off")
+    server.fetch("/" + FOO)
+    server.stop()
+    assert not server.log(msg="request")
+
+
+def test_log_level(store, serve):
+    server = serve(stores=store, LOG_LEVEL="debug")
+    server.fetch("/" + FOO)
+    server.wait_log(msg="request")
+
+
+def test_no_secrets_anywhere(rgw, make_bucket, serve, tmp):
+    """In no log line, on no page, in no header: keys, tokens, signatures."""
+    server = serve(stores=s3(make_bucket(), rgw), LOG_LEVEL="debug", AUTH_TOKENS="tokentokentoken",
+                   **KEYS)
+    pages = b"".join(server.fetch(t, headers={"Authorization": "Bearer tokentokentoken"}).body
+                     for t in ("/", "/metrics", "/readyz", "/healthz", "/" + FOO))
+    text = server.stderr() + pages.decode()
+    for secret in (KEYS["AWS_SECRET_ACCESS_KEY"], "tokentokentoken", "Signature=", "AWS4-HMAC"):
+        assert secret not in text
+
+
+def test_process_limits_are_raised(store, serve):
+    server = serve(stores=store)
+    limits = open(f"/proc/{server.pid}/limits").read()
+    soft, hard = re.search(r"Max open files\s+(\d+)\s+(\d+)", limits).groups()
+    assert soft == hard
+
+
+def test_start_is_fast(store, serve):
+    """Static credentials: listening and answering well within a second even with sanitizers."""
+    began = time.monotonic()
+    server = serve(stores=store)
+    assert server.fetch("/pingme.txt").status == 200
+    assert time.monotonic() - began < 3
+
+
+def test_clients_that_reset(store, serve):
+    """RST right behind the request."""
+    server = serve(stores=store)
+    for _ in range(20):
+        client = server.connect()
+        client.ask("/" + FOO)
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+    assert server.fetch("/" + FOO).body == b"found"

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""A directory as a store: any case on disk, nothing outside it."""
+
+import concurrent.futures
+import os
+import socket
+from urllib.parse import quote
+
+import pytest
+
+from rig.client import is_fault, is_miss
+from rig.samples import GUID, KEY, body, path
+
+
+@pytest.fixture
+def store(tmp):
+    root = tmp / "store"
+    root.mkdir()
+
+    def add(name, content):
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return content
+    add.root = root
+    return add
+
+
+@pytest.mark.row("C09", "C10", "C64")
+@pytest.mark.parametrize("on_disk",
+                         [path("Foo.pdb"), path("foo.pdb").lower(), path("FOO.PDB").upper(),
+                          f"foo.PDB/{GUID}A/Foo.pdb"])
+def test_any_case_on_disk(on_disk, store, serve):
+    store(on_disk, b"found")
+    server = serve(stores=f"file://{store.root}")
+    for asked in (path("foo.pdb"), path("foo.pdb").lower(), path("FOO.pdb").upper(), on_disk):
+        assert server.fetch("/" + asked).body == b"found", asked
+    assert is_miss(server.fetch("/" + path("bar.pdb")))
+    assert is_miss(server.fetch(f"/foo.pdb/{GUID}b/foo.pdb"))
+
+
+def test_lower_case_goes_before_as_asked(store, serve):
+    store(path("Foo.pdb"), b"as asked")
+    store(path("foo.pdb").lower(), b"lower")
+    assert serve(stores=f"file://{store.root}").fetch("/" + path("Foo.pdb")).body == b"lower"
+
+
+@pytest.mark.row("C78")
+def test_odd_names(store, serve):
+    names = ["my app.pdb", "c++rt.pdb", "a#b.pdb", "100%.pdb", "Grün.pdb", "日本語.pdb", "..pdb",
+             "a?b.pdb", "_.debug"]
+    for name in names:
+        store(path(name), name.encode())
+    server = serve(stores=f"file://{store.root}")
+    for name in names:
+        assert server.fetch("/" + quote(path(name))).body == name.encode(), name
+    assert server.fetch("/" + quote(path("GRÜN.PDB"))).body == "Grün.pdb".encode()
+
+
+def test_the_default_is_symbols_in_the_working_directory(tmp, serve):
+    file = tmp / "symbols" / path("foo.pdb")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"default")
+    assert serve(cwd=tmp).fetch("/" + path("foo.pdb")).body == b"default"
+
+
+@pytest.mark.row("C67")
+def test_nothing_outside(store, tmp, serve):
+    (tmp / "secret.txt").write_bytes(b"outside")
+    (tmp / "outside").mkdir()
+    (tmp / "outside" / "x.pdb").write_bytes(b"outside")
+    inside = store(path("foo.pdb").lower(), b"inside")
+    links = {"abs.pdb": tmp / "secret.txt", "rel.pdb": "../../../secret.txt",
+             "proc.pdb": "/proc/self/environ"}
+    for name, target in links.items():
+        directory = store.root / name / KEY.lower()
+        directory.mkdir(parents=True)
+        (directory / name).symlink_to(target)
+    (store.root / "dirlink").symlink_to(tmp / "outside")
+    (store.root / "up").symlink_to("..")
+    server = serve(stores=f"file://{store.root}")
+    for name in links:
+        assert server.fetch("/" + path(name)).status in (404, 503), name
+        assert b"outside" not in server.fetch("/" + path(name)).body
+    for target in ("/dirlink/x.pdb", "/up/secret.txt", "/../secret.txt", "/%2e%2e/secret.txt",
+                   "/..%2fsecret.txt", "/..%5csecret.txt",
+                   f"/{tmp}/secret.txt"):
+        answer = server.fetch(target)
+        assert answer.status in (404, 503) and answer.body == b"", target
+    assert server.fetch("/" + path("foo.pdb")).body == inside
+
+
+def test_what_is_not_a_file(store, serve):
+    """Fifos, sockets and directories: neither served nor waited for."""
+    directory = store.root / "odd.pdb" / KEY.lower()
+    directory.mkdir(parents=True)
+    os.mkfifo(directory / "odd.pdb")
+    with socket.socket(socket.AF_UNIX) as unix:
+        here = os.getcwd()
+        os.chdir(directory)             # a socket's path may not be long
+        try:
+            unix.bind("sock.pdb")
+        finally:
+            os.chdir(here)
+        (directory / "dir.pdb").mkdir()
+        (directory / "dev.pdb").symlink_to("/dev/zero")
+        server = serve(stores=f"file://{store.root}")
+        for name in ("odd.pdb", "sock.pdb", "dir.pdb", "dev.pdb"):
+            answer = server.fetch("/" + path("odd.pdb", KEY, name), timeout=5)
+            assert answer.status in (404, 503) and answer.body == b"", name
+
+
+@pytest.mark.row("C44", "C50")
+def test_an_empty_file_is_a_miss(store, serve):
+    store(path("foo.pdb"), b"")
+    server = serve(stores=f"file://{store.root}")
+    assert is_miss(server.fetch("/" + path("foo.pdb")))
+    assert is_miss(server.fetch("/" + path("foo.pdb"), headers={"Range": "bytes=0-1"}))
+
+
+def test_files_that_appear_later(store, serve):
+    server = serve(stores=f"file://{store.root}")
+    for n in range(3):
+        assert is_miss(server.fetch("/" + path(f"n{n}.pdb")))
+        store(path(f"n{n}.pdb"), b"new")
+        assert server.fetch("/" + path(f"n{n}.pdb")).body == b"new"
+
+
+@pytest.mark.row("C69")
+def test_replaced_during_the_download(store, serve):
+    """By rename, as every careful writer does: the old version completes."""
+    old = store(path("foo.pdb"), body(20_000_000, 1))
+    server = serve(stores=f"file://{store.root}")
+    with server.connect(receive_buffer=65536) as client:
+        client.ask("/" + path("foo.pdb"))
+        head = client.head()
+        start = client.read(100_000)
+        store("new", body(20_000_000, 2))
+        (store.root / "new").rename(store.root / path("foo.pdb"))
+        assert start + client.read(len(old) - len(start)) == old
+        again = client.fetch("/" + path("foo.pdb"))
+        assert again.body == body(20_000_000, 2) and again["ETag"] != head["ETag"]
+
+
+@pytest.mark.row("C69", "C70")
+def test_truncated_during_the_download(store, serve):
+    """A careless writer: the connection is cut, as the promised length cannot be kept."""
+    store(path("foo.pdb"), body(20_000_000, 1))
+    server = serve(stores=f"file://{store.root}")
+    with server.connect(receive_buffer=65536) as client:
+        client.ask("/" + path("foo.pdb"))
+        client.head()
+        os.truncate(store.root / path("foo.pdb"), 1_000)
+        assert len(client.read(20_000_000)) < 20_000_000
+
+
+@pytest.mark.row("C07")
+@pytest.mark.parametrize("name", ["fo", "Fo", "FO"])
+def test_two_tier_directory(name, store, serve):
+    store("index2.txt", b"")
+    store(f"{name}/{path('Foo.pdb')}", b"two-tier")
+    server = serve(stores=f"file://{store.root}")
+    one_tier = server.fetch("/index2.txt").status == 404
+    assert server.fetch("/" + ("" if one_tier else "fo/") + path("foo.pdb")).body == b"two-tier"
+    assert server.fetch("/fo/" + path("foo.pdb")).body == b"two-tier"
+
+
+@pytest.mark.row("C30")
+def test_two_tier_unprompted(store, serve):
+    store(path("Foo.pdb"), b"one-tier")
+    assert serve(stores=f"file://{store.root}").fetch("/fo/" + path("foo.pdb")).body == b"one-tier"
+
+
+def test_missing_directory_is_an_outage(tmp, serve):
+    server = serve(stores=f"file://{tmp}/nowhere")
+    assert is_fault(server.fetch("/" + path("foo.pdb")))
+    assert server.fetch("/readyz").status == 503
+
+
+@pytest.mark.row("C48")
+def test_beyond_four_gibibytes(store, serve):
+    """Offsets are 64-bit everywhere; the file is sparse and costs nothing."""
+    size = (5 << 30) + 123
+    file = store.root / path("huge.pdb")
+    file.parent.mkdir(parents=True)
+    with open(file, "wb") as out:
+        out.truncate(size)
+        out.seek(size - 4)
+        out.write(b"tail")
+    server = serve(stores=f"file://{store.root}")
+    assert server.fetch("/" + path("huge.pdb"), "HEAD")["Content-Length"] == str(size)
+    answer = server.fetch("/" + path("huge.pdb"), headers={"Range": "bytes=-4"})
+    assert answer.body == b"tail"
+    assert answer["Content-Range"] == f"bytes {size - 4}-{size - 1}/{size}"
+    assert server.fetch("/" + path("huge.pdb"), headers={"Range": f"bytes={size}-"}).status == 416
+
+
+@pytest.mark.tsan
+def test_many_at_once(store, serve):
+    for n in range(8):
+        store(path(f"N{n}.pdb"), body(200_000 + n, n))
+    server = serve(stores=f"file://{store.root}", THREADS=4)
+
+    def session(k):
+        with server.connect() as client:
+            for n in range(8):
+                n = (n + k) % 8
+                assert client.fetch("/" + path(f"n{n}.pdb")).body == body(200_000 + n, n)
+                assert is_miss(client.fetch("/" + path(f"none{n}.pdb")))
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        list(pool.map(session, range(24)))

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Another symbol server as a store: redirects, loops, credentials that stay where they belong."""
+
+import base64
+import ssl
+
+import pytest
+
+from rig import faults
+from rig.client import is_fault, is_miss
+from rig.origin import SymbolServer
+from rig.rgw import free_ports
+from rig.samples import Pattern, body, path
+from rig.server import until
+from rig.wire import Response
+
+FOO = path("foo.pdb")
+
+
+@pytest.fixture
+def public(upstream):
+    upstream.put("symbols/" + FOO, body(300_000))
+    upstream.put("symbols/" + FOO.lower(), body(300_000))
+    return upstream
+
+
+@pytest.mark.row("C01", "C02")
+def test_found_and_missing(public, serve):
+    server = serve(stores=f"{public.url}/symbols")
+    answer = server.fetch("/" + FOO)
+    assert answer.body == body(300_000) and answer["ETag"]
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert is_miss(server.fetch("/" + path("gone.pdb")))
+    assert is_miss(server.fetch("/" + path("gone.pdb"), "GET", {"Range": "bytes=0-9"}))
+
+
+@pytest.mark.parametrize("base", ["/symbols", "/symbols/", ""])
+def test_the_slash_of_a_base_does_not_matter(base, upstream, serve):
+    upstream.put((base.strip("/") + "/" + FOO.lower()).lstrip("/"), b"found")
+    assert serve(stores=upstream.url + base).fetch("/" + FOO.lower()).body == b"found"
+
+
+def test_a_query_of_the_store_is_kept(public, serve):
+    """SAS tokens: symsrv repeats them with each request, so do we."""
+    server = serve(stores=f"{public.url}/symbols?sig=a%2Bb&sv=1")
+    assert server.fetch("/" + FOO).status == 200
+    assert all(r.target.endswith("?sig=a%2Bb&sv=1") for r in public.asked("foo.pdb"))
+    assert "a%2Bb" not in server.stderr()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("relative", [True, False])
+def test_redirect(status, relative, public, serve):
+    public.put("blob/1234", body(5_000, 3))
+    location = "/blob/1234" if relative else f"{public.url}/blob/1234"
+    public.fault(faults.respond(lambda r: Response(status, [("Location", location)])),
+                 "/symbols/moved")
+    server = serve(stores=f"{public.url}/symbols")
+    answer = server.fetch("/" + path("moved.pdb"))
+    assert answer.status == 200 and answer.body == body(5_000, 3) and answer["Location"] is None
+
+
+def chain(server, length):
+    for n in range(length):
+        server.redirects[f"/hop/{n}"] = f"/hop/{n + 1}"
+    server.put(f"hop/{length}", b"at the end")
+
+
+def test_five_redirects_and_no_more(upstream, serve):
+    server = serve(stores=f"{upstream.url}/symbols")
+    upstream.fault(faults.respond(lambda r: Response(302, [("Location", "/hop/0")])),
+                   "/symbols/many")
+    chain(upstream, 4)
+    assert server.fetch("/" + path("many.pdb").lower()).body == b"at the end"
+    upstream.files.clear()
+    chain(upstream, 5)
+    assert is_fault(server.fetch("/" + path("many.pdb").lower()))
+
+
+def test_redirect_in_a_circle(upstream, serve):
+    upstream.fault(faults.respond(lambda r: Response(302, [("Location", r.target)])), "/symbols/")
+    server = serve(stores=f"{upstream.url}/symbols")
+    assert server.fetch("/" + path("round.pdb")).status in (404, 503)
+
+
+def test_redirect_that_loses_the_end(public, serve):
+    """The redirected request is torn once: continued all the same, or cut; never completed
+    wrongly."""
+    public.put("blob/1", Pattern(500_000, 4))
+    public.fault(faults.respond(lambda r: Response(302, [("Location", "/blob/1")])),
+                 "/symbols/moved")
+    public.fault(faults.cut(200_000), "/blob/1", times=1)
+    server = serve(stores=f"{public.url}/symbols")
+    answer = server.fetch("/" + path("moved.pdb").lower())
+    assert answer.body == body(500_000, 4)[:len(answer.body)]
+    assert answer.cut or len(answer.body) == 500_000
+
+
+@pytest.mark.parametrize("location",
+                         ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/", "//",
+                          "", "http://"])
+def test_redirect_to_nowhere(location, upstream, serve):
+    upstream.fault(faults.respond(lambda r: Response(302, [("Location", location)])),
+                   "/symbols/odd")
+    server = serve(stores=f"{upstream.url}/symbols")
+    answer = server.fetch("/" + path("odd.pdb"))
+    assert answer.status in (404, 503) and answer.body == b""
+
+
+def test_no_redirect_from_https_to_http(upstream, stage, authority, serve):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(authority[1])
+    secure = stage(SymbolServer, tls)
+    upstream.put("plain", b"over plain http")
+    secure.put("symbols/" + FOO.lower(), b"over tls")
+    secure.fault(faults.respond(lambda r: Response(302, [("Location", f"{upstream.url}/plain")])),
+                 "/symbols/down")
+    server = serve(stores=f"{secure.url}/symbols", AWS_CA_BUNDLE=authority[0])
+    assert server.fetch("/" + FOO).body == b"over tls"
+    assert is_fault(server.fetch("/" + path("down.pdb")))
+    assert not upstream.asked()
+
+
+def test_credentials_do_not_follow_a_redirect(public, stage, serve):
+    """Neither ours for that server nor a client's for us ever reaches another origin."""
+    elsewhere = stage(SymbolServer)
+    elsewhere.put("blob", b"elsewhere")
+    public.redirects["/symbols/" + path("moved.pdb").lower()] = f"{elsewhere.url}/blob"
+    server = serve(stores=public.url.replace("://", "://user:pass-word@") + "/symbols")
+    assert server.fetch("/" + path("moved.pdb").lower(),
+                        headers={"Authorization": "Bearer client",
+                                 "Cookie": "c=1"}).body == b"elsewhere"
+    expected = "Basic " + base64.b64encode(b"user:pass-word").decode()
+    assert [r.get("Authorization") for r in public.asked("moved")] == [expected]
+    for request in elsewhere.asked():
+        assert request.get("Authorization") is None and request.get("Cookie") is None
+    assert public.asked("moved")[0].get("Cookie") is None
+    assert "pass-word" not in server.stderr()
+
+
+@pytest.mark.row("C18")
+@pytest.mark.parametrize("status", [400, 401, 403, 406, 410, 429, 500, 502, 503])
+def test_its_trouble_is_never_relayed(status, public, serve):
+    public.fault(faults.respond(lambda r: Response(status, [("WWW-Authenticate", "Basic")],
+                                                   b"<html>no</html>")), "/symbols/bad")
+    server = serve(stores=f"{public.url}/symbols")
+    answer = server.fetch("/" + path("bad.pdb"))
+    assert answer.status in (404, 503) and answer.body == b"" and answer["WWW-Authenticate"] is None
+    if status in (401, 429, 500, 502, 503):
+        assert answer.status == 503
+    assert server.fetch("/" + FOO).status == 200
+
+
+def test_via_names_us_to_the_other_server(public, serve):
+    server = serve(stores=f"{public.url}/symbols")
+    server.fetch("/" + FOO, headers={"Via": "1.1 somebody"})
+    via = public.asked("foo.pdb")[0].get("Via")
+    assert via and "1.1 somebody" in via and via != "1.1 somebody"
+
+
+def test_a_store_that_is_ourselves(serve, tmp):
+    """A loop is found by Via: a bounded number of requests, an answer at once, no 200."""
+    port, = free_ports(1)
+    server = serve(stores=f"http://127.0.0.1:{port}/", PORT=port, TRY_TIMEOUT="3s",
+                   REQUEST_BUDGET="5s")
+    answer = server.fetch("/" + path("gone.pdb"), timeout=10)
+    assert answer.status in (404, 503)
+    assert len(server.log(msg="request", path=lambda p: "gone.pdb" in p)) <= 6
+
+
+def test_two_servers_that_name_each_other(serve, tmp):
+    a, b = free_ports(2)
+    file = tmp / "symbols" / FOO.lower()
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"here")
+    first = serve(stores=f"http://127.0.0.1:{b}/", PORT=a)
+    second = serve(stores=[f"file://{tmp}/symbols", f"http://127.0.0.1:{a}/"], PORT=b)
+    assert until(lambda: first.fetch("/" + FOO).body == b"here", 15)
+    assert first.fetch("/" + path("gone.pdb")).status in (404, 503)
+    assert second.fetch("/" + path("gone.pdb")).status in (404, 503)
+    assert sum(len(s.log(msg="request", path=lambda p: "gone.pdb" in p))
+               for s in (first, second)) <= 14
+
+
+@pytest.mark.row("C70")
+def test_torn_body_is_continued(public, serve):
+    public.fault(faults.cut(150_000), lambda r: "foo.pdb" in r.path and not r.get("Range"))
+    server = serve(stores=f"{public.url}/symbols?case=lower")
+    assert server.fetch("/" + FOO).body == body(300_000)
+
+
+@pytest.mark.row("C48")
+def test_ranges_are_asked_for_not_skipped(public, serve):
+    """A client's range costs that range of the upstream, not the file."""
+    server = serve(stores=f"{public.url}/symbols?case=lower")
+    answer = server.fetch("/" + FOO, headers={"Range": "bytes=200000-200099"})
+    assert answer.body == body(300_000)[200_000:200_100]
+    assert server.metrics()["pepto_store_bytes_total", ""] < 100_000
+
+
+def test_upstream_without_ranges(public, serve):
+    """200 in place of 206: the asked part is cut out, or all of it sent; both are right."""
+    def whole(request):
+        return Response(200, [("Content-Length", "300000")], Pattern(300_000).chunks())
+    public.fault(faults.respond(whole), "/symbols/foo.pdb")
+    server = serve(stores=f"{public.url}/symbols?case=lower")
+    answer = server.fetch("/" + FOO, headers={"Range": "bytes=200000-200099"})
+    assert (answer.status, answer.body) in ((206, body(300_000)[200_000:200_100]),
+                                            (200, body(300_000)))

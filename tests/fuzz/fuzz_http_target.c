@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Request targets: the first byte chooses the rules, the rest is the target. Whatever comes out
+ * as a path must keep the promises of request.h, and must come out again from its own encoding.
+ */
+#include "base/text.h"
+#include "serve/candidates.h"
+#include "serve/shape.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_segment(struct slice s)
+{
+	ASSERT(s.n > 0 && !slice_eq(s, SLICE(".")) && !slice_eq(s, SLICE("..")));
+	for (size_t i = 0; i < s.n; i++)
+		ASSERT((unsigned char)s.p[i] >= 0x20 && s.p[i] != 0x7f && s.p[i] != '\\' &&
+		       s.p[i] != '/');
+}
+
+static void check_path(const struct symbol_path *p)
+{
+	ASSERT(p->segments <= REQUEST_SEGMENTS_MAX && p->spelling[0].n <= REQUEST_KEY_MAX);
+	ASSERT(p->spellings >= 1 && p->spellings <= REQUEST_SPELLINGS_MAX);
+	ASSERT((p->kind == REQ_ROOT) == (p->segments == 0));
+	for (size_t s = 0; s < p->spellings; s++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < p->segments; i++) {
+			struct slice segment = symbol_path_segment(p, s, i);
+
+			check_segment(segment);
+			ASSERT(segment.p == p->spelling[s].p + n);
+			n += segment.n + 1;
+		}
+		ASSERT(p->segments == 0 || n == p->spelling[s].n + 1);
+		for (size_t other = 0; other < s; other++)
+			ASSERT(!slice_eq(p->spelling[s], p->spelling[other]));
+	}
+	for (size_t i = 0; i < p->token.n; i++)
+		ASSERT(hex_digit(p->token.p[i]) >= 0);
+}
+
+static void check_round_trip(const struct symbol_path *p)
+{
+	struct buf target CLEANUP(buf_fini) = BUF_MAX(4 * REQUEST_KEY_MAX);
+	struct symbol_path again CLEANUP(symbol_path_fini);
+
+	buf_putc(&target, '/');
+	percent_encode(p->spelling[0], "/", &target);
+	ASSERT(request_clean(buf_slice(&target), &(struct request_rules){0}, &again) ==
+	       REQUEST_CLEAN);
+	ASSERT(slice_eq(again.spelling[0], p->spelling[0]) && again.kind == p->kind);
+}
+
+static void check_candidates(const struct symbol_path *p)
+{
+	for (unsigned i = 0; i < 9; i++) {
+		struct candidates c CLEANUP(candidates_fini);
+
+		ASSERT(candidates_make(p, &(struct candidate_options){i / 3, i % 3}, &c));
+		ASSERT(c.n <= CANDIDATES_MAX && (c.n > 0) == (p->segments > 0));
+		for (size_t k = 0; k < c.n; k++)
+			for (size_t j = 0; j < k; j++)
+				ASSERT(c.key[k].n > 0 && !slice_eq(c.key[k], c.key[j]));
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data;
+	struct request_rules rules = {
+		.path_token = size && (text[0] & 1),
+		.base_path = size && (text[0] & 2) ? SLICE("/Sym/c++ \xc3\x84/") : SLICE_NONE,
+	};
+	struct symbol_path p CLEANUP(symbol_path_fini);
+	enum request_verdict v =
+		request_clean(slice_from((struct slice){text, size}, 1), &rules, &p);
+
+	ASSERT(v != REQUEST_NOMEM && (v != REQUEST_OUTSIDE || rules.base_path.n));
+	if (v == REQUEST_BAD)
+		return 0;
+	check_path(&p);
+	check_round_trip(&p);
+	check_candidates(&p);
+	ASSERT(!shape_is_symbol(&p) || p.segments >= 3);
+	return 0;
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+/* Encodings and folding: round trips, and everything that is no encoding at all. */
+#include "base/text.h"
+#include "tap.h"
+
+static void test_hex(void)
+{
+	char text[9];
+	int valid = 0;
+
+	hex_encode((const unsigned char *)"\x00\x7f\x80\xff", 4, text);
+	CHECK_STR(text, "007f80ff", "encode");
+	hex_encode(NULL, 0, text);
+	CHECK_STR(text, "", "encode nothing");
+	for (int c = 0; c < 256; c++)
+		valid += hex_digit((char)c) >= 0;
+	CHECK_INT(valid, 22, "22 digits, no more");
+	CHECK(hex_digit('0') == 0 && hex_digit('9') == 9 && hex_digit('a') == 10 &&
+	      hex_digit('F') == 15, "their values");
+}
+
+static void test_base64(void)
+{
+	static const struct {
+		const char *text, *want;	/* want NULL: refused */
+	} rows[] = {
+		{"", ""},
+		{"Zg==", "f"},
+		{"Zm8=", "fo"},
+		{"Zm9v", "foo"},
+		{"Zm9vYg==", "foob"},
+		{"Zm9vYmE=", "fooba"},
+		{"Zm9vYmFy", "foobar"},
+		{"Zg", "f"},
+		{"Zm8", "fo"},
+		{"++//", "\xfb\xef\xff"},
+		{"Z", NULL},
+		{"Zm9vY", NULL},
+		{"=", NULL},
+		{"==", NULL},
+		{"====", NULL},
+		{"Z===", NULL},
+		{"Zg=", NULL},
+		{"Zg===", NULL},
+		{"Zm8==", NULL},
+		{"Zm9v=", NULL},
+		{"Zm9v====", NULL},
+		{"Z=g=", NULL},
+		{"Zg==Zg==", NULL},
+		{"Zm 9v", NULL},
+		{"Zm9v\n", NULL},
+		{"-_-_", NULL},
+		{"Zm9\xc3", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf b CLEANUP(buf_fini) = BUF_MAX(100);
+		bool ok = base64_decode(slice_of(rows[i].text), &b);
+		char name[32];
+
+		snprintf(name, sizeof(name), "base64 row %zu", i);
+		CHECK_INT(ok, rows[i].want != NULL, name);
+		if (ok)
+			CHECK_SLICE(buf_slice(&b), rows[i].want, name);
+	}
+}
+
+static void test_percent(void)
+{
+	struct buf all CLEANUP(buf_fini) = BUF_MAX(256);
+	struct buf coded CLEANUP(buf_fini) = BUF_MAX(1024);
+	struct buf back CLEANUP(buf_fini) = BUF_MAX(256);
+
+	for (int c = 0; c < 256; c++)
+		buf_putc(&all, (char)c);
+	percent_encode(buf_slice(&all), "", &coded);
+	CHECK_INT(coded.n, 66 + 3 * (256 - 66), "66 bytes need no escape");
+	CHECK(percent_decode(buf_slice(&coded), &back), "decodes");
+	CHECK(slice_eq(buf_slice(&all), buf_slice(&back)), "every byte comes back");
+	CHECK_INT(buf_str(&back)[back.n], 0, "NUL behind it");
+	buf_clear(&coded);
+	percent_encode(SLICE("a/b+c \0~\xc3\xa4"), "/", &coded);
+	CHECK_STR(buf_str(&coded), "a/b%2Bc%20%00~%C3%A4", "upper-case digits, slash kept");
+}
+
+static void test_percent_bad(void)
+{
+	static const char *const bad[] = {"%", "%4", "%zz", "%4g", "%g4", "a%", "%%41", "% 41", "%+1",
+					 "aaaaaa%%%"};
+	struct buf b CLEANUP(buf_fini) = BUF_MAX(10);
+
+	buf_puts(&b, "x");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK(!percent_decode(slice_of(bad[i]), &b), bad[i]);
+		CHECK_STR(buf_str(&b), "x", "nothing appended");
+	}
+	CHECK(percent_decode(SLICE("+%2b%2B"), &b), "a plus is a plus");
+	CHECK_STR(buf_str(&b), "x+++", "in both cases");
+	CHECK(percent_decode(SLICE_NONE, &b), "nothing");
+	CHECK(!percent_decode(SLICE("1234567"), &b) && buf_failed(&b), "the ceiling holds");
+}
+
+static void test_fold(void)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{"", ""},
+		{"AZaz09@[`{", "azaz09@[`{"},
+		{"\xc3\x84\xc3\x96\xc3\x9c", "\xc3\xa4\xc3\xb6\xc3\xbc"},	/* umlauts */
+		{"\xc3\x9f", "\xc3\x9f"},					/* sharp s */
+		{"\xe1\xba\x9e", "\xc3\x9f"},					/* its capital */
+		{"I\xc4\xb0", "ii"},						/* dotted I: simple mapping */
+		{"\xc4\xb1", "\xc4\xb1"},					/* dotless i */
+		{"\xce\x91\xce\xa3", "\xce\xb1\xcf\x83"},			/* no final sigma */
+		{"\xd0\x90\xd0\xaf\xd0\x81", "\xd0\xb0\xd1\x8f\xd1\x91"},	/* Cyrillic */
+		{"\xe2\x84\xaa", "k"},						/* Kelvin sign */
+		{"\xc8\xba", "\xe2\xb1\xa5"},					/* grows by a byte */
+		{"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"},			/* Deseret */
+		{"\xe4\xb8\xad", "\xe4\xb8\xad"},				/* no case at all */
+		{"A\xff" "B\xc3", "a\xff" "b\xc3"},				/* not UTF-8 */
+		{"\xc0\xc1\x80", "\xc0\xc1\x80"},				/* overlong */
+		{"\xed\xa0\x80X", "\xed\xa0\x80x"},				/* surrogate */
+		{"\xf4\x90\x80\x80", "\xf4\x90\x80\x80"},			/* beyond Unicode */
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf once CLEANUP(buf_fini) = BUF_MAX(100);
+		struct buf twice CLEANUP(buf_fini) = BUF_MAX(100);
+		char name[32];
+
+		snprintf(name, sizeof(name), "fold row %zu", i);
+		fold_lower(slice_of(rows[i].text), &once);
+		CHECK_SLICE(buf_slice(&once), rows[i].want, name);
+		fold_lower(buf_slice(&once), &twice);
+		CHECK(slice_eq(buf_slice(&once), buf_slice(&twice)), "folding again changes nothing");
+		CHECK(fold_equal(slice_of(rows[i].text), slice_of(rows[i].want)), "is equal");
+	}
+}
+
+static void test_fold_equal(void)
+{
+	CHECK(fold_equal(SLICE_NONE, SLICE("")), "nothing");
+	CHECK(!fold_equal(SLICE("a"), SLICE("")) && !fold_equal(SLICE(""), SLICE("a")), "a part");
+	CHECK(!fold_equal(SLICE("ab"), SLICE("abc")), "a prefix");
+	CHECK(!fold_equal(SLICE("\xff"), SLICE("\xfe")), "bytes that are no UTF-8 have no case");
+	CHECK(!fold_equal(SLICE("\xe4"), SLICE("\xc3\xa4")), "nor are they Latin-1");
+	CHECK(fold_equal(SLICE("\xc3\x84\xff"), SLICE("\xc3\xa4\xff")), "mixed");
+}
+
+static void test_secret(void)
+{
+	CHECK(equal_secret(SLICE("abc"), SLICE("abc")), "equal");
+	CHECK(!equal_secret(SLICE("abc"), SLICE("abd")), "last byte");
+	CHECK(!equal_secret(SLICE("xbc"), SLICE("abc")), "first byte");
+	CHECK(!equal_secret(SLICE("abc"), SLICE("abcabc")), "repeated");
+	CHECK(!equal_secret(SLICE("abcabc"), SLICE("abc")), "repeats");
+	CHECK(!equal_secret(SLICE("abc"), SLICE_NONE), "with nothing");
+	CHECK(!equal_secret(SLICE_NONE, SLICE("abc")), "nothing with it");
+	CHECK(!equal_secret(SLICE("\0"), SLICE_NONE), "NUL is not nothing");
+	CHECK(equal_secret(SLICE_NONE, SLICE("")), "nothing with nothing");
+}
+
+int main(void)
+{
+	test_hex();
+	test_base64();
+	test_percent();
+	test_percent_bad();
+	test_fold();
+	test_fold_equal();
+	test_secret();
+	return tap_done();
+}

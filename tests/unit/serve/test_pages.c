@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/* The root page and the URL in it. */
+#include "serve/pages.h"
+#include "tap.h"
+
+static bool has(const struct buf *b, const char *text)
+{
+	return strstr(buf_str(b), text) != NULL;
+}
+
+static void test_text(void)
+{
+	struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
+
+	pages_root(&b, false, SLICE("https://sym.example.com/<x>"));
+	CHECK(!buf_failed(&b), "made");
+	CHECK(has(&b, " .sympath srv*C:\\Symbols*https://sym.example.com/<x>\n"), "WinDbg");
+	CHECK(has(&b, " setx _NT_SYMBOL_PATH \"srv*C:\\Symbols*https://sym.example.com/<x>\"\n"),
+	      "_NT_SYMBOL_PATH");
+	CHECK(has(&b, "Tools > Options > Debugging > Symbols"), "Visual Studio");
+	CHECK(has(&b, " https://sym.example.com/<x>\n"), "the bare URL");
+	CHECK(has(&b, " settings set plugin.symbol-locator.symstore.urls https://sym.example.com/<x>\n"),
+	      "LLDB");
+	CHECK(has(&b, " dotnet-symbol --server-path https://sym.example.com/<x>\n"),
+	      "dotnet-symbol");
+	CHECK(!has(&b, "&lt;"), "plain text is not escaped");
+}
+
+static void test_html(void)
+{
+	struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
+
+	pages_root(&b, true, SLICE("http://h/\"><script>'&"));
+	CHECK(!buf_failed(&b), "made");
+	CHECK(slice_starts(buf_slice(&b), SLICE("<!DOCTYPE html>\n")), "begins");
+	CHECK(slice_ends(buf_slice(&b), SLICE("</html>\n")), "ends");
+	CHECK(!has(&b, "<script") && !has(&b, "'&"), "the URL is escaped");
+	CHECK(has(&b, "http://h/&quot;&gt;&lt;script&gt;&#39;&amp;</code>"), "and complete");
+	CHECK(has(&b, "Tools &gt; Options"), "the table is escaped");
+	CHECK(!has(&b, "src=") && !has(&b, "url(") && !has(&b, "@import") && !has(&b, "<link"),
+	      "loads nothing");
+	CHECK(has(&b, "<html lang=\"en\">") && has(&b, "<title>") && has(&b, "<main>"),
+	      "can be read aloud");
+	CHECK(has(&b, "prefers-color-scheme: dark"), "light and dark");
+}
+
+static void test_ceiling(void)
+{
+	struct buf b CLEANUP(buf_fini) = BUF_MAX(100);
+
+	pages_root(&b, true, SLICE("http://h"));
+	CHECK(buf_failed(&b), "a small buf fails and does not overflow");
+}
+
+static void test_public_url(void)
+{
+	static const struct {
+		const char *configured, *host, *base, *want;
+	} rows[] = {
+		{"https://sym.example.com", "evil", "/x", "https://sym.example.com"},
+		{"https://sym.example.com/base//", "h", "", "https://sym.example.com/base"},
+		{"/", "h", "", "http://h"},
+		{NULL, "h", NULL, "http://h"},
+		{NULL, "Sym-1.example.com:5000", "", "http://Sym-1.example.com:5000"},
+		{NULL, "127.0.0.1:80", "//a//b c/", "http://127.0.0.1:80/a/b%20c"},
+		{NULL, "[::1]", "", "http://[::1]"},
+		{NULL, "[::ffff:1.2.3.4]:65535", "", "http://[::ffff:1.2.3.4]:65535"},
+		{NULL, NULL, "/a", "http://localhost/a"},
+		{NULL, "", "", "http://localhost"},
+		{NULL, "h:", "", "http://localhost"},
+		{NULL, "h:0", "", "http://localhost"},
+		{NULL, "h:65536", "", "http://localhost"},
+		{NULL, "h:8a", "", "http://localhost"},
+		{NULL, ":80", "", "http://localhost"},
+		{NULL, "a:b:c", "", "http://localhost"},
+		{NULL, "h/x", "", "http://localhost"},
+		{NULL, "u@h", "", "http://localhost"},
+		{NULL, "h h", "", "http://localhost"},
+		{NULL, "h<b>", "", "http://localhost"},
+		{NULL, "h*x", "", "http://localhost"},
+		{NULL, "[", "", "http://localhost"},
+		{NULL, "[]", "", "http://localhost"},
+		{NULL, "[::1", "", "http://localhost"},
+		{NULL, "[::1]x", "", "http://localhost"},
+		{NULL, "[h]", "", "http://localhost"},
+		{NULL, "::1", "", "http://localhost"},
+		{NULL, "\xc3\xa4", "", "http://localhost"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf b CLEANUP(buf_fini) = BUF_MAX(1024);
+
+		pages_public_url(&b, slice_of(rows[i].configured), slice_of(rows[i].host), "http",
+				 slice_of(rows[i].base));
+		CHECK_SLICE(buf_slice(&b), rows[i].want, rows[i].host ? rows[i].host : "(none)");
+	}
+}
+
+static void test_wants_html(void)
+{
+	static const struct {
+		const char *accept;
+		bool want;
+	} rows[] = {
+		{NULL, false},
+		{"", false},
+		{"*/*", false},
+		{"text/*", false},
+		{"text/html", true},
+		{" Text/HTML ", true},
+		{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true},
+		{"application/json, text/html;level=1;q=0.5", true},
+		{"text/html;q=0", false},
+		{"text/html; Q=0.000", false},
+		{"text/html;q=0.001", true},
+		{"text/htmlx", false},
+		{"application/msfz0", false},
+		{"text/plain", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_INT(pages_wants_html(slice_of(rows[i].accept)), rows[i].want,
+			  rows[i].accept ? rows[i].accept : "(none)");
+}
+
+int main(void)
+{
+	test_text();
+	test_html();
+	test_ceiling();
+	test_public_url();
+	test_wants_html();
+	return tap_done();
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Install the Debian packages of the groups named, if any is missing:
+#	install-deps.sh build|run|test|lint...
+#
+# When nothing is missing this costs one dpkg-query. Nothing is ever removed to make room, and no
+# service is started or left enabled: nginx and Ceph are here for the tests, which run their own.
+set -eu
+
+BUILD="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-openssl-dev libssl-dev
+	libexpat1-dev libjansson-dev libunistring-dev"
+SAMPLES="clang lld python3 curl"
+TEST="llvm libclang-rt-14-dev python3-pytest python3-boto3 openssl nginx gcab
+	ceph-mon ceph-osd ceph-common radosgw"
+LINT="clang-format clang-tidy shellcheck codespell cppcheck"
+
+for group; do
+	case $group in
+	build) wanted+=" $BUILD" ;;
+	run) wanted+=" $BUILD $SAMPLES" ;;
+	test) wanted+=" $BUILD $SAMPLES $TEST" ;;
+	lint) wanted+=" $BUILD $SAMPLES $LINT" ;;
+	*) echo "install-deps: no such group: $group" >&2; exit 2 ;;
+	esac
+done
+read -ra wanted -d '' <<<"${wanted:?usage: install-deps.sh build|run|test|lint...}" || true
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	echo "install-deps: not a Debian system; what Debian calls ${wanted[*]} must be there" >&2
+	exit 0
+fi
+installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null || true)
+missing=()
+for package in "${wanted[@]}"; do
+	[[ $'\n'$installed$'\n' == *$'\n'"installed $package"$'\n'* ]] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+apt=(apt-get install -qq -o Dpkg::Use-Pty=0 --no-install-recommends --no-remove)
+if [ "$(id -u)" = 0 ]; then
+	root=(env)
+elif command -v sudo >/dev/null && sudo true; then
+	root=(sudo env)
+else
+	echo "install-deps: packages are missing and this is neither root nor sudo; as root:
+    apt-get install --no-install-recommends ${missing[*]}" >&2
+	exit 1
+fi
+echo "installing ${missing[*]}"
+root+=(DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8)
+
+# Maintainer scripts ask policy-rc.d before they start a service: 101 means no. A file that is
+# already there is the machine's own answer and stays.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	trap '"${root[@]}" rm -f $policy' EXIT
+	"${root[@]}" install -m 755 /dev/stdin $policy <<<$'#!/bin/sh\nexit 101'
+fi
+
+# A fresh container has no package lists at all, an old one has stale ones.
+update() {
+	"${root[@]}" apt-get -qq update || true
+}
+"${apt[@]}" --simulate "${missing[@]}" >/dev/null 2>&1 || update
+if ! "${root[@]}" "${apt[@]}" "${missing[@]}" >/dev/null 2>&1; then
+	update
+	if ! log=$("${root[@]}" "${apt[@]}" "${missing[@]}" 2>&1); then
+		echo "$log" >&2
+		exit 1
+	fi
+fi
+# Nor shall it take port 80 at the next boot. (Ceph does nothing until it is told to.)
+if [[ " ${missing[*]} " == *" nginx "* ]]; then
+	"${root[@]}" update-rc.d nginx disable
+fi

@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The test command: build, run every kind of test, end with one line "N passed, N failed".
+
+	tools/test.py [STAGE...]		stages: gcc unit threads e2e e2e-tsan fuzz
+
+What is counted: each check of a unit program (one TAP line), each pytest case, each fuzz target. A
+build that fails, a program that dies between its checks and a stage that hangs count as one failed.
+
+In the environment: FUZZ_SECONDS (10), time for each fuzz target; PYTEST_ADDOPTS, as pytest has it.
+Whole-program tests find the program under test in PEPTO_BIN (with sanitizers) and in
+PEPTO_RELEASE_BIN (without: for memory and time).
+"""
+
+import ctypes
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "build" / "test"
+PYTHON = "/usr/bin/python3"  # Debian's, which has Debian's pytest and boto3
+PYTEST_NO_TESTS = 5
+ADDR_NO_RANDOMIZE = 0x0040000
+
+passed = skipped = 0
+failures = []  # names
+
+
+def fail(name):
+    failures.append(name)
+
+
+def run(command, timeout, capture=False, env=None):
+    """Run a command in its own process group; returns (exit status, output if captured).
+
+    Nothing it started outlives a timeout or a Ctrl-C.
+    """
+    child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(env or {})},
+                             start_new_session=True, text=True, errors="replace",
+                             stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE if capture else None,
+                             stderr=subprocess.STDOUT if capture else None)
+    try:
+        output, _ = child.communicate(timeout=timeout)
+        return child.returncode, output
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        output, _ = child.communicate()
+        return f"killed after {timeout} s", output
+    except BaseException:
+        os.killpg(child.pid, signal.SIGKILL)
+        raise
+
+
+def build(flavour):
+    """Compile build/FLAVOUR once in this run; returns whether it is there."""
+    if flavour not in build.done:
+        status, output = run(["tools/build.sh", flavour], 600, capture=True)
+        build.done[flavour] = status == 0
+        if status != 0:
+            print(output)
+            fail(f"build {flavour}: {status}")
+    return build.done[flavour]
+
+
+build.done = {}
+
+
+def count_tap(text, where):
+    """Count the checks in a TAP stream; returns how many failed."""
+    global passed, skipped
+    bad = 0
+    for line in text.splitlines():
+        check = re.match(r"(not )?ok\b *\d* *-? *([^#]*)(# *skip)?", line, re.IGNORECASE)
+        if not check:
+            continue
+        if check[3]:
+            skipped += 1
+        elif check[1]:
+            bad += 1
+            fail(f"{where}: {check[2].strip()}")
+        else:
+            passed += 1
+    return bad
+
+
+def unit(flavour, *meson_options):
+    """The TAP programs, from Meson's own record of what they printed."""
+    if not build(flavour):
+        return
+    log = ROOT / "build" / flavour / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    status, output = run(["meson", "test", "-C", f"build/{flavour}", "--no-rebuild",
+                          "--print-errorlogs", *meson_options], 300, capture=True)
+    lines = log.read_text().splitlines() if log.exists() else []
+    bad = 0
+    for program in map(json.loads, lines):
+        where = f"unit {program['name'].split(' / ')[-1]} ({flavour})"
+        failed = count_tap(program["stdout"], where)
+        if program["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and not failed:
+            fail(f"{where}: {program['result']}, exit status {program['returncode']}")
+            failed = 1
+        bad += failed
+    if status != 0 and not bad:
+        fail(f"unit ({flavour}): meson test: {status}")
+    if status != 0:
+        print(output)
+
+
+def e2e(flavour, *pytest_options):
+    """The whole program, by pytest, which looks for the sanitizers' reports itself."""
+    global passed, skipped
+    if not (build(flavour) and build("gcc")):
+        return
+    where = f"e2e ({flavour})"
+    results = OUT / f"e2e-{flavour}.xml"
+    results.unlink(missing_ok=True)
+    status, _ = run([PYTHON, "-m", "pytest", "tests/e2e", "-q", "--tb=short",
+                     f"--junit-xml={results}", *pytest_options], 600,
+                    env={"PEPTO_BIN": str(ROOT / "build" / flavour / "pepto-symbol"),
+                         "PEPTO_RELEASE_BIN": str(ROOT / "build" / "gcc" / "pepto-symbol")})
+    suites = xml.parse(results).iter("testsuite") if results.exists() else []
+    bad = 0
+    for case in (case for suite in suites for case in suite.iter("testcase")):
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"}:
+            bad += 1
+            fail(f"{where}: {case.get('classname')}.{case.get('name')}")
+        elif "skipped" in kinds:
+            skipped += 1
+        else:
+            passed += 1
+    if status not in (0, PYTEST_NO_TESTS) and not bad:
+        fail(f"{where}: pytest: {status}")
+
+
+def fuzz():
+    if not build("fuzz"):
+        return
+    status, output = run(["tools/fuzz.sh", os.environ.get("FUZZ_SECONDS", "10")], 600, capture=True)
+    print(output, end="")
+    if not count_tap(output, "fuzz") and status != 0:
+        fail(f"fuzz: {status}")
+
+
+STAGES = {
+    "gcc": ("gcc, optimized, -Werror", lambda: build("gcc")),
+    "unit": ("unit tests under the address and undefined-behaviour sanitizers",
+             lambda: unit("asan")),
+    "threads": ("threaded unit tests under the thread sanitizer",
+                lambda: unit("tsan", "--suite", "threaded")),
+    "e2e": ("the whole program under the address and undefined-behaviour sanitizers",
+            lambda: e2e("asan")),
+    "e2e-tsan": ("the threaded part of it under the thread sanitizer",
+                 lambda: e2e("tsan", "-m", "tsan")),
+    "fuzz": ("a short fuzz pass", fuzz),
+}
+
+
+def settle_environment():
+    os.environ["ASAN_OPTIONS"] = "detect_stack_use_after_return=1:strict_string_checks=1"
+    os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1"
+    os.environ["TSAN_OPTIONS"] = "second_deadlock_stack=1"
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    # clang 14's sanitizers do not know where newer kernels may put things when they randomise
+    # fully. A refusal (in some containers) does no harm.
+    ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
+
+
+def main(names):
+    unknown = [name for name in names if name not in STAGES]
+    if unknown:
+        sys.exit(f"no such stage: {unknown[0]}; there are: {' '.join(STAGES)}")
+    settle_environment()
+    OUT.mkdir(parents=True, exist_ok=True)
+    for name in names or STAGES:
+        title, stage = STAGES[name]
+        before = passed, len(failures)
+        start = time.monotonic()
+        print(f"== {title}", flush=True)
+        stage()
+        print(f"   {passed - before[0]} passed, {len(failures) - before[1]} failed "
+              f"in {time.monotonic() - start:.0f} s\n", flush=True)
+    for name in failures:
+        print(f"FAILED {name}")
+    print(f"{passed} passed, {len(failures)} failed" + (f", {skipped} skipped" if skipped else ""),
+          flush=True)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
