@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* See err.h. The only subtlety is err_wrap(), which keeps the end of a message that is too long. */
+/* See err.h. A message that does not fit is cut at its end: what failed first stays. */
 #include "base/err.h"
 
 #include <errno.h>

@@ -13,7 +13,7 @@
 
 #include <unistr.h>
 
-#define TAIL	8
+#define TAIL 8
 
 static enum log_level least_level = LOG_INFO;
 static enum log_format line_format = LOG_LOGFMT;
@@ -93,7 +93,7 @@ static void put_quoted(struct log_line *l, struct slice s)
 			break;
 		s = slice_from(s, used);
 	}
-	l->text[l->n++] = '"';	/* within TAIL when the value was cut */
+	l->text[l->n++] = '"'; /* within TAIL when the value was cut */
 }
 
 static bool is_plain(struct slice s)
@@ -183,8 +183,9 @@ void log_add_ms(struct log_line *l, const char *key, int64_t ns)
 		return;
 	ns = MAX(ns, 0);
 	put_key(l, key);
-	put(l, text, (size_t)snprintf(text, sizeof(text), "%lld.%03d", (long long)(ns / NS_PER_MS),
-				      (int)(ns % NS_PER_MS / 1000)));
+	put(l, text,
+	    (size_t)snprintf(text, sizeof(text), "%lld.%03d", (long long)(ns / NS_PER_MS),
+			     (int)(ns % NS_PER_MS / 1000)));
 }
 
 void log_end(struct log_line *l)
@@ -197,7 +198,7 @@ void log_end(struct log_line *l)
 		l->text[l->n++] = '}';
 	l->text[l->n++] = '\n';
 	n = write(log_fd, l->text, l->n);
-	(void)n;	/* a log that cannot be written has nowhere to complain */
+	(void)n; /* a log that cannot be written has nowhere to complain */
 }
 
 void log_event(enum log_level level, const char *msg, ...)

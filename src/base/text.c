@@ -85,7 +85,8 @@ void percent_encode(struct slice s, const char *keep, struct buf *out)
 		if (unreserved(s.p[i]) || (c && strchr(keep, c)))
 			buf_putc(out, s.p[i]);
 		else
-			buf_add(out, (struct slice){(char[]){'%', digits[c >> 4], digits[c & 15]}, 3});
+			buf_add(out,
+				(struct slice){(char[]){'%', digits[c >> 4], digits[c & 15]}, 3});
 	}
 }
 
@@ -142,18 +143,39 @@ static size_t fold_char(struct slice s, ucs4_t *ret)
 	return n > 0 ? (size_t)n : 1;
 }
 
+/* The ASCII at the front of s, in one go: most names are nothing else. Returns its length. */
+static size_t fold_ascii(struct slice s, struct buf *out)
+{
+	size_t n = 0;
+	char *to;
+
+	while (n < s.n && (unsigned char)s.p[n] < 0x80)
+		n++;
+	to = buf_reserve(out, n);
+	if (!to)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		to[i] = ascii_lower(s.p[i]);
+	out->n += n;
+	return n;
+}
+
 void fold_lower(struct slice s, struct buf *out)
 {
-	while (s.n) {
+	for (;;) {
 		uint8_t text[6];
+		size_t used;
 		ucs4_t c;
-		size_t used = fold_char(s, &c);
 
-		if (c < 0x80 || c >= INVALID)
-			buf_putc(out, c < 0x80 ? (char)c : s.p[0]);
-		else
+		s = slice_from(s, fold_ascii(s, out));
+		if (s.n == 0)
+			return;
+		used = fold_char(s, &c);
+		if (c < INVALID)
 			buf_add(out, (struct slice){(const char *)text,
 						    (size_t)u8_uctomb(text, c, sizeof(text))});
+		else
+			buf_putc(out, s.p[0]);
 		s = slice_from(s, used);
 	}
 }

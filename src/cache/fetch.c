@@ -218,7 +218,6 @@ static bool on_data(void *ud, struct slice bytes)
 {
 	struct fetch *f = ud;
 	struct error e;
-	enum fill_flow flow = FILL_GO;
 
 	if (f->phase == SPOOLING)
 		return spool(f, bytes);
@@ -229,11 +228,7 @@ static bool on_data(void *ud, struct slice bytes)
 		body_failed(f, &e);
 		return true;
 	}
-	while (bytes.n) {
-		flow = fill_write(f->fill, slice_head(bytes, FILL_WRITE_MAX));
-		bytes = slice_from(bytes, MIN(bytes.n, FILL_WRITE_MAX));
-	}
-	return flow == FILL_GO;
+	return fill_write(f->fill, bytes) == FILL_GO;
 }
 
 /* The call is complete and said "found": what follows depends on what was asked. */
@@ -352,7 +347,7 @@ static void room_made(struct loop_task *task)
 {
 	struct fetch *f = (struct fetch *)((char *)task - offsetof(struct fetch, room));
 
-	if (f->call)
+	if (f->call && fill_may_write(f->fill))
 		store_call_resume(f->request.store, f->call);
 }
 
@@ -383,21 +378,28 @@ struct fetch *fetch_start(const struct fetch_request *request, fetch_decided *de
 	return f;
 }
 
-struct fill *fetch_fill(const struct fetch *f)
+struct fill *fetch_body(const struct fetch *f)
 {
-	return fill_ref(f->fill);
+	return f->fill;
+}
+
+void fetch_abort(struct fetch *f)
+{
+	static const struct error gone = {ERR_CANCELED, 0, "nobody waits for it"};
+	enum phase before = f->phase;
+
+	f->phase = ENDED;
+	loop_timer_stop(loop_of(f), &f->again);
+	drop_call(f);
+	if (before == BODY)
+		fill_fail(f->fill, &gone);
 }
 
 void fetch_free(struct fetch *f)
 {
-	static const struct error gone = {ERR_CANCELED, 0, "nobody waits for it"};
-
 	if (!f)
 		return;
-	loop_timer_stop(loop_of(f), &f->again);
-	drop_call(f);
-	if (f->phase == BODY)
-		fill_fail(f->fill, &gone);
+	fetch_abort(f);
 	fill_unref(f->fill);
 	close_p(&f->spool);
 	close_p(&f->head.fd);

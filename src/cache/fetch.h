@@ -27,14 +27,16 @@ struct fetch_request {
 };
 
 /*
- * Called once, never from inside fetch_start(). FOUND: head is complete and fetch_take_fill()
- * gives the body, unless only the head was asked or head->fd holds it (the callee owns the
+ * Called once, never from inside fetch_start(). FOUND: head is complete and fetch_body()
+ * has the body, unless only the head was asked or head->fd holds it (the callee owns the
  * descriptor). UNSATISFIABLE: head->total is the size. FAULT: e says why.
  */
 typedef void fetch_decided(void *ud, enum fetch_result result, const struct object_head *head,
 			   const struct error *e);
 
 struct fetch *fetch_start(const struct fetch_request *request, fetch_decided *decided, void *ud);
-/* A new reference for a reader. */
-struct fill *fetch_fill(const struct fetch *f);
-void fetch_free(struct fetch *f);	/* accepts NULL */
+/* The body; the reference is the fetch's. */
+struct fill *fetch_body(const struct fetch *f);
+/* Break it off: a body that runs fails. The fetch stays, for its reader may be using it now. */
+void fetch_abort(struct fetch *f);
+void fetch_free(struct fetch *f);	/* accepts NULL; only once nobody reads the body any more */

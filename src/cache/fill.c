@@ -27,13 +27,14 @@ struct fill {
 	bool writer_paused;
 	void (*ready)(void *ud);
 	void *ready_ud;
+	int64_t ready_at;		/* the offset it waits at */
 };
 
 struct fill *fill_new(size_t ring_max, struct fill_writer writer)
 {
 	struct fill *f = xnew(struct fill);
 
-	ASSERT(ring_max >= FILL_HELD_BACK + FILL_WRITE_MAX);
+	ASSERT(ring_max >= FILL_RING_MIN);
 	atomic_init(&f->refs, 1);
 	pthread_mutex_init(&f->mu, NULL);
 	f->ring_max = ring_max;
@@ -107,6 +108,13 @@ static void copy_out(const struct fill *f, int64_t at, char *to, size_t n)
 	memcpy(to + head, f->ring, n - head);
 }
 
+static size_t ring_free(struct fill *f)
+{
+	LOCK_SCOPE(&f->mu);
+
+	return f->size - (size_t)(f->written - f->consumed);
+}
+
 enum fill_flow fill_write(struct fill *f, struct slice data)
 {
 	void (*ready)(void *) = NULL;
@@ -117,20 +125,28 @@ enum fill_flow fill_write(struct fill *f, struct slice data)
 	if (data.n == 0)
 		return FILL_GO;
 	ASSERT(f->written + (int64_t)data.n <= f->length);
+	ASSERT(data.n <= ring_free(f));
 	copy_in(f, f->written, data);
 	pthread_mutex_lock(&f->mu);
 	f->written += (int64_t)data.n;
 	free_bytes = f->size - (size_t)(f->written - f->consumed);
-	ASSERT(free_bytes <= f->size);
-	f->writer_paused = f->written < f->length && f->length > (int64_t)f->size &&
-			   free_bytes < FILL_WRITE_MAX;
+	/* What still comes after a pause does not end it: the writer waits for `room`. */
+	if (f->written < f->length && f->length > (int64_t)f->size && free_bytes < FILL_ROOM)
+		f->writer_paused = true;
 	flow = f->writer_paused ? FILL_PAUSE : FILL_GO;
-	if (f->ready && readable(f) > f->consumed)
+	if (f->ready && readable(f) > f->ready_at)
 		ready = take_reader(f, &ud);
 	pthread_mutex_unlock(&f->mu);
 	if (ready)
 		ready(ud);
 	return flow;
+}
+
+bool fill_may_write(struct fill *f)
+{
+	LOCK_SCOPE(&f->mu);
+
+	return !f->writer_paused;
 }
 
 int64_t fill_written(const struct fill *f)
@@ -225,12 +241,23 @@ bool fill_wait(struct fill *f, int64_t offset, void (*ready)(void *ud), void *ud
 	ASSERT(!f->ready);
 	f->ready = ready;
 	f->ready_ud = ud;
+	f->ready_at = offset;
 	return true;
 }
 
-void fill_error(struct fill *f, struct error *ret)
+void fill_unwait(struct fill *f)
 {
 	LOCK_SCOPE(&f->mu);
 
+	f->ready = NULL;
+}
+
+bool fill_failed(struct fill *f, struct error *ret)
+{
+	LOCK_SCOPE(&f->mu);
+
+	if (f->state != FAILED)
+		return false;
 	*ret = f->why;
+	return true;
 }

@@ -24,8 +24,9 @@
 #include "base/slice.h"
 
 #define FILL_HELD_BACK	((size_t)64 * 1024)
-/* The most that one fill_write() may carry; a ring keeps that much free or pauses its writer. */
-#define FILL_WRITE_MAX	((size_t)32 * 1024)
+/* A writer that is told to pause may still bring so much: what it had received already. */
+#define FILL_ROOM	((size_t)64 * 1024)
+#define FILL_RING_MIN	(FILL_HELD_BACK + FILL_ROOM)
 
 struct fill;
 
@@ -39,15 +40,20 @@ struct fill_writer {
 enum fill_flow { FILL_GO, FILL_PAUSE };
 enum fill_read { FILL_DATA, FILL_WAIT, FILL_END, FILL_FAILED };
 
-/* ring_max: bytes of memory this fill may use at most. */
+/* ring_max: bytes of memory this fill may use at most, FILL_RING_MIN or more. */
 struct fill *fill_new(size_t ring_max, struct fill_writer writer);
 struct fill *fill_ref(struct fill *f);
 void fill_unref(struct fill *f);	/* accepts NULL */
 
 /* Writer. The length in bytes must be known; it is what readers will be promised. */
 MUST_CHECK enum err fill_begin(struct fill *f, int64_t length, struct error *e);
-/* Takes all of data (at most FILL_WRITE_MAX, and only after FILL_GO or a call of `room`). */
+/* Takes all of data. After FILL_PAUSE no more than FILL_ROOM until `room` is called. */
 enum fill_flow fill_write(struct fill *f, struct slice data);
+/*
+ * To be asked when `room` has come to the writer's own thread: false when it has paused again in
+ * between, on what it had received already; then `room` comes again.
+ */
+bool fill_may_write(struct fill *f);
 int64_t fill_written(const struct fill *f);
 void fill_fail(struct fill *f, const struct error *why);	/* why is copied */
 /* ERR_CORRUPT, and the fill FAILED, when bytes are missing or the verify hook says no. */
@@ -60,5 +66,7 @@ enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, siz
  * FILL_WAIT. Returns false, and registers nothing, when it would do so already.
  */
 bool fill_wait(struct fill *f, int64_t offset, void (*ready)(void *ud), void *ud);
-/* Why it has FAILED. */
-void fill_error(struct fill *f, struct error *ret);
+/* Forget the wait. It may have been called already, by another thread even just now. */
+void fill_unwait(struct fill *f);
+/* Has it FAILED, and why? */
+bool fill_failed(struct fill *f, struct error *ret);

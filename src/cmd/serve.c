@@ -15,6 +15,7 @@
 #include "conf/dotenv.h"
 #include "serve/server.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -152,6 +153,17 @@ static enum err serve(struct service *s, const struct auth *auth, const sigset_t
 	return OK;
 }
 
+/*
+ * Stream buffers come and go with every request: keep their memory in the heap instead of giving
+ * it back to the kernel and faulting it in again (a sixth of the CPU time of a 78 KB object).
+ */
+static void tune_malloc(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
+	mallopt(M_ARENA_MAX, 2);
+}
+
 static int run(const struct conf *conf)
 {
 	struct service service = {0};
@@ -162,6 +174,7 @@ static int run(const struct conf *conf)
 
 	log_setup((enum log_level)conf->log_level, (enum log_format)conf->log_format, STDERR_FILENO);
 	block_signals(&set);
+	tune_malloc();
 	if (load_auth(conf, &auth, &e) != OK || service_init(&service, conf, &e) != OK ||
 	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) != OK)
 		code = complain(&e);

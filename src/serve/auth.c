@@ -5,7 +5,7 @@
 
 struct auth {
 	size_t n;
-	struct slice token[AUTH_TOKENS_MAX];	/* owned */
+	struct slice token[AUTH_TOKENS_MAX]; /* owned */
 };
 
 struct auth *auth_new(void)
@@ -109,11 +109,10 @@ static bool is_token(const struct auth *a, struct slice presented)
 	return found;
 }
 
+/* user:password; without a colon the password is empty, as no token is. */
 static bool is_password(const struct auth *a, struct slice pair)
 {
-	size_t colon = slice_find(pair, ':');
-
-	return colon < pair.n && is_token(a, slice_from(pair, colon + 1));
+	return is_token(a, slice_from(pair, slice_find(pair, ':') + 1));
 }
 
 static bool check_basic(const struct auth *a, struct slice encoded)

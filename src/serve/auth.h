@@ -12,9 +12,9 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#define AUTH_TOKEN_MIN	8	/* characters; shorter ones can be guessed over the net */
+#define AUTH_TOKEN_MIN	8 /* characters; shorter ones can be guessed over the net */
 #define AUTH_TOKEN_MAX	512
-#define AUTH_TOKENS_MAX	1024
+#define AUTH_TOKENS_MAX 1024
 
 struct auth;
 

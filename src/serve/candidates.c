@@ -8,11 +8,11 @@
 #include "serve/shape.h"
 
 /* Lower-casing makes two bytes into three at worst, and a folder adds two characters. */
-#define KEY_BYTES_MAX	(REQUEST_KEY_MAX * 3 / 2 + 16)
+#define KEY_BYTES_MAX (REQUEST_KEY_MAX * 3 / 2 + 16)
 
 /* A key as asked, in two parts so that a twin needs no copy. */
 struct form {
-	struct slice folder;	/* to be put before the rest; n == 0 for none */
+	struct slice folder; /* to be put before the rest; n == 0 for none */
 	struct slice rest;
 };
 
@@ -72,8 +72,7 @@ static void add_cases(struct list *l, struct form f, enum key_case key_case)
 /* How many segments make a one-tier path: name/KEY/last or name/KEY/msfz0/last. */
 static size_t one_tier_segments(const struct symbol_path *p)
 {
-	bool msfz = p->segments > 3 &&
-		    slice_eq_nocase(p->segment[p->segments - 2], SLICE("msfz0"));
+	bool msfz = p->segments > 3 && slice_eq_nocase(p->segment[p->segments - 2], SLICE("msfz0"));
 
 	return msfz ? 4 : 3;
 }

@@ -24,7 +24,7 @@
 #pragma once
 #include "serve/request.h"
 
-#define CANDIDATES_MAX	(REQUEST_SPELLINGS_MAX * 2 * 2)
+#define CANDIDATES_MAX (REQUEST_SPELLINGS_MAX * 2 * 2)
 
 enum key_case { KEY_CASE_BOTH, KEY_CASE_LOWER, KEY_CASE_ASKED };
 enum key_tier { KEY_TIER_UNKNOWN, KEY_TIER_ONE, KEY_TIER_TWO };

@@ -5,7 +5,7 @@
 
 struct etag {
 	bool weak;
-	struct slice quoted;	/* with the quotes */
+	struct slice quoted; /* with the quotes */
 };
 
 /* Cut an entity tag off the front of *s. */

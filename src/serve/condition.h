@@ -14,7 +14,7 @@
 #pragma once
 #include "base/slice.h"
 
-#define DATE_UNKNOWN	INT64_MIN
+#define DATE_UNKNOWN INT64_MIN
 
 /* Header values as sent; p == NULL when the header is absent. */
 struct condition_headers {
@@ -23,13 +23,13 @@ struct condition_headers {
 
 /* What we say of the object in ETag and Last-Modified. */
 struct validators {
-	struct slice etag;	/* with its quotes, and W/ if weak; n == 0 when unknown */
-	int64_t modified;	/* seconds since the epoch, or DATE_UNKNOWN */
+	struct slice etag; /* with its quotes, and W/ if weak; n == 0 when unknown */
+	int64_t modified; /* seconds since the epoch, or DATE_UNKNOWN */
 };
 
 enum condition {
 	COND_PROCEED,
-	COND_NOT_MODIFIED,	/* 304, whatever the Range header says */
+	COND_NOT_MODIFIED, /* 304, whatever the Range header says */
 };
 
 /* For GET and HEAD of an object that exists. */

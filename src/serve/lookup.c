@@ -40,9 +40,11 @@ struct lookup {
 	int64_t deadline_ns;
 
 	size_t at;				/* the present store */
-	struct slot slots[CANDIDATES_MAX];
+	struct slot *slots;			/* owned array */
 	size_t n_slots;
 	struct fetch *winner;
+	struct slot *settling;			/* the answer-to-be, waiting for its body */
+	struct loop_timer settled;
 	bool done;				/* answered() was called */
 	struct lookup *next_one, **at_one;	/* in request.all */
 	struct error fault;			/* of the first store that counts; code OK = none */
@@ -62,6 +64,7 @@ static void drop_slots(struct lookup *l)
 			close_p(&l->slots[i].head.fd);
 	}
 	l->n_slots = 0;
+	free(TAKE(l->slots));
 }
 
 /* ---- the end ---- */
@@ -73,13 +76,39 @@ static void answer(struct lookup *l, struct answer *a)
 	l->answered(l->ud, a);
 }
 
+/*
+ * A small object usually has arrived whole a moment after its head. Answering then costs one
+ * hand-over between threads instead of two or three, and if the body fails meanwhile the client
+ * gets 503 in place of a broken answer. A slow body is not waited for.
+ */
+#define SETTLE_LENGTH	((int64_t)FILL_RING_MIN)
+#define SETTLE_NS	(3 * NS_PER_MS)
+
+static void body_ended(void *ud)
+{
+	struct lookup *l = ud;
+
+	loop_timer_set(l->request.loop, &l->settled, 0);
+}
+
+static bool settle(struct lookup *l, struct slot *slot)
+{
+	if (l->request.head || slot->head.fd >= 0 || slot->head.length > SETTLE_LENGTH)
+		return false;
+	if (!fill_wait(fetch_body(slot->fetch), slot->head.length, body_ended, l))
+		return false;
+	l->settling = slot;
+	loop_timer_set(l->request.loop, &l->settled, clock_mono_ns() + SETTLE_NS);
+	return true;
+}
+
 static void answer_found(struct lookup *l, struct slot *slot)
 {
 	struct answer a = {.kind = ANSWER_FOUND, .head = slot->head,
 			   .store = present(l)->traits.name};
 
 	if (!l->request.head && a.head.fd < 0)
-		a.fill = fetch_fill(slot->fetch);
+		a.fill = fill_ref(fetch_body(slot->fetch));
 	slot->head.fd = -1;
 	l->winner = TAKE(slot->fetch);
 	answer(l, &a);
@@ -161,15 +190,20 @@ static bool needs_whole(const struct lookup *l, const struct object_head *h)
 	return l->request.ranged && (h->encoding[0] || !condition_range_allowed(&asked, &have));
 }
 
+static void ask_for_whole(struct lookup *l)
+{
+	l->request.ranged = false;
+	drop_slots(l);
+	loop_timer_set(l->request.loop, &l->next, clock_mono_ns());
+}
+
 static void found(struct lookup *l, struct slot *slot)
 {
 	struct object_head *h = &slot->head;
 	struct error e;
 
 	if (needs_whole(l, h)) {
-		l->request.ranged = false;
-		drop_slots(l);
-		loop_timer_set(l->request.loop, &l->next, clock_mono_ns());
+		ask_for_whole(l);
 		return;
 	}
 	if (h->encoding[0] && !(l->request.accepts_gzip && is_gzip(h))) {
@@ -179,15 +213,43 @@ static void found(struct lookup *l, struct slot *slot)
 		store_failed(l, &e, true);
 		return;
 	}
-	answer_found(l, slot);
+	if (!settle(l, slot))
+		answer_found(l, slot);
+}
+
+static void settled(struct loop_timer *timer)
+{
+	struct lookup *l = (struct lookup *)((char *)timer - offsetof(struct lookup, settled));
+	struct slot *slot = TAKE(l->settling);
+	struct fill *body = fetch_body(slot->fetch);
+	struct error e;
+
+	fill_unwait(body);
+	if (fill_failed(body, &e))
+		store_failed(l, &e, true);
+	else
+		answer_found(l, slot);
+}
+
+/* A range that lies outside, of a version that If-Range may not mean: the whole settles it. */
+static void unsatisfiable(struct lookup *l, const struct slot *slot)
+{
+	struct answer a = {.kind = ANSWER_UNSATISFIABLE, .head = slot->head,
+			   .store = present(l)->traits.name};
+
+	if (l->request.if_range)
+		ask_for_whole(l);
+	else
+		answer(l, &a);
 }
 
 static void judge(struct lookup *l)
 {
+	if (l->settling)
+		return;		/* decided; what the others say does not matter any more */
 	for (size_t i = 0; i < l->n_slots; i++) {
 		struct slot *slot = &l->slots[i];
 		struct error e;
-		struct answer a;
 
 		switch (slot->state) {
 		case WAITING:
@@ -198,9 +260,7 @@ static void judge(struct lookup *l)
 			found(l, slot);
 			return;
 		case UNSATISFIABLE:
-			a = (struct answer){.kind = ANSWER_UNSATISFIABLE, .head = slot->head,
-					    .store = present(l)->traits.name};
-			answer(l, &a);
+			unsatisfiable(l, slot);
 			return;
 		case FAULTY:
 			e = slot->error;
@@ -270,6 +330,7 @@ static void start_fetches(struct lookup *l, const struct candidates *c)
 	int64_t deadline = stage_deadline(l);
 
 	l->n_slots = c->n;
+	l->slots = xzalloc(c->n * sizeof(struct slot));
 	for (size_t i = 0; i < c->n; i++) {
 		struct fetch_request request = {
 			.store = present(l), .key = c->key[i], .head = l->request.head,
@@ -319,14 +380,25 @@ static void stage(struct loop_timer *timer)
 	candidates_fini(&c);
 }
 
+static void stop_timers(struct lookup *l)
+{
+	struct slot *slot = TAKE(l->settling);
+
+	loop_timer_stop(l->request.loop, &l->next);
+	loop_timer_stop(l->request.loop, &l->settled);
+	if (slot)
+		fill_unwait(fetch_body(slot->fetch));
+}
+
 static void abort_one(struct lookup *l)
 {
 	struct answer a = {.kind = ANSWER_FAULT, .head.fd = -1};
 
-	fetch_free(TAKE(l->winner));
+	if (l->winner)
+		fetch_abort(l->winner);
 	if (l->done)
 		return;
-	loop_timer_stop(l->request.loop, &l->next);
+	stop_timers(l);
 	err_set(&a.error, ERR_CANCELED, "shutting down");
 	answer(l, &a);
 }
@@ -357,7 +429,7 @@ static void let_go(struct loop_task *task)
 {
 	struct lookup *l = (struct lookup *)((char *)task - offsetof(struct lookup, release));
 
-	loop_timer_stop(l->request.loop, &l->next);
+	stop_timers(l);
 	drop_slots(l);
 	fetch_free(l->winner);
 	*l->at_one = l->next_one;
@@ -378,6 +450,7 @@ struct lookup *lookup_start(const struct lookup_request *request,
 	l->start.run = begin;
 	l->release.run = let_go;
 	l->next.due = stage;
+	l->settled.due = settled;
 	l->deadline_ns = clock_mono_ns() + request->budget_ns;
 	loop_post(request->loop, &l->start);
 	return l;

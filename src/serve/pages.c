@@ -10,11 +10,11 @@ static const struct client {
 	const char *name, *how, *before, *after;
 } clients[] = {
 	{"WinDbg", "In the command window:", ".sympath srv*C:\\Symbols*", ""},
-	{"WinDbg, cdb and other tools, for good", "In a command prompt:",
-	 "setx _NT_SYMBOL_PATH \"srv*C:\\Symbols*", "\""},
+	{"WinDbg, cdb and other tools, for good",
+	 "In a command prompt:", "setx _NT_SYMBOL_PATH \"srv*C:\\Symbols*", "\""},
 	{"Visual Studio", "Tools > Options > Debugging > Symbols, add the location:", "", ""},
-	{"LLDB", "At the prompt or in .lldbinit:",
-	 "settings set plugin.symbol-locator.symstore.urls ", ""},
+	{"LLDB",
+	 "At the prompt or in .lldbinit:", "settings set plugin.symbol-locator.symstore.urls ", ""},
 	{"dotnet-symbol", "In a shell, with the file to find symbols for at the end:",
 	 "dotnet-symbol --server-path ", ""},
 };
@@ -28,7 +28,8 @@ static const char html_head[] =
 	"<meta name=\"color-scheme\" content=\"light dark\">\n"
 	"<title>Symbol server</title>\n"
 	"<style>\n"
-	":root { --ink: #1c2128; --dim: #57606a; --paper: #fff; --field: #f3f5f7; --line: #d0d7de }\n"
+	":root { --ink: #1c2128; --dim: #57606a; --paper: #fff; --field: #f3f5f7; --line: #d0d7de "
+	"}\n"
 	"@media (prefers-color-scheme: dark) {\n"
 	"  :root { --ink: #e6edf3; --dim: #9aa5b1; --paper: #12161c; --field: #1b2129;"
 	" --line: #343c46 }\n"
@@ -40,7 +41,8 @@ static const char html_head[] =
 	"p { color: var(--dim); margin: .25rem 0 .5rem }\n"
 	"pre { margin: 0; padding: .75rem 1rem; border: 1px solid var(--line);"
 	" border-radius: .5rem;\n"
-	"  background: var(--field); font: .9rem/1.5 ui-monospace, monospace; white-space: pre-wrap;\n"
+	"  background: var(--field); font: .9rem/1.5 ui-monospace, monospace; white-space: "
+	"pre-wrap;\n"
 	"  overflow-wrap: anywhere; user-select: all }\n"
 	"</style>\n"
 	"</head>\n"

@@ -11,13 +11,13 @@
 #include "serve/request.h"
 #include "base/text.h"
 
-#define RAW_PLUS	'\x01'
+#define RAW_PLUS '\x01'
 /* The most segments that base path and token may take. */
-#define PREFIX_MAX	16
-#define ROOM		(REQUEST_TARGET_MAX + REQUEST_SPELLINGS_MAX * REQUEST_KEY_MAX)
+#define PREFIX_MAX 16
+#define ROOM	   (REQUEST_TARGET_MAX + REQUEST_SPELLINGS_MAX * REQUEST_KEY_MAX)
 
 struct cuts {
-	size_t first, n;	/* the path is seg[first] to seg[n - 1] */
+	size_t first, n; /* the path is seg[first] to seg[n - 1] */
 	struct slice seg[REQUEST_SEGMENTS_MAX + PREFIX_MAX];
 };
 
@@ -270,7 +270,8 @@ enum request_verdict request_clean(struct slice target, const struct request_rul
 		return REQUEST_BAD;
 	if (!buf_reserve(&ret->text, raw.n + REQUEST_SPELLINGS_MAX * MIN(raw.n, REQUEST_KEY_MAX)))
 		return REQUEST_NOMEM;
-	if (!decode(raw, &ret->text) || !cut(buf_slice(&ret->text), '/', &c) || !cut_backslashes(&c))
+	if (!decode(raw, &ret->text) || !cut(buf_slice(&ret->text), '/', &c) ||
+	    !cut_backslashes(&c))
 		return REQUEST_BAD;
 	inside = strip(ret, &c, rules);
 	if (!cut_backslashes(&c) || !join(ret, &c))

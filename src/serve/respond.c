@@ -139,9 +139,8 @@ static ssize_t body_failed(struct exchange *x)
 {
 	struct error e;
 
-	fill_error(x->answer.fill, &e);
 	x->cut = true;
-	if (e.code != ERR_CANCELED)
+	if (fill_failed(x->answer.fill, &e) && e.code != ERR_CANCELED)
 		log_event(LOG_WARN, "answer cut short", "store", x->answer.store, "error", e.msg,
 			  NULL);
 	return MHD_CONTENT_READER_END_WITH_ERROR;

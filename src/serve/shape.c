@@ -5,8 +5,8 @@
 
 #include <unistr.h>
 
-#define KEY_MIN	5
-#define KEY_MAX	128
+#define KEY_MIN 5
+#define KEY_MAX 128
 
 /* A path in whole or from its second segment on. */
 struct path {

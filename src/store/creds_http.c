@@ -13,7 +13,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#define BODY_MAX	     (64 * 1024)
+#define BODY_MAX	     65536
+#define FORM_MAX	     65536 /* the token is at most 16 KiB, escaped */
 #define STS_TIMEOUT_MS	     8000
 #define CONTAINER_TIMEOUT_MS 3000
 #define IMDS_TIMEOUT_MS	     1000
@@ -165,7 +166,7 @@ static enum err sts_creds(struct slice body, struct slice role_arn, struct creds
 
 enum err creds_http_sts(const struct creds_web_identity *w, struct creds **ret, struct error *e)
 {
-	struct buf form CLEANUP(creds_wipe_buf) = secret_buf(4 * CREDS_TOKEN_MAX);
+	struct buf form CLEANUP(creds_wipe_buf) = secret_buf(FORM_MAX);
 	struct buf body CLEANUP(creds_wipe_buf) = secret_buf(BODY_MAX);
 	struct call q = {
 		.what = "STS", .url = w->endpoint, .timeout_ms = STS_TIMEOUT_MS, .proxy = true};
@@ -297,22 +298,20 @@ static void imds_fini(struct imds *m)
 	creds_wipe_buf(&m->header);
 }
 
-static enum err imds_fetch(struct imds *m, const char *method, const char *header, const char *path,
-			   long *ret_status, struct buf *body, struct error *e)
+/* Send q, whose URL and time are filled in here. */
+static enum err imds_fetch(struct imds *m, struct call q, const char *path, long *ret_status,
+			   struct buf *body, struct error *e)
 {
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(4096);
-	int64_t left_ms = (m->deadline_ns - clock_mono_ns()) / NS_PER_MS;
 
 	buf_add(&url, m->endpoint);
 	buf_puts(&url, path);
 	if (buf_failed(&url))
 		return err_set(e, ERR_LIMIT, IMDS_NAME ": URL too long");
-	return fetch(&(struct call){.what = IMDS_NAME,
-				    .method = method,
-				    .url = buf_str(&url),
-				    .header = header,
-				    .timeout_ms = left_ms},
-		     ret_status, body, e);
+	q.what = IMDS_NAME;
+	q.url = buf_str(&url);
+	q.timeout_ms = (m->deadline_ns - clock_mono_ns()) / NS_PER_MS;
+	return fetch(&q, ret_status, body, e);
 }
 
 /*
@@ -322,9 +321,10 @@ static enum err imds_fetch(struct imds *m, const char *method, const char *heade
 static enum err imds_token(struct imds *m, bool *ret_there, struct error *e)
 {
 	struct buf body CLEANUP(creds_wipe_buf) = secret_buf(BODY_MAX);
+	struct call ask = {.method = "PUT",
+			   .header = "X-aws-ec2-metadata-token-ttl-seconds: 21600"};
 	long status = 0;
-	enum err err = imds_fetch(m, "PUT", "X-aws-ec2-metadata-token-ttl-seconds: 21600",
-				  "/latest/api/token", &status, &body, e);
+	enum err err = imds_fetch(m, ask, "/latest/api/token", &status, &body, e);
 
 	*ret_there = false;
 	if (err == ERR_NET || err == ERR_TIMEOUT)
@@ -347,9 +347,10 @@ static enum err imds_token(struct imds *m, bool *ret_there, struct error *e)
 static enum err imds_role(struct imds *m, struct buf *path, struct error *e)
 {
 	struct buf body CLEANUP(buf_fini) = BUF_MAX(BODY_MAX);
+	struct call ask = {.header = buf_str(&m->header)};
 	struct slice role;
 	long status = 0;
-	enum err err = imds_fetch(m, NULL, buf_str(&m->header), IMDS_ROLES, &status, &body, e);
+	enum err err = imds_fetch(m, ask, IMDS_ROLES, &status, &body, e);
 
 	if (err)
 		return err;
@@ -390,7 +391,8 @@ enum err creds_http_imds(const char *endpoint, struct creds **ret, struct error 
 		*ret = NULL;
 		return OK;
 	}
-	err = imds_fetch(&m, NULL, buf_str(&m.header), buf_str(&path), &status, &body, e);
+	err = imds_fetch(&m, (struct call){.header = buf_str(&m.header)}, buf_str(&path), &status,
+			 &body, e);
 	if (err)
 		return err;
 	if (status != 200)

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "store/creds_file.h"
 
-#define AWS_FILE_MAX (256 * 1024)
+#define AWS_FILE_MAX 262144
 
 const char *creds_var(const struct creds_env *env, const char *name)
 {

@@ -513,7 +513,13 @@ static void proceed(struct store_call *c)
 /* Nothing is called from inside s3_call_start(): the start is a timer of this turn. */
 static void begin(struct loop_timer *timer)
 {
-	proceed((struct store_call *)((char *)timer - offsetof(struct store_call, overdue)));
+	struct store_call *c = (struct store_call *)((char *)timer - offsetof(struct store_call, overdue));
+
+	/* S3 would answer 400: no object can have such a key. */
+	if (strlen(c->key) > S3_KEY_MAX)
+		call_end(c, S3_MISS, NULL);
+	else
+		proceed(c);
 }
 
 struct store_call *s3_call_start(struct s3_store *s3, const struct store_read *read,

@@ -17,7 +17,7 @@
 #include <openssl/crypto.h>
 
 #define PATH_MAX_LEN 256
-#define TEXT_MAX     (16 * 1024) /* a session token is the longest text known */
+#define TEXT_MAX     16384 /* a session token is the longest text known */
 
 struct walk;
 typedef enum err (*leaf_fn)(struct walk *w, const char *path, struct slice text);

@@ -12,7 +12,7 @@
 
 #define S3_KEY_MAX  1024
 #define S3_LIST_MAX 1000
-#define S3_XML_MAX  (8 * 1024 * 1024) /* a body longer than this is not looked at */
+#define S3_XML_MAX  8388608 /* a body longer than this is not looked at */
 
 /* Text that does not fit is cut between UTF-8 characters; what is absent is "". */
 struct s3_error {

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #define ALGORITHM  "AWS4-HMAC-SHA256"
-#define CANON_MAX  (128 * 1024) /* a presigned query holds a session token of 16 KiB, escaped */
+#define CANON_MAX  131072 /* a presigned query holds a session token of 16 KiB, escaped */
 #define NAMES_MAX  2048
 #define DIGEST_LEN 32
 #define HEX_LEN	   (2 * DIGEST_LEN + 1)

@@ -80,7 +80,8 @@ enum store_result {
 
 struct store_events {
 	void (*head)(void *ud, const struct object_head *head);
-	bool (*data)(void *ud, struct slice bytes);	/* false: pause until resumed */
+	/* False: pause until resumed; what had been received already still comes (transfer.h). */
+	bool (*data)(void *ud, struct slice bytes);
 	/* head: only with STORE_UNSATISFIABLE; e: only with the faults */
 	void (*done)(void *ud, enum store_result result, const struct object_head *head,
 		     const struct error *e);

@@ -53,7 +53,7 @@ static enum err parse_option(struct store_url *u, struct slice name, struct slic
 	static const char *const cases[] = {"lower", "asked", "both", NULL};
 	bool s3 = slice_eq(u->scheme, SLICE("s3"));
 	enum err err = OK;
-	int word;
+	int word = 0;
 
 	*ret_known = true;
 	if (slice_eq(name, SLICE("optional")))

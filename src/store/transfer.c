@@ -19,7 +19,6 @@
 #include <sys/epoll.h>
 
 #define IDLE_HANDLES_MAX	64
-#define RECEIVE_BYTES		(64L * 1024)
 #define REDIRECTS_MAX		5L
 
 struct transfer {
@@ -335,10 +334,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *ud)
 
 	if (t->cancelled || !t->head_given)
 		return t->cancelled ? 0 : size * n;
-	if (t->paused)
-		return CURL_WRITEFUNC_PAUSE;
 	metric_add(store_bytes, (int64_t)(size * n));
-	if (!t->events.data(t->ud, (struct slice){p, size * n}) && !t->cancelled) {
+	if (!t->events.data(t->ud, (struct slice){p, size * n}) && !t->cancelled && !t->paused) {
 		t->paused = true;
 		curl_easy_pause(t->easy, CURLPAUSE_RECV);
 	}
@@ -376,7 +373,7 @@ static CURL *new_easy(struct transfer_engine *engine)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "pepto-symbol/" PEPTO_VERSION);
-	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)TRANSFER_READ_MAX);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,

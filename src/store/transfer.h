@@ -10,6 +10,8 @@
 #include "base/loop.h"
 #include "base/slice.h"
 
+#define TRANSFER_READ_MAX	((size_t)32 * 1024)
+
 struct transfer_engine;
 struct transfer;
 
@@ -47,8 +49,9 @@ struct transfer_head {
 /*
  * In this order: head at most once, data any number of times, done exactly once unless the
  * transfer is cancelled (after transfer_cancel() nothing is called any more). data returns false
- * to pause: the bytes it was given are taken, more come after transfer_resume(). done says how
- * the transfer ended, not what the status means.
+ * to pause: the bytes it was given are taken, as must be what had been received with them (less
+ * than TRANSFER_READ_MAX); more comes after transfer_resume(). done says how the transfer ended,
+ * not what the status means.
  */
 struct transfer_events {
 	void (*head)(void *ud, const struct transfer_head *head);

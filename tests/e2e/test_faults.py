@@ -21,7 +21,8 @@ from rig.wire import Response
 
 FOO, BAR = path("foo.pdb").lower(), path("bar.pdb").lower()
 SIZE = 1_000_000
-FAULT_TIME = 2.0 + 1.5              # REQUEST_BUDGET of conftest.FAST, and room for a slow machine
+IMPATIENT = {"REQUEST_BUDGET": "1s", "TRY_TIMEOUT": "400ms"}
+FAULT_TIME = 1.0 + 1.5              # the budget, and room for a slow machine
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def server(bucket, put, proxy, serve):
     """A private bucket behind the fault proxy, with two files in it."""
     put(FOO, body(SIZE))
     put(BAR, body(5_000, 2))
-    return serve(stores=s3(bucket, proxy), **KEYS)
+    return serve(stores=s3(bucket, proxy), **IMPATIENT, **KEYS)
 
 
 def whole(answer, seed=1, size=SIZE):
@@ -86,14 +87,14 @@ def test_head_of_an_outage(server, proxy):
 
 
 def test_retries_are_spaced(server, proxy):
-    """Back-off, not a hammer: the budget of two seconds has room for a few tries only."""
+    """Back-off, not a hammer: the budget of a second has room for a few tries only."""
     fault = proxy.fault(PASSING["503 SlowDown"], FOO)
     assert timed_fault(server)
     assert 2 <= fault.struck <= 15
 
 
 def test_outage_404(bucket, proxy, serve):
-    server = serve(stores=s3(bucket, proxy), OUTAGE="404", **KEYS)
+    server = serve(stores=s3(bucket, proxy), OUTAGE="404", **IMPATIENT, **KEYS)
     proxy.fault(PASSING["500"], FOO)
     answer = server.fetch("/" + FOO)
     assert is_miss(answer) and answer["Cache-Control"] == "no-store"
@@ -187,7 +188,8 @@ def names_region(status, code, header, document):
 @pytest.mark.parametrize("wrong", [names_region(400, "AuthorizationHeaderMalformed", False, True),
                                    names_region(400, "AuthorizationHeaderMalformed", True, True),
                                    names_region(301, "PermanentRedirect", True, False),
-                                   names_region(307, "TemporaryRedirect", True, False)])
+                                   names_region(307, "TemporaryRedirect", True, False)],
+                         ids=["400 document", "400 both", "301 header", "307 header"])
 def test_wrong_region_is_signed_again_and_remembered(wrong, bucket, put, proxy, serve):
     """RGW takes any region in a signature, so the proxy plays the part of S3 that does not."""
     put(FOO, body(SIZE))
@@ -214,7 +216,7 @@ def test_region_of_an_unsigned_bucket(origin, serve):
     """Nothing to sign: a redirect by S3 is an outage, and never reaches the debugger."""
     origin.put("public", FOO, b"x")
     origin.fault(faults.status(301, "PermanentRedirect", "<Endpoint>evil.example</Endpoint>"), FOO)
-    server = serve(stores=s3("public", origin))
+    server = serve(stores=s3("public", origin), **IMPATIENT)
     assert timed_fault(server)
 
 
@@ -428,7 +430,7 @@ def test_resume_needs_an_etag(origin, serve):
 def test_fault_of_the_earlier_candidate_wins_over_the_later_one(bucket, put, proxy, serve):
     """Lower-case goes before as-asked: while it cannot be read, the other must not be given out."""
     put(path("Foo.pdb"), b"as asked")
-    server = serve(stores=s3(bucket, proxy), **KEYS)
+    server = serve(stores=s3(bucket, proxy), **IMPATIENT, **KEYS)
     proxy.fault(PASSING["500"], FOO)
     assert timed_fault(server, "/" + path("Foo.pdb"))
 

@@ -73,8 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.base_path = size && (text[0] & 2) ? SLICE("/Sym/c++ \xc3\x84/") : SLICE_NONE,
 	};
 	struct symbol_path p CLEANUP(symbol_path_fini);
-	enum request_verdict v =
-		request_clean(slice_from((struct slice){text, size}, 1), &rules, &p);
+	enum request_verdict v = request_clean(slice_from((struct slice){text, size}, 1), &rules,
+					       &p);
 
 	ASSERT(v != REQUEST_NOMEM && (v != REQUEST_OUTSIDE || rules.base_path.n));
 	if (v == REQUEST_BAD)

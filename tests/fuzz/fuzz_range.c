@@ -3,7 +3,7 @@
  * Range, Content-Range and the conditional headers: the same bytes are tried as each of them.
  */
 #include "serve/condition.h"
-#include "serve/range.h"
+#include "store/range.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

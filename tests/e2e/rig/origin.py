@@ -97,12 +97,16 @@ def read(stored, request):
         return faults.error(412, "PreconditionFailed")
     if request.get("If-None-Match") == body.etag:
         return Response(304, headers)
-    span = re.fullmatch(r"bytes=(\d+)-(\d*)", request.get("Range") or "")
-    if not span:
+    span = re.fullmatch(r"bytes=(\d*)-(\d*)", request.get("Range") or "")
+    if not span or span[0] == "bytes=-":
         return Response(200, [*headers, ("Content-Length", str(len(body)))], body.chunks())
-    first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)
+    if span[1]:
+        first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)
+    else:
+        first, last = max(0, len(body) - int(span[2])), len(body) - 1
     if first >= len(body):
-        return faults.error(416, "InvalidRange")
+        return faults.error(416, "InvalidRange", f"<ActualObjectSize>{len(body)}</ActualObjectSize>",
+                            [("Content-Range", f"bytes */{len(body)}")])
     headers += [("Content-Length", str(last + 1 - first)),
                 ("Content-Range", f"bytes {first}-{last}/{len(body)}")]
     return Response(206, headers, body.chunks(first, last + 1))

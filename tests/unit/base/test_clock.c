@@ -81,7 +81,7 @@ static void test_iso_parse(void)
 {
 	static const struct {
 		const char *text;
-		int64_t want;	/* 5: refused */
+		int64_t want; /* 5: refused */
 	} rows[] = {
 		{"1994-11-06T08:49:37Z", 784111777},
 		{"1994-11-06T08:49:37.1Z", 784111777},

@@ -3,8 +3,8 @@
  * Every line is one line and well-formed, whatever is in it. The JSON is read back with jansson;
  * the logfmt with a few lines here, since its grammar is only what we write.
  */
-#include "base/log.h"
 #include "base/buf.h"
+#include "base/log.h"
 #include "tap.h"
 
 #include <fcntl.h>
@@ -90,7 +90,9 @@ static void test_logfmt(void)
 		{"\x1b[31m\x7f", "\"\\u001b[31m\\u007f\""},
 		{"\xc3\xa4", "\"\xc3\xa4\""},
 		{"\xff\xc3", "\"\\u00ff\\u00c3\""},
-		{"\xc2\x9b" "31m", "\"\\u009b31m\""},
+		{"\xc2\x9b"
+		 "31m",
+		 "\"\\u009b31m\""},
 		{"\xc2\x80\xc2\x9f\xc2\xa0", "\"\\u0080\\u009f\xc2\xa0\""},
 		{"\xed\xa0\x80", "\"\\u00ed\\u00a0\\u0080\""},
 		{"\xc0\xaf", "\"\\u00c0\\u00af\""},
@@ -283,15 +285,16 @@ static void test_threads(void)
 	take(&b);
 	rest = buf_slice(&b);
 	while (slice_next(&rest, '\n', &line))
-		good += slice_glob_nocase(
-			line, SLICE("time=* level=info msg=\"from a thread\" who=? what=\"some words here\""));
+		good += slice_glob_nocase(line, SLICE("time=* level=info msg=\"from a thread\" "
+						      "who=? what=\"some words here\""));
 	CHECK_INT(good, 2000, "lines of several threads never mix");
 }
 
 static void test_limits(enum log_format format)
 {
-	static const char *const units[] = {"a", "\"", "\\", "\n", "\x01", "\xc3\xa4", "\xff",
-					    "\xf0\x9f\x90\x9b", "\xc2\x9b", "x y\""};
+	static const char *const units[] = {"a",	"\"",	    "\\",   "\n",
+					    "\x01",	"\xc3\xa4", "\xff", "\xf0\x9f\x90\x9b",
+					    "\xc2\x9b", "x y\""};
 
 	for (size_t i = 0; i < ARRAY_LEN(units); i++)
 		test_cut(format, units[i]);

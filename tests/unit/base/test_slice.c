@@ -57,9 +57,9 @@ static void test_trim(void)
 static void test_next(void)
 {
 	static const struct {
-		const char *text, *fields;	/* each in < > */
+		const char *text, *fields; /* each in < > */
 	} rows[] = {
-		{"a,b", "<a><b>"}, {"a,", "<a><>"}, {",a", "<><a>"}, {",", "<><>"},
+		{"a,b", "<a><b>"}, {"a,", "<a><>"}, {",a", "<><a>"},  {",", "<><>"},
 		{"", "<>"},	   {"a", "<a>"},    {",,", "<><><>"}, {NULL, ""},
 	};
 
@@ -82,13 +82,27 @@ static void test_glob(void)
 		const char *name, *glob;
 		bool want;
 	} rows[] = {
-		{"", "", true},		    {"", "*", true},	    {"", "**", true},
-		{"", "?", false},	    {"a", "", false},	    {"a", "?", true},
-		{"ab", "?", false},	    {"Foo.PDB", "foo.*", true}, {"foo.pdb", "*.PDB", true},
-		{"foo.pdb", "*.pdbx", false}, {"foo.pdb", "f*o*b", true}, {"foo.pdb", "f*x*b", false},
-		{"aaab", "a*ab", true},	    {"abcabd", "*abd", true}, {"abc", "abc*", true},
-		{"abc", "abc?", false},	    {"a[b]c", "a[b]c", true}, {"b", "[b]", false},
-		{"mississippi", "m*issip*i", true}, {"a\\b", "a\\b", true}, {"ab", "*?*?*", true},
+		{"", "", true},
+		{"", "*", true},
+		{"", "**", true},
+		{"", "?", false},
+		{"a", "", false},
+		{"a", "?", true},
+		{"ab", "?", false},
+		{"Foo.PDB", "foo.*", true},
+		{"foo.pdb", "*.PDB", true},
+		{"foo.pdb", "*.pdbx", false},
+		{"foo.pdb", "f*o*b", true},
+		{"foo.pdb", "f*x*b", false},
+		{"aaab", "a*ab", true},
+		{"abcabd", "*abd", true},
+		{"abc", "abc*", true},
+		{"abc", "abc?", false},
+		{"a[b]c", "a[b]c", true},
+		{"b", "[b]", false},
+		{"mississippi", "m*issip*i", true},
+		{"a\\b", "a\\b", true},
+		{"ab", "*?*?*", true},
 		{"a", "*?*?*", false},
 	};
 	struct slice as = SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
@@ -103,7 +117,7 @@ static void test_numbers(void)
 {
 	static const struct {
 		const char *text;
-		uint64_t max, want;	/* want 99: refused */
+		uint64_t max, want; /* want 99: refused */
 	} rows[] = {
 		{"0", 0, 0},
 		{"1", 0, 99},

@@ -16,13 +16,14 @@ static void test_hex(void)
 		valid += hex_digit((char)c) >= 0;
 	CHECK_INT(valid, 22, "22 digits, no more");
 	CHECK(hex_digit('0') == 0 && hex_digit('9') == 9 && hex_digit('a') == 10 &&
-	      hex_digit('F') == 15, "their values");
+		      hex_digit('F') == 15,
+	      "their values");
 }
 
 static void test_base64(void)
 {
 	static const struct {
-		const char *text, *want;	/* want NULL: refused */
+		const char *text, *want; /* want NULL: refused */
 	} rows[] = {
 		{"", ""},
 		{"Zg==", "f"},
@@ -85,8 +86,8 @@ static void test_percent(void)
 
 static void test_percent_bad(void)
 {
-	static const char *const bad[] = {"%", "%4", "%zz", "%4g", "%g4", "a%", "%%41", "% 41", "%+1",
-					 "aaaaaa%%%"};
+	static const char *const bad[] = {"%",	"%4",	"%zz",	"%4g", "%g4",
+					  "a%", "%%41", "% 41", "%+1", "aaaaaa%%%"};
 	struct buf b CLEANUP(buf_fini) = BUF_MAX(10);
 
 	buf_puts(&b, "x");
@@ -107,21 +108,24 @@ static void test_fold(void)
 	} rows[] = {
 		{"", ""},
 		{"AZaz09@[`{", "azaz09@[`{"},
-		{"\xc3\x84\xc3\x96\xc3\x9c", "\xc3\xa4\xc3\xb6\xc3\xbc"},	/* umlauts */
-		{"\xc3\x9f", "\xc3\x9f"},					/* sharp s */
-		{"\xe1\xba\x9e", "\xc3\x9f"},					/* its capital */
-		{"I\xc4\xb0", "ii"},						/* dotted I: simple mapping */
-		{"\xc4\xb1", "\xc4\xb1"},					/* dotless i */
-		{"\xce\x91\xce\xa3", "\xce\xb1\xcf\x83"},			/* no final sigma */
-		{"\xd0\x90\xd0\xaf\xd0\x81", "\xd0\xb0\xd1\x8f\xd1\x91"},	/* Cyrillic */
-		{"\xe2\x84\xaa", "k"},						/* Kelvin sign */
-		{"\xc8\xba", "\xe2\xb1\xa5"},					/* grows by a byte */
-		{"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"},			/* Deseret */
-		{"\xe4\xb8\xad", "\xe4\xb8\xad"},				/* no case at all */
-		{"A\xff" "B\xc3", "a\xff" "b\xc3"},				/* not UTF-8 */
-		{"\xc0\xc1\x80", "\xc0\xc1\x80"},				/* overlong */
-		{"\xed\xa0\x80X", "\xed\xa0\x80x"},				/* surrogate */
-		{"\xf4\x90\x80\x80", "\xf4\x90\x80\x80"},			/* beyond Unicode */
+		{"\xc3\x84\xc3\x96\xc3\x9c", "\xc3\xa4\xc3\xb6\xc3\xbc"}, /* umlauts */
+		{"\xc3\x9f", "\xc3\x9f"}, /* sharp s */
+		{"\xe1\xba\x9e", "\xc3\x9f"}, /* its capital */
+		{"I\xc4\xb0", "ii"}, /* dotted I: simple mapping */
+		{"\xc4\xb1", "\xc4\xb1"}, /* dotless i */
+		{"\xce\x91\xce\xa3", "\xce\xb1\xcf\x83"}, /* no final sigma */
+		{"\xd0\x90\xd0\xaf\xd0\x81", "\xd0\xb0\xd1\x8f\xd1\x91"}, /* Cyrillic */
+		{"\xe2\x84\xaa", "k"}, /* Kelvin sign */
+		{"\xc8\xba", "\xe2\xb1\xa5"}, /* grows by a byte */
+		{"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"}, /* Deseret */
+		{"\xe4\xb8\xad", "\xe4\xb8\xad"}, /* no case at all */
+		{"A\xff"
+		 "B\xc3",
+		 "a\xff"
+		 "b\xc3"}, /* not UTF-8 */
+		{"\xc0\xc1\x80", "\xc0\xc1\x80"}, /* overlong */
+		{"\xed\xa0\x80X", "\xed\xa0\x80x"}, /* surrogate */
+		{"\xf4\x90\x80\x80", "\xf4\x90\x80\x80"}, /* beyond Unicode */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -133,7 +137,8 @@ static void test_fold(void)
 		fold_lower(slice_of(rows[i].text), &once);
 		CHECK_SLICE(buf_slice(&once), rows[i].want, name);
 		fold_lower(buf_slice(&once), &twice);
-		CHECK(slice_eq(buf_slice(&once), buf_slice(&twice)), "folding again changes nothing");
+		CHECK(slice_eq(buf_slice(&once), buf_slice(&twice)),
+		      "folding again changes nothing");
 		CHECK(fold_equal(slice_of(rows[i].text), slice_of(rows[i].want)), "is equal");
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Access tokens: row C23. */
-#include "serve/auth.h"
 #include "base/buf.h"
+#include "serve/auth.h"
 #include "tap.h"
 
 static void test_check(void)
@@ -98,9 +98,13 @@ static void test_load(void)
 	check_load(true, "12345678", "");
 	check_load(true, "", "no token in the file");
 	check_load(true, "# 12345678\n\n", "no token in the file");
-	check_load(true, "# ours\n\n12345678\nshort\n", "line 4: token is shorter than 8 characters");
-	check_load(true, "1234 5678\n", "line 1: token has a blank, or a character that is not ASCII");
-	check_load(true, "1234\x01" "5678\n",
+	check_load(true, "# ours\n\n12345678\nshort\n",
+		   "line 4: token is shorter than 8 characters");
+	check_load(true, "1234 5678\n",
+		   "line 1: token has a blank, or a character that is not ASCII");
+	check_load(true,
+		   "1234\x01"
+		   "5678\n",
 		   "line 1: token has a blank, or a character that is not ASCII");
 }
 

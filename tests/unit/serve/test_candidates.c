@@ -38,10 +38,7 @@ static void test_case(void)
 		 {"foo.pdb/1a/foo.pdb", "foo.pdb/1A/foo.pdb"}},
 		{"/Foo.pdb/1A/Foo.pdb", KEY_CASE_LOWER, KEY_TIER_ONE, {"foo.pdb/1a/foo.pdb"}},
 		{"/Foo.pdb/1A/Foo.pdb", KEY_CASE_ASKED, KEY_TIER_ONE, {"Foo.pdb/1A/Foo.pdb"}},
-		{"/%C3%84.pdb",
-		 KEY_CASE_BOTH,
-		 KEY_TIER_UNKNOWN,
-		 {"\xc3\xa4.pdb", "\xc3\x84.pdb"}},
+		{"/%C3%84.pdb", KEY_CASE_BOTH, KEY_TIER_UNKNOWN, {"\xc3\xa4.pdb", "\xc3\x84.pdb"}},
 		{"/%c8%ba", KEY_CASE_BOTH, KEY_TIER_ONE, {"\xe2\xb1\xa5", "\xc8\xba"}},
 		{"/%ff%C3", KEY_CASE_BOTH, KEY_TIER_ONE, {"\xff\xc3"}},
 	};
@@ -98,6 +95,11 @@ static void test_tier(void)
 		 KEY_CASE_LOWER,
 		 KEY_TIER_ONE,
 		 {"fo/foo.pdb/1a/msfz0/foo.pdb", "foo.pdb/1a/msfz0/foo.pdb"}},
+		{"/foo.pdb/1a/foo.pdb", KEY_CASE_BOTH, KEY_TIER_UNKNOWN, {"foo.pdb/1a/foo.pdb"}},
+		{"/fo/foo.pdb/1a/x/foo.pdb",
+		 KEY_CASE_LOWER,
+		 KEY_TIER_ONE,
+		 {"fo/foo.pdb/1a/x/foo.pdb"}},
 		{"/a/b/c/d/e", KEY_CASE_LOWER, KEY_TIER_TWO, {"a/b/c/d/e"}},
 		{"/a/b", KEY_CASE_LOWER, KEY_TIER_TWO, {"a/b"}},
 	};
@@ -126,7 +128,7 @@ static void test_most(void)
 	struct candidates c CLEANUP(candidates_fini);
 	struct candidate_options o = {KEY_CASE_BOTH, KEY_TIER_TWO};
 	const char *want[] = {"a+/a++ /1/x", "A+/A++ /1/x", "a++ /1/x", "A++ /1/x",
-			      "a /a + /1/x", "A /A + /1/x", "a + /1/x",	"A + /1/x"};
+			      "a /a + /1/x", "A /A + /1/x", "a + /1/x", "A + /1/x"};
 
 	CHECK_INT(request_clean(SLICE("/A+%2B%20/1/x"), &(struct request_rules){0}, &p),
 		  REQUEST_CLEAN, "four spellings");

@@ -5,7 +5,7 @@
 
 #define DATE	"Sun, 06 Nov 1994 08:49:37 GMT"
 #define LATER	"Sun, 06 Nov 1994 08:49:38 GMT"
-#define EARLIER	"Sun, 06 Nov 1994 08:49:36 GMT"
+#define EARLIER "Sun, 06 Nov 1994 08:49:36 GMT"
 #define DATE_S	784111777
 
 static const struct validators strong = {{"\"abc\"", 5}, DATE_S};

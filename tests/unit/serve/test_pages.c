@@ -19,7 +19,8 @@ static void test_text(void)
 	      "_NT_SYMBOL_PATH");
 	CHECK(has(&b, "Tools > Options > Debugging > Symbols"), "Visual Studio");
 	CHECK(has(&b, " https://sym.example.com/<x>\n"), "the bare URL");
-	CHECK(has(&b, " settings set plugin.symbol-locator.symstore.urls https://sym.example.com/<x>\n"),
+	CHECK(has(&b, " settings set plugin.symbol-locator.symstore.urls "
+		      "https://sym.example.com/<x>\n"),
 	      "LLDB");
 	CHECK(has(&b, " dotnet-symbol --server-path https://sym.example.com/<x>\n"),
 	      "dotnet-symbol");

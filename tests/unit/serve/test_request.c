@@ -52,7 +52,7 @@ static void check(struct slice target, const struct request_rules *rules, const 
 static void test_cleaning(void)
 {
 	static const struct {
-		const char *target, *key;	/* key NULL: bad */
+		const char *target, *key; /* key NULL: bad */
 	} cases[] = {
 		{"/", ""},
 		{"", NULL},

@@ -3,9 +3,9 @@
 #include "serve/shape.h"
 #include "tap.h"
 
-#define GUID	"497B72F6390A44FC878E5A2D63B6CC4B"
-#define ID40	"0123456789abcdef0123456789abcdef01234567"
-#define HEX128	ID40 ID40 ID40 "01234567"
+#define GUID   "497B72F6390A44FC878E5A2D63B6CC4B"
+#define ID40   "0123456789abcdef0123456789abcdef01234567"
+#define HEX128 ID40 ID40 ID40 "01234567"
 
 static bool judge(const char *target)
 {

@@ -419,6 +419,20 @@ static void check_region(void)
 	}
 }
 
+static void check_process(void)
+{
+	struct creds_env env;
+
+	ASSERT(setenv("HOME", "/home/of/test", 1) == 0 && setenv("PEPTO_TEST", "v", 1) == 0);
+	env = creds_env_process();
+	CHECK_STR(env.home, "/home/of/test", "HOME");
+	CHECK_STR(env.get(env.ctx, "PEPTO_TEST"), "v", "a variable of the process");
+	CHECK(env.get(env.ctx, "PEPTO_TEST_UNSET") == NULL, "an unset one");
+	unsetenv("HOME");
+	env = creds_env_process();
+	CHECK(!env.home || env.home[0], "without HOME, the password database or nothing");
+}
+
 static void check_new(void)
 {
 	static char text[CREDS_TOKEN_MAX + 1];
@@ -853,6 +867,7 @@ int main(void)
 	check_paths();
 	check_dmi();
 	check_region();
+	check_process();
 	check_new();
 	for (size_t i = 0; i < ARRAY_LEN(imds_cases); i++)
 		check_imds_case(&imds_cases[i]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Two small grammars; see range.h. */
-#include "serve/range.h"
+#include "store/range.h"
 
 static bool is_digits(struct slice s)
 {
@@ -76,8 +76,8 @@ bool content_range_parse(struct slice header, struct content_range *ret)
 	struct slice unit, rest, range, total, first, last;
 	struct content_range r = {RANGE_UNKNOWN, RANGE_UNKNOWN, RANGE_UNKNOWN};
 
-	if (!split(slice_trim(header), ' ', &unit, &rest) || !slice_eq_nocase(unit, SLICE("bytes")) ||
-	    !split(slice_trim(rest), '/', &range, &total))
+	if (!split(slice_trim(header), ' ', &unit, &rest) ||
+	    !slice_eq_nocase(unit, SLICE("bytes")) || !split(slice_trim(rest), '/', &range, &total))
 		return false;
 	if (!slice_eq(total, SLICE("*")) && !parse_size(total, &r.total))
 		return false;

@@ -1,21 +1,42 @@
 // SPDX-License-Identifier: MIT
 /* Range and Content-Range: rows C47, C48, C71, C72. */
-#include "serve/range.h"
+#include "store/range.h"
 #include "tap.h"
 
-#define MAX64	"9223372036854775807"
-#define OVER64	"9223372036854775808"
-#define HUGE	"99999999999999999999999999999999"
+#define MAX64  "9223372036854775807"
+#define OVER64 "9223372036854775808"
+#define HUGE   "99999999999999999999999999999999"
 
 static void test_ignored(void)
 {
 	static const char *const headers[] = {
-		"",		"bytes",	 "bytes=",	 "bytes=-",	 "=0-1",
-		"items=0-1",	"bytes 0-1",	 "bytes=0",	 "bytes=1-0",	 "bytes=a-b",
-		"bytes=0-1,2-3", "bytes=0-1,",	 "bytes=,0-1",	 "bytes=--1",	 "bytes=-1-",
-		"bytes=0-1-2",	"bytes=+0-1",	 "bytes=0x0-1",	 "bytes=0 -1",	 "bytes= 0-1",
-		"bytes = 0-1",	"bytes=0- 1",	 "bytes==0-1",	 "bytes=0-1;a",	 "bytes=1.0-2",
-		"bytes=" MAX64 "-1", "bytes=" HUGE "-1",
+		"",
+		"bytes",
+		"bytes=",
+		"bytes=-",
+		"=0-1",
+		"items=0-1",
+		"bytes 0-1",
+		"bytes=0",
+		"bytes=1-0",
+		"bytes=a-b",
+		"bytes=0-1,2-3",
+		"bytes=0-1,",
+		"bytes=,0-1",
+		"bytes=--1",
+		"bytes=-1-",
+		"bytes=0-1-2",
+		"bytes=+0-1",
+		"bytes=0x0-1",
+		"bytes=0 -1",
+		"bytes= 0-1",
+		"bytes = 0-1",
+		"bytes=0- 1",
+		"bytes==0-1",
+		"bytes=0-1;a",
+		"bytes=1.0-2",
+		"bytes=" MAX64 "-1",
+		"bytes=" HUGE "-1",
 	};
 	struct range_ask ask;
 
@@ -29,7 +50,7 @@ static void test_granted(void)
 {
 	static const struct {
 		const char *header;
-		int64_t total, first, last;	/* first < 0: unsatisfiable */
+		int64_t total, first, last; /* first < 0: unsatisfiable */
 	} rows[] = {
 		{"bytes=0-0", 1, 0, 0},
 		{"bytes=0-0", 10, 0, 0},
@@ -88,11 +109,26 @@ static void test_content_range(void)
 		{"bytes 0-9223372036854775806/" MAX64, {0, INT64_MAX - 1, INT64_MAX}},
 	};
 	static const char *const bad[] = {
-		"",		 "bytes",	   "bytes 0-1",	  "bytes 0-1/",	  "bytes 0-1/1",
-		"bytes 1-0/2",	 "bytes -1/2",	   "bytes 0-/2",  "bytes */*",	  "bytes 0-1/-2",
-		"bytes=0-1/2",	 "items 0-1/2",	   "bytes 0-1/2/3", "bytes */",	  "bytes 0-1/2x",
-		"bytes 0 -1/2",	 "bytes 0-1 /2",  ("bytes 0-" OVER64 "/*"),
-		("bytes " OVER64 "-" OVER64 "/*"), ("bytes 0-1/" OVER64),
+		"",
+		"bytes",
+		"bytes 0-1",
+		"bytes 0-1/",
+		"bytes 0-1/1",
+		"bytes 1-0/2",
+		"bytes -1/2",
+		"bytes 0-/2",
+		"bytes */*",
+		"bytes 0-1/-2",
+		"bytes=0-1/2",
+		"items 0-1/2",
+		"bytes 0-1/2/3",
+		"bytes */",
+		"bytes 0-1/2x",
+		"bytes 0 -1/2",
+		"bytes 0-1 /2",
+		("bytes 0-" OVER64 "/*"),
+		("bytes " OVER64 "-" OVER64 "/*"),
+		("bytes 0-1/" OVER64),
 	};
 	struct content_range r;
 

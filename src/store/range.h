@@ -11,21 +11,21 @@
 #pragma once
 #include "base/slice.h"
 
-#define RANGE_UNKNOWN	INT64_C(-1)
+#define RANGE_UNKNOWN INT64_C(-1)
 
 /* What was asked for, before the size is known. */
 struct range_ask {
-	int64_t first;	/* RANGE_UNKNOWN: the last `last` bytes */
-	int64_t last;	/* inclusive; INT64_MAX when open */
+	int64_t first; /* RANGE_UNKNOWN: the last `last` bytes */
+	int64_t last; /* inclusive; INT64_MAX when open */
 };
 
 struct range {
-	int64_t first, last;	/* inclusive, first <= last < total */
+	int64_t first, last; /* inclusive, first <= last < total */
 };
 
 enum range_result {
-	RANGE_PART,		/* 206 with *ret */
-	RANGE_UNSATISFIABLE,	/* 416 with "Content-Range: bytes *" and "/total" */
+	RANGE_PART, /* 206 with *ret */
+	RANGE_UNSATISFIABLE, /* 416 with "Content-Range: bytes *" and "/total" */
 };
 
 /* False: no range that we grant; send the whole. An absent header is SLICE_NONE. */
@@ -33,8 +33,8 @@ MUST_CHECK bool range_parse(struct slice header, struct range_ask *ret);
 enum range_result range_resolve(const struct range_ask *ask, int64_t total, struct range *ret);
 
 struct content_range {
-	int64_t first, last;	/* both RANGE_UNKNOWN in the form of a 416 ("*" for the range) */
-	int64_t total;		/* RANGE_UNKNOWN when the store says "*" */
+	int64_t first, last; /* both RANGE_UNKNOWN in the form of a 416 ("*" for the range) */
+	int64_t total; /* RANGE_UNKNOWN when the store says "*" */
 };
 
 MUST_CHECK bool content_range_parse(struct slice header, struct content_range *ret);

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A store without a world behind it: what is asked is kept in a list, and the test answers when
+ * and as it likes, with the same promises that real stores give (store.h).
+ *
+ *	struct fake_store s;
+ *	fake_store_init(&s, "one", &ctx);
+ *	...
+ *	fake_done(fake_call(&s, "key"), STORE_MISS);
+ */
+#pragma once
+#include "store/store.h"
+
+struct fake_store {
+	struct store store;
+	struct store_call *first, **last;	/* those that run, in the order of their start */
+	int started, cancelled, resumed;
+	bool is_private;
+	void (*probed)(void *ud, const struct error *e);	/* the probe that waits for its answer */
+	void *probed_ud;
+	int probes;
+};
+
+struct store_call {
+	struct fake_store *store;
+	struct store_read read;		/* key, if_match and via are ours */
+	struct store_events events;
+	void *ud;
+	struct store_call *next, **at;
+};
+
+static char *fake_copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void fake_call_free(struct store_call *c)
+{
+	if (c->next)
+		c->next->at = c->at;
+	else
+		c->store->last = c->at;
+	*c->at = c->next;
+	free((char *)(uintptr_t)c->read.key.p);
+	free((char *)(uintptr_t)c->read.if_match);
+	free((char *)(uintptr_t)c->read.via);
+	free(c);
+}
+
+static struct store_call *fake_start(struct store *s, const struct store_read *read,
+				     const struct store_events *events, void *ud)
+{
+	struct fake_store *f = (struct fake_store *)s;
+	struct store_call *c = xnew(struct store_call);
+
+	*c = (struct store_call){f, *read, *events, ud, NULL, f->last};
+	c->read.key.p = xstrndup(read->key.p, read->key.n);
+	c->read.if_match = fake_copy(read->if_match);
+	c->read.via = fake_copy(read->via);
+	*f->last = c;
+	f->last = &c->next;
+	f->started++;
+	return c;
+}
+
+static void fake_resume(struct store_call *c)
+{
+	c->store->resumed++;
+}
+
+static void fake_cancel(struct store_call *c)
+{
+	c->store->cancelled++;
+	fake_call_free(c);
+}
+
+static void fake_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+{
+	struct fake_store *f = (struct fake_store *)s;
+
+	ASSERT(!f->probed);
+	f->probed = done;
+	f->probed_ud = ud;
+	f->probes++;
+}
+
+static bool fake_is_private(struct store *s)
+{
+	return ((struct fake_store *)s)->is_private;
+}
+
+static const struct store_ops fake_ops = {
+	.scheme = "fake",
+	.start = fake_start,
+	.resume = fake_resume,
+	.cancel = fake_cancel,
+	.probe = fake_probe,
+	.is_private = fake_is_private,
+};
+
+__attribute__((unused)) static void fake_store_init(struct fake_store *f, const char *name,
+						    const struct store_context *ctx)
+{
+	*f = (struct fake_store){.store = {.ops = &fake_ops, .ctx = ctx}};
+	f->store.traits.name = (char *)(uintptr_t)name;
+	f->last = &f->first;
+}
+
+/* The oldest call for key (NULL: for any) that has no answer yet, or NULL. */
+__attribute__((unused)) static struct store_call *fake_call(struct fake_store *f, const char *key)
+{
+	struct store_call *c = f->first;
+
+	while (c && key && !slice_eq(c->read.key, slice_of(key)))
+		c = c->next;
+	return c;
+}
+
+__attribute__((unused)) static void fake_probed(struct fake_store *f, const struct error *e)
+{
+	void (*done)(void *ud, const struct error *e) = TAKE(f->probed);
+
+	done(f->probed_ud, e);
+}
+
+/* ---- answers; c is not to be used after a cancel from inside them, nor after the end ---- */
+
+__attribute__((unused)) static void fake_head(struct store_call *c, const struct object_head *head)
+{
+	c->events.head(c->ud, head);
+}
+
+__attribute__((unused)) static bool fake_data(struct store_call *c, const char *p, size_t n)
+{
+	return c->events.data(c->ud, (struct slice){p, n});
+}
+
+static void fake_end(struct store_call *c, enum store_result result, const struct object_head *head,
+		     const struct error *e)
+{
+	struct store_events events = c->events;
+	void *ud = c->ud;
+
+	fake_call_free(c);
+	events.done(ud, result, head, e);
+}
+
+__attribute__((unused)) static void fake_done(struct store_call *c, enum store_result result)
+{
+	static const struct error broken = {ERR_NET, 0, "broken"};
+	bool fault = result == STORE_FAULT || result == STORE_FAULT_RETRY;
+
+	fake_end(c, result, NULL, fault ? &broken : NULL);
+}
+
+__attribute__((unused)) static void fake_unsatisfiable(struct store_call *c, int64_t total)
+{
+	const struct object_head head = {.total = total, .mtime = -1, .fd = -1};
+
+	fake_end(c, STORE_UNSATISFIABLE, &head, NULL);
+}
+
+__attribute__((unused)) static struct object_head fake_whole(int64_t length, const char *etag)
+{
+	struct object_head h = {.total = length, .length = length, .mtime = -1, .fd = -1};
+
+	memcpy(h.etag, etag, strlen(etag) + 1);
+	return h;
+}
