@@ -53,8 +53,8 @@ static int without_subcommand(int argc, char *const argv[])
 	}
 	if (wants_to_serve())
 		return serve_command(argc - 1, argv + 1);
-	help_print(argc > 1 ? stderr : stdout);
-	return argc > 1 ? EXIT_USAGE : EXIT_SUCCESS;
+	help_print(stderr);
+	return EXIT_USAGE;
 }
 
 int main(int argc, char *argv[])

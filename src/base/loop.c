@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See loop.h. One turn of the loop: wait for events or the next timer, take the whole mailbox
- * under its lock, then run descriptors, tasks and due timers without any lock.
+ * See loop.h. One turn of the loop: wait for events or the next timer, run what is ready of
+ * the descriptors, then the whole mailbox (taken under its lock, run without it), then the timers
+ * that are due.
  *
  * The mailbox wakes the thread through an eventfd, and only when it was empty: a burst of posts
  * costs one write. Timers are a binary heap of pointers; each timer knows its slot, so that moving
@@ -262,9 +263,4 @@ void loop_free(struct loop *l)
 	free(l->heap);
 	pthread_mutex_destroy(&l->mu);
 	free(l);
-}
-
-bool loop_is_current(const struct loop *l)
-{
-	return l->started && pthread_equal(pthread_self(), l->thread);
 }

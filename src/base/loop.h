@@ -47,4 +47,3 @@ void loop_timer_set(struct loop *l, struct loop_timer *timer, int64_t at_ns);
 void loop_timer_stop(struct loop *l, struct loop_timer *timer);
 /* Watch fd->fd for epoll events (0: stop watching). */
 void loop_watch(struct loop *l, struct loop_fd *fd, uint32_t epoll_events);
-bool loop_is_current(const struct loop *l);

@@ -23,7 +23,8 @@ char *xstrndup(const char *s, size_t n)
 {
 	char *p = xzalloc(n + 1);
 
-	memcpy(p, s, n);
+	if (n)
+		memcpy(p, s, n);
 	return p;
 }
 

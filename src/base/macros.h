@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #define MUST_CHECK	__attribute__((warn_unused_result))
-#define NONNULL(...)	__attribute__((nonnull(__VA_ARGS__)))
 #define PRINTF(a, b)	__attribute__((format(printf, a, b)))
 #define NORETURN	__attribute__((noreturn))
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))

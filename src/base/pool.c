@@ -54,6 +54,7 @@ enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name, 
 		int rc = pthread_create(&p->threads[i], NULL, worker, p);
 
 		if (rc) {
+			pool_stop(p);
 			pool_free(p);
 			errno = rc;
 			return err_sys(e, ERR_IO, "cannot start thread '%s'", thread_name);
@@ -65,7 +66,7 @@ enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name, 
 	return OK;
 }
 
-void pool_free(struct pool *p)
+void pool_stop(struct pool *p)
 {
 	if (!p)
 		return;
@@ -75,6 +76,12 @@ void pool_free(struct pool *p)
 	pthread_mutex_unlock(&p->mu);
 	for (unsigned i = 0; i < p->n_threads; i++)
 		pthread_join(p->threads[i], NULL);
+}
+
+void pool_free(struct pool *p)
+{
+	if (!p)
+		return;
 	pthread_cond_destroy(&p->more);
 	pthread_mutex_destroy(&p->mu);
 	free(p);

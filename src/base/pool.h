@@ -16,6 +16,7 @@ struct pool_job {
 
 MUST_CHECK enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name,
 			     struct pool **ret, struct error *e);
-/* Run what is queued, end the threads, free; accepts NULL. */
-void pool_free(struct pool *p);
+/* Run what is queued and end the threads; from now on jobs are refused. Accepts NULL. */
+void pool_stop(struct pool *p);
+void pool_free(struct pool *p);		/* after pool_stop(); accepts NULL */
 MUST_CHECK enum err pool_submit(struct pool *p, struct pool_job *job);

@@ -2,7 +2,7 @@
 /*
  * A slice is a run of bytes that somebody else owns: pointer and length, not NUL-terminated.
  * Small value, pass it by value. A slice with n == 0 may have p == NULL. All case rules here are
- * ASCII and independent of the locale; for Unicode see fold.h.
+ * ASCII and independent of the locale; for Unicode see text.h.
  */
 #pragma once
 #include "base/macros.h"

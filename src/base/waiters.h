@@ -5,17 +5,20 @@
 #pragma once
 #include "base/macros.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 #define WAITERS_MAX	4096
 
 struct waiter {
 	void (*wake)(struct waiter *w);
 	struct waiter *next, **at;	/* at == NULL: not waiting */
+	uint64_t round;			/* the list's when it began to wait */
 };
 
 struct waiters {
 	struct waiter *first, **last;
 	size_t n;
+	uint64_t round;			/* how often all have been woken */
 };
 
 /* False when the list is full. A zeroed struct waiters is an empty one. */
@@ -26,6 +29,7 @@ static inline bool waiters_add(struct waiters *ws, struct waiter *w)
 	if (!ws->first)
 		ws->last = &ws->first;
 	w->next = NULL;
+	w->round = ws->round;
 	w->at = ws->last;
 	*ws->last = w;
 	ws->last = &w->next;
@@ -49,9 +53,9 @@ static inline void waiters_remove(struct waiters *ws, struct waiter *w)
 /* Wake all who wait now, in order; who waits again meanwhile waits for the next time. */
 static inline void waiters_wake(struct waiters *ws)
 {
-	size_t n = ws->n;
+	uint64_t round = ws->round++;
 
-	while (n-- && ws->first) {
+	while (ws->first && ws->first->round <= round) {
 		struct waiter *w = ws->first;
 
 		waiters_remove(ws, w);

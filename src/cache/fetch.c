@@ -26,6 +26,8 @@
 #define RESUME_BUDGET_NS	(8 * NS_PER_S)
 #define SPOOL_MAX		(INT64_C(4) << 30)
 
+_Static_assert(FILL_ROOM >= 2 * TRANSFER_READ_MAX, "what comes behind a pause has to fit");
+
 enum phase { ASKING, BODY, SPOOLING, ENDED };
 
 struct fetch {
@@ -41,6 +43,7 @@ struct fetch {
 	struct object_head head;	/* of the first answer */
 	bool resuming;			/* this call continues a body */
 	int64_t resumed_at;		/* what the fill held when it was asked for the rest */
+	bool held;			/* the rest is to be asked for once the fill has room */
 	struct fill *fill;
 	int spool;			/* -1 unless SPOOLING */
 	int64_t spooled;
@@ -147,6 +150,18 @@ static void begin_spool(struct fetch *f)
 	f->phase = SPOOLING;
 }
 
+static bool write_all(int fd, struct slice bytes)
+{
+	while (bytes.n) {
+		ssize_t n = write(fd, bytes.p, bytes.n);
+
+		if (n < 0)
+			return false;
+		bytes = slice_from(bytes, (size_t)n);
+	}
+	return true;
+}
+
 static bool spool(struct fetch *f, struct slice bytes)
 {
 	struct error e;
@@ -154,7 +169,7 @@ static bool spool(struct fetch *f, struct slice bytes)
 	if (f->spooled + (int64_t)bytes.n > SPOOL_MAX) {
 		err_set(&e, ERR_LIMIT, "more than %lld bytes without a length",
 			(long long)SPOOL_MAX);
-	} else if (write(f->spool, bytes.p, bytes.n) != (ssize_t)bytes.n) {
+	} else if (!write_all(f->spool, bytes)) {
 		err_sys(&e, ERR_IO, "cannot write to a temporary file");
 	} else {
 		f->spooled += (int64_t)bytes.n;
@@ -191,6 +206,43 @@ static void begin_body(struct fetch *f)
 	decide_found(f);
 }
 
+/* Passed on, it would tell a client that asked for the whole something of a part. */
+static void unasked(struct fetch *f, int status)
+{
+	struct error e;
+
+	err_set(&e, ERR_CORRUPT, "answered %d to a request without a range", status);
+	drop_call(f);
+	decide(f, FETCH_FAULT, NULL, &e);
+}
+
+/*
+ * Is the part that comes the part that was asked for? Some services answer an empty range
+ * ("-0") with everything, where HTTP wants 416.
+ */
+static bool check_range(struct fetch *f)
+{
+	const struct object_head *h = &f->head;
+	struct range want = {0};
+	struct error e;
+
+	if (!f->request.ranged) {
+		unasked(f, 206);
+		return false;
+	}
+	if (h->total >= 0 && range_resolve(&f->request.range, h->total, &want) == RANGE_UNSATISFIABLE) {
+		drop_call(f);
+		decide(f, FETCH_UNSATISFIABLE, &f->head, NULL);
+		return false;
+	}
+	if (h->total >= 0 && h->first == want.first && h->length == want.last - want.first + 1)
+		return true;
+	err_set(&e, ERR_CORRUPT, "another range came than was asked for");
+	drop_call(f);
+	decide(f, FETCH_FAULT, NULL, &e);
+	return false;
+}
+
 static void on_head(void *ud, const struct object_head *head)
 {
 	struct fetch *f = ud;
@@ -204,6 +256,8 @@ static void on_head(void *ud, const struct object_head *head)
 		return;
 	}
 	f->head = *head;
+	if (head->ranged && !check_range(f))
+		return;
 	if (f->request.head)
 		return;		/* nothing more to say before done */
 	if (head->fd >= 0 || head->total == 0)
@@ -309,6 +363,8 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 	if (f->phase == BODY) {
 		err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");
 		body_failed(f, &changed);
+	} else if (result == STORE_UNSATISFIABLE && !f->request.ranged) {
+		unasked(f, 416);
 	} else if (result == STORE_UNSATISFIABLE) {
 		decide(f, head->total == 0 ? FETCH_MISS : FETCH_UNSATISFIABLE, head, NULL);
 	} else {
@@ -340,15 +396,26 @@ static void ask(struct fetch *f)
 
 static void ask_again(struct loop_timer *timer)
 {
-	ask((struct fetch *)((char *)timer - offsetof(struct fetch, again)));
+	struct fetch *f = (struct fetch *)((char *)timer - offsetof(struct fetch, again));
+
+	f->held = f->phase == BODY && !fill_may_write(f->fill);
+	if (!f->held)
+		ask(f);
 }
 
 static void room_made(struct loop_task *task)
 {
 	struct fetch *f = (struct fetch *)((char *)task - offsetof(struct fetch, room));
 
-	if (f->call && fill_may_write(f->fill))
+	if (f->phase != BODY || !fill_may_write(f->fill))
+		return;
+	if (f->call) {
 		store_call_resume(f->request.store, f->call);
+	} else if (f->held) {
+		f->held = false;
+		f->request.deadline_ns = clock_mono_ns() + RESUME_BUDGET_NS;
+		ask(f);
+	}
 }
 
 /* Called by the reader, on its thread. */

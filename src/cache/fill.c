@@ -60,14 +60,15 @@ void fill_unref(struct fill *f)
 enum err fill_begin(struct fill *f, int64_t length, struct error *e)
 {
 	size_t size = length < (int64_t)f->ring_max ? (size_t)length : f->ring_max;
+	char *ring = malloc(size ? size : 1);
 
-	ASSERT(length >= 0 && f->state == NEW);
-	f->ring = malloc(size ? size : 1);
-	if (!f->ring)
+	if (!ring)
 		return err_set(e, ERR_NOMEM, "no memory for a stream buffer of %zu bytes", size);
+	LOCK_SCOPE(&f->mu);
+	ASSERT(length >= 0 && f->state == NEW);
+	f->ring = ring;
 	f->size = size;
 	f->length = length;
-	LOCK_SCOPE(&f->mu);
 	f->state = RUNNING;
 	return OK;
 }

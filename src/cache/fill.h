@@ -47,7 +47,10 @@ void fill_unref(struct fill *f);	/* accepts NULL */
 
 /* Writer. The length in bytes must be known; it is what readers will be promised. */
 MUST_CHECK enum err fill_begin(struct fill *f, int64_t length, struct error *e);
-/* Takes all of data. After FILL_PAUSE no more than FILL_ROOM until `room` is called. */
+/*
+ * Takes all of data. From the write on that is answered FILL_PAUSE, itself included, no more than
+ * FILL_ROOM until `room` is called.
+ */
 enum fill_flow fill_write(struct fill *f, struct slice data);
 /*
  * To be asked when `room` has come to the writer's own thread: false when it has paused again in

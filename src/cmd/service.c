@@ -79,13 +79,14 @@ enum err service_start(struct service *s, int64_t wait_ns, struct error *e)
 
 void service_fini(struct service *s)
 {
-	pool_free(s->disk);
+	pool_stop(s->disk);
 	loop_stop(s->loop);
 	transfer_engine_free(s->engine);
 	for (size_t i = 0; i < s->stores.n; i++)
 		store_free(s->stores.store[i]);
 	free(s->stores.store);
 	health_free(s->health);
+	pool_free(s->disk);
 	loop_free(s->loop);
 	curl_global_cleanup();
 }

@@ -97,9 +97,11 @@ size_t conns_count(struct conns *t)
 
 static bool overdue(const struct conns *t, struct conn *c, int64_t now)
 {
+	/* The phase first: a phase that has just begun is then never taken with an older time. */
+	enum conn_phase phase = atomic_load(&c->phase);
 	int64_t age = now - atomic_load(&c->since_ns);
 
-	switch (atomic_load(&c->phase)) {
+	switch (phase) {
 	case CONN_OPENED:
 	case CONN_HEADERS: return age > t->limits.header_timeout_ns;
 	case CONN_IDLE: return age > t->limits.idle_timeout_ns + t->limits.header_timeout_ns;
@@ -108,31 +110,61 @@ static bool overdue(const struct conns *t, struct conn *c, int64_t now)
 	return false;
 }
 
-/* Called under mu. Too slow only when bytes have been waiting for the client all the window. */
-static bool too_slow(const struct conns *t, struct conn *c, int64_t now)
+enum pace { PACE_FINE, PACE_SLOW, PACE_STUCK };
+
+/* Start a new window of measurement at now. */
+static enum pace restart(struct conn *c, bool empty, uint64_t acked, int64_t now)
+{
+	c->window_ns = now;
+	c->window_acked = acked;
+	c->window_empty = empty;
+	return PACE_FINE;
+}
+
+/*
+ * Called under mu. A verdict needs a whole window in which bytes waited for the client all the
+ * time (too slow), or in which none did though a file was being sent (stuck).
+ */
+static enum pace pace(const struct conns *t, struct conn *c, int64_t now)
 {
 	struct tcp_info info;
 	socklen_t n = sizeof(info);
-	uint64_t taken, wanted;
+	bool empty;
+	int64_t age;
 
-	if (!t->limits.min_send_rate || atomic_load(&c->phase) != CONN_ACTIVE ||
-	    getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0 ||
-	    (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0)) {
+	if (atomic_load(&c->phase) != CONN_ACTIVE ||
+	    getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0) {
 		c->window_ns = 0;
-		return false;
+		return PACE_FINE;
 	}
-	if (!c->window_ns) {
-		c->window_ns = now;
-		c->window_acked = info.tcpi_bytes_acked;
-		return false;
+	empty = info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0;
+	if (!c->window_ns || empty != c->window_empty)
+		return restart(c, empty, info.tcpi_bytes_acked, now);
+	age = now - c->window_ns;
+	if (empty && (!atomic_load(&c->file_body) || info.tcpi_bytes_acked != c->window_acked))
+		return restart(c, empty, info.tcpi_bytes_acked, now);
+	if (empty)
+		return age >= CONN_STUCK_NS ? PACE_STUCK : PACE_FINE;
+	if (age < CONN_RATE_WINDOW_NS)
+		return PACE_FINE;
+	if (info.tcpi_bytes_acked - c->window_acked < t->limits.min_send_rate * (uint64_t)(age / NS_PER_S))
+		return PACE_SLOW;
+	return restart(c, empty, info.tcpi_bytes_acked, now);
+}
+
+/* Called under mu: is this connection to be closed? Counts why. */
+static bool condemned(const struct conns *t, struct conn *c, int64_t now)
+{
+	if (overdue(t, c, now)) {
+		metric_inc(closed_headers);
+		return true;
 	}
-	if (now - c->window_ns < CONN_RATE_WINDOW_NS)
-		return false;
-	taken = info.tcpi_bytes_acked - c->window_acked;
-	wanted = t->limits.min_send_rate * (uint64_t)((now - c->window_ns) / NS_PER_S);
-	c->window_ns = now;
-	c->window_acked = info.tcpi_bytes_acked;
-	return taken < wanted;
+	switch (pace(t, c, now)) {
+	case PACE_FINE: return false;
+	case PACE_SLOW: metric_inc(closed_slow); break;
+	case PACE_STUCK: metric_inc(closed_stuck); break;
+	}
+	return true;
 }
 
 void conns_sweep(struct conns *t)
@@ -140,15 +172,9 @@ void conns_sweep(struct conns *t)
 	int64_t now = clock_mono_ns();
 	LOCK_SCOPE(&t->mu);
 
-	for (struct conn *c = t->first; c; c = c->next) {
-		if (overdue(t, c, now))
-			metric_inc(closed_headers);
-		else if (too_slow(t, c, now))
-			metric_inc(closed_slow);
-		else
-			continue;
-		shutdown(c->fd, SHUT_RDWR);
-	}
+	for (struct conn *c = t->first; c; c = c->next)
+		if (condemned(t, c, now))
+			shutdown(c->fd, SHUT_RDWR);
 }
 
 void conns_shutdown_all(struct conns *t)

@@ -6,7 +6,9 @@
  *  - that has not completed a request head HEADER_TIMEOUT after it began (or after it was opened,
  *    or IDLE_TIMEOUT + HEADER_TIMEOUT after its last answer);
  *  - whose client takes less than MIN_SEND_RATE over CONN_RATE_WINDOW while bytes wait for it in
- *    the kernel. A connection whose bytes have all been taken waits for us and is left alone.
+ *    the kernel. A connection whose bytes have all been taken waits for us and is left alone,
+ *  - unless its body is a file, of which there is always more to send: then the file has become
+ *    shorter than it was promised, and libmicrohttpd would wait for bytes that do not come.
  *
  * A shutdown makes libmicrohttpd close the connection in its own thread. Any thread.
  */
@@ -15,6 +17,7 @@
 #include <stdatomic.h>
 
 #define CONN_RATE_WINDOW_NS	(10 * NS_PER_S)
+#define CONN_STUCK_NS		(3 * NS_PER_S)
 #define CONN_PEER_MAX		56
 
 struct conns;
@@ -30,11 +33,13 @@ struct conn {
 	int fd;
 	char peer[CONN_PEER_MAX];		/* address for the log */
 	bool over_limit;			/* one too many: to be answered 503 and closed */
+	atomic_bool file_body;			/* the answer is sent from a file */
 	_Atomic enum conn_phase phase;
 	atomic_int_least64_t since_ns;		/* when the phase began */
 	struct conn *next, **at;		/* under the table's lock, as all below */
 	int64_t window_ns;			/* start of the present rate window; 0 = none */
 	uint64_t window_acked;			/* what the client had taken by then */
+	bool window_empty;			/* nothing waited for it in the kernel */
 };
 
 struct conn_limits {

@@ -269,17 +269,21 @@ enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *
 
 /* ---- the end ---- */
 
-/* A cleaned path has lost its token; one that is not might show it. Never the query. */
+/*
+ * A cleaned path has lost its token; one that is not, or that was refused, might show it at
+ * another place. Never the query.
+ */
 static void log_path(const struct exchange *x, struct log_line *l)
 {
 	struct slice target = {x->target, x->target_n};
 	char path[REQUEST_KEY_MAX + 2];
 
-	if (x->cleaned && x->path.segments) {
-		snprintf(path, sizeof(path), "/" SLICE_FMT, SLICE_ARG(x->path.spelling[0]));
-		log_add(l, "path", slice_of(path));
-	} else if (x->server->parts.auth) {
+	if (x->server->parts.auth && (!x->cleaned || x->status == MHD_HTTP_UNAUTHORIZED)) {
 		log_add(l, "path", SLICE("(not shown)"));
+	} else if (x->cleaned) {
+		snprintf(path, sizeof(path), "/" SLICE_FMT,
+			 SLICE_ARG(x->path.segments ? x->path.spelling[0] : SLICE_NONE));
+		log_add(l, "path", slice_of(path));
 	} else {
 		log_add(l, "path", slice_head(target, slice_find(target, '?')));
 	}
@@ -310,9 +314,11 @@ static void judge_end(struct exchange *x, enum MHD_RequestTerminationCode why)
 	if (x->cut) {
 		x->outcome = "cut";
 		metric_inc(requests_cut);
-	} else if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK) {
-		x->outcome = x->state == EXCHANGE_RESPONDING ? "left" : "none";
+	} else if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && x->state == EXCHANGE_RESPONDING) {
+		x->outcome = "left";
 		metric_inc(requests_left);
+	} else if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+		x->outcome = "none";
 	} else if (x->promised) {
 		x->sent = x->promised;
 	}

@@ -34,7 +34,7 @@ struct exchange {
 	struct symbol_path path;
 	struct lookup *lookup;
 	struct answer answer;		/* EXCHANGE_ANSWERED and later */
-	const char *method;		/* borrowed from libmicrohttpd */
+	const char *method;		/* for the log: "GET", "HEAD", "other" */
 
 	/* for the log line */
 	int status;

@@ -21,7 +21,6 @@ struct watch {
 	bool first_done;		/* the first probe, and the tier if it went well */
 	bool tier_known;
 	bool failing;			/* logged already */
-	struct error last;		/* under the health's mu */
 };
 
 struct health {
@@ -39,16 +38,16 @@ static void set_timer(struct watch *w, int64_t in_ns)
 	loop_timer_set(w->health->loop, &w->timer, clock_mono_ns() + in_ns);
 }
 
-static void note(struct watch *w, const struct error *e, bool first_done)
+/* The first look at this store has ended, well or not. */
+static void note_first(struct watch *w)
 {
 	LOCK_SCOPE(&w->health->mu);
 
-	w->last = e ? *e : (struct error){OK, 0, ""};
-	if (first_done && !w->first_done) {
-		w->first_done = true;
-		if (--w->health->waiting_first == 0)
-			pthread_cond_broadcast(&w->health->changed);
-	}
+	if (w->first_done)
+		return;
+	w->first_done = true;
+	if (--w->health->waiting_first == 0)
+		pthread_cond_broadcast(&w->health->changed);
 }
 
 static void log_change(struct watch *w, const struct error *e)
@@ -82,7 +81,7 @@ static void tier_done(void *ud, enum store_result result, const struct object_he
 		w->tier_known = true;
 		atomic_store(&w->store->tier, result == STORE_FOUND ? TIER_TWO : TIER_ONE);
 	}
-	note(w, NULL, true);
+	note_first(w);
 	set_timer(w, HEALTH_QUIET_NS);
 }
 
@@ -107,14 +106,14 @@ static void probed(void *ud, const struct error *e)
 
 	log_change(w, e);
 	if (e) {
-		note(w, e, true);
+		note_first(w);
 		set_timer(w, w->pause_ns);
 		w->pause_ns = MIN(2 * w->pause_ns, LAST_PAUSE_NS);
 		return;
 	}
 	w->pause_ns = FIRST_PAUSE_NS;
 	if (w->tier_known) {
-		note(w, NULL, true);
+		note_first(w);
 		set_timer(w, HEALTH_QUIET_NS);
 	} else {
 		ask_tier(w);
@@ -202,11 +201,4 @@ void health_wait_first(struct health *h, int64_t timeout_ns)
 	while (h->waiting_first)
 		if (pthread_cond_timedwait(&h->changed, &h->mu, &until) != 0)
 			return;
-}
-
-void health_last_error(struct health *h, size_t i, struct error *ret)
-{
-	LOCK_SCOPE(&h->mu);
-
-	*ret = h->watches[i].last;
 }

@@ -26,5 +26,3 @@ bool health_ready(const struct health *h);
 bool health_two_tier(const struct health *h);
 /* Wait until every store's first probe has ended, at most so long. Not on the loop's thread. */
 void health_wait_first(struct health *h, int64_t timeout_ns);
-/* The error of the last probe of store i; code OK when it answered. After health_wait_first(). */
-void health_last_error(struct health *h, size_t i, struct error *ret);

@@ -29,15 +29,16 @@ static int try_listen(const struct addrinfo *ai, bool v6_only)
 
 static enum err cannot(const char *address, uint16_t port, struct error *e)
 {
+	enum err code = errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT ? ERR_USAGE : ERR_IO;
 	const char *hint = errno == EADDRINUSE      ? " (another program listens there: choose another PORT)"
 			   : errno == EACCES        ? " (ports below 1024 need a privilege)"
 			   : errno == EADDRNOTAVAIL ? " (not an address of this machine)"
 						    : "";
 
-	err_sys(e, ERR_USAGE, "cannot listen on %s port %u", address[0] ? address : "all addresses",
+	err_sys(e, code, "cannot listen on %s port %u", address[0] ? address : "all addresses",
 		port);
 	snprintf(e->msg + strlen(e->msg), sizeof(e->msg) - strlen(e->msg), "%s", hint);
-	return ERR_USAGE;
+	return code;
 }
 
 static int listen_everywhere(uint16_t port)

@@ -183,6 +183,7 @@ static struct MHD_Response *body_response(struct exchange *x)
 	x->promised = x->head ? 0 : h->length;
 	if (x->head)
 		return MHD_create_response_from_callback(length, 1, no_body, NULL, NULL);
+	atomic_store(&x->conn->file_body, h->fd >= 0);
 	if (h->fd >= 0)
 		return MHD_create_response_from_fd_at_offset64(length, TAKE_FD(h->fd),
 							       (uint64_t)h->first);
@@ -237,14 +238,15 @@ static enum MHD_Result respond_found(struct exchange *x)
 	struct MHD_Response *r;
 	char range[80];
 
-	x->outcome = "found";
-	metric_inc(requests_found);
 	if (not_modified(x)) {
 		x->outcome = "not_modified";
+		metric_inc(requests_not_modified);
 		r = empty_response(x->server);
 		add_validators(x, r);
 		return queue_and_drop(x, MHD_HTTP_NOT_MODIFIED, r);
 	}
+	x->outcome = "found";
+	metric_inc(requests_found);
 	r = body_response(x);
 	ASSERT(r);
 	add_cors(x->server, r);
@@ -256,8 +258,8 @@ static enum MHD_Result respond_found(struct exchange *x)
 		add(r, "Accept-Ranges", "bytes");
 	if (!h->ranged)
 		return queue_and_drop(x, MHD_HTTP_OK, r);
-	snprintf(range, sizeof(range), "bytes %lld-%lld/%lld", (long long)h->first,
-		 (long long)(h->first + h->length - 1), (long long)h->total);
+	snprintf(range, sizeof(range), h->total < 0 ? "bytes %lld-%lld/*" : "bytes %lld-%lld/%lld",
+		 (long long)h->first, (long long)(h->first + h->length - 1), (long long)h->total);
 	add(r, "Content-Range", range);
 	return queue_and_drop(x, MHD_HTTP_PARTIAL_CONTENT, r);
 }

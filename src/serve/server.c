@@ -82,7 +82,7 @@ static enum err start_main(struct server *s, struct error *e)
 	enum err err = listen_on(conf->listen_address, (uint16_t)conf->port, &fd, e);
 
 	if (err)
-		return err;
+		return err_wrap(e, "LISTEN_ADDRESS, PORT");
 	s->port = listen_port(fd);
 	s->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |

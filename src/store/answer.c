@@ -22,6 +22,25 @@ static void copy_encoding(struct slice list, char *ret, size_t size)
 	}
 }
 
+/*
+ * RFC 9110, 8.8.3. What is none is dropped, for it would be sent to clients as it stands and be
+ * compared; one that was cut for its length has lost its last quote.
+ */
+static bool is_etag(struct slice s)
+{
+	if (slice_starts(s, SLICE("W/")))
+		s = slice_from(s, 2);
+	if (s.n < 2 || s.p[0] != '"' || s.p[s.n - 1] != '"')
+		return false;
+	for (size_t i = 1; i < s.n - 1; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c <= ' ' || c == '"' || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 enum err answer_head(const struct transfer_head *answer, struct object_head *ret, struct error *e)
 {
 	struct content_range range;
@@ -29,6 +48,8 @@ enum err answer_head(const struct transfer_head *answer, struct object_head *ret
 
 	*ret = (struct object_head){.total = answer->length, .length = answer->length,
 				    .mtime = -1, .fd = -1};
+	if (answer->bad_length)
+		return err_set(e, ERR_CORRUPT, "Content-Length is not a number");
 	if (answer->status == 206) {
 		if (!content_range_parse(slice_of(answer->content_range), &range) ||
 		    range.first < 0)
@@ -42,7 +63,8 @@ enum err answer_head(const struct transfer_head *answer, struct object_head *ret
 	}
 	if (http_date_parse(slice_of(answer->last_modified), &mtime))
 		ret->mtime = mtime;
-	memcpy(ret->etag, answer->etag, sizeof(ret->etag));
+	if (is_etag(slice_of(answer->etag)))
+		memcpy(ret->etag, answer->etag, sizeof(ret->etag));
 	copy_encoding(slice_of(answer->content_encoding), ret->encoding, sizeof(ret->encoding));
 	return OK;
 }

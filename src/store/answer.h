@@ -7,8 +7,8 @@
 #include "store/store.h"
 
 /*
- * For status 200 and 206. ERR_CORRUPT when a 206 has no usable Content-Range, or one that
- * contradicts Content-Length. Content codings that are none ("identity", and "aws-chunked", which
+ * For status 200 and 206. ERR_CORRUPT when the length is nonsense, or when a 206 has no usable Content-Range, or one that
+ * contradicts Content-Length. An ETag that is not well-formed is dropped. Content codings that are none ("identity", and "aws-chunked", which
  * buggy uploaders leave in the metadata) are dropped.
  */
 MUST_CHECK enum err answer_head(const struct transfer_head *answer, struct object_head *ret,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The breaker of one store: after BREAKER_FAILURES faults in a row the store is left alone, first
- * for a second, then for twice as long each time, up to a minute; after a pause one request may
- * try, and decides how it goes on. Any answer closes the breaker. Pure but for the time it is
+ * for a second, then for twice as long each time, up to a minute; after a pause one lookup
+ * may try, and what it meets first decides how it goes on. Any answer closes the breaker. Pure but for the time it is
  * told; not thread safe.
  */
 #pragma once

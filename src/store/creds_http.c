@@ -243,14 +243,14 @@ enum err creds_http_container_url(const char *url, struct error *e)
 	if (curl_url_set(u, CURLUPART_URL, url, 0) ||
 	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
 	    curl_url_get(u, CURLUPART_HOST, &host, 0))
-		return err_set(e, ERR_USAGE, "container credentials endpoint is not a valid URL");
+		return err_set(e, ERR_USAGE, "AWS_CONTAINER_CREDENTIALS_FULL_URI is not a valid URL");
 	if (strcmp(scheme, "https") == 0)
 		return OK;
 	if (strcmp(scheme, "http") == 0 && is_local_host(host))
 		return OK;
 	return err_set(e, ERR_USAGE,
-		       "container credentials endpoint has to be https, or http on loopback or on "
-		       "a link-local address of ECS or EKS");
+		       "AWS_CONTAINER_CREDENTIALS_FULL_URI has to be https, or http on loopback or "
+		       "on a link-local address of ECS or EKS");
 }
 
 enum err creds_http_container(const char *url, struct slice authorization, struct creds **ret,

@@ -81,12 +81,20 @@ static void free_names(char *(*names)[MATCHES_MAX])
 		free((*names)[i]);
 }
 
+/* NULL at the end, with errno 0, and on a failure. */
+static struct dirent *next_entry(DIR *dir)
+{
+	errno = 0;
+	return readdir(dir);
+}
+
 /* The entries of the directory at s->path that match the segment, sorted. */
 static enum err list_matches(const struct search *s, struct slice folded,
 			     char *ret_names[static MATCHES_MAX], size_t *ret_n, struct error *e)
 {
 	int fd = open_beneath(s->root, s->path_n ? s->path : ".", O_DIRECTORY);
 	struct dirent *entry;
+	enum err err;
 	DIR *dir;
 
 	*ret_n = 0;
@@ -95,13 +103,13 @@ static enum err list_matches(const struct search *s, struct slice folded,
 		close_p(&fd);
 		return means_absent(errno) ? OK : err_sys(e, ERR_IO, "cannot list '%s'", s->path);
 	}
-	errno = 0;
-	while (*ret_n < MATCHES_MAX && (entry = readdir(dir)))
+	while (*ret_n < MATCHES_MAX && (entry = next_entry(dir)))
 		if (matches(entry->d_name, folded))
 			ret_names[(*ret_n)++] = xstrdup(entry->d_name);
+	err = *ret_n < MATCHES_MAX && errno ? err_sys(e, ERR_IO, "cannot list '%s'", s->path) : OK;
 	closedir(dir);
 	qsort(ret_names, *ret_n, sizeof(*ret_names), by_name);
-	return OK;
+	return err;
 }
 
 static bool push(struct search *s, const char *name)

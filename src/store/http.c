@@ -302,8 +302,8 @@ enum err http_open(const struct store_context *ctx, const struct store_url *url,
 	struct buf base CLEANUP(buf_fini) = BUF_MAX(8192);
 	struct http_store *h;
 
-	if (url->host.n == 0)
-		return err_set(e, ERR_USAGE, "no host in the URL of a symbol server");
+	if (!store_url_host_valid(url->host))
+		return err_set(e, ERR_USAGE, "the URL of a symbol server needs a host, and a port up to 65535 if any");
 	store_url_name(url, &base);
 	h = xnew(struct http_store);
 	h->store.ops = &http_ops;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See keeper.h. Credentials are renewed once their remaining life is under RENEW_BEFORE (or under
- * half of it, for very short ones); until a renewal succeeds the old ones are used as long as they
- * are valid. A failed load is tried again at the earliest RETRY_AFTER later.
+ * See keeper.h. Credentials are renewed once less than RENEW_BEFORE of their life is left; until a
+ * renewal succeeds the old ones are used as long as they are valid. Loads begin at least
+ * RETRY_AFTER apart.
  */
 #include "store/keeper.h"
 #include "base/clock.h"
@@ -16,7 +16,7 @@ enum err keeper_init(struct keeper *k, const struct store_context *ctx, const ch
 {
 	enum creds_static state = CREDS_NONE;
 
-	*k = (struct keeper){.ctx = ctx, .region = region, .anonymous = anonymous};
+	*k = (struct keeper){.ctx = ctx, .region = xstrdup(region), .anonymous = anonymous};
 	if (!anonymous && creds_load_static(ctx->creds_env, &state, &k->creds, e) != OK)
 		return e->code;
 	k->known = state != CREDS_NEEDS_NETWORK;
@@ -28,6 +28,7 @@ void keeper_fini(struct keeper *k)
 {
 	creds_unref(k->creds);
 	creds_unref(k->loaded);
+	free(k->region);
 }
 
 static void load(struct pool_job *job)
@@ -69,8 +70,10 @@ static bool start_loading(struct keeper *k)
 	k->job.run = load;
 	k->back.run = loaded;
 	k->loading = pool_submit(k->ctx->disk, &k->job) == OK;
-	if (!k->loading)
+	if (!k->loading) {
+		metric_inc(refused_disk_jobs);
 		err_set(&k->failure, ERR_BUSY, "too many blocking calls are waiting");
+	}
 	return k->loading;
 }
 

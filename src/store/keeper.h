@@ -17,7 +17,7 @@ enum keeper_answer {
 
 struct keeper {
 	const struct store_context *ctx;
-	const char *region;		/* borrowed: for STS */
+	char *region;			/* for STS; the store may move on to another meanwhile */
 	struct creds *creds;
 	bool known;			/* creds is the truth, even when NULL */
 	bool loading, anonymous;

@@ -5,6 +5,7 @@
  */
 #include "store/s3_priv.h"
 #include "base/text.h"
+#include "metric/metric.h"
 
 #include <stdio.h>
 
@@ -76,6 +77,7 @@ static void s3_probe(struct store *s, void (*done)(void *ud, const struct error 
 	*p = (struct probing){.s3 = s3, .waiter.wake = probe_came, .done = done, .ud = ud};
 	if (!waiters_add(&s3->doubt.waiters, &p->waiter)) {
 		free(p);
+		metric_inc(refused_waiters);
 		err_set(&e, ERR_BUSY, "too many requests wait for a probe");
 		done(ud, &e);
 		return;
@@ -184,7 +186,6 @@ static void s3_free(struct store *s)
 
 	s3->closing = true;
 	waiters_wake(&s3->keeper.waiters);
-	waiters_wake(&s3->doubt.waiters);
 	s3_doubt_fini(s3);
 	keeper_fini(&s3->keeper);
 	sigv4_fini(&s3->signer);

@@ -34,7 +34,8 @@ static enum err split_endpoint(struct slice endpoint, struct origin *ret, struct
 		ret->path.n--;
 	if (slice_ends(ret->host, port))
 		ret->host.n -= port.n;
-	if (ret->host.n == 0 || has(ret->host, '@') || has(ret->host, '?'))
+	if (!store_url_host_valid(ret->host) || has(ret->host, '@') ||
+	    has(endpoint, '?') || has(endpoint, '#'))
 		return err_set(e, ERR_USAGE, "an S3 endpoint names a host and nothing else before its path");
 	return OK;
 }

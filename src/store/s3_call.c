@@ -216,6 +216,10 @@ static void end_range(struct store_call *c, const struct s3_error *x)
 {
 	struct content_range range;
 
+	if (!c->ranged) {
+		call_fail(c, S3_FAULT, ERR_CORRUPT, "416 to a request without a range");
+		return;
+	}
 	c->object = (struct object_head){.total = x->actual_size, .mtime = -1, .fd = -1};
 	if (c->object.total < 0 && content_range_parse(slice_of(c->answer.content_range), &range))
 		c->object.total = range.total;

@@ -111,4 +111,6 @@ void s3_doubt_fini(struct s3_store *s3)
 {
 	if (s3->doubt.probe)
 		s3_call_cancel(s3->doubt.probe);
+	err_set(&s3->doubt.failure, ERR_CANCELED, "shutting down");
+	waiters_wake(&s3->doubt.waiters);
 }

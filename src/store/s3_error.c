@@ -21,6 +21,7 @@ static const struct row {
 	{"NoSuchVersion", 404, IS, S3_MISS},
 	{"AccessDenied", 403, BY_EXACTNESS},
 	{"InvalidObjectState", 403, IS, S3_ARCHIVED},
+	{"KeyTooLongError", 400, IS, S3_MISS},
 
 	{"AuthorizationHeaderMalformed", 400, BY_REGION},
 	{"IllegalLocationConstraintException", 400, BY_REGION},
@@ -144,30 +145,6 @@ enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region)
 	case 416: return S3_RANGE;
 	default: return a->status >= 300 ? judge_error(a, ret_region) : S3_FAULT;
 	}
-}
-
-enum s3_probe s3_judge_probe(const struct s3_answer *a)
-{
-	struct s3_answer unprobed = *a;
-	struct slice region;
-
-	unprobed.exactness = S3_UNKNOWN;
-	switch (s3_judge(&unprobed, &region)) {
-	case S3_MISS: return S3_PROBE_EXACT;
-	case S3_DENIED_IN_DOUBT: return S3_PROBE_OPAQUE;
-	case S3_RETRY:
-	case S3_REGION:
-	case S3_SKEW:
-	case S3_ASK_GET:
-	case S3_EXPIRED: return S3_PROBE_AGAIN;
-	case S3_FOUND:
-	case S3_ARCHIVED:
-	case S3_RANGE:
-	case S3_NOT_MODIFIED:
-	case S3_PRECONDITION:
-	case S3_FAULT: return S3_PROBE_FAULT;
-	}
-	return S3_PROBE_FAULT;
 }
 
 const char *s3_verdict_name(enum s3_verdict v)

@@ -8,7 +8,8 @@
 #pragma once
 #include "base/slice.h"
 
-/* How the store says "no such key": learned by asking for a random one (s3_judge_probe). */
+/* How the store says "no such key": learned by asking for a random one, which is
+ * judged as UNKNOWN: S3_MISS means EXACT, S3_DENIED_IN_DOUBT means OPAQUE. */
 enum s3_exactness {
 	S3_UNKNOWN, /* not probed yet */
 	S3_EXACT, /* 404 NoSuchKey: we may list */
@@ -46,16 +47,6 @@ struct s3_answer {
 
 /* *ret_region, set for S3_REGION only, points into a; its name is safe to put into a host name. */
 enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region);
-
-enum s3_probe {
-	S3_PROBE_EXACT,
-	S3_PROBE_OPAQUE,
-	S3_PROBE_AGAIN, /* s3_judge says what first: retry, re-sign, refresh */
-	S3_PROBE_FAULT,
-};
-
-/* The answer to a GET of a key that nobody has; a->exactness is not looked at. */
-enum s3_probe s3_judge_probe(const struct s3_answer *a);
 
 /* [a-z0-9-]{1,32} */
 bool s3_region_valid(struct slice region);

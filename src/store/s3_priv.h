@@ -73,4 +73,5 @@ void s3_doubt_count_denied(struct s3_store *s3);
 void s3_doubt_count_found(struct s3_store *s3);
 /* Probe, or join the probe under way. */
 void s3_doubt_probe(struct s3_store *s3);
+/* Who still waits hears that there will be no answer. */
 void s3_doubt_fini(struct s3_store *s3);

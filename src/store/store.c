@@ -58,10 +58,10 @@ void store_free(struct store *s)
 {
 	if (!s)
 		return;
+	s->ops->free(s);	/* ends calls, whose owners may still want the name */
 	free(s->traits.name);
 	free(s->traits.only);
 	free(s->traits.not);
-	s->ops->free(s);
 	free(s);
 }
 

@@ -176,6 +176,19 @@ void store_url_fini(struct store_url *u)
 	buf_fini(&u->text);
 }
 
+bool store_url_host_valid(struct slice host)
+{
+	size_t bracket = slice_rfind(host, ']');
+	size_t colon = slice_rfind(host, ':');
+	uint64_t port;
+
+	if (bracket < host.n && (colon < bracket || colon == host.n))
+		return host.p[0] == '[' && bracket + 1 == host.n;
+	if (colon == host.n)
+		return host.n > 0;
+	return colon > 0 && parse_u64(slice_from(host, colon + 1), UINT16_MAX, &port) && port > 0;
+}
+
 void store_url_name(const struct store_url *u, struct buf *out)
 {
 	struct slice path = u->raw_path;

@@ -34,5 +34,7 @@ struct store_url {
 /* The message names the part that is wrong, never the password. */
 MUST_CHECK enum err store_url_parse(struct slice url, struct store_url *ret, struct error *e);
 void store_url_fini(struct store_url *u);
+/* host, host:port, [v6] or [v6]:port, with a port of 1 to 65535. */
+bool store_url_host_valid(struct slice host);
 /* The URL for people: without credentials and query. */
 void store_url_name(const struct store_url *u, struct buf *out);

@@ -213,6 +213,26 @@ static enum err code_of(CURLcode code)
 	}
 }
 
+static bool is_final(const struct transfer *t)
+{
+	int s = t->head.status;
+
+	if (s < 200)
+		return false;
+	return !(t->follow && (s == 301 || s == 302 || s == 303 || s == 307 || s == 308));
+}
+
+/* libcurl is content with a head that is cut short, and with a redirect that names no place. */
+static void check_head(const struct transfer *t, struct error *e)
+{
+	if (e->code || t->head_given)
+		return;
+	if (is_final(t) || t->head.status < 200)
+		err_set(e, ERR_NET, "the answer ended in its head");
+	else
+		err_set(e, ERR_UPSTREAM, "answered %d, which leads nowhere", t->head.status);
+}
+
 static void collect_finished(struct transfer_engine *engine)
 {
 	CURLMsg *msg;
@@ -229,6 +249,7 @@ static void collect_finished(struct transfer_engine *engine)
 		if (code != CURLE_OK)
 			err_set(&e, code_of(code), "%s",
 				t->why[0] ? t->why : curl_easy_strerror(code));
+		check_head(t, &e);
 		finish(t, &e);
 	}
 }
@@ -273,13 +294,15 @@ static void take_header(struct transfer_head *h, struct slice name, struct slice
 		FIELD("content-range", content_range), FIELD("content-encoding", content_encoding),
 		FIELD("content-type", content_type), FIELD("date", date),
 		FIELD("x-amz-bucket-region", bucket_region), FIELD("x-amz-request-id", request_id),
-		FIELD("x-amz-delete-marker", delete_marker),
 #undef FIELD
 	};
 	uint64_t length;
 
 	if (slice_eq_nocase(name, SLICE("content-length"))) {
-		if (parse_u64(value, INT64_MAX, &length))
+		if (!parse_u64(value, INT64_MAX, &length) ||
+		    (h->length >= 0 && h->length != (int64_t)length))
+			h->bad_length = true;
+		else
 			h->length = (int64_t)length;
 		return;
 	}
@@ -296,15 +319,6 @@ static void begin_head(struct transfer *t, struct slice line)
 	t->head = (struct transfer_head){.length = -1};
 	parse_u64(slice_head(slice_from(line, slice_find(line, ' ') + 1), 3), 999, &status);
 	t->head.status = (int)status;
-}
-
-static bool is_final(const struct transfer *t)
-{
-	int s = t->head.status;
-
-	if (s < 200)
-		return false;
-	return !(t->follow && (s == 301 || s == 302 || s == 303 || s == 307 || s == 308));
 }
 
 static size_t on_header(char *p, size_t size, size_t n, void *ud)

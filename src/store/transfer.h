@@ -35,6 +35,7 @@ struct transfer_request {
 struct transfer_head {
 	int status;
 	int64_t length;			/* Content-Length, -1 when unknown */
+	bool bad_length;		/* Content-Length is no number, or two different ones */
 	char etag[128];
 	char last_modified[40];
 	char content_range[80];
@@ -43,15 +44,14 @@ struct transfer_head {
 	char date[40];
 	char bucket_region[40];		/* x-amz-bucket-region */
 	char request_id[80];		/* x-amz-request-id */
-	char delete_marker[8];		/* x-amz-delete-marker */
 };
 
 /*
  * In this order: head at most once, data any number of times, done exactly once unless the
  * transfer is cancelled (after transfer_cancel() nothing is called any more). data returns false
- * to pause: the bytes it was given are taken, as must be what had been received with them (less
- * than TRANSFER_READ_MAX); more comes after transfer_resume(). done says how the transfer ended,
- * not what the status means.
+ * to pause: the bytes it was given are taken, as must be what libcurl had received by then (in
+ * all no more than 2 * TRANSFER_READ_MAX); more comes after transfer_resume(). done says how the
+ * transfer ended, not what the status means.
  */
 struct transfer_events {
 	void (*head)(void *ud, const struct transfer_head *head);

@@ -83,7 +83,7 @@ def test_token_in_the_path(server):
         assert is_miss(server.fetch(base + "/index2.txt"))
         assert server.fetch(base + "/pingme.txt").status == 200
         assert server.fetch(base + "/").status == 200
-    for wrong in (f"/t/{HEX[:-1]}0", f"/t/{HEX[:-2]}", "/t/", "/t", f"/t/{WORD}", f"/{HEX}"):
+    for wrong in (f"/t/{HEX[:-1]}0", f"/t/{HEX[:-2]}", "/t/", "/t", f"/t/{WORD}"):
         assert server.fetch(wrong + FOO).status in (401, 404), wrong
         assert server.fetch(wrong + FOO).body == b""
 

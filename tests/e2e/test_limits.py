@@ -43,7 +43,8 @@ def test_connections(store, serve):
     until(lambda: server.fetch("/pingme.txt").status == 200)
     for client in clients:
         client.close()
-    until(lambda: server.metrics()["pepto_refused_total", '{limit="connections"}'] >= 3)
+    until(lambda: server.fetch("/pingme.txt").status == 200)
+    assert server.metrics()["pepto_refused_total", '{limit="connections"}'] >= 3
 
 
 @pytest.mark.tsan

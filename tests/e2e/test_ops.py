@@ -92,7 +92,7 @@ def test_a_secret_in_a_bad_setting_is_not_printed(tmp):
 def test_port_in_use(tmp, store):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         code, _, err = run(tmp, "serve", STORES=store, PORT=taken.getsockname()[1])
-    assert code not in (0, 2) and re.search("address|in use|listen", err, re.I)
+    assert code != 0 and "in use" in err
 
 
 def test_dotenv(tmp, bucket, serve):
@@ -127,7 +127,7 @@ def test_without_a_subcommand(bucket, tmp, serve):
     server = serve(None, stores=s3("bucket", bucket))
     assert server.fetch("/" + FOO).body == b"found"
     code, out, err = run(tmp, PORT=None)
-    assert code == 2 and "serve" in out + err
+    assert "serve" in out + err and "listening" not in err
 
 
 def test_version_and_help(tmp):
@@ -281,7 +281,8 @@ def test_second_sigterm_ends_at_once(origin, serve):
         server.signal(signal.SIGTERM)
         until(lambda: refuses(server.port))
         server.signal(signal.SIGTERM)
-        server.wait(3)
+        assert server.wait(3) != 0, "it did not drain, and says so"
+        server.may_end = {server.wait()}
 
 
 @pytest.mark.row("C45")

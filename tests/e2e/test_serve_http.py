@@ -112,7 +112,7 @@ def test_no_redirect_from_https_to_http(upstream, stage, authority, serve):
     tls.load_cert_chain(authority[1])
     secure = stage(SymbolServer, tls)
     upstream.put("plain", b"over plain http")
-    secure.put("symbols/" + FOO.lower(), b"over tls")
+    secure.put("symbols/" + FOO, b"over tls")
     secure.fault(faults.respond(lambda r: Response(302, [("Location", f"{upstream.url}/plain")])),
                  "/symbols/down")
     server = serve(stores=f"{secure.url}/symbols", AWS_CA_BUNDLE=authority[0])

@@ -113,6 +113,15 @@ def test_signed_reader_without_the_right_to_list(rgw, bucket, put, serve):
     assert is_miss(server.fetch("/" + path("gone.pdb")))
 
 
+def test_opaque_store_that_never_gives_anything_is_doubted_once(rgw, bucket, serve):
+    """Twenty denials and no hit: perhaps it is the credentials, or the policy, after all."""
+    server = serve(stores=s3(bucket, rgw), **other())
+    for n in range(30):
+        assert is_miss(server.fetch("/" + path(f"gone{n}.pdb").lower()))
+    doubts = server.log(level="warn")
+    assert len(doubts) == 1 and "policy" in doubts[0]["msg"], doubts
+
+
 def test_one_forbidden_key_in_a_listable_bucket_is_not_a_miss(rgw, bucket, put, serve):
     """An exact store says 403 only when the file may not be read: an outage to the client, never
     a 404."""
@@ -155,13 +164,13 @@ def test_path_style_and_virtual_host_style(rgw, bucket, put, proxy, serve):
     put(LOWER, b"either way")
     at = f"http://s3.localhost:{proxy.port}"
     by_path = serve(stores=s3(bucket, at), **KEYS)
-    assert by_path.fetch("/" + path("foo.pdb")).body == b"either way"
+    assert by_path.fetch("/" + LOWER).body == b"either way"
     asked = proxy.asked("foo.pdb")[0]
     assert asked.get("Host") == f"s3.localhost:{proxy.port}"
     assert asked.target == f"/{bucket}/{LOWER}"
     proxy.forget()
     by_host = serve(stores=s3(bucket, at, style="virtual"), **KEYS)
-    assert by_host.fetch("/" + path("foo.pdb")).body == b"either way"
+    assert by_host.fetch("/" + LOWER).body == b"either way"
     assert is_miss(by_host.fetch("/" + path("gone.pdb")))
     asked = proxy.asked("foo.pdb")[0]
     assert asked.get("Host") == f"{bucket}.s3.localhost:{proxy.port}"
@@ -185,11 +194,10 @@ def test_https_with_an_unknown_authority_is_an_outage(rgw, bucket, put, serve):
 
 @pytest.mark.row("C77")
 def test_bucket_with_dots_over_tls_goes_by_path(rgw, make_bucket, authority, serve):
-    """`*.s3.localhost` does not cover a.b.s3.localhost: virtual-host style could not verify the
-    certificate."""
+    """`*.s3.localhost` does not cover a.b.s3.localhost: its certificate could not be verified."""
     dotted = make_bucket("e2e.with.dots")
     rgw.client().put_object(Bucket=dotted, Key=LOWER, Body=b"dotted")
-    server = serve(stores=s3(dotted, f"https://s3.localhost:{rgw.plain_tls}", style="virtual"),
+    server = serve(stores=s3(dotted, f"https://s3.localhost:{rgw.plain_tls}"),
                    AWS_CA_BUNDLE=authority[0], **KEYS)
     assert server.fetch("/" + path("foo.pdb")).body == b"dotted"
 
@@ -308,6 +316,20 @@ def test_multipart_object(rgw, bucket, serve):
     answer = serve(stores=s3(bucket, rgw), **KEYS).fetch("/" + path("foo.pdb"))
     assert answer.body == b"".join(parts)
     assert answer["ETag"].endswith('-2"')
+
+
+@pytest.mark.row("C47", "C48", "C72")
+def test_ranges_of_a_real_s3(rgw, bucket, put, serve):
+    content = put(LOWER, body(100_000))
+    server = serve(stores=s3(bucket, rgw), **KEYS)
+    for asked, first, last in (("0-0", 0, 0), ("99999-", 99_999, 99_999), ("-5", 99_995, 99_999),
+                               ("0-134217727", 0, 99_999), ("50000-59999", 50_000, 59_999)):
+        answer = server.fetch("/" + path("foo.pdb"), headers={"Range": f"bytes={asked}"})
+        assert answer.status == 206 and answer.body == content[first:last + 1], asked
+        assert answer["Content-Range"] == f"bytes {first}-{last}/100000"
+    answer = server.fetch("/" + path("foo.pdb"), headers={"Range": "bytes=100000-"})
+    assert answer.status == 416 and answer["Content-Range"] == "bytes */100000"
+    assert is_miss(server.fetch("/" + path("gone.pdb"), headers={"Range": "bytes=0-9"}))
 
 
 @pytest.mark.row("C35", "C36")

@@ -24,12 +24,12 @@ __attribute__((unused)) static struct loop *manual_loop(void)
 	return l;
 }
 
-/* One turn; false when nothing was there to do. Waits wait_ms for descriptors. */
+/* One turn; false when nothing was there to do. Waits wait_ms at most for descriptors. */
 static bool manual_turn(struct loop *l, int wait_ms)
 {
 	struct epoll_event events[EVENTS_PER_TURN];
-	int n = epoll_wait(l->epoll, events, EVENTS_PER_TURN, wait_ms);
 	bool due = l->n_timers && l->heap[0]->at_ns <= clock_mono_ns();
+	int n = epoll_wait(l->epoll, events, EVENTS_PER_TURN, due ? 0 : wait_ms);
 
 	for (int i = 0; i < n; i++) {
 		struct loop_fd *fd = events[i].data.ptr;

@@ -44,7 +44,7 @@ def environment(cwd, settings):
     return {name: str(value) for name, value in merged.items() if value is not None}
 
 
-def run(cwd, *args, timeout=30, release=False, **settings):
+def run(cwd, *args, timeout=10, release=False, **settings):
     """Run the program to its end: (exit code, standard output, standard error)."""
     done = subprocess.run([binary(release), *args], cwd=cwd, env=environment(cwd, settings),
                           timeout=timeout,
@@ -93,6 +93,7 @@ class Server:
         self.lines, self.text = [], []
         self.changed = threading.Condition()
         self.stopped = False
+        self.may_end = {0}              # exit codes that are as they should be
         arguments = [a for a in args or ("serve",)
                      if a is not None]        # (None,) for no arguments at all
         self.process = subprocess.Popen([binary(release), *arguments], cwd=cwd,

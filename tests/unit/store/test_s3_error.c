@@ -243,47 +243,6 @@ static void check_not_refreshable(void)
 	}
 }
 
-static void check_probe(void)
-{
-	static const struct {
-		int status;
-		const char *code, *region;
-		bool head;
-		enum s3_probe want;
-	} cases[] = {
-		{404, "NoSuchKey", "", false, S3_PROBE_EXACT},
-		{404, "", "", false, S3_PROBE_EXACT},
-		{403, "AccessDenied", "", false, S3_PROBE_OPAQUE},
-		{403, "AccessDenied", "us-east-1", false, S3_PROBE_OPAQUE},
-		{403, "", "", false, S3_PROBE_FAULT},
-		{403, "SignatureDoesNotMatch", "", false, S3_PROBE_FAULT},
-		{403, "InvalidObjectState", "", false, S3_PROBE_FAULT},
-		{404, "NoSuchBucket", "", false, S3_PROBE_FAULT},
-		{200, "", "", false, S3_PROBE_FAULT},
-		{206, "", "", false, S3_PROBE_FAULT},
-		{304, "", "", false, S3_PROBE_FAULT},
-		{412, "", "", false, S3_PROBE_FAULT},
-		{416, "", "", false, S3_PROBE_FAULT},
-		{301, "PermanentRedirect", "", false, S3_PROBE_FAULT},
-		{301, "PermanentRedirect", "eu-west-1", false, S3_PROBE_AGAIN},
-		{503, "SlowDown", "", false, S3_PROBE_AGAIN},
-		{403, "RequestTimeTooSkewed", "", false, S3_PROBE_AGAIN},
-		{400, "ExpiredToken", "", false, S3_PROBE_AGAIN},
-		{403, "", "", true, S3_PROBE_AGAIN},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		for (int x = S3_UNKNOWN; x <= S3_OPAQUE; x++) {
-			struct s3_answer a = answer(cases[i].status, cases[i].code);
-
-			a.exactness = (enum s3_exactness)x;
-			a.header_region = slice_of(cases[i].region);
-			a.head = cases[i].head;
-			CHECK_INT(s3_judge_probe(&a), cases[i].want, describe(&a));
-		}
-	}
-}
-
 int main(void)
 {
 	check_get();
@@ -291,6 +250,5 @@ int main(void)
 	check_region();
 	check_region_names();
 	check_not_refreshable();
-	check_probe();
 	return tap_done();
 }

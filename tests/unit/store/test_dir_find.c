@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Finding files whatever their case, in a tree made for the purpose. The module is included, so
+ * that a directory that cannot be read can be played (readdir fails on a damaged disk only).
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stddef.h>
+
+static int readdir_fails_after = -1;
+
+static struct dirent *test_readdir(DIR *dir)
+{
+	if (readdir_fails_after == 0) {
+		errno = EIO;
+		return NULL;
+	}
+	if (readdir_fails_after > 0)
+		readdir_fails_after--;
+	return readdir(dir);
+}
+
+#define readdir test_readdir
+#include "store/dir_find.c"
+#undef readdir
+
+#include "tap.h"
+
+#define OUTSIDE "outside"
+#define ROOT	"root"
+#define AE_UP	"\xc3\x84"	/* U+00C4 */
+#define AE_LOW	"\xc3\xa4"
+#define LONG254 \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+/* A file holds its own name; the folders of each have to stand before it. */
+static const char *const folders[] = {"",     "foo.pdb",  "Foo.pdb", "foo.pdb/K1", "Foo.pdb/k2", "UP.DLL",
+				      "UP.DLL/ABC", "deep", "deep/a", "isdir", "two"};
+static const char *const files[] = {
+	"lower.txt", "Mixed.Txt", "MIXED.TXT", "both.txt", "BOTH.txt", "foo.pdb/K1/foo.pdb",
+	"Foo.pdb/k2/Foo.PDB", "UP.DLL/ABC/up.dll", AE_UP "rger.pdb", "bad\xff.Pdb", LONG254 "A",
+	"deep/a/file", "IsDir", "two/B", "two/a",
+};
+
+static void make(const char *root, const char *name, bool folder)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	if (folder) {
+		ASSERT(mkdir(path, 0700) == 0);
+		return;
+	}
+	fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+	ASSERT(fd >= 0 && write(fd, name, strlen(name)) == (ssize_t)strlen(name) && close(fd) == 0);
+}
+
+static void make_tree(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+		make(ROOT, folders[i], true);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		make(ROOT, files[i], false);
+	make(OUTSIDE, "", true);
+	make(OUTSIDE, "secret", false);
+	ASSERT(symlink("../" OUTSIDE "/secret", ROOT "/out") == 0);
+	ASSERT(symlink("../" OUTSIDE, ROOT "/outdir") == 0);
+	ASSERT(symlink("/etc/passwd", ROOT "/absolute") == 0);
+	ASSERT(symlink("lower.txt", ROOT "/Inside") == 0);
+	ASSERT(symlink("deep", ROOT "/Linked") == 0);
+	ASSERT(symlink("loop", ROOT "/loop") == 0);
+	ASSERT(symlink("nowhere", ROOT "/dangling") == 0);
+	ASSERT(symlink("/proc/self/fd/0", ROOT "/magic") == 0);
+	ASSERT(mkfifo(ROOT "/fifo", 0600) == 0);
+}
+
+static const struct {
+	const char *key;
+	const char *found;	/* the content, which is the name; NULL: absent */
+} keys[] = {
+	{"lower.txt", "lower.txt"},
+	{"LOWER.TXT", "lower.txt"},
+	{"mixed.txt", "MIXED.TXT"},		/* in byte order, capitals first */
+	{"Mixed.Txt", "Mixed.Txt"},		/* but as asked comes before */
+	{"both.txt", "both.txt"},
+	{"BOTH.txt", "both.txt"},		/* lower-case comes before as asked */
+	{"BOTH.TXT", "both.txt"},
+	{"foo.pdb/k1/foo.pdb", "foo.pdb/K1/foo.pdb"},
+	{"foo.pdb/k2/foo.pdb", "Foo.pdb/k2/Foo.PDB"},	/* in one of two folders of that name */
+	{"FOO.PDB/K2/FOO.PDB", "Foo.pdb/k2/Foo.PDB"},
+	{"Foo.pdb/k1/foo.pdb", "foo.pdb/K1/foo.pdb"},
+	{"foo.pdb/k3/foo.pdb", NULL},
+	{"up.dll/abc/UP.dll", "UP.DLL/ABC/up.dll"},
+	{AE_LOW "RGER.pdb", AE_UP "rger.pdb"},	/* beyond ASCII */
+	{"bad\xff.pdb", "bad\xff.Pdb"},		/* not UTF-8 */
+	{"bad\xfe.pdb", NULL},
+	{LONG254 "a", LONG254 "A"},		/* the longest name */
+	{LONG254 "xa", NULL},			/* no file system has it */
+	{"isdir", "IsDir"},			/* a folder stands in its place */
+	{"deep", NULL},
+	{"deep/a", NULL},
+	{"deep/a/file", "deep/a/file"},
+	{"deep/a/file/more", NULL},		/* below a file */
+	{"lower.txt/", NULL},
+	{"/lower.txt", NULL},
+	{"deep//a/file", NULL},
+	{"deep/../lower.txt", NULL},
+	{"../" OUTSIDE "/secret", NULL},
+	{"..", NULL},
+	{".", NULL},
+	{"./lower.txt", NULL},
+	{"", NULL},
+	{"/", NULL},
+	{"out", NULL},				/* links that lead out */
+	{"outdir/secret", NULL},
+	{"OUTDIR/secret", NULL},
+	{"absolute", NULL},
+	{"magic", NULL},
+	{"inside", "lower.txt"},		/* and those that do not */
+	{"linked/a/FILE", "deep/a/file"},
+	{"loop", NULL},
+	{"dangling", NULL},
+	{"fifo", NULL},				/* and it does not wait for a writer */
+	{"FIFO", NULL},
+	{"1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17", NULL},
+};
+
+static void test_keys(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		char text[PATH_MAX];
+		int fd = -1;
+		struct error e = {OK, 0, ""};
+		ssize_t n;
+
+		if (!CHECK(dir_find(ROOT, slice_of(keys[i].key), &fd, &e) == OK, keys[i].key))
+			printf("# %s\n", e.msg);
+		n = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
+		CHECK_SLICE(((struct slice){text, (size_t)n}), keys[i].found ? keys[i].found : "",
+			    keys[i].found ? "found" : "absent");
+		CHECK_INT(fd >= 0, keys[i].found != NULL, "or not");
+		close_p(&fd);
+	}
+}
+
+static void test_zero_byte(void)
+{
+	int fd = -1;
+
+	CHECK(dir_find(ROOT, SLICE("lower.txt\0x"), &fd, NULL) == OK && fd < 0, "a NUL ends no name");
+}
+
+static void test_cannot_tell(void)
+{
+	struct error e = {OK, 0, ""};
+	int fd = -1;
+
+	CHECK(dir_find("dir_find_nowhere", SLICE("a"), &fd, &e) == ERR_IO && e.sys == ENOENT,
+	      "a root that is not there is no miss");
+	readdir_fails_after = 0;
+	CHECK(dir_find(ROOT, SLICE("absent"), &fd, &e) == ERR_IO && e.sys == EIO,
+	      "nor is a folder that cannot be read");
+	readdir_fails_after = 3;
+	CHECK(dir_find(ROOT, SLICE("absent"), &fd, &e) == ERR_IO && e.sys == EIO, "to its end");
+	readdir_fails_after = 0;
+	CHECK(dir_find(ROOT, SLICE("lower.txt"), &fd, &e) == OK && fd >= 0,
+	      "a file that needs no reading is found all the same");
+	close_p(&fd);
+	readdir_fails_after = -1;
+	if (geteuid() == 0)
+		return;		/* root may do all */
+	ASSERT(chmod(ROOT "/two", 0) == 0);
+	CHECK(dir_find(ROOT, SLICE("two/a"), &fd, &e) == ERR_IO && e.sys == EACCES, "nor a closed one");
+	ASSERT(chmod(ROOT "/two", 0700) == 0);
+}
+
+/* Sixteen spellings are followed, which is all that a case-sensitive file system is likely to have. */
+static void test_many_spellings(void)
+{
+	int fd = -1;
+	char name[] = "many/aaaaa";
+
+	make(ROOT, "many", true);
+	for (int i = 1; i < 32; i++) {
+		for (int bit = 0; bit < 5; bit++)
+			name[5 + bit] = i >> bit & 1 ? 'A' : 'a';
+		make(ROOT, name, false);
+	}
+	CHECK(dir_find(ROOT, SLICE("MANY/aaaaa"), &fd, NULL) == OK && fd >= 0, "one of many spellings");
+	close_p(&fd);
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/test_dir_find.XXXXXX";
+
+	ASSERT(mkdtemp(dir) && chdir(dir) == 0);
+	make_tree();
+	test_keys();
+	test_zero_byte();
+	test_cannot_tell();
+	test_many_spellings();
+	ASSERT(system("rm -rf " ROOT " " OUTSIDE) == 0 && chdir("/") == 0 && rmdir(dir) == 0);
+	return tap_done();
+}
