@@ -232,6 +232,16 @@ enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, siz
 	return FILL_DATA;
 }
 
+bool fill_whole(struct fill *f, struct slice *ret)
+{
+	LOCK_SCOPE(&f->mu);
+
+	if (f->state != COMMITTED || f->consumed != 0 || f->length > (int64_t)f->size)
+		return false;
+	*ret = (struct slice){f->ring, f->size};
+	return true;
+}
+
 bool fill_wait(struct fill *f, int64_t offset, void (*ready)(void *ud), void *ud)
 {
 	size_t n;

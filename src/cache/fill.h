@@ -65,6 +65,11 @@ MUST_CHECK enum err fill_commit(struct fill *f, struct error *e);
 /* Reader: up to n bytes from offset on. With a ring, offset must follow what was read before. */
 enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n);
 /*
+ * The whole body, when it has been committed, nothing of it has been read yet, and it lies in one
+ * piece: readable until the last reference goes. False otherwise.
+ */
+bool fill_whole(struct fill *f, struct slice *ret);
+/*
  * Ask for one call of ready(ud) when fill_read() at offset would say something else than
  * FILL_WAIT. Returns false, and registers nothing, when it would do so already.
  */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * See respond.h. Bodies come in two ways: from an open file, which libmicrohttpd sends by
- * sendfile(2), or from a fill that is still being written, whose reader (read_body) suspends the
- * connection at the end of what is there and is resumed by the fill.
+ * See respond.h. Bodies come in three ways: from an open file, which libmicrohttpd sends by
+ * sendfile(2); from a fill that has the whole body in memory already, sent from there; or from a
+ * fill that is still being written, whose reader (read_body) suspends the connection at the end
+ * of what is there and is resumed by the fill.
  *
  * A response with a body always has a length, so nothing is ever chunked.
  */
@@ -175,10 +176,16 @@ static ssize_t no_body(void *cls, uint64_t pos, char *buf, size_t max)
 	return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+static void unref_body(void *cls)
+{
+	fill_unref(cls);
+}
+
 static struct MHD_Response *body_response(struct exchange *x)
 {
 	struct object_head *h = &x->answer.head;
 	uint64_t length = (uint64_t)h->length;
+	struct slice whole;
 
 	x->promised = x->head ? 0 : h->length;
 	if (x->head)
@@ -187,6 +194,9 @@ static struct MHD_Response *body_response(struct exchange *x)
 	if (h->fd >= 0)
 		return MHD_create_response_from_fd_at_offset64(length, TAKE_FD(h->fd),
 							       (uint64_t)h->first);
+	if (fill_whole(x->answer.fill, &whole))
+		return MHD_create_response_from_buffer_with_free_callback_cls(
+			whole.n, (void *)(uintptr_t)whole.p, unref_body, fill_ref(x->answer.fill));
 	return MHD_create_response_from_callback(length, MIN(READ_BLOCK, (size_t)length), read_body, x,
 						 NULL);
 }

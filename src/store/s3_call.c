@@ -317,6 +317,10 @@ static void end_with_head(struct store_call *c)
 	struct store_events events = c->events;
 	void *ud = c->asking.ud;
 
+	if (c->whole && c->object.total < 0) {
+		call_fail(c, S3_FAULT, ERR_CORRUPT, "416, and the whole comes without a length");
+		return;
+	}
 	if (c->whole) {
 		call_end(c, S3_RANGE, NULL);
 		return;
@@ -370,7 +374,7 @@ static void on_done(void *ud, const struct error *e)
 	int status = c->answer.status;
 
 	c->transfer = NULL;
-	if (e->code && (c->body || !status)) {
+	if (e->code) {	/* an error body that is torn may have said anything: no verdict */
 		call_end(c, e->code == ERR_DENIED ? S3_FAULT : S3_RETRY, e);
 		return;
 	}
