@@ -22,7 +22,8 @@ struct loop {
 	struct loop_fd wake;		/* an eventfd */
 	pthread_t thread;
 	bool started;
-	atomic_bool stopping;
+	bool stopping;			/* the loop's thread only */
+	struct loop_task stop;
 
 	struct loop_timer **heap;
 	size_t n_timers, cap_timers;
@@ -191,7 +192,7 @@ static void *loop_main(void *arg)
 	struct loop *l = arg;
 	struct epoll_event events[EVENTS_PER_TURN];
 
-	while (!atomic_load(&l->stopping)) {
+	while (!l->stopping) {
 		int n = epoll_wait(l->epoll, events, EVENTS_PER_TURN, timeout_ms(l));
 
 		for (int i = 0; i < n; i++) {
@@ -238,18 +239,17 @@ enum err loop_start(struct loop *l, const char *thread_name, struct error *e)
 	return OK;
 }
 
-static void nothing(struct loop_task *task)
+static void stop(struct loop_task *task)
 {
+	CONTAINER_OF(task, struct loop, stop)->stopping = true;
 }
 
 void loop_stop(struct loop *l)
 {
-	struct loop_task wake = {.run = nothing};
-
 	if (!l || !l->started)
 		return;
-	atomic_store(&l->stopping, true);
-	loop_post(l, &wake);
+	l->stop.run = stop;
+	loop_post(l, &l->stop);
 	pthread_join(l->thread, NULL);
 	l->started = false;
 }

@@ -10,6 +10,8 @@
 #define PRINTF(a, b)	__attribute__((format(printf, a, b)))
 #define NORETURN	__attribute__((noreturn))
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+/* The struct whose embedded member p points to. */
+#define CONTAINER_OF(p, type, member)	((type *)((char *)(p) - offsetof(type, member)))
 #define MIN(a, b)	((a) < (b) ? (a) : (b))
 #define MAX(a, b)	((a) > (b) ? (a) : (b))
 

@@ -28,6 +28,9 @@
 
 _Static_assert(FILL_ROOM >= 2 * TRANSFER_READ_MAX, "what comes behind a pause has to fit");
 
+/* Bytes in the temporary files of all fetches that are not decided yet; the loop's thread only. */
+static int64_t spooled_now;
+
 enum phase { ASKING, BODY, SPOOLING, ENDED };
 
 struct fetch {
@@ -140,7 +143,7 @@ static void begin_spool(struct fetch *f)
 	const char *dir = getenv("TMPDIR");
 	struct error e;
 
-	f->spool = open(dir ? dir : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	f->spool = open(dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (f->spool < 0) {
 		err_sys(&e, ERR_IO, "cannot make a temporary file for an answer without a length");
 		drop_call(f);
@@ -166,13 +169,15 @@ static bool spool(struct fetch *f, struct slice bytes)
 {
 	struct error e;
 
-	if (f->spooled + (int64_t)bytes.n > SPOOL_MAX) {
-		err_set(&e, ERR_LIMIT, "more than %lld bytes without a length",
+	if (spooled_now + (int64_t)bytes.n > SPOOL_MAX) {
+		metric_inc(refused_spool);
+		err_set(&e, ERR_LIMIT, "answers without a length take more than %lld bytes",
 			(long long)SPOOL_MAX);
 	} else if (!write_all(f->spool, bytes)) {
 		err_sys(&e, ERR_IO, "cannot write to a temporary file");
 	} else {
 		f->spooled += (int64_t)bytes.n;
+		spooled_now += (int64_t)bytes.n;
 		return true;
 	}
 	drop_call(f);
@@ -235,8 +240,9 @@ static bool check_range(struct fetch *f)
 		decide(f, FETCH_UNSATISFIABLE, &f->head, NULL);
 		return false;
 	}
-	if (h->total >= 0 && h->first == want.first && h->length == want.last - want.first + 1)
-		return true;
+	if (h->total >= 0 && h->first == want.first && h->length > 0 &&
+	    h->length <= want.last - want.first + 1)
+		return true;	/* a store may give less than was asked for */
 	err_set(&e, ERR_CORRUPT, "another range came than was asked for");
 	drop_call(f);
 	decide(f, FETCH_FAULT, NULL, &e);
@@ -262,6 +268,12 @@ static void on_head(void *ud, const struct object_head *head)
 		return;		/* nothing more to say before done */
 	if (head->fd >= 0 || head->total == 0)
 		return;
+	if (!f->fill && head->length >= 0) {
+		/* A HEAD that had to be asked by GET: the rest may go. */
+		drop_call(f);
+		decide_found(f);
+		return;
+	}
 	if (head->length < 0)
 		begin_spool(f);
 	else
@@ -396,7 +408,7 @@ static void ask(struct fetch *f)
 
 static void ask_again(struct loop_timer *timer)
 {
-	struct fetch *f = (struct fetch *)((char *)timer - offsetof(struct fetch, again));
+	struct fetch *f = CONTAINER_OF(timer, struct fetch, again);
 
 	f->held = f->phase == BODY && !fill_may_write(f->fill);
 	if (!f->held)
@@ -405,7 +417,7 @@ static void ask_again(struct loop_timer *timer)
 
 static void room_made(struct loop_task *task)
 {
-	struct fetch *f = (struct fetch *)((char *)task - offsetof(struct fetch, room));
+	struct fetch *f = CONTAINER_OF(task, struct fetch, room);
 
 	if (f->phase != BODY || !fill_may_write(f->fill))
 		return;
@@ -462,12 +474,18 @@ void fetch_abort(struct fetch *f)
 		fill_fail(f->fill, &gone);
 }
 
+bool fetch_is_spooling(const struct fetch *f)
+{
+	return f->phase == SPOOLING;
+}
+
 void fetch_free(struct fetch *f)
 {
 	if (!f)
 		return;
 	fetch_abort(f);
 	fill_unref(f->fill);
+	spooled_now -= f->spooled;
 	close_p(&f->spool);
 	close_p(&f->head.fd);
 	free(f->key);

@@ -39,4 +39,6 @@ struct fetch *fetch_start(const struct fetch_request *request, fetch_decided *de
 struct fill *fetch_body(const struct fetch *f);
 /* Break it off: a body that runs fails. The fetch stays, for its reader may be using it now. */
 void fetch_abort(struct fetch *f);
+/* Is an answer without a length being received? It may take longer than the deadline. */
+bool fetch_is_spooling(const struct fetch *f);
 void fetch_free(struct fetch *f);	/* accepts NULL; only once nobody reads the body any more */

@@ -74,6 +74,9 @@ struct conn *conn_open(struct conns *t, int fd)
 
 void conn_close(struct conns *t, struct conn *c)
 {
+	if (atomic_load(&c->phase) == CONN_IDLE &&
+	    clock_mono_ns() - atomic_load(&c->since_ns) >= t->limits.idle_timeout_ns)
+		metric_inc(closed_idle);
 	pthread_mutex_lock(&t->mu);
 	*c->at = c->next;
 	if (c->next)
@@ -87,6 +90,7 @@ void conn_close(struct conns *t, struct conn *c)
 void conn_phase_set(struct conn *c, enum conn_phase phase)
 {
 	atomic_store(&c->since_ns, clock_mono_ns());
+	atomic_store(&c->file_body, false);
 	atomic_store(&c->phase, phase);
 }
 

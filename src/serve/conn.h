@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 
 #define CONN_RATE_WINDOW_NS	(10 * NS_PER_S)
-#define CONN_STUCK_NS		(3 * NS_PER_S)
+#define CONN_STUCK_NS		(10 * NS_PER_S)
 #define CONN_PEER_MAX		56
 
 struct conns;

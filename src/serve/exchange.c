@@ -21,6 +21,10 @@
 
 #include <stdio.h>
 
+#define VIA_MAX		1024
+#define LOG_PATH_MAX	1024	/* so that the rest of the line stays readable */
+#define AUTHORITY_MAX	1024	/* of an absolute-form target */
+
 const char *exchange_header(const struct exchange *x, const char *name)
 {
 	return MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
@@ -42,8 +46,8 @@ void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
 	x->mhd = mhd;
 	x->conn = info->socket_context;
 	x->started_ns = clock_mono_ns();
-	/* One byte more than is allowed tells that it was too long. */
-	x->target_n = strnlen(target, REQUEST_TARGET_MAX + 1);
+	/* Longer than anything that is allowed tells that it was too long. */
+	x->target_n = strnlen(target, REQUEST_TARGET_MAX + AUTHORITY_MAX);
 	x->target = xstrndup(target, x->target_n);
 	x->outcome = "none";
 	x->answer.head.fd = -1;
@@ -65,19 +69,49 @@ static void answered(void *ud, struct answer *answer)
 	MHD_resume_connection(x->mhd);
 }
 
+/* The weight of a coding or 1: "q=0", "q=0.000" refuse it. */
+static bool is_refused(struct slice parameters)
+{
+	struct slice q = slice_trim(parameters);
+
+	if (!slice_starts_nocase(q, SLICE("q=0")))
+		return false;
+	for (size_t i = 3; i < q.n; i++)
+		if (q.p[i] != '0' && q.p[i] != '.')
+			return false;
+	return true;
+}
+
+/* What is said of gzip by name counts more than what is said of "*". */
 static bool accepts_gzip(struct slice accept)
 {
+	bool any = false;
 	struct slice one;
 
 	while (slice_next(&accept, ',', &one)) {
-		struct slice coding = slice_trim(slice_head(one, slice_find(one, ';')));
-		struct slice q = slice_trim(slice_from(one, slice_find(one, ';') + 1));
+		size_t semicolon = slice_find(one, ';');
+		struct slice coding = slice_trim(slice_head(one, semicolon));
+		bool accepted = !is_refused(slice_from(one, semicolon + 1));
 
-		if (!slice_eq_nocase(coding, SLICE("gzip")) && !slice_eq(coding, SLICE("*")))
-			continue;
-		return !slice_eq(q, SLICE("q=0")) && !slice_eq(q, SLICE("q=0.0"));
+		if (slice_eq_nocase(coding, SLICE("gzip")))
+			return accepted;
+		if (slice_eq(coding, SLICE("*")))
+			any = accepted;
 	}
-	return false;
+	return any;
+}
+
+/* Via may come on several lines; they are one list. */
+static enum MHD_Result collect_via(void *cls, enum MHD_ValueKind kind, const char *name,
+				   const char *value)
+{
+	struct buf *via = cls;
+
+	if (value && slice_eq_nocase(slice_of(name), SLICE("Via"))) {
+		buf_puts(via, via->n ? ", " : "");
+		buf_puts(via, value);
+	}
+	return MHD_YES;
 }
 
 static bool came_from_us(const struct exchange *x, struct slice via)
@@ -90,11 +124,18 @@ static bool came_from_us(const struct exchange *x, struct slice via)
 	return false;
 }
 
+static enum MHD_Result fault(struct exchange *x)
+{
+	x->outcome = "fault";
+	metric_inc(requests_fault);
+	return respond_canned(x, CANNED_FAULT);
+}
+
 /* The connection is suspended first: the answer may come before this returns. */
 static enum MHD_Result look_up(struct exchange *x)
 {
 	const struct server_parts *p = &x->server->parts;
-	const char *via = exchange_header(x, "Via");
+	struct buf via CLEANUP(buf_fini) = BUF_MAX(VIA_MAX);
 	struct lookup_request request = {
 		.all = &x->server->lookups,
 		.path = &x->path,
@@ -102,14 +143,18 @@ static enum MHD_Result look_up(struct exchange *x)
 		.loop = p->loop,
 		.head = x->head,
 		.if_range = exchange_header(x, "If-Range"),
-		.via = via,
-		.looped = via && came_from_us(x, slice_of(via)),
 		.accepts_gzip = accepts_gzip(header(x, "Accept-Encoding")),
 		.any_path = p->auth || p->conf->serve_any_path,
 		.budget_ns = p->conf->request_budget_ns,
 		.ring_max = p->conf->stream_buffer,
 	};
 
+	if (atomic_load(&x->server->aborted))
+		return fault(x);
+	if (exchange_header(x, "Via"))
+		MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, collect_via, &via);
+	request.looped = came_from_us(x, buf_slice(&via));
+	request.via = via.n ? buf_str(&via) : NULL;
 	request.ranged = range_parse(header(x, "Range"), &request.range);
 	x->state = EXCHANGE_LOOKING;
 	MHD_suspend_connection(x->mhd);
@@ -184,7 +229,6 @@ static bool admin_page(struct exchange *x, enum MHD_Result *ret)
 static enum MHD_Result refuse(struct exchange *x)
 {
 	x->outcome = "refused";
-	x->close = true;
 	metric_inc(refused_connections);
 	metric_inc(requests_refused);
 	return respond_canned(x, CANNED_FAULT);
@@ -198,10 +242,11 @@ static enum MHD_Result answer_request(struct exchange *x)
 	enum request_verdict verdict;
 	enum MHD_Result result;
 
-	if (x->conn->over_limit)
-		return refuse(x);
+	conn_phase_set(x->conn, CONN_ACTIVE);
 	if (admin_page(x, &result))
 		return result;
+	if (x->conn->over_limit)
+		return refuse(x);
 	verdict = request_clean((struct slice){x->target, x->target_n}, &rules, &x->path);
 	x->cleaned = verdict == REQUEST_CLEAN;
 	if (p->auth && !auth_check(p->auth, header(x, "Authorization"), x->path.token)) {
@@ -213,9 +258,7 @@ static enum MHD_Result answer_request(struct exchange *x)
 	case REQUEST_CLEAN:
 		return answer_path(x);
 	case REQUEST_NOMEM:
-		x->outcome = "fault";
-		metric_inc(requests_fault);
-		return respond_canned(x, CANNED_FAULT);
+		return fault(x);
 	case REQUEST_BAD:
 	case REQUEST_OUTSIDE:
 		break;
@@ -233,8 +276,7 @@ static bool is_read(struct exchange *x, const char *method)
 static enum MHD_Result first_call(struct exchange *x, const char *method)
 {
 	x->state = EXCHANGE_READ;
-	x->close = atomic_load(&x->server->draining);
-	conn_phase_set(x->conn, CONN_ACTIVE);
+	x->close = atomic_load(&x->server->draining) || x->conn->over_limit;
 	if (is_read(x, method))
 		return MHD_YES;
 	x->method = "other";
@@ -285,7 +327,8 @@ static void log_path(const struct exchange *x, struct log_line *l)
 			 SLICE_ARG(x->path.segments ? x->path.spelling[0] : SLICE_NONE));
 		log_add(l, "path", slice_of(path));
 	} else {
-		log_add(l, "path", slice_head(target, slice_find(target, '?')));
+		target = slice_head(target, slice_find(target, '?'));
+		log_add(l, "path", slice_head(target, LOG_PATH_MAX));
 	}
 }
 
@@ -317,8 +360,10 @@ static void judge_end(struct exchange *x, enum MHD_RequestTerminationCode why)
 	} else if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && x->state == EXCHANGE_RESPONDING) {
 		x->outcome = "left";
 		metric_inc(requests_left);
-	} else if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK) {
-		x->outcome = "none";
+	} else if (x->state == EXCHANGE_NEW && why != MHD_REQUEST_TERMINATED_CLIENT_ABORT &&
+		   why != MHD_REQUEST_TERMINATED_READ_ERROR) {
+		metric_inc(refused_headers);	/* libmicrohttpd has said 431, 414 or 400 */
+		x->outcome = "unreadable";
 	} else if (x->promised) {
 		x->sent = x->promised;
 	}

@@ -122,7 +122,7 @@ static void probed(void *ud, const struct error *e)
 
 static void look(struct loop_timer *timer)
 {
-	struct watch *w = (struct watch *)((char *)timer - offsetof(struct watch, timer));
+	struct watch *w = CONTAINER_OF(timer, struct watch, timer);
 	int64_t quiet = clock_mono_ns() - atomic_load(&w->store->answered_ns);
 
 	if (w->tier_known && !w->failing && quiet < HEALTH_QUIET_NS)
@@ -133,7 +133,7 @@ static void look(struct loop_timer *timer)
 
 static void start_all(struct loop_task *task)
 {
-	struct health *h = (struct health *)((char *)task - offsetof(struct health, start));
+	struct health *h = CONTAINER_OF(task, struct health, start);
 
 	for (size_t i = 0; i < h->n; i++)
 		store_probe(h->watches[i].store, probed, &h->watches[i]);

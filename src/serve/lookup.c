@@ -32,6 +32,7 @@ struct slot {
 
 struct lookup {
 	struct lookup_request request;
+	char *if_range, *via;			/* owned copies of the request's */
 	void (*answered)(void *ud, struct answer *answer);
 	void (*released)(void *ud);
 	void *ud;
@@ -49,6 +50,7 @@ struct lookup {
 	struct lookup *next_one, **at_one;	/* in request.all */
 	struct error fault;			/* of the first store that counts; code OK = none */
 	const char *fault_store;
+	bool unsure;				/* an optional store failed */
 };
 
 static struct store *present(const struct lookup *l)
@@ -116,7 +118,7 @@ static void answer_found(struct lookup *l, struct slot *slot)
 
 static void answer_nothing(struct lookup *l)
 {
-	struct answer a = {.kind = ANSWER_MISS, .head.fd = -1};
+	struct answer a = {.kind = ANSWER_MISS, .head.fd = -1, .unsure = l->unsure};
 
 	if (l->fault.code) {
 		a.kind = ANSWER_FAULT;
@@ -143,7 +145,9 @@ static void store_failed(struct lookup *l, const struct error *e, bool log)
 	if (log)
 		log_event(LOG_WARN, "store failed", "store", s->traits.name, "error", e->msg,
 			  "kind", err_name(e->code), NULL);
-	if (!s->traits.optional && !l->fault.code) {
+	if (s->traits.optional) {
+		l->unsure = true;
+	} else if (!l->fault.code) {
 		l->fault = *e;
 		l->fault_store = s->traits.name;
 	}
@@ -181,7 +185,7 @@ static bool is_gzip(const struct object_head *h)
  */
 static bool needs_whole(const struct lookup *l, const struct object_head *h)
 {
-	const struct condition_headers asked = {.if_range = slice_of(l->request.if_range)};
+	const struct condition_headers asked = {.if_range = slice_of(l->if_range)};
 	const struct validators have = {
 		.etag = slice_of(h->etag),
 		.modified = h->mtime >= 0 ? h->mtime : DATE_UNKNOWN,
@@ -219,7 +223,7 @@ static void found(struct lookup *l, struct slot *slot)
 
 static void settled(struct loop_timer *timer)
 {
-	struct lookup *l = (struct lookup *)((char *)timer - offsetof(struct lookup, settled));
+	struct lookup *l = CONTAINER_OF(timer, struct lookup, settled);
 	struct slot *slot = TAKE(l->settling);
 	struct fill *body = fetch_body(slot->fetch);
 	struct error e;
@@ -334,7 +338,7 @@ static void start_fetches(struct lookup *l, const struct candidates *c)
 	for (size_t i = 0; i < c->n; i++) {
 		struct fetch_request request = {
 			.store = present(l), .key = c->key[i], .head = l->request.head,
-			.ranged = l->request.ranged, .range = l->request.range, .via = l->request.via, .deadline_ns = deadline,
+			.ranged = l->request.ranged, .range = l->request.range, .via = l->via, .deadline_ns = deadline,
 			.ring_max = l->request.ring_max};
 
 		l->slots[i] = (struct slot){.lookup = l, .head.fd = -1};
@@ -353,7 +357,7 @@ static bool passes_over(const struct lookup *l, struct store *s)
 
 static void stage(struct loop_timer *timer)
 {
-	struct lookup *l = (struct lookup *)((char *)timer - offsetof(struct lookup, next));
+	struct lookup *l = CONTAINER_OF(timer, struct lookup, next);
 	struct candidates c;
 	struct candidate_options o;
 	struct error e;
@@ -412,7 +416,7 @@ void lookup_abort_all(struct lookups *all)
 
 static void begin(struct loop_task *task)
 {
-	struct lookup *l = (struct lookup *)((char *)task - offsetof(struct lookup, start));
+	struct lookup *l = CONTAINER_OF(task, struct lookup, start);
 
 	l->next_one = l->request.all->first;
 	l->at_one = &l->request.all->first;
@@ -427,7 +431,7 @@ static void begin(struct loop_task *task)
 
 static void let_go(struct loop_task *task)
 {
-	struct lookup *l = (struct lookup *)((char *)task - offsetof(struct lookup, release));
+	struct lookup *l = CONTAINER_OF(task, struct lookup, release);
 
 	stop_timers(l);
 	drop_slots(l);
@@ -436,6 +440,8 @@ static void let_go(struct loop_task *task)
 	if (l->next_one)
 		l->next_one->at_one = l->at_one;
 	l->released(l->ud);
+	free(l->if_range);
+	free(l->via);
 	free(l);
 }
 
@@ -445,6 +451,8 @@ struct lookup *lookup_start(const struct lookup_request *request,
 	struct lookup *l = xnew(struct lookup);
 
 	l->request = *request;
+	l->if_range = request->if_range ? xstrdup(request->if_range) : NULL;
+	l->via = request->via ? xstrdup(request->via) : NULL;
 	l->answered = answered;
 	l->ud = ud;
 	l->start.run = begin;

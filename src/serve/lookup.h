@@ -38,7 +38,7 @@ struct lookup_request {
 	bool head;
 	bool ranged;				/* only this part is wanted */
 	struct range_ask range;
-	const char *if_range;			/* header values or NULL, borrowed until the release */
+	const char *if_range;			/* header values or NULL, copied */
 	const char *via;
 	bool looped;				/* Via names us: other servers are not asked again */
 	bool accepts_gzip;
@@ -54,6 +54,7 @@ struct answer {
 	struct object_head head;	/* FOUND: complete, fd owned by the receiver; UNSATISFIABLE: total */
 	struct fill *fill;		/* FOUND, unless only the head was asked or head.fd >= 0; owned */
 	const char *store;		/* name of the store that answered; NULL on a miss */
+	bool unsure;			/* MISS: an optional store did not answer */
 	struct error error;		/* FAULT */
 };
 

@@ -298,7 +298,7 @@ enum MHD_Result respond_answer(struct exchange *x)
 	case ANSWER_MISS:
 		x->outcome = "miss";
 		metric_inc(requests_miss);
-		return respond_canned(x, CANNED_MISS);
+		return respond_canned(x, x->answer.unsure ? CANNED_MISS_UNSURE : CANNED_MISS);
 	case ANSWER_FAULT:
 		break;
 	}

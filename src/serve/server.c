@@ -179,7 +179,7 @@ bool server_idle(struct server *s)
 
 static void abort_lookups(struct loop_task *task)
 {
-	struct server *s = (struct server *)((char *)task - offsetof(struct server, abort));
+	struct server *s = CONTAINER_OF(task, struct server, abort);
 
 	lookup_abort_all(&s->lookups);
 	atomic_store(&s->aborted, true);

@@ -10,7 +10,7 @@
 /* Answers without a body that are always the same: made once, queued many times. */
 enum canned {
 	CANNED_MISS,		/* 404 */
-	CANNED_MISS_UNSURE,	/* 404 of an outage: not to be kept by anybody */
+	CANNED_MISS_UNSURE,	/* 404 that is not proven: not to be kept by anybody */
 	CANNED_METHOD,		/* 405 */
 	CANNED_LOGIN,		/* 401 */
 	CANNED_FAULT,		/* 503 */

@@ -79,7 +79,7 @@ static enum store_result judge(struct store_call *c)
 
 static void look(struct pool_job *job)
 {
-	struct store_call *c = (struct store_call *)((char *)job - offsetof(struct store_call, job));
+	struct store_call *c = CONTAINER_OF(job, struct store_call, job);
 
 	if (c->key) {
 		c->result = judge(c);
@@ -123,7 +123,7 @@ static void call_free(struct store_call *c)
 
 static void come_back(struct loop_task *task)
 {
-	struct store_call *c = (struct store_call *)((char *)task - offsetof(struct store_call, back));
+	struct store_call *c = CONTAINER_OF(task, struct store_call, back);
 
 	if (!c->cancelled)
 		deliver(c);

@@ -186,7 +186,7 @@ static enum err send(struct store_call *c, const struct store_read *read,
 
 static void end_later(struct loop_timer *timer)
 {
-	struct store_call *c = (struct store_call *)((char *)timer - offsetof(struct store_call, later));
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
 
 	call_end(c, STORE_FAULT, &c->error);
 }

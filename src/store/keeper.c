@@ -33,7 +33,7 @@ void keeper_fini(struct keeper *k)
 
 static void load(struct pool_job *job)
 {
-	struct keeper *k = (struct keeper *)((char *)job - offsetof(struct keeper, job));
+	struct keeper *k = CONTAINER_OF(job, struct keeper, job);
 
 	k->result = creds_load(k->ctx->creds_env, k->region, &k->loaded, &k->error);
 	loop_post(k->ctx->loop, &k->back);
@@ -41,7 +41,7 @@ static void load(struct pool_job *job)
 
 static void loaded(struct loop_task *task)
 {
-	struct keeper *k = (struct keeper *)((char *)task - offsetof(struct keeper, back));
+	struct keeper *k = CONTAINER_OF(task, struct keeper, back);
 
 	k->loading = false;
 	k->failure = (struct error){OK, 0, ""};

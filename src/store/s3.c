@@ -61,7 +61,7 @@ struct probing {
 
 static void probe_came(struct waiter *w)
 {
-	struct probing *p = (struct probing *)((char *)w - offsetof(struct probing, waiter));
+	struct probing *p = CONTAINER_OF(w, struct probing, waiter);
 	struct error *failure = &p->s3->doubt.failure;
 
 	p->done(p->ud, failure->code ? failure : NULL);

@@ -126,7 +126,7 @@ static void call_fail(struct store_call *c, enum s3_verdict verdict, enum err co
 
 static void wait_overdue(struct loop_timer *timer)
 {
-	struct store_call *c = (struct store_call *)((char *)timer - offsetof(struct store_call, overdue));
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
 
 	call_fail(c, S3_FAULT, ERR_TIMEOUT, "no credentials or no probe in time");
 }
@@ -146,7 +146,7 @@ static void wait_in(struct store_call *c, struct waiters *list, void (*wake)(str
 
 static struct store_call *woken(struct waiter *w)
 {
-	struct store_call *c = (struct store_call *)((char *)w - offsetof(struct store_call, waiter));
+	struct store_call *c = CONTAINER_OF(w, struct store_call, waiter);
 
 	c->waiting_in = NULL;
 	loop_timer_stop(loop_of(c), &c->overdue);
@@ -307,7 +307,7 @@ static void judge_error(struct store_call *c)
 
 static void head_only_done(struct loop_timer *timer)
 {
-	call_end((struct store_call *)((char *)timer - offsetof(struct store_call, overdue)), S3_FOUND,
+	call_end(CONTAINER_OF(timer, struct store_call, overdue), S3_FOUND,
 		 NULL);
 }
 
@@ -521,7 +521,7 @@ static void proceed(struct store_call *c)
 /* Nothing is called from inside s3_call_start(): the start is a timer of this turn. */
 static void begin(struct loop_timer *timer)
 {
-	struct store_call *c = (struct store_call *)((char *)timer - offsetof(struct store_call, overdue));
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
 
 	/* S3 would answer 400: no object can have such a key. */
 	if (strlen(c->key) > S3_KEY_MAX)

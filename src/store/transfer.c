@@ -91,8 +91,7 @@ static void socket_gone(struct transfer_engine *engine, struct socket *s)
 
 static void reap_sockets(struct loop_task *task)
 {
-	struct transfer_engine *engine =
-		(struct transfer_engine *)((char *)task - offsetof(struct transfer_engine, reap));
+	struct transfer_engine *engine = CONTAINER_OF(task, struct transfer_engine, reap);
 
 	while (engine->gone) {
 		struct socket *s = engine->gone;
@@ -137,8 +136,7 @@ static int timer_changed(CURLM *multi, long timeout_ms, void *ud)
 
 static void timer_due(struct loop_timer *timer)
 {
-	struct transfer_engine *engine =
-		(struct transfer_engine *)((char *)timer - offsetof(struct transfer_engine, timer));
+	struct transfer_engine *engine = CONTAINER_OF(timer, struct transfer_engine, timer);
 
 	act(engine, CURL_SOCKET_TIMEOUT, 0);
 }
@@ -268,7 +266,7 @@ static void act(struct transfer_engine *engine, curl_socket_t fd, int curl_event
 /* The server is too slow to answer: libcurl has no time limit for just the head. */
 static void head_overdue(struct loop_timer *timer)
 {
-	struct transfer *t = (struct transfer *)((char *)timer - offsetof(struct transfer, head_timer));
+	struct transfer *t = CONTAINER_OF(timer, struct transfer, head_timer);
 	struct error e;
 
 	err_set(&e, ERR_TIMEOUT, "no answer in time");

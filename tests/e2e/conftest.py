@@ -21,7 +21,7 @@ from rig.origin import Origin, SymbolServer
 from rig.server import Server
 
 # short, so that a test of patience does not need much of it
-FAST = {"REQUEST_BUDGET": "2s", "TRY_TIMEOUT": "600ms", "CONNECT_TIMEOUT": "500ms",
+FAST = {"REQUEST_BUDGET": "2s", "TRY_TIMEOUT": "1500ms", "CONNECT_TIMEOUT": "1s",
         "STALL_TIMEOUT": "1s",
         "DRAIN_TIMEOUT": "5s"}
 KEYS = {"AWS_ACCESS_KEY_ID": ceph.OWNER[0], "AWS_SECRET_ACCESS_KEY": ceph.OWNER[1],

@@ -165,7 +165,8 @@ def test_container(token_from, private_sts, temporary, stage, tmp, serve):
 def test_container_elsewhere_is_refused(address, private, tmp):
     """Plain http only to loopback and the addresses AWS uses: else credentials could be
     anybody's."""
-    code, _, err = run(tmp, "serve", STORES=private, AWS_CONTAINER_CREDENTIALS_FULL_URI=address, **ENV)
+    code, _, err = run(tmp, "serve", STORES=private, AWS_CONTAINER_CREDENTIALS_FULL_URI=address,
+                       **ENV)
     assert code == 2 and "AWS_CONTAINER_CREDENTIALS_FULL_URI" in err, err
 
 

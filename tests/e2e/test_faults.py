@@ -27,11 +27,23 @@ FAULT_TIME = 1.0 + 1.5              # the budget, and room for a slow machine
 
 
 @pytest.fixture
-def server(bucket, put, proxy, serve):
+def store(bucket, put, proxy):
     """A private bucket behind the fault proxy, with two files in it."""
     put(FOO, body(SIZE))
     put(BAR, body(5_000, 2))
-    return serve(stores=s3(bucket, proxy), **IMPATIENT, **KEYS)
+    return s3(bucket, proxy)
+
+
+@pytest.fixture
+def server(store, serve):
+    """For faults that take the whole budget."""
+    return serve(stores=store, **IMPATIENT, **KEYS)
+
+
+@pytest.fixture
+def patient(store, serve):
+    """For faults after the first byte, where the budget does not matter."""
+    return serve(stores=store, **KEYS)
 
 
 def whole(answer, seed=1, size=SIZE):
@@ -235,10 +247,10 @@ MIDDLE = {"cut": faults.cut, "reset": faults.reset_at, "stall": faults.stall}
 @pytest.mark.row("C70")
 @pytest.mark.parametrize("kind", MIDDLE)
 @pytest.mark.parametrize("after", [0, 1, 65_536, 500_000, SIZE - 1])
-def test_torn_once_is_continued(kind, after, server, proxy):
+def test_torn_once_is_continued(kind, after, patient, proxy):
     """By a read of the rest, pinned to the same object."""
     proxy.fault(MIDDLE[kind](after), FOO, times=1)
-    assert whole(server.fetch("/" + FOO))
+    assert whole(patient.fetch("/" + FOO))
     first, *more = proxy.asked(FOO, "GET")
     assert more
     if after > 1:
@@ -246,14 +258,14 @@ def test_torn_once_is_continued(kind, after, server, proxy):
         # a reset takes along what the kernel had not handed over yet
         assert int(asked[1]) == after or kind == "reset" and int(asked[1]) < after
         assert more[-1].get("If-Match")
-        assert server.metrics()["pepto_store_resumes_total", ""] >= 1
+        assert patient.metrics()["pepto_store_resumes_total", ""] >= 1
 
 
 @pytest.mark.row("C70")
-def test_torn_twice_at_different_places(server, proxy):
+def test_torn_twice_at_different_places(patient, proxy):
     proxy.fault(faults.cut(300_000), FOO, times=1)
     proxy.fault(faults.reset_at(300_000), FOO, times=1)
-    answer = server.fetch("/" + FOO)
+    answer = patient.fetch("/" + FOO)
     assert answer.status == 200
     assert answer.body == body(SIZE)[:len(answer.body)]
     assert answer.cut or len(answer.body) == SIZE
@@ -261,60 +273,60 @@ def test_torn_twice_at_different_places(server, proxy):
 
 @pytest.mark.row("C70")
 @pytest.mark.parametrize("kind", MIDDLE)
-def test_torn_for_good_is_cut_never_completed(kind, server, proxy):
+def test_torn_for_good_is_cut_never_completed(kind, patient, proxy):
     proxy.fault(MIDDLE[kind](200_000), lambda r: FOO in r.path and not r.get("Range"))
     proxy.fault(faults.status(500, "InternalError"), lambda r: FOO in r.path and r.get("Range"))
-    answer = server.fetch("/" + FOO)
+    answer = patient.fetch("/" + FOO)
     assert answer.status == 200 and answer.cut, answer
     assert answer.body == body(SIZE)[:len(answer.body)]
-    assert server.metrics()["pepto_requests_cut_total", '{by="store"}'] == 1
+    assert patient.metrics()["pepto_requests_cut_total", '{by="store"}'] == 1
     proxy.heal()
-    assert whole(server.fetch("/" + FOO))
+    assert whole(patient.fetch("/" + FOO))
 
 
 @pytest.mark.row("C70")
-def test_small_file_torn_for_good_is_never_completed(server, proxy):
+def test_small_file_torn_for_good_is_never_completed(patient, proxy):
     """Smaller than the tail that is held back: the client gets nothing of it."""
     proxy.fault(faults.cut(1_000), lambda r: BAR in r.path and not r.get("Range"))
     proxy.fault(faults.status(500, "InternalError"), lambda r: BAR in r.path and r.get("Range"))
-    answer = server.fetch("/" + BAR)
+    answer = patient.fetch("/" + BAR)
     assert answer.status == 503 or answer.cut and answer.body == b""
 
 
 @pytest.mark.row("C70")
 @pytest.mark.parametrize("delta", [1, 1000])
-def test_length_that_promises_too_much(delta, server, proxy):
+def test_length_that_promises_too_much(delta, patient, proxy):
     """The connection ends early; what follows shows another total than promised."""
     proxy.fault(faults.wrong_length(delta), lambda r: FOO in r.path and not r.get("Range"))
-    answer = server.fetch("/" + FOO)
+    answer = patient.fetch("/" + FOO)
     assert answer.status == 503 or answer.cut, answer
     assert answer.body == body(SIZE)[:len(answer.body)]
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "99999999999999999999", "10, 20", None])
-def test_length_that_is_none(length, server, proxy):
+def test_length_that_is_none(length, patient, proxy):
     """Without a length there is no exact Content-Length to give: an outage, or a whole file;
     never a torn one."""
     def spoil(response):
         response.set("Content-Length", length)
         response.set("Connection", "close")
     proxy.fault(faults.edit(spoil), BAR)
-    answer = server.fetch("/" + BAR)
+    answer = patient.fetch("/" + BAR)
     assert answer.status == 503 or answer.cut or answer.body == body(5_000, 2), answer
 
 
-def test_slow_but_steady_is_no_stall(server, proxy):
+def test_slow_but_steady_is_no_stall(patient, proxy):
     """Pieces that keep coming: slower in all than TRY_TIMEOUT, REQUEST_BUDGET and STALL_TIMEOUT."""
     proxy.fault(faults.slow(100, 0.06), BAR)
-    assert whole(server.fetch("/" + BAR), 2, 5_000)
+    assert whole(patient.fetch("/" + BAR), 2, 5_000)
 
 
 @pytest.mark.row("C60")
-def test_the_head_leaves_before_the_body_is_there(server, proxy):
+def test_the_head_leaves_before_the_body_is_there(patient, proxy):
     """x64dbg gives up after a second: no store-and-forward."""
     gate = Gate("")
     proxy.fault(faults.pause_at(400_000, gate), FOO, times=1)
-    with server.connect() as client:
+    with patient.connect() as client:
         began = time.monotonic()
         client.ask("/" + FOO)
         head = client.head()

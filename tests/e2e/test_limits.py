@@ -173,7 +173,8 @@ def test_a_slow_client_is_served_to_the_end(origin, serve):
 def test_slow_clients_hold_back_nobody(origin, serve):
     """Fifty that do not read, one thread; others are served at full speed."""
     origin.put("bucket", FOO, Pattern(20_000_000))
-    server = serve(stores=s3("bucket", origin), THREADS="1", MIN_SEND_RATE="0")
+    server = serve(stores=s3("bucket", origin), THREADS="1", MIN_SEND_RATE="0",
+                   TRY_TIMEOUT="10s", REQUEST_BUDGET="20s")
     slow = [Client(server.port, receive_buffer=4096) for _ in range(50)]
     for client in slow:
         client.ask("/" + FOO)
@@ -267,6 +268,7 @@ def test_memory_of_misses_and_faults(origin, serve):
     assert server.rss() - before < 1 << 20
 
 
+@pytest.mark.release
 def test_start_to_first_answer(origin, serve):
     """Under 100 ms with static or no credentials (the issue's figure), with room for a busy
     machine."""

@@ -144,9 +144,10 @@ def test_replaced_during_the_download(store, serve):
 
 @pytest.mark.row("C69", "C70")
 def test_truncated_during_the_download(store, serve):
-    """A careless writer: the connection is cut, as the promised length cannot be kept."""
+    """A careless writer: the promised length cannot be kept, and the connection is cut when it has
+    made no progress for IDLE_TIMEOUT (sendfile at the end of a file says nothing)."""
     store(path("foo.pdb"), body(20_000_000, 1))
-    server = serve(stores=f"file://{store.root}")
+    server = serve(stores=f"file://{store.root}", IDLE_TIMEOUT="1s")
     with server.connect(receive_buffer=65536) as client:
         client.ask("/" + path("foo.pdb"))
         client.head()

@@ -13,17 +13,17 @@
 
 struct fake_store {
 	struct store store;
-	struct store_call *first, **last;	/* those that run, in the order of their start */
+	struct store_call *first, **last; /* those that run, in the order of their start */
 	int started, cancelled, resumed;
 	bool is_private;
-	void (*probed)(void *ud, const struct error *e);	/* the probe that waits for its answer */
+	void (*probed)(void *ud, const struct error *e); /* the probe that waits for its answer */
 	void *probed_ud;
 	int probes;
 };
 
 struct store_call {
 	struct fake_store *store;
-	struct store_read read;		/* key, if_match and via are ours */
+	struct store_read read; /* key, if_match and via are ours */
 	struct store_events events;
 	void *ud;
 	struct store_call *next, **at;

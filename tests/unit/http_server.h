@@ -21,9 +21,9 @@
 #define HTTP_SERVER_HEAD_MAX 8192
 
 struct http_reply {
-	const char *text;	/* NULL: close without an answer; "": keep it waiting */
-	size_t body;		/* so many bytes of '.' behind it */
-	bool close;		/* and then close */
+	const char *text; /* NULL: close without an answer; "": keep it waiting */
+	size_t body; /* so many bytes of '.' behind it */
+	bool close; /* and then close */
 };
 
 struct http_server {
@@ -33,7 +33,7 @@ struct http_server {
 	size_t n_script;
 	pthread_t thread;
 	pthread_mutex_t mu;
-	size_t n_asked;				/* under mu, as all below */
+	size_t n_asked; /* under mu, as all below */
 	char asked[HTTP_SERVER_REQUESTS][HTTP_SERVER_HEAD_MAX];
 };
 
@@ -119,7 +119,8 @@ static void *http_server_main(void *arg)
 			conn[i] = conn[--n];
 		}
 		if (fds[1].revents)
-			conn[n++] = (struct http_server_conn){.fd = accept(s->listener, NULL, NULL)};
+			conn[n++] =
+				(struct http_server_conn){.fd = accept(s->listener, NULL, NULL)};
 	}
 	while (n)
 		close(conn[--n].fd);
@@ -142,18 +143,20 @@ __attribute__((unused)) static void http_server_start(struct http_server *s,
 	ASSERT(listen(s->listener, 16) == 0 && pipe(s->stop) == 0);
 	ASSERT(getsockname(s->listener, (struct sockaddr *)&at, &size) == 0);
 	s->port = ntohs(at.sin_port);
-	pthread_mutex_init(&s->mu, NULL);
+	s->mu = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	ASSERT(pthread_create(&s->thread, NULL, http_server_main, s) == 0);
 }
 
-/* Its clients have to be gone: one that takes no bytes would hold it up. */
+/*
+ * Its clients have to be gone: one that takes no bytes would hold it up. What was asked can still
+ * be looked at.
+ */
 __attribute__((unused)) static void http_server_stop(struct http_server *s)
 {
 	close(s->stop[1]);
 	pthread_join(s->thread, NULL);
 	close(s->stop[0]);
 	close(s->listener);
-	pthread_mutex_destroy(&s->mu);
 }
 
 __attribute__((unused)) static size_t http_server_asked(struct http_server *s)

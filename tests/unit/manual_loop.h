@@ -13,7 +13,7 @@
 #include "base/loop.c"
 #include <stdlib.h>
 
-#define MANUAL_START_NS	(1000 * NS_PER_S)
+#define MANUAL_START_NS (1000 * NS_PER_S)
 
 __attribute__((unused)) static struct loop *manual_loop(void)
 {

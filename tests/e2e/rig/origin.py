@@ -105,8 +105,8 @@ def read(stored, request):
     else:
         first, last = max(0, len(body) - int(span[2])), len(body) - 1
     if first >= len(body):
-        return faults.error(416, "InvalidRange", f"<ActualObjectSize>{len(body)}</ActualObjectSize>",
-                            [("Content-Range", f"bytes */{len(body)}")])
+        size = f"<ActualObjectSize>{len(body)}</ActualObjectSize>"
+        return faults.error(416, "InvalidRange", size, [("Content-Range", f"bytes */{len(body)}")])
     headers += [("Content-Length", str(last + 1 - first)),
                 ("Content-Range", f"bytes {first}-{last}/{len(body)}")]
     return Response(206, headers, body.chunks(first, last + 1))

@@ -22,6 +22,8 @@ import boto3
 import botocore
 import botocore.client
 
+from . import child
+
 OWNER = ("OWNERACCESSKEY000001", "ownersecretownersecretownersecretowner01")
 OTHER = ("OTHERACCESSKEY000001", "othersecretothersecretothersecretother01")
 
@@ -194,15 +196,13 @@ class Rgw:
 
     def _spawn(self, name, *command):
         with open(self.dir / f"{name}.out", "wb") as out:
-            self.running.append(subprocess.Popen([command[0], "-c", str(self.conf), *command[1:],
-                                                  "-f"], stdout=out,
-                                                 stderr=out, stdin=subprocess.DEVNULL,
-                                                 start_new_session=True))
+            self.running.append(child.start(command[0], "-c", str(self.conf), *command[1:], "-f",
+                                            stdout=out, stderr=out))
 
     def _until(self, what, ready, seconds=60):
         end = time.monotonic() + seconds
         while not ready():
-            dead = [p.args[0] for p in self.running if p.poll() is not None]
+            dead = [p.args for p in self.running if p.poll() is not None]
             assert not dead, f"{dead} ended; see {self.dir}"
             assert time.monotonic() < end, f"no {what} after {seconds} s; see {self.dir}"
             time.sleep(0.1)

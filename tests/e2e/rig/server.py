@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from . import client
+from . import child, client
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 START = 30
@@ -94,12 +94,10 @@ class Server:
         self.changed = threading.Condition()
         self.stopped = False
         self.may_end = {0}              # exit codes that are as they should be
-        arguments = [a for a in args or ("serve",)
-                     if a is not None]        # (None,) for no arguments at all
-        self.process = subprocess.Popen([binary(release), *arguments], cwd=cwd,
-                                        env=environment(cwd, settings),
-                                        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                        stdin=subprocess.DEVNULL)
+        arguments = [a for a in args or ("serve",) if a is not None]    # (None,): no arguments
+        self.process = child.start(binary(release), *arguments, cwd=cwd,
+                                   env=environment(cwd, settings),
+                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         listening = self.wait_log(START, msg="listening")

@@ -215,7 +215,8 @@ static void test_timers(void)
 {
 	struct loop *l = started();
 
-	timers = (struct timers){.loop = l, .start.run = set_timers, .done = GATE, .in_order = true};
+	timers =
+		(struct timers){.loop = l, .start.run = set_timers, .done = GATE, .in_order = true};
 	loop_post(l, &timers.start);
 	gate_pass(&timers.done);
 	finish(l);
@@ -257,7 +258,9 @@ static void chain_start(struct loop_task *task)
 
 static void test_timer_sets_itself(void)
 {
-	struct chain c = {.start.run = chain_start, .timer.due = chain_due, .never.due = never_due,
+	struct chain c = {.start.run = chain_start,
+			  .timer.due = chain_due,
+			  .never.due = never_due,
 			  .done = GATE};
 
 	c.loop = started();
@@ -317,7 +320,8 @@ static void test_descriptors(void)
 	finish(x.loop);
 	close(pair[0]);
 	CHECK_INT(x.reads, 3, "what comes is told until it is taken");
-	CHECK(!(x.seen & EPOLLOUT) && !x.fd.added, "only what is watched for, and nothing afterwards");
+	CHECK(!(x.seen & EPOLLOUT) && !x.fd.added,
+	      "only what is watched for, and nothing afterwards");
 }
 
 /* A number that was closed and is in use again is watched anew. */

@@ -8,8 +8,8 @@ struct sleeper {
 	struct waiter waiter;
 	struct waiters *list;
 	int woken;
-	bool again;			/* wait again when woken */
-	struct sleeper *leaves;		/* takes another off the list when woken */
+	bool again; /* wait again when woken */
+	struct sleeper *leaves; /* takes another off the list when woken */
 };
 
 static struct sleeper *last_woken[8];
@@ -75,7 +75,8 @@ static void test_again(void)
 
 	lie_down(&list, s, 2);
 	waiters_wake(&list);
-	CHECK(s[0].woken == 1 && s[1].woken == 1 && list.n == 2, "who waits again waits for next time");
+	CHECK(s[0].woken == 1 && s[1].woken == 1 && list.n == 2,
+	      "who waits again waits for next time");
 	waiters_wake(&list);
 	CHECK(s[0].woken == 2 && s[1].woken == 2, "which comes");
 }
@@ -104,7 +105,8 @@ static void test_leaving_and_again(void)
 	s[0].leaves = &s[1];
 	lie_down(&list, s, 2);
 	waiters_wake(&list);
-	CHECK(s[0].woken == 1 && !s[1].woken && list.n == 1, "one takes the other off and waits again");
+	CHECK(s[0].woken == 1 && !s[1].woken && list.n == 1,
+	      "one takes the other off and waits again");
 }
 
 static void test_limit(void)

@@ -6,8 +6,8 @@
  */
 #include "cache/fetch.h"
 
-#include "manual_loop.h"
 #include "metric/metric.h"
+#include "store_rig.h"
 
 #include "fake_store.h"
 #include "tap.h"
@@ -22,7 +22,7 @@ struct world {
 	struct fake_store store;
 	struct fetch_request request;
 	struct fetch *fetch;
-	struct fill *fill;		/* the reader's reference, once found */
+	struct fill *fill; /* the reader's reference, once found */
 	bool free_when_decided;
 	int decided;
 	enum fetch_result result;
@@ -126,7 +126,7 @@ static void test_found(void)
 struct simple {
 	const char *name;
 	enum store_result result;
-	int64_t total;		/* UNSATISFIABLE */
+	int64_t total; /* UNSATISFIABLE */
 	bool ranged;
 	enum fetch_result expect;
 };
@@ -424,7 +424,8 @@ static void test_resume_answers(void)
 			fake_unsatisfiable(c, 3);
 		else
 			fake_done(c, resumed_ends[i].result);
-		CHECK(fill_failed(w.fill, &e) && e.code == resumed_ends[i].code, resumed_ends[i].name);
+		CHECK(fill_failed(w.fill, &e) && e.code == resumed_ends[i].code,
+		      resumed_ends[i].name);
 		CHECK_INT(w.decided, 1, "decided once");
 		ASSERT(world_fini(&w));
 	}
@@ -564,6 +565,47 @@ static void test_too_many_bytes(void)
 	CHECK(world_fini(&w) && w.store.cancelled == 1, "end the call");
 }
 
+/*
+ * A real transfer of many small chunks, which libcurl keeps aside while it is paused: what it then
+ * gives at once has to fit, however slow the reader.
+ */
+static void test_small_chunks(void)
+{
+	static char to[32 * 1024];
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(4 << 20);
+	struct world w = {.head.fd = -1};
+	struct http_reply reply;
+	struct rig r;
+	int64_t at = 0;
+	size_t n = 0;
+
+	buf_puts(&text, "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-1999999/2000000\r\n"
+			"Transfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < 20000; i++)
+		buf_printf(&text, "64\r\n%0100d\r\n", i);
+	buf_puts(&text, "0\r\n\r\n");
+	reply = (struct http_reply){buf_str(&text)};
+	rig_init(&r, &reply, 1);
+	rig_open(&r, "http://127.0.0.1:%u");
+	w.request = (struct fetch_request){.store = r.store,
+					   .key = SLICE("k"),
+					   .ranged = true,
+					   .range = {0, 1999999},
+					   .ring_max = FILL_RING_MIN,
+					   .deadline_ns = clock_mono_ns() + NS_PER_S};
+	w.fetch = fetch_start(&w.request, decided, &w);
+	for (int idle = 0; idle < 100 && at < 2000000;) {
+		for (int turn = 0; turn < 3; turn++)
+			idle = manual_turn(r.ctx.loop, w.fill ? 1 : 100) ? 0 : idle + 1;
+		if (w.fill && fill_read(w.fill, at, to, sizeof(to), &n) == FILL_DATA)
+			at += (int64_t)n;
+	}
+	CHECK_INT(at, 2000000, "many small chunks and a slow reader: all of it, in its place");
+	fetch_free(w.fetch);
+	fill_unref(w.fill);
+	rig_fini(&r);
+}
+
 /* ---- bodies without a length ---- */
 
 static void test_spool(void)
@@ -577,7 +619,8 @@ static void test_spool(void)
 	CHECK_INT(w.decided, 0, "no length: nothing is promised before the end");
 	fake_data(c, "world", 5);
 	fake_done(c, STORE_FOUND);
-	CHECK(w.result == FETCH_FOUND && w.head.length == 11 && w.head.total == 11, "then it is known");
+	CHECK(w.result == FETCH_FOUND && w.head.length == 11 && w.head.total == 11,
+	      "then it is known");
 	CHECK(pread(w.head.fd, text, sizeof(text), 0) == 11 && memcmp(text, "hello world", 11) == 0,
 	      "and the body lies in a file");
 	ASSERT(world_fini(&w));
@@ -694,6 +737,7 @@ static void test_free_when_decided(void)
 
 int main(void)
 {
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 	test_found();
 	test_simple();
 	test_empty();
@@ -715,9 +759,11 @@ int main(void)
 	test_pause();
 	test_old_news_of_room();
 	test_too_many_bytes();
+	test_small_chunks();
 	test_spool();
 	test_spool_nowhere();
 	test_free_anywhere();
 	test_free_when_decided();
+	curl_global_cleanup();
 	return tap_done();
 }

@@ -50,10 +50,17 @@ static enum err say_no(void *ud, struct error *e)
 /* ---- one thread ---- */
 
 static const size_t rings[] = {FILL_RING_MIN, FILL_RING_MIN + 1, 200003};
-static const int64_t lengths[] = {0,	      1,		   FILL_HELD_BACK - 1,
-				  FILL_HELD_BACK, FILL_HELD_BACK + 1, FILL_RING_MIN - 1,
-				  FILL_RING_MIN,  FILL_RING_MIN + 1,  200003,
-				  200004,	  1000 * KIB};
+static const int64_t lengths[] = {0,
+				  1,
+				  FILL_HELD_BACK - 1,
+				  FILL_HELD_BACK,
+				  FILL_HELD_BACK + 1,
+				  FILL_RING_MIN - 1,
+				  FILL_RING_MIN,
+				  FILL_RING_MIN + 1,
+				  200003,
+				  200004,
+				  1000 * KIB};
 static const size_t writes[] = {7777, 16 * KIB, FILL_ROOM};
 static const size_t reads[] = {1000, 32 * KIB, 1 << 20};
 
@@ -138,8 +145,11 @@ static void test_sizes(void)
 	for (size_t r = 0; r < ARRAY_LEN(rings); r++) {
 		bool good = true;
 
-		for (size_t n = 0; n < ARRAY_LEN(lengths) * ARRAY_LEN(writes) * ARRAY_LEN(reads); n++)
-			good = pump_all(rings[r], lengths[n / 9], writes[n / 3 % 3], reads[n % 3]) && good;
+		for (size_t n = 0; n < ARRAY_LEN(lengths) * ARRAY_LEN(writes) * ARRAY_LEN(reads);
+		     n++)
+			good = pump_all(rings[r], lengths[n / 9], writes[n / 3 % 3],
+					reads[n % 3]) &&
+			       good;
 		CHECK(good, r == 0   ? "the smallest ring: all bytes, in order, the tail last"
 			    : r == 1 ? "a ring one larger"
 				     : "a ring of odd size");
@@ -226,7 +236,8 @@ static void test_verify(void)
 
 	fill_write(f, SLICE("abcd"));
 	CHECK(fill_commit(f, &e) == OK && asked == 1, "the verify hook is asked once");
-	CHECK(fill_read(f, 0, to, sizeof(to), &n) == FILL_DATA && n == 4, "it agrees: the tail follows");
+	CHECK(fill_read(f, 0, to, sizeof(to), &n) == FILL_DATA && n == 4,
+	      "it agrees: the tail follows");
 	CHECK(!fill_failed(f, &e), "not failed");
 	fill_unref(f);
 
@@ -237,6 +248,29 @@ static void test_verify(void)
 	e = (struct error){OK, 0, ""};
 	CHECK(fill_failed(f, &e) && e.code == ERR_CORRUPT, "the hook's reason is the fill's");
 	CHECK_STR(e.msg, "not what was asked for", "in its words");
+	fill_unref(f);
+}
+
+static void test_whole(void)
+{
+	static char block[FILL_RING_MIN + 1];
+	struct fill *f = started(FILL_RING_MIN, (struct fill_writer){0});
+	struct slice s = SLICE_NONE;
+	struct error e;
+	char to[8];
+	size_t n;
+
+	fill_write(f, make_pattern(block, FILL_RING_MIN, 0));
+	CHECK(!fill_whole(f, &s), "not in one piece before the commit");
+	ASSERT(fill_commit(f, &e) == OK);
+	CHECK(fill_whole(f, &s) && s.n == FILL_RING_MIN && is_pattern(s.p, s.n, 0), "then it is");
+	ASSERT(fill_read(f, 0, to, sizeof(to), &n) == FILL_DATA);
+	CHECK(!fill_whole(f, &s), "but not once a part has been read");
+	fill_unref(f);
+
+	f = started(FILL_RING_MIN + 1, (struct fill_writer){0});
+	fill_write(f, make_pattern(block, FILL_RING_MIN, 0));
+	CHECK(!fill_whole(f, &s), "nor what is larger than its ring");
 	fill_unref(f);
 }
 
@@ -284,10 +318,10 @@ static void test_fail(void)
 
 struct duet {
 	struct fill *f;
-	int64_t length, break_at;	/* the writer fails there; -1: never */
+	int64_t length, break_at; /* the writer fails there; -1: never */
 	pthread_mutex_t mu;
 	pthread_cond_t changed;
-	bool room, ready;		/* under mu */
+	bool room, ready; /* under mu */
 };
 
 static void raise_flag(struct duet *d, bool *flag)
@@ -367,8 +401,10 @@ static int64_t read_all(struct duet *d, enum fill_read *ret_end)
 
 static int64_t play(int64_t length, int64_t break_at, enum fill_read *ret_end)
 {
-	struct duet d = {.length = length, .break_at = break_at,
-			 .mu = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct duet d = {.length = length,
+			 .break_at = break_at,
+			 .mu = PTHREAD_MUTEX_INITIALIZER,
+			 .changed = PTHREAD_COND_INITIALIZER};
 	pthread_t thread;
 	int64_t got;
 
@@ -404,6 +440,7 @@ int main(void)
 	test_wait();
 	test_wait_at_the_end();
 	test_verify();
+	test_whole();
 	test_missing_bytes();
 	test_fail();
 	test_threads();

@@ -37,13 +37,17 @@ static void test_counters(void)
 	metric_inc(connections);
 	metric_dec(connections);
 	metric_print(&page);
-	CHECK(has_line(buf_str(&page), "pepto_requests_total{outcome=\"found\"} 1"), "with a label");
-	CHECK(has_line(buf_str(&page), "pepto_client_bytes_total 5000000000"), "without, and large");
+	CHECK(has_line(buf_str(&page), "pepto_requests_total{outcome=\"found\"} 1"),
+	      "with a label");
+	CHECK(has_line(buf_str(&page), "pepto_client_bytes_total 5000000000"),
+	      "without, and large");
 	CHECK(has_line(buf_str(&page), "pepto_connections 1"), "a gauge goes down as well");
-	CHECK(has_line(buf_str(&page), "# TYPE pepto_connections gauge"), "and says that it is one");
+	CHECK(has_line(buf_str(&page), "# TYPE pepto_connections gauge"),
+	      "and says that it is one");
 	CHECK(has_line(buf_str(&page), "# TYPE pepto_requests_total counter"), "as counters do");
 	CHECK_INT(count(buf_str(&page), "# TYPE pepto_requests_total "), 1, "once for all labels");
-	CHECK(has_line(buf_str(&page), "pepto_build_info{version=\"" PEPTO_VERSION "\"} 1"), "version");
+	CHECK(has_line(buf_str(&page), "pepto_build_info{version=\"" PEPTO_VERSION "\"} 1"),
+	      "version");
 }
 
 /* Every line is a comment of the two kinds or a sample; every sample's metric has been declared. */
@@ -67,7 +71,8 @@ static void test_grammar(void)
 			line = slice_from(line, 7);
 			snprintf(type, sizeof(type), SLICE_FMT,
 				 SLICE_ARG(slice_head(line, slice_find(line, ' '))));
-			good = good && strcmp(type, last_help) == 0 && count(buf_str(&page), type) >= 3;
+			good = good && strcmp(type, last_help) == 0 &&
+			       count(buf_str(&page), type) >= 3;
 		} else {
 			good = good && type[0] && slice_starts(line, slice_of(type)) &&
 			       slice_find(line, ' ') + 1 < line.n;
@@ -88,9 +93,12 @@ static void test_histogram(void)
 	metric_print(&page);
 	CHECK(has_line(buf_str(&page), "pepto_request_seconds_bucket{le=\"0.001\"} 2"),
 	      "a bound belongs to its bucket");
-	CHECK(has_line(buf_str(&page), "pepto_request_seconds_bucket{le=\"0.002\"} 3"), "cumulative");
-	CHECK(has_line(buf_str(&page), "pepto_request_seconds_bucket{le=\"3.000\"} 3"), "cumulative");
-	CHECK(has_line(buf_str(&page), "pepto_request_seconds_bucket{le=\"8.000\"} 4"), "cumulative");
+	CHECK(has_line(buf_str(&page), "pepto_request_seconds_bucket{le=\"0.002\"} 3"),
+	      "cumulative");
+	CHECK(has_line(buf_str(&page), "pepto_request_seconds_bucket{le=\"3.000\"} 3"),
+	      "cumulative");
+	CHECK(has_line(buf_str(&page), "pepto_request_seconds_bucket{le=\"8.000\"} 4"),
+	      "cumulative");
 	CHECK(has_line(buf_str(&page), "pepto_request_seconds_bucket{le=\"+Inf\"} 5"), "all");
 	CHECK(has_line(buf_str(&page), "pepto_request_seconds_count 5"), "count");
 	CHECK(has_line(buf_str(&page), "pepto_request_seconds_sum 3608.002000"), "sum");

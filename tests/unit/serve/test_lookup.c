@@ -224,7 +224,8 @@ static void test_precedence(void)
 		const bool optional[2] = {n / 81 == 1, false};
 
 		for (int order = 0; order < ORDERS; order++)
-			good[order] = combination(scripts, optional, 2, (enum order)order) && good[order];
+			good[order] = combination(scripts, optional, 2, (enum order)order) &&
+				      good[order];
 	}
 	CHECK(good[FORWARD], "two stores of two candidates each: the rule decides");
 	CHECK(good[BACKWARD], "... and not the order in which they answer");
@@ -258,7 +259,7 @@ static void test_lower_first(void)
 struct stores_case {
 	const char *name;
 	const char *target;
-	const char *only, *not;
+	const char *only, *not ;
 	bool is_private, any_path, loops, looped;
 	bool asked;
 };
@@ -267,15 +268,16 @@ static const struct stores_case stores_cases[] = {
 	{"plain", "/" ASKED, .asked = true},
 	{"only= of its kind", "/" ASKED, .only = "*.PDB", .asked = true},
 	{"only= of another kind", "/" ASKED, .only = "*.dll", .asked = false},
-	{"not= of its kind", "/" ASKED, .not= "foo.*", .asked = false},
-	{"not= of another kind", "/" ASKED, .not= "*.dll", .asked = true},
-	{"only= and not=", "/" ASKED, .only = "*.pdb", .not= "f*", .asked = false},
+	{"not= of its kind", "/" ASKED, .not = "foo.*", .asked = false},
+	{"not= of another kind", "/" ASKED, .not = "*.dll", .asked = true},
+	{"only= and not=", "/" ASKED, .only = "*.pdb", .not = "f*", .asked = false},
 	{"a private store, a symbol", "/" ASKED, .is_private = true, .asked = true},
 	{"a private store, another file", "/readme.txt", .is_private = true, .asked = false},
 	{"the same, any path", "/readme.txt", .is_private = true, .any_path = true, .asked = true},
 	{"a public store, any file", "/readme.txt", .asked = true},
 	{"a server that may be us, not looped", "/" ASKED, .loops = true, .asked = true},
-	{"a server that may be us, looped", "/" ASKED, .loops = true, .looped = true, .asked = false},
+	{"a server that may be us, looped", "/" ASKED, .loops = true, .looped = true,
+	 .asked = false},
 	{"no server, looped", "/" ASKED, .looped = true, .asked = true},
 };
 
@@ -287,7 +289,7 @@ static void test_which_stores(void)
 
 		world_init(&w, 1, c->target);
 		w.fake[0].store.traits.only = (char *)(uintptr_t)c->only;
-		w.fake[0].store.traits.not = (char *)(uintptr_t)c->not;
+		w.fake[0].store.traits.not = (char *)(uintptr_t)c->not ;
 		w.fake[0].store.traits.loops = c->loops;
 		w.fake[0].is_private = c->is_private;
 		w.request.any_path = c->any_path;
@@ -295,7 +297,8 @@ static void test_which_stores(void)
 		world_start(&w);
 		CHECK_INT(w.fake[0].started > 0, c->asked, c->name);
 		if (!c->asked)
-			CHECK(w.answered == 1 && w.answer.kind == ANSWER_MISS, "... which is a miss");
+			CHECK(w.answered == 1 && w.answer.kind == ANSWER_MISS,
+			      "... which is a miss");
 		world_release(&w);
 		ASSERT(world_fini(&w));
 	}
@@ -310,7 +313,8 @@ static void test_candidates_by_traits(void)
 	w.fake[1].store.traits.key_case = CASE_LOWER;
 	atomic_store(&w.fake[1].store.tier, TIER_TWO);
 	world_start(&w);
-	CHECK(w.fake[0].started == 1 && fake_call(&w.fake[0], ASKED), "any case: asked once, as it is");
+	CHECK(w.fake[0].started == 1 && fake_call(&w.fake[0], ASKED),
+	      "any case: asked once, as it is");
 	fake_done(fake_call(&w.fake[0], NULL), STORE_MISS);
 	manual_settle(w.loop);
 	CHECK(w.fake[1].started == 2 && fake_call(&w.fake[1], "fo/" LOWER) &&
@@ -467,11 +471,11 @@ static void test_if_range(void)
 struct encoding_case {
 	const char *encoding;
 	bool accepts_gzip, ranged;
-	int found;		/* 1 found, 0 fault, -1 asked again */
+	int found; /* 1 found, 0 fault, -1 asked again */
 };
 
 static const struct encoding_case encodings[] = {
-	{"", false, false, 1},	  {"gzip", true, false, 1}, {"GZIP", true, false, 1},
+	{"", false, false, 1},	   {"gzip", true, false, 1}, {"GZIP", true, false, 1},
 	{"gzip", false, false, 0}, {"br", true, false, 0},   {"gzip, gzip", true, false, 0},
 	{"gzip", true, true, -1},  {"br", false, true, -1},  {"", false, true, 1},
 };
@@ -496,7 +500,8 @@ static void test_encoding(void)
 		fake_head(fake_call(&w.fake[0], NULL), &head);
 		manual_advance(w.loop, NS_PER_S);
 		if (c->found < 0)
-			CHECK(!w.answered && w.fake[0].started == 2, "encoded and ranged: asked whole");
+			CHECK(!w.answered && w.fake[0].started == 2,
+			      "encoded and ranged: asked whole");
 		else
 			CHECK_INT(w.answer.kind, c->found ? ANSWER_FOUND : ANSWER_FAULT,
 				  c->encoding[0] ? c->encoding : "not encoded");
@@ -546,7 +551,8 @@ static void test_files(void)
 	fake_head(c, &head);
 	fake_done(c, STORE_FOUND);
 	manual_settle(w.loop);
-	CHECK(w.answered == 1 && w.answer.head.fd == lower && !w.answer.fill, "a file is handed over");
+	CHECK(w.answered == 1 && w.answer.head.fd == lower && !w.answer.fill,
+	      "a file is handed over");
 	CHECK(fcntl(asked, F_GETFD) < 0, "the one that lost is closed");
 	world_release(&w);
 	CHECK(world_fini(&w) && fcntl(lower, F_GETFD) < 0, "the receiver closes the other");
@@ -568,7 +574,8 @@ static void test_body_fails_early(void)
 	fake_data(c, "012", 3);
 	fake_done(c, STORE_FAULT);
 	manual_settle(w.loop);
-	CHECK(w.answered == 0 && w.fake[1].started == 1, "a body that breaks at once: the next store");
+	CHECK(w.answered == 0 && w.fake[1].started == 1,
+	      "a body that breaks at once: the next store");
 	fake_done(fake_call(&w.fake[1], NULL), STORE_MISS);
 	manual_settle(w.loop);
 	CHECK(w.answer.kind == ANSWER_FAULT, "and not a miss in the end");
@@ -693,12 +700,99 @@ static void test_abort_with_room_on_its_way(void)
 	fake_head(c, &head);
 	manual_settle(w.loop);
 	CHECK(!fake_data(c, block, sizeof(block)), "the buffer is full: the store pauses");
-	CHECK_INT(fill_read(w.answer.fill, 0, to, sizeof(to), &n), FILL_DATA, "the reader makes room");
+	CHECK_INT(fill_read(w.answer.fill, 0, to, sizeof(to), &n), FILL_DATA,
+		  "the reader makes room");
 	lookup_abort_all(&w.all);
 	manual_settle(w.loop);
 	CHECK_INT(w.fake[0].resumed, 0, "which comes too late and touches nothing");
 	world_release(&w);
 	CHECK(world_fini(&w), "room on its way");
+}
+
+/* ---- a reader on a thread of its own, as the server's are ---- */
+
+struct reader {
+	struct fill *body;
+	pthread_t thread;
+	pthread_mutex_t mu;
+	pthread_cond_t changed;
+	bool ready; /* under mu */
+	int64_t got;
+	enum fill_read end;
+};
+
+static void reader_ready(void *ud)
+{
+	struct reader *r = ud;
+	LOCK_SCOPE(&r->mu);
+
+	r->ready = true;
+	pthread_cond_signal(&r->changed);
+}
+
+static void reader_wait(struct reader *r)
+{
+	LOCK_SCOPE(&r->mu);
+
+	while (!r->ready)
+		pthread_cond_wait(&r->changed, &r->mu);
+	r->ready = false;
+}
+
+static void *read_body(void *ud)
+{
+	static char to[32 * 1024];
+	struct reader *r = ud;
+	size_t n = 0;
+
+	for (;;) {
+		r->end = fill_read(r->body, r->got, to, sizeof(to), &n);
+		if (r->end == FILL_DATA)
+			r->got += (int64_t)n;
+		else if (r->end != FILL_WAIT)
+			return NULL;
+		else if (fill_wait(r->body, r->got, reader_ready, r))
+			reader_wait(r);
+	}
+}
+
+/* Stream until so many bytes have been given, going on as the reader makes room. */
+static void stream(struct world *w, struct store_call *c, int64_t bytes)
+{
+	static char block[16 * 1024];
+	int resumed = w->fake[0].resumed;
+
+	for (int64_t given = 0; given < bytes; given += (int64_t)sizeof(block)) {
+		if (fake_data(c, block, sizeof(block)))
+			continue;
+		while (w->fake[0].resumed == resumed)
+			manual_turn(w->loop, 100);
+		resumed = w->fake[0].resumed;
+	}
+}
+
+static void test_abort_under_a_reader(void)
+{
+	struct reader r = {.mu = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct object_head head = fake_whole(INT64_C(1) << 30, "\"e\"");
+	struct store_call *c;
+	struct world w;
+
+	world_init(&w, 1, "/" ASKED);
+	w.fake[0].store.traits.any_case = true;
+	world_start(&w);
+	c = fake_call(&w.fake[0], NULL);
+	fake_head(c, &head);
+	manual_settle(w.loop);
+	r.body = w.answer.fill;
+	ASSERT(pthread_create(&r.thread, NULL, read_body, &r) == 0);
+	stream(&w, c, 2 << 20);
+	lookup_abort_all(&w.all);
+	manual_settle(w.loop);
+	pthread_join(r.thread, NULL);
+	CHECK(r.end == FILL_FAILED && r.got <= 2 << 20, "aborted under a reader: it is told");
+	world_release(&w);
+	CHECK(world_fini(&w), "and what it used was there until it had let go");
 }
 
 int main(void)
@@ -721,5 +815,6 @@ int main(void)
 	test_release_in_every_phase();
 	test_abort_in_every_phase();
 	test_abort_with_room_on_its_way();
+	test_abort_under_a_reader();
 	return tap_done();
 }

@@ -12,7 +12,7 @@ static const struct {
 	const char *name;
 	int64_t at;
 	enum what what;
-	bool says;	/* FAILS: it opened; WORKS: it was open */
+	bool says; /* FAILS: it opened; WORKS: it was open */
 } steps[] = {
 	{"closed at first", 1 * S, MAY, false},
 	{"one failure", 1 * S, FAILS, false},
@@ -64,7 +64,8 @@ static void test_pauses(void)
 	for (int i = 1; i < BREAKER_FAILURES; i++)
 		breaker_failed(&b, now);
 	for (size_t i = 0; i < ARRAY_LEN(seconds); i++) {
-		bool good = breaker_failed(&b, now) && !breaker_allows(&b, now + seconds[i] * S - 1);
+		bool good = breaker_failed(&b, now) &&
+			    !breaker_allows(&b, now + seconds[i] * S - 1);
 
 		now += seconds[i] * S;
 		CHECK(good && breaker_allows(&b, now), "pauses double, up to a minute");

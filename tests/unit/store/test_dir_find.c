@@ -28,21 +28,34 @@ static struct dirent *test_readdir(DIR *dir)
 
 #define OUTSIDE "outside"
 #define ROOT	"root"
-#define AE_UP	"\xc3\x84"	/* U+00C4 */
+#define AE_UP	"\xc3\x84" /* U+00C4 */
 #define AE_LOW	"\xc3\xa4"
-#define LONG254 \
-	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
-	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
-	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" \
+#define LONG254                                                                                    \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                         \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                         \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                         \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 /* A file holds its own name; the folders of each have to stand before it. */
-static const char *const folders[] = {"",     "foo.pdb",  "Foo.pdb", "foo.pdb/K1", "Foo.pdb/k2", "UP.DLL",
-				      "UP.DLL/ABC", "deep", "deep/a", "isdir", "two"};
+static const char *const folders[] = {"",	    "foo.pdb", "Foo.pdb",    "foo.pdb/K1",
+				      "Foo.pdb/k2", "UP.DLL",  "UP.DLL/ABC", "deep",
+				      "deep/a",	    "isdir",   "two"};
 static const char *const files[] = {
-	"lower.txt", "Mixed.Txt", "MIXED.TXT", "both.txt", "BOTH.txt", "foo.pdb/K1/foo.pdb",
-	"Foo.pdb/k2/Foo.PDB", "UP.DLL/ABC/up.dll", AE_UP "rger.pdb", "bad\xff.Pdb", LONG254 "A",
-	"deep/a/file", "IsDir", "two/B", "two/a",
+	"lower.txt",
+	"Mixed.Txt",
+	"MIXED.TXT",
+	"both.txt",
+	"BOTH.txt",
+	"foo.pdb/K1/foo.pdb",
+	"Foo.pdb/k2/Foo.PDB",
+	"UP.DLL/ABC/up.dll",
+	AE_UP "rger.pdb",
+	"bad\xff.Pdb",
+	LONG254 "A",
+	"deep/a/file",
+	"IsDir",
+	"two/B",
+	"two/a",
 };
 
 static void make(const char *root, const char *name, bool folder)
@@ -80,31 +93,31 @@ static void make_tree(void)
 
 static const struct {
 	const char *key;
-	const char *found;	/* the content, which is the name; NULL: absent */
+	const char *found; /* the content, which is the name; NULL: absent */
 } keys[] = {
 	{"lower.txt", "lower.txt"},
 	{"LOWER.TXT", "lower.txt"},
-	{"mixed.txt", "MIXED.TXT"},		/* in byte order, capitals first */
-	{"Mixed.Txt", "Mixed.Txt"},		/* but as asked comes before */
+	{"mixed.txt", "MIXED.TXT"}, /* in byte order, capitals first */
+	{"Mixed.Txt", "Mixed.Txt"}, /* but as asked comes before */
 	{"both.txt", "both.txt"},
-	{"BOTH.txt", "both.txt"},		/* lower-case comes before as asked */
+	{"BOTH.txt", "both.txt"}, /* lower-case comes before as asked */
 	{"BOTH.TXT", "both.txt"},
 	{"foo.pdb/k1/foo.pdb", "foo.pdb/K1/foo.pdb"},
-	{"foo.pdb/k2/foo.pdb", "Foo.pdb/k2/Foo.PDB"},	/* in one of two folders of that name */
+	{"foo.pdb/k2/foo.pdb", "Foo.pdb/k2/Foo.PDB"}, /* in one of two folders of that name */
 	{"FOO.PDB/K2/FOO.PDB", "Foo.pdb/k2/Foo.PDB"},
 	{"Foo.pdb/k1/foo.pdb", "foo.pdb/K1/foo.pdb"},
 	{"foo.pdb/k3/foo.pdb", NULL},
 	{"up.dll/abc/UP.dll", "UP.DLL/ABC/up.dll"},
-	{AE_LOW "RGER.pdb", AE_UP "rger.pdb"},	/* beyond ASCII */
-	{"bad\xff.pdb", "bad\xff.Pdb"},		/* not UTF-8 */
+	{AE_LOW "RGER.pdb", AE_UP "rger.pdb"}, /* beyond ASCII */
+	{"bad\xff.pdb", "bad\xff.Pdb"}, /* not UTF-8 */
 	{"bad\xfe.pdb", NULL},
-	{LONG254 "a", LONG254 "A"},		/* the longest name */
-	{LONG254 "xa", NULL},			/* no file system has it */
-	{"isdir", "IsDir"},			/* a folder stands in its place */
+	{LONG254 "a", LONG254 "A"}, /* the longest name */
+	{LONG254 "xa", NULL}, /* no file system has it */
+	{"isdir", "IsDir"}, /* a folder stands in its place */
 	{"deep", NULL},
 	{"deep/a", NULL},
 	{"deep/a/file", "deep/a/file"},
-	{"deep/a/file/more", NULL},		/* below a file */
+	{"deep/a/file/more", NULL}, /* below a file */
 	{"lower.txt/", NULL},
 	{"/lower.txt", NULL},
 	{"deep//a/file", NULL},
@@ -115,16 +128,16 @@ static const struct {
 	{"./lower.txt", NULL},
 	{"", NULL},
 	{"/", NULL},
-	{"out", NULL},				/* links that lead out */
+	{"out", NULL}, /* links that lead out */
 	{"outdir/secret", NULL},
 	{"OUTDIR/secret", NULL},
 	{"absolute", NULL},
 	{"magic", NULL},
-	{"inside", "lower.txt"},		/* and those that do not */
+	{"inside", "lower.txt"}, /* and those that do not */
 	{"linked/a/FILE", "deep/a/file"},
 	{"loop", NULL},
 	{"dangling", NULL},
-	{"fifo", NULL},				/* and it does not wait for a writer */
+	{"fifo", NULL}, /* and it does not wait for a writer */
 	{"FIFO", NULL},
 	{"1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17", NULL},
 };
@@ -151,7 +164,8 @@ static void test_zero_byte(void)
 {
 	int fd = -1;
 
-	CHECK(dir_find(ROOT, SLICE("lower.txt\0x"), &fd, NULL) == OK && fd < 0, "a NUL ends no name");
+	CHECK(dir_find(ROOT, SLICE("lower.txt\0x"), &fd, NULL) == OK && fd < 0,
+	      "a NUL ends no name");
 }
 
 static void test_cannot_tell(void)
@@ -172,9 +186,10 @@ static void test_cannot_tell(void)
 	close_p(&fd);
 	readdir_fails_after = -1;
 	if (geteuid() == 0)
-		return;		/* root may do all */
+		return; /* root may do all */
 	ASSERT(chmod(ROOT "/two", 0) == 0);
-	CHECK(dir_find(ROOT, SLICE("two/a"), &fd, &e) == ERR_IO && e.sys == EACCES, "nor a closed one");
+	CHECK(dir_find(ROOT, SLICE("two/a"), &fd, &e) == ERR_IO && e.sys == EACCES,
+	      "nor a closed one");
 	ASSERT(chmod(ROOT "/two", 0700) == 0);
 }
 
@@ -190,7 +205,8 @@ static void test_many_spellings(void)
 			name[5 + bit] = i >> bit & 1 ? 'A' : 'a';
 		make(ROOT, name, false);
 	}
-	CHECK(dir_find(ROOT, SLICE("MANY/aaaaa"), &fd, NULL) == OK && fd >= 0, "one of many spellings");
+	CHECK(dir_find(ROOT, SLICE("MANY/aaaaa"), &fd, NULL) == OK && fd >= 0,
+	      "one of many spellings");
 	close_p(&fd);
 }
 

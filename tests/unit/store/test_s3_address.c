@@ -7,7 +7,7 @@
 static const struct {
 	const char *bucket, *endpoint, *region;
 	enum store_style style;
-	const char *origin, *host, *root;	/* origin NULL: refused */
+	const char *origin, *host, *root; /* origin NULL: refused */
 } cases[] = {
 	{"b", "", "us-east-1", STYLE_DEFAULT, "https://b.s3.us-east-1.amazonaws.com",
 	 "b.s3.us-east-1.amazonaws.com", "/"},
@@ -15,8 +15,9 @@ static const struct {
 	 "b.s3.cn-north-1.amazonaws.com.cn", "/"},
 	{"my.bucket", "", "eu-west-1", STYLE_DEFAULT, "https://s3.eu-west-1.amazonaws.com",
 	 "s3.eu-west-1.amazonaws.com", "/my.bucket/"},
-	{"my.bucket", "", "eu-west-1", STYLE_VIRTUAL, "https://my.bucket.s3.eu-west-1.amazonaws.com",
-	 "my.bucket.s3.eu-west-1.amazonaws.com", "/"},
+	{"my.bucket", "", "eu-west-1", STYLE_VIRTUAL,
+	 "https://my.bucket.s3.eu-west-1.amazonaws.com", "my.bucket.s3.eu-west-1.amazonaws.com",
+	 "/"},
 	{"b", "", "eu-west-1", STYLE_PATH, "https://s3.eu-west-1.amazonaws.com",
 	 "s3.eu-west-1.amazonaws.com", "/b/"},
 	{"b", "http://h:9000", "r", STYLE_DEFAULT, "http://h:9000", "h:9000", "/b/"},

@@ -22,7 +22,8 @@ static const struct {
 	{"https://u:p%40q@h/p", "https", "u:p@q", "h", "/p", "", "https://h/p"},
 	{"https://u:p@q@h/p", "https", "u:p@q", "h", "/p", "", "https://h/p"},
 	{"https://h/p@q", "https", "", "h", "/p@q", "", "https://h/p@q"},
-	{"https://h/?sig=a%2Fb&optional=true&se=1", "https", "", "h", "/", "sig=a%2Fb&se=1", "https://h"},
+	{"https://h/?sig=a%2Fb&optional=true&se=1", "https", "", "h", "/", "sig=a%2Fb&se=1",
+	 "https://h"},
 	{"https://h?x", "https", "", "h", "", "x", "https://h"},
 	{"https://h/p?", "https", "", "h", "/p", "", "https://h/p"},
 	{"http://[::1]:80/p", "http", "", "[::1]:80", "/p", "", "http://[::1]:80/p"},
@@ -53,7 +54,7 @@ static const struct {
 	enum store_style style;
 	enum store_case_option key_case;
 	bool anonymous, optional;
-	const char *endpoint, *region, *only, *not;
+	const char *endpoint, *region, *only, *not ;
 } options[] = {
 	{"", .endpoint = ""},
 	{"style=path", .style = STYLE_PATH},
@@ -66,8 +67,9 @@ static const struct {
 	{"anonymous=true&anonymous=false", .anonymous = false},
 	{"optional=off", .optional = false},
 	{"endpoint=http%3A%2F%2Fh%3A9000", .endpoint = "http://h:9000"},
-	{"endpoint=http://h:9000/p&region=eu-west-1", .endpoint = "http://h:9000/p", .region = "eu-west-1"},
-	{"only=*.pdb&not=my*", .only = "*.pdb", .not= "my*"},
+	{"endpoint=http://h:9000/p&region=eu-west-1", .endpoint = "http://h:9000/p",
+	 .region = "eu-west-1"},
+	{"only=*.pdb&not=my*", .only = "*.pdb", .not = "my*"},
 	{"re%67ion=x", .region = "x"},
 	{"region=", .region = ""},
 };
@@ -82,11 +84,12 @@ static void test_options(void)
 		if (!CHECK(store_url_parse(slice_of(url), &u, NULL) == OK, url))
 			continue;
 		CHECK(u.style == options[i].style && u.key_case == options[i].key_case, "words");
-		CHECK(u.anonymous == options[i].anonymous && u.optional == options[i].optional, "flags");
+		CHECK(u.anonymous == options[i].anonymous && u.optional == options[i].optional,
+		      "flags");
 		CHECK(slice_eq(u.endpoint, slice_of(options[i].endpoint)) &&
 			      slice_eq(u.region, slice_of(options[i].region)) &&
 			      slice_eq(u.only, slice_of(options[i].only)) &&
-			      slice_eq(u.not, slice_of(options[i].not)),
+			      slice_eq(u.not, slice_of(options[i].not )),
 		      "texts");
 		store_url_fini(&u);
 	}
@@ -123,13 +126,14 @@ static void test_wrong(void)
 		struct error e = {OK, 0, ""};
 
 		CHECK_INT(store_url_parse(slice_of(wrong[i].url), &u, &e), ERR_USAGE, wrong[i].url);
-		if (!CHECK(strstr(e.msg, wrong[i].says) && !strstr(e.msg, "TOPSECRET"), wrong[i].says))
+		if (!CHECK(strstr(e.msg, wrong[i].says) && !strstr(e.msg, "TOPSECRET"),
+			   wrong[i].says))
 			printf("# %s\n", e.msg);
 	}
 	memset(longest, 'a', sizeof(longest) - 1);
 	memcpy(longest, "https://h?", 10);
-	CHECK_INT(store_url_parse((struct slice){longest, 4097}, &(struct store_url){0}, NULL), ERR_USAGE,
-		  "too long");
+	CHECK_INT(store_url_parse((struct slice){longest, 4097}, &(struct store_url){0}, NULL),
+		  ERR_USAGE, "too long");
 }
 
 /* All three texts at their longest: what is decoded stays where it is. */

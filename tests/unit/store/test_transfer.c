@@ -102,7 +102,8 @@ static void engine_stop(void)
 
 static enum err ask(struct client *c, struct transfer_request r, const char *path, struct error *e)
 {
-	static const struct transfer_events events = {on_client_head, on_client_data, on_client_done};
+	static const struct transfer_events events = {on_client_head, on_client_data,
+						      on_client_done};
 	char url[300];
 
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", server.port, path);
@@ -130,12 +131,15 @@ static struct client one(struct http_reply reply, struct transfer_request r)
 
 static void test_head_fields(void)
 {
-	struct client c = one((struct http_reply){
-		"HTTP/1.1 206 Partial Content\r\n"
-		"content-length: 3\r\nETAG:  \"abc\" \r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-		"Content-Range: bytes 0-2/10\r\nContent-Encoding: gzip\r\nContent-Type: text/plain\r\n"
-		"Date: Sun, 06 Nov 1994 08:49:38 GMT\r\nx-amz-bucket-region: eu-west-1\r\n"
-		"x-amz-request-id: R1\r\n\r\nabc"},
+	struct client c = one(
+		(struct http_reply){
+			"HTTP/1.1 206 Partial Content\r\n"
+			"content-length: 3\r\nETAG:  \"abc\" \r\nLast-Modified: Sun, 06 Nov 1994 "
+			"08:49:37 GMT\r\n"
+			"Content-Range: bytes 0-2/10\r\nContent-Encoding: gzip\r\nContent-Type: "
+			"text/plain\r\n"
+			"Date: Sun, 06 Nov 1994 08:49:38 GMT\r\nx-amz-bucket-region: eu-west-1\r\n"
+			"x-amz-request-id: R1\r\n\r\nabc"},
 		(struct transfer_request){0});
 
 	CHECK(c.heads == 1 && c.dones == 1 && c.error.code == OK, "head once, done once");
@@ -157,16 +161,20 @@ static void test_head_limits(void)
 	char text[400];
 	struct client c;
 
-	snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nETag: \"%0200d\"\r\nContent-Length: 0\r\n\r\n", 0);
+	snprintf(text, sizeof(text),
+		 "HTTP/1.1 200 OK\r\nETag: \"%0200d\"\r\nContent-Length: 0\r\n\r\n", 0);
 	c = one((struct http_reply){text}, (struct transfer_request){0});
 	CHECK_INT(strlen(c.head.etag), sizeof(c.head.etag) - 1, "a long value is cut");
-	c = one((struct http_reply){"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
-				    .close = true},
+	c = one(
+		(struct http_reply){
+			"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+			.close = true},
 		(struct transfer_request){0});
 	CHECK(c.dones == 1 && c.bytes == 0, "a length beyond all numbers ends somehow");
 	c = one((struct http_reply){"HTTP/1.1 200 OK\r\n\r\nabc", .close = true},
 		(struct transfer_request){0});
-	CHECK(c.head.length == -1 && c.bytes == 3 && c.error.code == OK, "no length: until the end");
+	CHECK(c.head.length == -1 && c.bytes == 3 && c.error.code == OK,
+	      "no length: until the end");
 	c = one((struct http_reply){"HTTP/1.1 100 Continue\r\nETag: \"no\"\r\n\r\n" HELLO},
 		(struct transfer_request){0});
 	CHECK(c.heads == 1 && c.head.status == 200 && !c.head.etag[0], "a 100 is not the head");
@@ -177,7 +185,8 @@ static void test_head_request(void)
 	struct client c = one((struct http_reply){"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"},
 			      (struct transfer_request){.head = true});
 
-	CHECK(http_server_asked(&server) == 1 && http_server_heard(&server, 0, "HEAD /a/b HTTP/1.1"),
+	CHECK(http_server_asked(&server) == 1 &&
+		      http_server_heard(&server, 0, "HEAD /a/b HTTP/1.1"),
 	      "HEAD");
 	CHECK(c.error.code == OK && c.head.length == 5 && c.bytes == 0, "has a length and no body");
 }
@@ -185,13 +194,15 @@ static void test_head_request(void)
 static void test_request(void)
 {
 	static const char *const headers[] = {"If-Match: \"v\"", "Range: bytes=1-2", NULL};
-	struct client c = one((struct http_reply){HELLO},
-			      (struct transfer_request){.headers = headers, .user_password = "u:p"});
+	struct client c =
+		one((struct http_reply){HELLO},
+		    (struct transfer_request){.headers = headers, .user_password = "u:p"});
 
 	CHECK(c.error.code == OK && http_server_heard(&server, 0, "GET /a/b HTTP/1.1"), "GET");
 	CHECK(http_server_heard(&server, 0, "\r\nIf-Match: \"v\"\r\nRange: bytes=1-2\r\n"),
 	      "with the headers given");
-	CHECK(http_server_heard(&server, 0, "\r\nAuthorization: Basic dTpw\r\n"), "and the password");
+	CHECK(http_server_heard(&server, 0, "\r\nAuthorization: Basic dTpw\r\n"),
+	      "and the password");
 	CHECK(!http_server_heard(&server, 0, "Accept-Encoding"), "no coding is asked for");
 }
 
@@ -208,16 +219,37 @@ static const struct {
 	{"an error status is an end like others", {EMPTY_404}, OK, 1, 0},
 	{"closed without a word", {NULL}, ERR_NET, 0, 0},
 	{"closed in the head", {"HTTP/1.1 200 OK\r\nContent-Le", .close = true}, ERR_NET, 0, 0},
-	{"closed in the head of an error", {"HTTP/1.1 404 No\r\nContent-Le", .close = true}, ERR_NET, 0, 0},
-	{"closed in the body", {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", .close = true},
-	 ERR_NET, 1, 3},
-	{"chunked", {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nETag: \"x\"\r\n\r\n"},
-	 OK, 1, 3},
-	{"chunked and cut", {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", .close = true},
-	 ERR_NET, 1, 3},
-	{"not HTTP", {"220 ftp.example.org FTP server ready\r\n", .close = true}, ERR_UPSTREAM, 0, 0},
+	{"closed in the head of an error",
+	 {"HTTP/1.1 404 No\r\nContent-Le", .close = true},
+	 ERR_NET,
+	 0,
+	 0},
+	{"closed in the body",
+	 {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", .close = true},
+	 ERR_NET,
+	 1,
+	 3},
+	{"chunked",
+	 {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nETag: "
+	  "\"x\"\r\n\r\n"},
+	 OK,
+	 1,
+	 3},
+	{"chunked and cut",
+	 {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", .close = true},
+	 ERR_NET,
+	 1,
+	 3},
+	{"not HTTP",
+	 {"220 ftp.example.org FTP server ready\r\n", .close = true},
+	 ERR_UPSTREAM,
+	 0,
+	 0},
 	{"a redirect that is not followed",
-	 {"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"}, OK, 1, 0},
+	 {"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"},
+	 OK,
+	 1,
+	 0},
 };
 
 static void test_ends(void)
@@ -225,10 +257,11 @@ static void test_ends(void)
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		struct client c = one(ends[i].reply, (struct transfer_request){0});
 
-		if (!CHECK(c.dones == 1 && c.error.code == ends[i].code && c.heads == ends[i].heads &&
-				   c.bytes == ends[i].bytes, ends[i].name))
-			printf("# %s '%s', %d heads, %zu bytes\n", err_name(c.error.code), c.error.msg,
-			       c.heads, c.bytes);
+		if (!CHECK(c.dones == 1 && c.error.code == ends[i].code &&
+				   c.heads == ends[i].heads && c.bytes == ends[i].bytes,
+			   ends[i].name))
+			printf("# %s '%s', %d heads, %zu bytes\n", err_name(c.error.code),
+			       c.error.msg, c.heads, c.bytes);
 	}
 }
 
@@ -247,9 +280,9 @@ static void test_refused(void)
 
 static void test_redirects(void)
 {
-	static const struct http_reply there[] = {
-		{"HTTP/1.1 302 Found\r\nLocation: /b\r\nETag: \"no\"\r\nContent-Length: 3\r\n\r\nxxx"},
-		{HELLO}};
+	static const struct http_reply there[] = {{"HTTP/1.1 302 Found\r\nLocation: /b\r\nETag: "
+						   "\"no\"\r\nContent-Length: 3\r\n\r\nxxx"},
+						  {HELLO}};
 	static const struct http_reply around[] = {
 		{"HTTP/1.1 301 Moved\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"},
 		{"HTTP/1.1 303 Moved\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"},
@@ -281,7 +314,8 @@ static void test_redirects(void)
 	c = one((struct http_reply){"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"}, follow);
 	CHECK(c.heads == 0 && c.error.code == ERR_UPSTREAM, "one that leads nowhere is a failure");
 	c = one((struct http_reply){"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n"
-				    "Content-Length: 0\r\n\r\n"}, follow);
+				    "Content-Length: 0\r\n\r\n"},
+		follow);
 	CHECK(c.heads == 0 && c.error.code == ERR_UPSTREAM, "as is one that leads out of HTTP");
 }
 
@@ -294,8 +328,8 @@ static void test_head_deadline(void)
 
 	engine_start(4);
 	http_server_start(&server, quiet, 1);
-	ASSERT(ask(&c, (struct transfer_request){.head_deadline_ns = clock_mono_ns() + NS_PER_S}, "/",
-		   NULL) == OK);
+	ASSERT(ask(&c, (struct transfer_request){.head_deadline_ns = clock_mono_ns() + NS_PER_S},
+		   "/", NULL) == OK);
 	for (int i = 0; i < 200 && http_server_asked(&server) == 0; i++)
 		manual_turn(loop, 10);
 	manual_advance(loop, NS_PER_S - 1);
@@ -309,12 +343,14 @@ static void test_head_deadline(void)
 /* A body may take longer than the head. */
 static void test_body_after_deadline(void)
 {
-	static const struct http_reply half[] = {{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"}};
+	static const struct http_reply half[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"}};
 	struct client c = {0};
 
 	engine_start(4);
 	http_server_start(&server, half, 1);
-	ASSERT(ask(&c, (struct transfer_request){0}, "/", NULL) == OK && manual_until(loop, &c.head_in));
+	ASSERT(ask(&c, (struct transfer_request){0}, "/", NULL) == OK &&
+	       manual_until(loop, &c.head_in));
 	manual_advance(loop, 3600 * NS_PER_S);
 	CHECK(!c.over, "the deadline ends with the head");
 	engine_stop();
@@ -333,11 +369,13 @@ static void test_too_many(void)
 	http_server_start(&server, quiet, 2);
 	ASSERT(ask(&c[0], (struct transfer_request){0}, "/", NULL) == OK);
 	ASSERT(ask(&c[1], (struct transfer_request){0}, "/", NULL) == OK);
-	CHECK_INT(ask(&c[2], (struct transfer_request){0}, "/", &e), ERR_BUSY, "no more than allowed");
+	CHECK_INT(ask(&c[2], (struct transfer_request){0}, "/", &e), ERR_BUSY,
+		  "no more than allowed");
 	CHECK_INT(metric_get(refused_transfers) - refused, 1, "which is counted");
 	CHECK_INT(metric_get(active_transfers) - active, 2, "as are those that run");
 	cancel(&c[0]);
-	CHECK_INT(ask(&c[2], (struct transfer_request){0}, "/", &e), OK, "one that ends makes room");
+	CHECK_INT(ask(&c[2], (struct transfer_request){0}, "/", &e), OK,
+		  "one that ends makes room");
 	engine_stop();
 	CHECK_INT(metric_get(active_transfers) - active, 0, "none is left");
 	http_server_stop(&server);
@@ -374,7 +412,8 @@ static void test_cancel_another(void)
 
 	for (int when = IN_HEAD; when <= IN_DONE; when++) {
 		static const struct http_reply script[] = {{HELLO}, {HELLO}};
-		struct client c[2] = {{.cancel_other = (enum when)when}, {.cancel_other = (enum when)when}};
+		struct client c[2] = {{.cancel_other = (enum when)when},
+				      {.cancel_other = (enum when)when}};
 
 		c[0].other = &c[1];
 		c[1].other = &c[0];
@@ -424,9 +463,10 @@ static void test_pause(void)
 	struct buf chunks CLEANUP(buf_fini) = BUF_MAX(1 << 20);
 	size_t bytes;
 
-	CHECK(pause_through((struct http_reply){"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n",
-						.body = 2000000}, &bytes) <=
-		      2 * TRANSFER_READ_MAX,
+	CHECK(pause_through(
+		      (struct http_reply){"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n",
+					  .body = 2000000},
+		      &bytes) <= 2 * TRANSFER_READ_MAX,
 	      "a pause lets no more through than had been received");
 	CHECK_INT(bytes, 2000000, "and all of it comes in the end");
 	buf_puts(&chunks, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -446,11 +486,13 @@ static void test_cancel_paused(void)
 
 	engine_start(4);
 	http_server_start(&server, script, 2);
-	ASSERT(ask(&c, (struct transfer_request){0}, "/", NULL) == OK && manual_until(loop, &c.paused));
+	ASSERT(ask(&c, (struct transfer_request){0}, "/", NULL) == OK &&
+	       manual_until(loop, &c.paused));
 	cancel(&c);
 	ASSERT(ask(&after, (struct transfer_request){0}, "/", NULL) == OK);
 	ASSERT(manual_until(loop, &after.over));
-	CHECK(after.bytes == 5 && after.error.code == OK, "cancelled while paused: the next is not");
+	CHECK(after.bytes == 5 && after.error.code == OK,
+	      "cancelled while paused: the next is not");
 	engine_stop();
 	http_server_stop(&server);
 }

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the sweep closes and what it leaves alone: connections over real sockets, phases and times
+ * as the test says (the clock stands still).
+ */
+#include "serve/conn.h"
+
+#include "metric/metric.h"
+#include "tap.h"
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define START	(1000 * NS_PER_S)
+#define HEADERS (30 * NS_PER_S)
+#define IDLE	(60 * NS_PER_S)
+
+static const struct conn_limits limits = {.max_connections = 2,
+					  .header_timeout_ns = HEADERS,
+					  .idle_timeout_ns = IDLE,
+					  .min_send_rate = 1000};
+
+/* fd[0] is the server's side. */
+static void connect_pair(int family, int fd[static 2])
+{
+	struct sockaddr_storage at = {.ss_family = (sa_family_t)family};
+	socklen_t n = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	int listener = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (family == AF_INET)
+		((struct sockaddr_in *)&at)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ASSERT(bind(listener, (struct sockaddr *)&at, n) == 0 && listen(listener, 1) == 0);
+	ASSERT(getsockname(listener, (struct sockaddr *)&at, &n) == 0);
+	fd[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (family == AF_INET6) {
+		struct sockaddr_in four = {.sin_family = AF_INET,
+					   .sin_port = ((struct sockaddr_in6 *)&at)->sin6_port,
+					   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+		ASSERT(connect(fd[1], (struct sockaddr *)&four, sizeof(four)) == 0);
+	} else {
+		ASSERT(connect(fd[1], (struct sockaddr *)&at, n) == 0);
+	}
+	fd[0] = accept(listener, NULL, NULL);
+	ASSERT(fd[0] >= 0);
+	close(listener);
+}
+
+static void close_pair(int fd[static 2])
+{
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* Has the server's side been shut down? What was sent before comes first. */
+static bool is_shut(int fd[static 2])
+{
+	struct pollfd p = {.fd = fd[0], .events = POLLRDHUP | POLLIN};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP));
+}
+
+static void test_counting(void)
+{
+	struct conns *t = conns_new(&limits);
+	struct conn *c[3];
+	int64_t before = metric_get(connections);
+	int fd[2];
+
+	connect_pair(AF_INET, fd);
+	for (int i = 0; i < 3; i++)
+		c[i] = conn_open(t, fd[0]);
+	CHECK(!c[0]->over_limit && !c[1]->over_limit && c[2]->over_limit,
+	      "the third of two is too many");
+	CHECK(conns_count(t) == 3 && metric_get(connections) - before == 3, "all are counted");
+	CHECK_STR(c[0]->peer, "127.0.0.1", "the peer's address");
+	conn_close(t, c[1]);
+	conn_close(t, c[0]);
+	conn_close(t, c[2]);
+	CHECK(conns_count(t) == 0 && metric_get(connections) == before, "closed in any order");
+	conns_free(t);
+	conns_free(NULL);
+	close_pair(fd);
+}
+
+static void test_mapped_peer(void)
+{
+	struct conns *t = conns_new(&limits);
+	struct conn *c;
+	int fd[2];
+
+	int six CLEANUP(close_p) = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (six < 0) {
+		conns_free(t);
+		return;
+	}
+	connect_pair(AF_INET6, fd);
+	c = conn_open(t, fd[0]);
+	CHECK_STR(c->peer, "127.0.0.1", "IPv4 over an IPv6 socket looks like IPv4");
+	conn_close(t, c);
+	conns_free(t);
+	close_pair(fd);
+}
+
+static const struct {
+	const char *name;
+	enum conn_phase phase;
+	int64_t age;
+	bool shut;
+} phases[] = {
+	{"opened, in time", CONN_OPENED, HEADERS, false},
+	{"opened, and no word", CONN_OPENED, HEADERS + 1, true},
+	{"headers, in time", CONN_HEADERS, HEADERS, false},
+	{"headers, too slow", CONN_HEADERS, HEADERS + 1, true},
+	{"idle, in time", CONN_IDLE, IDLE + HEADERS, false},
+	{"idle, too long", CONN_IDLE, IDLE + HEADERS + 1, true},
+	{"active, as long as it takes", CONN_ACTIVE, 1000 * HEADERS, false},
+};
+
+static void test_phases(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
+		struct conns *t = conns_new(&limits);
+		int64_t before = metric_get(closed_headers);
+		struct conn *c;
+		int fd[2];
+
+		clock_freeze_mono_ns(START);
+		connect_pair(AF_INET, fd);
+		c = conn_open(t, fd[0]);
+		conn_phase_set(c, phases[i].phase);
+		clock_freeze_mono_ns(START + phases[i].age);
+		conns_sweep(t);
+		CHECK(is_shut(fd) == phases[i].shut, phases[i].name);
+		CHECK((metric_get(closed_headers) > before) == phases[i].shut, "counted");
+		conn_close(t, c);
+		conns_free(t);
+		close_pair(fd);
+	}
+}
+
+/* Fill the socket until it takes no more: the client does not read. */
+static void stuff(int fd)
+{
+	static const char block[65536];
+
+	while (send(fd, block, sizeof(block), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+		;
+}
+
+static bool swept_after(struct conns *t, int fd[static 2], int64_t at)
+{
+	clock_freeze_mono_ns(START + at);
+	conns_sweep(t);
+	return is_shut(fd);
+}
+
+static void test_slow_client(void)
+{
+	struct conns *t = conns_new(&limits);
+	int64_t before = metric_get(closed_slow);
+	struct conn *c;
+	int fd[2];
+
+	clock_freeze_mono_ns(START);
+	connect_pair(AF_INET, fd);
+	c = conn_open(t, fd[0]);
+	conn_phase_set(c, CONN_ACTIVE);
+	CHECK(!swept_after(t, fd, 100 * NS_PER_S), "nothing waits for the client: it waits for us");
+	stuff(fd[0]);
+	CHECK(!swept_after(t, fd, 101 * NS_PER_S), "bytes wait: the window begins");
+	CHECK(!swept_after(t, fd, 111 * NS_PER_S - 1), "and is not over");
+	CHECK(swept_after(t, fd, 111 * NS_PER_S), "now it is, and too little was taken");
+	CHECK_INT(metric_get(closed_slow) - before, 1, "counted");
+	conn_close(t, c);
+	conns_free(t);
+	close_pair(fd);
+}
+
+static void test_client_that_reads(void)
+{
+	static char sink[1 << 16];
+	struct conns *t = conns_new(&limits);
+	struct conn *c;
+	int fd[2];
+	bool shut = false;
+
+	clock_freeze_mono_ns(START);
+	connect_pair(AF_INET, fd);
+	c = conn_open(t, fd[0]);
+	conn_phase_set(c, CONN_ACTIVE);
+	stuff(fd[0]);
+	for (int s = 1; s < 60; s++) {
+		for (int i = 0; i < 16 && recv(fd[1], sink, sizeof(sink), MSG_DONTWAIT) > 0; i++)
+			;
+		stuff(fd[0]);
+		shut = shut || swept_after(t, fd, s * NS_PER_S);
+	}
+	CHECK(!shut, "a client that takes enough is left alone");
+	conn_close(t, c);
+	conns_free(t);
+	close_pair(fd);
+}
+
+static void test_no_rate(void)
+{
+	struct conn_limits any = limits;
+	struct conns *t;
+	struct conn *c;
+	int fd[2];
+
+	any.min_send_rate = 0;
+	t = conns_new(&any);
+	clock_freeze_mono_ns(START);
+	connect_pair(AF_INET, fd);
+	c = conn_open(t, fd[0]);
+	conn_phase_set(c, CONN_ACTIVE);
+	stuff(fd[0]);
+	swept_after(t, fd, 1 * NS_PER_S);
+	CHECK(!swept_after(t, fd, 1000 * NS_PER_S), "no rate is demanded");
+	conns_shutdown_all(t);
+	CHECK(is_shut(fd), "but all can be shut down");
+	conn_close(t, c);
+	conns_free(t);
+	close_pair(fd);
+}
+
+int main(void)
+{
+	test_counting();
+	test_mapped_peer();
+	test_phases();
+	test_slow_client();
+	test_client_that_reads();
+	test_no_rate();
+	return tap_done();
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+/* The file:// store: found, missing, ranges, and calls that end while a worker looks. */
+#include "store_rig.h"
+
+#include "metric/metric.h"
+#include "tap.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static char root[] = "/tmp/test_dir.XXXXXX";
+
+static void put(const char *name, const char *text)
+{
+	int fd = open(name, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
+	ASSERT(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && close(fd) == 0);
+}
+
+static void open_root(struct rig *r)
+{
+	char url[100];
+
+	snprintf(url, sizeof(url), "file://%s", root);
+	rig_init(r, NULL, 0);
+	rig_open(r, url);
+}
+
+static struct asked ask(struct rig *r, const char *key)
+{
+	return rig_ask(r, (struct store_read){.key = slice_of(key)});
+}
+
+static void test_found(void)
+{
+	struct rig r;
+	struct asked a, again;
+	char text[16];
+
+	open_root(&r);
+	a = ask(&r, "A/FILE.pdb");
+	CHECK(a.result == STORE_FOUND && a.heads == 1 && a.bytes == 0, "found, in any case");
+	CHECK(a.head.total == 10 && a.head.length == 10 && a.head.first == 0 && !a.head.ranged,
+	      "whole");
+	CHECK(a.head.mtime > 0 && a.head.etag[0] == '"', "with its time and an ETag");
+	CHECK(read(a.head.fd, text, sizeof(text)) == 10 && memcmp(text, "0123456789", 10) == 0,
+	      "as an open file");
+	close_p(&a.head.fd);
+	again = ask(&r, "a/file.pdb");
+	CHECK_STR(again.head.etag, a.head.etag, "the same file has the same ETag");
+	close_p(&again.head.fd);
+	put("a/File.pdb.new", "0123456789");
+	ASSERT(rename("a/File.pdb.new", "a/File.pdb") == 0);
+	again = ask(&r, "a/file.pdb");
+	CHECK(strcmp(again.head.etag, a.head.etag) != 0, "one that replaces it has another");
+	close_p(&again.head.fd);
+	CHECK(atomic_load(&r.store->answered_ns) != 0 && !store_is_private(r.store),
+	      "alive, not private");
+	rig_fini(&r);
+}
+
+static const struct {
+	const char *name, *key;
+	struct range_ask range;
+	enum store_result result;
+	int64_t first, length;
+} ranges[] = {
+	{"a part", "a/file.pdb", {2, 5}, STORE_FOUND, 2, 4},
+	{"to the end", "a/file.pdb", {2, INT64_MAX}, STORE_FOUND, 2, 8},
+	{"beyond the end", "a/file.pdb", {8, 100}, STORE_FOUND, 8, 2},
+	{"the last", "a/file.pdb", {RANGE_UNKNOWN, 3}, STORE_FOUND, 7, 3},
+	{"outside", "a/file.pdb", {10, 20}, STORE_UNSATISFIABLE, 0, 0},
+	{"of nothing", "a/empty", {0, 0}, STORE_UNSATISFIABLE, 0, 0},
+	{"of what is missing", "a/absent", {0, 0}, STORE_MISS, 0, 0},
+};
+
+static void test_ranges(void)
+{
+	struct rig r;
+
+	open_root(&r);
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+		struct asked a = rig_ask(&r, (struct store_read){.key = slice_of(ranges[i].key),
+								 .ranged = true,
+								 .range = ranges[i].range});
+
+		CHECK_INT(a.result, ranges[i].result, ranges[i].name);
+		if (a.result == STORE_FOUND)
+			CHECK(a.head.ranged && a.head.first == ranges[i].first &&
+				      a.head.length == ranges[i].length && a.head.total == 10,
+			      "and its place");
+		if (a.result == STORE_UNSATISFIABLE)
+			CHECK(a.head.total == (i == 4 ? 10 : 0), "and the size");
+		close_p(&a.head.fd);
+	}
+	rig_fini(&r);
+}
+
+static void test_other_answers(void)
+{
+	struct rig r;
+	struct asked a;
+
+	open_root(&r);
+	CHECK_INT(ask(&r, "a/absent").result, STORE_MISS, "absent");
+	CHECK_INT(ask(&r, "a").result, STORE_MISS, "a folder");
+	CHECK_INT(rig_ask(&r,
+			  (struct store_read){.key = SLICE("a/file.pdb"), .if_match = "\"other\""})
+			  .result,
+		  STORE_CHANGED, "another version was wanted");
+	CHECK(rig_probe(&r).code == OK, "the probe");
+	rig_fini(&r);
+
+	rig_init(&r, NULL, 0);
+	rig_open(&r, "file:///nonexistent/folder");
+	a = ask(&r, "a");
+	CHECK(a.result == STORE_FAULT && a.error.code == ERR_IO,
+	      "a folder that is not there is a fault");
+	CHECK(rig_probe(&r).code == ERR_IO && atomic_load(&r.store->answered_ns) == 0,
+	      "as for the probe");
+	rig_fini(&r);
+}
+
+static void test_cancel(void)
+{
+	struct asked a = {0};
+	struct rig r;
+
+	open_root(&r);
+	rig_start(&r, &a, (struct store_read){.key = SLICE("a/file.pdb")});
+	store_call_cancel(r.store, a.call);
+	rig_fini(&r);
+	CHECK(!a.done && !a.heads,
+	      "cancelled while a worker looks: no word, and the file is closed");
+
+	open_root(&r);
+	a = (struct asked){.cancel_in_head = true};
+	rig_start(&r, &a, (struct store_read){.key = SLICE("a/file.pdb")});
+	ASSERT(manual_until(r.ctx.loop, &a.done));
+	close_p(&a.head.fd);
+	rig_fini(&r);
+	CHECK(a.heads == 1, "cancelled from inside its head");
+}
+
+/* All workers and the queue are taken: refused, but not from inside the start. */
+static void test_busy(void)
+{
+	int64_t before = metric_get(refused_disk_jobs);
+	struct asked a = {0};
+	struct rig r;
+
+	open_root(&r);
+	pool_stop(r.ctx.disk);
+	rig_start(&r, &a, (struct store_read){.key = SLICE("a/file.pdb")});
+	CHECK(!a.done, "not from inside");
+	manual_settle(r.ctx.loop);
+	CHECK(a.done && a.result == STORE_FAULT && a.error.code == ERR_BUSY, "no worker: a fault");
+	CHECK_INT(metric_get(refused_disk_jobs) - before, 1, "which is counted");
+	pool_free(r.ctx.disk);
+	ASSERT(pool_new(1, 1, "test", &r.ctx.disk, NULL) == OK);
+	rig_fini(&r);
+}
+
+static void test_open(void)
+{
+	static const char *const wrong[] = {"file://", "file://srv/symbols", "file://host/dir"};
+	struct rig r;
+	struct store *s;
+
+	rig_init(&r, NULL, 0);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		CHECK_INT(store_open(&r.ctx, slice_of(wrong[i]), &s, NULL), ERR_USAGE, wrong[i]);
+	rig_fini(&r);
+}
+
+int main(void)
+{
+	ASSERT(mkdtemp(root) && chdir(root) == 0 && mkdir("a", 0700) == 0);
+	put("a/File.pdb", "0123456789");
+	put("a/empty", "");
+	test_found();
+	test_ranges();
+	test_other_answers();
+	test_cancel();
+	test_busy();
+	test_open();
+	ASSERT(unlink("a/File.pdb") == 0 && unlink("a/empty") == 0 && rmdir("a") == 0);
+	ASSERT(chdir("/") == 0 && rmdir(root) == 0);
+	return tap_done();
+}

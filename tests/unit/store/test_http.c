@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/* The http(s):// store against a scripted server: what a status means, and what is sent. */
+#include "store_rig.h"
+
+#include "tap.h"
+
+#define OPEN "http://127.0.0.1:%u/base"
+
+static void test_request(void)
+{
+	static const struct http_reply script[] = {
+		{"HTTP/1.1 206 Part\r\nContent-Length: 2\r\nContent-Range: bytes 3-4/9\r\nETag: "
+		 "\"e\"\r\n\r\nab"}};
+	struct rig r;
+	struct asked a;
+
+	rig_init(&r, script, 1);
+	rig_open(&r, "http://127.0.0.1:%u/base/?sig=a%2Fb&optional=true");
+	a = rig_ask(&r, (struct store_read){.key = SLICE("A b/K+#"),
+					    .ranged = true,
+					    .range = {3, 4},
+					    .if_match = "\"e\"",
+					    .via = "1.1 first"});
+	CHECK(a.result == STORE_FOUND && a.head.first == 3 && a.head.total == 9 && a.bytes == 2,
+	      "a part");
+	CHECK(http_server_heard(&r.server, 0, "GET /base/A%20b/K%2B%23?sig=a%2Fb HTTP/1.1\r\n"),
+	      "the key as it was asked, and what the server wants to see");
+	CHECK(http_server_heard(&r.server, 0, "\r\nVia: 1.1 first, 1.1 pepto-test\r\n"),
+	      "Via, ours last");
+	CHECK(http_server_heard(&r.server, 0, "\r\nRange: bytes=3-4\r\n") &&
+		      http_server_heard(&r.server, 0, "\r\nIf-Match: \"e\"\r\n"),
+	      "range and version");
+	CHECK(r.store->traits.loops && r.store->traits.optional, "it may lead back to us");
+	CHECK(!store_is_private(r.store), "not private");
+	rig_fini(&r);
+}
+
+static void test_password(void)
+{
+	static const struct http_reply script[] = {
+		{"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"}};
+	char url[100];
+	struct rig r;
+
+	rig_init(&r, script, 1);
+	snprintf(url, sizeof(url), "http://me:p%%40w@127.0.0.1:%u/", r.server.port);
+	ASSERT(store_open(&r.ctx, slice_of(url), &r.store, NULL) == OK);
+	CHECK(rig_ask(&r, (struct store_read){0}).result == STORE_MISS, "asked");
+	CHECK(http_server_heard(&r.server, 0, "\r\nAuthorization: Basic bWU6cEB3\r\n"),
+	      "with the password");
+	CHECK(store_is_private(r.store), "which makes it private");
+	CHECK(!strstr(r.store->traits.name, "me") && !strstr(r.store->traits.name, "w@"),
+	      "and is not in its name");
+	rig_fini(&r);
+}
+
+static const struct {
+	const char *name;
+	struct http_reply reply;
+	enum store_result result;
+	enum err code;
+} answers[] = {
+	{"200", {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"}, STORE_FOUND, OK},
+	{"404", {"HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nnope"}, STORE_MISS, OK},
+	{"410", {"HTTP/1.1 410 No\r\nContent-Length: 0\r\n\r\n"}, STORE_MISS, OK},
+	{"412", {"HTTP/1.1 412 No\r\nContent-Length: 0\r\n\r\n"}, STORE_CHANGED, OK},
+	{"401", {"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"}, STORE_FAULT, ERR_DENIED},
+	{"403", {"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"}, STORE_FAULT, ERR_DENIED},
+	{"400", {"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"}, STORE_FAULT, ERR_UPSTREAM},
+	{"204", {"HTTP/1.1 204 No\r\n\r\n"}, STORE_FAULT, ERR_UPSTREAM},
+	{"429", {"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n"}, STORE_FAULT_RETRY, ERR_UPSTREAM},
+	{"500", {"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"}, STORE_FAULT_RETRY, ERR_UPSTREAM},
+	{"a page",
+	 {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1\r\n\r\nx"},
+	 STORE_FAULT,
+	 ERR_UPSTREAM},
+	{"416 with a size",
+	 {"HTTP/1.1 416 No\r\nContent-Range: bytes */5\r\nContent-Length: 0\r\n\r\n"},
+	 STORE_UNSATISFIABLE,
+	 OK},
+	{"416 without", {"HTTP/1.1 416 No\r\nContent-Length: 0\r\n\r\n"}, STORE_FAULT, ERR_CORRUPT},
+	{"206 without a place",
+	 {"HTTP/1.1 206 Ok\r\nContent-Length: 1\r\n\r\nx"},
+	 STORE_FAULT,
+	 ERR_CORRUPT},
+	{"nothing", {NULL}, STORE_FAULT_RETRY, ERR_NET},
+	{"half a head", {"HTTP/1.1 404 No\r\nCont", .close = true}, STORE_FAULT_RETRY, ERR_NET},
+	{"half a body",
+	 {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", .close = true},
+	 STORE_FAULT_RETRY,
+	 ERR_NET},
+	{"a redirect to nowhere",
+	 {"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"},
+	 STORE_FAULT,
+	 ERR_UPSTREAM},
+};
+
+static void test_answers(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		struct rig r;
+		struct asked a;
+
+		rig_init(&r, &answers[i].reply, 1);
+		rig_open(&r, OPEN);
+		a = rig_ask(&r, (struct store_read){.ranged = true, .range = {0, 9}});
+		if (!CHECK(a.result == answers[i].result && a.error.code == answers[i].code,
+			   answers[i].name))
+			printf("# result %d: %s '%s'\n", a.result, err_name(a.error.code),
+			       a.error.msg);
+		rig_fini(&r);
+	}
+}
+
+static void test_probe(void)
+{
+	static const struct http_reply denies[] = {
+		{"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"},
+		{"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"}};
+	static const struct http_reply gives[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"}};
+	static const struct http_reply quiet[] = {{""}};
+	struct rig_probe p = {0};
+	struct rig r;
+
+	rig_init(&r, denies, 2);
+	rig_open(&r, OPEN);
+	CHECK(rig_probe(&r).code == OK, "403 to a random name");
+	CHECK(http_server_heard(&r.server, 0, "GET /base/.pepto-probe-"), "which was asked for");
+	CHECK(rig_ask(&r, (struct store_read){0}).result == STORE_MISS, "then 403 means missing");
+	rig_fini(&r);
+
+	rig_init(&r, gives, 1);
+	rig_open(&r, OPEN);
+	CHECK(rig_probe(&r).code == ERR_UPSTREAM && atomic_load(&r.store->answered_ns) == 0,
+	      "a server that gives everything is none");
+	rig_fini(&r);
+
+	rig_init(&r, quiet, 1);
+	rig_open(&r, OPEN);
+	store_probe(r.store, rig_probed, &p);
+	for (int i = 0; i < 100 && http_server_asked(&r.server) < 1; i++)
+		manual_turn(r.ctx.loop, 10);
+	manual_advance(r.ctx.loop, 3 * NS_PER_S);
+	CHECK(p.done && p.error.code == ERR_TIMEOUT, "a probe has a deadline");
+	rig_fini(&r);
+}
+
+static void test_cancel(void)
+{
+	static const struct http_reply found[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"}};
+	struct asked a = {.cancel_in_head = true};
+	struct rig r;
+
+	rig_init(&r, found, 1);
+	rig_open(&r, OPEN);
+	rig_start(&r, &a, (struct store_read){0});
+	ASSERT(manual_until(r.ctx.loop, &a.done));
+	manual_settle(r.ctx.loop);
+	CHECK(a.heads == 1 && a.bytes == 0, "cancelled from inside its head");
+	rig_fini(&r);
+}
+
+/* The engine takes no more: that is said later, not from inside the start. */
+static void test_refused(void)
+{
+	static const struct http_reply quiet[9] = {{""}, {""}, {""}, {""}, {""},
+						   {""}, {""}, {""}, {""}};
+	struct asked a[9] = {{0}};
+	struct rig r;
+
+	rig_init(&r, quiet, 9);
+	rig_open(&r, OPEN);
+	for (int i = 0; i < 9; i++)
+		rig_start(&r, &a[i], (struct store_read){0});
+	CHECK(!a[8].done, "not from inside");
+	manual_turn(r.ctx.loop, 0);
+	CHECK(a[8].done && a[8].result == STORE_FAULT && a[8].error.code == ERR_BUSY, "refused");
+	for (int i = 0; i < 8; i++)
+		store_call_cancel(r.store, a[i].call);
+	rig_start(&r, &a[0], (struct store_read){.key = SLICE("x")});
+	store_call_cancel(r.store, a[0].call);
+	rig_fini(&r);
+}
+
+int main(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	test_request();
+	test_password();
+	test_answers();
+	test_probe();
+	test_cancel();
+	test_refused();
+	curl_global_cleanup();
+	return tap_done();
+}

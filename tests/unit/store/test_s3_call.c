@@ -1,0 +1,642 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The S3 store against a scripted server: every way a call can take, the two kinds of buckets, and
+ * the end in the middle of it. What a single answer means is test_s3_error.c's; here it is what
+ * follows from it.
+ */
+#include "store_rig.h"
+
+#include "metric/metric.h"
+#include "tap.h"
+
+#define URL  "s3://bucket/pre?region=us-east-1&endpoint=http://127.0.0.1:%u"
+#define OPEN URL "&anonymous=true"
+
+#define ERROR(status, headers, xml)                                                                \
+	{                                                                                          \
+		"HTTP/1.1 " status "\r\nContent-Type: application/xml\r\n" headers                 \
+		"Connection: close\r\n\r\n<Error>" xml "</Error>",                                 \
+			.close = true                                                              \
+	}
+#define CODE(code)    "<Code>" code "</Code>"
+#define NO_SUCH_KEY   ERROR("404 Not Found", "", CODE("NoSuchKey"))
+#define ACCESS_DENIED ERROR("403 Forbidden", "", CODE("AccessDenied"))
+#define FOUND5                                                                                     \
+	{                                                                                          \
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"e\"\r\n\r\nhello"                 \
+	}
+#define HEAD_403                                                                                   \
+	{                                                                                          \
+		"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"                              \
+	}
+#define TORN                                                                                       \
+	{                                                                                          \
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 500\r\n\r\n<Error><Code>NoSuchBu",      \
+			.close = true                                                              \
+	}
+
+static void open_with_keys(struct rig *r, const struct http_reply *script, size_t n)
+{
+	rig_init(r, script, n);
+	rig_var_set(r, "AWS_ACCESS_KEY_ID", "AK1");
+	rig_var_set(r, "AWS_SECRET_ACCESS_KEY", "TOPSECRET");
+	rig_open(r, URL);
+}
+
+static bool heard(struct rig *r, size_t i, const char *text)
+{
+	return http_server_heard(&r->server, i, text);
+}
+
+/* ---- one request, one answer ---- */
+
+static void test_request(void)
+{
+	static const struct http_reply script[] = {FOUND5};
+	struct rig r;
+	struct asked a;
+
+	open_with_keys(&r, script, 1);
+	CHECK(store_is_private(r.store), "with credentials it is private");
+	a = rig_ask(&r, (struct store_read){.key = SLICE("a b/K+\xc3\xa4"),
+					    .if_match = "\"e\"",
+					    .ranged = true,
+					    .range = {3, 9}});
+	CHECK(a.result == STORE_FOUND && a.heads == 1 && a.bytes == 5, "found");
+	CHECK(heard(&r, 0, "GET /bucket/pre/a%20b/K%2B%C3%A4 HTTP/1.1\r\n"),
+	      "bucket, prefix and key");
+	CHECK(heard(&r, 0, "Authorization: AWS4-HMAC-SHA256 Credential=AK1/") &&
+		      heard(&r, 0, "/us-east-1/s3/aws4_request"),
+	      "signed");
+	CHECK(heard(&r, 0, "\r\nRange: bytes=3-9\r\n") && heard(&r, 0, "\r\nIf-Match: \"e\"\r\n"),
+	      "with its conditions");
+	CHECK(!heard(&r, 0, "TOPSECRET"), "and without the secret");
+	CHECK(atomic_load(&r.store->answered_ns) == MANUAL_START_NS, "the store is alive");
+	rig_fini(&r);
+
+	rig_init(&r, script, 1);
+	rig_open(&r, OPEN);
+	a = rig_ask(&r, (struct store_read){.head = true});
+	CHECK(heard(&r, 0, "HEAD ") && !heard(&r, 0, "uthorization") && !store_is_private(r.store),
+	      "anonymous: unsigned, not private");
+	CHECK(a.result == STORE_FOUND && a.heads == 1 && a.head.length == 5, "a head");
+	rig_fini(&r);
+}
+
+static void test_key_too_long(void)
+{
+	static char key[1100];
+	struct rig r;
+	struct asked a;
+
+	memset(key, 'k', sizeof(key));
+	rig_init(&r, NULL, 0);
+	rig_open(&r, OPEN);
+	a = rig_ask(&r, (struct store_read){.key = {key, 1021}});
+	CHECK(a.result == STORE_MISS && http_server_asked(&r.server) == 0,
+	      "a key that no object can have is missing without a question");
+	rig_fini(&r);
+}
+
+static const struct {
+	const char *name;
+	struct http_reply reply;
+	enum store_result result;
+	enum err code;
+} answers[] = {
+	{"NoSuchKey", NO_SUCH_KEY, STORE_MISS, OK},
+	{"InvalidObjectState", ERROR("403 Forbidden", "", CODE("InvalidObjectState")), STORE_MISS,
+	 OK},
+	{"NoSuchBucket", ERROR("404 Not Found", "", CODE("NoSuchBucket")), STORE_FAULT,
+	 ERR_UPSTREAM},
+	{"SignatureDoesNotMatch", ERROR("403 Forbidden", "", CODE("SignatureDoesNotMatch")),
+	 STORE_FAULT, ERR_DENIED},
+	{"412", ERROR("412 Precondition Failed", "", CODE("PreconditionFailed")), STORE_CHANGED,
+	 OK},
+	{"304", {"HTTP/1.1 304 Not Modified\r\n\r\n"}, STORE_FAULT, ERR_UPSTREAM},
+	{"503", ERROR("503 Slow Down", "", CODE("SlowDown")), STORE_FAULT_RETRY, ERR_UPSTREAM},
+	{"429", ERROR("429 Too Many", "", ""), STORE_FAULT_RETRY, ERR_UPSTREAM},
+	{"no answer", {NULL}, STORE_FAULT_RETRY, ERR_NET},
+	{"a torn error", TORN, STORE_FAULT_RETRY, ERR_NET},
+	{"a torn body",
+	 {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", .close = true},
+	 STORE_FAULT_RETRY,
+	 ERR_NET},
+	{"a length that is none",
+	 {"HTTP/1.1 206 OK\r\nContent-Length: 9\r\n\r\nabcdefghi"},
+	 STORE_FAULT,
+	 ERR_CORRUPT},
+	{"416 without a range", ERROR("416 Range", "", CODE("InvalidRange")), STORE_FAULT,
+	 ERR_CORRUPT},
+};
+
+static void test_answers(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		struct rig r;
+		struct asked a;
+
+		rig_init(&r, &answers[i].reply, 1);
+		rig_open(&r, OPEN);
+		a = rig_ask(&r, (struct store_read){0});
+		if (!CHECK(a.result == answers[i].result && a.error.code == answers[i].code,
+			   answers[i].name))
+			printf("# result %d: %s '%s'\n", a.result, err_name(a.error.code),
+			       a.error.msg);
+		rig_fini(&r);
+	}
+}
+
+/* ---- ways back ---- */
+
+static void test_region(void)
+{
+	static const struct http_reply moved[] = {
+		ERROR("301 Moved", "x-amz-bucket-region: eu-west-1\r\n", CODE("PermanentRedirect")),
+		FOUND5, FOUND5};
+	static const struct http_reply malformed[] = {
+		ERROR("400 Bad", "",
+		      CODE("AuthorizationHeaderMalformed") "<Region>eu-west-2</Region>"),
+		FOUND5};
+	static const struct http_reply around[] = {
+		ERROR("301 Moved", "x-amz-bucket-region: eu-west-1\r\n", CODE("PermanentRedirect")),
+		ERROR("301 Moved", "x-amz-bucket-region: eu-west-2\r\n",
+		      CODE("PermanentRedirect"))};
+	int64_t before = metric_get(store_resigned);
+	struct rig r;
+
+	open_with_keys(&r, moved, ARRAY_LEN(moved));
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND, "301: asked again");
+	CHECK(heard(&r, 1, "/eu-west-1/s3/aws4_request"), "signed for the region it names");
+	CHECK_INT(metric_get(store_resigned) - before, 1, "which is counted");
+	rig_ask(&r, (struct store_read){0});
+	CHECK(heard(&r, 2, "/eu-west-1/s3/aws4_request"), "and remembered");
+	rig_fini(&r);
+
+	open_with_keys(&r, malformed, ARRAY_LEN(malformed));
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND, "400: likewise");
+	CHECK(heard(&r, 1, "/eu-west-2/s3/aws4_request"), "by the region in its body");
+	rig_fini(&r);
+
+	open_with_keys(&r, around, ARRAY_LEN(around));
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "but once only");
+	CHECK_INT(http_server_asked(&r.server), 2, "in two requests");
+	rig_fini(&r);
+}
+
+static void test_head_error(void)
+{
+	static const struct http_reply missing[] = {HEAD_403, NO_SUCH_KEY};
+	static const struct http_reply there[] = {
+		{"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n"},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n", .body = 5000000}};
+	struct rig r;
+	struct asked a;
+
+	rig_init(&r, missing, 2);
+	rig_open(&r, OPEN);
+	a = rig_ask(&r, (struct store_read){.head = true});
+	CHECK(a.result == STORE_MISS && heard(&r, 0, "HEAD ") && heard(&r, 1, "GET "),
+	      "an error to HEAD has no code: asked again by GET");
+	rig_fini(&r);
+
+	rig_init(&r, there, 2);
+	rig_open(&r, OPEN);
+	a = rig_ask(&r, (struct store_read){.head = true});
+	CHECK(a.result == STORE_FOUND && a.heads == 1 && a.head.length == 5000000 && a.bytes == 0,
+	      "if that finds it, the body is not wanted");
+	rig_fini(&r);
+}
+
+static void test_clock(void)
+{
+	static const struct http_reply script[] = {ERROR("403 Forbidden",
+							 "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+							 CODE("RequestTimeTooSkewed")),
+						   FOUND5};
+	static const struct http_reply twice[] = {
+		ERROR("403 Forbidden", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+		      CODE("RequestTimeTooSkewed")),
+		ERROR("403 Forbidden", "Date: Sun, 06 Nov 1994 09:49:37 GMT\r\n",
+		      CODE("RequestTimeTooSkewed"))};
+	static const struct http_reply dateless[] = {
+		ERROR("403 Forbidden", "", CODE("RequestTimeTooSkewed"))};
+	struct rig r;
+
+	clock_freeze_wall_s(784111777 + 86400);
+	open_with_keys(&r, script, 2);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND,
+		  "our clock is off: again");
+	CHECK(heard(&r, 0, "x-amz-date: 19941107T084937Z") &&
+		      heard(&r, 1, "x-amz-date: 19941106T084937Z"),
+	      "by the server's clock");
+	rig_fini(&r);
+	open_with_keys(&r, twice, 2);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "once only");
+	rig_fini(&r);
+	open_with_keys(&r, dateless, 1);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "and only if it tells");
+	rig_fini(&r);
+	clock_freeze_wall_s(0);
+}
+
+static void test_expired(void)
+{
+	static const struct http_reply once[] = {ERROR("400 Bad", "", CODE("ExpiredToken")),
+						 FOUND5};
+	static const struct http_reply twice[] = {ERROR("400 Bad", "", CODE("ExpiredToken")),
+						  ERROR("400 Bad", "", CODE("ExpiredToken"))};
+	struct rig r;
+
+	open_with_keys(&r, once, 2);
+	rig_var_set(&r, "AWS_ACCESS_KEY_ID", "AK2");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND, "expired: asked again");
+	CHECK(heard(&r, 0, "Credential=AK1/") && heard(&r, 1, "Credential=AK2/"),
+	      "with new credentials");
+	rig_fini(&r);
+
+	open_with_keys(&r, twice, 2);
+	CHECK(rig_ask(&r, (struct store_read){0}).result == STORE_FAULT &&
+		      http_server_asked(&r.server) == 2,
+	      "once only");
+	rig_fini(&r);
+}
+
+static const struct {
+	const char *name;
+	size_t replies;
+	struct http_reply reply[2];
+	enum store_result result;
+	int64_t total;
+} outside[] = {
+	{"by its header",
+	 1,
+	 {ERROR("416 Range", "Content-Range: bytes */7\r\n", CODE("InvalidRange"))},
+	 STORE_UNSATISFIABLE,
+	 7},
+	{"by its body",
+	 1,
+	 {ERROR("416 Range", "", CODE("InvalidRange") "<ActualObjectSize>8</ActualObjectSize>")},
+	 STORE_UNSATISFIABLE,
+	 8},
+	{"by a look at the whole",
+	 2,
+	 {ERROR("416 Range", "", CODE("InvalidRange")),
+	  {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123456789"}},
+	 STORE_UNSATISFIABLE,
+	 9},
+	{"not at all",
+	 2,
+	 {ERROR("416 Range", "", CODE("InvalidRange")),
+	  {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"}},
+	 STORE_FAULT,
+	 0},
+	{"it has gone meanwhile",
+	 2,
+	 {ERROR("416 Range", "", CODE("InvalidRange")), NO_SUCH_KEY},
+	 STORE_MISS,
+	 0},
+	{"it does not know what it wants",
+	 2,
+	 {ERROR("416 Range", "", CODE("InvalidRange")),
+	  ERROR("416 Range", "", CODE("InvalidRange"))},
+	 STORE_FAULT,
+	 0},
+};
+
+static void test_range_outside(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(outside); i++) {
+		struct rig r;
+		struct asked a;
+
+		rig_init(&r, outside[i].reply, outside[i].replies);
+		rig_open(&r, OPEN);
+		a = rig_ask(&r, (struct store_read){.ranged = true, .range = {100, 200}});
+		CHECK(a.result == outside[i].result && a.heads == 0 &&
+			      (a.result != STORE_UNSATISFIABLE || a.head.total == outside[i].total),
+		      outside[i].name);
+		CHECK(http_server_asked(&r.server) == outside[i].replies &&
+			      heard(&r, 0, "Range: ") && !heard(&r, 1, "Range: "),
+		      "a range outside: the size is told");
+		rig_fini(&r);
+	}
+}
+
+/* ---- exact and opaque ---- */
+
+static bool probed_at(struct rig *r, size_t i)
+{
+	return heard(r, i, "GET /bucket/pre/.pepto-probe-");
+}
+
+static void test_opaque(void)
+{
+	static const struct http_reply script[] = {ACCESS_DENIED, ACCESS_DENIED, ACCESS_DENIED,
+						   NO_SUCH_KEY,	  NO_SUCH_KEY,	 ACCESS_DENIED,
+						   ACCESS_DENIED};
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(500);
+	struct rig r;
+
+	open_with_keys(&r, script, ARRAY_LEN(script));
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS,
+		  "denied, as any key: missing");
+	CHECK(!probed_at(&r, 0) && probed_at(&r, 1), "which a random key has told");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS, "denied again: missing");
+	CHECK_INT(http_server_asked(&r.server), 3, "without another probe");
+	r.store->ops->describe(r.store, &text);
+	CHECK(strstr(buf_str(&text), "region us-east-1; opaque") &&
+		      !strstr(buf_str(&text), "TOPSECRET"),
+	      "it says so");
+
+	/* NoSuchKey from such a store: the permission was given, which another probe confirms. */
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS, "not found: missing");
+	for (int i = 0; i < 100 && http_server_asked(&r.server) < 5; i++)
+		manual_turn(r.ctx.loop, 100);
+	CHECK(probed_at(&r, 4), "and a probe in the background");
+	for (int i = 0; i < 20; i++)
+		manual_turn(r.ctx.loop, 5);
+	manual_advance(r.ctx.loop, 11 * NS_PER_S);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS,
+		  "denied once more: probed");
+	CHECK(probed_at(&r, 6), "for it was exact in between");
+	rig_fini(&r);
+}
+
+static void test_exact(void)
+{
+	static const struct http_reply script[] = {NO_SUCH_KEY,	  ACCESS_DENIED, NO_SUCH_KEY,
+						   ACCESS_DENIED, ACCESS_DENIED, NO_SUCH_KEY};
+	struct rig r;
+	struct asked a;
+
+	open_with_keys(&r, script, ARRAY_LEN(script));
+	CHECK(rig_probe(&r).code == OK && probed_at(&r, 0), "the probe at the start: exact");
+	a = rig_ask(&r, (struct store_read){0});
+	CHECK(a.result == STORE_FAULT && a.error.code == ERR_DENIED,
+	      "denied by an exact store: a fault");
+	CHECK(probed_at(&r, 2), "but asked before that is believed");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "again");
+	CHECK_INT(http_server_asked(&r.server), 4, "without a probe, for ten seconds");
+	manual_advance(r.ctx.loop, 10 * NS_PER_S);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "after them");
+	CHECK(probed_at(&r, 5), "with one");
+	rig_fini(&r);
+}
+
+/* A policy that was taken away: the probe is denied as well, and the store has become opaque. */
+static void test_exact_becomes_opaque(void)
+{
+	static const struct http_reply script[] = {NO_SUCH_KEY, ACCESS_DENIED, ACCESS_DENIED};
+	struct rig r;
+
+	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_probe(&r);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS,
+		  "denied, and now random keys are as well: missing");
+	rig_fini(&r);
+}
+
+static const struct {
+	const char *name;
+	struct http_reply reply;
+	enum err code;
+} probes[] = {
+	{"exact", NO_SUCH_KEY, OK},
+	{"opaque", ACCESS_DENIED, OK},
+	{"wrong key", ERROR("403 Forbidden", "", CODE("SignatureDoesNotMatch")), ERR_DENIED},
+	{"no bucket", ERROR("404 Not Found", "", CODE("NoSuchBucket")), ERR_UPSTREAM},
+	{"outage", ERROR("503 Oh", "", CODE("InternalError")), ERR_UPSTREAM},
+	{"nobody there", {NULL}, ERR_NET},
+	{"a page for everything", FOUND5, ERR_UPSTREAM},
+	{"416 to a probe", ERROR("416 Range", "Content-Range: bytes */7\r\n", CODE("InvalidRange")),
+	 ERR_CORRUPT},
+	{"412 to a probe", ERROR("412 No", "", CODE("PreconditionFailed")), ERR_UPSTREAM},
+	{"torn", TORN, ERR_NET},
+};
+
+static void test_probes(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(probes); i++) {
+		struct rig r;
+		struct error e;
+
+		rig_init(&r, &probes[i].reply, 1);
+		rig_open(&r, OPEN);
+		e = rig_probe(&r);
+		if (!CHECK(e.code == probes[i].code, probes[i].name))
+			printf("# %s '%s'\n", err_name(e.code), e.msg);
+		CHECK(probes[i].code != OK || atomic_load(&r.store->answered_ns) == MANUAL_START_NS,
+		      "a verdict is a sign of life");
+		rig_fini(&r);
+	}
+}
+
+static void test_warning(void)
+{
+	static struct http_reply script[30];
+	static const struct http_reply denied = ACCESS_DENIED, found = FOUND5;
+	struct rig r;
+
+	for (size_t i = 0; i < ARRAY_LEN(script); i++)
+		script[i] = denied;
+	rig_init(&r, script, ARRAY_LEN(script));
+	rig_open(&r, OPEN);
+	for (int i = 0; i < 19; i++)
+		rig_ask(&r, (struct store_read){0});
+	CHECK_INT(rig_warnings, 0, "nineteen denials");
+	rig_ask(&r, (struct store_read){0});
+	rig_ask(&r, (struct store_read){0});
+	CHECK_INT(rig_warnings, 1, "twenty and nothing found: one warning");
+	rig_fini(&r);
+
+	script[0] = found;
+	rig_init(&r, script, ARRAY_LEN(script));
+	rig_open(&r, OPEN);
+	for (int i = 0; i < 25; i++)
+		rig_ask(&r, (struct store_read){0});
+	CHECK_INT(rig_warnings, 0, "none when something was found");
+	rig_fini(&r);
+}
+
+/* ---- the survey ---- */
+
+struct surveyed {
+	bool done;
+	char text[200];
+};
+
+static void on_survey(void *ud, const char *layout)
+{
+	struct surveyed *s = ud;
+
+	s->done = true;
+	snprintf(s->text, sizeof(s->text), "%s", layout);
+}
+
+#define LIST(keys)                                                                                 \
+	{                                                                                          \
+		"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<ListBucketResult>"                   \
+		"<IsTruncated>false</IsTruncated>" keys "</ListBucketResult>",                     \
+			.close = true                                                              \
+	}
+#define KEY(k) "<Contents><Key>" k "</Key><Size>1</Size></Contents>"
+
+static const struct {
+	struct http_reply reply;
+	const char *says;
+} surveys[] = {
+	{LIST(KEY("pre/a.pdb/1/a.pdb") KEY("pre/000Admin/x")), "lower-case keys (1 looked at)"},
+	{LIST(KEY("pre/A.pdb/1/A.pdb") KEY("pre/b/1/b")), "1 of 2 keys are not lower-case"},
+	{LIST(""), "empty"},
+	{ACCESS_DENIED, "may not list"},
+	{{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"}, "may not list"},
+	{{NULL}, "may not list"},
+};
+
+static void test_survey(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(surveys); i++) {
+		struct surveyed s = {0};
+		struct rig r;
+
+		open_with_keys(&r, &surveys[i].reply, 1);
+		r.store->ops->survey(r.store, on_survey, &s);
+		ASSERT(manual_until(r.ctx.loop, &s.done));
+		if (!CHECK(strstr(s.text, surveys[i].says), surveys[i].says))
+			printf("# %s\n", s.text);
+		CHECK(heard(&r, 0, "GET /bucket/?list-type=2&max-keys=1000&prefix=pre%2F HTTP/1.1"),
+		      "asks for a page of keys");
+		rig_fini(&r);
+	}
+}
+
+/* ---- ends ---- */
+
+static void test_cancel(void)
+{
+	static const struct http_reply quiet[] = {{""}};
+	static const struct http_reply found[] = {FOUND5};
+	static const struct http_reply denied[] = {ACCESS_DENIED, {""}};
+	static const struct http_reply late[] = {HEAD_403, FOUND5};
+	struct asked a = {0};
+	struct rig r;
+
+	rig_init(&r, quiet, 1);
+	rig_open(&r, OPEN);
+	rig_start(&r, &a, (struct store_read){0});
+	store_call_cancel(r.store, a.call);
+	manual_settle(r.ctx.loop);
+	CHECK(!a.done && http_server_asked(&r.server) == 0, "cancelled before it begins");
+	rig_start(&r, &a, (struct store_read){0});
+	for (int i = 0; i < 100 && !http_server_asked(&r.server); i++)
+		manual_turn(r.ctx.loop, 10);
+	store_call_cancel(r.store, a.call);
+	manual_settle(r.ctx.loop);
+	CHECK(!a.done, "cancelled while the server thinks");
+	rig_fini(&r);
+
+	rig_init(&r, denied, 2);
+	rig_open(&r, OPEN);
+	rig_start(&r, &a, (struct store_read){0});
+	for (int i = 0; i < 100 && http_server_asked(&r.server) < 2; i++)
+		manual_turn(r.ctx.loop, 10);
+	store_call_cancel(r.store, a.call);
+	manual_settle(r.ctx.loop);
+	CHECK(!a.done, "cancelled while it waits for a probe");
+	rig_fini(&r);
+
+	for (int head = 0; head < 2; head++) {
+		rig_init(&r, head ? late : found, head ? 2 : 1);
+		rig_open(&r, OPEN);
+		a = (struct asked){.cancel_in_head = true};
+		rig_start(&r, &a, (struct store_read){.head = head});
+		ASSERT(manual_until(r.ctx.loop, &a.done));
+		manual_advance(r.ctx.loop, NS_PER_S);
+		CHECK(a.heads == 1 && a.bytes == 0, "cancelled from inside its head");
+		rig_fini(&r);
+	}
+}
+
+/* The probe does not come back: those who wait for it have a deadline of their own. */
+static void test_waiting_ends(void)
+{
+	static const struct http_reply denied[] = {ACCESS_DENIED, {""}};
+	struct asked a = {0};
+	struct rig r;
+
+	rig_init(&r, denied, 2);
+	rig_open(&r, OPEN);
+	rig_start(&r, &a, (struct store_read){.deadline_ns = clock_mono_ns() + 2 * NS_PER_S});
+	for (int i = 0; i < 100 && http_server_asked(&r.server) < 2; i++)
+		manual_turn(r.ctx.loop, 10);
+	manual_advance(r.ctx.loop, 2 * NS_PER_S - 1);
+	CHECK(!a.done, "it waits for the probe");
+	manual_advance(r.ctx.loop, 1);
+	CHECK(a.done && a.result == STORE_FAULT && a.error.code == ERR_TIMEOUT,
+	      "until its deadline");
+	rig_fini(&r);
+}
+
+/* The program ends while calls are on their way: each hears of it, none of it later than that. */
+static void test_end_in_the_middle(void)
+{
+	static const struct http_reply denied[] = {ACCESS_DENIED, {""}};
+	static const struct http_reply quiet[] = {{""}};
+	struct rig_probe p = {0};
+	struct asked a = {0};
+	struct rig r;
+
+	rig_init(&r, denied, 2);
+	rig_open(&r, OPEN);
+	rig_start(&r, &a, (struct store_read){0});
+	for (int i = 0; i < 100 && http_server_asked(&r.server) < 2; i++)
+		manual_turn(r.ctx.loop, 10);
+	rig_fini(&r);
+	CHECK(a.done && (a.result == STORE_FAULT || a.result == STORE_FAULT_RETRY),
+	      "the end while a read waits for a probe");
+
+	rig_init(&r, quiet, 1);
+	rig_open(&r, OPEN);
+	store_probe(r.store, rig_probed, &p);
+	for (int i = 0; i < 100 && http_server_asked(&r.server) < 1; i++)
+		manual_turn(r.ctx.loop, 10);
+	rig_fini(&r);
+	CHECK(p.done && p.error.code == ERR_CANCELED, "the end in the middle of a probe");
+
+	p = (struct rig_probe){0};
+	rig_init(&r, quiet, 1);
+	rig_open(&r, OPEN);
+	store_probe(r.store, rig_probed, &p);
+	transfer_engine_free(r.ctx.engine);
+	store_free(r.store);
+	CHECK(p.done && p.error.code == ERR_CANCELED, "the end before a probe has begun");
+	pool_stop(r.ctx.disk);
+	pool_free(r.ctx.disk);
+	http_server_stop(&r.server);
+	loop_free(r.ctx.loop);
+}
+
+int main(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	test_request();
+	test_key_too_long();
+	test_answers();
+	test_region();
+	test_head_error();
+	test_clock();
+	test_expired();
+	test_range_outside();
+	test_opaque();
+	test_exact();
+	test_exact_becomes_opaque();
+	test_probes();
+	test_warning();
+	test_survey();
+	test_cancel();
+	test_waiting_ends();
+	test_end_in_the_middle();
+	curl_global_cleanup();
+	return tap_done();
+}
