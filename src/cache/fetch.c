@@ -294,6 +294,11 @@ static bool on_data(void *ud, struct slice bytes)
 		body_failed(f, &e);
 		return true;
 	}
+	if (!fill_fits(f->fill, bytes.n)) {
+		err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
+		body_failed(f, &e);
+		return true;
+	}
 	return fill_write(f->fill, bytes) == FILL_GO;
 }
 

@@ -143,6 +143,11 @@ enum fill_flow fill_write(struct fill *f, struct slice data)
 	return flow;
 }
 
+bool fill_fits(struct fill *f, size_t n)
+{
+	return n <= ring_free(f);
+}
+
 bool fill_may_write(struct fill *f)
 {
 	LOCK_SCOPE(&f->mu);

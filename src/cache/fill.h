@@ -52,6 +52,8 @@ MUST_CHECK enum err fill_begin(struct fill *f, int64_t length, struct error *e);
  * FILL_ROOM until `room` is called.
  */
 enum fill_flow fill_write(struct fill *f, struct slice data);
+/* Would n more bytes go into the ring? If not, the one who brings them has not paused. */
+bool fill_fits(struct fill *f, size_t n);
 /*
  * To be asked when `room` has come to the writer's own thread: false when it has paused again in
  * between, on what it had received already; then `room` comes again.

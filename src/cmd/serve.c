@@ -4,7 +4,7 @@
  * nothing but wait for signals and sweep connections once a second.
  *
  * The first SIGTERM or SIGINT drains: no new connections, running answers go on for at most
- * DRAIN_TIMEOUT, then they are cut. The second exits at once.
+ * DRAIN_TIMEOUT, then they are cut. The second exits at once, whatever is going on.
  */
 #include "base/file.h"
 #include "base/log.h"
@@ -86,7 +86,6 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 /* One signal, or 0 after the time. */
@@ -125,6 +124,7 @@ static void drain(struct server *server, const sigset_t *set, int64_t timeout_ns
 		if (sig)
 			_exit(128 + sig);
 	}
+	pthread_sigmask(SIG_UNBLOCK, set, NULL);
 	if (!server_idle(server))
 		log_event(LOG_WARN, "DRAIN_TIMEOUT is over, cutting what still runs", NULL);
 }
@@ -173,7 +173,9 @@ static int run(const struct conf *conf)
 	int code = EXIT_SUCCESS;
 
 	log_setup((enum log_level)conf->log_level, (enum log_format)conf->log_format, STDERR_FILENO);
-	block_signals(&set);
+	if (!conf->check)
+		block_signals(&set);
+	signal(SIGPIPE, SIG_IGN);
 	tune_malloc();
 	if (load_auth(conf, &auth, &e) != OK || service_init(&service, conf, &e) != OK ||
 	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) != OK)
@@ -193,8 +195,10 @@ int serve_command(int argc, char *const argv[])
 	struct error e;
 	int code = EXIT_SUCCESS;
 
-	if (dotenv_load_file(".env", &e) != OK || conf_load(&conf, argc, argv, &e) != OK)
-		return complain(&e);
+	if (dotenv_load_file(".env", &e) != OK || conf_load(&conf, argc, argv, &e) != OK) {
+		complain(&e);
+		return EXIT_USAGE;
+	}
 	if (conf.help)
 		help_print_settings(stdout);
 	else if (conf.version)

@@ -27,8 +27,10 @@ static enum err open_stores(struct service *s, struct error *e)
 	for (size_t i = 0; i < conf->n_stores; i++) {
 		struct store **to = &s->stores.store[s->stores.n];
 
-		if (store_open(&s->context, slice_of(conf->stores[i]), to, e) != OK)
+		if (store_open(&s->context, slice_of(conf->stores[i]), to, e) != OK) {
+			e->code = ERR_USAGE;	/* a setting, or a file that one names */
 			return err_wrap(e, "%s, store %zu", conf->stores_from, i + 1);
+		}
 		s->stores.n++;
 	}
 	return OK;

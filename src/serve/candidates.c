@@ -87,6 +87,8 @@ static size_t make_forms(const struct symbol_path *p, size_t s, enum key_tier ti
 	if (p->segments == one_tier && tier == KEY_TIER_TWO)
 		ret[n++] = (struct form){shape_tier_folder(first), key};
 	ret[n++] = (struct form){SLICE_NONE, key};
+	if (p->segments == one_tier && tier == KEY_TIER_UNKNOWN)
+		ret[n++] = (struct form){shape_tier_folder(first), key};
 	if (p->segments == one_tier + 1 &&
 	    slice_eq_nocase(first, shape_tier_folder(symbol_path_segment(p, s, 1))))
 		ret[n++] = (struct form){SLICE_NONE, slice_from(key, first.n + 1)};

@@ -13,7 +13,8 @@
  *     front: a gather that asks for two keys at once asks for those.
  *
  * Tiers: a path as it was asked comes before its twin, but for a store that is known to be
- * two-tier a one-tier path (three segments) is asked for in its two-tier form first. A two-tier
+ * two-tier a one-tier path (three segments) is asked for in its two-tier form first, and for one
+ * that is not known yet in that form second, lest a 404 be unproven. A two-tier
  * path (four segments, the first being the folder of the second) has its one-tier twin on any
  * store. A segment msfz0 before the last does not count. The folder that is put before a name
  * has the case of that name.

@@ -20,6 +20,9 @@
 #include "serve/condition.h"
 #include "serve/shape.h"
 
+#define STAGE_GRACE_NS	(100 * NS_PER_MS)
+#define SPOOLING_NS	(60 * NS_PER_S)
+
 enum state { WAITING, FOUND, MISSING, UNSATISFIABLE, FAULTY };
 
 struct slot {
@@ -38,6 +41,7 @@ struct lookup {
 	void *ud;
 	struct loop_task start, release;
 	struct loop_timer next;			/* the next stage, outside of everybody's callbacks */
+	struct loop_timer overdue;		/* the present stage takes too long */
 	int64_t deadline_ns;
 
 	size_t at;				/* the present store */
@@ -60,6 +64,7 @@ static struct store *present(const struct lookup *l)
 
 static void drop_slots(struct lookup *l)
 {
+	loop_timer_stop(l->request.loop, &l->overdue);
 	for (size_t i = 0; i < l->n_slots; i++) {
 		fetch_free(l->slots[i].fetch);
 		if (l->slots[i].state == FOUND)
@@ -100,6 +105,7 @@ static bool settle(struct lookup *l, struct slot *slot)
 	if (!fill_wait(fetch_body(slot->fetch), slot->head.length, body_ended, l))
 		return false;
 	l->settling = slot;
+	loop_timer_stop(l->request.loop, &l->overdue);
 	loop_timer_set(l->request.loop, &l->settled, clock_mono_ns() + SETTLE_NS);
 	return true;
 }
@@ -137,12 +143,23 @@ static void next_stage(struct lookup *l)
 	loop_timer_set(l->request.loop, &l->next, clock_mono_ns());
 }
 
+/* One line a second and store tells enough; the request lines tell the rest. */
+static bool may_log(struct store *s)
+{
+	int64_t now = clock_mono_ns();
+
+	if (s->logged_ns && now - s->logged_ns < NS_PER_S)
+		return false;
+	s->logged_ns = now;
+	return true;
+}
+
 /* A store has failed: remember it for the end, and log it unless that is what it is known for. */
 static void store_failed(struct lookup *l, const struct error *e, bool log)
 {
 	struct store *s = present(l);
 
-	if (log)
+	if (log && may_log(s))
 		log_event(LOG_WARN, "store failed", "store", s->traits.name, "error", e->msg,
 			  "kind", err_name(e->code), NULL);
 	if (s->traits.optional) {
@@ -163,8 +180,9 @@ static void note_success(struct store *s)
 static void note_fault(struct store *s, const struct error *e)
 {
 	metric_inc(store_faults);
-	/* Our own limits say nothing about the store. */
-	if (e->code == ERR_BUSY || e->code == ERR_LIMIT || e->code == ERR_NOMEM)
+	/* Our own limits say nothing about the store, a refusal or a bad object not of others. */
+	if (e->code == ERR_BUSY || e->code == ERR_LIMIT || e->code == ERR_NOMEM ||
+	    e->code == ERR_DENIED || e->code == ERR_CORRUPT)
 		return;
 	if (breaker_failed(&s->breaker, clock_mono_ns())) {
 		metric_inc(breaker_opened);
@@ -217,7 +235,9 @@ static void found(struct lookup *l, struct slot *slot)
 		store_failed(l, &e, true);
 		return;
 	}
-	if (!settle(l, slot))
+	if (!l->request.head && h->fd < 0 && fill_failed(fetch_body(slot->fetch), &e))
+		store_failed(l, &e, true);
+	else if (!settle(l, slot))
 		answer_found(l, slot);
 }
 
@@ -320,19 +340,53 @@ static struct candidate_options options_of(struct store *s)
 		.tier = tiers[atomic_load(&s->tier)]};
 }
 
+static bool passes_over(const struct lookup *l, struct store *s)
+{
+	const struct symbol_path *path = l->request.path;
+
+	return !store_takes_name(s, path->segment[path->segments - 1]) ||
+	       (l->request.looped && s->traits.loops) ||
+	       (!l->request.any_path && store_is_private(s) && !shape_is_symbol(path));
+}
+
 /* Each store gets an even share of what is left, so that a dead one leaves time for the next. */
 static int64_t stage_deadline(const struct lookup *l)
 {
-	int64_t now = clock_mono_ns();
-	int64_t stores_left = (int64_t)(l->request.stores->n - l->at);
+	int64_t now = clock_mono_ns(), stores_left = 1;
 
+	for (size_t i = l->at + 1; i < l->request.stores->n; i++)
+		stores_left += !passes_over(l, l->request.stores->store[i]);
 	return now + MAX(l->deadline_ns - now, 0) / stores_left;
+}
+
+/*
+ * Whatever a store does (a directory on a dead network file system, a stalled error document),
+ * the client has its answer in time. Only an answer without a length, which has to be received
+ * whole before it can be passed on, gets longer.
+ */
+static void stage_overdue(struct loop_timer *timer)
+{
+	struct lookup *l = CONTAINER_OF(timer, struct lookup, overdue);
+	struct error e;
+
+	for (size_t i = 0; i < l->n_slots; i++) {
+		if (l->slots[i].state == WAITING && fetch_is_spooling(l->slots[i].fetch) &&
+		    clock_mono_ns() < l->deadline_ns + SPOOLING_NS) {
+			loop_timer_set(l->request.loop, timer, clock_mono_ns() + NS_PER_S);
+			return;
+		}
+	}
+	err_set(&e, ERR_TIMEOUT, "no answer in time");
+	note_fault(present(l), &e);
+	store_failed(l, &e, true);
 }
 
 static void start_fetches(struct lookup *l, const struct candidates *c)
 {
 	int64_t deadline = stage_deadline(l);
 
+	/* After all that end by themselves at the deadline. */
+	loop_timer_set(l->request.loop, &l->overdue, deadline + STAGE_GRACE_NS);
 	l->n_slots = c->n;
 	l->slots = xzalloc(c->n * sizeof(struct slot));
 	for (size_t i = 0; i < c->n; i++) {
@@ -344,15 +398,6 @@ static void start_fetches(struct lookup *l, const struct candidates *c)
 		l->slots[i] = (struct slot){.lookup = l, .head.fd = -1};
 		l->slots[i].fetch = fetch_start(&request, decided, &l->slots[i]);
 	}
-}
-
-static bool passes_over(const struct lookup *l, struct store *s)
-{
-	const struct symbol_path *path = l->request.path;
-
-	return !store_takes_name(s, path->segment[path->segments - 1]) ||
-	       (l->request.looped && s->traits.loops) ||
-	       (!l->request.any_path && store_is_private(s) && !shape_is_symbol(path));
 }
 
 static void stage(struct loop_timer *timer)
@@ -459,6 +504,7 @@ struct lookup *lookup_start(const struct lookup_request *request,
 	l->release.run = let_go;
 	l->next.due = stage;
 	l->settled.due = settled;
+	l->overdue.due = stage_overdue;
 	l->deadline_ns = clock_mono_ns() + request->budget_ns;
 	loop_post(request->loop, &l->start);
 	return l;

@@ -3,6 +3,8 @@
 #include "store/creds_profile.h"
 
 #include "base/file.h"
+
+#include <errno.h>
 #include "store/creds_file.h"
 
 #define AWS_FILE_MAX 262144
@@ -33,7 +35,9 @@ static enum err read_aws_file(const struct creds_env *env, const char *name, con
 	buf_puts(&path, !named ? fallback : in_home ? named + 1 : named);
 	if (buf_failed(&path))
 		return err_set(e, ERR_USAGE, "path of '%s' too long", name);
-	if (access(buf_str(&path), F_OK) != 0)
+	/* A home that may not be looked into (ProtectHome=) is as good as none. */
+	if (access(buf_str(&path), F_OK) != 0 &&
+	    (!named || errno == ENOENT || errno == ENOTDIR))
 		return OK;
 	*text = BUF_MAX(AWS_FILE_MAX);
 	err = file_read_small(buf_str(&path), AWS_FILE_MAX, text, e);

@@ -8,6 +8,9 @@
  * server that has answered 403 to a random name (a bucket behind a web server); otherwise it is a
  * fault, like 401 and every other status. An HTML page is never a symbol: it is a sign-in form or
  * a captive portal, a fault too.
+ *
+ * A HEAD is asked by GET and broken off at the head: not every server answers both alike
+ * (redirects to presigned URLs allow one method only).
  */
 #include "base/clock.h"
 #include "base/random.h"
@@ -17,6 +20,9 @@
 #include "store/store_priv.h"
 
 #include <stdio.h>
+
+#define ERROR_BODY_NS	(500 * NS_PER_MS)	/* for the rest of an answer that is judged */
+#define VIA_MAX		2048
 
 struct http_store {
 	struct store store;
@@ -32,12 +38,14 @@ struct store_call {
 	struct store_events events;
 	void (*probed)(void *ud, const struct error *e);
 	void *ud;
+	void (*finish)(void *ud, const struct error *e);	/* on_done or probe_done */
+	bool head_only;			/* the body may go */
 	bool body;			/* the head was found: bytes are passed on */
 	enum store_result result;
 	int status;
 	struct object_head head;
 	struct error error;
-	struct loop_timer later;	/* an end that start() must not call itself */
+	struct loop_timer later;	/* an end that is due without the transfer's */
 };
 
 /* e may lie in c. */
@@ -99,6 +107,22 @@ static void judge_unsatisfiable(struct store_call *c, const struct transfer_head
 	err_set(&c->error, ERR_CORRUPT, "416 without the size of the object");
 }
 
+/* Do as if the transfer were complete: what still comes changes nothing. */
+static void cut_body(struct loop_timer *timer)
+{
+	static const struct error none = {OK, 0, ""};
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
+
+	transfer_cancel(TAKE(c->transfer));
+	c->finish(c, &none);
+}
+
+static void end_soon(struct store_call *c, int64_t in_ns)
+{
+	c->later.due = cut_body;
+	loop_timer_set(c->http->store.ctx->loop, &c->later, clock_mono_ns() + in_ns);
+}
+
 static void on_head(void *ud, const struct transfer_head *answer)
 {
 	struct store_call *c = ud;
@@ -109,7 +133,11 @@ static void on_head(void *ud, const struct transfer_head *answer)
 		judge_unsatisfiable(c, answer);
 	if (c->result == STORE_FOUND && !c->probed) {
 		c->body = true;
+		if (c->head_only)
+			end_soon(c, 0);
 		c->events.head(c->ud, &c->head);
+	} else {
+		end_soon(c, ERROR_BODY_NS);
 	}
 }
 
@@ -125,6 +153,7 @@ static void on_done(void *ud, const struct error *e)
 	struct store_call *c = ud;
 
 	c->transfer = NULL;
+	loop_timer_stop(c->http->store.ctx->loop, &c->later);
 	if (e->code && (c->body || !c->status)) {
 		call_end(c, e->code == ERR_DENIED || e->code == ERR_UPSTREAM ? STORE_FAULT
 									       : STORE_FAULT_RETRY, e);
@@ -146,20 +175,27 @@ static void build_url(const struct http_store *h, struct slice key, struct buf *
 		buf_printf(out, "?%s", h->query);
 }
 
+/* Others' names are kept while there is room; ours has to be there, or a loop is never seen. */
+static void put_via(char *ret, size_t size, const char *theirs, const char *ours)
+{
+	bool fits = theirs && strlen(theirs) + strlen(ours) + 8 < size;
+
+	snprintf(ret, size, "Via: %s%s%s", fits ? theirs : "", fits ? ", " : "", ours);
+}
+
 static enum err send(struct store_call *c, const struct store_read *read,
 		     const struct transfer_events *events, struct error *e)
 {
 	struct http_store *h = c->http;
 	const struct store_context *ctx = h->store.ctx;
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384);
-	char range[64], range_line[80], match[160], via[512];
+	char range[64], range_line[80], match[160], via[VIA_MAX];
 	const char *headers[4] = {NULL};
 	size_t n = 0;
 
 	build_url(h, read->key, &url);
 	range_header(read, range, sizeof(range));
-	snprintf(via, sizeof(via), "Via: %s%s%s", read->via ? read->via : "", read->via ? ", " : "",
-		 ctx->via);
+	put_via(via, sizeof(via), read->via, ctx->via);
 	headers[n++] = via;
 	if (range[0]) {
 		snprintf(range_line, sizeof(range_line), "Range: %s", range);
@@ -174,7 +210,6 @@ static enum err send(struct store_call *c, const struct store_read *read,
 	return transfer_start(ctx->engine,
 			      &(struct transfer_request){
 				      .url = buf_str(&url),
-				      .head = read->head,
 				      .headers = headers,
 				      .user_password = h->user_password,
 				      .follow = true,
@@ -201,6 +236,8 @@ static struct store_call *http_start(struct store *s, const struct store_read *r
 	c->http = (struct http_store *)s;
 	c->events = *events;
 	c->ud = ud;
+	c->finish = on_done;
+	c->head_only = read->head;
 	c->head.fd = -1;
 	if (send(c, read, &on, &e) != OK) {
 		c->error = e;
@@ -232,6 +269,7 @@ static void probe_done(void *ud, const struct error *e)
 	struct error failure = *e;
 	int status = c->status;
 
+	loop_timer_stop(c->http->store.ctx->loop, &c->later);
 	if (!e->code && status != 404 && status != 410 && status != 403)
 		err_set(&failure, ERR_UPSTREAM, "answered %d to a name that cannot exist", status);
 	if (!failure.code) {
@@ -255,6 +293,7 @@ static void http_probe(struct store *s, void (*done)(void *ud, const struct erro
 	c->http = (struct http_store *)s;
 	c->probed = done;
 	c->ud = ud;
+	c->finish = probe_done;
 	metric_inc(store_probes);
 	if (send(c, &read, &on, &e) == OK)
 		return;
@@ -273,7 +312,9 @@ static void http_describe(struct store *s, struct buf *out)
 
 static bool http_is_private(struct store *s)
 {
-	return ((struct http_store *)s)->user_password != NULL;
+	struct http_store *h = (struct http_store *)s;
+
+	return h->user_password || h->query;	/* a query may be a token */
 }
 
 static void http_free(struct store *s)

@@ -22,7 +22,10 @@ struct keeper {
 	bool known;			/* creds is the truth, even when NULL */
 	bool loading, anonymous;
 	atomic_bool signs;		/* any thread: are requests signed, as far as is known? */
+	bool by_network;		/* they may come from a service, even if none came yet */
+	void (*changed)(struct keeper *k);	/* other credentials than before; may be NULL */
 	int64_t tried_ns;		/* the last load began; 0 = never */
+	int64_t pause_ns;		/* until a service that gave none is asked again */
 	struct error failure;		/* of the last load; code OK = it went well */
 	struct waiters waiters;
 

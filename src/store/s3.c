@@ -103,7 +103,8 @@ static void s3_describe(struct store *s, struct buf *out)
 	buf_printf(out, "credentials: %s; region %s; %s",
 		   s3->keeper.anonymous ? "none (anonymous=true)"
 		   : creds		? creds->source
-					: "none found, unsigned",
+		   : s3->keeper.known	? "none found, unsigned"
+					: "not loaded",
 		   s3->region, exactness_text(s3->doubt.exactness));
 }
 
@@ -179,6 +180,16 @@ static void s3_survey(struct store *s, void (*done)(void *ud, const char *layout
 }
 
 /* ---- making one ---- */
+
+/* Other credentials may see other things: what a 403 means is open again. */
+static void credentials_changed(struct keeper *k)
+{
+	struct s3_store *s3 = CONTAINER_OF(k, struct s3_store, keeper);
+
+	s3->doubt.exactness = S3_UNKNOWN;
+	if (!s3->closing)
+		s3_doubt_probe(s3);
+}
 
 static void s3_free(struct store *s)
 {
@@ -260,6 +271,7 @@ enum err s3_open(const struct store_context *ctx, const struct store_url *url, s
 		store_free(&s3->store);
 		return e->code;
 	}
+	s3->keeper.changed = credentials_changed;
 	*ret = &s3->store;
 	return OK;
 }

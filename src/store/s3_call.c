@@ -32,10 +32,11 @@ struct store_call {
 	struct range_ask range;
 	int64_t deadline_ns;
 
+	char region[S3_REGION_MAX + 1];	/* that the present request was signed for */
 	struct transfer *transfer;	/* NULL while waiting */
 	struct waiter waiter;
 	struct waiters *waiting_in;
-	struct loop_timer overdue;	/* while waiting; also the start and a delayed end */
+	struct loop_timer overdue;	/* until the body; also the start and a delayed end */
 
 	bool as_get;			/* the head is asked for by GET, since HEAD failed */
 	bool whole;			/* the size is asked for, after a 416 that did not tell */
@@ -185,9 +186,12 @@ static void describe(const struct store_call *c, const struct s3_error *x, struc
 
 static bool move_region(struct store_call *c, struct slice region, struct error *e)
 {
-	if (c->resigned || s3_set_region(c->s3, region, e) != OK)
+	if (c->resigned)
 		return false;
 	c->resigned = true;
+	/* Another call may have moved the store already. */
+	if (!slice_eq(region, slice_of(c->s3->region)) && s3_set_region(c->s3, region, e) != OK)
+		return false;
 	metric_inc(store_resigned);
 	return true;
 }
@@ -290,7 +294,7 @@ static void judge_error(struct store_call *c)
 		.exactness = c->asking.what == S3_READ ? c->s3->doubt.exactness : S3_UNKNOWN,
 		.refreshable = !c->renewed,
 		.header_region = slice_of(c->answer.bucket_region),
-		.our_region = slice_of(c->s3->region),
+		.our_region = slice_of(c->region),
 	};
 
 	if (s3_xml_error(buf_slice(&c->text), &x, NULL) == OK) {
@@ -346,6 +350,7 @@ static void found(struct store_call *c)
 		return;
 	}
 	c->body = true;
+	loop_timer_stop(loop_of(c), &c->overdue);
 	c->events.head(c->asking.ud, &c->object);
 }
 
@@ -394,9 +399,10 @@ struct lines {
 	struct buf text;
 };
 
+/* A session token is among them. */
 static void lines_fini(struct lines *l)
 {
-	buf_fini(&l->text);
+	creds_wipe_buf(&l->text);
 }
 
 /* The buffer is reserved as a whole, so that lines stay where they are. */
@@ -465,6 +471,7 @@ static enum err send_request(struct store_call *c, const struct creds *creds, st
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384);
 	enum err err = OK;
 
+	memcpy(c->region, c->s3->region, sizeof(c->region));
 	buf_reserve(&l.text, l.text.max);
 	buf_puts(&path, c->s3->address.root);
 	if (!list)
@@ -488,6 +495,13 @@ static enum err send_request(struct store_call *c, const struct creds *creds, st
 							      c->deadline_ns),
 			      },
 			      &events, c, &c->transfer, e);
+}
+
+/* The head has its own limit; this is for error bodies and listings that do not end. */
+static void answer_overdue(struct loop_timer *timer)
+{
+	call_fail(CONTAINER_OF(timer, struct store_call, overdue), S3_RETRY, ERR_TIMEOUT,
+		  "the answer did not end in time");
 }
 
 /* Once credentials are there (or known to be none), ask. Also the start of every way back. */
@@ -514,8 +528,12 @@ static void proceed(struct store_call *c)
 	case KEEPER_READY:
 		break;
 	}
-	if (send_request(c, creds, &e) != OK)
+	if (send_request(c, creds, &e) != OK) {
 		call_end(c, S3_FAULT, &e);
+		return;
+	}
+	c->overdue.due = answer_overdue;
+	loop_timer_set(loop_of(c), &c->overdue, c->deadline_ns);
 }
 
 /* Nothing is called from inside s3_call_start(): the start is a timer of this turn. */

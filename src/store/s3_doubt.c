@@ -46,7 +46,6 @@ void s3_doubt_probe(struct s3_store *s3)
 	struct s3_asking mine = asking;
 	struct store_read read = {.deadline_ns = clock_mono_ns() + PROBE_BUDGET_NS};
 	struct buf key CLEANUP(buf_fini) = BUF_MAX(4096);
-	struct store_call *call;
 	char name[48];
 
 	if (s3->doubt.probing)
@@ -57,9 +56,7 @@ void s3_doubt_probe(struct s3_store *s3)
 	s3_full_key(s3, slice_of(name), &key);
 	read.key = buf_slice(&key);
 	mine.ud = s3;
-	call = s3_call_start(s3, &read, &mine);
-	if (call)
-		s3->doubt.probe = call;
+	s3->doubt.probe = s3_call_start(s3, &read, &mine);
 }
 
 bool s3_doubt_denied(struct s3_store *s3)

@@ -93,18 +93,12 @@ static enum s3_verdict by_row(const struct row *row, const struct s3_answer *a,
 	return S3_FAULT;
 }
 
-/* No code: a HEAD, an origin that is not quite S3, or a body that could not be read. */
+/* No code: a HEAD, or something between us and S3 has answered, which proves nothing. */
 static enum s3_verdict by_status(const struct s3_answer *a, struct slice *region)
 {
 	if (a->status == 400 && other_region(a, region))
 		return S3_REGION;
-	if (a->head)
-		return S3_ASK_GET;
-	if (a->status == 404)
-		return S3_MISS;
-	if (a->status == 403 && a->exactness == S3_OPAQUE)
-		return S3_MISS;
-	return S3_FAULT;
+	return a->head ? S3_ASK_GET : S3_FAULT;
 }
 
 static const struct row *find_row(const struct s3_answer *a)

@@ -110,6 +110,7 @@ struct store {
 	const struct store_context *ctx;
 	struct store_traits traits;
 	struct breaker breaker;
+	int64_t logged_ns;			/* last failure that was logged; 0 = never */
 	atomic_int tier;			/* enum store_tier, learned at start; any thread */
 	atomic_int_least64_t answered_ns;	/* last proof of life; 0 = never; any thread */
 };

@@ -16,6 +16,7 @@
 #include "metric/metric.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 
 #define IDLE_HANDLES_MAX	64
@@ -29,7 +30,7 @@ struct transfer {
 	struct curl_slist *headers;
 	struct loop_timer head_timer;
 	struct transfer_head head;
-	bool follow, head_given, cancelled, paused;
+	bool follow, secure, head_given, cancelled, paused;
 	struct transfer *next_dead;
 	struct transfer *next, **at;	/* all that run */
 	char why[CURL_ERROR_SIZE];	/* libcurl's words for a failure */
@@ -319,6 +320,19 @@ static void begin_head(struct transfer *t, struct slice line)
 	t->head.status = (int)status;
 }
 
+/* Once a redirect has led to https, none leads back (libcurl only knows where it began). */
+static bool may_follow(struct transfer *t, struct slice location)
+{
+	if (!t->follow || is_final(t))
+		return true;
+	if (slice_starts_nocase(location, SLICE("https:")))
+		t->secure = true;
+	if (!t->secure || !slice_starts_nocase(location, SLICE("http:")))
+		return true;
+	snprintf(t->why, sizeof(t->why), "redirected from https to http");
+	return false;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *ud)
 {
 	struct transfer *t = ud;
@@ -334,8 +348,11 @@ static size_t on_header(char *p, size_t size, size_t n, void *ud)
 		loop_timer_stop(t->engine->loop, &t->head_timer);
 		t->events.head(t->ud, &t->head);
 	} else if (colon < line.n) {
-		take_header(&t->head, slice_head(line, colon),
-			    slice_trim(slice_from(line, colon + 1)));
+		struct slice value = slice_trim(slice_from(line, colon + 1));
+
+		if (slice_eq_nocase(slice_head(line, colon), SLICE("location")) && !may_follow(t, value))
+			return 0;
+		take_header(&t->head, slice_head(line, colon), value);
 	}
 	return t->cancelled ? 0 : size * n;
 }
@@ -402,6 +419,7 @@ static void set_request(struct transfer *t, const struct transfer_request *r)
 {
 	bool https = slice_starts_nocase(slice_of(r->url), SLICE("https:"));
 
+	t->secure = https;
 	for (size_t i = 0; r->headers && r->headers[i]; i++)
 		t->headers = curl_slist_append(t->headers, r->headers[i]);
 	curl_easy_setopt(t->easy, CURLOPT_URL, r->url);

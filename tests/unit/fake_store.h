@@ -103,6 +103,7 @@ __attribute__((unused)) static void fake_store_init(struct fake_store *f, const 
 {
 	*f = (struct fake_store){.store = {.ops = &fake_ops, .ctx = ctx}};
 	f->store.traits.name = (char *)(uintptr_t)name;
+	atomic_store(&f->store.tier, TIER_ONE);
 	f->last = &f->first;
 }
 

@@ -51,7 +51,7 @@ static void check_get(void)
 
 		{404, "NoSuchKey", ANY, S3_MISS},
 		{404, "NoSuchVersion", ANY, S3_MISS},
-		{404, "", ANY, S3_MISS},
+		{404, "", ANY, S3_FAULT},
 		{404, "NoSuchBucket", ANY, S3_FAULT},
 		{404, "SomethingNew", ANY, S3_FAULT},
 		{200, "NoSuchKey", ANY, S3_FOUND},
@@ -60,7 +60,7 @@ static void check_get(void)
 		{403, "AccessDenied", S3_OPAQUE, S3_MISS},
 		{403, "AccessDenied", S3_EXACT, S3_DENIED_IN_DOUBT},
 		{403, "AccessDenied", S3_UNKNOWN, S3_DENIED_IN_DOUBT},
-		{403, "", S3_OPAQUE, S3_MISS},
+		{403, "", S3_OPAQUE, S3_FAULT},
 		{403, "", S3_EXACT, S3_FAULT},
 		{403, "", S3_UNKNOWN, S3_FAULT},
 		{403, "accessdenied", ANY, S3_FAULT},
