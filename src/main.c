@@ -15,9 +15,9 @@
  * Without a subcommand the program serves when PORT, S3_BUCKET or STORES is set, as its
  * predecessor did.
  */
+#include "base/slice.h"
 #include "cmd/cmd.h"
 #include "cmd/help.h"
-#include "base/slice.h"
 #include "conf/dotenv.h"
 
 #include <stdio.h>

@@ -14,17 +14,17 @@
 #include "base/slice.h"
 
 struct buf {
-	char *p;	/* NUL-terminated whenever it is not NULL */
+	char *p; /* NUL-terminated whenever it is not NULL */
 	size_t n;
 	size_t cap;
-	size_t max;	/* ceiling of n */
+	size_t max; /* ceiling of n */
 	bool failed;
 };
 
-#define BUF_MAX(limit)	((struct buf){.max = (limit)})
+#define BUF_MAX(limit) ((struct buf){.max = (limit)})
 
 void buf_fini(struct buf *b);
-void buf_clear(struct buf *b);	/* empty and not failed; keeps the memory */
+void buf_clear(struct buf *b); /* empty and not failed; keeps the memory */
 void buf_add(struct buf *b, struct slice s);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#define YEAR_0	      INT64_C(-62167219200)
+#define YEAR_0        INT64_C(-62167219200)
 #define YEAR_9999_END INT64_C(253402300799)
 
 static int64_t frozen_mono_ns;

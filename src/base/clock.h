@@ -8,16 +8,16 @@
 #include "base/slice.h"
 #include <time.h>
 
-#define NS_PER_MS	INT64_C(1000000)
-#define NS_PER_S	INT64_C(1000000000)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S  INT64_C(1000000000)
 
 int64_t clock_mono_ns(void);
 int64_t clock_wall_s(void);
-void clock_freeze_mono_ns(int64_t now);	/* 0 thaws */
-void clock_freeze_wall_s(int64_t now);	/* 0 thaws */
+void clock_freeze_mono_ns(int64_t now); /* 0 thaws */
+void clock_freeze_wall_s(int64_t now);  /* 0 thaws */
 
-#define HTTP_DATE_LEN	30	/* "Sun, 06 Nov 1994 08:49:37 GMT" and its NUL */
-#define AMZ_DATE_LEN	17	/* "20130524T000000Z" and its NUL */
+#define HTTP_DATE_LEN 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and its NUL */
+#define AMZ_DATE_LEN  17 /* "20130524T000000Z" and its NUL */
 
 /* RFC 9110 IMF-fixdate, independent of locale and time zone. */
 void http_date_format(int64_t t, char ret[static HTTP_DATE_LEN]);

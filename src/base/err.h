@@ -15,24 +15,24 @@
 
 enum err {
 	OK = 0,
-	ERR_NOMEM,	/* out of memory */
-	ERR_IO,		/* local file system */
-	ERR_NET,	/* could not reach the other side, or it went away */
-	ERR_UPSTREAM,	/* the other side answered with a failure of its own */
-	ERR_DENIED,	/* the other side knows us and says no; credentials or policy */
+	ERR_NOMEM,    /* out of memory */
+	ERR_IO,       /* local file system */
+	ERR_NET,      /* could not reach the other side, or it went away */
+	ERR_UPSTREAM, /* the other side answered with a failure of its own */
+	ERR_DENIED,   /* the other side says no to this request: credentials, policy, syntax */
 	ERR_TIMEOUT,
-	ERR_CORRUPT,	/* data is not what it has to be */
-	ERR_LIMIT,	/* input beyond a limit of ours */
-	ERR_BUSY,	/* a queue or pool of ours is full */
-	ERR_CANCELED,	/* nobody wants it any more */
-	ERR_USAGE,	/* the user asked for something that cannot be */
+	ERR_CORRUPT,  /* data is not what it has to be */
+	ERR_LIMIT,    /* input beyond a limit of ours */
+	ERR_BUSY,     /* a queue or pool of ours is full */
+	ERR_CANCELED, /* nobody wants it any more */
+	ERR_USAGE,    /* the user asked for something that cannot be */
 };
 
-#define ERROR_MSG_MAX	256
+#define ERROR_MSG_MAX 256
 
 struct error {
 	enum err code;
-	int sys;	/* errno when the operating system refused, else 0 */
+	int sys; /* errno when the operating system refused, else 0 */
 	char msg[ERROR_MSG_MAX];
 };
 

@@ -23,7 +23,7 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_LOGFMT, LOG_JSON };
 
-#define LOG_LINE_MAX	4096
+#define LOG_LINE_MAX 4096
 
 struct log_line {
 	bool on;

@@ -15,21 +15,21 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#define EVENTS_PER_TURN	128
+#define EVENTS_PER_TURN 128
 
 struct loop {
 	int epoll;
-	struct loop_fd wake;		/* an eventfd */
+	struct loop_fd wake; /* an eventfd */
 	pthread_t thread;
 	bool started;
-	bool stopping;			/* the loop's thread only */
+	bool stopping; /* the loop's thread only */
 	struct loop_task stop;
 
 	struct loop_timer **heap;
 	size_t n_timers, cap_timers;
 
 	pthread_mutex_t mu;
-	struct loop_task *first, **last;	/* under mu: the mailbox */
+	struct loop_task *first, **last; /* under mu: the mailbox */
 };
 
 static void drain_wake(struct loop_fd *fd, uint32_t events)
@@ -214,7 +214,8 @@ enum err loop_new(struct loop **ret, struct error *e)
 
 	pthread_mutex_init(&l->mu, NULL);
 	l->last = &l->first;
-	l->wake = (struct loop_fd){.ready = drain_wake, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	l->wake = (struct loop_fd){.ready = drain_wake,
+				   .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll < 0 || l->wake.fd < 0) {
 		err_sys(e, ERR_IO, "cannot make an event loop");

@@ -17,27 +17,27 @@ struct loop;
 
 struct loop_task {
 	void (*run)(struct loop_task *task);
-	struct loop_task *next;		/* the loop's */
-	atomic_bool queued;		/* the loop's: posting a queued task does nothing */
+	struct loop_task *next; /* the loop's */
+	atomic_bool queued;     /* the loop's: posting a queued task does nothing */
 };
 
 struct loop_timer {
 	void (*due)(struct loop_timer *timer);
-	int64_t at_ns;			/* the loop's */
-	size_t slot;			/* the loop's: place in the heap + 1, 0 = not set */
+	int64_t at_ns; /* the loop's */
+	size_t slot;   /* the loop's: place in the heap + 1, 0 = not set */
 };
 
 struct loop_fd {
 	void (*ready)(struct loop_fd *fd, uint32_t epoll_events);
 	int fd;
-	bool added;			/* the loop's */
+	bool added; /* the loop's */
 };
 
 MUST_CHECK enum err loop_new(struct loop **ret, struct error *e);
 MUST_CHECK enum err loop_start(struct loop *l, const char *thread_name, struct error *e);
 /* Ask the thread to end once no task is queued, and wait for it; timers are not waited for. */
 void loop_stop(struct loop *l);
-void loop_free(struct loop *l);		/* after loop_stop(); accepts NULL */
+void loop_free(struct loop *l); /* after loop_stop(); accepts NULL */
 
 /* Any thread: run the task soon on the loop's thread. Tasks run in the order of posting. */
 void loop_post(struct loop *l, struct loop_task *task);

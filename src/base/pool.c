@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See pool.h: one mutex, one condition, a linked queue. */
 #include "base/pool.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -8,9 +9,9 @@
 struct pool {
 	pthread_mutex_t mu;
 	pthread_cond_t more;
-	struct pool_job *first, **last;		/* under mu */
-	size_t queued, max_queued;		/* queued under mu */
-	bool ending;				/* under mu */
+	struct pool_job *first, **last; /* under mu */
+	size_t queued, max_queued;      /* queued under mu */
+	bool ending;                    /* under mu */
 	unsigned n_threads;
 	pthread_t threads[];
 };
@@ -54,7 +55,7 @@ enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name, 
 		int rc = pthread_create(&p->threads[i], NULL, worker, p);
 
 		if (rc) {
-			pool_stop(p);
+			(void)!pool_stop(p, NS_PER_S); /* they have nothing to do */
 			pool_free(p);
 			errno = rc;
 			return err_sys(e, ERR_IO, "cannot start thread '%s'", thread_name);
@@ -66,16 +67,26 @@ enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name, 
 	return OK;
 }
 
-void pool_stop(struct pool *p)
+bool pool_stop(struct pool *p, int64_t timeout_ns)
 {
+	struct timespec until;
+
 	if (!p)
-		return;
+		return true;
+	clock_gettime(CLOCK_REALTIME, &until);
+	timeout_ns += until.tv_nsec;
+	until.tv_sec += timeout_ns / NS_PER_S;
+	until.tv_nsec = timeout_ns % NS_PER_S;
 	pthread_mutex_lock(&p->mu);
 	p->ending = true;
 	pthread_cond_broadcast(&p->more);
 	pthread_mutex_unlock(&p->mu);
-	for (unsigned i = 0; i < p->n_threads; i++)
-		pthread_join(p->threads[i], NULL);
+	while (p->n_threads) {
+		if (pthread_timedjoin_np(p->threads[p->n_threads - 1], NULL, &until) != 0)
+			return false;
+		p->n_threads--;
+	}
+	return true;
 }
 
 void pool_free(struct pool *p)

@@ -6,17 +6,23 @@
  */
 #pragma once
 #include "base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 struct pool;
 
 struct pool_job {
-	void (*run)(struct pool_job *job);	/* on a worker thread */
-	struct pool_job *next;			/* the pool's */
+	void (*run)(struct pool_job *job); /* on a worker thread */
+	struct pool_job *next;             /* the pool's */
 };
 
 MUST_CHECK enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name,
 			     struct pool **ret, struct error *e);
-/* Run what is queued and end the threads; from now on jobs are refused. Accepts NULL. */
-void pool_stop(struct pool *p);
-void pool_free(struct pool *p);		/* after pool_stop(); accepts NULL */
+/*
+ * Run what is queued and end the threads; from now on jobs are refused. False when a job blocks
+ * for longer than timeout_ns: then its thread goes on, and so must everything it uses. Accepts
+ * NULL.
+ */
+MUST_CHECK bool pool_stop(struct pool *p, int64_t timeout_ns);
+void pool_free(struct pool *p); /* after pool_stop() said true; accepts NULL */
 MUST_CHECK enum err pool_submit(struct pool *p, struct pool_job *job);

@@ -7,18 +7,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WAITERS_MAX	4096
+#define WAITERS_MAX 4096
 
 struct waiter {
 	void (*wake)(struct waiter *w);
-	struct waiter *next, **at;	/* at == NULL: not waiting */
-	uint64_t round;			/* the list's when it began to wait */
+	struct waiter *next, **at; /* at == NULL: not waiting */
+	uint64_t round;            /* the list's when it began to wait */
 };
 
 struct waiters {
 	struct waiter *first, **last;
 	size_t n;
-	uint64_t round;			/* how often all have been woken */
+	uint64_t round; /* how often all have been woken */
 };
 
 /* False when the list is full. A zeroed struct waiters is an empty one. */

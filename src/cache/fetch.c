@@ -20,11 +20,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#define TRIES_MAX		4
-#define FIRST_PAUSE_NS		(50 * NS_PER_MS)
-#define RESUMES_MAX		8
-#define RESUME_BUDGET_NS	(8 * NS_PER_S)
-#define SPOOL_MAX		(INT64_C(4) << 30)
+#define TRIES_MAX        4
+#define FIRST_PAUSE_NS   (50 * NS_PER_MS)
+#define RESUMES_MAX      8
+#define RESUME_BUDGET_NS (8 * NS_PER_S)
+#define SPOOL_MAX        (INT64_C(4) << 30)
 
 _Static_assert(FILL_ROOM >= 2 * TRANSFER_READ_MAX, "what comes behind a pause has to fit");
 
@@ -39,16 +39,16 @@ struct fetch {
 	fetch_decided *decided;
 	void *ud;
 	enum phase phase;
-	struct store_call *call;	/* NULL between tries */
+	struct store_call *call; /* NULL between tries */
 	struct loop_timer again;
-	struct loop_task room;		/* posted by the fill's reader */
+	struct loop_task room; /* posted by the fill's reader */
 	unsigned tries, resumes;
-	struct object_head head;	/* of the first answer */
-	bool resuming;			/* this call continues a body */
-	int64_t resumed_at;		/* what the fill held when it was asked for the rest */
-	bool held;			/* the rest is to be asked for once the fill has room */
+	struct object_head head; /* of the first answer */
+	bool resuming;           /* this call continues a body */
+	int64_t resumed_at;      /* what the fill held when it was asked for the rest */
+	bool held;               /* the rest is to be asked for once the fill has room */
 	struct fill *fill;
-	int spool;			/* -1 unless SPOOLING */
+	int spool; /* -1 unless SPOOLING */
 	int64_t spooled;
 };
 
@@ -124,8 +124,7 @@ static void resume_body(struct fetch *f, const struct error *e)
 	f->resuming = true;
 	f->resumed_at = fill_written(f->fill);
 	metric_inc(store_resumes);
-	loop_timer_set(loop_of(f), &f->again,
-		       now + (f->tries ? (FIRST_PAUSE_NS << f->tries) : 0));
+	loop_timer_set(loop_of(f), &f->again, now + (f->tries ? (FIRST_PAUSE_NS << f->tries) : 0));
 }
 
 /* Does the answer to a resuming call continue exactly what we have? */
@@ -143,7 +142,7 @@ static void begin_spool(struct fetch *f)
 	const char *dir = getenv("TMPDIR");
 	struct error e;
 
-	f->spool = open(dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	f->spool = open(dir && dir[0] ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (f->spool < 0) {
 		err_sys(&e, ERR_IO, "cannot make a temporary file for an answer without a length");
 		drop_call(f);
@@ -235,14 +234,15 @@ static bool check_range(struct fetch *f)
 		unasked(f, 206);
 		return false;
 	}
-	if (h->total >= 0 && range_resolve(&f->request.range, h->total, &want) == RANGE_UNSATISFIABLE) {
+	if (h->total >= 0 &&
+	    range_resolve(&f->request.range, h->total, &want) == RANGE_UNSATISFIABLE) {
 		drop_call(f);
 		decide(f, FETCH_UNSATISFIABLE, &f->head, NULL);
 		return false;
 	}
 	if (h->total >= 0 && h->first == want.first && h->length > 0 &&
 	    h->length <= want.last - want.first + 1)
-		return true;	/* a store may give less than was asked for */
+		return true; /* a store may give less than was asked for */
 	err_set(&e, ERR_CORRUPT, "another range came than was asked for");
 	drop_call(f);
 	decide(f, FETCH_FAULT, NULL, &e);
@@ -265,7 +265,7 @@ static void on_head(void *ud, const struct object_head *head)
 	if (head->ranged && !check_range(f))
 		return;
 	if (f->request.head)
-		return;		/* nothing more to say before done */
+		return; /* nothing more to say before done */
 	if (head->fd >= 0 || head->total == 0)
 		return;
 	if (!f->fill && head->length >= 0) {
@@ -308,9 +308,7 @@ static void found_done(struct fetch *f)
 	struct error e;
 
 	switch (f->phase) {
-	case SPOOLING:
-		spool_done(f);
-		break;
+	case SPOOLING: spool_done(f); break;
 	case BODY:
 		if (fill_written(f->fill) < f->head.length) {
 			err_set(&e, ERR_NET, "the body is short");
@@ -324,14 +322,13 @@ static void found_done(struct fetch *f)
 		if (f->head.total == 0) {
 			decide(f, FETCH_MISS, NULL, NULL);
 		} else if (f->request.head && f->head.length < 0) {
-			f->request.head = false;	/* the length shows only at the end */
+			f->request.head = false; /* the length shows only at the end */
 			ask(f);
 		} else {
 			decide_found(f);
 		}
 		break;
-	case ENDED:
-		break;
+	case ENDED: break;
 	}
 }
 
@@ -365,17 +362,12 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 
 	f->call = NULL;
 	switch (result) {
-	case STORE_FOUND:
-		found_done(f);
-		return;
+	case STORE_FOUND: found_done(f); return;
 	case STORE_FAULT:
-	case STORE_FAULT_RETRY:
-		fault_done(f, result == STORE_FAULT_RETRY, e);
-		return;
+	case STORE_FAULT_RETRY: fault_done(f, result == STORE_FAULT_RETRY, e); return;
 	case STORE_MISS:
 	case STORE_UNSATISFIABLE:
-	case STORE_CHANGED:
-		break;
+	case STORE_CHANGED: break;
 	}
 	if (f->phase == BODY) {
 		err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");

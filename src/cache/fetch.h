@@ -17,12 +17,12 @@ enum fetch_result { FETCH_FOUND, FETCH_MISS, FETCH_UNSATISFIABLE, FETCH_FAULT };
 
 struct fetch_request {
 	struct store *store;
-	struct slice key;		/* copied */
+	struct slice key; /* copied */
 	bool head;
-	bool ranged;			/* only this part is wanted */
+	bool ranged; /* only this part is wanted */
 	struct range_ask range;
-	const char *via;		/* borrowed for the life of the fetch; may be NULL */
-	int64_t deadline_ns;		/* to be decided by then */
+	const char *via;     /* borrowed for the life of the fetch; may be NULL */
+	int64_t deadline_ns; /* to be decided by then */
 	size_t ring_max;
 };
 
@@ -41,4 +41,4 @@ struct fill *fetch_body(const struct fetch *f);
 void fetch_abort(struct fetch *f);
 /* Is an answer without a length being received? It may take longer than the deadline. */
 bool fetch_is_spooling(const struct fetch *f);
-void fetch_free(struct fetch *f);	/* accepts NULL; only once nobody reads the body any more */
+void fetch_free(struct fetch *f); /* accepts NULL; only once nobody reads the body any more */

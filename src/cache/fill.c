@@ -16,18 +16,18 @@ struct fill {
 	atomic_uint refs;
 	size_t ring_max;
 	struct fill_writer writer;
-	char *ring;			/* set once by fill_begin */
+	char *ring; /* set once by fill_begin */
 	size_t size;
 	int64_t length;
 
 	pthread_mutex_t mu;
-	enum state state;		/* under mu, as all below */
+	enum state state; /* under mu, as all below */
 	int64_t written, consumed;
-	struct error why;		/* FAILED */
+	struct error why; /* FAILED */
 	bool writer_paused;
 	void (*ready)(void *ud);
 	void *ready_ud;
-	int64_t ready_at;		/* the offset it waits at */
+	int64_t ready_at; /* the offset it waits at */
 };
 
 struct fill *fill_new(size_t ring_max, struct fill_writer writer)
@@ -157,7 +157,7 @@ bool fill_may_write(struct fill *f)
 
 int64_t fill_written(const struct fill *f)
 {
-	return f->written;	/* the writer's own thread is the only one that moves it */
+	return f->written; /* the writer's own thread is the only one that moves it */
 }
 
 static void end(struct fill *f, enum state state, const struct error *why)

@@ -23,15 +23,15 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#define FILL_HELD_BACK	((size_t)64 * 1024)
+#define FILL_HELD_BACK ((size_t)64 * 1024)
 /* A writer that is told to pause may still bring so much: what it had received already. */
-#define FILL_ROOM	((size_t)64 * 1024)
-#define FILL_RING_MIN	(FILL_HELD_BACK + FILL_ROOM)
+#define FILL_ROOM     ((size_t)64 * 1024)
+#define FILL_RING_MIN (FILL_HELD_BACK + FILL_ROOM)
 
 struct fill;
 
 struct fill_writer {
-	void (*room)(void *ud);				/* any thread: write again */
+	void (*room)(void *ud); /* any thread: write again */
 	/* Is what has arrived what was asked for? Called once, by fill_commit(). NULL: yes. */
 	enum err (*verify)(void *ud, struct error *e);
 	void *ud;
@@ -43,7 +43,7 @@ enum fill_read { FILL_DATA, FILL_WAIT, FILL_END, FILL_FAILED };
 /* ring_max: bytes of memory this fill may use at most, FILL_RING_MIN or more. */
 struct fill *fill_new(size_t ring_max, struct fill_writer writer);
 struct fill *fill_ref(struct fill *f);
-void fill_unref(struct fill *f);	/* accepts NULL */
+void fill_unref(struct fill *f); /* accepts NULL */
 
 /* Writer. The length in bytes must be known; it is what readers will be promised. */
 MUST_CHECK enum err fill_begin(struct fill *f, int64_t length, struct error *e);
@@ -60,7 +60,7 @@ bool fill_fits(struct fill *f, size_t n);
  */
 bool fill_may_write(struct fill *f);
 int64_t fill_written(const struct fill *f);
-void fill_fail(struct fill *f, const struct error *why);	/* why is copied */
+void fill_fail(struct fill *f, const struct error *why); /* why is copied */
 /* ERR_CORRUPT, and the fill FAILED, when bytes are missing or the verify hook says no. */
 MUST_CHECK enum err fill_commit(struct fill *f, struct error *e);
 

@@ -9,7 +9,7 @@
 #include <semaphore.h>
 #include <stdio.h>
 
-#define WAIT_S	15
+#define WAIT_S 15
 
 struct check {
 	struct loop_task task;
@@ -59,7 +59,8 @@ static const char *tier_text(struct store *s)
 static void print(const struct check *c)
 {
 	if (c->error.code)
-		printf("FAIL %s: %s (%s)\n", c->store->traits.name, c->error.msg, buf_str(&c->text));
+		printf("FAIL %s: %s (%s)\n", c->store->traits.name, c->error.msg,
+		       buf_str(&c->text));
 	else
 		printf("ok   %s: %s; %s%s%s; %.1f ms\n", c->store->traits.name, buf_str(&c->text),
 		       tier_text(c->store), c->layout[0] ? "; " : "", c->layout,

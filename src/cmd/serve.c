@@ -20,9 +20,9 @@
 #include <stdio.h>
 
 /* Wait so long for the stores' first answers before clients are let in. */
-#define FIRST_PROBES_NS	(1 * NS_PER_S)
-#define CHECK_PROBES_NS	(12 * NS_PER_S)
-#define TOKENS_FILE_MAX	((size_t)1 << 20)
+#define FIRST_PROBES_NS (1 * NS_PER_S)
+#define CHECK_PROBES_NS (12 * NS_PER_S)
+#define TOKENS_FILE_MAX ((size_t)1 << 20)
 
 static int complain(const struct error *e)
 {
@@ -71,9 +71,10 @@ static void warn_if_open(const struct service *s, const struct auth *auth)
 	for (size_t i = 0; i < s->stores.n; i++) {
 		if (!store_is_private(s->stores.store[i]))
 			continue;
-		log_event(LOG_WARN, "a private store is served to everybody who reaches this port: "
-				    "set AUTH_TOKENS, or LISTEN_ADDRESS", "store",
-			  s->stores.store[i]->traits.name, NULL);
+		log_event(LOG_WARN,
+			  "a private store is served to everybody who reaches this port: "
+			  "set AUTH_TOKENS, or LISTEN_ADDRESS",
+			  "store", s->stores.store[i]->traits.name, NULL);
 		return;
 	}
 }
@@ -129,10 +130,15 @@ static void drain(struct server *server, const sigset_t *set, int64_t timeout_ns
 		log_event(LOG_WARN, "DRAIN_TIMEOUT is over, cutting what still runs", NULL);
 }
 
-static enum err serve(struct service *s, const struct auth *auth, const sigset_t *set, struct error *e)
+static enum err serve(struct service *s, const struct auth *auth, const sigset_t *set,
+		      struct error *e)
 {
-	const struct server_parts parts = {.conf = s->conf, .stores = &s->stores, .loop = s->loop,
-					   .health = s->health, .auth = auth, .via = s->via};
+	const struct server_parts parts = {.conf = s->conf,
+					   .stores = &s->stores,
+					   .loop = s->loop,
+					   .health = s->health,
+					   .auth = auth,
+					   .via = s->via};
 	struct server *server;
 	struct log_line l;
 
@@ -140,8 +146,8 @@ static enum err serve(struct service *s, const struct auth *auth, const sigset_t
 		return e->code;
 	warn_if_open(s, auth);
 	log_begin(&l, LOG_INFO, "listening");
-	log_add(&l, "address", s->conf->listen_address[0] ? slice_of(s->conf->listen_address)
-							 : SLICE("*"));
+	log_add(&l, "address",
+		s->conf->listen_address[0] ? slice_of(s->conf->listen_address) : SLICE("*"));
 	log_add_i64(&l, "port", server_port(server));
 	log_add(&l, "version", SLICE(PEPTO_VERSION));
 	log_end(&l);
@@ -172,10 +178,12 @@ static int run(const struct conf *conf)
 	sigset_t set;
 	int code = EXIT_SUCCESS;
 
-	log_setup((enum log_level)conf->log_level, (enum log_format)conf->log_format, STDERR_FILENO);
+	log_setup((enum log_level)conf->log_level, (enum log_format)conf->log_format,
+		  STDERR_FILENO);
 	if (!conf->check)
 		block_signals(&set);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), no more */
 	tune_malloc();
 	if (load_auth(conf, &auth, &e) != OK || service_init(&service, conf, &e) != OK ||
 	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) != OK)
@@ -184,7 +192,8 @@ static int run(const struct conf *conf)
 		code = check_stores(&service);
 	else if (serve(&service, auth, &set, &e) != OK)
 		code = complain(&e);
-	service_fini(&service);
+	if (!service_fini(&service))
+		_exit(code);
 	auth_free(auth);
 	return code;
 }

@@ -11,8 +11,9 @@
 #include <curl/curl.h>
 #include <stdio.h>
 
-#define DISK_THREADS	4
-#define DISK_QUEUE	4096
+#define DISK_THREADS 4
+#define DISK_QUEUE   4096
+#define BLOCKED_NS   (1 * NS_PER_S) /* to wait for a blocking call at the end */
 
 static void warn(const char *store, const char *what)
 {
@@ -28,7 +29,7 @@ static enum err open_stores(struct service *s, struct error *e)
 		struct store **to = &s->stores.store[s->stores.n];
 
 		if (store_open(&s->context, slice_of(conf->stores[i]), to, e) != OK) {
-			e->code = ERR_USAGE;	/* a setting, or a file that one names */
+			e->code = ERR_USAGE; /* a setting, or a file that one names */
 			return err_wrap(e, "%s, store %zu", conf->stores_from, i + 1);
 		}
 		s->stores.n++;
@@ -79,9 +80,10 @@ enum err service_start(struct service *s, int64_t wait_ns, struct error *e)
 	return OK;
 }
 
-void service_fini(struct service *s)
+bool service_fini(struct service *s)
 {
-	pool_stop(s->disk);
+	if (!pool_stop(s->disk, BLOCKED_NS))
+		return false;
 	loop_stop(s->loop);
 	transfer_engine_free(s->engine);
 	for (size_t i = 0; i < s->stores.n; i++)
@@ -91,4 +93,5 @@ void service_fini(struct service *s)
 	pool_free(s->disk);
 	loop_free(s->loop);
 	curl_global_cleanup();
+	return true;
 }

@@ -24,4 +24,8 @@ struct service {
 MUST_CHECK enum err service_init(struct service *s, const struct conf *conf, struct error *e);
 /* Start the loop and the first probes, and wait for those at most so long. */
 MUST_CHECK enum err service_start(struct service *s, int64_t wait_ns, struct error *e);
-void service_fini(struct service *s);	/* also half-made */
+/*
+ * Also half-made. False when a blocking call (a dead network file system, a silent credentials
+ * service) would not end: then nothing was freed, and the process has to _exit().
+ */
+MUST_CHECK bool service_fini(struct service *s);

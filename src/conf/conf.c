@@ -19,8 +19,8 @@
 
 #define QUOTE_MAX  64
 #define BUCKET_MIN 3
-#define BUCKET_MAX 255 /* what the oldest buckets may have; a new one may have 63 */
-#define URL_MAX	   (3 * PATH_MAX + 64) /* a path with every byte escaped */
+#define BUCKET_MAX 255                 /* what the oldest buckets may have; a new one may have 63 */
+#define URL_MAX    (3 * PATH_MAX + 64) /* a path with every byte escaped */
 
 /* What the flags said, borrowed from argv; NULL where there was none. LISTs go straight to conf. */
 struct flags {

@@ -12,14 +12,14 @@
 #include "base/slice.h"
 
 /* The C type behind each kind of option. */
-#define CONF_STRING  char * /* owned, never NULL */
-#define CONF_URL     char * /* as STRING; http or https, or "" */
-#define CONF_ADDRESS char * /* as STRING; host:port, or "" */
+#define CONF_STRING  char *  /* owned, never NULL */
+#define CONF_URL     char *  /* as STRING; http or https, or "" */
+#define CONF_ADDRESS char *  /* as STRING; host:port, or "" */
 #define CONF_LIST    char ** /* owned, both levels, NULL at the end */
 #define CONF_BOOL    bool
 #define CONF_COUNT   uint64_t
 #define CONF_SIZE    uint64_t /* bytes */
-#define CONF_TIME    int64_t /* nanoseconds */
+#define CONF_TIME    int64_t  /* nanoseconds */
 #define CONF_CHOICE  unsigned /* place in the list: an enum outage, log_level or log_format */
 
 enum outage { OUTAGE_503, OUTAGE_404 };

@@ -7,10 +7,10 @@
 #include "base/slice.h"
 
 enum option_kind {
-	OPTION_STRING, /* one line of text */
-	OPTION_URL, /* http or https */
+	OPTION_STRING,  /* one line of text */
+	OPTION_URL,     /* http or https */
 	OPTION_ADDRESS, /* host:port */
-	OPTION_LIST, /* words separated by blanks; the flag is repeatable */
+	OPTION_LIST,    /* words separated by blanks; the flag is repeatable */
 	OPTION_BOOL,
 	OPTION_COUNT,
 	OPTION_SIZE,

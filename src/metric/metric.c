@@ -52,7 +52,8 @@ static void print_histogram(struct buf *out)
 		   "pepto_request_seconds_bucket{le=\"+Inf\"} %lld\n"
 		   "pepto_request_seconds_sum %.6f\npepto_request_seconds_count %lld\n",
 		   (long long)count,
-		   (double)atomic_load_explicit(&request_seconds.sum_ns, memory_order_relaxed) / 1e9,
+		   (double)atomic_load_explicit(&request_seconds.sum_ns, memory_order_relaxed) /
+			   1e9,
 		   (long long)count);
 }
 
@@ -72,7 +73,8 @@ void metric_print(struct buf *out)
 			   (long long)atomic_load_explicit(r->value, memory_order_relaxed));
 	}
 	print_histogram(out);
-	buf_printf(out, "# HELP pepto_build_info Version of the program.\n"
-			"# TYPE pepto_build_info gauge\npepto_build_info{version=\"%s\"} 1\n",
+	buf_printf(out,
+		   "# HELP pepto_build_info Version of the program.\n"
+		   "# TYPE pepto_build_info gauge\npepto_build_info{version=\"%s\"} 1\n",
 		   PEPTO_VERSION);
 }

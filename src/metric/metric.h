@@ -17,9 +17,9 @@ extern struct metrics metrics;
 
 #define metric_add(field, n)                                                                       \
 	((void)atomic_fetch_add_explicit(&metrics.field, (n), memory_order_relaxed))
-#define metric_inc(field)	metric_add(field, 1)
-#define metric_dec(field)	metric_add(field, -1)
-#define metric_get(field)	atomic_load_explicit(&metrics.field, memory_order_relaxed)
+#define metric_inc(field) metric_add(field, 1)
+#define metric_dec(field) metric_add(field, -1)
+#define metric_get(field) atomic_load_explicit(&metrics.field, memory_order_relaxed)
 
 /* How long requests took until their last byte was handed over; a Prometheus histogram. */
 void metric_observe_request(int64_t ns);

@@ -166,3 +166,12 @@ bool auth_check(const struct auth *a, struct slice authorization, struct slice p
 
 	return by_header || by_path;
 }
+
+bool auth_mentions(const struct auth *a, struct slice text)
+{
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t at = 0; at + a->token[i].n <= text.n; at++)
+			if (slice_starts_nocase(slice_from(text, at), a->token[i]))
+				return true;
+	return false;
+}

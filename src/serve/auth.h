@@ -12,8 +12,8 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#define AUTH_TOKEN_MIN	8 /* characters; shorter ones can be guessed over the net */
-#define AUTH_TOKEN_MAX	512
+#define AUTH_TOKEN_MIN  8 /* characters; shorter ones can be guessed over the net */
+#define AUTH_TOKEN_MAX  512
 #define AUTH_TOKENS_MAX 1024
 
 struct auth;
@@ -31,3 +31,5 @@ MUST_CHECK enum err auth_add_file(struct auth *a, struct slice content, struct e
 /* authorization is the header's value, path_token what request.h found; n == 0 for neither. */
 MUST_CHECK bool auth_check(const struct auth *a, struct slice authorization,
 			   struct slice path_token);
+/* Does one of the tokens stand in text, in any case? Then text does not belong into a log. */
+bool auth_mentions(const struct auth *a, struct slice text);

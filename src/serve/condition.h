@@ -24,7 +24,7 @@ struct condition_headers {
 /* What we say of the object in ETag and Last-Modified. */
 struct validators {
 	struct slice etag; /* with its quotes, and W/ if weak; n == 0 when unknown */
-	int64_t modified; /* seconds since the epoch, or DATE_UNKNOWN */
+	int64_t modified;  /* seconds since the epoch, or DATE_UNKNOWN */
 };
 
 enum condition {

@@ -18,7 +18,7 @@ struct conns {
 	struct conn_limits limits;
 	atomic_size_t count;
 	pthread_mutex_t mu;
-	struct conn *first;		/* under mu */
+	struct conn *first; /* under mu */
 };
 
 struct conns *conns_new(const struct conn_limits *limits)
@@ -74,9 +74,6 @@ struct conn *conn_open(struct conns *t, int fd)
 
 void conn_close(struct conns *t, struct conn *c)
 {
-	if (atomic_load(&c->phase) == CONN_IDLE &&
-	    clock_mono_ns() - atomic_load(&c->since_ns) >= t->limits.idle_timeout_ns)
-		metric_inc(closed_idle);
 	pthread_mutex_lock(&t->mu);
 	*c->at = c->next;
 	if (c->next)
@@ -108,7 +105,7 @@ static bool overdue(const struct conns *t, struct conn *c, int64_t now)
 	switch (phase) {
 	case CONN_OPENED:
 	case CONN_HEADERS: return age > t->limits.header_timeout_ns;
-	case CONN_IDLE: return age > t->limits.idle_timeout_ns + t->limits.header_timeout_ns;
+	case CONN_IDLE: return age > t->limits.idle_timeout_ns;
 	case CONN_ACTIVE: break;
 	}
 	return false;
@@ -151,7 +148,8 @@ static enum pace pace(const struct conns *t, struct conn *c, int64_t now)
 		return age >= CONN_STUCK_NS ? PACE_STUCK : PACE_FINE;
 	if (age < CONN_RATE_WINDOW_NS)
 		return PACE_FINE;
-	if (info.tcpi_bytes_acked - c->window_acked < t->limits.min_send_rate * (uint64_t)(age / NS_PER_S))
+	if (info.tcpi_bytes_acked - c->window_acked <
+	    t->limits.min_send_rate * (uint64_t)(age / NS_PER_S))
 		return PACE_SLOW;
 	return restart(c, empty, info.tcpi_bytes_acked, now);
 }
@@ -160,7 +158,10 @@ static enum pace pace(const struct conns *t, struct conn *c, int64_t now)
 static bool condemned(const struct conns *t, struct conn *c, int64_t now)
 {
 	if (overdue(t, c, now)) {
-		metric_inc(closed_headers);
+		if (atomic_load(&c->phase) == CONN_IDLE)
+			metric_inc(closed_idle);
+		else
+			metric_inc(closed_headers);
 		return true;
 	}
 	switch (pace(t, c, now)) {

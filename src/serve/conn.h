@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The open client connections: counted, and watched for what libmicrohttpd's idle timeout does
- * not see. conns_sweep(), called once a second, shuts down a connection
+ * The open client connections: counted, and watched, since libmicrohttpd's own timeout cannot
+ * tell a client that rests from one that is served slowly. conns_sweep(), called once a second,
+ * shuts down a connection
  *
- *  - that has not completed a request head HEADER_TIMEOUT after it began (or after it was opened,
- *    or IDLE_TIMEOUT + HEADER_TIMEOUT after its last answer);
+ *  - that has rested for IDLE_TIMEOUT since its last answer;
+ *  - that has not completed a request head HEADER_TIMEOUT after its request line, or has not sent
+ *    a request line so long after it was opened;
  *  - whose client takes less than MIN_SEND_RATE over CONN_RATE_WINDOW while bytes wait for it in
  *    the kernel. A connection whose bytes have all been taken waits for us and is left alone,
  *  - unless its body is a file, of which there is always more to send: then the file has become
@@ -16,36 +18,36 @@
 #include "base/clock.h"
 #include <stdatomic.h>
 
-#define CONN_RATE_WINDOW_NS	(10 * NS_PER_S)
-#define CONN_STUCK_NS		(10 * NS_PER_S)
-#define CONN_PEER_MAX		56
+#define CONN_RATE_WINDOW_NS (10 * NS_PER_S)
+#define CONN_STUCK_NS       (10 * NS_PER_S)
+#define CONN_PEER_MAX       56
 
 struct conns;
 
 enum conn_phase {
-	CONN_OPENED,	/* nothing has come yet */
-	CONN_IDLE,	/* between two requests */
-	CONN_HEADERS,	/* the request line is in, the headers are not */
-	CONN_ACTIVE,	/* a request is being answered */
+	CONN_OPENED,  /* nothing has come yet */
+	CONN_IDLE,    /* between two requests */
+	CONN_HEADERS, /* the request line is in, the headers are not */
+	CONN_ACTIVE,  /* a request is being answered */
 };
 
 struct conn {
 	int fd;
-	char peer[CONN_PEER_MAX];		/* address for the log */
-	bool over_limit;			/* one too many: to be answered 503 and closed */
-	atomic_bool file_body;			/* the answer is sent from a file */
+	char peer[CONN_PEER_MAX]; /* address for the log */
+	bool over_limit;          /* one too many: to be answered 503 and closed */
+	atomic_bool file_body;    /* the answer is sent from a file */
 	_Atomic enum conn_phase phase;
-	atomic_int_least64_t since_ns;		/* when the phase began */
-	struct conn *next, **at;		/* under the table's lock, as all below */
-	int64_t window_ns;			/* start of the present rate window; 0 = none */
-	uint64_t window_acked;			/* what the client had taken by then */
-	bool window_empty;			/* nothing waited for it in the kernel */
+	atomic_int_least64_t since_ns; /* when the phase began */
+	struct conn *next, **at;       /* under the table's lock, as all below */
+	int64_t window_ns;             /* start of the present rate window; 0 = none */
+	uint64_t window_acked;         /* what the client had taken by then */
+	bool window_empty;             /* nothing waited for it in the kernel */
 };
 
 struct conn_limits {
 	size_t max_connections;
 	int64_t header_timeout_ns, idle_timeout_ns;
-	uint64_t min_send_rate;			/* bytes per second; 0 = any */
+	uint64_t min_send_rate; /* bytes per second; 0 = any */
 };
 
 struct conns *conns_new(const struct conn_limits *limits);

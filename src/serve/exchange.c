@@ -21,9 +21,9 @@
 
 #include <stdio.h>
 
-#define VIA_MAX		1024
-#define LOG_PATH_MAX	1024	/* so that the rest of the line stays readable */
-#define AUTHORITY_MAX	1024	/* of an absolute-form target */
+#define VIA_MAX       1024
+#define LOG_PATH_MAX  1024 /* so that the rest of the line stays readable */
+#define AUTHORITY_MAX 1024 /* of an absolute-form target */
 
 const char *exchange_header(const struct exchange *x, const char *name)
 {
@@ -177,8 +177,8 @@ static enum MHD_Result front_page(struct exchange *x)
 	x->outcome = "page";
 	metric_inc(requests_page);
 	return respond_page(x,
-			    respond_text(buf_slice(&page),
-					 html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"),
+			    respond_text(buf_slice(&page), html ? "text/html; charset=utf-8"
+								: "text/plain; charset=utf-8"),
 			    MHD_HTTP_OK);
 }
 
@@ -192,8 +192,7 @@ static enum MHD_Result miss(struct exchange *x, const char *outcome)
 static enum MHD_Result answer_path(struct exchange *x)
 {
 	switch (x->path.kind) {
-	case REQ_ROOT:
-		return front_page(x);
+	case REQ_ROOT: return front_page(x);
 	case REQ_PINGME:
 		x->outcome = "page";
 		metric_inc(requests_page);
@@ -204,8 +203,7 @@ static enum MHD_Result answer_path(struct exchange *x)
 		x->outcome = "page";
 		metric_inc(requests_page);
 		return respond_canned(x, CANNED_EMPTY);
-	case REQ_SYMBOL:
-		break;
+	case REQ_SYMBOL: break;
 	}
 	return look_up(x);
 }
@@ -255,13 +253,10 @@ static enum MHD_Result answer_request(struct exchange *x)
 		return respond_canned(x, CANNED_LOGIN);
 	}
 	switch (verdict) {
-	case REQUEST_CLEAN:
-		return answer_path(x);
-	case REQUEST_NOMEM:
-		return fault(x);
+	case REQUEST_CLEAN: return answer_path(x);
+	case REQUEST_NOMEM: return fault(x);
 	case REQUEST_BAD:
-	case REQUEST_OUTSIDE:
-		break;
+	case REQUEST_OUTSIDE: break;
 	}
 	return miss(x, "bad_path");
 }
@@ -273,10 +268,34 @@ static bool is_read(struct exchange *x, const char *method)
 	return x->head || strcmp(method, MHD_HTTP_METHOD_GET) == 0;
 }
 
+static enum MHD_Result find_body(void *cls, enum MHD_ValueKind kind, const char *name,
+				 const char *value)
+{
+	bool *found = cls;
+	struct slice s = slice_of(name);
+
+	*found |= slice_eq_nocase(s, SLICE("Transfer-Encoding")) ||
+		  (slice_eq_nocase(s, SLICE("Content-Length")) && strcmp(value, "0") != 0);
+	return MHD_YES;
+}
+
+/*
+ * No symbol client sends a body with GET. Where headers say so, and above all where two of them
+ * disagree, what follows may be meant as something else by a proxy before us: the connection ends
+ * after the answer, so that nothing of it is taken for a request.
+ */
+static bool has_body(const struct exchange *x)
+{
+	bool found = false;
+
+	MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, find_body, &found);
+	return found;
+}
+
 static enum MHD_Result first_call(struct exchange *x, const char *method)
 {
 	x->state = EXCHANGE_READ;
-	x->close = atomic_load(&x->server->draining) || x->conn->over_limit;
+	x->close = atomic_load(&x->server->draining) || x->conn->over_limit || has_body(x);
 	if (is_read(x, method))
 		return MHD_YES;
 	x->method = "other";
@@ -292,42 +311,53 @@ enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *
 	struct exchange *x = *exchange;
 
 	switch (x->state) {
-	case EXCHANGE_NEW:
-		return first_call(x, method);
+	case EXCHANGE_NEW: return first_call(x, method);
 	case EXCHANGE_READ:
 		if (*upload_n) {
-			*upload_n = 0;	/* a body that no client has reason to send */
+			*upload_n = 0; /* a body that no client has reason to send */
 			return MHD_YES;
 		}
 		return answer_request(x);
-	case EXCHANGE_ANSWERED:
-		return respond_answer(x);
+	case EXCHANGE_ANSWERED: return respond_answer(x);
 	case EXCHANGE_LOOKING:
-	case EXCHANGE_RESPONDING:
-		break;
+	case EXCHANGE_RESPONDING: break;
 	}
 	return MHD_YES;
 }
 
 /* ---- the end ---- */
 
+/* "http://user:password@host/path": what stands before the path is nobody's business. */
+static struct slice without_authority(struct slice target)
+{
+	size_t colon = slice_find(target, ':');
+
+	if (target.n == 0 || target.p[0] == '/' ||
+	    !slice_starts(slice_from(target, colon), SLICE("://")))
+		return target;
+	target = slice_from(target, colon + 3);
+	return slice_from(target, slice_find(target, '/'));
+}
+
 /*
  * A cleaned path has lost its token; one that is not, or that was refused, might show it at
- * another place. Never the query.
+ * another place, and any path may repeat it. Never the query.
  */
 static void log_path(const struct exchange *x, struct log_line *l)
 {
+	const struct auth *auth = x->server->parts.auth;
 	struct slice target = {x->target, x->target_n};
 	char path[REQUEST_KEY_MAX + 2];
 
-	if (x->server->parts.auth && (!x->cleaned || x->status == MHD_HTTP_UNAUTHORIZED)) {
+	if (auth && (!x->cleaned || x->status == MHD_HTTP_UNAUTHORIZED ||
+		     auth_mentions(auth, x->path.spelling[0]))) {
 		log_add(l, "path", SLICE("(not shown)"));
 	} else if (x->cleaned) {
 		snprintf(path, sizeof(path), "/" SLICE_FMT,
 			 SLICE_ARG(x->path.segments ? x->path.spelling[0] : SLICE_NONE));
 		log_add(l, "path", slice_of(path));
 	} else {
-		target = slice_head(target, slice_find(target, '?'));
+		target = without_authority(slice_head(target, slice_find(target, '?')));
 		log_add(l, "path", slice_head(target, LOG_PATH_MAX));
 	}
 }
@@ -362,7 +392,7 @@ static void judge_end(struct exchange *x, enum MHD_RequestTerminationCode why)
 		metric_inc(requests_left);
 	} else if (x->state == EXCHANGE_NEW && why != MHD_REQUEST_TERMINATED_CLIENT_ABORT &&
 		   why != MHD_REQUEST_TERMINATED_READ_ERROR) {
-		metric_inc(refused_headers);	/* libmicrohttpd has said 431, 414 or 400 */
+		metric_inc(refused_headers); /* libmicrohttpd has said 431, 414 or 400 */
 		x->outcome = "unreadable";
 	} else if (x->promised) {
 		x->sent = x->promised;

@@ -14,11 +14,11 @@
 #include <microhttpd.h>
 
 enum exchange_state {
-	EXCHANGE_NEW,		/* the request line is in */
-	EXCHANGE_READ,		/* the headers are in */
-	EXCHANGE_LOOKING,	/* suspended: a lookup runs */
-	EXCHANGE_ANSWERED,	/* resumed with an answer */
-	EXCHANGE_RESPONDING,	/* a response is queued */
+	EXCHANGE_NEW,        /* the request line is in */
+	EXCHANGE_READ,       /* the headers are in */
+	EXCHANGE_LOOKING,    /* suspended: a lookup runs */
+	EXCHANGE_ANSWERED,   /* resumed with an answer */
+	EXCHANGE_RESPONDING, /* a response is queued */
 };
 
 struct exchange {
@@ -27,21 +27,21 @@ struct exchange {
 	struct conn *conn;
 	enum exchange_state state;
 	int64_t started_ns;
-	char *target;			/* as on the request line, cut beyond all that is allowed */
+	char *target; /* as on the request line, cut beyond all that is allowed */
 	size_t target_n;
-	bool head, close;		/* HEAD; the connection ends after this answer */
-	bool cleaned;			/* path is there */
+	bool head, close; /* HEAD; the connection ends after this answer */
+	bool cleaned;     /* path is there */
 	struct symbol_path path;
 	struct lookup *lookup;
-	struct answer answer;		/* EXCHANGE_ANSWERED and later */
-	const char *method;		/* for the log: "GET", "HEAD", "other" */
+	struct answer answer; /* EXCHANGE_ANSWERED and later */
+	const char *method;   /* for the log: "GET", "HEAD", "other" */
 
 	/* for the log line */
 	int status;
 	const char *outcome;
-	int64_t sent;			/* bytes of the body handed over */
-	int64_t promised;		/* Content-Length of the body to come */
-	bool cut;			/* by a failure of the store */
+	int64_t sent;     /* bytes of the body handed over */
+	int64_t promised; /* Content-Length of the body to come */
+	bool cut;         /* by a failure of the store */
 };
 
 /* The callbacks of libmicrohttpd; cls is the server. */

@@ -9,18 +9,18 @@
 #include "serve/health.h"
 #include "base/log.h"
 
-#define FIRST_PAUSE_NS	(500 * NS_PER_MS)
-#define LAST_PAUSE_NS	(10 * NS_PER_S)
-#define TIER_BUDGET_NS	(5 * NS_PER_S)
+#define FIRST_PAUSE_NS (500 * NS_PER_MS)
+#define LAST_PAUSE_NS  (10 * NS_PER_S)
+#define TIER_BUDGET_NS (5 * NS_PER_S)
 
 struct watch {
 	struct health *health;
 	struct store *store;
 	struct loop_timer timer;
 	int64_t pause_ns;
-	bool first_done;		/* the first probe, and the tier if it went well */
+	bool first_done; /* the first probe, and the tier if it went well */
 	bool tier_known;
-	bool failing;			/* logged already */
+	bool failing; /* logged already */
 };
 
 struct health {
@@ -29,7 +29,7 @@ struct health {
 	size_t n;
 	pthread_mutex_t mu;
 	pthread_cond_t changed;
-	size_t waiting_first;		/* under mu */
+	size_t waiting_first; /* under mu */
 	struct watch watches[];
 };
 
@@ -149,8 +149,10 @@ struct health *health_new(struct loop *loop, const struct store_list *stores)
 	pthread_mutex_init(&h->mu, NULL);
 	pthread_cond_init(&h->changed, NULL);
 	for (size_t i = 0; i < stores->n; i++)
-		h->watches[i] = (struct watch){.health = h, .store = stores->store[i],
-					       .timer.due = look, .pause_ns = FIRST_PAUSE_NS};
+		h->watches[i] = (struct watch){.health = h,
+					       .store = stores->store[i],
+					       .timer.due = look,
+					       .pause_ns = FIRST_PAUSE_NS};
 	return h;
 }
 

@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "serve/lookup.h"
 
-#define HEALTH_QUIET_NS	(10 * NS_PER_S)
-#define HEALTH_DEAD_NS	(30 * NS_PER_S)	/* no store answered for so long: not ready */
+#define HEALTH_QUIET_NS (10 * NS_PER_S)
+#define HEALTH_DEAD_NS  (30 * NS_PER_S) /* no store answered for so long: not ready */
 
 struct health;
 

@@ -8,13 +8,13 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define BACKLOG	4096
+#define BACKLOG 4096
 
 static int try_listen(const struct addrinfo *ai, bool v6_only)
 {
 	int on = 1, off = v6_only;
-	int fd CLEANUP(close_p) =
-		socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd CLEANUP(close_p) = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+					 0);
 
 	if (fd < 0)
 		return -1;
@@ -30,7 +30,8 @@ static int try_listen(const struct addrinfo *ai, bool v6_only)
 static enum err cannot(const char *address, uint16_t port, struct error *e)
 {
 	enum err code = errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT ? ERR_USAGE : ERR_IO;
-	const char *hint = errno == EADDRINUSE      ? " (another program listens there: choose another PORT)"
+	const char *hint = errno == EADDRINUSE
+				   ? " (another program listens there: choose another PORT)"
 			   : errno == EACCES        ? " (ports below 1024 need a privilege)"
 			   : errno == EADDRNOTAVAIL ? " (not an address of this machine)"
 						    : "";
@@ -45,13 +46,15 @@ static int listen_everywhere(uint16_t port)
 {
 	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct addrinfo ai = {.ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&six,
+	struct addrinfo ai = {.ai_family = AF_INET6,
+			      .ai_addr = (struct sockaddr *)&six,
 			      .ai_addrlen = sizeof(six)};
 	int fd = try_listen(&ai, false);
 
 	if (fd >= 0 || (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL && errno != ENOPROTOOPT))
 		return fd;
-	ai = (struct addrinfo){.ai_family = AF_INET, .ai_addr = (struct sockaddr *)&four,
+	ai = (struct addrinfo){.ai_family = AF_INET,
+			       .ai_addr = (struct sockaddr *)&four,
 			       .ai_addrlen = sizeof(four)};
 	return try_listen(&ai, false);
 }

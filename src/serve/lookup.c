@@ -20,8 +20,8 @@
 #include "serve/condition.h"
 #include "serve/shape.h"
 
-#define STAGE_GRACE_NS	(100 * NS_PER_MS)
-#define SPOOLING_NS	(60 * NS_PER_S)
+#define STAGE_GRACE_NS (100 * NS_PER_MS)
+#define SPOOLING_NS    (60 * NS_PER_S)
 
 enum state { WAITING, FOUND, MISSING, UNSATISFIABLE, FAULTY };
 
@@ -35,26 +35,26 @@ struct slot {
 
 struct lookup {
 	struct lookup_request request;
-	char *if_range, *via;			/* owned copies of the request's */
+	char *if_range, *via; /* owned copies of the request's */
 	void (*answered)(void *ud, struct answer *answer);
 	void (*released)(void *ud);
 	void *ud;
 	struct loop_task start, release;
-	struct loop_timer next;			/* the next stage, outside of everybody's callbacks */
-	struct loop_timer overdue;		/* the present stage takes too long */
+	struct loop_timer next;    /* the next stage, outside of everybody's callbacks */
+	struct loop_timer overdue; /* the present stage takes too long */
 	int64_t deadline_ns;
 
-	size_t at;				/* the present store */
-	struct slot *slots;			/* owned array */
+	size_t at;          /* the present store */
+	struct slot *slots; /* owned array */
 	size_t n_slots;
 	struct fetch *winner;
-	struct slot *settling;			/* the answer-to-be, waiting for its body */
+	struct slot *settling; /* the answer-to-be, waiting for its body */
 	struct loop_timer settled;
-	bool done;				/* answered() was called */
-	struct lookup *next_one, **at_one;	/* in request.all */
-	struct error fault;			/* of the first store that counts; code OK = none */
+	bool done;                         /* answered() was called */
+	struct lookup *next_one, **at_one; /* in request.all */
+	struct error fault;                /* of the first store that counts; code OK = none */
 	const char *fault_store;
-	bool unsure;				/* an optional store failed */
+	bool unsure; /* an optional store failed */
 };
 
 static struct store *present(const struct lookup *l)
@@ -88,8 +88,8 @@ static void answer(struct lookup *l, struct answer *a)
  * hand-over between threads instead of two or three, and if the body fails meanwhile the client
  * gets 503 in place of a broken answer. A slow body is not waited for.
  */
-#define SETTLE_LENGTH	((int64_t)FILL_RING_MIN)
-#define SETTLE_NS	(3 * NS_PER_MS)
+#define SETTLE_LENGTH ((int64_t)FILL_RING_MIN)
+#define SETTLE_NS     (3 * NS_PER_MS)
 
 static void body_ended(void *ud)
 {
@@ -112,8 +112,8 @@ static bool settle(struct lookup *l, struct slot *slot)
 
 static void answer_found(struct lookup *l, struct slot *slot)
 {
-	struct answer a = {.kind = ANSWER_FOUND, .head = slot->head,
-			   .store = present(l)->traits.name};
+	struct answer a = {
+		.kind = ANSWER_FOUND, .head = slot->head, .store = present(l)->traits.name};
 
 	if (!l->request.head && a.head.fd < 0)
 		a.fill = fill_ref(fetch_body(slot->fetch));
@@ -230,7 +230,8 @@ static void found(struct lookup *l, struct slot *slot)
 	}
 	if (h->encoding[0] && !(l->request.accepts_gzip && is_gzip(h))) {
 		metric_inc(store_encoded);
-		err_set(&e, ERR_UPSTREAM, "stored with Content-Encoding '%s', which the client does not accept",
+		err_set(&e, ERR_UPSTREAM,
+			"stored with Content-Encoding '%s', which the client does not accept",
 			h->encoding);
 		store_failed(l, &e, true);
 		return;
@@ -258,8 +259,8 @@ static void settled(struct loop_timer *timer)
 /* A range that lies outside, of a version that If-Range may not mean: the whole settles it. */
 static void unsatisfiable(struct lookup *l, const struct slot *slot)
 {
-	struct answer a = {.kind = ANSWER_UNSATISFIABLE, .head = slot->head,
-			   .store = present(l)->traits.name};
+	struct answer a = {
+		.kind = ANSWER_UNSATISFIABLE, .head = slot->head, .store = present(l)->traits.name};
 
 	if (l->request.if_range)
 		ask_for_whole(l);
@@ -270,22 +271,16 @@ static void unsatisfiable(struct lookup *l, const struct slot *slot)
 static void judge(struct lookup *l)
 {
 	if (l->settling)
-		return;		/* decided; what the others say does not matter any more */
+		return; /* decided; what the others say does not matter any more */
 	for (size_t i = 0; i < l->n_slots; i++) {
 		struct slot *slot = &l->slots[i];
 		struct error e;
 
 		switch (slot->state) {
-		case WAITING:
-			return;
-		case MISSING:
-			continue;
-		case FOUND:
-			found(l, slot);
-			return;
-		case UNSATISFIABLE:
-			unsatisfiable(l, slot);
-			return;
+		case WAITING: return;
+		case MISSING: continue;
+		case FOUND: found(l, slot); return;
+		case UNSATISFIABLE: unsatisfiable(l, slot); return;
 		case FAULTY:
 			e = slot->error;
 			store_failed(l, &e, true);
@@ -330,10 +325,12 @@ static void decided(void *ud, enum fetch_result result, const struct object_head
 
 static struct candidate_options options_of(struct store *s)
 {
-	static const enum key_case cases[] = {
-		[CASE_LOWER] = KEY_CASE_LOWER, [CASE_ASKED] = KEY_CASE_ASKED, [CASE_BOTH] = KEY_CASE_BOTH};
+	static const enum key_case cases[] = {[CASE_LOWER] = KEY_CASE_LOWER,
+					      [CASE_ASKED] = KEY_CASE_ASKED,
+					      [CASE_BOTH] = KEY_CASE_BOTH};
 	static const enum key_tier tiers[] = {[TIER_UNKNOWN] = KEY_TIER_UNKNOWN,
-					      [TIER_ONE] = KEY_TIER_ONE, [TIER_TWO] = KEY_TIER_TWO};
+					      [TIER_ONE] = KEY_TIER_ONE,
+					      [TIER_TWO] = KEY_TIER_TWO};
 
 	return (struct candidate_options){
 		.key_case = s->traits.any_case ? KEY_CASE_ASKED : cases[s->traits.key_case],
@@ -390,10 +387,14 @@ static void start_fetches(struct lookup *l, const struct candidates *c)
 	l->n_slots = c->n;
 	l->slots = xzalloc(c->n * sizeof(struct slot));
 	for (size_t i = 0; i < c->n; i++) {
-		struct fetch_request request = {
-			.store = present(l), .key = c->key[i], .head = l->request.head,
-			.ranged = l->request.ranged, .range = l->request.range, .via = l->via, .deadline_ns = deadline,
-			.ring_max = l->request.ring_max};
+		struct fetch_request request = {.store = present(l),
+						.key = c->key[i],
+						.head = l->request.head,
+						.ranged = l->request.ranged,
+						.range = l->request.range,
+						.via = l->via,
+						.deadline_ns = deadline,
+						.ring_max = l->request.ring_max};
 
 		l->slots[i] = (struct slot){.lookup = l, .head.fd = -1};
 		l->slots[i].fetch = fetch_start(&request, decided, &l->slots[i]);

@@ -32,18 +32,18 @@ struct lookups {
 
 struct lookup_request {
 	struct lookups *all;
-	const struct symbol_path *path;		/* borrowed until the release */
+	const struct symbol_path *path; /* borrowed until the release */
 	const struct store_list *stores;
 	struct loop *loop;
 	bool head;
-	bool ranged;				/* only this part is wanted */
+	bool ranged; /* only this part is wanted */
 	struct range_ask range;
-	const char *if_range;			/* header values or NULL, copied */
+	const char *if_range; /* header values or NULL, copied */
 	const char *via;
-	bool looped;				/* Via names us: other servers are not asked again */
+	bool looped; /* Via names us: other servers are not asked again */
 	bool accepts_gzip;
-	bool any_path;				/* else private stores serve symbol shapes only */
-	int64_t budget_ns;			/* to be answered in so much time */
+	bool any_path;     /* else private stores serve symbol shapes only */
+	int64_t budget_ns; /* to be answered in so much time */
 	size_t ring_max;
 };
 
@@ -51,11 +51,12 @@ enum answer_kind { ANSWER_FOUND, ANSWER_MISS, ANSWER_UNSATISFIABLE, ANSWER_FAULT
 
 struct answer {
 	enum answer_kind kind;
-	struct object_head head;	/* FOUND: complete, fd owned by the receiver; UNSATISFIABLE: total */
-	struct fill *fill;		/* FOUND, unless only the head was asked or head.fd >= 0; owned */
-	const char *store;		/* name of the store that answered; NULL on a miss */
-	bool unsure;			/* MISS: an optional store did not answer */
-	struct error error;		/* FAULT */
+	struct object_head
+		head;       /* FOUND: complete, fd owned by the receiver; UNSATISFIABLE: total */
+	struct fill *fill;  /* FOUND, unless only the head was asked or head.fd >= 0; owned */
+	const char *store;  /* name of the store that answered; NULL on a miss */
+	bool unsure;        /* MISS: an optional store did not answer */
+	struct error error; /* FAULT */
 };
 
 /* answered is called exactly once unless the lookup is released before. */

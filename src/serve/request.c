@@ -14,7 +14,7 @@
 #define RAW_PLUS '\x01'
 /* The most segments that base path and token may take. */
 #define PREFIX_MAX 16
-#define ROOM	   (REQUEST_TARGET_MAX + REQUEST_SPELLINGS_MAX * REQUEST_KEY_MAX)
+#define ROOM       (REQUEST_TARGET_MAX + REQUEST_SPELLINGS_MAX * REQUEST_KEY_MAX)
 
 struct cuts {
 	size_t first, n; /* the path is seg[first] to seg[n - 1] */

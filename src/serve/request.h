@@ -24,19 +24,19 @@
 #include "base/buf.h"
 
 #define REQUEST_TARGET_MAX    8192 /* bytes of the target without its query */
-#define REQUEST_KEY_MAX	      1024 /* bytes of the segments joined by '/'; S3's own limit */
-#define REQUEST_SEGMENTS_MAX  16 /* behind base path and token */
+#define REQUEST_KEY_MAX       1024 /* bytes of the segments joined by '/'; S3's own limit */
+#define REQUEST_SEGMENTS_MAX  16   /* behind base path and token */
 #define REQUEST_SPELLINGS_MAX 4
 
 enum request_verdict {
 	REQUEST_CLEAN,
-	REQUEST_BAD, /* nothing can have this name: 404 */
+	REQUEST_BAD,     /* nothing can have this name: 404 */
 	REQUEST_OUTSIDE, /* not below the base path: 404, or something of the server's own */
-	REQUEST_NOMEM, /* out of memory: 503, for 404 would mean absent */
+	REQUEST_NOMEM,   /* out of memory: 503, for 404 would mean absent */
 };
 
 enum request_kind {
-	REQ_ROOT, /* no segments */
+	REQ_ROOT,   /* no segments */
 	REQ_INDEX2, /* index2.txt, in any case */
 	REQ_PINGME, /* pingme.txt, in any case */
 	REQ_SYMBOL, /* everything else */
@@ -44,7 +44,7 @@ enum request_kind {
 
 struct request_rules {
 	struct slice base_path; /* plain text, no escapes; slashes around and doubled ignored */
-	bool path_token; /* "t/<hex>" is a token, not a name */
+	bool path_token;        /* "t/<hex>" is a token, not a name */
 };
 
 /*
@@ -56,7 +56,7 @@ struct request_rules {
 struct symbol_path {
 	enum request_kind kind;
 	struct slice token; /* hex digits as sent; n == 0 when there is none */
-	size_t spellings; /* 1 to 4 */
+	size_t spellings;   /* 1 to 4 */
 	struct slice spelling[REQUEST_SPELLINGS_MAX]; /* whole keys */
 	size_t segments;
 	struct slice segment[REQUEST_SEGMENTS_MAX]; /* of spelling[0] */

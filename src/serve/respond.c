@@ -14,9 +14,9 @@
 
 #include <stdio.h>
 
-#define READ_BLOCK	((size_t)32 * 1024)
-#define OCTET_STREAM	"application/octet-stream"
-#define RETRY_AFTER_S	"5"
+#define READ_BLOCK    ((size_t)32 * 1024)
+#define OCTET_STREAM  "application/octet-stream"
+#define RETRY_AFTER_S "5"
 
 static void add(struct MHD_Response *r, const char *name, const char *value)
 {
@@ -45,7 +45,8 @@ static const struct {
 	[CANNED_MISS] = {404, {{NULL, NULL}}},
 	[CANNED_MISS_UNSURE] = {404, {{"Cache-Control", "no-store"}}},
 	[CANNED_METHOD] = {405, {{"Allow", "GET, HEAD"}}},
-	[CANNED_LOGIN] = {401, {{"WWW-Authenticate", "Basic realm=\"symbols\", charset=\"UTF-8\""}}},
+	[CANNED_LOGIN] = {401,
+			  {{"WWW-Authenticate", "Basic realm=\"symbols\", charset=\"UTF-8\""}}},
 	[CANNED_FAULT] = {503, {{"Retry-After", RETRY_AFTER_S}, {"Cache-Control", "no-store"}}},
 	[CANNED_EMPTY] = {200, {{"Content-Type", OCTET_STREAM}}},
 };
@@ -79,7 +80,7 @@ enum err respond_init(struct server *s, struct error *e)
 		for (int close = 0; close < 2; close++)
 			s->canned[i][close] = make_canned(s, (enum canned)i, close);
 	s->cache_control = xstrdup(conf->cache_control[0] ? conf->cache_control
-				   : s->parts.auth	  ? "private, max-age=86400"
+				   : s->parts.auth        ? "private, max-age=86400"
 							  : "public, max-age=86400");
 	for (const char *p = s->cache_control; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
@@ -105,8 +106,8 @@ enum MHD_Result respond_canned(struct exchange *x, enum canned which)
 
 struct MHD_Response *respond_text(struct slice text, const char *type)
 {
-	struct MHD_Response *r =
-		MHD_create_response_from_buffer(text.n, (void *)(uintptr_t)text.p, MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *r = MHD_create_response_from_buffer(text.n, (void *)(uintptr_t)text.p,
+								 MHD_RESPMEM_MUST_COPY);
 
 	ASSERT(r);
 	add(r, "Content-Type", type);
@@ -153,19 +154,15 @@ static ssize_t read_body(void *cls, uint64_t pos, char *buf, size_t max)
 	size_t n = 0;
 
 	switch (fill_read(x->answer.fill, (int64_t)pos, buf, max, &n)) {
-	case FILL_DATA:
-		x->sent += (int64_t)n;
-		return (ssize_t)n;
+	case FILL_DATA: x->sent += (int64_t)n; return (ssize_t)n;
 	case FILL_WAIT:
 		/* Suspended first: it may be resumed before this returns. */
 		MHD_suspend_connection(x->mhd);
 		if (!fill_wait(x->answer.fill, (int64_t)pos, body_ready, x))
 			MHD_resume_connection(x->mhd);
 		return 0;
-	case FILL_FAILED:
-		return body_failed(x);
-	case FILL_END:
-		break;
+	case FILL_FAILED: return body_failed(x);
+	case FILL_END: break;
 	}
 	return MHD_CONTENT_READER_END_OF_STREAM;
 }
@@ -197,8 +194,8 @@ static struct MHD_Response *body_response(struct exchange *x)
 	if (fill_whole(x->answer.fill, &whole))
 		return MHD_create_response_from_buffer_with_free_callback_cls(
 			whole.n, (void *)(uintptr_t)whole.p, unref_body, fill_ref(x->answer.fill));
-	return MHD_create_response_from_callback(length, MIN(READ_BLOCK, (size_t)length), read_body, x,
-						 NULL);
+	return MHD_create_response_from_callback(length, MIN(READ_BLOCK, (size_t)length), read_body,
+						 x, NULL);
 }
 
 static void add_validators(struct exchange *x, struct MHD_Response *r)
@@ -291,19 +288,16 @@ static enum MHD_Result respond_unsatisfiable(struct exchange *x)
 enum MHD_Result respond_answer(struct exchange *x)
 {
 	switch (x->answer.kind) {
-	case ANSWER_FOUND:
-		return respond_found(x);
-	case ANSWER_UNSATISFIABLE:
-		return respond_unsatisfiable(x);
+	case ANSWER_FOUND: return respond_found(x);
+	case ANSWER_UNSATISFIABLE: return respond_unsatisfiable(x);
 	case ANSWER_MISS:
 		x->outcome = "miss";
 		metric_inc(requests_miss);
 		return respond_canned(x, x->answer.unsure ? CANNED_MISS_UNSURE : CANNED_MISS);
-	case ANSWER_FAULT:
-		break;
+	case ANSWER_FAULT: break;
 	}
 	x->outcome = "fault";
 	metric_inc(requests_fault);
 	return respond_canned(x, x->server->parts.conf->outage == OUTAGE_404 ? CANNED_MISS_UNSURE
-									      : CANNED_FAULT);
+									     : CANNED_FAULT);
 }

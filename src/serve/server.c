@@ -7,18 +7,18 @@
  * server_drain() takes the listening socket away; server_stop() has the loop fail whatever still
  * waits (which resumes it), waits until no exchange is left, and only then stops the daemons.
  */
-#include "serve/server_priv.h"
 #include "base/log.h"
 #include "conf/value.h"
 #include "metric/metric.h"
 #include "serve/exchange.h"
 #include "serve/listen.h"
+#include "serve/server_priv.h"
 
 #include <sys/resource.h>
 
 /* What libmicrohttpd's pool holds beside the headers: its own bookkeeping. */
-#define POOL_SPARE	((size_t)4 * 1024)
-#define CONNECTIONS_SLACK	64	/* above the limit: to be answered 503 */
+#define POOL_SPARE        ((size_t)4 * 1024)
+#define CONNECTIONS_SLACK 64 /* above the limit: to be answered 503 */
 
 static void connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
 			       enum MHD_ConnectionNotificationCode code)
@@ -87,18 +87,14 @@ static enum err start_main(struct server *s, struct error *e)
 	s->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
 			MHD_USE_ERROR_LOG,
-		0, accept_policy, s, exchange_run, s,
-		MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
-		MHD_OPTION_LISTEN_SOCKET, fd,
-		MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)(conf->max_connections + 2 * CONNECTIONS_SLACK + threads),
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MAX(conf->idle_timeout_ns / NS_PER_S, 1),
+		0, accept_policy, s, exchange_run, s, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
+		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)(conf->max_connections + 2 * CONNECTIONS_SLACK + threads),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)conf->max_header_size + POOL_SPARE,
-		MHD_OPTION_STRICT_FOR_CLIENT, -1,
-		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-		MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s,
-		MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s,
-		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
+		MHD_OPTION_STRICT_FOR_CLIENT, -1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+		MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
+		exchange_end, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
 		MHD_OPTION_END);
 	if (!s->daemon)
 		return err_set(e, ERR_IO, "cannot start the HTTP server (threads or descriptors?)");
@@ -122,10 +118,11 @@ static enum err start_admin(struct server *s, struct error *e)
 	text[host.n] = '\0';
 	if (listen_on(text, port, &fd, e) != OK)
 		return err_wrap(e, "ADMIN_ADDRESS");
-	s->admin = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0,
-				    NULL, NULL, admin_run, s, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
-				    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_TIMEOUT, 30U,
-				    MHD_OPTION_CONNECTION_LIMIT, 64U, MHD_OPTION_END);
+	s->admin = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG,
+				    0, NULL, NULL, admin_run, s, MHD_OPTION_EXTERNAL_LOGGER, quiet,
+				    NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+				    MHD_OPTION_CONNECTION_TIMEOUT, 30U, MHD_OPTION_CONNECTION_LIMIT,
+				    64U, MHD_OPTION_END);
 	if (!s->admin)
 		return err_set(e, ERR_IO, "cannot start the server on ADMIN_ADDRESS");
 	fd = -1;

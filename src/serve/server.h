@@ -18,8 +18,8 @@ struct server_parts {
 	const struct store_list *stores;
 	struct loop *loop;
 	struct health *health;
-	const struct auth *auth;	/* NULL: everybody may read */
-	const char *via;		/* our name in Via */
+	const struct auth *auth; /* NULL: everybody may read */
+	const char *via;         /* our name in Via */
 };
 
 /* From here on clients are answered. ERR_USAGE when an address cannot be listened on. */

@@ -9,12 +9,12 @@
 
 /* Answers without a body that are always the same: made once, queued many times. */
 enum canned {
-	CANNED_MISS,		/* 404 */
-	CANNED_MISS_UNSURE,	/* 404 that is not proven: not to be kept by anybody */
-	CANNED_METHOD,		/* 405 */
-	CANNED_LOGIN,		/* 401 */
-	CANNED_FAULT,		/* 503 */
-	CANNED_EMPTY,		/* 200: pingme.txt, index2.txt */
+	CANNED_MISS,        /* 404 */
+	CANNED_MISS_UNSURE, /* 404 that is not proven: not to be kept by anybody */
+	CANNED_METHOD,      /* 405 */
+	CANNED_LOGIN,       /* 401 */
+	CANNED_FAULT,       /* 503 */
+	CANNED_EMPTY,       /* 200: pingme.txt, index2.txt */
 	CANNED_COUNT,
 };
 
@@ -23,12 +23,12 @@ struct server {
 	struct MHD_Daemon *daemon, *admin;
 	uint16_t port;
 	struct conns *conns;
-	struct lookups lookups;		/* the loop's */
-	struct MHD_Response *canned[CANNED_COUNT][2];	/* [closing the connection] */
+	struct lookups lookups;                       /* the loop's */
+	struct MHD_Response *canned[CANNED_COUNT][2]; /* [closing the connection] */
 	char *cache_control;
 	atomic_bool draining, aborted;
 	struct loop_task abort;
-	atomic_size_t active;		/* exchanges that have not ended */
+	atomic_size_t active; /* exchanges that have not ended */
 };
 
 /* admin.c: /healthz, /readyz, /metrics. False when the path is none of them. */

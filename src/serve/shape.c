@@ -104,11 +104,17 @@ static bool is_symstore_file(struct slice last, struct slice name)
 	return fold_equal(last, name) || is_compressed_twin(last, name) || is(last, "file.ptr");
 }
 
+/* By the fold of candidate keys, which turns more than A to Z into these letters. */
+static bool is_admin(struct slice folder)
+{
+	return fold_equal(folder, SLICE("000Admin"));
+}
+
 static bool is_one_tier(struct path p)
 {
 	struct slice last;
 
-	if (p.n < 3 || p.n > 4 || is(p.seg[0], "000Admin"))
+	if (p.n < 3 || p.n > 4 || is_admin(p.seg[0]))
 		return false;
 	last = p.seg[p.n - 1];
 	if (p.n == 3 && is_hex_key(p.seg[1]) && is_breakpad_file(last, p.seg[0]))
@@ -137,7 +143,7 @@ bool shape_is_symbol(const struct symbol_path *p)
 {
 	struct path all = {p->segment, p->segments};
 
-	if (all.n == 0 || is(all.seg[0], "000Admin") || is(all.seg[all.n - 1], "refs.ptr"))
+	if (all.n == 0 || is_admin(all.seg[0]) || fold_equal(all.seg[all.n - 1], SLICE("refs.ptr")))
 		return false;
 	return is_one_tier(all) || is_two_tier(all) || is_debuginfod(all);
 }

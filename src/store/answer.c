@@ -46,8 +46,8 @@ enum err answer_head(const struct transfer_head *answer, struct object_head *ret
 	struct content_range range;
 	int64_t mtime;
 
-	*ret = (struct object_head){.total = answer->length, .length = answer->length,
-				    .mtime = -1, .fd = -1};
+	*ret = (struct object_head){
+		.total = answer->length, .length = answer->length, .mtime = -1, .fd = -1};
 	if (answer->bad_length)
 		return err_set(e, ERR_CORRUPT, "Content-Length is not a number");
 	if (answer->status == 206) {

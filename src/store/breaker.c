@@ -17,7 +17,7 @@ bool breaker_failed(struct breaker *b, int64_t now_ns)
 {
 	if (b->open_until_ns) {
 		if (!b->trying)
-			return false;	/* a request from before it opened teaches nothing new */
+			return false; /* a request from before it opened teaches nothing new */
 		b->trying = false;
 		b->pause_ns *= 2;
 		if (b->pause_ns > BREAKER_LAST_PAUSE_NS)

@@ -9,15 +9,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BREAKER_FAILURES	5
-#define BREAKER_FIRST_PAUSE_NS	(INT64_C(1) * 1000000000)
-#define BREAKER_LAST_PAUSE_NS	(INT64_C(60) * 1000000000)
+#define BREAKER_FAILURES       5
+#define BREAKER_FIRST_PAUSE_NS (INT64_C(1) * 1000000000)
+#define BREAKER_LAST_PAUSE_NS  (INT64_C(60) * 1000000000)
 
 struct breaker {
-	unsigned failures;	/* in a row */
-	bool trying;		/* half open: one request is out */
-	int64_t pause_ns;	/* the present pause; 0 while closed */
-	int64_t open_until_ns;	/* 0 while closed */
+	unsigned failures;     /* in a row */
+	bool trying;           /* half open: one request is out */
+	int64_t pause_ns;      /* the present pause; 0 while closed */
+	int64_t open_until_ns; /* 0 while closed */
 };
 
 /* May a request go out now? */

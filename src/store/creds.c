@@ -25,9 +25,9 @@ enum how { HOW_NONE, HOW_STATIC, HOW_STS, HOW_CONTAINER, HOW_IMDS };
 struct plan {
 	enum how how;
 	struct creds_profile profile;
-	struct creds *creds; /* HOW_STATIC */
+	struct creds *creds;                        /* HOW_STATIC */
 	struct slice token_file, role_arn, session; /* HOW_STS; in the environment or profile */
-	struct buf url; /* HOW_CONTAINER, HOW_IMDS */
+	struct buf url;                             /* HOW_CONTAINER, HOW_IMDS */
 };
 
 typedef enum err (*step_fn)(const struct creds_env *env, struct plan *p, struct error *e);

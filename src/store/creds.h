@@ -20,7 +20,7 @@
 
 #define CREDS_ACCESS_MAX 128
 #define CREDS_SECRET_MAX 256
-#define CREDS_TOKEN_MAX	 16384
+#define CREDS_TOKEN_MAX  16384
 #define CREDS_SOURCE_MAX 160
 
 /* Immutable once made, shared by reference between threads, wiped when the last one goes. */
@@ -28,8 +28,8 @@ struct creds {
 	_Atomic unsigned refs;
 	char *access_key;
 	char *secret_key;
-	char *token; /* NULL for long-lived keys */
-	int64_t expires_s; /* seconds since the epoch; 0 = never, as far as is known */
+	char *token;                   /* NULL for long-lived keys */
+	int64_t expires_s;             /* seconds since the epoch; 0 = never, as far as is known */
 	char source[CREDS_SOURCE_MAX]; /* for people: "environment", "IMDSv2 role" */
 };
 
@@ -57,8 +57,8 @@ void creds_wipe_buf(struct buf *b);
 struct creds_env {
 	const char *(*get)(void *ctx, const char *name);
 	void *ctx;
-	const char *home; /* NULL: no default files */
-	const char *dmi_dir; /* "/sys/class/dmi/id" */
+	const char *home;           /* NULL: no default files */
+	const char *dmi_dir;        /* "/sys/class/dmi/id" */
 	const char *container_base; /* what AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is relative to */
 };
 
@@ -66,8 +66,8 @@ struct creds_env {
 struct creds_env creds_env_process(void);
 
 enum creds_static {
-	CREDS_FOUND, /* *ret is set */
-	CREDS_NONE, /* nothing anywhere: ask unsigned */
+	CREDS_FOUND,         /* *ret is set */
+	CREDS_NONE,          /* nothing anywhere: ask unsigned */
 	CREDS_NEEDS_NETWORK, /* creds_load() on a worker thread will tell */
 };
 

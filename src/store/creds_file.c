@@ -14,7 +14,7 @@ struct ini {
 	bool in_section;
 	bool has_key; /* since the section began */
 	size_t key_indent;
-	struct slice name; /* SECTION: what stands in the brackets */
+	struct slice name;       /* SECTION: what stands in the brackets */
 	struct slice key, value; /* PROPERTY */
 };
 

@@ -14,7 +14,7 @@
 
 enum creds_file_kind {
 	CREDS_FILE_CREDENTIALS, /* a section is a profile: [x] */
-	CREDS_FILE_CONFIG, /* [profile x], [profile "x y"], and [default] */
+	CREDS_FILE_CONFIG,      /* [profile x], [profile "x y"], and [default] */
 };
 
 /* ERR_CORRUPT with the number of the first line that is none of the above; never with its text. */

@@ -13,14 +13,14 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#define BODY_MAX	     65536
-#define FORM_MAX	     65536 /* the token is at most 16 KiB, escaped */
-#define STS_TIMEOUT_MS	     8000
+#define BODY_MAX             65536
+#define FORM_MAX             65536 /* the token is at most 16 KiB, escaped */
+#define STS_TIMEOUT_MS       8000
 #define CONTAINER_TIMEOUT_MS 3000
-#define IMDS_TIMEOUT_MS	     1000
+#define IMDS_TIMEOUT_MS      1000
 
 struct call {
-	const char *what; /* for error messages: "STS" */
+	const char *what;   /* for error messages: "STS" */
 	const char *method; /* NULL: GET, or POST when there is a form */
 	const char *url;
 	const char *header; /* one line, or NULL */
@@ -243,7 +243,8 @@ enum err creds_http_container_url(const char *url, struct error *e)
 	if (curl_url_set(u, CURLUPART_URL, url, 0) ||
 	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) ||
 	    curl_url_get(u, CURLUPART_HOST, &host, 0))
-		return err_set(e, ERR_USAGE, "AWS_CONTAINER_CREDENTIALS_FULL_URI is not a valid URL");
+		return err_set(e, ERR_USAGE,
+			       "AWS_CONTAINER_CREDENTIALS_FULL_URI is not a valid URL");
 	if (strcmp(scheme, "https") == 0)
 		return OK;
 	if (strcmp(scheme, "http") == 0 && is_local_host(host))

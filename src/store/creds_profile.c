@@ -4,8 +4,8 @@
 
 #include "base/file.h"
 
-#include <errno.h>
 #include "store/creds_file.h"
+#include <errno.h>
 
 #define AWS_FILE_MAX 262144
 
@@ -36,8 +36,7 @@ static enum err read_aws_file(const struct creds_env *env, const char *name, con
 	if (buf_failed(&path))
 		return err_set(e, ERR_USAGE, "path of '%s' too long", name);
 	/* A home that may not be looked into (ProtectHome=) is as good as none. */
-	if (access(buf_str(&path), F_OK) != 0 &&
-	    (!named || errno == ENOENT || errno == ENOTDIR))
+	if (access(buf_str(&path), F_OK) != 0 && (!named || errno == ENOENT || errno == ENOTDIR))
 		return OK;
 	*text = BUF_MAX(AWS_FILE_MAX);
 	err = file_read_small(buf_str(&path), AWS_FILE_MAX, text, e);

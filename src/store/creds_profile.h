@@ -9,7 +9,7 @@
 /* Start with {0}; the name points into the environment. */
 struct creds_profile {
 	struct slice name;
-	bool open; /* both files have been looked for */
+	bool open;                      /* both files have been looked for */
 	struct buf credentials, config; /* what they hold, checked; empty when absent */
 };
 

@@ -23,18 +23,18 @@ struct dir_store {
 
 struct store_call {
 	struct dir_store *dir;
-	char *key;			/* NULL: a probe */
+	char *key; /* NULL: a probe */
 	bool ranged;
 	struct range_ask range;
 	char if_match[128];
 	struct store_events events;
 	void (*probed)(void *ud, const struct error *e);
 	void *ud;
-	bool cancelled;			/* loop's thread only */
+	atomic_bool cancelled; /* set by the loop; a worker that sees it does nothing */
 	struct pool_job job;
 	struct loop_task back;
 
-	enum store_result result;	/* written by the worker, as all below */
+	enum store_result result; /* written by the worker, as all below */
 	struct object_head head;
 	struct error error;
 };
@@ -42,8 +42,8 @@ struct store_call {
 /* Size, time and inode: a file that is replaced or rewritten changes at least one. */
 static void fill_head(struct store_call *c, int fd, const struct stat *st)
 {
-	c->head = (struct object_head){.total = st->st_size, .length = st->st_size,
-				       .mtime = st->st_mtim.tv_sec, .fd = fd};
+	c->head = (struct object_head){
+		.total = st->st_size, .length = st->st_size, .mtime = st->st_mtim.tv_sec, .fd = fd};
 	snprintf(c->head.etag, sizeof(c->head.etag), "\"%llx-%llx%08lx-%llx\"",
 		 (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec,
 		 (unsigned long)st->st_mtim.tv_nsec, (unsigned long long)st->st_ino);
@@ -81,7 +81,9 @@ static void look(struct pool_job *job)
 {
 	struct store_call *c = CONTAINER_OF(job, struct store_call, job);
 
-	if (c->key) {
+	if (atomic_load(&c->cancelled)) {
+		c->result = STORE_FAULT;
+	} else if (c->key) {
 		c->result = judge(c);
 	} else {
 		int fd CLEANUP(close_p) = open(c->dir->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -110,7 +112,7 @@ static void deliver(struct store_call *c)
 		if (c->cancelled)
 			return;
 	}
-	c->cancelled = true;	/* a cancel from inside done() finds nothing left to do */
+	c->cancelled = true; /* a cancel from inside done() finds nothing left to do */
 	c->events.done(c->ud, c->result, &c->head, &c->error);
 }
 

@@ -16,14 +16,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define SEGMENTS_MAX	16
-#define MATCHES_MAX	16
+#define SEGMENTS_MAX 16
+#define MATCHES_MAX  16
 
 struct search {
 	int root;
-	struct slice folded[SEGMENTS_MAX];	/* the segments looked for, in lower case */
+	struct slice folded[SEGMENTS_MAX]; /* the segments looked for, in lower case */
 	size_t n;
-	char path[PATH_MAX];			/* below root: what has been matched so far */
+	char path[PATH_MAX]; /* below root: what has been matched so far */
 	size_t path_n;
 };
 
@@ -31,12 +31,21 @@ struct search {
 static int open_beneath(int root, const char *path, int flags)
 {
 	struct open_how how = {
-		.flags = (uint64_t)(flags & O_PATH ? flags | O_CLOEXEC
-						   : flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
+		.flags = (uint64_t)(flags & O_PATH
+					    ? flags | O_CLOEXEC
+					    : flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
 
 	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+/* What cannot be read by us says nothing of other files, our own limits nothing of any file. */
+static enum err kind(int error)
+{
+	if (error == EACCES || error == EPERM)
+		return ERR_DENIED;
+	return error == EMFILE || error == ENFILE || error == ENOMEM ? ERR_BUSY : ERR_IO;
 }
 
 static bool means_absent(int error)
@@ -53,12 +62,12 @@ static enum err open_regular(int root, const char *path, int *ret_fd, struct err
 
 	*ret_fd = -1;
 	if (look < 0 || fstat(look, &st) != 0)
-		return means_absent(errno) ? OK : err_sys(e, ERR_IO, "cannot open '%s'", path);
+		return means_absent(errno) ? OK : err_sys(e, kind(errno), "cannot open '%s'", path);
 	if (!S_ISREG(st.st_mode))
 		return OK;
 	*ret_fd = open_beneath(root, path, 0);
 	if (*ret_fd < 0 && !means_absent(errno))
-		return err_sys(e, ERR_IO, "cannot open '%s'", path);
+		return err_sys(e, kind(errno), "cannot open '%s'", path);
 	return OK;
 }
 
@@ -101,12 +110,14 @@ static enum err list_matches(const struct search *s, struct slice folded,
 	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!dir) {
 		close_p(&fd);
-		return means_absent(errno) ? OK : err_sys(e, ERR_IO, "cannot list '%s'", s->path);
+		return means_absent(errno) ? OK
+					   : err_sys(e, kind(errno), "cannot list '%s'", s->path);
 	}
 	while (*ret_n < MATCHES_MAX && (entry = next_entry(dir)))
 		if (matches(entry->d_name, folded))
 			ret_names[(*ret_n)++] = xstrdup(entry->d_name);
-	err = *ret_n < MATCHES_MAX && errno ? err_sys(e, ERR_IO, "cannot list '%s'", s->path) : OK;
+	err = *ret_n < MATCHES_MAX && errno ? err_sys(e, kind(errno), "cannot list '%s'", s->path)
+					    : OK;
 	closedir(dir);
 	qsort(ret_names, *ret_n, sizeof(*ret_names), by_name);
 	return err;
@@ -173,7 +184,8 @@ enum err dir_find(const char *root, struct slice key, int *ret_fd, struct error 
 	int fd CLEANUP(close_p) = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_sys(e, ERR_IO, "cannot open directory '%s'", root);
+		return err_sys(e, kind(errno) == ERR_BUSY ? ERR_BUSY : ERR_IO,
+			       "cannot open directory '%s'", root);
 	s.root = fd;
 	err = open_regular(fd, buf_str(&lower), ret_fd, e);
 	if (!err && *ret_fd < 0 && !slice_eq(buf_slice(&lower), key))

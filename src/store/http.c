@@ -21,15 +21,15 @@
 
 #include <stdio.h>
 
-#define ERROR_BODY_NS	(500 * NS_PER_MS)	/* for the rest of an answer that is judged */
-#define VIA_MAX		2048
+#define ERROR_BODY_NS (500 * NS_PER_MS) /* for the rest of an answer that is judged */
+#define VIA_MAX       2048
 
 struct http_store {
 	struct store store;
-	char *base;			/* scheme://host/path, no slash at the end */
-	char *query;			/* sent with every request, or NULL */
-	char *user_password;		/* or NULL */
-	bool denies_missing;		/* 403 is its way to say missing; loop's thread */
+	char *base;          /* scheme://host/path, no slash at the end */
+	char *query;         /* sent with every request, or NULL */
+	char *user_password; /* or NULL */
+	bool denies_missing; /* 403 is its way to say missing; loop's thread */
 };
 
 struct store_call {
@@ -38,14 +38,14 @@ struct store_call {
 	struct store_events events;
 	void (*probed)(void *ud, const struct error *e);
 	void *ud;
-	void (*finish)(void *ud, const struct error *e);	/* on_done or probe_done */
-	bool head_only;			/* the body may go */
-	bool body;			/* the head was found: bytes are passed on */
+	void (*finish)(void *ud, const struct error *e); /* on_done or probe_done */
+	bool head_only;                                  /* the body may go */
+	bool body; /* the head was found: bytes are passed on */
 	enum store_result result;
 	int status;
 	struct object_head head;
 	struct error error;
-	struct loop_timer later;	/* an end that is due without the transfer's */
+	struct loop_timer later; /* an end that is due without the transfer's */
 };
 
 /* e may lie in c. */
@@ -67,31 +67,29 @@ static bool is_html(const struct transfer_head *head)
 
 static enum store_result judge(struct store_call *c, const struct transfer_head *answer)
 {
+	bool retry;
+
 	switch (answer->status) {
 	case 200:
 	case 206:
 		if (is_html(answer)) {
-			err_set(&c->error, ERR_UPSTREAM, "an HTML page in place of a file");
+			err_set(&c->error, ERR_CORRUPT, "an HTML page in place of a file");
 			return STORE_FAULT;
 		}
 		return answer_head(answer, &c->head, &c->error) ? STORE_FAULT : STORE_FOUND;
 	case 404:
-	case 410:
-		return STORE_MISS;
-	case 412:
-		return STORE_CHANGED;
-	case 416:
-		return STORE_UNSATISFIABLE;
-	default:
-		break;
+	case 410: return STORE_MISS;
+	case 412: return STORE_CHANGED;
+	case 416: return STORE_UNSATISFIABLE;
+	default: break;
 	}
 	if (answer->status == 403 && c->http->denies_missing)
 		return STORE_MISS;
-	err_set(&c->error, answer->status == 401 || answer->status == 403 ? ERR_DENIED : ERR_UPSTREAM,
+	retry = answer->status == 408 || answer->status == 429 || answer->status >= 500;
+	/* Another 4xx is about this request, not about the server's health. */
+	err_set(&c->error, answer->status >= 400 && !retry ? ERR_DENIED : ERR_UPSTREAM,
 		"answered %d", answer->status);
-	return answer->status == 408 || answer->status == 429 || answer->status >= 500
-		       ? STORE_FAULT_RETRY
-		       : STORE_FAULT;
+	return retry ? STORE_FAULT_RETRY : STORE_FAULT;
 }
 
 /* "bytes * / total": without it the client cannot be told the size. */
@@ -155,8 +153,10 @@ static void on_done(void *ud, const struct error *e)
 	c->transfer = NULL;
 	loop_timer_stop(c->http->store.ctx->loop, &c->later);
 	if (e->code && (c->body || !c->status)) {
-		call_end(c, e->code == ERR_DENIED || e->code == ERR_UPSTREAM ? STORE_FAULT
-									       : STORE_FAULT_RETRY, e);
+		call_end(c,
+			 e->code == ERR_DENIED || e->code == ERR_UPSTREAM ? STORE_FAULT
+									  : STORE_FAULT_RETRY,
+			 e);
 		return;
 	}
 	if (c->result != STORE_FAULT && c->result != STORE_FAULT_RETRY)
@@ -314,7 +314,7 @@ static bool http_is_private(struct store *s)
 {
 	struct http_store *h = (struct http_store *)s;
 
-	return h->user_password || h->query;	/* a query may be a token */
+	return h->user_password || h->query; /* a query may be a token */
 }
 
 static void http_free(struct store *s)
@@ -344,7 +344,9 @@ enum err http_open(const struct store_context *ctx, const struct store_url *url,
 	struct http_store *h;
 
 	if (!store_url_host_valid(url->host))
-		return err_set(e, ERR_USAGE, "the URL of a symbol server needs a host, and a port up to 65535 if any");
+		return err_set(
+			e, ERR_USAGE,
+			"the URL of a symbol server needs a host, and a port up to 65535 if any");
 	store_url_name(url, &base);
 	h = xnew(struct http_store);
 	h->store.ops = &http_ops;
@@ -352,8 +354,9 @@ enum err http_open(const struct store_context *ctx, const struct store_url *url,
 	h->store.traits.loops = true;
 	h->base = xstrdup(buf_str(&base));
 	h->query = url->query.n ? xstrndup(url->query.p, url->query.n) : NULL;
-	h->user_password =
-		url->user_password.n ? xstrndup(url->user_password.p, url->user_password.n) : NULL;
+	h->user_password = url->user_password.n
+				   ? xstrndup(url->user_password.p, url->user_password.n)
+				   : NULL;
 	*ret = &h->store;
 	return OK;
 }

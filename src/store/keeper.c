@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "metric/metric.h"
 
-#define RENEW_BEFORE_S	600
-#define RETRY_AFTER_NS	(5 * NS_PER_S)
-#define RETRY_LAST_NS	(60 * NS_PER_S)
+#define RENEW_BEFORE_S 600
+#define RETRY_AFTER_NS (5 * NS_PER_S)
+#define RETRY_LAST_NS  (60 * NS_PER_S)
 
 enum err keeper_init(struct keeper *k, const struct store_context *ctx, const char *region,
 		     bool anonymous, struct error *e)

@@ -10,26 +10,26 @@
 #include "store/store.h"
 
 enum keeper_answer {
-	KEEPER_READY,	/* *ret is borrowed until the next call; NULL: sign nothing */
-	KEEPER_WAIT,	/* being loaded: wait in k->waiters, then ask again */
-	KEEPER_FAILED,	/* could not be loaded: k->failure says why */
+	KEEPER_READY,  /* *ret is borrowed until the next call; NULL: sign nothing */
+	KEEPER_WAIT,   /* being loaded: wait in k->waiters, then ask again */
+	KEEPER_FAILED, /* could not be loaded: k->failure says why */
 };
 
 struct keeper {
 	const struct store_context *ctx;
-	char *region;			/* for STS; the store may move on to another meanwhile */
+	char *region; /* for STS; the store may move on to another meanwhile */
 	struct creds *creds;
-	bool known;			/* creds is the truth, even when NULL */
+	bool known; /* creds is the truth, even when NULL */
 	bool loading, anonymous;
-	atomic_bool signs;		/* any thread: are requests signed, as far as is known? */
-	bool by_network;		/* they may come from a service, even if none came yet */
-	void (*changed)(struct keeper *k);	/* other credentials than before; may be NULL */
-	int64_t tried_ns;		/* the last load began; 0 = never */
-	int64_t pause_ns;		/* until a service that gave none is asked again */
-	struct error failure;		/* of the last load; code OK = it went well */
+	atomic_bool signs; /* any thread: are requests signed, as far as is known? */
+	bool by_network;   /* they may come from a service, even if none came yet */
+	void (*changed)(struct keeper *k); /* other credentials than before; may be NULL */
+	int64_t tried_ns;                  /* the last load began; 0 = never */
+	int64_t pause_ns;                  /* until a service that gave none is asked again */
+	struct error failure;              /* of the last load; code OK = it went well */
 	struct waiters waiters;
 
-	struct pool_job job;		/* while loading: belongs to the worker */
+	struct pool_job job; /* while loading: belongs to the worker */
 	struct loop_task back;
 	struct creds *loaded;
 	enum err result;

@@ -16,7 +16,7 @@
 /* What was asked for, before the size is known. */
 struct range_ask {
 	int64_t first; /* RANGE_UNKNOWN: the last `last` bytes */
-	int64_t last; /* inclusive; INT64_MAX when open */
+	int64_t last;  /* inclusive; INT64_MAX when open */
 };
 
 struct range {
@@ -24,7 +24,7 @@ struct range {
 };
 
 enum range_result {
-	RANGE_PART, /* 206 with *ret */
+	RANGE_PART,          /* 206 with *ret */
 	RANGE_UNSATISFIABLE, /* 416 with "Content-Range: bytes *" and "/total" */
 };
 
@@ -34,7 +34,7 @@ enum range_result range_resolve(const struct range_ask *ask, int64_t total, stru
 
 struct content_range {
 	int64_t first, last; /* both RANGE_UNKNOWN in the form of a 416 ("*" for the range) */
-	int64_t total; /* RANGE_UNKNOWN when the store says "*" */
+	int64_t total;       /* RANGE_UNKNOWN when the store says "*" */
 };
 
 MUST_CHECK bool content_range_parse(struct slice header, struct content_range *ret);

@@ -3,14 +3,14 @@
  * The s3:// store: a bucket of AWS or of any service that speaks S3. This file makes one from its
  * URL and the AWS settings, and maps the store's operations to calls (s3_call.c).
  */
-#include "store/s3_priv.h"
 #include "base/text.h"
 #include "metric/metric.h"
+#include "store/s3_priv.h"
 
 #include <stdio.h>
 
-#define REGION_DEFAULT	"us-east-1"
-#define SURVEY_BUDGET_NS	(INT64_C(5) * 1000000000)
+#define REGION_DEFAULT   "us-east-1"
+#define SURVEY_BUDGET_NS (INT64_C(5) * 1000000000)
 
 void s3_full_key(const struct s3_store *s3, struct slice key, struct buf *out)
 {
@@ -102,8 +102,8 @@ static void s3_describe(struct store *s, struct buf *out)
 
 	buf_printf(out, "credentials: %s; region %s; %s",
 		   s3->keeper.anonymous ? "none (anonymous=true)"
-		   : creds		? creds->source
-		   : s3->keeper.known	? "none found, unsigned"
+		   : creds              ? creds->source
+		   : s3->keeper.known   ? "none found, unsigned"
 					: "not loaded",
 		   s3->region, exactness_text(s3->doubt.exactness));
 }
@@ -130,7 +130,8 @@ static bool is_folded(struct slice key)
 }
 
 /* Keys of symstore's own files have capitals in any store. */
-static void survey_text(const struct s3_store *s3, const struct s3_list *list, char *ret, size_t size)
+static void survey_text(const struct s3_store *s3, const struct s3_list *list, char *ret,
+			size_t size)
 {
 	size_t prefix = s3->prefix[0] ? strlen(s3->prefix) + 1 : 0, mixed = 0, n = 0;
 
@@ -148,7 +149,9 @@ static void survey_text(const struct s3_store *s3, const struct s3_list *list, c
 		snprintf(ret, size, "lower-case keys (%zu%s looked at)", n,
 			 list->truncated ? ", first of more" : "");
 	else
-		snprintf(ret, size, "%zu of %zu keys are not lower-case: ask with case=both, or publish in lower case",
+		snprintf(ret, size,
+			 "%zu of %zu keys are not lower-case: ask with case=both, or publish in "
+			 "lower case",
 			 mixed, n);
 }
 

@@ -7,8 +7,8 @@
 
 struct origin {
 	const char *scheme;
-	struct slice host;	/* without a default port */
-	struct slice path;	/* without slashes at its end */
+	struct slice host; /* without a default port */
+	struct slice path; /* without slashes at its end */
 };
 
 static bool has(struct slice s, char c)
@@ -23,8 +23,10 @@ static enum err split_endpoint(struct slice endpoint, struct origin *ret, struct
 	size_t slash;
 
 	if (!https && !slice_starts_nocase(endpoint, SLICE("http://")))
-		return err_set(e, ERR_USAGE, "an S3 endpoint begins with http:// or https://, not '"
-			       SLICE_FMT "'", SLICE_ARG(slice_head(endpoint, 60)));
+		return err_set(e, ERR_USAGE,
+			       "an S3 endpoint begins with http:// or https://, not '" SLICE_FMT
+			       "'",
+			       SLICE_ARG(slice_head(endpoint, 60)));
 	ret->scheme = https ? "https" : "http";
 	endpoint = slice_from(endpoint, https ? 8 : 7);
 	slash = slice_find(endpoint, '/');
@@ -34,9 +36,10 @@ static enum err split_endpoint(struct slice endpoint, struct origin *ret, struct
 		ret->path.n--;
 	if (slice_ends(ret->host, port))
 		ret->host.n -= port.n;
-	if (!store_url_host_valid(ret->host) || has(ret->host, '@') ||
-	    has(endpoint, '?') || has(endpoint, '#'))
-		return err_set(e, ERR_USAGE, "an S3 endpoint names a host and nothing else before its path");
+	if (!store_url_host_valid(ret->host) || has(ret->host, '@') || has(endpoint, '?') ||
+	    has(endpoint, '#'))
+		return err_set(e, ERR_USAGE,
+			       "an S3 endpoint names a host and nothing else before its path");
 	return OK;
 }
 

@@ -20,31 +20,31 @@
 
 #include <stdio.h>
 
-#define ERROR_BODY_MAX	((size_t)64 * 1024)
+#define ERROR_BODY_MAX ((size_t)64 * 1024)
 
 struct store_call {
 	struct s3_store *s3;
 	struct s3_asking asking;
 	struct store_events events;
-	char *key;			/* whole, prefix included; owned */
-	char *if_match;			/* or NULL; owned */
+	char *key;      /* whole, prefix included; owned */
+	char *if_match; /* or NULL; owned */
 	bool head, ranged;
 	struct range_ask range;
 	int64_t deadline_ns;
 
-	char region[S3_REGION_MAX + 1];	/* that the present request was signed for */
-	struct transfer *transfer;	/* NULL while waiting */
+	char region[S3_REGION_MAX + 1]; /* that the present request was signed for */
+	struct transfer *transfer;      /* NULL while waiting */
 	struct waiter waiter;
 	struct waiters *waiting_in;
-	struct loop_timer overdue;	/* until the body; also the start and a delayed end */
+	struct loop_timer overdue; /* until the body; also the start and a delayed end */
 
-	bool as_get;			/* the head is asked for by GET, since HEAD failed */
-	bool whole;			/* the size is asked for, after a 416 that did not tell */
-	bool resigned, renewed, reclocked;	/* ways back that were taken */
-	bool body;			/* found: bytes are passed on */
+	bool as_get; /* the head is asked for by GET, since HEAD failed */
+	bool whole;  /* the size is asked for, after a 416 that did not tell */
+	bool resigned, renewed, reclocked; /* ways back that were taken */
+	bool body;                         /* found: bytes are passed on */
 	struct transfer_head answer;
 	struct object_head object;
-	struct buf text;		/* error body, or listing */
+	struct buf text; /* error body, or listing */
 };
 
 static void proceed(struct store_call *c);
@@ -89,7 +89,7 @@ static enum store_result result_of(enum s3_verdict verdict)
 	case S3_RANGE: return STORE_UNSATISFIABLE;
 	case S3_PRECONDITION: return STORE_CHANGED;
 	case S3_RETRY: return STORE_FAULT_RETRY;
-	case S3_NOT_MODIFIED:	/* never asked for */
+	case S3_NOT_MODIFIED: /* never asked for */
 	case S3_REGION:
 	case S3_DENIED_IN_DOUBT:
 	case S3_ASK_GET:
@@ -115,7 +115,8 @@ static void call_end(struct store_call *c, enum s3_verdict verdict, const struct
 		events.done(asking.ud, result_of(verdict), &object, e);
 }
 
-static void call_fail(struct store_call *c, enum s3_verdict verdict, enum err code, const char *what)
+static void call_fail(struct store_call *c, enum s3_verdict verdict, enum err code,
+		      const char *what)
 {
 	struct error e;
 
@@ -169,7 +170,8 @@ static void probe_came(struct waiter *w)
 	} else if (c->s3->doubt.failure.code) {
 		call_end(c, S3_FAULT, &c->s3->doubt.failure);
 	} else {
-		call_fail(c, S3_FAULT, ERR_DENIED, "AccessDenied, though a missing key is 404 there");
+		call_fail(c, S3_FAULT, ERR_DENIED,
+			  "AccessDenied, though a missing key is 404 there");
 	}
 }
 
@@ -177,9 +179,12 @@ static void probe_came(struct waiter *w)
 
 static void describe(const struct store_call *c, const struct s3_error *x, struct error *e)
 {
-	bool denied = c->answer.status == 401 || c->answer.status == 403;
+	int status = c->answer.status;
+	/* Such an answer is about this request, not about the store's health. */
+	bool refused = status >= 400 && status < 500 && status != 404 && status != 408 &&
+		       status != 429;
 
-	err_set(e, denied ? ERR_DENIED : ERR_UPSTREAM, "answered %d%s%s%s%s", c->answer.status,
+	err_set(e, refused ? ERR_DENIED : ERR_UPSTREAM, "answered %d%s%s%s%s", c->answer.status,
 		x->code[0] ? " " : "", x->code, c->answer.request_id[0] ? ", request " : "",
 		c->answer.request_id);
 }
@@ -253,9 +258,7 @@ static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice r
 		wait_in(c, &c->s3->keeper.waiters, credentials_came);
 		return;
 	case S3_ASK_GET: again = c->as_get = true; break;
-	case S3_RANGE:
-		end_range(c, x);
-		return;
+	case S3_RANGE: end_range(c, x); return;
 	case S3_ARCHIVED: metric_inc(store_archived); break;
 	case S3_DENIED_IN_DOUBT:
 		if (c->asking.what != S3_READ)
@@ -311,8 +314,7 @@ static void judge_error(struct store_call *c)
 
 static void head_only_done(struct loop_timer *timer)
 {
-	call_end(CONTAINER_OF(timer, struct store_call, overdue), S3_FOUND,
-		 NULL);
+	call_end(CONTAINER_OF(timer, struct store_call, overdue), S3_FOUND, NULL);
 }
 
 /* Found by a GET of which only the head was wanted: the body may go. */
@@ -369,7 +371,7 @@ static bool on_data(void *ud, struct slice bytes)
 
 	if (c->body)
 		return c->events.data(c->asking.ud, bytes);
-	buf_add(&c->text, bytes);	/* beyond its ceiling it counts as unreadable */
+	buf_add(&c->text, bytes); /* beyond its ceiling it counts as unreadable */
 	return true;
 }
 
@@ -379,7 +381,7 @@ static void on_done(void *ud, const struct error *e)
 	int status = c->answer.status;
 
 	c->transfer = NULL;
-	if (e->code) {	/* an error body that is torn may have said anything: no verdict */
+	if (e->code) { /* an error body that is torn may have said anything: no verdict */
 		call_end(c, e->code == ERR_DENIED ? S3_FAULT : S3_RETRY, e);
 		return;
 	}
@@ -394,7 +396,7 @@ static void on_done(void *ud, const struct error *e)
 /* ---- the request ---- */
 
 struct lines {
-	const char *line[12];	/* NULL at the end */
+	const char *line[12]; /* NULL at the end */
 	size_t n;
 	struct buf text;
 };
@@ -417,7 +419,8 @@ static void add_line(struct lines *l, const char *name, const char *value)
 }
 
 static enum err sign(struct store_call *c, const struct creds *creds, struct slice path,
-		     const struct sigv4_field *query, size_t n_query, struct lines *l, struct error *e)
+		     const struct sigv4_field *query, size_t n_query, struct lines *l,
+		     struct error *e)
 {
 	struct s3_store *s3 = c->s3;
 	struct buf value CLEANUP(buf_fini) = BUF_MAX(2048);
@@ -466,7 +469,8 @@ static enum err send_request(struct store_call *c, const struct creds *creds, st
 				      {SLICE("max-keys"), SLICE("1000")},
 				      {SLICE("prefix"), slice_of(c->key)}};
 	bool list = c->asking.what == S3_LIST;
-	struct lines l CLEANUP(lines_fini) = {.text = BUF_MAX(4096 + (creds && creds->token ? strlen(creds->token) : 0))};
+	struct lines l CLEANUP(lines_fini) = {
+		.text = BUF_MAX(4096 + (creds && creds->token ? strlen(creds->token) : 0))};
 	struct buf path CLEANUP(buf_fini) = BUF_MAX(8192);
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384);
 	enum err err = OK;
@@ -517,16 +521,13 @@ static void proceed(struct store_call *c)
 		return;
 	}
 	switch (keeper_get(&c->s3->keeper, &creds)) {
-	case KEEPER_WAIT:
-		wait_in(c, &c->s3->keeper.waiters, credentials_came);
-		return;
+	case KEEPER_WAIT: wait_in(c, &c->s3->keeper.waiters, credentials_came); return;
 	case KEEPER_FAILED:
 		e = c->s3->keeper.failure;
 		err_wrap(&e, "no credentials");
 		call_end(c, S3_FAULT, &e);
 		return;
-	case KEEPER_READY:
-		break;
+	case KEEPER_READY: break;
 	}
 	if (send_request(c, creds, &e) != OK) {
 		call_end(c, S3_FAULT, &e);

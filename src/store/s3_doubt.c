@@ -12,10 +12,10 @@
 
 #include <stdio.h>
 
-#define DOUBT_EVERY_NS	(10 * NS_PER_S)
-#define RETRY_AFTER_NS	(1 * NS_PER_S)
-#define PROBE_BUDGET_NS	(5 * NS_PER_S)
-#define DENIED_WARN	20
+#define DOUBT_EVERY_NS  (10 * NS_PER_S)
+#define RETRY_AFTER_NS  (1 * NS_PER_S)
+#define PROBE_BUDGET_NS (5 * NS_PER_S)
+#define DENIED_WARN     20
 
 static void probed(void *ud, enum s3_verdict verdict, struct slice body, const struct error *e)
 {

@@ -12,24 +12,24 @@
  * judged as UNKNOWN: S3_MISS means EXACT, S3_DENIED_IN_DOUBT means OPAQUE. */
 enum s3_exactness {
 	S3_UNKNOWN, /* not probed yet */
-	S3_EXACT, /* 404 NoSuchKey: we may list */
-	S3_OPAQUE, /* 403 AccessDenied: we may not, so that a miss looks like a refusal */
+	S3_EXACT,   /* 404 NoSuchKey: we may list */
+	S3_OPAQUE,  /* 403 AccessDenied: we may not, so that a miss looks like a refusal */
 };
 
 enum s3_verdict {
-	S3_FOUND, /* 200, 206 */
-	S3_MISS, /* proven: may be a 404 and may be remembered */
-	S3_ARCHIVED, /* in a storage class that cannot be read: a miss with a counter */
-	S3_RANGE, /* 416 */
-	S3_NOT_MODIFIED, /* 304 */
-	S3_PRECONDITION, /* 412 */
-	S3_RETRY, /* will pass: throttling, outage, DNS of a new bucket */
-	S3_REGION, /* sign again for *ret_region, and remember it */
+	S3_FOUND,           /* 200, 206 */
+	S3_MISS,            /* proven: may be a 404 and may be remembered */
+	S3_ARCHIVED,        /* in a storage class that cannot be read: a miss with a counter */
+	S3_RANGE,           /* 416 */
+	S3_NOT_MODIFIED,    /* 304 */
+	S3_PRECONDITION,    /* 412 */
+	S3_RETRY,           /* will pass: throttling, outage, DNS of a new bucket */
+	S3_REGION,          /* sign again for *ret_region, and remember it */
 	S3_DENIED_IN_DOUBT, /* AccessDenied, but not from an opaque store: probe before judging */
-	S3_ASK_GET, /* a HEAD error, which has no code: ask again with GET */
-	S3_SKEW, /* our clock is off: correct it by the answer's Date */
-	S3_EXPIRED, /* refresh the credentials and ask again */
-	S3_FAULT, /* credentials, policy, configuration, or something unknown */
+	S3_ASK_GET,         /* a HEAD error, which has no code: ask again with GET */
+	S3_SKEW,            /* our clock is off: correct it by the answer's Date */
+	S3_EXPIRED,         /* refresh the credentials and ask again */
+	S3_FAULT,           /* credentials, policy, configuration, or something unknown */
 };
 
 #define S3_REGION_MAX 32
@@ -37,12 +37,12 @@ enum s3_verdict {
 struct s3_answer {
 	int status;
 	struct slice code; /* <Code> of the body; empty when there was none to read */
-	bool head; /* the request was a HEAD */
+	bool head;         /* the request was a HEAD */
 	enum s3_exactness exactness;
-	bool refreshable; /* new credentials could be had, and these are not new */
+	bool refreshable;           /* new credentials could be had, and these are not new */
 	struct slice header_region; /* x-amz-bucket-region */
-	struct slice body_region; /* <Region> */
-	struct slice our_region; /* what the request was signed for */
+	struct slice body_region;   /* <Region> */
+	struct slice our_region;    /* what the request was signed for */
 };
 
 /* *ret_region, set for S3_REGION only, points into a; its name is safe to put into a host name. */

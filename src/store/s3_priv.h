@@ -14,27 +14,27 @@
 /* How the store says "missing", who asks, and who waits to hear. */
 struct s3_doubt {
 	enum s3_exactness exactness;
-	struct store_call *probe;	/* the one under way */
+	struct store_call *probe; /* the one under way */
 	bool probing;
-	struct error failure;		/* of the last probe; code OK = it gave a verdict */
-	int64_t failed_ns;		/* when it failed */
-	int64_t doubted_ns;		/* last probe that an unexpected answer led to; 0 = none */
+	struct error failure; /* of the last probe; code OK = it gave a verdict */
+	int64_t failed_ns;    /* when it failed */
+	int64_t doubted_ns;   /* last probe that an unexpected answer led to; 0 = none */
 	struct waiters waiters;
-	unsigned denied;		/* misses told by 403 */
+	unsigned denied; /* misses told by 403 */
 	bool ever_found, warned;
 };
 
 struct s3_store {
 	struct store store;
-	char *bucket, *prefix, *endpoint;	/* prefix without slashes around; endpoint "" = AWS */
+	char *bucket, *prefix, *endpoint; /* prefix without slashes around; endpoint "" = AWS */
 	enum store_style style;
 	char region[S3_REGION_MAX + 1];
-	struct s3_address address;		/* for the present region */
+	struct s3_address address; /* for the present region */
 	struct keeper keeper;
 	struct sigv4 signer;
-	int64_t skew_s;				/* S3's clock minus ours */
+	int64_t skew_s; /* S3's clock minus ours */
 	struct s3_doubt doubt;
-	bool closing;				/* calls that wait end now */
+	bool closing; /* calls that wait end now */
 };
 
 enum s3_ask { S3_READ, S3_PROBE, S3_LIST };

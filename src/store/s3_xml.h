@@ -27,9 +27,9 @@ struct s3_error {
 MUST_CHECK enum err s3_xml_error(struct slice body, struct s3_error *ret, struct error *e);
 
 struct s3_object {
-	struct slice key; /* decoded when the service had encoded it; never empty */
-	struct slice etag; /* with its quotes, as in the header */
-	int64_t size; /* bytes */
+	struct slice key;   /* decoded when the service had encoded it; never empty */
+	struct slice etag;  /* with its quotes, as in the header */
+	int64_t size;       /* bytes */
 	int64_t modified_s; /* seconds since the epoch; 0 when absent or unreadable */
 };
 
@@ -40,7 +40,7 @@ struct s3_list {
 	struct slice *prefixes; /* common prefixes, when a delimiter was asked for */
 	size_t n_prefixes;
 	bool truncated;
-	struct slice next_token; /* V2: the next continuation-token; or else */
+	struct slice next_token;  /* V2: the next continuation-token; or else */
 	struct slice next_marker; /* V1: the next marker; one of the two is set when truncated */
 	struct buf text;
 };

@@ -16,7 +16,7 @@
 #define CANON_MAX  131072 /* a presigned query holds a session token of 16 KiB, escaped */
 #define NAMES_MAX  2048
 #define DIGEST_LEN 32
-#define HEX_LEN	   (2 * DIGEST_LEN + 1)
+#define HEX_LEN    (2 * DIGEST_LEN + 1)
 
 /* Fields in the order in which they are signed. */
 struct fields {

@@ -13,17 +13,17 @@
 #include "base/clock.h"
 #include "store/creds.h"
 
-#define SIGV4_SCOPE_MAX	  128
-#define SIGV4_FIELDS_MAX  32 /* headers or query parameters, ours included */
+#define SIGV4_SCOPE_MAX   128
+#define SIGV4_FIELDS_MAX  32     /* headers or query parameters, ours included */
 #define SIGV4_EXPIRES_MAX 604800 /* seconds: seven days */
-#define SIGV4_UNSIGNED	  "UNSIGNED-PAYLOAD"
+#define SIGV4_UNSIGNED    "UNSIGNED-PAYLOAD"
 /* SHA-256 of nothing: the payload hash of every GET and HEAD. */
 #define SIGV4_EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 struct sigv4 {
 	char scope[SIGV4_SCOPE_MAX]; /* "20130524/us-east-1/s3/aws4_request" */
 	char secret[CREDS_SECRET_MAX + 1];
-	unsigned char key[32]; /* derived from the two above; valid when scope is set */
+	unsigned char key[32];   /* derived from the two above; valid when scope is set */
 	struct buf canon, names; /* scratch */
 };
 

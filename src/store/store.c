@@ -16,7 +16,7 @@ static void apply_options(struct store *s, const struct store_url *url)
 	s->traits.name = xstrdup(buf_str(&name));
 	s->traits.optional = url->optional;
 	s->traits.only = copy_or_null(url->only);
-	s->traits.not = copy_or_null(url->not);
+	s->traits.not = copy_or_null(url->not );
 	switch (url->key_case) {
 	case CASE_OPTION_NONE: break;
 	case CASE_OPTION_LOWER: s->traits.key_case = CASE_LOWER; break;
@@ -32,7 +32,8 @@ enum err store_open(const struct store_context *ctx, struct slice url, struct st
 		const char *scheme;
 		enum err (*open)(const struct store_context *, const struct store_url *,
 				 struct store **, struct error *);
-	} kinds[] = {{"s3", s3_open}, {"file", dir_open}, {"http", http_open}, {"https", http_open}};
+	} kinds[] = {
+		{"s3", s3_open}, {"file", dir_open}, {"http", http_open}, {"https", http_open}};
 	struct store_url parts CLEANUP(store_url_fini) = {0};
 	struct store *s = NULL;
 	enum err err = store_url_parse(url, &parts, e);
@@ -50,7 +51,8 @@ enum err store_open(const struct store_context *ctx, struct slice url, struct st
 		*ret = s;
 		return OK;
 	}
-	return err_set(e, ERR_USAGE, "a store is s3://, file://, http:// or https://, not '" SLICE_FMT "'",
+	return err_set(e, ERR_USAGE,
+		       "a store is s3://, file://, http:// or https://, not '" SLICE_FMT "'",
 		       SLICE_ARG(slice_head(parts.scheme, 20)));
 }
 
@@ -58,10 +60,10 @@ void store_free(struct store *s)
 {
 	if (!s)
 		return;
-	s->ops->free(s);	/* ends calls, whose owners may still want the name */
+	s->ops->free(s); /* ends calls, whose owners may still want the name */
 	free(s->traits.name);
 	free(s->traits.only);
-	free(s->traits.not);
+	free(s->traits.not );
 	free(s);
 }
 
@@ -90,7 +92,7 @@ bool store_takes_name(const struct store *s, struct slice name)
 {
 	if (s->traits.only && !slice_glob_nocase(name, slice_of(s->traits.only)))
 		return false;
-	return !s->traits.not || !slice_glob_nocase(name, slice_of(s->traits.not));
+	return !s->traits.not || !slice_glob_nocase(name, slice_of(s->traits.not ));
 }
 
 bool store_is_private(struct store *s)

@@ -26,10 +26,10 @@ struct creds_env;
 struct store_context {
 	struct loop *loop;
 	struct transfer_engine *engine;
-	struct pool *disk;			/* for calls that block */
-	const struct creds_env *creds_env;	/* how AWS settings are found */
-	int64_t try_timeout_ns;			/* one request: until the head of the answer */
-	const char *via;			/* our own name in Via, to find loops */
+	struct pool *disk;                 /* for calls that block */
+	const struct creds_env *creds_env; /* how AWS settings are found */
+	int64_t try_timeout_ns;            /* one request: until the head of the answer */
+	const char *via;                   /* our own name in Via, to find loops */
 	/* Something that whoever runs the server should know, once; loop's thread. */
 	void (*warn)(const char *store, const char *what);
 };
@@ -39,43 +39,43 @@ enum store_tier { TIER_UNKNOWN, TIER_ONE, TIER_TWO };
 
 /* What a store is like, fixed at its making unless said otherwise. */
 struct store_traits {
-	char *name;		/* for logs: the URL without credentials and options */
+	char *name; /* for logs: the URL without credentials and options */
 	enum store_case key_case;
-	bool any_case;		/* finds keys in any case by itself: one spelling is enough */
-	bool optional;		/* its failures count as misses that are never remembered */
-	bool loops;		/* may lead back to ourselves: asked with Via */
-	char *only, *not;	/* globs on the file name, or NULL */
+	bool any_case;     /* finds keys in any case by itself: one spelling is enough */
+	bool optional;     /* its failures count as misses that are never remembered */
+	bool loops;        /* may lead back to ourselves: asked with Via */
+	char *only, *not ; /* globs on the file name, or NULL */
 };
 
 struct store_read {
-	struct slice key;		/* below the store's prefix, no leading slash; copied */
-	bool head;			/* only the head is wanted */
-	bool ranged;			/* only this part is wanted */
+	struct slice key; /* below the store's prefix, no leading slash; copied */
+	bool head;        /* only the head is wanted */
+	bool ranged;      /* only this part is wanted */
 	struct range_ask range;
-	const char *if_match;		/* an ETag, or NULL; copied */
-	const char *via;		/* value of the client's Via header, or NULL; copied */
-	int64_t deadline_ns;		/* for all that the call does until its head is in */
+	const char *if_match; /* an ETag, or NULL; copied */
+	const char *via;      /* value of the client's Via header, or NULL; copied */
+	int64_t deadline_ns;  /* for all that the call does until its head is in */
 };
 
 struct object_head {
-	int64_t total;			/* bytes of the whole object, -1 unknown */
-	int64_t first;			/* offset of the first byte that follows */
-	int64_t length;			/* bytes that follow, -1 unknown */
-	bool ranged;			/* the store answered a range (206), if only of everything */
-	int64_t mtime;			/* seconds since the epoch, -1 unknown */
-	char etag[128];			/* with its quotes; "" unknown */
-	char encoding[40];		/* Content-Encoding; "" = none */
-	int fd;				/* >= 0: the body lies in this file, and data() is not
+	int64_t total;     /* bytes of the whole object, -1 unknown */
+	int64_t first;     /* offset of the first byte that follows */
+	int64_t length;    /* bytes that follow, -1 unknown */
+	bool ranged;       /* the store answered a range (206), if only of everything */
+	int64_t mtime;     /* seconds since the epoch, -1 unknown */
+	char etag[128];    /* with its quotes; "" unknown */
+	char encoding[40]; /* Content-Encoding; "" = none */
+	int fd;            /* >= 0: the body lies in this file, and data() is not
 					   called; the receiver of the head closes it */
 };
 
 enum store_result {
-	STORE_FOUND,		/* head() was called and all bytes were given */
-	STORE_MISS,		/* proven: the object is not there */
-	STORE_UNSATISFIABLE,	/* the range lies outside; head->total is the size */
-	STORE_CHANGED,		/* if_match does not match */
-	STORE_FAULT,		/* no answer: see e */
-	STORE_FAULT_RETRY,	/* no answer now, another try may help */
+	STORE_FOUND,         /* head() was called and all bytes were given */
+	STORE_MISS,          /* proven: the object is not there */
+	STORE_UNSATISFIABLE, /* the range lies outside; head->total is the size */
+	STORE_CHANGED,       /* if_match does not match */
+	STORE_FAULT,         /* no answer: see e */
+	STORE_FAULT_RETRY,   /* no answer now, another try may help */
 };
 
 struct store_events {
@@ -88,7 +88,7 @@ struct store_events {
 };
 
 struct store_ops {
-	const char *scheme;	/* "s3" */
+	const char *scheme; /* "s3" */
 	/* Never calls its events from inside. */
 	struct store_call *(*start)(struct store *s, const struct store_read *read,
 				    const struct store_events *events, void *ud);
@@ -100,7 +100,7 @@ struct store_ops {
 	void (*describe)(struct store *s, struct buf *out);
 	/* Look at some keys and say how they are laid out; exactly one done(). NULL: cannot. */
 	void (*survey)(struct store *s, void (*done)(void *ud, const char *layout), void *ud);
-	bool (*is_private)(struct store *s);	/* any thread */
+	bool (*is_private)(struct store *s); /* any thread */
 	void (*free)(struct store *s);
 };
 
@@ -110,15 +110,15 @@ struct store {
 	const struct store_context *ctx;
 	struct store_traits traits;
 	struct breaker breaker;
-	int64_t logged_ns;			/* last failure that was logged; 0 = never */
-	atomic_int tier;			/* enum store_tier, learned at start; any thread */
-	atomic_int_least64_t answered_ns;	/* last proof of life; 0 = never; any thread */
+	int64_t logged_ns;                /* last failure that was logged; 0 = never */
+	atomic_int tier;                  /* enum store_tier, learned at start; any thread */
+	atomic_int_least64_t answered_ns; /* last proof of life; 0 = never; any thread */
 };
 
 /* Make a store from its URL (see README for the forms and options); nothing is asked yet. */
 MUST_CHECK enum err store_open(const struct store_context *ctx, struct slice url,
 			       struct store **ret, struct error *e);
-void store_free(struct store *s);	/* after the loop has stopped; accepts NULL */
+void store_free(struct store *s); /* after the loop has stopped; accepts NULL */
 
 struct store_call *store_start(struct store *s, const struct store_read *read,
 			       const struct store_events *events, void *ud);

@@ -6,7 +6,7 @@
 #include "store/store_url.h"
 #include "base/text.h"
 
-#define URL_MAX	4096
+#define URL_MAX 4096
 
 static bool decode(struct store_url *u, struct slice raw, struct slice *ret)
 {
@@ -33,8 +33,8 @@ static enum err parse_flag(struct slice name, struct slice value, bool *ret, str
 }
 
 /* The place of value in a NULL-terminated list, counted from 1. */
-static enum err parse_word(struct slice name, struct slice value, const char *const *words, int *ret,
-			   struct error *e)
+static enum err parse_word(struct slice name, struct slice value, const char *const *words,
+			   int *ret, struct error *e)
 {
 	for (int i = 0; words[i]; i++) {
 		if (slice_eq_nocase(value, slice_of(words[i]))) {
@@ -42,7 +42,8 @@ static enum err parse_word(struct slice name, struct slice value, const char *co
 			return OK;
 		}
 	}
-	return err_set(e, ERR_USAGE, "'" SLICE_FMT "' is not a value of the store option '" SLICE_FMT "'",
+	return err_set(e, ERR_USAGE,
+		       "'" SLICE_FMT "' is not a value of the store option '" SLICE_FMT "'",
 		       SLICE_ARG(value), SLICE_ARG(name));
 }
 

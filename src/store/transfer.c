@@ -19,8 +19,8 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
-#define IDLE_HANDLES_MAX	64
-#define REDIRECTS_MAX		5L
+#define IDLE_HANDLES_MAX 64
+#define REDIRECTS_MAX    5L
 
 struct transfer {
 	struct transfer_engine *engine;
@@ -32,8 +32,8 @@ struct transfer {
 	struct transfer_head head;
 	bool follow, secure, head_given, cancelled, paused;
 	struct transfer *next_dead;
-	struct transfer *next, **at;	/* all that run */
-	char why[CURL_ERROR_SIZE];	/* libcurl's words for a failure */
+	struct transfer *next, **at; /* all that run */
+	char why[CURL_ERROR_SIZE];   /* libcurl's words for a failure */
 };
 
 struct transfer_engine {
@@ -45,16 +45,18 @@ struct transfer_engine {
 	size_t active;
 	struct transfer *running;
 	bool closing;
-	bool in_curl;			/* inside a call of libcurl that may call us back */
-	struct transfer *dead;		/* cancelled while in_curl */
-	struct socket *gone;		/* no longer watched, freed after this turn of the loop */
+	bool in_curl;          /* inside a call of libcurl that may call us back */
+	struct transfer *dead; /* cancelled while in_curl */
+	struct socket **by_fd; /* those that are watched */
+	size_t n_by_fd;
+	struct socket *gone; /* no longer watched, freed after this turn of the loop */
 	struct loop_task reap;
 	CURL *idle[IDLE_HANDLES_MAX];
 	size_t n_idle;
 };
 
 struct socket {
-	struct loop_fd fd;		/* fd.fd == -1: gone */
+	struct loop_fd fd; /* fd.fd == -1: gone */
 	struct transfer_engine *engine;
 	struct socket *next_gone;
 };
@@ -83,11 +85,15 @@ static void socket_ready(struct loop_fd *fd, uint32_t events)
  */
 static void socket_gone(struct transfer_engine *engine, struct socket *s)
 {
+	if (s->fd.fd < 0)
+		return;
+	engine->by_fd[s->fd.fd] = NULL;
 	loop_watch(engine->loop, &s->fd, 0);
 	s->fd.fd = -1;
 	s->next_gone = engine->gone;
 	engine->gone = s;
-	loop_post(engine->loop, &engine->reap);
+	if (!engine->closing)
+		loop_post(engine->loop, &engine->reap);
 }
 
 static void reap_sockets(struct loop_task *task)
@@ -100,6 +106,33 @@ static void reap_sockets(struct loop_task *task)
 		engine->gone = s->next_gone;
 		free(s);
 	}
+}
+
+static void remember(struct transfer_engine *engine, struct socket *s)
+{
+	size_t fd = (size_t)s->fd.fd, n = MAX(2 * engine->n_by_fd, fd + 64);
+
+	if (fd >= engine->n_by_fd) {
+		engine->by_fd = realloc(engine->by_fd, n * sizeof(struct socket *));
+		ASSERT(engine->by_fd);
+		memset(engine->by_fd + engine->n_by_fd, 0,
+		       (n - engine->n_by_fd) * sizeof(struct socket *));
+		engine->n_by_fd = n;
+	}
+	engine->by_fd[fd] = s;
+}
+
+/*
+ * Called by libcurl in place of close(): the loop must let go of a descriptor before it is closed,
+ * since its number may be another thread's a moment later.
+ */
+static int close_socket(void *ud, curl_socket_t fd)
+{
+	struct transfer_engine *engine = ud;
+
+	if ((size_t)fd < engine->n_by_fd && engine->by_fd[fd])
+		socket_gone(engine, engine->by_fd[fd]);
+	return close(fd);
 }
 
 static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *ud, void *socket_ud)
@@ -116,6 +149,7 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *ud, void
 		s = xnew(struct socket);
 		s->fd = (struct loop_fd){.ready = socket_ready, .fd = fd};
 		s->engine = engine;
+		remember(engine, s);
 		curl_multi_assign(engine->multi, fd, s);
 	}
 	loop_watch(engine->loop, &s->fd,
@@ -193,7 +227,7 @@ static void finish(struct transfer *t, const struct error *e)
 	struct transfer_events events = t->events;
 	void *ud = t->ud;
 
-	t->cancelled = true;	/* a cancel from inside done() finds nothing left to do */
+	t->cancelled = true; /* a cancel from inside done() finds nothing left to do */
 	events.done(ud, e);
 	transfer_free(t);
 }
@@ -232,6 +266,12 @@ static void check_head(const struct transfer *t, struct error *e)
 		err_set(e, ERR_UPSTREAM, "answered %d, which leads nowhere", t->head.status);
 }
 
+/* libcurl's own words, unless they quote a URL: one of a proxy may hold a password. */
+static const char *why(const struct transfer *t, CURLcode code)
+{
+	return t->why[0] && !strstr(t->why, "://") ? t->why : curl_easy_strerror(code);
+}
+
 static void collect_finished(struct transfer_engine *engine)
 {
 	CURLMsg *msg;
@@ -246,8 +286,7 @@ static void collect_finished(struct transfer_engine *engine)
 		if (t->cancelled)
 			continue;
 		if (code != CURLE_OK)
-			err_set(&e, code_of(code), "%s",
-				t->why[0] ? t->why : curl_easy_strerror(code));
+			err_set(&e, code_of(code), "%s", why(t, code));
 		check_head(t, &e);
 		finish(t, &e);
 	}
@@ -288,11 +327,16 @@ static void take_header(struct transfer_head *h, struct slice name, struct slice
 		const char *name;
 		size_t offset, size;
 	} fields[] = {
-#define FIELD(text, f) {text, offsetof(struct transfer_head, f), sizeof(((struct transfer_head *)0)->f)}
-		FIELD("etag", etag), FIELD("last-modified", last_modified),
-		FIELD("content-range", content_range), FIELD("content-encoding", content_encoding),
-		FIELD("content-type", content_type), FIELD("date", date),
-		FIELD("x-amz-bucket-region", bucket_region), FIELD("x-amz-request-id", request_id),
+#define FIELD(text, f)                                                                             \
+	{text, offsetof(struct transfer_head, f), sizeof(((struct transfer_head *)0)->f)}
+		FIELD("etag", etag),
+		FIELD("last-modified", last_modified),
+		FIELD("content-range", content_range),
+		FIELD("content-encoding", content_encoding),
+		FIELD("content-type", content_type),
+		FIELD("date", date),
+		FIELD("x-amz-bucket-region", bucket_region),
+		FIELD("x-amz-request-id", request_id),
 #undef FIELD
 	};
 	uint64_t length;
@@ -350,7 +394,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *ud)
 	} else if (colon < line.n) {
 		struct slice value = slice_trim(slice_from(line, colon + 1));
 
-		if (slice_eq_nocase(slice_head(line, colon), SLICE("location")) && !may_follow(t, value))
+		if (slice_eq_nocase(slice_head(line, colon), SLICE("location")) &&
+		    !may_follow(t, value))
 			return 0;
 		take_header(&t->head, slice_head(line, colon), value);
 	}
@@ -403,6 +448,8 @@ static CURL *new_easy(struct transfer_engine *engine)
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "pepto-symbol/" PEPTO_VERSION);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)TRANSFER_READ_MAX);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, engine);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
@@ -453,8 +500,12 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 	if (!easy)
 		return err_set(e, ERR_NOMEM, "no memory for a transfer");
 	t = xnew(struct transfer);
-	*t = (struct transfer){.engine = engine, .events = *events, .ud = ud, .easy = easy,
-			       .follow = request->follow, .head_timer.due = head_overdue};
+	*t = (struct transfer){.engine = engine,
+			       .events = *events,
+			       .ud = ud,
+			       .easy = easy,
+			       .follow = request->follow,
+			       .head_timer.due = head_overdue};
 	set_request(t, request);
 	t->next = engine->running;
 	t->at = &engine->running;
@@ -511,6 +562,7 @@ void transfer_engine_free(struct transfer_engine *engine)
 	if (engine->multi)
 		curl_multi_cleanup(engine->multi);
 	reap_sockets(&engine->reap);
+	free(engine->by_fd);
 	free(engine->ca_bundle);
 	free(engine);
 }

@@ -10,40 +10,40 @@
 #include "base/loop.h"
 #include "base/slice.h"
 
-#define TRANSFER_READ_MAX	((size_t)32 * 1024)
+#define TRANSFER_READ_MAX ((size_t)32 * 1024)
 
 struct transfer_engine;
 struct transfer;
 
 struct transfer_limits {
 	int64_t connect_timeout_ns;
-	int64_t stall_timeout_ns;	/* a body that gives nothing for so long has failed */
-	size_t max_transfers;		/* in flight; one more is ERR_BUSY */
-	const char *ca_bundle;		/* file of CA certificates; NULL: the system's */
+	int64_t stall_timeout_ns; /* a body that gives nothing for so long has failed */
+	size_t max_transfers;     /* in flight; one more is ERR_BUSY */
+	const char *ca_bundle;    /* file of CA certificates; NULL: the system's */
 };
 
 struct transfer_request {
-	const char *url;		/* copied, like all strings here */
+	const char *url; /* copied, like all strings here */
 	bool head;
-	const char *const *headers;	/* "Name: value", NULL-terminated; may be NULL */
-	const char *user_password;	/* for Basic authentication; NULL: none */
-	bool follow;			/* redirects: at most 5, never from https to http */
-	int64_t head_deadline_ns;	/* monotonic: the head of the answer must be in by then */
+	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
+	const char *user_password;  /* for Basic authentication; NULL: none */
+	bool follow;                /* redirects: at most 5, never from https to http */
+	int64_t head_deadline_ns;   /* monotonic: the head of the answer must be in by then */
 };
 
 /* The head of an answer. Texts are "" when the header is absent; cut when longer. */
 struct transfer_head {
 	int status;
-	int64_t length;			/* Content-Length, -1 when unknown */
-	bool bad_length;		/* Content-Length is no number, or two different ones */
+	int64_t length;  /* Content-Length, -1 when unknown */
+	bool bad_length; /* Content-Length is no number, or two different ones */
 	char etag[128];
 	char last_modified[40];
 	char content_range[80];
 	char content_encoding[40];
 	char content_type[80];
 	char date[40];
-	char bucket_region[40];		/* x-amz-bucket-region */
-	char request_id[80];		/* x-amz-request-id */
+	char bucket_region[40]; /* x-amz-bucket-region */
+	char request_id[80];    /* x-amz-request-id */
 };
 
 /*
@@ -56,7 +56,7 @@ struct transfer_head {
 struct transfer_events {
 	void (*head)(void *ud, const struct transfer_head *head);
 	bool (*data)(void *ud, struct slice bytes);
-	void (*done)(void *ud, const struct error *e);	/* e->code == OK: complete */
+	void (*done)(void *ud, const struct error *e); /* e->code == OK: complete */
 };
 
 MUST_CHECK enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *limits,

@@ -108,7 +108,7 @@ __attribute__((unused)) static void rig_open(struct rig *r, const char *url)
 /* In the order of the program's own end (cmd/service.c). */
 __attribute__((unused)) static void rig_fini(struct rig *r)
 {
-	pool_stop(r->ctx.disk);
+	ASSERT(pool_stop(r->ctx.disk, 10 * NS_PER_S));
 	manual_settle(r->ctx.loop);
 	transfer_engine_free(r->ctx.engine);
 	store_free(r->store);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Worker threads: every accepted job runs once, and no more are accepted than there is room for. */
 #include "base/pool.h"
+#include "base/clock.h"
 
 #include "tap.h"
 #include <stdatomic.h>
@@ -41,7 +42,7 @@ static void test_all_run(void)
 		jobs[i] = (struct job){.job.run = run, .ran = &ran};
 		accepted += pool_submit(p, &jobs[i].job) == OK;
 	}
-	pool_stop(p);
+	ASSERT(pool_stop(p, 10 * NS_PER_S));
 	CHECK_INT(accepted, JOBS, "as many as fit are accepted");
 	CHECK_INT(atomic_load(&ran), JOBS, "and all run before the end");
 	CHECK_INT(pool_submit(p, &jobs[0].job), ERR_BUSY, "after it none is accepted");
@@ -63,8 +64,9 @@ static void test_full(void)
 	CHECK(pool_submit(p, &jobs[1].job) == OK && pool_submit(p, &jobs[2].job) == OK,
 	      "two for the queue");
 	CHECK_INT(pool_submit(p, &jobs[3].job), ERR_BUSY, "and no more");
+	CHECK(!pool_stop(p, NS_PER_MS), "one that blocks is not waited for");
 	atomic_store(&open, 1);
-	pool_stop(p);
+	ASSERT(pool_stop(p, 10 * NS_PER_S));
 	CHECK_INT(atomic_load(&ran), 3, "those in the queue run at the end");
 	pool_free(p);
 }
@@ -73,10 +75,10 @@ static void test_ends(void)
 {
 	struct pool *p;
 
-	pool_stop(NULL);
+	CHECK(pool_stop(NULL, 0), "none is stopped");
 	pool_free(NULL);
 	ASSERT(pool_new(3, 1, "test", &p, NULL) == OK);
-	pool_stop(p);
+	ASSERT(pool_stop(p, 10 * NS_PER_S));
 	pool_free(p);
 	CHECK(true, "ends without any work");
 }

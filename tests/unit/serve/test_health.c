@@ -25,6 +25,7 @@ static void world_init(struct world *w, size_t stores)
 	w->ctx = (struct store_context){.loop = w->loop};
 	for (size_t i = 0; i < stores; i++) {
 		fake_store_init(&w->fake[i], i ? "one" : "zero", &w->ctx);
+		atomic_store(&w->fake[i].store.tier, TIER_UNKNOWN);
 		w->store[i] = &w->fake[i].store;
 	}
 	w->list = (struct store_list){w->store, stores};

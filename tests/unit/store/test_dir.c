@@ -149,7 +149,7 @@ static void test_busy(void)
 	struct rig r;
 
 	open_root(&r);
-	pool_stop(r.ctx.disk);
+	ASSERT(pool_stop(r.ctx.disk, 10 * NS_PER_S));
 	rig_start(&r, &a, (struct store_read){.key = SLICE("a/file.pdb")});
 	CHECK(!a.done, "not from inside");
 	manual_settle(r.ctx.loop);

@@ -411,7 +411,7 @@ static const struct {
 	{"a page for everything", FOUND5, ERR_UPSTREAM},
 	{"416 to a probe", ERROR("416 Range", "Content-Range: bytes */7\r\n", CODE("InvalidRange")),
 	 ERR_CORRUPT},
-	{"412 to a probe", ERROR("412 No", "", CODE("PreconditionFailed")), ERR_UPSTREAM},
+	{"412 to a probe", ERROR("412 No", "", CODE("PreconditionFailed")), ERR_DENIED},
 	{"torn", TORN, ERR_NET},
 };
 
@@ -611,7 +611,7 @@ static void test_end_in_the_middle(void)
 	transfer_engine_free(r.ctx.engine);
 	store_free(r.store);
 	CHECK(p.done && p.error.code == ERR_CANCELED, "the end before a probe has begun");
-	pool_stop(r.ctx.disk);
+	ASSERT(pool_stop(r.ctx.disk, 10 * NS_PER_S));
 	pool_free(r.ctx.disk);
 	http_server_stop(&r.server);
 	loop_free(r.ctx.loop);
