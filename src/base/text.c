@@ -120,7 +120,8 @@ bool percent_decode(struct slice s, struct buf *out)
 			to[n++] = s.p[i];
 			continue;
 		}
-		to[n++] = (char)(hex_digit(s.p[i + 1]) << 4 | hex_digit(s.p[i + 2]));
+		to[n++] = (char)((unsigned)hex_digit(s.p[i + 1]) << 4 |
+				 (unsigned)hex_digit(s.p[i + 2]));
 		i += 2;
 	}
 	out->n += n;

@@ -130,8 +130,7 @@ static void drain(struct server *server, const sigset_t *set, int64_t timeout_ns
 		log_event(LOG_WARN, "DRAIN_TIMEOUT is over, cutting what still runs", NULL);
 }
 
-static enum err serve(struct service *s, const struct auth *auth, const sigset_t *set,
-		      struct error *e)
+static int serve(struct service *s, const struct auth *auth, const sigset_t *set, struct error *e)
 {
 	const struct server_parts parts = {.conf = s->conf,
 					   .stores = &s->stores,
@@ -143,7 +142,7 @@ static enum err serve(struct service *s, const struct auth *auth, const sigset_t
 	struct log_line l;
 
 	if (server_start(&parts, &server, e) != OK)
-		return e->code;
+		return EXIT_FAILURE;
 	warn_if_open(s, auth);
 	log_begin(&l, LOG_INFO, "listening");
 	log_add(&l, "address",
@@ -156,7 +155,7 @@ static enum err serve(struct service *s, const struct auth *auth, const sigset_t
 	drain(server, set, s->conf->drain_timeout_ns);
 	server_stop(server);
 	log_event(LOG_INFO, "stopped", NULL);
-	return OK;
+	return EXIT_SUCCESS;
 }
 
 /*
@@ -165,9 +164,9 @@ static enum err serve(struct service *s, const struct auth *auth, const sigset_t
  */
 static void tune_malloc(void)
 {
-	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	mallopt(M_TRIM_THRESHOLD, 16 << 20);
-	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);  // NOLINT(concurrency-mt-unsafe): no threads yet
+	mallopt(M_TRIM_THRESHOLD, 16 << 20); // NOLINT(concurrency-mt-unsafe)
+	mallopt(M_ARENA_MAX, 2);             // NOLINT(concurrency-mt-unsafe)
 }
 
 static int run(const struct conf *conf)
@@ -176,7 +175,7 @@ static int run(const struct conf *conf)
 	struct auth *auth = NULL;
 	struct error e = {OK, 0, ""};
 	sigset_t set;
-	int code = EXIT_SUCCESS;
+	int code = EXIT_FAILURE;
 
 	log_setup((enum log_level)conf->log_level, (enum log_format)conf->log_format,
 		  STDERR_FILENO);
@@ -185,12 +184,10 @@ static int run(const struct conf *conf)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), no more */
 	tune_malloc();
-	if (load_auth(conf, &auth, &e) != OK || service_init(&service, conf, &e) != OK ||
-	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) != OK)
-		code = complain(&e);
-	else if (conf->check)
-		code = check_stores(&service);
-	else if (serve(&service, auth, &set, &e) != OK)
+	if (load_auth(conf, &auth, &e) == OK && service_init(&service, conf, &e) == OK &&
+	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) == OK)
+		code = conf->check ? check_stores(&service) : serve(&service, auth, &set, &e);
+	if (e.code)
 		code = complain(&e);
 	if (!service_fini(&service))
 		_exit(code);

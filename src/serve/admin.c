@@ -41,6 +41,7 @@ bool admin_answer(struct server *s, struct slice path, struct MHD_Response **ret
 	return true;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the signature is libmicrohttpd's
 enum MHD_Result admin_run(void *cls, struct MHD_Connection *mhd, const char *url,
 			  const char *method, const char *version, const char *upload,
 			  size_t *upload_n, void **state)

@@ -117,7 +117,7 @@ static bool is_password(const struct auth *a, struct slice pair)
 
 static bool check_basic(const struct auth *a, struct slice encoded)
 {
-	struct buf text CLEANUP(buf_fini) = BUF_MAX(2 * AUTH_TOKEN_MAX);
+	struct buf text CLEANUP(buf_fini) = BUF_MAX((size_t)2 * AUTH_TOKEN_MAX);
 	bool ok;
 
 	/* Room for all of it at once, so that growth leaves no copies behind. */

@@ -100,7 +100,7 @@ bool candidates_make(const struct symbol_path *p, const struct candidate_options
 {
 	struct list l = {.to = ret};
 
-	*ret = (struct candidates){.text = BUF_MAX(CANDIDATES_MAX * KEY_BYTES_MAX)};
+	*ret = (struct candidates){.text = BUF_MAX((size_t)CANDIDATES_MAX * KEY_BYTES_MAX)};
 	if (p->segments == 0)
 		return true;
 	for (size_t s = 0; s < p->spellings; s++) {

@@ -40,7 +40,7 @@ void conns_free(struct conns *t)
 
 static void name_peer(int fd, char ret[static CONN_PEER_MAX])
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = {0};
 	socklen_t n = sizeof(ss);
 	char text[INET6_ADDRSTRLEN] = "";
 

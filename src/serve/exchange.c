@@ -304,6 +304,7 @@ static enum MHD_Result first_call(struct exchange *x, const char *method)
 	return respond_canned(x, CANNED_METHOD);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the signature is libmicrohttpd's
 enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *url,
 			     const char *method, const char *version, const char *upload,
 			     size_t *upload_n, void **exchange)

@@ -86,11 +86,12 @@ enum err listen_on(const char *address, uint16_t port, int *ret_fd, struct error
 
 uint16_t listen_port(int fd)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = {0};
 	socklen_t n = sizeof(ss);
 
 	if (getsockname(fd, (struct sockaddr *)&ss, &n) != 0)
 		return 0;
-	return ntohs(ss.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
-					      : ((struct sockaddr_in *)&ss)->sin_port);
+	if (ss.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
+	return ntohs(((struct sockaddr_in *)&ss)->sin_port); // NOLINT: getsockname() has filled it
 }

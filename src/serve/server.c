@@ -18,7 +18,7 @@
 
 /* What libmicrohttpd's pool holds beside the headers: its own bookkeeping. */
 #define POOL_SPARE        ((size_t)4 * 1024)
-#define CONNECTIONS_SLACK 64 /* above the limit: to be answered 503 */
+#define CONNECTIONS_SLACK UINT64_C(64) /* above the limit: to be answered 503 */
 
 static void connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
 			       enum MHD_ConnectionNotificationCode code)

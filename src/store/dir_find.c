@@ -73,7 +73,7 @@ static enum err open_regular(int root, const char *path, int *ret_fd, struct err
 
 static bool matches(const char *name, struct slice folded)
 {
-	struct buf b CLEANUP(buf_fini) = BUF_MAX(4 * NAME_MAX);
+	struct buf b CLEANUP(buf_fini) = BUF_MAX((size_t)4 * NAME_MAX);
 
 	fold_lower(slice_of(name), &b);
 	return !buf_failed(&b) && slice_eq(buf_slice(&b), folded);

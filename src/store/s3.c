@@ -123,7 +123,7 @@ struct survey {
 
 static bool is_folded(struct slice key)
 {
-	struct buf lower CLEANUP(buf_fini) = BUF_MAX(4 * S3_KEY_MAX);
+	struct buf lower CLEANUP(buf_fini) = BUF_MAX((size_t)4 * S3_KEY_MAX);
 
 	fold_lower(key, &lower);
 	return slice_eq(buf_slice(&lower), key);

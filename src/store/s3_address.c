@@ -62,7 +62,7 @@ static bool is_virtual(const struct s3_place *place)
 
 enum err s3_address_make(const struct s3_place *place, struct s3_address *ret, struct error *e)
 {
-	struct buf bucket CLEANUP(buf_fini) = BUF_MAX(3 * 256);
+	struct buf bucket CLEANUP(buf_fini) = BUF_MAX((size_t)3 * 128);
 	struct origin origin = {.scheme = "https"};
 	char aws[128];
 	bool virtual = is_virtual(place);

@@ -418,34 +418,28 @@ static void add_line(struct lines *l, const char *name, const char *value)
 		l->line[l->n++] = l->text.p + at;
 }
 
-static enum err sign(struct store_call *c, const struct creds *creds, struct slice path,
-		     const struct sigv4_field *query, size_t n_query, struct lines *l,
-		     struct error *e)
+/* r brings path, query and credentials. */
+static enum err sign(struct store_call *c, struct sigv4_request r, struct lines *l, struct error *e)
 {
 	struct s3_store *s3 = c->s3;
 	struct buf value CLEANUP(buf_fini) = BUF_MAX(2048);
 	char date[AMZ_DATE_LEN];
-	struct sigv4_request r = {
-		.method = c->head && !c->as_get ? "HEAD" : "GET",
-		.host = slice_of(s3->address.host),
-		.path = path,
-		.query = query,
-		.n_query = n_query,
-		.payload_hash = SLICE(SIGV4_EMPTY),
-		.region = s3->region,
-		.service = "s3",
-		.wall_s = clock_wall_s() + s3->skew_s,
-		.creds = creds,
-	};
-	enum err err = sigv4_sign(&s3->signer, &r, date, &value, e);
+	enum err err;
 
+	r.method = c->head && !c->as_get ? "HEAD" : "GET";
+	r.host = slice_of(s3->address.host);
+	r.payload_hash = SLICE(SIGV4_EMPTY);
+	r.region = s3->region;
+	r.service = "s3";
+	r.wall_s = clock_wall_s() + s3->skew_s;
+	err = sigv4_sign(&s3->signer, &r, date, &value, e);
 	if (err)
 		return err;
 	add_line(l, "Authorization", buf_str(&value));
 	add_line(l, "x-amz-date", date);
 	add_line(l, "x-amz-content-sha256", SIGV4_EMPTY);
-	if (creds->token)
-		add_line(l, "x-amz-security-token", creds->token);
+	if (r.creds->token)
+		add_line(l, "x-amz-security-token", r.creds->token);
 	return OK;
 }
 
@@ -484,7 +478,12 @@ static enum err send_request(struct store_call *c, const struct creds *creds, st
 	if (list)
 		err = sigv4_query(query, ARRAY_LEN(query), &url, e);
 	if (!err && creds)
-		err = sign(c, creds, buf_slice(&path), query, list ? ARRAY_LEN(query) : 0, &l, e);
+		err = sign(c,
+			   (struct sigv4_request){.path = buf_slice(&path),
+						  .query = query,
+						  .n_query = list ? ARRAY_LEN(query) : 0,
+						  .creds = creds},
+			   &l, e);
 	add_condition_lines(c, &l);
 	if (!err && (buf_failed(&url) || buf_failed(&path) || buf_failed(&l.text)))
 		err = err_set(e, ERR_LIMIT, "the request is too long");

@@ -6,7 +6,7 @@
 #include "store/store_url.h"
 #include "base/text.h"
 
-#define URL_MAX 4096
+#define URL_MAX ((size_t)4096)
 
 static bool decode(struct store_url *u, struct slice raw, struct slice *ret)
 {
@@ -159,7 +159,7 @@ enum err store_url_parse(struct slice url, struct store_url *ret, struct error *
 	enum err err;
 
 	if (url.n > URL_MAX)
-		return err_set(e, ERR_USAGE, "a store URL of more than %d bytes", URL_MAX);
+		return err_set(e, ERR_USAGE, "a store URL of more than %zu bytes", URL_MAX);
 	copy = buf_reserve(&u.text, 3 * URL_MAX);
 	ASSERT(copy);
 	buf_add(&u.text, url);

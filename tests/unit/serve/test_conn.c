@@ -228,6 +228,53 @@ static void test_no_rate(void)
 	close_pair(fd);
 }
 
+/* A2: that the answer before was a file says nothing of the one that now keeps us waiting. */
+static void test_slow_answer_behind_a_file(void)
+{
+	struct conns *t = conns_new(&limits);
+	struct conn *c;
+	int fd[2];
+
+	clock_freeze_mono_ns(START);
+	connect_pair(AF_INET, fd);
+	c = conn_open(t, fd[0]);
+	conn_phase_set(c, CONN_ACTIVE);
+	atomic_store(&c->file_body, true);
+	CHECK(!swept_after(t, fd, 1 * NS_PER_S), "a file, all taken: the window begins");
+	conn_phase_set(c, CONN_IDLE);
+	conn_phase_set(c, CONN_HEADERS);
+	conn_phase_set(c, CONN_ACTIVE);
+	CHECK(!swept_after(t, fd, 2 * NS_PER_S) && !swept_after(t, fd, 20 * NS_PER_S) &&
+		      !swept_after(t, fd, 40 * NS_PER_S),
+	      "the next answer may take its time");
+	conn_close(t, c);
+	conns_free(t);
+	close_pair(fd);
+}
+
+/* P11: between two reads of a slow client all that was sent has been taken; that is no rest. */
+static void test_pause_in_mid_body(void)
+{
+	struct conn_limits any = limits;
+	struct conns *t;
+	struct conn *c;
+	int fd[2];
+
+	any.min_send_rate = 0;
+	t = conns_new(&any);
+	clock_freeze_mono_ns(START);
+	connect_pair(AF_INET, fd);
+	c = conn_open(t, fd[0]);
+	conn_phase_set(c, CONN_ACTIVE);
+	atomic_store(&c->file_body, true);
+	stuff(fd[0]);
+	CHECK(!swept_after(t, fd, 1 * NS_PER_S) && !swept_after(t, fd, 100 * IDLE),
+	      "IDLE_TIMEOUT is for between requests");
+	conn_close(t, c);
+	conns_free(t);
+	close_pair(fd);
+}
+
 int main(void)
 {
 	test_counting();
@@ -236,5 +283,7 @@ int main(void)
 	test_slow_client();
 	test_client_that_reads();
 	test_no_rate();
+	test_slow_answer_behind_a_file();
+	test_pause_in_mid_body();
 	return tap_done();
 }

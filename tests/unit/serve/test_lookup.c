@@ -342,6 +342,47 @@ static void test_budget(void)
 	CHECK(world_fini(&w), "budget");
 }
 
+/* B15: the share of a store that is not asked goes to those that are. */
+static void test_passed_over_stores_take_no_time(void)
+{
+	struct world w;
+
+	world_init(&w, 3, "/" ASKED);
+	w.fake[1].store.traits.only = (char *)(uintptr_t)"*.dll";
+	w.fake[2].store.traits.loops = true;
+	w.request.looped = true;
+	world_start(&w);
+	CHECK_INT(fake_call(&w.fake[0], NULL)->read.deadline_ns, MANUAL_START_NS + BUDGET_NS,
+		  "the only store that is asked has all of the budget");
+	play_store(&w, 0, "MM", FORWARD);
+	CHECK(w.answer.kind == ANSWER_MISS && !w.fake[1].started && !w.fake[2].started,
+	      "and is the only one");
+	world_release(&w);
+	CHECK(world_fini(&w), "passed over");
+}
+
+/* P4: an answer without a length is received although its client may have left: not for ever. */
+static void test_spooling_has_an_end(void)
+{
+	struct object_head head = fake_whole(-1, "\"e\"");
+	struct world w;
+
+	world_init(&w, 1, "/" ASKED);
+	w.fake[0].store.traits.any_case = true;
+	world_start(&w);
+	fake_head(fake_call(&w.fake[0], NULL), &head);
+	for (int s = 0; s < 60; s++) {
+		fake_data(fake_call(&w.fake[0], NULL), "x", 1);
+		manual_advance(w.loop, NS_PER_S);
+	}
+	CHECK(w.answered == 0, "longer than the budget, for nothing can be passed on yet");
+	manual_advance(w.loop, 20 * NS_PER_S);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT && w.fake[0].cancelled == 1,
+	      "but not without end");
+	world_release(&w);
+	CHECK(world_fini(&w), "spooling");
+}
+
 static void test_breaker(void)
 {
 	int64_t skipped = metric_get(store_skipped);
@@ -370,19 +411,27 @@ static void test_breaker(void)
 	ASSERT(world_fini(&w));
 }
 
-static void test_own_limits_spare_the_breaker(void)
+/* P2: what is not the store's failure does not close it to other files. */
+static void test_what_spares_the_breaker(void)
 {
-	static const struct error busy = {ERR_BUSY, 0, "busy"};
-	struct world w;
+	static const struct error faults[] = {
+		{ERR_BUSY, 0, "a limit of ours is a fault, but not the store's"},
+		{ERR_DENIED, 0, "... nor is one file that may not be read"},
+		{ERR_CORRUPT, 0, "... nor one that is damaged"},
+	};
 
-	world_init(&w, 1, "/" ASKED);
-	world_start(&w);
-	fake_end(fake_call(&w.fake[0], LOWER), STORE_FAULT, NULL, &busy);
-	manual_settle(w.loop);
-	CHECK(w.answer.kind == ANSWER_FAULT && w.fake[0].store.breaker.failures == 0,
-	      "a limit of ours is a fault, but not the store's");
-	world_release(&w);
-	ASSERT(world_fini(&w));
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+		struct world w;
+
+		world_init(&w, 1, "/" ASKED);
+		world_start(&w);
+		fake_end(fake_call(&w.fake[0], LOWER), STORE_FAULT, NULL, &faults[i]);
+		manual_settle(w.loop);
+		CHECK(w.answer.kind == ANSWER_FAULT && w.fake[0].store.breaker.failures == 0,
+		      faults[i].msg);
+		world_release(&w);
+		ASSERT(world_fini(&w));
+	}
 }
 
 /* ---- ranges and encodings ---- */
@@ -581,6 +630,28 @@ static void test_body_fails_early(void)
 	CHECK(w.answer.kind == ANSWER_FAULT, "and not a miss in the end");
 	world_release(&w);
 	CHECK(world_fini(&w), "body fails early");
+}
+
+/* B4: nobody has been promised a body that broke off before its candidate came to its turn. */
+static void test_body_fails_before_it_is_chosen(void)
+{
+	struct object_head head = fake_whole(10, "");
+	struct store_call *c;
+	struct world w;
+
+	world_init(&w, 1, "/" ASKED);
+	world_start(&w);
+	c = fake_call(&w.fake[0], ASKED);
+	fake_head(c, &head);
+	fake_data(c, "012", 3);
+	fake_done(c, STORE_FAULT);
+	manual_advance(w.loop, NS_PER_S);
+	CHECK(w.answered == 0, "the earlier candidate has not spoken");
+	fake_done(fake_call(&w.fake[0], LOWER), STORE_MISS);
+	manual_settle(w.loop);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT, "a fault, not an answer cut short");
+	world_release(&w);
+	CHECK(world_fini(&w), "body fails before it is chosen");
 }
 
 static void test_body_fails_late(void)
@@ -803,14 +874,17 @@ int main(void)
 	test_which_stores();
 	test_candidates_by_traits();
 	test_budget();
+	test_passed_over_stores_take_no_time();
+	test_spooling_has_an_end();
 	test_breaker();
-	test_own_limits_spare_the_breaker();
+	test_what_spares_the_breaker();
 	test_range();
 	test_if_range();
 	test_encoding();
 	test_head();
 	test_files();
 	test_body_fails_early();
+	test_body_fails_before_it_is_chosen();
 	test_body_fails_late();
 	test_release_in_every_phase();
 	test_abort_in_every_phase();

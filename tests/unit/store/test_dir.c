@@ -5,6 +5,7 @@
 #include "metric/metric.h"
 #include "tap.h"
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static char root[] = "/tmp/test_dir.XXXXXX";
@@ -120,6 +121,42 @@ static void test_other_answers(void)
 	rig_fini(&r);
 }
 
+/* P2: a file of others is no failure of the store. root is made to respect permissions. */
+static void test_denied(void)
+{
+	uid_t me = geteuid();
+	struct rig r;
+	struct asked a;
+
+	ASSERT(chmod(root, 0755) == 0 && mkdir("closed", 0) == 0);
+	open_root(&r);
+	ASSERT(me != 0 || seteuid(65534) == 0);
+	a = ask(&r, "closed/file.pdb");
+	CHECK(a.result == STORE_FAULT && a.error.code == ERR_DENIED, "a folder that may not be read");
+	a = ask(&r, "b/file.pdb");
+	CHECK(a.result == STORE_MISS, "the next one may");
+	ASSERT(seteuid(me) == 0);
+	rig_fini(&r);
+	ASSERT(rmdir("closed") == 0);
+}
+
+/* P2: nor is a limit of our own. */
+static void test_no_descriptors(void)
+{
+	struct rlimit before, none;
+	struct asked a;
+	struct rig r;
+
+	open_root(&r);
+	ASSERT(getrlimit(RLIMIT_NOFILE, &before) == 0);
+	none = (struct rlimit){0, before.rlim_max};
+	ASSERT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	a = ask(&r, "a/file.pdb");
+	ASSERT(setrlimit(RLIMIT_NOFILE, &before) == 0);
+	CHECK(a.result == STORE_FAULT && a.error.code == ERR_BUSY, "no descriptor for the file");
+	rig_fini(&r);
+}
+
 static void test_cancel(void)
 {
 	struct asked a = {0};
@@ -180,6 +217,8 @@ int main(void)
 	test_found();
 	test_ranges();
 	test_other_answers();
+	test_denied();
+	test_no_descriptors();
 	test_cancel();
 	test_busy();
 	test_open();
