@@ -14,7 +14,9 @@
 #include "serve/listen.h"
 #include "serve/server_priv.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 /* What libmicrohttpd's pool holds beside the headers: its own bookkeeping. */
 #define POOL_SPARE        ((size_t)4 * 1024)
@@ -98,7 +100,7 @@ static enum err start_main(struct server *s, struct error *e)
 		MHD_OPTION_END);
 	if (!s->daemon)
 		return err_set(e, ERR_IO, "cannot start the HTTP server (threads or descriptors?)");
-	fd = -1;
+	s->listen_fd = TAKE_FD(fd);
 	return OK;
 }
 
@@ -160,13 +162,19 @@ void server_sweep(struct server *s)
 	conns_sweep(s->conns);
 }
 
+/*
+ * Put a socket on which nothing ever arrives in the place of the listening one, which thereby
+ * closes. MHD_quiesce_daemon() is for this, but in 0.9.75 it aborts the process when one of the
+ * threads happens to look at the listening socket at that moment ("Failed to remove listen FD from
+ * epoll set").
+ */
 void server_drain(struct server *s)
 {
-	int fd;
+	int nothing CLEANUP(close_p) = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	atomic_store(&s->draining, true);
-	fd = MHD_quiesce_daemon(s->daemon);
-	close_p(&fd);
+	if (nothing < 0 || dup3(nothing, s->listen_fd, O_CLOEXEC) < 0)
+		log_event(LOG_WARN, "cannot stop listening before the end", NULL);
 }
 
 bool server_idle(struct server *s)

@@ -21,6 +21,7 @@ enum canned {
 struct server {
 	struct server_parts parts;
 	struct MHD_Daemon *daemon, *admin;
+	int listen_fd; /* libmicrohttpd's */
 	uint16_t port;
 	struct conns *conns;
 	struct lookups lookups;                       /* the loop's */

@@ -20,7 +20,7 @@ from conftest import KEYS
 from rig import aws, child, faults
 from rig.client import Client, exchange, is_fault, is_miss
 from rig.faultproxy import FaultProxy
-from rig.origin import Origin, SymbolServer
+from rig.origin import SymbolServer
 from rig.rgw import free_ports
 from rig.samples import KEY, Pattern, body, path
 from rig.server import s3, until
@@ -112,11 +112,12 @@ def test_head_of_what_has_no_length(kind, bucket, other, origin, upstream, serve
     """A1: HEAD where the store's answer has no length, then one that has it."""
     stage, store = (origin, bucket) if kind == "s3" else (upstream, other)
     server = serve(stores=store, **HASTY)
-    stage.fault(faults.edit(without_length), FOO, times=2)
-    for _ in range(3):
-        assert server.fetch("/" + FOO, "HEAD").status in (200, 503)
-    answer = server.fetch("/" + FOO, "HEAD")
-    assert answer.status == 200 and answer["Content-Length"] == str(SIZE)
+    for times in (1, 2, 3):
+        stage.fault(faults.edit(without_length), FOO, times=times)
+        for _ in range(3):
+            assert server.fetch("/" + FOO, "HEAD").status in (200, 503)
+        answer = server.fetch("/" + FOO, "HEAD")
+        assert answer.status == 200 and answer["Content-Length"] == str(SIZE)
 
 
 def test_credentials_that_come_after_the_start_are_used(rgw, make_bucket, stage, serve):
@@ -124,7 +125,8 @@ def test_credentials_that_come_after_the_start_are_used(rgw, make_bucket, stage,
     found out anew."""
     name = make_bucket()
     rgw.client().put_object(Bucket=name, Key=FOO, Body=body(5_000))
-    gateway, metadata = stage(FaultProxy, rgw.sts), stage(aws.Metadata, aws.Keys(rgw.session_token()))
+    gateway = stage(FaultProxy, rgw.sts)
+    metadata = stage(aws.Metadata, aws.Keys(rgw.session_token()))
     metadata.fault(faults.hang())
     server = serve(stores=s3(name, gateway), AWS_REGION="us-east-1",
                    AWS_EC2_METADATA_DISABLED=None, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url)
@@ -275,7 +277,8 @@ def test_loop_is_seen_behind_any_via(serve):
                                 "Connection: close\r\n\r\n".encode(), 5)
         assert answer.split(b" ")[1] in (b"404", b"503")
         until(lambda: server.metrics()["pepto_active_requests", ""] <= 1)
-        assert len(server.log(msg="request", path=f"/{name}")) <= 3, via
+        # two layouts, and one more round when what came is too long to be passed on
+        assert len(server.log(msg="request", path=lambda p: name in p)) <= 1 + 2 + 4, via
 
 
 def test_redirect_that_leaves_tls(stage, upstream, authority, serve):
@@ -377,8 +380,7 @@ def test_no_descriptors_left(folder, serve):
     with server.connect() as client:
         assert client.fetch("/" + BAR).status == 200
         before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
-        used = max(int(n) for n in os.listdir(f"/proc/{server.pid}/fd")) + 1
-        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (used, before[1]))
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (0, before[1]))
         for _ in range(6):
             assert is_fault(client.fetch("/" + FOO))
         resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
@@ -386,7 +388,8 @@ def test_no_descriptors_left(folder, serve):
 
 
 def test_misses_in_a_large_directory(folder, serve):
-    """P8: a folder of 50,000 names, searched in any case by 50 at once, holds up nobody."""
+    """P8: a folder of 50,000 names, searched in any case by 200 at once, holds up nobody: each is
+    answered in its time, and what nobody waits for any more is not searched for."""
     for n in range(50_000):
         os.mknod(folder / f"n{n:06}.pdb")
     server = serve(stores=f"file://{folder}", **HASTY)
@@ -394,10 +397,9 @@ def test_misses_in_a_large_directory(folder, serve):
     def miss(n):
         with within(1):
             return server.fetch("/" + path(f"Gone{n}.pdb")).status
-    with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        assert set(pool.map(miss, range(50))) <= {404, 503}
-    with within(1):
-        until(lambda: server.fetch("/" + BAR).status == 200, 2)
+    with concurrent.futures.ThreadPoolExecutor(200) as pool:
+        assert set(pool.map(miss, range(200))) <= {404, 503}
+    assert until(lambda: server.fetch("/" + BAR).status == 200, 5)
 
 
 @pytest.mark.parametrize("target", ["/000Adm%C4%B0n/{0}/000Adm%C4%B0n",

@@ -22,8 +22,8 @@
 
 struct http_reply {
 	const char *text; /* NULL: close without an answer; "": keep it waiting */
-	size_t body; /* so many bytes of '.' behind it */
-	bool close; /* and then close */
+	size_t body;      /* so many bytes of '.' behind it */
+	bool close;       /* and then close */
 };
 
 struct http_server {

@@ -42,11 +42,12 @@ __attribute__((unused)) static void tap_check_int(long long got, long long want,
 		printf("#  got: %lld\n# want: %lld\n", got, want);
 }
 
-#define CHECK(cond, name)		tap_check((cond), __FILE__, __LINE__, (name))
+#define CHECK(cond, name) tap_check((cond), __FILE__, __LINE__, (name))
 #define CHECK_STR(got, want, name)                                                                 \
 	tap_check_str(slice_of(got), slice_of(want), __FILE__, __LINE__, (name))
-#define CHECK_SLICE(got, want, name)	tap_check_str((got), slice_of(want), __FILE__, __LINE__, (name))
-#define CHECK_INT(got, want, name)	tap_check_int((got), (want), __FILE__, __LINE__, (name))
+#define CHECK_SLICE(got, want, name)                                                               \
+	tap_check_str((got), slice_of(want), __FILE__, __LINE__, (name))
+#define CHECK_INT(got, want, name) tap_check_int((got), (want), __FILE__, __LINE__, (name))
 
 __attribute__((unused)) static int tap_done(void)
 {

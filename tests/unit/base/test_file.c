@@ -26,7 +26,7 @@ static void check_lengths(void)
 		size_t max;
 		enum err want;
 	} cases[] = {
-		{"", 0, OK},	    {"a", 0, ERR_LIMIT}, {"", 8, OK},
+		{"", 0, OK},        {"a", 0, ERR_LIMIT}, {"", 8, OK},
 		{"1234567", 8, OK}, {"12345678", 8, OK}, {"123456789", 8, ERR_LIMIT},
 	};
 

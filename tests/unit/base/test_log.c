@@ -292,8 +292,8 @@ static void test_threads(void)
 
 static void test_limits(enum log_format format)
 {
-	static const char *const units[] = {"a",	"\"",	    "\\",   "\n",
-					    "\x01",	"\xc3\xa4", "\xff", "\xf0\x9f\x90\x9b",
+	static const char *const units[] = {"a",        "\"",       "\\",   "\n",
+					    "\x01",     "\xc3\xa4", "\xff", "\xf0\x9f\x90\x9b",
 					    "\xc2\x9b", "x y\""};
 
 	for (size_t i = 0; i < ARRAY_LEN(units); i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Worker threads: every accepted job runs once, and no more are accepted than there is room for. */
-#include "base/pool.h"
 #include "base/clock.h"
+#include "base/pool.h"
 
 #include "tap.h"
 #include <stdatomic.h>

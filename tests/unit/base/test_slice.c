@@ -60,7 +60,7 @@ static void test_next(void)
 		const char *text, *fields; /* each in < > */
 	} rows[] = {
 		{"a,b", "<a><b>"}, {"a,", "<a><>"}, {",a", "<><a>"},  {",", "<><>"},
-		{"", "<>"},	   {"a", "<a>"},    {",,", "<><><>"}, {NULL, ""},
+		{"", "<>"},        {"a", "<a>"},    {",,", "<><><>"}, {NULL, ""},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -86,7 +86,7 @@ static void test_percent(void)
 
 static void test_percent_bad(void)
 {
-	static const char *const bad[] = {"%",	"%4",	"%zz",	"%4g", "%g4",
+	static const char *const bad[] = {"%",  "%4",   "%zz",  "%4g", "%g4",
 					  "a%", "%%41", "% 41", "%+1", "aaaaaa%%%"};
 	struct buf b CLEANUP(buf_fini) = BUF_MAX(10);
 
@@ -109,22 +109,22 @@ static void test_fold(void)
 		{"", ""},
 		{"AZaz09@[`{", "azaz09@[`{"},
 		{"\xc3\x84\xc3\x96\xc3\x9c", "\xc3\xa4\xc3\xb6\xc3\xbc"}, /* umlauts */
-		{"\xc3\x9f", "\xc3\x9f"}, /* sharp s */
-		{"\xe1\xba\x9e", "\xc3\x9f"}, /* its capital */
-		{"I\xc4\xb0", "ii"}, /* dotted I: simple mapping */
-		{"\xc4\xb1", "\xc4\xb1"}, /* dotless i */
+		{"\xc3\x9f", "\xc3\x9f"},                                 /* sharp s */
+		{"\xe1\xba\x9e", "\xc3\x9f"},                             /* its capital */
+		{"I\xc4\xb0", "ii"},                      /* dotted I: simple mapping */
+		{"\xc4\xb1", "\xc4\xb1"},                 /* dotless i */
 		{"\xce\x91\xce\xa3", "\xce\xb1\xcf\x83"}, /* no final sigma */
 		{"\xd0\x90\xd0\xaf\xd0\x81", "\xd0\xb0\xd1\x8f\xd1\x91"}, /* Cyrillic */
-		{"\xe2\x84\xaa", "k"}, /* Kelvin sign */
-		{"\xc8\xba", "\xe2\xb1\xa5"}, /* grows by a byte */
-		{"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"}, /* Deseret */
-		{"\xe4\xb8\xad", "\xe4\xb8\xad"}, /* no case at all */
+		{"\xe2\x84\xaa", "k"},                                    /* Kelvin sign */
+		{"\xc8\xba", "\xe2\xb1\xa5"},                             /* grows by a byte */
+		{"\xf0\x90\x90\x80", "\xf0\x90\x90\xa8"},                 /* Deseret */
+		{"\xe4\xb8\xad", "\xe4\xb8\xad"},                         /* no case at all */
 		{"A\xff"
 		 "B\xc3",
 		 "a\xff"
-		 "b\xc3"}, /* not UTF-8 */
-		{"\xc0\xc1\x80", "\xc0\xc1\x80"}, /* overlong */
-		{"\xed\xa0\x80X", "\xed\xa0\x80x"}, /* surrogate */
+		 "b\xc3"},                                /* not UTF-8 */
+		{"\xc0\xc1\x80", "\xc0\xc1\x80"},         /* overlong */
+		{"\xed\xa0\x80X", "\xed\xa0\x80x"},       /* surrogate */
 		{"\xf4\x90\x80\x80", "\xf4\x90\x80\x80"}, /* beyond Unicode */
 	};
 

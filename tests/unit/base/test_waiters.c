@@ -8,7 +8,7 @@ struct sleeper {
 	struct waiter waiter;
 	struct waiters *list;
 	int woken;
-	bool again; /* wait again when woken */
+	bool again;             /* wait again when woken */
 	struct sleeper *leaves; /* takes another off the list when woken */
 };
 

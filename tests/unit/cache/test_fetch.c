@@ -14,7 +14,7 @@
 #include <fcntl.h>
 
 #define BUDGET_NS (8 * NS_PER_S)
-#define ETAG	  "\"v1\""
+#define ETAG      "\"v1\""
 
 struct world {
 	struct loop *loop;
@@ -220,6 +220,18 @@ static void test_head_without_length(void)
 	CHECK(w.result == FETCH_FOUND && w.head.length == 3 && w.head.total == 3,
 	      "and its length is told");
 	ASSERT(world_fini(&w));
+
+	/* A1: the whole has a length although the head had none. */
+	world_init(&w);
+	w.request.head = true;
+	c = world_start(&w);
+	give_head(c, -1);
+	fake_done(c, STORE_FOUND);
+	give_head(fake_call(&w.store, NULL), 10);
+	CHECK(w.decided == 1 && w.result == FETCH_FOUND && w.head.length == 10,
+	      "this time its head says it");
+	CHECK(w.store.cancelled == 1, "and the body may go");
+	ASSERT(world_fini(&w));
 }
 
 static void test_file(void)
@@ -373,8 +385,8 @@ static const struct {
 	const char *name;
 	enum change change;
 } changes[] = {
-	{"another ETag", OTHER_ETAG},	  {"no ETag", NO_ETAG},
-	{"another size", OTHER_TOTAL},	  {"another place", OTHER_FIRST},
+	{"another ETag", OTHER_ETAG},     {"no ETag", NO_ETAG},
+	{"another size", OTHER_TOTAL},    {"another place", OTHER_FIRST},
 	{"another length", OTHER_LENGTH}, {"the whole in place of the rest", WHOLE},
 };
 
@@ -685,7 +697,7 @@ static void bring_to(struct world *w, enum point point)
 static void test_free_anywhere(void)
 {
 	static const char *const names[POINTS] = {"at the start", "in a pause", "in the body",
-						  "paused",	  "broken",	"while spooling",
+						  "paused",       "broken",     "while spooling",
 						  "at the end"};
 	struct error e;
 	struct world w;

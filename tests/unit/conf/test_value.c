@@ -85,7 +85,7 @@ static void test_bool(void)
 	static const char *const off[] = {"off", "false", "FALSE", "no", "0"};
 	static const char *const bad[] = {
 		"", // not even a scheme
-		"http://", "https://",	 "https:///x", "ftp://a",      "a.example",
+		"http://", "https://",   "https:///x", "ftp://a",      "a.example",
 		"http:/a", "http://a b", "http://a\"", "http://a\r\n", "http://<",
 	};
 	bool got;
@@ -155,8 +155,8 @@ static void test_url(void)
 {
 	static const char *const good[] = {"http://a", "https://symbols.example.com:8443/x?y=%20",
 					   "HTTPS://A/"};
-	static const char *const bad[] = {"",		"http://",	"https://", "https:///x",
-					  "ftp://a",	"a.example",	"http:/a",  "http://a b",
+	static const char *const bad[] = {"",           "http://",      "https://", "https:///x",
+					  "ftp://a",    "a.example",    "http:/a",  "http://a b",
 					  "http://a\"", "http://a\r\n", "http://<"};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)

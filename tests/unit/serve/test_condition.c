@@ -3,10 +3,10 @@
 #include "serve/condition.h"
 #include "tap.h"
 
-#define DATE	"Sun, 06 Nov 1994 08:49:37 GMT"
-#define LATER	"Sun, 06 Nov 1994 08:49:38 GMT"
+#define DATE    "Sun, 06 Nov 1994 08:49:37 GMT"
+#define LATER   "Sun, 06 Nov 1994 08:49:38 GMT"
 #define EARLIER "Sun, 06 Nov 1994 08:49:36 GMT"
-#define DATE_S	784111777
+#define DATE_S  784111777
 
 static const struct validators strong = {{"\"abc\"", 5}, DATE_S};
 static const struct validators weak = {{"W/\"abc\"", 7}, DATE_S};

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define START	(1000 * NS_PER_S)
+#define START   (1000 * NS_PER_S)
 #define HEADERS (30 * NS_PER_S)
-#define IDLE	(60 * NS_PER_S)
+#define IDLE    (60 * NS_PER_S)
 
 static const struct conn_limits limits = {.max_connections = 2,
 					  .header_timeout_ns = HEADERS,
@@ -134,7 +134,8 @@ static void test_phases(void)
 		clock_freeze_mono_ns(START + phases[i].age);
 		conns_sweep(t);
 		CHECK(is_shut(fd) == phases[i].shut, phases[i].name);
-		CHECK((metric_get(closed_headers) + metric_get(closed_idle) > before) == phases[i].shut,
+		CHECK((metric_get(closed_headers) + metric_get(closed_idle) > before) ==
+			      phases[i].shut,
 		      "counted");
 		conn_close(t, c);
 		conns_free(t);

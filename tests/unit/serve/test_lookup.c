@@ -15,9 +15,9 @@
 #include <fcntl.h>
 
 #define STORES_MAX 3
-#define ASKED	   "Foo.pdb/ABCDEF0123/Foo.pdb"
-#define LOWER	   "foo.pdb/abcdef0123/foo.pdb"
-#define BODY	   "0123456789"
+#define ASKED      "Foo.pdb/ABCDEF0123/Foo.pdb"
+#define LOWER      "foo.pdb/abcdef0123/foo.pdb"
+#define BODY       "0123456789"
 #define BUDGET_NS  (8 * NS_PER_S)
 
 struct world {
@@ -348,7 +348,7 @@ static void test_passed_over_stores_take_no_time(void)
 	struct world w;
 
 	world_init(&w, 3, "/" ASKED);
-	w.fake[1].store.traits.only = (char *)(uintptr_t)"*.dll";
+	w.fake[1].store.traits.only = (char *)(uintptr_t) "*.dll";
 	w.fake[2].store.traits.loops = true;
 	w.request.looped = true;
 	world_start(&w);
@@ -524,7 +524,7 @@ struct encoding_case {
 };
 
 static const struct encoding_case encodings[] = {
-	{"", false, false, 1},	   {"gzip", true, false, 1}, {"GZIP", true, false, 1},
+	{"", false, false, 1},     {"gzip", true, false, 1}, {"GZIP", true, false, 1},
 	{"gzip", false, false, 0}, {"br", true, false, 0},   {"gzip, gzip", true, false, 0},
 	{"gzip", true, true, -1},  {"br", false, true, -1},  {"", false, true, 1},
 };
@@ -756,6 +756,43 @@ static void test_abort_in_every_phase(void)
 }
 
 /* A reader that has just made room has posted it when the lookup is aborted. */
+/* A6: a request on an open connection in the last moment of a drain starts nothing. */
+static void test_start_after_the_abort(void)
+{
+	struct world w;
+
+	world_init(&w, 1, "/" ASKED);
+	lookup_abort_all(&w.all);
+	world_start(&w);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT && w.fake[0].started == 0,
+	      "a fault at once, and no store is asked");
+	world_release(&w);
+	CHECK(world_fini(&w), "start after the abort");
+}
+
+/* A7: the header may be gone when the rest of a body is asked for. */
+static void test_via_is_copied(void)
+{
+	struct object_head head = fake_whole(10, "\"e\"");
+	char via[] = "1.1 somebody";
+	struct world w;
+
+	world_init(&w, 1, "/" ASKED);
+	w.fake[0].store.traits.any_case = true;
+	w.request.via = via;
+	w.lookup = lookup_start(&w.request, answered, &w);
+	memset(via, '?', sizeof(via) - 1);
+	manual_settle(w.loop);
+	fake_head(fake_call(&w.fake[0], NULL), &head);
+	fake_data(fake_call(&w.fake[0], NULL), "012", 3);
+	fake_done(fake_call(&w.fake[0], NULL), STORE_FAULT_RETRY);
+	manual_advance(w.loop, NS_PER_S);
+	CHECK(w.fake[0].started == 2, "the rest is asked for");
+	CHECK_STR(fake_call(&w.fake[0], NULL)->read.via, "1.1 somebody", "with the same Via");
+	world_release(&w);
+	CHECK(world_fini(&w), "Via");
+}
+
 static void test_abort_with_room_on_its_way(void)
 {
 	static char block[FILL_RING_MIN], to[FILL_RING_MIN];
@@ -888,6 +925,8 @@ int main(void)
 	test_body_fails_late();
 	test_release_in_every_phase();
 	test_abort_in_every_phase();
+	test_start_after_the_abort();
+	test_via_is_copied();
 	test_abort_with_room_on_its_way();
 	test_abort_under_a_reader();
 	return tap_done();

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 #define MAX_VARS 12
-#define EXPIRY	 "2026-11-22T15:00:00Z"
+#define EXPIRY   "2026-11-22T15:00:00Z"
 #define EXPIRY_S INT64_C(1795359600)
 #define KEYS_JSON(more)                                                                            \
 	"{\"AccessKeyId\":\"AK\",\"SecretAccessKey\":\"TOPSECRET\",\"Token\":\"TOK\","             \
@@ -65,10 +65,10 @@ static struct creds_env world(struct pair *vars, const char *credentials, const 
 
 /* ---- the chain without a network ---- */
 
-#define AK	     "AWS_ACCESS_KEY_ID"
-#define SK	     "AWS_SECRET_ACCESS_KEY"
-#define PROFILE	     "AWS_PROFILE"
-#define NO_EC2	     "AWS_EC2_METADATA_DISABLED"
+#define AK           "AWS_ACCESS_KEY_ID"
+#define SK           "AWS_SECRET_ACCESS_KEY"
+#define PROFILE      "AWS_PROFILE"
+#define NO_EC2       "AWS_EC2_METADATA_DISABLED"
 #define FILE_KEYS(k) "aws_access_key_id=" k "\naws_secret_access_key=TOPSECRET\n"
 
 static const struct chain_case {
@@ -473,7 +473,7 @@ struct server {
 	int fd, port;
 	pthread_t thread;
 	const struct canned *canned; /* up to a line that is NULL */
-	struct buf seen; /* all requests; the thread's until server_stop() */
+	struct buf seen;             /* all requests; the thread's until server_stop() */
 	char url[64];
 };
 

@@ -132,7 +132,8 @@ static void test_denied(void)
 	open_root(&r);
 	ASSERT(me != 0 || seteuid(65534) == 0);
 	a = ask(&r, "closed/file.pdb");
-	CHECK(a.result == STORE_FAULT && a.error.code == ERR_DENIED, "a folder that may not be read");
+	CHECK(a.result == STORE_FAULT && a.error.code == ERR_DENIED,
+	      "a folder that may not be read");
 	a = ask(&r, "b/file.pdb");
 	CHECK(a.result == STORE_MISS, "the next one may");
 	ASSERT(seteuid(me) == 0);

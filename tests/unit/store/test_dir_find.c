@@ -27,9 +27,9 @@ static struct dirent *test_readdir(DIR *dir)
 #include "tap.h"
 
 #define OUTSIDE "outside"
-#define ROOT	"root"
-#define AE_UP	"\xc3\x84" /* U+00C4 */
-#define AE_LOW	"\xc3\xa4"
+#define ROOT    "root"
+#define AE_UP   "\xc3\x84" /* U+00C4 */
+#define AE_LOW  "\xc3\xa4"
 #define LONG254                                                                                    \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                         \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                         \
@@ -37,9 +37,9 @@ static struct dirent *test_readdir(DIR *dir)
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 /* A file holds its own name; the folders of each have to stand before it. */
-static const char *const folders[] = {"",	    "foo.pdb", "Foo.pdb",    "foo.pdb/K1",
+static const char *const folders[] = {"",           "foo.pdb", "Foo.pdb",    "foo.pdb/K1",
 				      "Foo.pdb/k2", "UP.DLL",  "UP.DLL/ABC", "deep",
-				      "deep/a",	    "isdir",   "two"};
+				      "deep/a",     "isdir",   "two"};
 static const char *const files[] = {
 	"lower.txt",
 	"Mixed.Txt",
@@ -109,11 +109,11 @@ static const struct {
 	{"foo.pdb/k3/foo.pdb", NULL},
 	{"up.dll/abc/UP.dll", "UP.DLL/ABC/up.dll"},
 	{AE_LOW "RGER.pdb", AE_UP "rger.pdb"}, /* beyond ASCII */
-	{"bad\xff.pdb", "bad\xff.Pdb"}, /* not UTF-8 */
+	{"bad\xff.pdb", "bad\xff.Pdb"},        /* not UTF-8 */
 	{"bad\xfe.pdb", NULL},
 	{LONG254 "a", LONG254 "A"}, /* the longest name */
-	{LONG254 "xa", NULL}, /* no file system has it */
-	{"isdir", "IsDir"}, /* a folder stands in its place */
+	{LONG254 "xa", NULL},       /* no file system has it */
+	{"isdir", "IsDir"},         /* a folder stands in its place */
 	{"deep", NULL},
 	{"deep/a", NULL},
 	{"deep/a/file", "deep/a/file"},

@@ -333,7 +333,7 @@ static bool probed_at(struct rig *r, size_t i)
 static void test_opaque(void)
 {
 	static const struct http_reply script[] = {ACCESS_DENIED, ACCESS_DENIED, ACCESS_DENIED,
-						   NO_SUCH_KEY,	  NO_SUCH_KEY,	 ACCESS_DENIED,
+						   NO_SUCH_KEY,   NO_SUCH_KEY,   ACCESS_DENIED,
 						   ACCESS_DENIED};
 	struct buf text CLEANUP(buf_fini) = BUF_MAX(500);
 	struct rig r;
@@ -365,7 +365,7 @@ static void test_opaque(void)
 
 static void test_exact(void)
 {
-	static const struct http_reply script[] = {NO_SUCH_KEY,	  ACCESS_DENIED, NO_SUCH_KEY,
+	static const struct http_reply script[] = {NO_SUCH_KEY,   ACCESS_DENIED, NO_SUCH_KEY,
 						   ACCESS_DENIED, ACCESS_DENIED, NO_SUCH_KEY};
 	struct rig r;
 	struct asked a;

@@ -136,12 +136,12 @@ static void check_head(void)
 		int status;
 		enum s3_verdict want;
 	} cases[] = {
-		{200, S3_FOUND},	{206, S3_FOUND},   {304, S3_NOT_MODIFIED},
+		{200, S3_FOUND},        {206, S3_FOUND},   {304, S3_NOT_MODIFIED},
 		{412, S3_PRECONDITION}, {416, S3_RANGE},   {400, S3_ASK_GET},
-		{401, S3_ASK_GET},	{403, S3_ASK_GET}, {404, S3_ASK_GET},
-		{405, S3_ASK_GET},	{408, S3_RETRY},   {429, S3_RETRY},
-		{500, S3_RETRY},	{503, S3_RETRY},   {501, S3_FAULT},
-		{301, S3_FAULT},	{307, S3_RETRY},
+		{401, S3_ASK_GET},      {403, S3_ASK_GET}, {404, S3_ASK_GET},
+		{405, S3_ASK_GET},      {408, S3_RETRY},   {429, S3_RETRY},
+		{500, S3_RETRY},        {503, S3_RETRY},   {501, S3_FAULT},
+		{301, S3_FAULT},        {307, S3_RETRY},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -4,10 +4,10 @@
 
 #include "tap.h"
 
-#define DECL	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-#define XMLNS	    " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
+#define DECL        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+#define XMLNS       " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 #define LIST(inner) DECL "<ListBucketResult" XMLNS ">" inner "</ListBucketResult>"
-#define DTD	    "<!DOCTYPE Error [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;\">]>"
+#define DTD         "<!DOCTYPE Error [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;\">]>"
 #define STS(inner)                                                                                 \
 	"<AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"  \
 	"<AssumeRoleWithWebIdentityResult><Audience>a</Audience><Credentials>" inner               \

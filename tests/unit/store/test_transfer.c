@@ -13,7 +13,7 @@
 #include <curl/curl.h>
 
 #define EMPTY_404 "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-#define HELLO	  "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+#define HELLO     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 static struct loop *loop;
 static struct transfer_engine *engine;
