@@ -6,10 +6,12 @@
 
 # How long `make fuzz` gives each target.
 SECONDS = 60
+# How often `make bench` does each work.
+ROUNDS = 3
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build run test lint fuzz clean help
+.PHONY: build run test bench lint fuzz clean help
 
 build: ## the release binary at build/pepto-symbol
 	@tools/install-deps.sh build
@@ -24,6 +26,11 @@ run: ## build, then serve ./symbols (or what .env names) on port 5000 (PORT=...)
 test: ## everything under sanitizers; ends with the line "N passed, N failed"
 	@tools/install-deps.sh test || { echo "0 passed, 1 failed"; exit 1; }
 	@exec /usr/bin/python3 tools/test.py
+
+bench: ## side by side with nginx on this machine: a table of ratios (ROUNDS=3)
+	@tools/install-deps.sh bench
+	@$(MAKE) --no-print-directory build
+	@exec /usr/bin/python3 bench/bench.py --rounds $(ROUNDS)
 
 lint: ## format, -Werror with gcc and clang, clang-tidy, headers, layers, spelling
 	@tools/install-deps.sh lint

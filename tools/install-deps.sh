@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # Install the Debian packages of the groups named, if any is missing:
-#	install-deps.sh build|run|test|lint...
+#	install-deps.sh build|run|test|bench|lint...
 #
 # When nothing is missing this costs one dpkg-query. Nothing is ever removed to make room, and no
 # service is started or left enabled: nginx and Ceph are here for the tests, which run their own.
@@ -13,6 +13,7 @@ BUILD="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-ope
 SAMPLES="clang lld python3 curl"
 TEST="llvm libclang-rt-14-dev python3-pytest python3-boto3 openssl nginx gcab
 	ceph-mon ceph-osd ceph-common radosgw"
+BENCH="nginx wrk curl python3"
 LINT="clang-format clang-tidy shellcheck codespell cppcheck"
 
 for group; do
@@ -20,11 +21,12 @@ for group; do
 	build) wanted+=" $BUILD" ;;
 	run) wanted+=" $BUILD $SAMPLES" ;;
 	test) wanted+=" $BUILD $SAMPLES $TEST" ;;
+	bench) wanted+=" $BUILD $BENCH" ;;
 	lint) wanted+=" $BUILD $SAMPLES $LINT" ;;
 	*) echo "install-deps: no such group: $group" >&2; exit 2 ;;
 	esac
 done
-read -ra wanted -d '' <<<"${wanted:?usage: install-deps.sh build|run|test|lint...}" || true
+read -ra wanted -d '' <<<"${wanted:?usage: install-deps.sh build|run|test|bench|lint...}" || true
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	echo "install-deps: not a Debian system; what Debian calls ${wanted[*]} must be there" >&2
