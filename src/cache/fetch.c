@@ -28,7 +28,7 @@
 
 _Static_assert(FILL_ROOM >= 2 * TRANSFER_READ_MAX, "what comes behind a pause has to fit");
 
-/* Bytes in the temporary files of all fetches that are not decided yet; the loop's thread only. */
+/* Bytes in the temporary files of all fetches that are not freed yet; the loop's thread only. */
 static int64_t spooled_now;
 
 enum phase { ASKING, BODY, SPOOLING, ENDED };

@@ -16,6 +16,7 @@
 #include "serve/exchange.h"
 #include "base/log.h"
 #include "metric/metric.h"
+#include "serve/accept.h"
 #include "serve/pages.h"
 #include "serve/respond.h"
 
@@ -69,36 +70,14 @@ static void answered(void *ud, struct answer *answer)
 	MHD_resume_connection(x->mhd);
 }
 
-/* The weight of a coding or 1: "q=0", "q=0.000" refuse it. */
-static bool is_refused(struct slice parameters)
-{
-	struct slice q = slice_trim(parameters);
-
-	if (!slice_starts_nocase(q, SLICE("q=0")))
-		return false;
-	for (size_t i = 3; i < q.n; i++)
-		if (q.p[i] != '0' && q.p[i] != '.')
-			return false;
-	return true;
-}
-
 /* What is said of gzip by name counts more than what is said of "*". */
 static bool accepts_gzip(struct slice accept)
 {
-	bool any = false;
-	struct slice one;
+	enum accepted said = accept_says(accept, SLICE("gzip"));
 
-	while (slice_next(&accept, ',', &one)) {
-		size_t semicolon = slice_find(one, ';');
-		struct slice coding = slice_trim(slice_head(one, semicolon));
-		bool accepted = !is_refused(slice_from(one, semicolon + 1));
-
-		if (slice_eq_nocase(coding, SLICE("gzip")))
-			return accepted;
-		if (slice_eq(coding, SLICE("*")))
-			any = accepted;
-	}
-	return any;
+	if (said == ACCEPT_UNNAMED)
+		said = accept_says(accept, SLICE("*"));
+	return said == ACCEPT_YES;
 }
 
 /* Via may come on several lines; they are one list. */

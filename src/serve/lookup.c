@@ -8,6 +8,9 @@
  *	all missing				next store
  *	else					wait
  *
+ * A stage that is not decided when its share of the budget is over (`overdue`) has failed. A small
+ * answer waits a moment for its body (`settling`); what the other candidates say then is ignored.
+ *
  * The fetch that becomes the answer lives on in `winner` until the release, since the fill that
  * the client reads is fed by it.
  */

@@ -5,6 +5,7 @@
  */
 #include "serve/pages.h"
 #include "base/text.h"
+#include "serve/accept.h"
 
 static const struct client {
 	const char *name, *how, *before, *after;
@@ -159,31 +160,7 @@ void pages_public_url(struct buf *out, struct slice configured, struct slice hos
 	}
 }
 
-/* q=0, q=0.0, ...: named, but not wanted. */
-static bool is_refused(struct slice parameters)
-{
-	struct slice p;
-
-	while (slice_next(&parameters, ';', &p)) {
-		p = slice_trim(p);
-		if (!slice_starts_nocase(p, SLICE("q=0")))
-			continue;
-		for (p = slice_from(p, 3); p.n && (p.p[0] == '0' || p.p[0] == '.');)
-			p = slice_from(p, 1);
-		return p.n == 0;
-	}
-	return false;
-}
-
 bool pages_wants_html(struct slice accept)
 {
-	struct slice range;
-
-	while (slice_next(&accept, ',', &range)) {
-		size_t at = slice_find(range, ';');
-
-		if (slice_eq_nocase(slice_trim(slice_head(range, at)), SLICE("text/html")))
-			return !is_refused(slice_from(range, at));
-	}
-	return false;
+	return accept_says(accept, SLICE("text/html")) == ACCEPT_YES;
 }
