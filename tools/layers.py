@@ -10,7 +10,9 @@ import re
 import sys
 from pathlib import Path
 
-LAYERS = [{"base"}, {"conf", "metric"}, {"store"}, {"cache"}, {"serve"}, {"cmd"}]
+LAYERS = [
+    {"base"}, {"conf", "metric"}, {"symfmt", "codec"}, {"store"}, {"cache"}, {"serve"}, {"cmd"},
+]
 RANK = {domain: rank for rank, layer in enumerate(LAYERS) for domain in layer}
 SRC = Path(__file__).resolve().parent.parent / "src"
 

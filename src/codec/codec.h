@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Decoding of stored forms as they stream: one interface over cabinets, gzip and zstd. A decoder
+ * is a function that runs from the first byte to the last on a thread of the caller's: it pulls
+ * its input, waits in `read` while the input is not there yet, and pushes what it decodes into
+ * `write`. It has no thread, no lock and no state of its own beyond the call, so any number may
+ * run at once; each needs memory that depends on the format and not on the file:
+ *
+ *	cab	0.1 MiB; LZX and Quantum add their window of at most 2 MiB
+ *	gzip	0.4 MiB
+ *	zstd	0.7 MiB and the window of the frame, at most CODEC_ZSTD_WINDOW_MAX
+ *
+ * What is decoded is bounded by max_output and by the promise: the decoded length that somebody
+ * has been told already, because the container states it (CAB, most zstd frames) or the caller
+ * has guessed it (gzip_guess_size()). A promise that is not kept to the byte is an error.
+ *
+ * Errors: ERR_CORRUPT for input that is damaged, cut off, or does not keep the promise; ERR_LIMIT
+ * for one beyond max_output or the window; ERR_NOMEM; and whatever a callback answered.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/slice.h"
+
+enum codec { CODEC_CAB, CODEC_GZIP, CODEC_ZSTD };
+
+#define CODEC_SIZE_UNKNOWN    INT64_C(-1)
+#define CODEC_ZSTD_WINDOW_MAX ((int64_t)128 * 1024 * 1024)
+
+struct codec_io {
+	/*
+	 * Up to n bytes from offset: at least one, waiting for it, or none (*ret_n = 0) at the end
+	 * of the input. The first 64 KiB of a cabinet are read more than once; apart from that
+	 * offsets only grow.
+	 */
+	enum err (*read)(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n,
+			 struct error *e);
+	/*
+	 * The decoded length as the container states it, told at most once and before the first
+	 * write; from here on it is the promise. NULL: nobody wants to know, and the streams of a
+	 * zstd file are decoded to the last one, whatever the first of them stated.
+	 */
+	enum err (*size)(void *ud, int64_t decoded, struct error *e);
+	enum err (*write)(void *ud, struct slice bytes, struct error *e);
+	void *ud;
+	int64_t promised; /* what the caller has promised itself; else CODEC_SIZE_UNKNOWN */
+	int64_t max_output;
+};
+
+MUST_CHECK enum err codec_decode(enum codec c, const struct codec_io *io, struct error *e);
+
+const char *codec_name(enum codec c); /* "cab", "gzip", "zstd" */
+
+enum codec_probe {
+	PROBE_OK,
+	PROBE_MORE, /* give more of the beginning */
+	PROBE_BAD,  /* not one that codec_decode() takes; *e says why */
+};
+
+/* By the magic at its beginning: which format is it? 4 bytes are enough; false for none of them. */
+bool codec_sniff(struct slice head, enum codec *ret);
+/*
+ * The decoded length as far as the beginning of the file tells: CODEC_SIZE_UNKNOWN for gzip, and
+ * for zstd where the frame does not state it.
+ */
+enum codec_probe codec_probe_size(enum codec c, struct slice head, int64_t *ret_size,
+				  struct error *e);

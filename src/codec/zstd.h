@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+/* What the beginning of a zstd file (RFC 8878) tells. */
+#pragma once
+#include "codec/codec.h"
+
+#define ZSTD_MAGIC "\x28\xb5\x2f\xfd"
+
+/*
+ * The decoded length that the first frame states. It is that of the file where there is one frame,
+ * which is what every tool writes but those that compress in parallel to frames of their own
+ * (pzstd) or make files seekable; CODEC_SIZE_UNKNOWN where the first frame does not state it or is
+ * one to be skipped, as with pzstd.
+ */
+enum codec_probe zstd_probe(struct slice head, int64_t *ret_size, struct error *e);

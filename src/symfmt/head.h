@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The head of a file: its first bytes, and how long it is. The parsers of symfmt read from one,
+ * so that a caller through whom a file streams can ask what it is long before the last byte is
+ * there, and can hear how much more would settle the question.
+ *
+ * A read that passes the end of the bytes is remembered: as *corrupt* when it passes the end of
+ * the file too, else as a *need* of so many leading bytes. The first such read decides, and all
+ * reads from it on give zeros; so a parser reads a whole structure and asks head_state() once. No
+ * read touches memory outside the bytes, whatever the offset, and no offset overflows.
+ *
+ *	struct head h = head_of(bytes, HEAD_SIZE_UNKNOWN);
+ *	uint32_t at = head_u32(&h, 0x3c);
+ *	uint32_t magic = head_u32(&h, at);
+ *	if (head_state(&h) != PARSE_OK)
+ *		return head_state(&h);
+ *
+ * Slices that come out of a head lie in its bytes and live as long as they do.
+ */
+#pragma once
+#include "base/slice.h"
+
+#define HEAD_SIZE_UNKNOWN UINT64_MAX
+
+/* What a parser says of a head. */
+enum parse {
+	PARSE_OK,
+	PARSE_MORE,    /* not enough bytes to tell; try again with head.need of them */
+	PARSE_OTHER,   /* not a file of this format */
+	PARSE_CORRUPT, /* of this format, but no linker wrote it so, or it is cut short */
+};
+
+struct head {
+	struct slice bytes;
+	uint64_t file_size; /* HEAD_SIZE_UNKNOWN while nobody has said */
+	uint64_t need;      /* 0, or the number of leading bytes without which it ends here */
+	bool corrupt;
+	bool big_endian; /* of the integers, set by the parser */
+};
+
+/* The bytes are cut to file_size when there are more of them. */
+struct head head_of(struct slice bytes, uint64_t file_size);
+enum parse head_state(const struct head *h);
+/* Does the file begin so? A head that is too short for an answer needs more. */
+bool head_starts(struct head *h, struct slice magic);
+/* What to return for a file that lacks the magic: PARSE_OTHER, or PARSE_MORE. */
+enum parse head_other(const struct head *h);
+
+uint16_t head_u16(struct head *h, uint64_t at);
+uint32_t head_u32(struct head *h, uint64_t at);
+uint64_t head_u64(struct head *h, uint64_t at);
+/* n bytes, or SLICE_NONE when they are not all there. */
+struct slice head_bytes(struct head *h, uint64_t at, uint64_t n);
+/*
+ * The text from at up to the first stop, without it; at most max bytes, longer is corrupt. When
+ * stop is a line feed the end of the file stops it as well: a last line may have none.
+ */
+struct slice head_text(struct head *h, uint64_t at, char stop, size_t max);

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The formats by their magic, one row each; a format that joins brings a row. See identity.h.
+ *
+ * Two magics are short of proof ("DI", and the one that Mach-O shares with Java), so a parser may
+ * still say PARSE_OTHER, and then the next row is asked.
+ */
+#include "symfmt/identity.h"
+#include "base/text.h"
+#include "symfmt/breakpad.h"
+#include "symfmt/elf.h"
+#include "symfmt/macho.h"
+#include "symfmt/pe.h"
+#include "symfmt/portable_pdb.h"
+
+#define MAGIC_MAX 32 /* of the longest, that of MSF */
+
+static const struct {
+	struct slice magic;
+	enum parse (*read)(struct head *h, struct symbol_identity *ret);
+} formats[] = {
+	{{"MZ", 2}, pe_identity},
+	{{"DI", 2}, dbg_identity},
+	{{"BSJB", 4}, portable_pdb_identity},
+	{{"\177ELF", 4}, elf_identity},
+	{{"MODULE ", 7}, breakpad_identity},
+	{{"\xce\xfa\xed\xfe", 4}, macho_identity},
+	{{"\xcf\xfa\xed\xfe", 4}, macho_identity},
+	{{"\xfe\xed\xfa\xce", 4}, macho_identity},
+	{{"\xfe\xed\xfa\xcf", 4}, macho_identity},
+	{{"\xca\xfe\xba\xbe", 4}, macho_identity},
+	{{"\xca\xfe\xba\xbf", 4}, macho_identity},
+};
+
+struct symbol_id symbol_id_of(struct slice bytes)
+{
+	struct symbol_id id = {0};
+
+	if (bytes.n > SYMBOL_ID_MAX)
+		return id;
+	id.n = bytes.n;
+	if (id.n)
+		memcpy(id.b, bytes.p, id.n);
+	return id;
+}
+
+struct symbol_id symbol_id_of_guid(struct slice bytes)
+{
+	static const unsigned char from[16] = {3, 2, 1,  0,  5,  4,  7,  6,
+					       8, 9, 10, 11, 12, 13, 14, 15};
+	struct symbol_id id = {0};
+
+	if (bytes.n != sizeof(from))
+		return id;
+	for (id.n = 0; id.n < sizeof(from); id.n++)
+		id.b[id.n] = (unsigned char)bytes.p[from[id.n]];
+	return id;
+}
+
+bool symbol_id_parse(struct slice hex, struct symbol_id *ret)
+{
+	struct symbol_id id = {0};
+
+	if (hex.n == 0 || hex.n % 2 || hex.n / 2 > SYMBOL_ID_MAX)
+		return false;
+	for (; id.n < hex.n / 2; id.n++) {
+		int high = hex_digit(hex.p[2 * id.n]), low = hex_digit(hex.p[2 * id.n + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		id.b[id.n] = (unsigned char)(high << 4 | low);
+	}
+	*ret = id;
+	return true;
+}
+
+enum parse identity_read(struct head *h, struct symbol_identity *ret)
+{
+	enum parse state = PARSE_OTHER;
+
+	(void)head_bytes(h, 0, MIN(MAGIC_MAX, h->file_size));
+	if (head_state(h) != PARSE_OK)
+		return head_state(h);
+	for (size_t i = 0; i < ARRAY_LEN(formats) && state == PARSE_OTHER; i++) {
+		struct head try = *h;
+
+		if (!slice_starts(h->bytes, formats[i].magic))
+			continue;
+		state = formats[i].read(&try, ret);
+		h->need = try.need;
+		h->corrupt = try.corrupt;
+	}
+	return state;
+}

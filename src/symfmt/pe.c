@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The three steps from "MZ" to a PDB: the headers, the data directory (an address in memory, which
+ * the section table maps to the file), and the debug directory, whose entries name file offsets
+ * themselves. See pe.h.
+ */
+#include "symfmt/pe.h"
+
+#define COFF_SIZE         20
+#define OPTIONAL_MIN      60 /* to the end of SizeOfImage */
+#define SECTION_SIZE      40
+#define DEBUG_ENTRY_SIZE  28
+#define DEBUG_ENTRIES_MAX 64 /* linkers write up to ten */
+#define DIRECTORY_DEBUG   6
+#define DIRECTORY_CLR     14
+#define PORTABLE_MINOR    0x504d /* "PM", in the version of a CodeView entry */
+
+enum { TYPE_CODEVIEW = 2, TYPE_REPRO = 16, TYPE_EMBEDDED_PDB = 17, TYPE_PDB_CHECKSUM = 19 };
+
+struct directory {
+	uint32_t rva, size;
+};
+
+/* The data directories stand at at; they end where the sections begin. */
+static struct directory directory(struct head *h, const struct pe *pe, uint64_t at, uint32_t index)
+{
+	uint32_t count = head_u32(h, at - 4);
+	uint64_t entry = at + 8 * (uint64_t)index;
+
+	if (index >= count || entry + 8 > pe->sections_at)
+		return (struct directory){0};
+	return (struct directory){head_u32(h, entry), head_u32(h, entry + 4)};
+}
+
+static enum parse read_optional(struct head *h, uint64_t at, struct pe *pe)
+{
+	uint16_t magic = head_u16(h, at);
+	struct directory debug, clr;
+
+	pe->is_64 = magic == 0x20b;
+	pe->image_size = head_u32(h, at + 56);
+	debug = directory(h, pe, at + (pe->is_64 ? 112 : 96), DIRECTORY_DEBUG);
+	clr = directory(h, pe, at + (pe->is_64 ? 112 : 96), DIRECTORY_CLR);
+	if (head_state(h) != PARSE_OK)
+		return head_state(h);
+	if ((magic != 0x10b && magic != 0x20b) || pe->sections_at - at < OPTIONAL_MIN)
+		return PARSE_CORRUPT;
+	pe->debug_rva = debug.rva;
+	pe->debug_size = debug.size;
+	pe->is_managed = clr.size > 0;
+	return PARSE_OK;
+}
+
+enum parse pe_read(struct head *h, struct pe *ret)
+{
+	uint64_t at, coff;
+	struct pe pe = {0};
+	enum parse state;
+
+	if (!head_starts(h, SLICE("MZ")))
+		return head_other(h);
+	at = head_u32(h, 0x3c);
+	if (!slice_eq(head_bytes(h, at, 4), SLICE("PE\0\0")))
+		return head_state(h) == PARSE_OK ? PARSE_OTHER : head_state(h);
+	coff = at + 4;
+	pe.machine = head_u16(h, coff);
+	pe.sections = head_u16(h, coff + 2);
+	pe.timestamp = head_u32(h, coff + 4);
+	pe.sections_at = coff + COFF_SIZE + head_u16(h, coff + 16);
+	state = read_optional(h, coff + COFF_SIZE, &pe);
+	if (state == PARSE_OK)
+		*ret = pe;
+	return state;
+}
+
+/* The place in the file of what is loaded at rva; 0 for what no section brings. */
+static uint64_t offset_of(struct head *h, const struct pe *pe, uint32_t rva)
+{
+	for (size_t i = 0; i < pe->sections; i++) {
+		uint64_t at = pe->sections_at + i * SECTION_SIZE;
+		uint32_t start = head_u32(h, at + 12);
+
+		if (rva >= start && rva - start < head_u32(h, at + 16))
+			return (uint64_t)head_u32(h, at + 20) + (rva - start);
+	}
+	return 0;
+}
+
+static struct slice last_component(struct slice path)
+{
+	size_t at = path.n;
+
+	while (at > 0 && path.p[at - 1] != '\\' && path.p[at - 1] != '/')
+		at--;
+	return slice_from(path, at);
+}
+
+static struct slice until_nul(struct slice s)
+{
+	return slice_head(s, slice_find(s, '\0'));
+}
+
+/* Anything but a pointer to a PDB (NB09 and NB11 carry the symbols themselves) is passed over. */
+static void read_codeview(struct slice record, bool is_portable, struct pe_debug *d)
+{
+	struct head h = head_of(record, record.n);
+	struct pe_codeview c = {0};
+
+	if (d->codeviews == PE_CODEVIEWS_MAX)
+		return;
+	if (head_starts(&h, SLICE("RSDS"))) {
+		c.pdb.kind = is_portable ? SYMBOL_PDB_PORTABLE : SYMBOL_PDB;
+		c.pdb.ids = 1;
+		c.pdb.id[0] = symbol_id_of_guid(head_bytes(&h, 4, 16));
+		c.pdb.has_age = !is_portable;
+		c.pdb.age = head_u32(&h, 20);
+		c.path = until_nul(slice_from(record, 24));
+	} else if (head_starts(&h, SLICE("NB10"))) {
+		c.pdb.kind = SYMBOL_PDB_OLD;
+		c.pdb.stamp = head_u32(&h, 8);
+		c.pdb.size = head_u32(&h, 12);
+		c.path = until_nul(slice_from(record, 16));
+	}
+	c.name = last_component(c.path);
+	if (c.pdb.kind != SYMBOL_UNKNOWN && head_state(&h) == PARSE_OK)
+		d->codeview[d->codeviews++] = c;
+}
+
+static void read_checksum(struct slice record, struct pe_debug *d)
+{
+	d->checksum_name = until_nul(record);
+	d->checksum = slice_from(record, d->checksum_name.n + 1);
+}
+
+static void read_entry(struct head *h, uint64_t at, struct pe_debug *d)
+{
+	uint16_t minor = head_u16(h, at + 10);
+	uint32_t type = head_u32(h, at + 12), size = head_u32(h, at + 16);
+	uint32_t offset = head_u32(h, at + 24);
+
+	if (type == TYPE_REPRO)
+		d->is_reproducible = true;
+	else if (type == TYPE_EMBEDDED_PDB)
+		d->has_embedded_pdb = true;
+	else if (type == TYPE_CODEVIEW)
+		read_codeview(head_bytes(h, offset, size), minor == PORTABLE_MINOR, d);
+	else if (type == TYPE_PDB_CHECKSUM)
+		read_checksum(head_bytes(h, offset, size), d);
+}
+
+enum parse pe_read_debug(struct head *h, const struct pe *pe, struct pe_debug *ret)
+{
+	struct pe_debug d = {0};
+	size_t entries = pe->debug_size / DEBUG_ENTRY_SIZE;
+	uint64_t at = entries ? offset_of(h, pe, pe->debug_rva) : 0;
+
+	if (head_state(h) != PARSE_OK)
+		return head_state(h);
+	if (entries > DEBUG_ENTRIES_MAX || (entries && !at))
+		return PARSE_CORRUPT;
+	for (size_t i = 0; i < entries; i++)
+		read_entry(h, at + i * DEBUG_ENTRY_SIZE, &d);
+	if (head_state(h) != PARSE_OK)
+		return head_state(h);
+	*ret = d;
+	return PARSE_OK;
+}
+
+static void identify(uint32_t timestamp, uint32_t size, struct symbol_identity *ret)
+{
+	*ret = (struct symbol_identity){.kind = SYMBOL_PE, .stamp = timestamp, .size = size};
+}
+
+enum parse pe_identity(struct head *h, struct symbol_identity *ret)
+{
+	struct pe pe = {0};
+	enum parse state = pe_read(h, &pe);
+
+	if (state == PARSE_OK)
+		identify(pe.timestamp, pe.image_size, ret);
+	return state;
+}
+
+/* The magic is but two letters, so the two words at 40, which are reserved, must be zero too. */
+enum parse dbg_identity(struct head *h, struct symbol_identity *ret)
+{
+	uint32_t timestamp, size;
+
+	if (!head_starts(h, SLICE("DI")))
+		return head_other(h);
+	timestamp = head_u32(h, 8);
+	size = head_u32(h, 20);
+	if (head_u64(h, 40) != 0 || head_state(h) != PARSE_OK)
+		return head_other(h);
+	identify(timestamp, size, ret);
+	return PARSE_OK;
+}

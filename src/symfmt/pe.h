@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Portable Executable: EXE, DLL, SYS and the old .dbg, as the PE/COFF specification of Microsoft
+ * lays them out, and the records of its debug directory.
+ *
+ * What a symbol key needs lies in the first few hundred bytes (pe_read). What tells the PDB lies
+ * wherever the linker put it, often near the end (pe_read_debug): a caller with a head only may
+ * ask, and hears how far it has to read.
+ */
+#pragma once
+#include "symfmt/identity.h"
+
+#define PE_CODEVIEWS_MAX 4
+
+struct pe {
+	uint16_t machine;
+	bool is_64; /* PE32+ */
+	bool is_managed;
+	uint32_t timestamp; /* a hash in a reproducible image */
+	uint32_t image_size;
+	/* Where pe_read_debug() goes on. */
+	uint64_t sections_at;
+	size_t sections;
+	uint32_t debug_rva, debug_size;
+};
+
+struct pe_codeview {
+	struct symbol_identity pdb; /* the PDB that belongs to the image; no stream has been seen */
+	struct slice path; /* as the linker wrote it; empty: a build-id of GNU ld, no PDB */
+	struct slice name; /* its last component */
+};
+
+struct pe_debug {
+	size_t codeviews; /* managed images may have two: of native and of managed code */
+	struct pe_codeview codeview[PE_CODEVIEWS_MAX];
+	struct slice checksum_name; /* of the PDB: "SHA256"; empty when there is none */
+	struct slice checksum;
+	bool is_reproducible;
+	bool has_embedded_pdb; /* a portable one, deflated */
+};
+
+MUST_CHECK enum parse pe_read(struct head *h, struct pe *ret);
+/* For the pe that pe_read() gave. PARSE_OK with an empty *ret when there is no debug directory. */
+MUST_CHECK enum parse pe_read_debug(struct head *h, const struct pe *pe, struct pe_debug *ret);
+MUST_CHECK enum parse pe_identity(struct head *h, struct symbol_identity *ret);
+/* A .dbg file: the debug part of an image of the 1990s, under the key of the image. */
+MUST_CHECK enum parse dbg_identity(struct head *h, struct symbol_identity *ret);

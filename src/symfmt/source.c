@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+/* See source.h. */
+#include "symfmt/source.h"
+
+static enum err read_slice(void *ud, int64_t offset, void *to, size_t n, struct error *e)
+{
+	const struct slice *bytes = ud;
+
+	if (n)
+		memcpy(to, bytes->p + offset, n);
+	return OK;
+}
+
+struct source source_of(const struct slice *bytes)
+{
+	return (struct source){read_slice, (void *)bytes, (int64_t)bytes->n};
+}
+
+bool source_has(const struct source *s, uint64_t offset, uint64_t n)
+{
+	uint64_t size = (uint64_t)s->size;
+
+	return offset <= size && n <= size - offset;
+}
+
+enum err source_read(const struct source *s, uint64_t offset, void *to, size_t n, struct error *e)
+{
+	if (!source_has(s, offset, n))
+		return err_set(e, ERR_CORRUPT, "file is cut off: %zu bytes at %llu are wanted", n,
+			       (unsigned long long)offset);
+	return s->read(s->ud, (int64_t)offset, to, n, e);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A whole file to be read here and there: of containers whose directory lies at the end, and which
+ * are too long to be looked at as one head (head.h). The caller says where the bytes come from; a
+ * parser asks for what it needs and for nothing outside the file.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/slice.h"
+
+#include <stdint.h>
+
+struct source {
+	/* All n bytes from offset, which lie within size; an error of its own otherwise. */
+	enum err (*read)(void *ud, int64_t offset, void *to, size_t n, struct error *e);
+	void *ud;
+	int64_t size;
+};
+
+/* A file in memory. *bytes has to live as long as the source. */
+struct source source_of(const struct slice *bytes);
+/* Does the range lie in the file? */
+bool source_has(const struct source *s, uint64_t offset, uint64_t n);
+/* ERR_CORRUPT when the range passes the end of the file, or what read() answers. */
+MUST_CHECK enum err source_read(const struct source *s, uint64_t offset, void *to, size_t n,
+				struct error *e);
