@@ -14,11 +14,16 @@ RUN tools/build.sh release
 FROM debian:bookworm-slim
 RUN apt-get update && \
     apt-get install -y --no-install-recommends \
-        ca-certificates libcurl4 libexpat1 libjansson4 libmicrohttpd12 libssl3 libunistring2 && \
+        ca-certificates libcurl4 libexpat1 libjansson4 libmicrohttpd12 libssl3 libunistring2 \
+        libmspack0 libxxhash0 libzstd1 zlib1g && \
     rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/build/release/pepto-symbol /usr/bin/
 # Where the default store is looked for, as /srv/symbols.
 WORKDIR /srv
+# A volume that is mounted here for the first time takes over the owner.
+RUN install -d -m 700 -o 10001 -g 10001 /var/cache/pepto-symbol
+ENV CACHE_DIR=/var/cache/pepto-symbol
+VOLUME /var/cache/pepto-symbol
 USER 10001:10001
 EXPOSE 5000
 CMD ["pepto-symbol", "serve"]

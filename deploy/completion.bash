@@ -26,6 +26,18 @@ _pepto_symbol() {
 	--stall-timeout) return ;;
 	--max-transfers) return ;;
 	--stream-buffer) return ;;
+	--cache-dir) return ;;
+	--cache-size) return ;;
+	--cache-min-free) return ;;
+	--cache-fresh) return ;;
+	--miss-ttl) return ;;
+	--miss-entries) return ;;
+	--fetch-parallel) return ;;
+	--fetch-block) return ;;
+	--max-fills) return ;;
+	--max-fill-waiters) return ;;
+	--admin-token) return ;;
+	--slow-fetch) words='on off' ;;
 	--max-connections) return ;;
 	--max-header-size) return ;;
 	--header-timeout) return ;;
@@ -36,7 +48,7 @@ _pepto_symbol() {
 	--log-level) words='debug info warn error' ;;
 	--log-format) words='logfmt json' ;;
 	--access-log) words='on off' ;;
-	*) words='--s3-bucket --path-prefix --store --listen-address --port --base-path --public-url --admin-address --auth-tokens --auth-tokens-file --serve-any-path --cors --cache-control --outage --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --stream-buffer --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version' ;;
+	*) words='--s3-bucket --path-prefix --store --listen-address --port --base-path --public-url --admin-address --auth-tokens --auth-tokens-file --serve-any-path --cors --cache-control --outage --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --stream-buffer --cache-dir --cache-size --cache-min-free --cache-fresh --miss-ttl --miss-entries --fetch-parallel --fetch-block --max-fills --max-fill-waiters --admin-token --slow-fetch --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -5,15 +5,17 @@
 #	install-deps.sh build|run|test|bench|lint...
 #
 # When nothing is missing this costs one dpkg-query. Nothing is ever removed to make room, and no
-# service is started or left enabled: nginx and Ceph are here for the tests, which run their own.
+# service is started or left enabled: nginx, Varnish and Ceph are here for the tests and the benchmark,
+# which run their own.
 set -eu
 
 BUILD="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-openssl-dev libssl-dev
-	libexpat1-dev libjansson-dev libunistring-dev"
+	libexpat1-dev libjansson-dev libunistring-dev libxxhash-dev
+	libmspack-dev zlib1g-dev libzstd-dev"
 SAMPLES="clang lld python3 curl"
-TEST="llvm libclang-rt-14-dev python3-pytest python3-boto3 openssl nginx gcab
+TEST="llvm libclang-rt-14-dev python3-pytest python3-boto3 openssl nginx gcab cabextract zstd
 	ceph-mon ceph-osd ceph-common radosgw"
-BENCH="nginx wrk curl python3"
+BENCH="nginx libnginx-mod-http-perl varnish wrk python3"
 LINT="clang-format clang-tidy shellcheck codespell cppcheck"
 
 for group; do
@@ -72,7 +74,9 @@ if ! "${root[@]}" "${apt[@]}" "${missing[@]}" >/dev/null 2>&1; then
 		exit 1
 	fi
 fi
-# Nor shall it take port 80 at the next boot. (Ceph does nothing until it is told to.)
-if [[ " ${missing[*]} " == *" nginx "* ]]; then
-	"${root[@]}" update-rc.d nginx disable
-fi
+# Nor shall they take a port at the next boot. (Ceph does nothing until it is told to.)
+for service in nginx varnish varnishncsa; do
+	if [[ " ${missing[*]} " == *" ${service%ncsa} "* ]]; then
+		"${root[@]}" update-rc.d "$service" disable
+	fi
+done

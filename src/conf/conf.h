@@ -45,3 +45,12 @@ struct conf {
  */
 MUST_CHECK enum err conf_load(struct conf *c, int argc, char *const argv[], struct error *e);
 void conf_fini(struct conf *c);
+
+/*
+ * Where CACHE_DIR says that the cache is, the caller's to free; NULL when it says off. When it says
+ * nothing: $CACHE_DIRECTORY, which systemd sets (the first of several), or pepto-symbol in
+ * $XDG_CACHE_HOME, or in .cache of $HOME or of the home that the user database knows. Of these
+ * only absolute paths count, as the XDG specification wants it; NULL when there is none. As
+ * conf_load(), before there are threads.
+ */
+char *conf_cache_dir(const struct conf *c);

@@ -53,10 +53,17 @@ static void test_defaults(void)
 	CHECK_INT(c.drain_timeout_ns, 25 * NS_PER_S, "drain timeout");
 	CHECK_INT((long long)c.max_header_size, 44 << 10, "header size");
 	CHECK_INT((long long)c.stream_buffer, 128 << 10, "stream buffer");
+	CHECK_STR(c.cache_dir, "", "the user's cache directory");
+	CHECK_INT((long long)c.cache_size, 0, "cache size, chosen later");
+	CHECK_INT((long long)c.cache_min_free, 1 << 30, "space left free");
+	CHECK_INT(c.cache_fresh_ns, 24 * 3600 * NS_PER_S, "fresh for a day");
+	CHECK_INT(c.miss_ttl_ns, 60 * NS_PER_S, "a miss for a minute");
+	CHECK_INT((long long)c.fetch_block, 16 << 20, "block");
+	CHECK_STR(c.admin_token, "", "no purging");
 	CHECK_INT(c.outage, OUTAGE_503, "outage");
 	CHECK_INT(c.log_level, LOG_INFO, "log level");
 	CHECK_INT(c.log_format, LOG_LOGFMT, "log format");
-	CHECK(c.access_log && !c.cors && !c.serve_any_path, "booleans");
+	CHECK(c.access_log && !c.cors && !c.serve_any_path && !c.slow_fetch, "booleans");
 	CHECK(!c.check && !c.help && !c.version, "switches");
 }
 
@@ -118,6 +125,25 @@ static void test_ranges(void)
 		{"--stream-buffer=16MiB", OK},
 		{"--stream-buffer=17MiB", ERR_USAGE},
 		{"--min-send-rate=0", OK},
+		{"--cache-size=0", OK},
+		{"--cache-size=1024TiB", OK},
+		{"--cache-size=1025TiB", ERR_USAGE},
+		{"--cache-size=", ERR_USAGE},
+		{"--cache-fresh=0s", OK},
+		{"--cache-fresh=87600h", OK},
+		{"--cache-fresh=87601h", ERR_USAGE},
+		{"--miss-ttl=0", OK},
+		{"--miss-ttl=24h", OK},
+		{"--miss-ttl=86401s", ERR_USAGE},
+		{"--miss-entries=0", OK},
+		{"--miss-entries=100000001", ERR_USAGE},
+		{"--fetch-parallel=0", ERR_USAGE},
+		{"--fetch-parallel=16", OK},
+		{"--fetch-parallel=17", ERR_USAGE},
+		{"--fetch-block=1MiB", OK},
+		{"--fetch-block=1023KiB", ERR_USAGE},
+		{"--max-fills=0", ERR_USAGE},
+		{"--max-fill-waiters=0", ERR_USAGE},
 		{"--request-budget=1s", OK},
 		{"--request-budget=999ms", ERR_USAGE},
 		{"--request-budget=25", OK},
