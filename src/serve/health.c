@@ -77,7 +77,7 @@ static void tier_done(void *ud, enum store_result result, const struct object_he
 {
 	struct watch *w = ud;
 
-	if (result == STORE_FOUND || result == STORE_MISS) {
+	if (result == STORE_FOUND || result == STORE_MISS || result == STORE_MISS_DENIED) {
 		w->tier_known = true;
 		atomic_store(&w->store->tier, result == STORE_FOUND ? TIER_TWO : TIER_ONE);
 	}

@@ -2,6 +2,7 @@
 /* See answer.h. */
 #include "store/answer.h"
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <stdio.h>
 
@@ -41,6 +42,15 @@ static bool is_etag(struct slice s)
 	return true;
 }
 
+/*
+ * Some services grant a part of an empty object ("bytes 0-0/0", "bytes 0--1/0"), which no
+ * Content-Range can express: that is the whole.
+ */
+static bool is_part_of_nothing(const struct transfer_head *answer)
+{
+	return answer->length == 0 && slice_ends(slice_of(answer->content_range), SLICE("/0"));
+}
+
 enum err answer_head(const struct transfer_head *answer, struct object_head *ret, struct error *e)
 {
 	struct content_range range;
@@ -50,7 +60,7 @@ enum err answer_head(const struct transfer_head *answer, struct object_head *ret
 		.total = answer->length, .length = answer->length, .mtime = -1, .fd = -1};
 	if (answer->bad_length)
 		return err_set(e, ERR_CORRUPT, "Content-Length is not a number");
-	if (answer->status == 206) {
+	if (answer->status == 206 && !is_part_of_nothing(answer)) {
 		if (!content_range_parse(slice_of(answer->content_range), &range) ||
 		    range.first < 0)
 			return err_set(e, ERR_CORRUPT, "206 without a usable Content-Range");
@@ -67,6 +77,53 @@ enum err answer_head(const struct transfer_head *answer, struct object_head *ret
 		memcpy(ret->etag, answer->etag, sizeof(ret->etag));
 	copy_encoding(slice_of(answer->content_encoding), ret->encoding, sizeof(ret->encoding));
 	return OK;
+}
+
+/* In quotes, and nothing else: a multipart ETag has "-N" behind its digits. */
+static bool is_md5(struct slice etag)
+{
+	if (etag.n != 34)
+		return false;
+	for (size_t i = 1; i < 33; i++)
+		if (hex_digit(etag.p[i]) < 0)
+			return false;
+	return true;
+}
+
+/* Encrypted with SSE-S3 or not at all; with any other key the ETag is something else. */
+static bool is_plain(const struct transfer_head *answer)
+{
+	return !answer->customer[0] &&
+	       (!answer->encryption[0] || slice_eq(slice_of(answer->encryption), SLICE("AES256")));
+}
+
+/* The strongest first, of those that come with the right length: "-N" would make it longer. */
+static void copy_sum(const struct transfer_head *answer, struct object_head *ret)
+{
+	const struct {
+		const char *name, *value;
+		size_t n;
+	} sums[] = {
+		{"sha256", answer->sum_sha256, 44},
+		{"crc64nvme", answer->sum_crc64nvme, 12},
+		{"crc32c", answer->sum_crc32c, 8},
+		{"crc32", answer->sum_crc32, 8},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(sums) && !ret->sum_name[0]; i++) {
+		if (strlen(sums[i].value) != sums[i].n)
+			continue;
+		snprintf(ret->sum_name, sizeof(ret->sum_name), "%s", sums[i].name);
+		snprintf(ret->sum_base64, sizeof(ret->sum_base64), "%s", sums[i].value);
+	}
+}
+
+void answer_sum(const struct transfer_head *answer, bool whole, struct object_head *ret)
+{
+	ret->etag_is_md5 = is_plain(answer) && is_md5(slice_of(ret->etag));
+	if (whole && answer->status == 200 &&
+	    !slice_eq_nocase(slice_of(answer->sum_type), SLICE("COMPOSITE")))
+		copy_sum(answer, ret);
 }
 
 void range_header(const struct store_read *read, char *ret, size_t size)

@@ -7,11 +7,20 @@
 #include "store/store.h"
 
 /*
- * For status 200 and 206. ERR_CORRUPT when the length is nonsense, or when a 206 has no usable Content-Range, or one that
- * contradicts Content-Length. An ETag that is not well-formed is dropped. Content codings that are none ("identity", and "aws-chunked", which
- * buggy uploaders leave in the metadata) are dropped.
+ * For status 200 and 206. ERR_CORRUPT when the length is nonsense, or when a 206 has no usable
+ * Content-Range, or one that contradicts Content-Length; but a part of an empty object counts as
+ * the whole, for HTTP has no way to write it. An ETag that is not well-formed is dropped. Content
+ * codings that are none ("identity", and "aws-chunked", which buggy uploaders leave in the
+ * metadata) are dropped.
  */
 MUST_CHECK enum err answer_head(const struct transfer_head *answer, struct object_head *ret,
 				struct error *e);
+/*
+ * What an S3 answer (200 or 206) tells of the object's content, into a head that answer_head() has
+ * filled. Services disagree about the checksum headers of a part, so whole says that no Range was
+ * sent; a checksum of checksums, as multipart uploads may have, counts for nothing.
+ * (AWS S3 user guide, "Checking object integrity"; API reference, GetObject, "ETag".)
+ */
+void answer_sum(const struct transfer_head *answer, bool whole, struct object_head *ret);
 /* The value of a Range header for what is wanted, "" for the whole. */
 void range_header(const struct store_read *read, char *ret, size_t size);

@@ -455,6 +455,41 @@ enum err creds_load(const struct creds_env *env, const char *region, struct cred
 	return OK;
 }
 
+/* The id of session keys changes with every session; what is left is where they came from. */
+static void put_session(const struct creds_env *env, const struct creds *c, struct buf *out)
+{
+	const char *profile = creds_var(env, "AWS_PROFILE");
+	const char *role = creds_var(env, "AWS_ROLE_ARN");
+
+	buf_printf(out, "session, %s, profile '%s', role '%s'", c->source, profile ? profile : "",
+		   role ? role : "");
+}
+
+enum err creds_identity(const struct creds_env *env, struct buf *out, struct error *e)
+{
+	struct plan p CLEANUP(plan_fini);
+	enum err err = make_plan(env, &p, e);
+
+	if (err)
+		return err;
+	switch (p.how) {
+	case HOW_NONE: break;
+	case HOW_STATIC:
+		if (p.creds->token)
+			put_session(env, p.creds, out);
+		else
+			buf_printf(out, "key %s", p.creds->access_key);
+		break;
+	case HOW_STS:
+		buf_puts(out, "web identity, role ");
+		buf_add(out, p.role_arn);
+		break;
+	case HOW_CONTAINER: buf_puts(out, "container role"); break;
+	case HOW_IMDS: buf_puts(out, "instance role"); break;
+	}
+	return buf_failed(out) ? err_set(e, ERR_USAGE, "AWS_PROFILE or AWS_ROLE_ARN too long") : OK;
+}
+
 enum err creds_region(const struct creds_env *env, struct buf *out, struct error *e)
 {
 	struct creds_profile p CLEANUP(creds_profile_close) = {.open = false};

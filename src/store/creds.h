@@ -82,5 +82,11 @@ MUST_CHECK enum err creds_load_static(const struct creds_env *env, enum creds_st
  */
 MUST_CHECK enum err creds_load(const struct creds_env *env, const char *region, struct creds **ret,
 			       struct error *e);
+/*
+ * Append who asks, as it is configured and for as long as that stays: the id of long-lived keys, a
+ * role, a profile; nothing that renewals change, and no secret. Nothing at all for CREDS_NONE.
+ * Reads what creds_load_static() reads.
+ */
+MUST_CHECK enum err creds_identity(const struct creds_env *env, struct buf *out, struct error *e);
 /* Append AWS_REGION, AWS_DEFAULT_REGION or the profile's region; nothing when none is set. */
 MUST_CHECK enum err creds_region(const struct creds_env *env, struct buf *out, struct error *e);

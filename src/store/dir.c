@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+/* A file that somebody puts there shall be seen soon. */
+#define MISS_TTL_MAX_NS (2 * NS_PER_S)
+
 struct dir_store {
 	struct store store;
 	char *path;
@@ -216,6 +219,27 @@ static const struct store_ops dir_ops = {
 	.free = dir_free,
 };
 
+/*
+ * By the path as it is written, but for needless slashes and dots: to look where its links lead
+ * may block, and belongs on a worker.
+ */
+static void identify(struct dir_store *d)
+{
+	struct buf path CLEANUP(buf_fini) = BUF_MAX(8192);
+	struct slice rest = slice_of(d->path), step;
+
+	while (slice_next(&rest, '/', &step)) {
+		if (step.n == 0 || slice_eq(step, SLICE(".")))
+			continue;
+		buf_putc(&path, '/');
+		buf_add(&path, step);
+	}
+
+	const struct store_fact facts[] = {{"kind", SLICE("file")}, {"path", buf_slice(&path)}};
+
+	store_identify(&d->store, facts, ARRAY_LEN(facts));
+}
+
 enum err dir_open(const struct store_context *ctx, const struct store_url *url, struct store **ret,
 		  struct error *e)
 {
@@ -229,7 +253,10 @@ enum err dir_open(const struct store_context *ctx, const struct store_url *url, 
 	d->store.ops = &dir_ops;
 	d->store.traits.any_case = true;
 	d->store.traits.key_case = CASE_ASKED;
+	d->store.traits.local = true;
+	d->store.traits.miss_ttl_max_ns = MISS_TTL_MAX_NS;
 	d->path = xstrndup(url->path.p, url->path.n);
+	identify(d);
 	*ret = &d->store;
 	return OK;
 }

@@ -84,7 +84,7 @@ static enum store_result judge(struct store_call *c, const struct transfer_head 
 	default: break;
 	}
 	if (answer->status == 403 && c->http->denies_missing)
-		return STORE_MISS;
+		return STORE_MISS_DENIED;
 	retry = answer->status == 408 || answer->status == 429 || answer->status >= 500;
 	/* Another 4xx is about this request, not about the server's health. */
 	err_set(&c->error, answer->status >= 400 && !retry ? ERR_DENIED : ERR_UPSTREAM,
@@ -207,16 +207,16 @@ static enum err send(struct store_call *c, const struct store_read *read,
 	}
 	if (buf_failed(&url))
 		return err_set(e, ERR_LIMIT, "URL too long");
-	return transfer_start(ctx->engine,
-			      &(struct transfer_request){
-				      .url = buf_str(&url),
-				      .headers = headers,
-				      .user_password = h->user_password,
-				      .follow = true,
-				      .head_deadline_ns = MIN(clock_mono_ns() + ctx->try_timeout_ns,
-							      read->deadline_ns),
-			      },
-			      events, c, &c->transfer, e);
+	return transfer_start(
+		ctx->engine,
+		&(struct transfer_request){
+			.url = buf_str(&url),
+			.headers = headers,
+			.user_password = h->user_password,
+			.follow = true,
+			.head_deadline_ns = store_try_until(ctx, read->patient, read->deadline_ns),
+		},
+		events, c, &c->transfer, e);
 }
 
 static void end_later(struct loop_timer *timer)
@@ -337,6 +337,38 @@ static const struct store_ops http_ops = {
 	.free = http_free,
 };
 
+/* "https://host:port", without a port that goes without saying. */
+static void fold_origin(const struct store_url *url, struct buf *out)
+{
+	struct slice host = url->host;
+	struct slice port = slice_eq(url->scheme, SLICE("https")) ? SLICE(":443") : SLICE(":80");
+
+	if (slice_ends(host, port))
+		host.n -= port.n;
+	buf_add(out, url->scheme);
+	buf_puts(out, "://");
+	fold_lower(host, out);
+}
+
+static void identify(struct http_store *h, const struct store_url *url)
+{
+	struct buf origin CLEANUP(buf_fini) = BUF_MAX(16384);
+	struct slice path = url->raw_path;
+	struct slice user = slice_head(url->user_password, slice_find(url->user_password, ':'));
+
+	while (slice_ends(path, SLICE("/")))
+		path.n--;
+	fold_origin(url, &origin);
+
+	const struct store_fact facts[] = {{"kind", SLICE("http")},
+					   {"origin", buf_slice(&origin)},
+					   {"path", path},
+					   {"query", url->query},
+					   {"user", user}};
+
+	store_identify(&h->store, facts, ARRAY_LEN(facts));
+}
+
 enum err http_open(const struct store_context *ctx, const struct store_url *url, struct store **ret,
 		   struct error *e)
 {
@@ -352,11 +384,14 @@ enum err http_open(const struct store_context *ctx, const struct store_url *url,
 	h->store.ops = &http_ops;
 	h->store.traits.key_case = CASE_ASKED;
 	h->store.traits.loops = true;
+	h->store.traits.folds = true;
+	h->store.traits.miss_ttl_max_ns = INT64_MAX;
 	h->base = xstrdup(buf_str(&base));
 	h->query = url->query.n ? xstrndup(url->query.p, url->query.n) : NULL;
 	h->user_password = url->user_password.n
 				   ? xstrndup(url->user_password.p, url->user_password.n)
 				   : NULL;
+	identify(h, url);
 	*ret = &h->store;
 	return OK;
 }

@@ -190,6 +190,7 @@ static void credentials_changed(struct keeper *k)
 	struct s3_store *s3 = CONTAINER_OF(k, struct s3_store, keeper);
 
 	s3->doubt.exactness = S3_UNKNOWN;
+	atomic_fetch_add(&s3->store.epoch, 1);
 	if (!s3->closing)
 		s3_doubt_probe(s3);
 }
@@ -256,6 +257,38 @@ static enum err find_region(struct s3_store *s3, const struct store_context *ctx
 	return s3_set_region(s3, region, e);
 }
 
+/*
+ * The bucket's place without its region and without the way to write its name, and who asks. AWS
+ * is one place, whatever the region: the store may find out that its bucket lies elsewhere.
+ */
+static enum err identify(struct s3_store *s3, const struct store_context *ctx, struct error *e)
+{
+	struct s3_place place = {.bucket = slice_of(s3->bucket),
+				 .endpoint = slice_of(s3->endpoint),
+				 .region = slice_of(s3->region),
+				 .style = STYLE_PATH};
+	struct buf origin CLEANUP(buf_fini) = BUF_MAX((size_t)4 * S3_HOST_MAX);
+	struct buf who CLEANUP(buf_fini) = BUF_MAX(4096);
+	struct s3_address where;
+
+	if (s3_address_make(&place, &where, e) != OK ||
+	    (!s3->keeper.anonymous && creds_identity(ctx->creds_env, &who, e) != OK))
+		return e->code;
+	if (place.endpoint.n)
+		fold_lower(slice_of(where.origin), &origin);
+	else
+		buf_puts(&origin, s3_partition(place.region));
+
+	const struct store_fact facts[] = {{"kind", SLICE("s3")},
+					   {"origin", buf_slice(&origin)},
+					   {"bucket", slice_of(where.root)},
+					   {"prefix", slice_of(s3->prefix)},
+					   {"as", buf_slice(&who)}};
+
+	store_identify(&s3->store, facts, ARRAY_LEN(facts));
+	return OK;
+}
+
 enum err s3_open(const struct store_context *ctx, const struct store_url *url, struct store **ret,
 		 struct error *e)
 {
@@ -264,13 +297,16 @@ enum err s3_open(const struct store_context *ctx, const struct store_url *url, s
 	s3->store.ops = &s3_ops;
 	s3->store.ctx = ctx;
 	s3->store.traits.key_case = CASE_BOTH;
+	s3->store.traits.miss_ttl_max_ns = INT64_MAX;
+	s3->store.traits.tells_sums = true;
 	s3->bucket = xstrndup(url->host.p, url->host.n);
 	s3->prefix = xstrndup(url->path.p, url->path.n);
 	s3->endpoint = endpoint_of(ctx, url);
 	s3->style = url->style;
 	sigv4_init(&s3->signer);
 	if (find_region(s3, ctx, url, e) != OK ||
-	    keeper_init(&s3->keeper, ctx, s3->region, url->anonymous, e) != OK) {
+	    keeper_init(&s3->keeper, ctx, s3->region, url->anonymous, e) != OK ||
+	    identify(s3, ctx, e) != OK) {
 		store_free(&s3->store);
 		return e->code;
 	}

@@ -49,6 +49,13 @@ static void aws_host(struct slice region, char *ret, size_t size)
 		 slice_starts(region, SLICE("cn-")) ? ".cn" : "");
 }
 
+const char *s3_partition(struct slice region)
+{
+	if (slice_starts(region, SLICE("cn-")))
+		return "aws-cn";
+	return slice_starts(region, SLICE("us-gov-")) ? "aws-us-gov" : "aws";
+}
+
 /* A dot in the name breaks the wildcard certificate *.s3.REGION.amazonaws.com. */
 static bool is_virtual(const struct s3_place *place)
 {

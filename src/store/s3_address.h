@@ -24,5 +24,7 @@ struct s3_address {
 	char root[S3_HOST_MAX];        /* encoded path before the key: "/", "/bucket/" */
 };
 
+/* Which AWS the region belongs to: a bucket's name is unique in each. */
+const char *s3_partition(struct slice region);
 MUST_CHECK enum err s3_address_make(const struct s3_place *place, struct s3_address *ret,
 				    struct error *e);

@@ -26,6 +26,9 @@ static void probed(void *ud, enum s3_verdict verdict, struct slice body, const s
 	d->probe = NULL;
 	d->failure = (struct error){OK, 0, ""};
 	if (verdict == S3_MISS) {
+		/* What it denied so far may have been there. */
+		if (d->exactness == S3_OPAQUE)
+			atomic_fetch_add(&s3->store.epoch, 1);
 		d->exactness = S3_EXACT;
 	} else if (verdict == S3_DENIED_IN_DOUBT) {
 		d->exactness = S3_OPAQUE;

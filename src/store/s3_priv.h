@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Between the files of the S3 store: s3.c (making one, the operations), s3_call.c (one read),
- * s3_doubt.c (exact or opaque). Loop's thread throughout.
+ * s3_request.c (what goes over the wire), s3_verdict.c (what errors lead to), s3_doubt.c (exact or
+ * opaque). Loop's thread throughout.
  */
 #pragma once
 #include "store/keeper.h"
@@ -55,6 +56,18 @@ struct store_call *s3_call_start(struct s3_store *s3, const struct store_read *r
 				 const struct s3_asking *asking);
 void s3_call_resume(struct store_call *c);
 void s3_call_cancel(struct store_call *c);
+
+/* Everything that is sent is in here; all borrowed. read.key is whole, prefix included. */
+struct s3_request {
+	enum s3_ask what;
+	struct store_read read;
+	const struct creds *creds; /* NULL: unsigned */
+};
+
+/* Send it to the store's present region. *ret and the events are as of transfer_start(). */
+MUST_CHECK enum err s3_request_send(struct s3_store *s3, const struct s3_request *r,
+				    const struct transfer_events *events, void *ud,
+				    struct transfer **ret, struct error *e);
 
 /* Sign for another region from now on, and go where AWS serves it. */
 MUST_CHECK enum err s3_set_region(struct s3_store *s3, struct slice region, struct error *e);

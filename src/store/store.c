@@ -3,6 +3,28 @@
 #include "base/clock.h"
 #include "store/store_priv.h"
 
+#include <openssl/evp.h>
+
+#define FACTS_MAX ((size_t)32768) /* a URL has 4096 bytes at most, as has who asks */
+
+int64_t store_try_until(const struct store_context *ctx, bool patient, int64_t deadline_ns)
+{
+	return patient ? deadline_ns : MIN(clock_mono_ns() + ctx->try_timeout_ns, deadline_ns);
+}
+
+void store_identify(struct store *s, const struct store_fact *facts, size_t n)
+{
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(FACTS_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&text, "%s %zu:", facts[i].name, facts[i].value.n);
+		buf_add(&text, facts[i].value);
+		buf_putc(&text, '\n');
+	}
+	ASSERT(!buf_failed(&text));
+	ASSERT(EVP_Digest(text.p, text.n, s->id, NULL, EVP_sha256(), NULL));
+}
+
 static char *copy_or_null(struct slice s)
 {
 	return s.n ? xstrndup(s.p, s.n) : NULL;

@@ -18,6 +18,8 @@
 #include "store/range.h"
 #include "store/transfer.h"
 
+#define STORE_ID_SIZE 32
+
 struct store;
 struct store_call;
 struct creds_env;
@@ -41,10 +43,14 @@ enum store_tier { TIER_UNKNOWN, TIER_ONE, TIER_TWO };
 struct store_traits {
 	char *name; /* for logs: the URL without credentials and options */
 	enum store_case key_case;
-	bool any_case;     /* finds keys in any case by itself: one spelling is enough */
-	bool optional;     /* its failures count as misses that are never remembered */
-	bool loops;        /* may lead back to ourselves: asked with Via */
-	char *only, *not ; /* globs on the file name, or NULL */
+	bool any_case;           /* finds keys in any case by itself: one spelling is enough */
+	bool folds;              /* its answer does not depend on the case that it is asked in */
+	bool optional;           /* its failures count as misses that are never remembered */
+	bool loops;              /* may lead back to ourselves: asked with Via */
+	bool tells_sums;         /* a HEAD of the whole may tell a checksum */
+	bool local;              /* its answers are open files: nothing to cache */
+	int64_t miss_ttl_max_ns; /* how long its word for a miss may be kept; INT64_MAX: no limit */
+	char *only, *not ;       /* globs on the file name, or NULL */
 };
 
 struct store_read {
@@ -55,6 +61,7 @@ struct store_read {
 	const char *if_match; /* an ETag, or NULL; copied */
 	const char *via;      /* value of the client's Via header, or NULL; copied */
 	int64_t deadline_ns;  /* for all that the call does until its head is in */
+	bool patient;         /* the deadline alone counts, not also the context's try_timeout_ns */
 };
 
 struct object_head {
@@ -65,13 +72,23 @@ struct object_head {
 	int64_t mtime;     /* seconds since the epoch, -1 unknown */
 	char etag[128];    /* with its quotes; "" unknown */
 	char encoding[40]; /* Content-Encoding; "" = none */
-	int fd;            /* >= 0: the body lies in this file, and data() is not
+	/*
+	 * Checksum of the whole object, when the store tells one in an answer about the whole:
+	 * "sha256", "crc64nvme", "crc32c" or "crc32", "" = none; and the value, base64 as it was
+	 * sent, not looked into.
+	 */
+	char sum_name[12], sum_base64[48];
+	bool etag_is_md5; /* the ETag is the MD5 of the whole, in quoted hex of any case */
+	int fd;           /* >= 0: the body lies in this file, and data() is not
 					   called; the receiver of the head closes it */
+	int64_t fd_base;  /* where in it byte 0 of the object lies */
 };
 
 enum store_result {
 	STORE_FOUND,         /* head() was called and all bytes were given */
-	STORE_MISS,          /* proven: the object is not there */
+	STORE_MISS,          /* proven: the store says that the object is not there */
+	STORE_MISS_DENIED,   /* a miss told by 403: an opaque store's word for it, or an object in
+				an archive. No proof that a copy of it should go */
 	STORE_UNSATISFIABLE, /* the range lies outside; head->total is the size */
 	STORE_CHANGED,       /* if_match does not match */
 	STORE_FAULT,         /* no answer: see e */
@@ -109,9 +126,17 @@ struct store {
 	const struct store_ops *ops;
 	const struct store_context *ctx;
 	struct store_traits traits;
+	/*
+	 * Whose objects these are: SHA-256 over the place that they come from and over who asks
+	 * for them. Stores with the same id give the same bytes for the same key, in other
+	 * processes and after a restart too. Options such as only= do not count.
+	 */
+	uint8_t id[STORE_ID_SIZE];
 	struct breaker breaker;
-	int64_t logged_ns;                /* last failure that was logged; 0 = never */
-	atomic_int tier;                  /* enum store_tier, learned at start; any thread */
+	atomic_uint epoch; /* raised when its misses do not count any more; any thread */
+	bool no_ranges;    /* asked for a part it gave what cannot be used */
+	int64_t logged_ns; /* last failure that was logged; 0 = never */
+	atomic_int tier;   /* enum store_tier, learned at start; any thread */
 	atomic_int_least64_t answered_ns; /* last proof of life; 0 = never; any thread */
 };
 

@@ -4,9 +4,22 @@
 #include "store/store.h"
 #include "store/store_url.h"
 
+/* The time limit of one request of a call. */
+int64_t store_try_until(const struct store_context *ctx, bool patient, int64_t deadline_ns);
+
+/* One fact that tells stores apart; no password, for the id is written down. */
+struct store_fact {
+	const char *name;
+	struct slice value;
+};
+
+/* Set s->id. The facts' order counts, and nothing in a value can look like another fact. */
+void store_identify(struct store *s, const struct store_fact *facts, size_t n);
+
 /*
- * Each makes a store from a parsed URL. They set ops, their own defaults in traits.key_case,
- * traits.any_case and traits.loops, and leave the rest of struct store to store_open().
+ * Each makes a store from a parsed URL. They set ops, id, and their own defaults in traits
+ * (key_case, any_case, loops, local, miss_ttl_max_ns), and leave the rest of struct store to
+ * store_open().
  */
 MUST_CHECK enum err dir_open(const struct store_context *ctx, const struct store_url *url,
 			     struct store **ret, struct error *e);

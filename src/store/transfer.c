@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * See transfer.h. libcurl tells us which descriptors and which timeout it waits for
- * (socket_changed, timer_changed), the loop tells libcurl when they happen (act), and act() then
- * collects the transfers that have ended.
+ * See transfer.h. The loop tells libcurl what has happened (act(), called by transfer_loop.c), and
+ * act() then collects the transfers that have ended.
  *
  * libcurl must not be re-entered from its own callbacks, so a transfer that is cancelled there is
  * only marked and leaves its callbacks with an error; act() buries it. `events` may therefore free
@@ -14,10 +13,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "metric/metric.h"
+#include "store/transfer_head.h"
+#include "store/transfer_loop.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
-#include <sys/epoll.h>
 
 #define IDLE_HANDLES_MAX 64
 #define REDIRECTS_MAX    5L
@@ -39,7 +39,7 @@ struct transfer {
 struct transfer_engine {
 	struct loop *loop;
 	CURLM *multi;
-	struct loop_timer timer;
+	struct transfer_loop glue;
 	struct transfer_limits limits;
 	char *ca_bundle;
 	size_t active;
@@ -47,134 +47,9 @@ struct transfer_engine {
 	bool closing;
 	bool in_curl;          /* inside a call of libcurl that may call us back */
 	struct transfer *dead; /* cancelled while in_curl */
-	struct socket **by_fd; /* those that are watched */
-	size_t n_by_fd;
-	struct socket *gone; /* no longer watched, freed after this turn of the loop */
-	struct loop_task reap;
 	CURL *idle[IDLE_HANDLES_MAX];
 	size_t n_idle;
 };
-
-struct socket {
-	struct loop_fd fd; /* fd.fd == -1: gone */
-	struct transfer_engine *engine;
-	struct socket *next_gone;
-};
-
-static void act(struct transfer_engine *engine, curl_socket_t fd, int curl_events);
-
-static void socket_ready(struct loop_fd *fd, uint32_t events)
-{
-	struct socket *s = (struct socket *)fd;
-	int curl_events = 0;
-
-	if (fd->fd < 0)
-		return;
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))
-		curl_events |= CURL_CSELECT_IN;
-	if (events & EPOLLOUT)
-		curl_events |= CURL_CSELECT_OUT;
-	if (events & EPOLLERR)
-		curl_events |= CURL_CSELECT_ERR;
-	act(s->engine, fd->fd, curl_events);
-}
-
-/*
- * libcurl lets go of a descriptor while the loop may still hold an event for it in this turn: the
- * struct stays until the turn's tasks run.
- */
-static void socket_gone(struct transfer_engine *engine, struct socket *s)
-{
-	if (s->fd.fd < 0)
-		return;
-	engine->by_fd[s->fd.fd] = NULL;
-	loop_watch(engine->loop, &s->fd, 0);
-	s->fd.fd = -1;
-	s->next_gone = engine->gone;
-	engine->gone = s;
-	if (!engine->closing)
-		loop_post(engine->loop, &engine->reap);
-}
-
-static void reap_sockets(struct loop_task *task)
-{
-	struct transfer_engine *engine = CONTAINER_OF(task, struct transfer_engine, reap);
-
-	while (engine->gone) {
-		struct socket *s = engine->gone;
-
-		engine->gone = s->next_gone;
-		free(s);
-	}
-}
-
-static void remember(struct transfer_engine *engine, struct socket *s)
-{
-	size_t fd = (size_t)s->fd.fd, n = MAX(2 * engine->n_by_fd, fd + 64);
-
-	if (fd >= engine->n_by_fd) {
-		engine->by_fd = realloc(engine->by_fd, n * sizeof(struct socket *));
-		ASSERT(engine->by_fd);
-		memset(engine->by_fd + engine->n_by_fd, 0,
-		       (n - engine->n_by_fd) * sizeof(struct socket *));
-		engine->n_by_fd = n;
-	}
-	engine->by_fd[fd] = s;
-}
-
-/*
- * Called by libcurl in place of close(): the loop must let go of a descriptor before it is closed,
- * since its number may be another thread's a moment later.
- */
-static int close_socket(void *ud, curl_socket_t fd)
-{
-	struct transfer_engine *engine = ud;
-
-	if ((size_t)fd < engine->n_by_fd && engine->by_fd[fd])
-		socket_gone(engine, engine->by_fd[fd]);
-	return close(fd);
-}
-
-static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *ud, void *socket_ud)
-{
-	struct transfer_engine *engine = ud;
-	struct socket *s = socket_ud;
-
-	if (what == CURL_POLL_REMOVE) {
-		if (s)
-			socket_gone(engine, s);
-		return 0;
-	}
-	if (!s) {
-		s = xnew(struct socket);
-		s->fd = (struct loop_fd){.ready = socket_ready, .fd = fd};
-		s->engine = engine;
-		remember(engine, s);
-		curl_multi_assign(engine->multi, fd, s);
-	}
-	loop_watch(engine->loop, &s->fd,
-		   (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0));
-	return 0;
-}
-
-static int timer_changed(CURLM *multi, long timeout_ms, void *ud)
-{
-	struct transfer_engine *engine = ud;
-
-	if (timeout_ms < 0)
-		loop_timer_stop(engine->loop, &engine->timer);
-	else
-		loop_timer_set(engine->loop, &engine->timer,
-			       clock_mono_ns() + timeout_ms * NS_PER_MS);
-	return 0;
-}
-
-static void timer_due(struct loop_timer *timer)
-{
-	struct transfer_engine *engine = CONTAINER_OF(timer, struct transfer_engine, timer);
-
-	act(engine, CURL_SOCKET_TIMEOUT, 0);
-}
 
 /* ---- one transfer ---- */
 
@@ -292,8 +167,9 @@ static void collect_finished(struct transfer_engine *engine)
 	}
 }
 
-static void act(struct transfer_engine *engine, curl_socket_t fd, int curl_events)
+static void act(struct transfer_loop *glue, curl_socket_t fd, int curl_events)
 {
+	struct transfer_engine *engine = CONTAINER_OF(glue, struct transfer_engine, glue);
 	int running;
 
 	engine->in_curl = true;
@@ -311,57 +187,6 @@ static void head_overdue(struct loop_timer *timer)
 
 	err_set(&e, ERR_TIMEOUT, "no answer in time");
 	finish(t, &e);
-}
-
-static void copy_text(char *to, size_t size, struct slice value)
-{
-	size_t n = MIN(value.n, size - 1);
-
-	memcpy(to, value.p, n);
-	to[n] = '\0';
-}
-
-static void take_header(struct transfer_head *h, struct slice name, struct slice value)
-{
-	static const struct {
-		const char *name;
-		size_t offset, size;
-	} fields[] = {
-#define FIELD(text, f)                                                                             \
-	{text, offsetof(struct transfer_head, f), sizeof(((struct transfer_head *)0)->f)}
-		FIELD("etag", etag),
-		FIELD("last-modified", last_modified),
-		FIELD("content-range", content_range),
-		FIELD("content-encoding", content_encoding),
-		FIELD("content-type", content_type),
-		FIELD("date", date),
-		FIELD("x-amz-bucket-region", bucket_region),
-		FIELD("x-amz-request-id", request_id),
-#undef FIELD
-	};
-	uint64_t length;
-
-	if (slice_eq_nocase(name, SLICE("content-length"))) {
-		if (!parse_u64(value, INT64_MAX, &length) ||
-		    (h->length >= 0 && h->length != (int64_t)length))
-			h->bad_length = true;
-		else
-			h->length = (int64_t)length;
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-		if (slice_eq_nocase(name, slice_of(fields[i].name)))
-			copy_text((char *)h + fields[i].offset, fields[i].size, value);
-}
-
-/* "HTTP/1.1 200 OK": a new head begins; an earlier one was a 100 or a redirect that is followed. */
-static void begin_head(struct transfer *t, struct slice line)
-{
-	uint64_t status = 0;
-
-	t->head = (struct transfer_head){.length = -1};
-	parse_u64(slice_head(slice_from(line, slice_find(line, ' ') + 1), 3), 999, &status);
-	t->head.status = (int)status;
 }
 
 /* Once a redirect has led to https, none leads back (libcurl only knows where it began). */
@@ -386,7 +211,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *ud)
 	if (t->cancelled)
 		return 0;
 	if (slice_starts(line, SLICE("HTTP/"))) {
-		begin_head(t, line);
+		transfer_head_begin(&t->head, line);
 	} else if (line.n == 0 && is_final(t) && !t->head_given) {
 		t->head_given = true;
 		loop_timer_stop(t->engine->loop, &t->head_timer);
@@ -397,7 +222,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *ud)
 		if (slice_eq_nocase(slice_head(line, colon), SLICE("location")) &&
 		    !may_follow(t, value))
 			return 0;
-		take_header(&t->head, slice_head(line, colon), value);
+		transfer_head_add(&t->head, slice_head(line, colon), value);
 	}
 	return t->cancelled ? 0 : size * n;
 }
@@ -448,8 +273,7 @@ static CURL *new_easy(struct transfer_engine *engine)
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "pepto-symbol/" PEPTO_VERSION);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)TRANSFER_READ_MAX);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, engine);
+	transfer_loop_adopt(&engine->glue, easy);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
@@ -530,18 +354,13 @@ enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *li
 
 	engine->loop = loop;
 	engine->limits = *limits;
-	engine->timer.due = timer_due;
-	engine->reap.run = reap_sockets;
 	engine->ca_bundle = limits->ca_bundle ? xstrdup(limits->ca_bundle) : NULL;
 	engine->multi = curl_multi_init();
 	if (!engine->multi) {
 		transfer_engine_free(engine);
 		return err_set(e, ERR_NOMEM, "cannot start libcurl");
 	}
-	curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, socket_changed);
-	curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine);
-	curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, timer_changed);
-	curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine);
+	transfer_loop_init(&engine->glue, loop, engine->multi, act);
 	curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, 256L);
 	curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	*ret = engine;
@@ -555,14 +374,14 @@ void transfer_engine_free(struct transfer_engine *engine)
 	if (!engine)
 		return;
 	engine->closing = true;
+	engine->glue.closing = true;
 	while (engine->running)
 		finish(engine->running, &closing);
 	while (engine->n_idle)
 		curl_easy_cleanup(engine->idle[--engine->n_idle]);
 	if (engine->multi)
 		curl_multi_cleanup(engine->multi);
-	reap_sockets(&engine->reap);
-	free(engine->by_fd);
+	transfer_loop_fini(&engine->glue);
 	free(engine->ca_bundle);
 	free(engine);
 }

@@ -44,6 +44,11 @@ struct transfer_head {
 	char date[40];
 	char bucket_region[40]; /* x-amz-bucket-region */
 	char request_id[80];    /* x-amz-request-id */
+	/* x-amz-checksum-NAME; a value of 44 is the longest that can be right (SHA-256, base64) */
+	char sum_sha256[48], sum_crc64nvme[48], sum_crc32c[48], sum_crc32[48];
+	char sum_type[20];   /* x-amz-checksum-type */
+	char encryption[20]; /* x-amz-server-side-encryption */
+	char customer[20];   /* x-amz-server-side-encryption-customer-algorithm */
 };
 
 /*

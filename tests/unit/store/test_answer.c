@@ -23,6 +23,11 @@ static const struct {
 	{"a part, unreadable", 206, 5, "bytes two-6/10", ERR_CORRUPT, 0, 0, 0},
 	{"a part that is none", 206, 5, "bytes */10", ERR_CORRUPT, 0, 0, 0},
 	{"a part, shorter than it says", 206, 4, "bytes 2-6/10", ERR_CORRUPT, 0, 0, 0},
+	{"a part of nothing", 206, 0, "bytes 0-0/0", OK, 0, 0, 0},
+	{"a part of nothing, worse", 206, 0, "bytes 0--1/0", OK, 0, 0, 0},
+	{"a part of nothing that has a length", 206, 1, "bytes 0-0/0", ERR_CORRUPT, 0, 0, 0},
+	{"a part of nothing of something", 206, 0, "bytes 0-0/10", ERR_CORRUPT, 0, 0, 0},
+	{"a part of nothing of unknown size", 206, -1, "bytes 0-0/0", ERR_CORRUPT, 0, 0, 0},
 	{"a part, longer than it says", 206, 6, "bytes 2-6/10", ERR_CORRUPT, 0, 0, 0},
 };
 
@@ -44,8 +49,8 @@ static void test_ranges(void)
 		CHECK_INT(err, ranges[i].err, ranges[i].name);
 		if (!err)
 			CHECK(o.first == ranges[i].first && o.length == ranges[i].object_length &&
-				      o.total == ranges[i].total && o.ranged == (h.status == 206) &&
-				      o.fd == -1,
+				      o.total == ranges[i].total &&
+				      o.ranged == (h.status == 206 && o.total != 0) && o.fd == -1,
 			      "and its place");
 	}
 }
@@ -122,6 +127,87 @@ static void test_dates(void)
 	CHECK_INT(o.mtime, -1, "another word for it");
 }
 
+#define SHA256    "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+#define CRC64NVME "AAAAAAAAAAA="
+#define CRC32C    "AAAAAA=="
+#define CRC32     "AAAAAQ=="
+#define MD5       "\"d41d8cd98f00b204e9800998ecf8427e\""
+
+static const struct {
+	const char *name;
+	bool part; /* a Range was sent */
+	struct transfer_head head;
+	const char *sum, *value;
+	bool md5;
+} sums[] = {
+	{"nothing", .sum = "", .value = ""},
+	{"sha256", .head = {.sum_sha256 = SHA256}, .sum = "sha256", .value = SHA256},
+	{"crc64nvme", .head = {.sum_crc64nvme = CRC64NVME}, .sum = "crc64nvme", .value = CRC64NVME},
+	{"crc32c", .head = {.sum_crc32c = CRC32C}, .sum = "crc32c", .value = CRC32C},
+	{"crc32", .head = {.sum_crc32 = CRC32}, .sum = "crc32", .value = CRC32},
+	{"the strongest of all",
+	 .head = {.sum_sha256 = SHA256,
+		  .sum_crc64nvme = CRC64NVME,
+		  .sum_crc32c = CRC32C,
+		  .sum_crc32 = CRC32},
+	 .sum = "sha256", .value = SHA256},
+	{"of the cyclic ones the longest",
+	 .head = {.sum_crc64nvme = CRC64NVME, .sum_crc32c = CRC32C, .sum_crc32 = CRC32},
+	 .sum = "crc64nvme", .value = CRC64NVME},
+	{"then Castagnoli's", .head = {.sum_crc32c = CRC32C, .sum_crc32 = CRC32}, .sum = "crc32c",
+	 .value = CRC32C},
+	{"the type said", .head = {.sum_crc32 = CRC32, .sum_type = "FULL_OBJECT"}, .sum = "crc32",
+	 .value = CRC32},
+	{"a checksum of checksums", .head = {.sum_crc32 = CRC32, .sum_type = "COMPOSITE"},
+	 .sum = "", .value = ""},
+	{"one that shows only by its number of parts",
+	 .head = {.sum_sha256 = SHA256 "-2", .sum_crc32 = CRC32 "-12"}, .sum = "", .value = ""},
+	{"the next best when one is of the wrong length",
+	 .head = {.sum_sha256 = "AAAA", .sum_crc32c = CRC32C}, .sum = "crc32c", .value = CRC32C},
+	{"to a Range", .part = true, .head = {.sum_sha256 = SHA256}, .sum = "", .value = ""},
+	{"with 206", .head = {.status = 206, .content_range = "bytes 0-0/1", .sum_sha256 = SHA256},
+	 .sum = "", .value = ""},
+
+	{"MD5", .head = {.etag = MD5}, .sum = "", .value = "", .md5 = true},
+	{"MD5 of which a part comes", .part = true,
+	 .head = {.status = 206, .content_range = "bytes 0-0/1", .etag = MD5}, .sum = "",
+	 .value = "", .md5 = true},
+	{"beside a better one", .head = {.etag = MD5, .sum_crc32 = CRC32}, .sum = "crc32",
+	 .value = CRC32, .md5 = true},
+	{"in capitals", .head = {.etag = "\"D41D8CD98F00B204E9800998ECF8427E\""}, .sum = "",
+	 .value = "", .md5 = true},
+	{"SSE-S3", .head = {.etag = MD5, .encryption = "AES256"}, .sum = "", .value = "",
+	 .md5 = true},
+	{"SSE-KMS", .head = {.etag = MD5, .encryption = "aws:kms"}, .sum = "", .value = ""},
+	{"DSSE-KMS", .head = {.etag = MD5, .encryption = "aws:kms:dsse"}, .sum = "", .value = ""},
+	{"SSE-C", .head = {.etag = MD5, .customer = "AES256"}, .sum = "", .value = ""},
+	{"a weak one", .head = {.etag = "W/" MD5}, .sum = "", .value = ""},
+	{"of two parts", .head = {.etag = "\"d41d8cd98f00b204e9800998ecf8427e-2\""}, .sum = "",
+	 .value = ""},
+	{"a digit short", .head = {.etag = "\"d41d8cd98f00b204e9800998ecf8427\""}, .sum = "",
+	 .value = ""},
+	{"no digit", .head = {.etag = "\"d41d8cd98f00b204e9800998ecf8427g\""}, .sum = "",
+	 .value = ""},
+};
+
+static void test_sums(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sums); i++) {
+		struct transfer_head h = sums[i].head;
+		struct object_head o;
+		struct error e;
+
+		h.status = h.status ? h.status : 200;
+		h.length = 1;
+		ASSERT(answer_head(&h, &o, &e) == OK);
+		CHECK(!o.sum_name[0] && !o.etag_is_md5, sums[i].name);
+		answer_sum(&h, !sums[i].part, &o);
+		CHECK_STR(o.sum_name, sums[i].sum, "its name");
+		CHECK_STR(o.sum_base64, sums[i].value, "its value");
+		CHECK_INT(o.etag_is_md5, sums[i].md5, "is the ETag an MD5?");
+	}
+}
+
 static const struct {
 	bool ranged;
 	struct range_ask ask;
@@ -152,6 +238,7 @@ int main(void)
 	test_ranges();
 	test_texts();
 	test_dates();
+	test_sums();
 	test_headers();
 	return tap_done();
 }

@@ -325,6 +325,70 @@ static void check_chain(void)
 	}
 }
 
+static const struct {
+	const char *name;
+	struct pair vars[MAX_VARS];
+	const char *credentials;
+	const char *is;
+} identities[] = {
+	{"nobody", {{NO_EC2, "true"}}, NULL, ""},
+	{"a key", {{AK, "E"}, {SK, "TOPSECRET"}}, NULL, "key E"},
+	{"a key in a file", {{NO_EC2, "true"}}, "[default]\n" FILE_KEYS("F"), "key F"},
+	{"a session",
+	 {{AK, "E"}, {SK, "TOPSECRET"}, {"AWS_SESSION_TOKEN", "TOPSECRET"}},
+	 NULL,
+	 "session, environment, profile '', role ''"},
+	{"a session that tells more of itself",
+	 {{AK, "E"}, {SK, "TOPSECRET"}, {"AWS_SESSION_TOKEN", "T"}, {"AWS_ROLE_ARN", "arn:r"}},
+	 NULL,
+	 "session, environment, profile '', role 'arn:r'"},
+	{"a session in a profile",
+	 {{PROFILE, "x"}, {NO_EC2, "true"}},
+	 "[x]\n" FILE_KEYS("F") "aws_session_token=TOPSECRET\n",
+	 "session, profile 'x' in the shared credentials file, profile 'x', role ''"},
+	{"a web identity",
+	 {{"AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent"}, {"AWS_ROLE_ARN", "arn:r"}},
+	 NULL,
+	 "web identity, role arn:r"},
+	{"a container",
+	 {{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/task-1"}},
+	 NULL,
+	 "container role"},
+	{"an instance",
+	 {{"AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1"}},
+	 NULL,
+	 "instance role"},
+};
+
+/* Who asks, without a secret and without what renewals change. */
+static void check_identity(void)
+{
+	static char role[5000];
+	struct pair vars[MAX_VARS];
+	struct creds_env env;
+	struct error e = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(identities); i++) {
+		struct buf who CLEANUP(buf_fini) = BUF_MAX(4096);
+
+		memcpy(vars, identities[i].vars, sizeof(vars));
+		env = world(vars, identities[i].credentials, NULL);
+		CHECK_INT(creds_identity(&env, &who, &e), OK, identities[i].name);
+		CHECK_STR(buf_str(&who), identities[i].is, "is told apart by this");
+	}
+	memset(role, 'r', sizeof(role) - 1);
+	memset(vars, 0, sizeof(vars));
+	vars[0] = (struct pair){"AWS_WEB_IDENTITY_TOKEN_FILE", "/t"};
+	vars[1] = (struct pair){"AWS_ROLE_ARN", role};
+	env = world(vars, NULL, NULL);
+	struct buf who CLEANUP(buf_fini) = BUF_MAX(4096);
+	CHECK_INT(creds_identity(&env, &who, &e), ERR_USAGE, "a role beyond all names");
+	vars[0] = (struct pair){AK, "E"};
+	vars[1] = (struct pair){SK, ""};
+	env = world(vars, NULL, NULL);
+	CHECK_INT(creds_identity(&env, &who, &e), ERR_USAGE, "half a key");
+}
+
 /* Files that the environment names, and files that are there but cannot be read. */
 static void check_paths(void)
 {
@@ -864,6 +928,7 @@ int main(void)
 	ASSERT(mkdtemp(root) && chdir(root) == 0);
 	ASSERT(mkdir(".aws", 0700) == 0 && mkdir("dmi", 0700) == 0);
 	check_chain();
+	check_identity();
 	check_paths();
 	check_dmi();
 	check_region();

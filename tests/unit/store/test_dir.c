@@ -54,6 +54,8 @@ static void test_found(void)
 	again = ask(&r, "a/file.pdb");
 	CHECK(strcmp(again.head.etag, a.head.etag) != 0, "one that replaces it has another");
 	close_p(&again.head.fd);
+	CHECK(r.store->traits.local && r.store->traits.miss_ttl_max_ns == 2 * NS_PER_S,
+	      "nothing to cache, and a miss is soon forgotten");
 	CHECK(atomic_load(&r.store->answered_ns) != 0 && !store_is_private(r.store),
 	      "alive, not private");
 	rig_fini(&r);

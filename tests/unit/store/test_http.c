@@ -127,7 +127,8 @@ static void test_probe(void)
 	rig_open(&r, OPEN);
 	CHECK(rig_probe(&r).code == OK, "403 to a random name");
 	CHECK(http_server_heard(&r.server, 0, "GET /base/.pepto-probe-"), "which was asked for");
-	CHECK(rig_ask(&r, (struct store_read){0}).result == STORE_MISS, "then 403 means missing");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
+		  "then 403 means missing");
 	rig_fini(&r);
 
 	rig_init(&r, gives, 1);
@@ -144,6 +145,100 @@ static void test_probe(void)
 	manual_advance(r.ctx.loop, 3 * NS_PER_S);
 	CHECK(p.done && p.error.code == ERR_TIMEOUT, "a probe has a deadline");
 	rig_fini(&r);
+}
+
+static const struct {
+	const char *name;
+	struct http_reply reply;
+	enum store_result result;
+	int64_t total;
+	bool ranged;
+} firsts[] = {
+	{"of less",
+	 {"HTTP/1.1 206 Part\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/5\r\n\r\nhello"},
+	 STORE_FOUND,
+	 5,
+	 true},
+	{"ignored", {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}, STORE_FOUND, 5, false},
+	{"of nothing, ignored",
+	 {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+	 STORE_FOUND,
+	 0,
+	 false},
+	{"of nothing, granted",
+	 {"HTTP/1.1 206 Part\r\nContent-Length: 0\r\nContent-Range: bytes 0-0/0\r\n\r\n"},
+	 STORE_FOUND,
+	 0,
+	 false},
+	{"of nothing, refused",
+	 {"HTTP/1.1 416 No\r\nContent-Range: bytes */0\r\nContent-Length: 0\r\n\r\n"},
+	 STORE_UNSATISFIABLE,
+	 0,
+	 false},
+};
+
+/* The first 16 MiB, which is how an object of unknown size is begun. */
+static void test_range_first(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(firsts); i++) {
+		struct rig r;
+		struct asked a;
+
+		rig_init(&r, &firsts[i].reply, 1);
+		rig_open(&r, OPEN);
+		a = rig_ask(&r, (struct store_read){.ranged = true, .range = {0, 16777215}});
+		CHECK_INT(a.result, firsts[i].result, firsts[i].name);
+		CHECK(http_server_heard(&r.server, 0, "\r\nRange: bytes=0-16777215\r\n"),
+		      "asked for the first part");
+		CHECK(a.head.total == firsts[i].total && a.head.ranged == firsts[i].ranged &&
+			      a.head.first == 0,
+		      "the size");
+		CHECK((int64_t)a.bytes == firsts[i].total && !a.head.sum_name[0] &&
+			      !a.head.etag_is_md5,
+		      "and what comes");
+		rig_fini(&r);
+	}
+}
+
+/* An ETag of a web server is no MD5, however much it looks like one. */
+static void test_etag(void)
+{
+	static const struct http_reply script[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nx-amz-checksum-crc32: NhCmhg==\r\n"
+		 "ETag: \"5d41402abc4b2a76b9719d911017c592\"\r\n\r\nhello"}};
+	struct rig r;
+	struct asked a;
+
+	rig_init(&r, script, 1);
+	rig_open(&r, OPEN);
+	a = rig_ask(&r, (struct store_read){0});
+	CHECK(a.result == STORE_FOUND && a.head.etag[0] && !a.head.etag_is_md5 &&
+		      !a.head.sum_name[0],
+	      "what looks like an MD5 is not taken for one");
+	CHECK(!http_server_heard(&r.server, 0, "x-amz-"), "nor is a checksum asked for");
+	rig_fini(&r);
+}
+
+static void test_patience(void)
+{
+	static const struct http_reply quiet[] = {{""}};
+
+	for (int patient = 0; patient < 2; patient++) {
+		struct asked a = {0};
+		struct rig r;
+
+		rig_init(&r, quiet, 1);
+		rig_open(&r, OPEN);
+		rig_start(&r, &a, (struct store_read){.patient = patient});
+		for (int i = 0; i < 100 && !http_server_asked(&r.server); i++)
+			manual_turn(r.ctx.loop, 10);
+		manual_advance(r.ctx.loop, 3 * NS_PER_S);
+		CHECK_INT(a.done, !patient, patient ? "patient" : "not patient");
+		manual_advance(r.ctx.loop, 5 * NS_PER_S);
+		CHECK(a.done && a.result == STORE_FAULT_RETRY && a.error.code == ERR_TIMEOUT,
+		      "the deadline ends both");
+		rig_fini(&r);
+	}
 }
 
 static void test_cancel(void)
@@ -191,6 +286,9 @@ int main(void)
 	test_password();
 	test_answers();
 	test_probe();
+	test_range_first();
+	test_etag();
+	test_patience();
 	test_cancel();
 	test_refused();
 	curl_global_cleanup();

@@ -90,9 +90,18 @@ static void test_lengths(void)
 	CHECK_INT(s3_address_make(&place, &a, NULL), ERR_USAGE, "an endpoint that is too long");
 }
 
+static void test_partitions(void)
+{
+	CHECK_STR(s3_partition(SLICE("eu-west-1")), "aws", "AWS");
+	CHECK_STR(s3_partition(SLICE("us-east-1")), "aws", "in any region");
+	CHECK_STR(s3_partition(SLICE("cn-north-1")), "aws-cn", "China");
+	CHECK_STR(s3_partition(SLICE("us-gov-west-1")), "aws-us-gov", "and the government's");
+}
+
 int main(void)
 {
 	test_cases();
+	test_partitions();
 	test_lengths();
 	return tap_done();
 }

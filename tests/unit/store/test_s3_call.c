@@ -83,6 +83,53 @@ static void test_request(void)
 	rig_fini(&r);
 }
 
+static const struct {
+	const char *name;
+	struct store_read read;
+	bool asked;
+} checked[] = {
+	{"the whole", {.head = false}, true},
+	{"its head", {.head = true}, true},
+	{"this version of it", {.if_match = "\"e\""}, true},
+	{"a part", {.ranged = true, .range = {0, 4}}, false},
+};
+
+/* Of the whole the checksum is asked for, signed if anything is, and comes with the head. */
+static void test_checksum(void)
+{
+	static const struct http_reply script[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n"
+		 "ETag: \"5d41402abc4b2a76b9719d911017c592\"\r\n"
+		 "x-amz-checksum-crc32: NhCmhg==\r\n\r\nhello",
+		 .close = true}};
+
+	for (size_t i = 0; i < ARRAY_LEN(checked); i++) {
+		for (int keys = 0; keys < 2; keys++) {
+			struct rig r;
+			struct asked a;
+
+			rig_init(&r, script, 1);
+			if (keys) {
+				rig_var_set(&r, "AWS_ACCESS_KEY_ID", "AK1");
+				rig_var_set(&r, "AWS_SECRET_ACCESS_KEY", "TOPSECRET");
+			}
+			rig_open(&r, keys ? URL : OPEN);
+			a = rig_ask(&r, checked[i].read);
+			CHECK(a.result == STORE_FOUND &&
+				      heard(&r, 0, "\r\nx-amz-checksum-mode: ENABLED\r\n") ==
+					      checked[i].asked,
+			      checked[i].name);
+			CHECK(heard(&r, 0, ";x-amz-checksum-mode;x-amz-content-sha256;") ==
+				      (keys && checked[i].asked),
+			      keys ? "signed" : "unsigned");
+			CHECK_STR(a.head.sum_name, checked[i].asked ? "crc32" : "", "which");
+			CHECK_STR(a.head.sum_base64, checked[i].asked ? "NhCmhg==" : "", "value");
+			CHECK(a.head.etag_is_md5, "and the ETag is an MD5");
+			rig_fini(&r);
+		}
+	}
+}
+
 static void test_key_too_long(void)
 {
 	static char key[1100];
@@ -105,8 +152,8 @@ static const struct {
 	enum err code;
 } answers[] = {
 	{"NoSuchKey", NO_SUCH_KEY, STORE_MISS, OK},
-	{"InvalidObjectState", ERROR("403 Forbidden", "", CODE("InvalidObjectState")), STORE_MISS,
-	 OK},
+	{"InvalidObjectState", ERROR("403 Forbidden", "", CODE("InvalidObjectState")),
+	 STORE_MISS_DENIED, OK},
 	{"NoSuchBucket", ERROR("404 Not Found", "", CODE("NoSuchBucket")), STORE_FAULT,
 	 ERR_UPSTREAM},
 	{"SignatureDoesNotMatch", ERROR("403 Forbidden", "", CODE("SignatureDoesNotMatch")),
@@ -324,6 +371,104 @@ static void test_range_outside(void)
 	}
 }
 
+static const struct {
+	const char *name;
+	size_t replies;
+	struct http_reply reply[2];
+	enum store_result result;
+	int64_t total, length;
+	bool ranged;
+} firsts[] = {
+	{"of less",
+	 1,
+	 {{"HTTP/1.1 206 Part\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/5\r\n\r\nhello"}},
+	 STORE_FOUND,
+	 5,
+	 5,
+	 true},
+	{"ignored",
+	 1,
+	 {{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}},
+	 STORE_FOUND,
+	 5,
+	 5,
+	 false},
+	{"of nothing, ignored",
+	 1,
+	 {{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}},
+	 STORE_FOUND,
+	 0,
+	 0,
+	 false},
+	{"of nothing, granted",
+	 1,
+	 {{"HTTP/1.1 206 Part\r\nContent-Length: 0\r\nContent-Range: bytes 0--1/0\r\n\r\n"}},
+	 STORE_FOUND,
+	 0,
+	 0,
+	 false},
+	{"of nothing, refused",
+	 1,
+	 {ERROR("416 Range", "Content-Range: bytes */0\r\n", CODE("InvalidRange"))},
+	 STORE_UNSATISFIABLE,
+	 0,
+	 0,
+	 false},
+	{"of nothing, refused without the size",
+	 2,
+	 {ERROR("416 Range", "", CODE("InvalidRange")),
+	  {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}},
+	 STORE_UNSATISFIABLE,
+	 0,
+	 0,
+	 false},
+};
+
+/* The first 16 MiB, which is how an object of unknown size is begun. */
+static void test_range_first(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(firsts); i++) {
+		struct rig r;
+		struct asked a;
+
+		rig_init(&r, firsts[i].reply, firsts[i].replies);
+		rig_open(&r, OPEN);
+		a = rig_ask(&r, (struct store_read){.ranged = true, .range = {0, 16777215}});
+		CHECK_INT(a.result, firsts[i].result, firsts[i].name);
+		CHECK(heard(&r, 0, "\r\nRange: bytes=0-16777215\r\n"), "asked for the first part");
+		CHECK(a.head.total == firsts[i].total && a.head.first == 0, "the size");
+		if (a.result == STORE_FOUND)
+			CHECK(a.head.length == firsts[i].length &&
+				      (int64_t)a.bytes == firsts[i].length &&
+				      a.head.ranged == firsts[i].ranged,
+			      "and what comes");
+		rig_fini(&r);
+	}
+}
+
+/* A try has its time, unless the read is patient: then the deadline is all that ends it. */
+static void test_patience(void)
+{
+	static const struct http_reply quiet[] = {{""}};
+
+	for (int patient = 0; patient < 2; patient++) {
+		struct asked a = {0};
+		struct rig r;
+
+		rig_init(&r, quiet, 1);
+		rig_open(&r, OPEN);
+		rig_start(&r, &a, (struct store_read){.patient = patient});
+		for (int i = 0; i < 100 && !http_server_asked(&r.server); i++)
+			manual_turn(r.ctx.loop, 10);
+		manual_advance(r.ctx.loop, 3 * NS_PER_S);
+		CHECK_INT(a.done, !patient, patient ? "patient" : "not patient");
+		manual_advance(r.ctx.loop, 5 * NS_PER_S);
+		CHECK(a.done && a.result == STORE_FAULT_RETRY && a.error.code == ERR_TIMEOUT,
+		      "the deadline ends both");
+		rig_fini(&r);
+	}
+}
+
 /* ---- exact and opaque ---- */
 
 static bool probed_at(struct rig *r, size_t i)
@@ -340,10 +485,11 @@ static void test_opaque(void)
 	struct rig r;
 
 	open_with_keys(&r, script, ARRAY_LEN(script));
-	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS,
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
 		  "denied, as any key: missing");
 	CHECK(!probed_at(&r, 0) && probed_at(&r, 1), "which a random key has told");
-	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS, "denied again: missing");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
+		  "denied again: missing");
 	CHECK_INT(http_server_asked(&r.server), 3, "without another probe");
 	r.store->ops->describe(r.store, &text);
 	CHECK(strstr(buf_str(&text), "region us-east-1; opaque") &&
@@ -358,7 +504,7 @@ static void test_opaque(void)
 	for (int i = 0; i < 20; i++)
 		manual_turn(r.ctx.loop, 5);
 	manual_advance(r.ctx.loop, 11 * NS_PER_S);
-	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS,
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
 		  "denied once more: probed");
 	CHECK(probed_at(&r, 6), "for it was exact in between");
 	rig_fini(&r);
@@ -393,7 +539,7 @@ static void test_exact_becomes_opaque(void)
 
 	open_with_keys(&r, script, ARRAY_LEN(script));
 	rig_probe(&r);
-	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS,
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
 		  "denied, and now random keys are as well: missing");
 	rig_fini(&r);
 }
@@ -622,6 +768,7 @@ int main(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	test_request();
+	test_checksum();
 	test_key_too_long();
 	test_answers();
 	test_region();
@@ -629,6 +776,8 @@ int main(void)
 	test_clock();
 	test_expired();
 	test_range_outside();
+	test_range_first();
+	test_patience();
 	test_opaque();
 	test_exact();
 	test_exact_becomes_opaque();

@@ -139,7 +139,11 @@ static void test_head_fields(void)
 			"Content-Range: bytes 0-2/10\r\nContent-Encoding: gzip\r\nContent-Type: "
 			"text/plain\r\n"
 			"Date: Sun, 06 Nov 1994 08:49:38 GMT\r\nx-amz-bucket-region: eu-west-1\r\n"
-			"x-amz-request-id: R1\r\n\r\nabc"},
+			"x-amz-request-id: R1\r\nx-amz-checksum-sha256: S\r\n"
+			"x-amz-checksum-crc64nvme: N\r\nx-amz-checksum-crc32c: C\r\n"
+			"x-amz-checksum-crc32: P\r\nx-amz-checksum-type: FULL_OBJECT\r\n"
+			"x-amz-server-side-encryption: aws:kms\r\n"
+			"x-amz-server-side-encryption-customer-algorithm: AES256\r\n\r\nabc"},
 		(struct transfer_request){0});
 
 	CHECK(c.heads == 1 && c.dones == 1 && c.error.code == OK, "head once, done once");
@@ -154,6 +158,13 @@ static void test_head_fields(void)
 	CHECK_STR(c.head.date, "Sun, 06 Nov 1994 08:49:38 GMT", "Date");
 	CHECK_STR(c.head.bucket_region, "eu-west-1", "x-amz-bucket-region");
 	CHECK_STR(c.head.request_id, "R1", "x-amz-request-id");
+	CHECK_STR(c.head.sum_sha256, "S", "x-amz-checksum-sha256");
+	CHECK_STR(c.head.sum_crc64nvme, "N", "x-amz-checksum-crc64nvme");
+	CHECK_STR(c.head.sum_crc32c, "C", "x-amz-checksum-crc32c");
+	CHECK_STR(c.head.sum_crc32, "P", "x-amz-checksum-crc32");
+	CHECK_STR(c.head.sum_type, "FULL_OBJECT", "x-amz-checksum-type");
+	CHECK_STR(c.head.encryption, "aws:kms", "x-amz-server-side-encryption");
+	CHECK_STR(c.head.customer, "AES256", "and its customer's algorithm");
 }
 
 static void test_head_limits(void)

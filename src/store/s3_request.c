@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One request to S3: the URL and the headers, signed when there are credentials. What is asked and
+ * what follows from the answer is the call's (s3_call.c).
+ *
+ * x-amz-checksum-mode is part of what is signed: AWS refuses x-amz-* headers that are not. Range
+ * and If-Match need not be.
+ */
+#include "store/answer.h"
+#include "store/s3_priv.h"
+
+#include <stdio.h>
+
+struct lines {
+	const char *line[12]; /* NULL at the end */
+	size_t n;
+	struct buf text;
+};
+
+/* A session token is among them. */
+static void lines_fini(struct lines *l)
+{
+	creds_wipe_buf(&l->text);
+}
+
+/* The buffer is reserved as a whole, so that lines stay where they are. */
+static void add_line(struct lines *l, const char *name, const char *value)
+{
+	size_t at = l->text.n;
+
+	buf_printf(&l->text, "%s: %s", name, value);
+	buf_add(&l->text, (struct slice){"", 1});
+	if (!buf_failed(&l->text))
+		l->line[l->n++] = l->text.p + at;
+}
+
+/* r brings method, path, query, headers and credentials. */
+static enum err sign(struct s3_store *s3, struct sigv4_request r, struct lines *l, struct error *e)
+{
+	struct buf value CLEANUP(buf_fini) = BUF_MAX(2048);
+	char date[AMZ_DATE_LEN];
+	enum err err;
+
+	r.host = slice_of(s3->address.host);
+	r.payload_hash = SLICE(SIGV4_EMPTY);
+	r.region = s3->region;
+	r.service = "s3";
+	r.wall_s = clock_wall_s() + s3->skew_s;
+	err = sigv4_sign(&s3->signer, &r, date, &value, e);
+	if (err)
+		return err;
+	add_line(l, "Authorization", buf_str(&value));
+	add_line(l, "x-amz-date", date);
+	add_line(l, "x-amz-content-sha256", SIGV4_EMPTY);
+	if (r.creds->token)
+		add_line(l, "x-amz-security-token", r.creds->token);
+	return OK;
+}
+
+/* Of the whole only: services disagree about what the checksum of a part is. */
+static bool wants_sum(const struct s3_request *r)
+{
+	return r->what == S3_READ && !r->read.ranged;
+}
+
+static void add_plain_lines(const struct s3_request *r, struct lines *l)
+{
+	char range[64];
+
+	if (wants_sum(r))
+		add_line(l, "x-amz-checksum-mode", "ENABLED");
+	range_header(&r->read, range, sizeof(range));
+	if (range[0])
+		add_line(l, "Range", range);
+	if (r->read.if_match)
+		add_line(l, "If-Match", r->read.if_match);
+}
+
+static enum err build(struct s3_store *s3, const struct s3_request *r, struct buf *url,
+		      struct lines *l, struct error *e)
+{
+	const struct sigv4_field sum = {SLICE("x-amz-checksum-mode"), SLICE("ENABLED")};
+	const struct sigv4_field query[] = {{SLICE("list-type"), SLICE("2")},
+					    {SLICE("max-keys"), SLICE("1000")},
+					    {SLICE("prefix"), r->read.key}};
+	bool list = r->what == S3_LIST;
+	struct buf path CLEANUP(buf_fini) = BUF_MAX(8192);
+	struct sigv4_request to_sign = {
+		.method = r->read.head ? "HEAD" : "GET",
+		.query = query,
+		.n_query = list ? ARRAY_LEN(query) : 0,
+		.headers = &sum,
+		.n_headers = wants_sum(r) ? 1 : 0,
+		.creds = r->creds,
+	};
+
+	buf_puts(&path, s3->address.root);
+	if (!list)
+		s3_key_encode(r->read.key, &path);
+	buf_printf(url, "%s%s%s", s3->address.origin, buf_str(&path), list ? "?" : "");
+	if (list && sigv4_query(query, ARRAY_LEN(query), url, e) != OK)
+		return e->code;
+	to_sign.path = buf_slice(&path);
+	if (r->creds && sign(s3, to_sign, l, e) != OK)
+		return e->code;
+	add_plain_lines(r, l);
+	if (buf_failed(url) || buf_failed(&path) || buf_failed(&l->text))
+		return err_set(e, ERR_LIMIT, "the request is too long");
+	return OK;
+}
+
+enum err s3_request_send(struct s3_store *s3, const struct s3_request *r,
+			 const struct transfer_events *events, void *ud, struct transfer **ret,
+			 struct error *e)
+{
+	const struct store_context *ctx = s3->store.ctx;
+	size_t token = r->creds && r->creds->token ? strlen(r->creds->token) : 0;
+	struct lines l CLEANUP(lines_fini) = {.text = BUF_MAX(4096 + token)};
+	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384);
+	int64_t until = store_try_until(ctx, r->read.patient, r->read.deadline_ns);
+
+	buf_reserve(&l.text, l.text.max);
+	if (build(s3, r, &url, &l, e) != OK)
+		return e->code;
+	return transfer_start(ctx->engine,
+			      &(struct transfer_request){.url = buf_str(&url),
+							 .head = r->read.head,
+							 .headers = l.line,
+							 .head_deadline_ns = until},
+			      events, ud, ret, e);
+}
