@@ -2,13 +2,14 @@
 /* Clocks and the three date formats of HTTP and AWS; see clock.h. */
 #include "base/clock.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define YEAR_0        INT64_C(-62167219200)
 #define YEAR_9999_END INT64_C(253402300799)
 
-static int64_t frozen_mono_ns;
-static int64_t frozen_wall_s;
+static atomic_int_least64_t frozen_mono_ns;
+static atomic_int_least64_t frozen_wall_s;
 
 static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -16,27 +17,30 @@ static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
 
 int64_t clock_mono_ns(void)
 {
+	int64_t frozen = atomic_load_explicit(&frozen_mono_ns, memory_order_relaxed);
 	struct timespec ts;
 
-	if (frozen_mono_ns)
-		return frozen_mono_ns;
+	if (frozen)
+		return frozen;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
 int64_t clock_wall_s(void)
 {
-	return frozen_wall_s ? frozen_wall_s : (int64_t)time(NULL);
+	int64_t frozen = atomic_load_explicit(&frozen_wall_s, memory_order_relaxed);
+
+	return frozen ? frozen : (int64_t)time(NULL);
 }
 
 void clock_freeze_mono_ns(int64_t now)
 {
-	frozen_mono_ns = now;
+	atomic_store_explicit(&frozen_mono_ns, now, memory_order_relaxed);
 }
 
 void clock_freeze_wall_s(int64_t now)
 {
-	frozen_wall_s = now;
+	atomic_store_explicit(&frozen_wall_s, now, memory_order_relaxed);
 }
 
 /* Clamped to years of four digits, which is all that the formats can hold. */

@@ -2,7 +2,7 @@
 /*
  * Time. Intervals are int64_t nanoseconds of the monotonic clock; dates are seconds since the
  * epoch. Tests freeze either one with clock_freeze_*(); a frozen clock stands still until it is
- * set again. Thread safe but for the freezing, which belongs before the threads.
+ * set again. Thread safe.
  */
 #pragma once
 #include "base/slice.h"

@@ -181,6 +181,17 @@ void fold_lower(struct slice s, struct buf *out)
 	}
 }
 
+bool fold_lower_ascii(struct slice s, char *ret)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		all |= (unsigned char)s.p[i];
+		ret[i] = ascii_lower(s.p[i]);
+	}
+	return all < 0x80;
+}
+
 bool fold_equal(struct slice a, struct slice b)
 {
 	while (a.n && b.n) {

@@ -24,6 +24,8 @@ bool percent_decode(struct slice s, struct buf *out);
  * did to the original's keys, U+0130 and a final sigma apart.
  */
 void fold_lower(struct slice s, struct buf *out);
+/* The same for ASCII alone, into s.n bytes at ret; false when s has others. */
+bool fold_lower_ascii(struct slice s, char *ret);
 /* Are two names the same after fold_lower()? */
 bool fold_equal(struct slice a, struct slice b);
 /* Constant-time comparison: time depends on the lengths only. */

@@ -10,74 +10,77 @@
  * In ASKING a passing failure is tried again after a growing, jittered pause, within the deadline.
  * In BODY the bytes that have arrived are promised already: the rest is asked for by a range that
  * is pinned to the ETag, again within a budget of its own; what does not fit exactly (another
- * ETag, size or offset) ends the fill as failed, and the client's connection is cut short.
+ * ETag, size or offset) ends the body as failed.
  */
-#include "cache/fetch.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
+#include "cache/fetch_priv.h"
 #include "metric/metric.h"
-
-#include <fcntl.h>
-#include <stdio.h>
-
-#define TRIES_MAX        4
-#define FIRST_PAUSE_NS   (50 * NS_PER_MS)
-#define RESUMES_MAX      8
-#define RESUME_BUDGET_NS (8 * NS_PER_S)
-#define SPOOL_MAX        (INT64_C(4) << 30)
-
-_Static_assert(FILL_ROOM >= 2 * TRANSFER_READ_MAX, "what comes behind a pause has to fit");
-
-/* Bytes in the temporary files of all fetches that are not freed yet; the loop's thread only. */
-static int64_t spooled_now;
-
-enum phase { ASKING, BODY, SPOOLING, ENDED };
-
-struct fetch {
-	struct fetch_request request;
-	char *key;
-	fetch_decided *decided;
-	void *ud;
-	enum phase phase;
-	struct store_call *call; /* NULL between tries */
-	struct loop_timer again;
-	struct loop_task room; /* posted by the fill's reader */
-	unsigned tries, resumes;
-	struct object_head head; /* of the first answer */
-	bool resuming;           /* this call continues a body */
-	int64_t resumed_at;      /* what the fill held when it was asked for the rest */
-	bool held;               /* the rest is to be asked for once the fill has room */
-	struct fill *fill;
-	int spool; /* -1 unless SPOOLING */
-	int64_t spooled;
-};
 
 static void ask(struct fetch *f);
 
-static struct loop *loop_of(const struct fetch *f)
+/* ---- the tally ---- */
+
+static void note_success(struct store *s)
 {
-	return f->request.store->ctx->loop;
+	if (breaker_succeeded(&s->breaker))
+		log_event(LOG_INFO, "store answers again", "store", s->traits.name, NULL);
+}
+
+void fetch_note_fault(struct store *s, const struct error *e)
+{
+	if (e->code == ERR_CANCELED)
+		return; /* by us */
+	metric_inc(store_faults);
+	/* Our own limits say nothing about the store, a refusal or a bad object not of others. */
+	if (e->code == ERR_BUSY || e->code == ERR_LIMIT || e->code == ERR_NOMEM ||
+	    e->code == ERR_DENIED || e->code == ERR_CORRUPT)
+		return;
+	if (breaker_failed(&s->breaker, clock_mono_ns())) {
+		metric_inc(breaker_opened);
+		log_event(LOG_WARN, "store left alone for a while", "store", s->traits.name,
+			  "error", e->msg, NULL);
+	}
+}
+
+static void note(struct store *s, enum fetch_result result, const struct error *e)
+{
+	switch (result) {
+	case FETCH_FOUND:
+		metric_inc(store_found);
+		note_success(s);
+		break;
+	case FETCH_MISS:
+	case FETCH_DENIED:
+		metric_inc(store_missing);
+		note_success(s);
+		break;
+	case FETCH_UNSATISFIABLE: note_success(s); break;
+	case FETCH_FAULT: fetch_note_fault(s, e); break;
+	}
 }
 
 /* The owner may free the fetch in here: whoever calls this must not touch it afterwards. */
-static void decide(struct fetch *f, enum fetch_result result, const struct object_head *head,
-		   const struct error *e)
+void fetch_decide(struct fetch *f, enum fetch_result result, const struct object_head *head,
+		  const struct error *e)
 {
 	if (f->phase != BODY)
 		f->phase = ENDED;
+	note(f->request.store, result, e);
 	f->decided(f->ud, result, head, e);
 }
 
 /* Found; a descriptor in the head becomes the owner's. */
-static void decide_found(struct fetch *f)
+void fetch_decide_found(struct fetch *f)
 {
 	struct object_head head = f->head;
 
 	f->head.fd = -1;
-	decide(f, FETCH_FOUND, &head, NULL);
+	fetch_decide(f, FETCH_FOUND, &head, NULL);
 }
 
-static void drop_call(struct fetch *f)
+void fetch_drop_call(struct fetch *f)
 {
 	struct store_call *call = f->call;
 
@@ -86,128 +89,19 @@ static void drop_call(struct fetch *f)
 		store_call_cancel(f->request.store, call);
 }
 
-/* ---- the body ---- */
-
-static void body_failed(struct fetch *f, const struct error *e)
-{
-	f->phase = ENDED;
-	drop_call(f);
-	fill_fail(f->fill, e);
-}
-
-/* Only a version that can be named can be continued. */
-static bool can_resume(const struct fetch *f)
-{
-	const char *etag = f->head.etag;
-
-	return etag[0] == '"' && f->head.total >= 0 && f->resumes < RESUMES_MAX;
-}
-
-static void resume_body(struct fetch *f, const struct error *e)
-{
-	int64_t now = clock_mono_ns();
-	bool progress = fill_written(f->fill) > f->resumed_at;
-
-	if (!can_resume(f)) {
-		body_failed(f, e);
-		return;
-	}
-	if (!f->resuming || progress) {
-		f->request.deadline_ns = now + RESUME_BUDGET_NS;
-		f->tries = 0;
-	}
-	if (f->tries >= TRIES_MAX || now >= f->request.deadline_ns) {
-		body_failed(f, e);
-		return;
-	}
-	f->resumes++;
-	f->resuming = true;
-	f->resumed_at = fill_written(f->fill);
-	metric_inc(store_resumes);
-	loop_timer_set(loop_of(f), &f->again, now + (f->tries ? (FIRST_PAUSE_NS << f->tries) : 0));
-}
-
-/* Does the answer to a resuming call continue exactly what we have? */
-static bool continues(const struct fetch *f, const struct object_head *head)
-{
-	return strcmp(head->etag, f->head.etag) == 0 && head->total == f->head.total &&
-	       head->first == f->head.first + f->resumed_at &&
-	       head->length == f->head.length - f->resumed_at && head->fd < 0;
-}
-
-/* ---- a body without a length ---- */
-
-static void begin_spool(struct fetch *f)
-{
-	const char *dir = getenv("TMPDIR");
-	struct error e;
-
-	f->spool = open(dir && dir[0] ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (f->spool < 0) {
-		err_sys(&e, ERR_IO, "cannot make a temporary file for an answer without a length");
-		drop_call(f);
-		decide(f, FETCH_FAULT, NULL, &e);
-		return;
-	}
-	f->phase = SPOOLING;
-}
-
-static bool write_all(int fd, struct slice bytes)
-{
-	while (bytes.n) {
-		ssize_t n = write(fd, bytes.p, bytes.n);
-
-		if (n < 0)
-			return false;
-		bytes = slice_from(bytes, (size_t)n);
-	}
-	return true;
-}
-
-static bool spool(struct fetch *f, struct slice bytes)
-{
-	struct error e;
-
-	if (spooled_now + (int64_t)bytes.n > SPOOL_MAX) {
-		metric_inc(refused_spool);
-		err_set(&e, ERR_LIMIT, "answers without a length take more than %lld bytes",
-			(long long)SPOOL_MAX);
-	} else if (!write_all(f->spool, bytes)) {
-		err_sys(&e, ERR_IO, "cannot write to a temporary file");
-	} else {
-		f->spooled += (int64_t)bytes.n;
-		spooled_now += (int64_t)bytes.n;
-		return true;
-	}
-	drop_call(f);
-	decide(f, FETCH_FAULT, NULL, &e);
-	return true;
-}
-
-static void spool_done(struct fetch *f)
-{
-	f->head.total = f->head.length = f->spooled;
-	f->head.fd = TAKE_FD(f->spool);
-	if (f->spooled == 0) {
-		decide(f, FETCH_MISS, NULL, NULL);
-		return;
-	}
-	decide_found(f);
-}
-
 /* ---- what the store says ---- */
 
 static void begin_body(struct fetch *f)
 {
 	struct error e;
 
-	if (fill_begin(f->fill, f->head.length, &e) != OK) {
-		drop_call(f);
-		decide(f, FETCH_FAULT, NULL, &e);
+	if (f->sink.begin && f->sink.begin(f->ud, &f->head, &e) != OK) {
+		fetch_drop_call(f);
+		fetch_decide(f, FETCH_FAULT, NULL, &e);
 		return;
 	}
 	f->phase = BODY;
-	decide_found(f);
+	fetch_decide_found(f);
 }
 
 /* Passed on, it would tell a client that asked for the whole something of a part. */
@@ -216,8 +110,23 @@ static void unasked(struct fetch *f, int status)
 	struct error e;
 
 	err_set(&e, ERR_CORRUPT, "answered %d to a request without a range", status);
-	drop_call(f);
-	decide(f, FETCH_FAULT, NULL, &e);
+	fetch_drop_call(f);
+	fetch_decide(f, FETCH_FAULT, NULL, &e);
+}
+
+/* A part of a version that is known: nothing else will do. */
+static bool check_pinned(struct fetch *f, const struct range *want)
+{
+	const struct object_head *h = &f->head;
+	struct error e;
+
+	if (h->total == f->pin.total && strcmp(h->etag, f->pin.etag) == 0 &&
+	    h->first == want->first && h->length == want->last - want->first + 1)
+		return true;
+	err_set(&e, ERR_CORRUPT, "the object changed during the transfer");
+	fetch_drop_call(f);
+	fetch_decide(f, FETCH_FAULT, NULL, &e);
+	return false;
 }
 
 /*
@@ -236,16 +145,18 @@ static bool check_range(struct fetch *f)
 	}
 	if (h->total >= 0 &&
 	    range_resolve(&f->request.range, h->total, &want) == RANGE_UNSATISFIABLE) {
-		drop_call(f);
-		decide(f, FETCH_UNSATISFIABLE, &f->head, NULL);
+		fetch_drop_call(f);
+		fetch_decide(f, FETCH_UNSATISFIABLE, &f->head, NULL);
 		return false;
 	}
+	if (f->request.pin)
+		return check_pinned(f, &want);
 	if (h->total >= 0 && h->first == want.first && h->length > 0 &&
 	    h->length <= want.last - want.first + 1)
 		return true; /* a store may give less than was asked for */
 	err_set(&e, ERR_CORRUPT, "another range came than was asked for");
-	drop_call(f);
-	decide(f, FETCH_FAULT, NULL, &e);
+	fetch_drop_call(f);
+	fetch_decide(f, FETCH_FAULT, NULL, &e);
 	return false;
 }
 
@@ -255,27 +166,33 @@ static void on_head(void *ud, const struct object_head *head)
 	struct error e;
 
 	if (f->phase == BODY) {
-		if (!continues(f, head)) {
+		if (!fetch_body_continues(f, head)) {
 			err_set(&e, ERR_CORRUPT, "the object changed during the transfer");
-			body_failed(f, &e);
+			fetch_body_failed(f, &e);
 		}
 		return;
 	}
 	f->head = *head;
 	if (head->ranged && !check_range(f))
 		return;
+	if (!head->ranged && f->request.pin) {
+		err_set(&e, ERR_CORRUPT, "the whole came in place of a part");
+		fetch_drop_call(f);
+		fetch_decide(f, FETCH_FAULT, NULL, &e);
+		return;
+	}
 	if (f->request.head)
 		return; /* nothing more to say before done */
 	if (head->fd >= 0 || head->total == 0)
 		return;
-	if (!f->fill && head->length >= 0) {
+	if (!f->sink.write && head->length >= 0) {
 		/* A HEAD that had to be asked by GET: the rest may go. */
-		drop_call(f);
-		decide_found(f);
+		fetch_drop_call(f);
+		fetch_decide_found(f);
 		return;
 	}
 	if (head->length < 0)
-		begin_spool(f);
+		fetch_begin_spool(f);
 	else
 		begin_body(f);
 }
@@ -286,20 +203,16 @@ static bool on_data(void *ud, struct slice bytes)
 	struct error e;
 
 	if (f->phase == SPOOLING)
-		return spool(f, bytes);
+		return fetch_spool(f, bytes);
 	if (f->phase != BODY)
 		return true;
-	if (fill_written(f->fill) + (int64_t)bytes.n > f->head.length) {
+	if (f->received + (int64_t)bytes.n > f->head.length) {
 		err_set(&e, ERR_CORRUPT, "more bytes than promised");
-		body_failed(f, &e);
+		fetch_body_failed(f, &e);
 		return true;
 	}
-	if (!fill_fits(f->fill, bytes.n)) {
-		err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
-		body_failed(f, &e);
-		return true;
-	}
-	return fill_write(f->fill, bytes) == FILL_GO;
+	f->received += (int64_t)bytes.n;
+	return f->sink.write(f->ud, bytes) == FILL_GO;
 }
 
 /* The call is complete and said "found": what follows depends on what was asked. */
@@ -308,24 +221,23 @@ static void found_done(struct fetch *f)
 	struct error e;
 
 	switch (f->phase) {
-	case SPOOLING: spool_done(f); break;
+	case SPOOLING: fetch_spool_done(f); break;
 	case BODY:
-		if (fill_written(f->fill) < f->head.length) {
+		if (f->received < f->head.length) {
 			err_set(&e, ERR_NET, "the body is short");
-			resume_body(f, &e);
+			fetch_body_resume(f, &e);
 			break;
 		}
-		f->phase = ENDED;
-		(void)!fill_commit(f->fill, &e);
+		fetch_body_ended(f, NULL);
 		break;
 	case ASKING:
 		if (f->head.total == 0) {
-			decide(f, FETCH_MISS, NULL, NULL);
+			fetch_decide(f, FETCH_MISS, NULL, NULL);
 		} else if (f->request.head && f->head.length < 0) {
 			f->request.head = false; /* the length shows only at the end */
 			ask(f);
 		} else {
-			decide_found(f);
+			fetch_decide_found(f);
 		}
 		break;
 	case ENDED: break;
@@ -338,20 +250,20 @@ static void fault_done(struct fetch *f, bool retry, const struct error *e)
 
 	if (f->phase == BODY) {
 		if (retry)
-			resume_body(f, e);
+			fetch_body_resume(f, e);
 		else
-			body_failed(f, e);
+			fetch_body_failed(f, e);
 		return;
 	}
-	pause = FIRST_PAUSE_NS << f->tries;
+	pause = FETCH_FIRST_PAUSE_NS << f->tries;
 	pause = pause / 2 + (int64_t)random_below((uint64_t)pause);
-	if (!retry || f->phase != ASKING || f->tries >= TRIES_MAX ||
+	if (!retry || f->phase != ASKING || f->tries >= FETCH_TRIES_MAX ||
 	    now + pause >= f->request.deadline_ns) {
-		decide(f, FETCH_FAULT, NULL, e);
+		fetch_decide(f, FETCH_FAULT, NULL, e);
 		return;
 	}
 	metric_inc(store_retries);
-	loop_timer_set(loop_of(f), &f->again, now + pause);
+	loop_timer_set(fetch_loop(f), &f->again, now + pause);
 }
 
 static void on_done(void *ud, enum store_result result, const struct object_head *head,
@@ -366,18 +278,23 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 	case STORE_FAULT:
 	case STORE_FAULT_RETRY: fault_done(f, result == STORE_FAULT_RETRY, e); return;
 	case STORE_MISS:
+	case STORE_MISS_DENIED:
 	case STORE_UNSATISFIABLE:
 	case STORE_CHANGED: break;
 	}
 	if (f->phase == BODY) {
 		err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");
-		body_failed(f, &changed);
+		fetch_body_failed(f, &changed);
 	} else if (result == STORE_UNSATISFIABLE && !f->request.ranged) {
 		unasked(f, 416);
 	} else if (result == STORE_UNSATISFIABLE) {
-		decide(f, head->total == 0 ? FETCH_MISS : FETCH_UNSATISFIABLE, head, NULL);
+		fetch_decide(f, head->total == 0 ? FETCH_MISS : FETCH_UNSATISFIABLE, head, NULL);
+	} else if (f->request.pin) {
+		err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");
+		fetch_decide(f, FETCH_FAULT, NULL, &changed);
 	} else {
-		decide(f, FETCH_MISS, NULL, NULL);
+		fetch_decide(f, result == STORE_MISS_DENIED ? FETCH_DENIED : FETCH_MISS, NULL,
+			     NULL);
 	}
 }
 
@@ -390,7 +307,9 @@ static void ask(struct fetch *f)
 		.ranged = f->request.ranged,
 		.range = f->request.range,
 		.via = f->request.via,
+		.if_match = f->request.pin ? f->pin.etag : NULL,
 		.deadline_ns = f->request.deadline_ns,
+		.patient = f->request.patient,
 	};
 
 	f->tries++;
@@ -407,56 +326,49 @@ static void ask_again(struct loop_timer *timer)
 {
 	struct fetch *f = CONTAINER_OF(timer, struct fetch, again);
 
-	f->held = f->phase == BODY && !fill_may_write(f->fill);
+	f->held = f->phase == BODY && !fetch_sink_may_write(f);
 	if (!f->held)
 		ask(f);
 }
 
-static void room_made(struct loop_task *task)
+void fetch_resume(struct fetch *f)
 {
-	struct fetch *f = CONTAINER_OF(task, struct fetch, room);
-
-	if (f->phase != BODY || !fill_may_write(f->fill))
+	if (f->phase != BODY || !fetch_sink_may_write(f))
 		return;
 	if (f->call) {
 		store_call_resume(f->request.store, f->call);
 	} else if (f->held) {
 		f->held = false;
-		f->request.deadline_ns = clock_mono_ns() + RESUME_BUDGET_NS;
+		f->request.deadline_ns = clock_mono_ns() + FETCH_RESUME_BUDGET_NS;
 		ask(f);
 	}
 }
 
-/* Called by the reader, on its thread. */
-static void post_room(void *ud)
-{
-	struct fetch *f = ud;
-
-	loop_post(loop_of(f), &f->room);
-}
-
-struct fetch *fetch_start(const struct fetch_request *request, fetch_decided *decided, void *ud)
+struct fetch *fetch_start(const struct fetch_request *request, const struct fetch_sink *sink,
+			  fetch_decided *decided, void *ud)
 {
 	struct fetch *f = xnew(struct fetch);
 
+	ASSERT(request->head || sink);
 	f->request = *request;
 	f->key = xstrndup(request->key.p, request->key.n);
+	if (request->pin)
+		f->pin = *request->pin;
+	if (sink)
+		f->sink = *sink;
 	f->decided = decided;
 	f->ud = ud;
 	f->spool = -1;
 	f->head.fd = -1;
 	f->again.due = ask_again;
-	f->room.run = room_made;
-	if (!request->head)
-		f->fill = fill_new(request->ring_max,
-				   (struct fill_writer){.room = post_room, .ud = f});
 	ask(f);
 	return f;
 }
 
-struct fill *fetch_body(const struct fetch *f)
+void fetch_fail(struct fetch *f, const struct error *e)
 {
-	return f->fill;
+	if (f->phase == BODY)
+		fetch_body_failed(f, e);
 }
 
 void fetch_abort(struct fetch *f)
@@ -465,10 +377,10 @@ void fetch_abort(struct fetch *f)
 	enum phase before = f->phase;
 
 	f->phase = ENDED;
-	loop_timer_stop(loop_of(f), &f->again);
-	drop_call(f);
+	loop_timer_stop(fetch_loop(f), &f->again);
+	fetch_drop_call(f);
 	if (before == BODY)
-		fill_fail(f->fill, &gone);
+		f->sink.end(f->ud, &gone);
 }
 
 bool fetch_is_spooling(const struct fetch *f)
@@ -480,10 +392,9 @@ void fetch_free(struct fetch *f)
 {
 	if (!f)
 		return;
-	fetch_abort(f);
-	fill_unref(f->fill);
-	spooled_now -= f->spooled;
-	close_p(&f->spool);
+	loop_timer_stop(fetch_loop(f), &f->again);
+	fetch_drop_call(f);
+	fetch_spool_free(f);
 	close_p(&f->head.fd);
 	free(f->key);
 	free(f);

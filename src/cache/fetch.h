@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A fetch is the whole life of reading one key from one store: it tries again after passing
- * failures, decides found or missing once, feeds the body into a fill, and continues a body that
- * broke off by a ranged read of the same version. The retry policy of the program is here and
- * nowhere else.
+ * A fetch is the whole life of reading one key, or a part of it, from one store: it tries again
+ * after passing failures, decides found or missing once, hands the body to a sink, and continues
+ * a body that broke off by a ranged read of the same version. The retry policy of the program is
+ * here and nowhere else; so is the tally of what the store answered (metrics, breaker).
  *
  * Loop's thread only. The owner frees it with fetch_free(), which cancels what is still running.
  */
@@ -13,7 +13,13 @@
 
 struct fetch;
 
-enum fetch_result { FETCH_FOUND, FETCH_MISS, FETCH_UNSATISFIABLE, FETCH_FAULT };
+enum fetch_result {
+	FETCH_FOUND,
+	FETCH_MISS,   /* the store has said that it is not there */
+	FETCH_DENIED, /* a miss too, but only implied: the store denies what it does not have */
+	FETCH_UNSATISFIABLE,
+	FETCH_FAULT,
+};
 
 struct fetch_request {
 	struct store *store;
@@ -21,24 +27,49 @@ struct fetch_request {
 	bool head;
 	bool ranged; /* only this part is wanted */
 	struct range_ask range;
+	/* Exactly this part of exactly this version; copied. NULL: whatever is there. */
+	const struct object_head *pin;
 	const char *via;     /* borrowed for the life of the fetch; may be NULL */
 	int64_t deadline_ns; /* to be decided by then */
-	size_t ring_max;
+	bool patient;        /* a single try may take all the time there is */
+};
+
+/* Where the body goes. Called on the loop's thread, never from inside fetch_start(). */
+struct fetch_sink {
+	/*
+	 * The head is in, before decided() is called with it. NULL: every body is welcome. An
+	 * error makes it a fault.
+	 */
+	enum err (*begin)(void *ud, const struct object_head *head, struct error *e);
+	/* Takes all of it, as fill_write(). */
+	enum fill_flow (*write)(void *ud, struct slice data);
+	/* May it go on, or will fetch_resume() be called? NULL: it never pauses. */
+	bool (*may_write)(void *ud);
+	/* The last call: e == NULL when all bytes have come. The fetch may be freed in here. */
+	void (*end)(void *ud, const struct error *e);
 };
 
 /*
- * Called once, never from inside fetch_start(). FOUND: head is complete and fetch_body()
- * has the body, unless only the head was asked or head->fd holds it (the callee owns the
- * descriptor). UNSATISFIABLE: head->total is the size. FAULT: e says why.
+ * Called once, never from inside fetch_start(). FOUND: head is complete and the sink gets the
+ * body, unless only the head was asked or head->fd holds it (the callee owns the descriptor).
+ * UNSATISFIABLE: head->total is the size. FAULT: e says why. The fetch may be freed in here.
  */
 typedef void fetch_decided(void *ud, enum fetch_result result, const struct object_head *head,
 			   const struct error *e);
 
-struct fetch *fetch_start(const struct fetch_request *request, fetch_decided *decided, void *ud);
-/* The body; the reference is the fetch's. */
-struct fill *fetch_body(const struct fetch *f);
-/* Break it off: a body that runs fails. The fetch stays, for its reader may be using it now. */
+/* sink: NULL when only the head is asked; copied; its ud is this one too. */
+struct fetch *fetch_start(const struct fetch_request *request, const struct fetch_sink *sink,
+			  fetch_decided *decided, void *ud);
+/* The sink has room again. */
+void fetch_resume(struct fetch *f);
+/* The sink cannot go on. Allowed in write(). */
+void fetch_fail(struct fetch *f, const struct error *e);
+/* Break it off: a body that runs ends with ERR_CANCELED. The fetch stays until it is freed. */
 void fetch_abort(struct fetch *f);
 /* Is an answer without a length being received? It may take longer than the deadline. */
 bool fetch_is_spooling(const struct fetch *f);
-void fetch_free(struct fetch *f); /* accepts NULL; only once nobody reads the body any more */
+/* Accepts NULL. The sink's end() is not called any more. */
+void fetch_free(struct fetch *f);
+
+/* Count a store's failure, also one that was noticed by waiting for it. */
+void fetch_note_fault(struct store *s, const struct error *e);

@@ -1,44 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
- * See fill.h. The ring: positions `written` and `consumed` count bytes of the object, their
- * difference is what the ring holds. Bytes between them belong to the reader, the rest to the
- * writer, so both copy outside the lock and only move their position under it.
+ * See fill.h. Memory: positions `written` and `consumed` count bytes of the object, their
+ * difference is what the ring holds; of a whole object nothing is ever consumed. Bytes between
+ * the two belong to the readers, the rest to the writer, so both copy outside the lock and only
+ * move their position under it. A ring is never larger than the object, so a small object is
+ * written without a pause.
  *
- * The ring is never larger than the object, so a small object is written without a pause.
+ * File: `parts` is sorted by offset. Each grows from its first byte; a byte that was reported
+ * stored does not change any more, so readers pread(2) it outside the lock.
  */
-#include "cache/fill.h"
+#include "cache/fill_priv.h"
 
-#include <stdatomic.h>
+#include <fcntl.h>
 
-enum state { NEW, RUNNING, COMMITTED, FAILED };
-
-struct fill {
-	atomic_uint refs;
-	size_t ring_max;
-	struct fill_writer writer;
-	char *ring; /* set once by fill_begin */
-	size_t size;
-	int64_t length;
-
-	pthread_mutex_t mu;
-	enum state state; /* under mu, as all below */
-	int64_t written, consumed;
-	struct error why; /* FAILED */
-	bool writer_paused;
-	void (*ready)(void *ud);
-	void *ready_ud;
-	int64_t ready_at; /* the offset it waits at */
-};
-
-struct fill *fill_new(size_t ring_max, struct fill_writer writer)
+struct fill *fill_new(struct fill_writer writer)
 {
 	struct fill *f = xnew(struct fill);
 
-	ASSERT(ring_max >= FILL_RING_MIN);
 	atomic_init(&f->refs, 1);
 	pthread_mutex_init(&f->mu, NULL);
-	f->ring_max = ring_max;
 	f->writer = writer;
+	f->fd = -1;
 	return f;
 }
 
@@ -53,51 +35,167 @@ void fill_unref(struct fill *f)
 	if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
 		return;
 	pthread_mutex_destroy(&f->mu);
-	free(f->ring);
+	free(f->parts);
+	free(f->bytes);
 	free(f);
 }
 
-enum err fill_begin(struct fill *f, int64_t length, struct error *e)
-{
-	size_t size = length < (int64_t)f->ring_max ? (size_t)length : f->ring_max;
-	char *ring = malloc(size ? size : 1);
+/* ---- beginning ---- */
 
-	if (!ring)
-		return err_set(e, ERR_NOMEM, "no memory for a stream buffer of %zu bytes", size);
+static void begin(struct fill *f, enum fill_backing backing, int64_t length)
+{
 	LOCK_SCOPE(&f->mu);
 	ASSERT(length >= 0 && f->state == NEW);
-	f->ring = ring;
-	f->size = size;
+	f->backing = backing;
 	f->length = length;
 	f->state = RUNNING;
+}
+
+static enum err begin_bytes(struct fill *f, enum fill_backing backing, int64_t length, size_t size,
+			    struct error *e)
+{
+	char *bytes = malloc(size ? size : 1);
+
+	if (!bytes)
+		return err_set(e, ERR_NOMEM, "no memory for a stream buffer of %zu bytes", size);
+	f->bytes = bytes;
+	f->size = size;
+	begin(f, backing, length);
 	return OK;
 }
 
-/* Take the waiting reader off, to be called once the lock is gone. Called under mu. */
-static void (*take_reader(struct fill *f, void **ret_ud))(void *)
+enum err fill_begin_ring(struct fill *f, int64_t length, size_t ring_max, struct error *e)
 {
-	void (*ready)(void *) = f->ready;
+	ASSERT(ring_max >= FILL_RING_MIN);
+	return begin_bytes(f, RING, length, length < (int64_t)ring_max ? (size_t)length : ring_max,
+			   e);
+}
 
-	f->ready = NULL;
-	*ret_ud = f->ready_ud;
+enum err fill_begin_memory(struct fill *f, int64_t length, struct error *e)
+{
+	ASSERT(length > 0 && length <= FILL_SMALL);
+	return begin_bytes(f, MEMORY, length, (size_t)length, e);
+}
+
+void fill_begin_file(struct fill *f, int64_t length)
+{
+	begin(f, FILE_PARTS, length);
+}
+
+/* ---- what can be read ---- */
+
+/* How far the held-back tail lets readers go. Called under mu. */
+static int64_t limit(const struct fill *f)
+{
+	return f->state == COMMITTED ? f->length : MAX(f->length - (int64_t)FILL_HELD_BACK, 0);
+}
+
+/* Up to where bytes are there without a hole, seen from offset on. Called under mu. */
+static int64_t there(const struct fill *f, int64_t offset)
+{
+	const struct fill_part *p;
+
+	if (f->backing != FILE_PARTS)
+		return f->written;
+	p = fill_part_at(f, offset);
+	return p ? p->stored : 0;
+}
+
+/* What can be read at offset right now. Called under mu. */
+static enum fill_read look(const struct fill *f, int64_t offset, size_t *ret_n)
+{
+	int64_t n;
+
+	if (f->state == FAILED)
+		return FILL_FAILED;
+	if (f->state == NEW)
+		return FILL_WAIT;
+	n = MIN(there(f, offset), limit(f)) - offset;
+	if (n > 0) {
+		*ret_n = (size_t)n;
+		return FILL_DATA;
+	}
+	return f->state == COMMITTED ? FILL_END : FILL_WAIT;
+}
+
+/* ---- those who wait ---- */
+
+static void forget(struct fill_waiter *w)
+{
+	*w->at = w->next;
+	if (w->next)
+		w->next->at = w->at;
+	w->at = NULL;
+}
+
+/* Take off all who need not wait any more, to be called without the lock. Called under mu. */
+struct fill_waiter *fill_take_ready(struct fill *f)
+{
+	struct fill_waiter *ready = NULL, *next;
+	size_t n;
+
+	for (struct fill_waiter *w = f->waiters; w; w = next) {
+		next = w->next;
+		if (look(f, w->offset, &n) == FILL_WAIT)
+			continue;
+		forget(w);
+		w->next = ready;
+		ready = w;
+	}
 	return ready;
 }
 
-/* How far readers may go. Called under mu. */
-static int64_t readable(const struct fill *f)
+/* A waiter may be gone once it has been called. */
+void fill_call_ready(struct fill_waiter *w)
 {
-	if (f->state == COMMITTED)
-		return f->written;
-	return MIN(f->written, MAX(f->length - (int64_t)FILL_HELD_BACK, 0));
+	struct fill_waiter *next;
+
+	for (; w; w = next) {
+		next = w->next;
+		w->ready(w);
+	}
 }
+
+bool fill_wait(struct fill *f, struct fill_waiter *w)
+{
+	bool wanted;
+	size_t n;
+
+	pthread_mutex_lock(&f->mu);
+	if (look(f, w->offset, &n) != FILL_WAIT) {
+		pthread_mutex_unlock(&f->mu);
+		return false;
+	}
+	ASSERT(!w->at);
+	w->next = f->waiters;
+	w->at = &f->waiters;
+	if (w->next)
+		w->next->at = &w->next;
+	f->waiters = w;
+	wanted = f->state == RUNNING && f->writer.wanted && fill_in_gap(f, w->offset);
+	pthread_mutex_unlock(&f->mu);
+	if (wanted)
+		f->writer.wanted(f->writer.ud);
+	return true;
+}
+
+void fill_unwait(struct fill *f, struct fill_waiter *w)
+{
+	LOCK_SCOPE(&f->mu);
+
+	if (w->at)
+		forget(w);
+}
+
+/* ---- memory ---- */
 
 static void copy_in(struct fill *f, int64_t at, struct slice data)
 {
 	size_t pos = (size_t)(at % (int64_t)f->size);
 	size_t head = MIN(data.n, f->size - pos);
 
-	memcpy(f->ring + pos, data.p, head);
-	memcpy(f->ring, data.p + head, data.n - head);
+	memcpy(f->bytes + pos, data.p, head);
+	memcpy(f->bytes, data.p + head, data.n - head);
 }
 
 static void copy_out(const struct fill *f, int64_t at, char *to, size_t n)
@@ -105,8 +203,8 @@ static void copy_out(const struct fill *f, int64_t at, char *to, size_t n)
 	size_t pos = (size_t)(at % (int64_t)f->size);
 	size_t head = MIN(n, f->size - pos);
 
-	memcpy(to, f->ring + pos, head);
-	memcpy(to + head, f->ring, n - head);
+	memcpy(to, f->bytes + pos, head);
+	memcpy(to + head, f->bytes, n - head);
 }
 
 static size_t ring_free(struct fill *f)
@@ -118,8 +216,7 @@ static size_t ring_free(struct fill *f)
 
 enum fill_flow fill_write(struct fill *f, struct slice data)
 {
-	void (*ready)(void *) = NULL;
-	void *ud = NULL;
+	struct fill_waiter *ready;
 	enum fill_flow flow;
 	size_t free_bytes;
 
@@ -135,11 +232,9 @@ enum fill_flow fill_write(struct fill *f, struct slice data)
 	if (f->written < f->length && f->length > (int64_t)f->size && free_bytes < FILL_ROOM)
 		f->writer_paused = true;
 	flow = f->writer_paused ? FILL_PAUSE : FILL_GO;
-	if (f->ready && readable(f) > f->ready_at)
-		ready = take_reader(f, &ud);
+	ready = fill_take_ready(f);
 	pthread_mutex_unlock(&f->mu);
-	if (ready)
-		ready(ud);
+	fill_call_ready(ready);
 	return flow;
 }
 
@@ -155,25 +250,25 @@ bool fill_may_write(struct fill *f)
 	return !f->writer_paused;
 }
 
-int64_t fill_written(const struct fill *f)
+struct slice fill_bytes(const struct fill *f)
 {
-	return f->written; /* the writer's own thread is the only one that moves it */
+	return (struct slice){f->bytes, f->size};
 }
 
-static void end(struct fill *f, enum state state, const struct error *why)
+/* ---- the end ---- */
+
+static void end(struct fill *f, enum fill_state state, const struct error *why)
 {
-	void (*ready)(void *);
-	void *ud;
+	struct fill_waiter *ready;
 
 	pthread_mutex_lock(&f->mu);
 	ASSERT(f->state == NEW || f->state == RUNNING);
 	f->state = state;
 	if (why)
 		f->why = *why;
-	ready = take_reader(f, &ud);
+	ready = fill_take_ready(f);
 	pthread_mutex_unlock(&f->mu);
-	if (ready)
-		ready(ud);
+	fill_call_ready(ready);
 }
 
 void fill_fail(struct fill *f, const struct error *why)
@@ -181,48 +276,28 @@ void fill_fail(struct fill *f, const struct error *why)
 	end(f, FAILED, why);
 }
 
-enum err fill_commit(struct fill *f, struct error *e)
+void fill_commit(struct fill *f)
 {
-	enum err err = OK;
-
-	ASSERT(e);
-	if (f->written != f->length)
-		err = err_set(e, ERR_CORRUPT, "%lld of %lld bytes arrived", (long long)f->written,
-			      (long long)f->length);
-	else if (f->writer.verify)
-		err = f->writer.verify(f->writer.ud, e);
-	end(f, err ? FAILED : COMMITTED, err ? e : NULL);
-	return err;
+	end(f, COMMITTED, NULL);
 }
 
-/* What can be read at offset right now. Called under mu. */
-static enum fill_read look(const struct fill *f, int64_t offset, size_t *ret_n)
-{
-	int64_t n = readable(f) - offset;
+/* ---- reading ---- */
 
-	if (f->state == FAILED)
+/* A file that is there but cannot be read is as good as a failed transfer, for this reader. */
+static enum fill_read read_file(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+{
+	ssize_t got = pread(f->fd, to, n, f->base + offset);
+
+	if (got <= 0)
 		return FILL_FAILED;
-	if (n > 0) {
-		*ret_n = (size_t)n;
-		return FILL_DATA;
-	}
-	return f->state == COMMITTED ? FILL_END : FILL_WAIT;
+	*ret_n = (size_t)got;
+	return FILL_DATA;
 }
 
-enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+static void consume(struct fill *f, size_t n)
 {
-	enum fill_read result;
 	bool wake;
-	size_t have = 0;
 
-	pthread_mutex_lock(&f->mu);
-	ASSERT(offset == f->consumed);
-	result = look(f, offset, &have);
-	pthread_mutex_unlock(&f->mu);
-	if (result != FILL_DATA)
-		return result;
-	n = MIN(n, have);
-	copy_out(f, offset, to, n);
 	pthread_mutex_lock(&f->mu);
 	f->consumed += (int64_t)n;
 	/* Half a ring of room before the writer runs again: fewer, larger turns. */
@@ -233,6 +308,25 @@ enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, siz
 	pthread_mutex_unlock(&f->mu);
 	if (wake)
 		f->writer.room(f->writer.ud);
+}
+
+enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+{
+	enum fill_read result;
+	size_t have = 0;
+
+	pthread_mutex_lock(&f->mu);
+	ASSERT(f->backing != RING || offset == f->consumed);
+	result = look(f, offset, &have);
+	pthread_mutex_unlock(&f->mu);
+	if (result != FILL_DATA)
+		return result;
+	n = MIN(n, have);
+	if (f->backing == FILE_PARTS)
+		return read_file(f, offset, to, n, ret_n);
+	copy_out(f, offset, to, n);
+	if (f->backing == RING)
+		consume(f, n);
 	*ret_n = n;
 	return FILL_DATA;
 }
@@ -241,31 +335,26 @@ bool fill_whole(struct fill *f, struct slice *ret)
 {
 	LOCK_SCOPE(&f->mu);
 
-	if (f->state != COMMITTED || f->consumed != 0 || f->length > (int64_t)f->size)
+	if (f->state != COMMITTED || f->consumed != 0 || f->backing == FILE_PARTS ||
+	    f->length > (int64_t)f->size)
 		return false;
-	*ret = (struct slice){f->ring, f->size};
+	*ret = (struct slice){f->bytes, f->size};
 	return true;
 }
 
-bool fill_wait(struct fill *f, int64_t offset, void (*ready)(void *ud), void *ud)
+int fill_file(struct fill *f, int64_t *ret_base)
 {
-	size_t n;
 	LOCK_SCOPE(&f->mu);
 
-	if (look(f, offset, &n) != FILL_WAIT)
-		return false;
-	ASSERT(!f->ready);
-	f->ready = ready;
-	f->ready_ud = ud;
-	f->ready_at = offset;
-	return true;
+	if (f->state != COMMITTED || f->fd < 0)
+		return -1;
+	*ret_base = f->base;
+	return fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
 }
 
-void fill_unwait(struct fill *f)
+int64_t fill_length(const struct fill *f)
 {
-	LOCK_SCOPE(&f->mu);
-
-	f->ready = NULL;
+	return f->length;
 }
 
 bool fill_failed(struct fill *f, struct error *ret)

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
- * A fill is an object on its way: one writer (the loop's thread) appends bytes as the store sends
- * them, readers (the server's threads) follow by offset. Today a fill is backed by a bounded ring
- * and has one reader; a disk cache will back it by a file and have many, behind this interface.
+ * A fill is an object on its way: one writer (the loop's thread) brings bytes as the store sends
+ * them, readers (the server's threads) follow by offset. What it is backed by decides how many may
+ * read:
+ *
+ *	ring	a bounded piece of memory that passes by: one reader, whose pace the writer keeps
+ *	memory	the whole of a small object: any number of readers
+ *	file	a draft of the disk cache, which grows in several places at once (parts): any number
+ *		of readers at any place, none of whom holds up the writer
  *
  * States, only ever forward:
  *
  *	NEW --fill_begin--> RUNNING --fill_commit--> COMMITTED
  *	 \____________________/ \-----fill_fail-----> FAILED
  *
- * The tail is held back: until fill_commit() has checked the length and has asked the verify
- * hook, the last FILL_HELD_BACK bytes are not readable, so that a torn or wrong object never
+ * The tail is held back: until fill_commit(), which comes after everything that can be checked has
+ * been, the last FILL_HELD_BACK bytes are not readable, so that a torn or wrong object never
  * arrives whole.
  *
- * Flow control, both ways without polling: a writer that was told FILL_PAUSE is woken through
- * its `room` hook when a reader has made room; a reader that found nothing registers itself with
- * fill_wait() and is woken through its `ready` hook. Hooks are called without the fill's lock.
+ * Flow control, both ways without polling: the writer of a ring that was told FILL_PAUSE is woken
+ * through its `room` hook when the reader has made room; a reader that found nothing registers
+ * itself with fill_wait() and is woken on the loop's thread. Hooks are called without the lock.
  *
  * A fill is reference counted (atomic); the writer and each reader hold one reference.
  */
@@ -24,32 +29,43 @@
 #include "base/slice.h"
 
 #define FILL_HELD_BACK ((size_t)64 * 1024)
-/* A writer that is told to pause may still bring so much: what it had received already. */
+/* The writer of a ring that is told to pause may still bring so much: what it had received. */
 #define FILL_ROOM     ((size_t)64 * 1024)
 #define FILL_RING_MIN (FILL_HELD_BACK + FILL_ROOM)
+/* An object up to this length is kept in memory while it is on its way to many. */
+#define FILL_SMALL ((int64_t)128 * 1024)
 
 struct fill;
 
+/* Hooks of the writer, called on a reader's thread. */
 struct fill_writer {
-	void (*room)(void *ud); /* any thread: write again */
-	/* Is what has arrived what was asked for? Called once, by fill_commit(). NULL: yes. */
-	enum err (*verify)(void *ud, struct error *e);
+	void (*room)(void *ud);   /* ring: write again */
+	void (*wanted)(void *ud); /* file: a reader waits where nobody writes; may be NULL */
 	void *ud;
 };
 
 enum fill_flow { FILL_GO, FILL_PAUSE };
 enum fill_read { FILL_DATA, FILL_WAIT, FILL_END, FILL_FAILED };
 
-/* ring_max: bytes of memory this fill may use at most, FILL_RING_MIN or more. */
-struct fill *fill_new(size_t ring_max, struct fill_writer writer);
+struct fill *fill_new(struct fill_writer writer);
 struct fill *fill_ref(struct fill *f);
 void fill_unref(struct fill *f); /* accepts NULL */
 
-/* Writer. The length in bytes must be known; it is what readers will be promised. */
-MUST_CHECK enum err fill_begin(struct fill *f, int64_t length, struct error *e);
+/* ---- writer ---- */
+
 /*
- * Takes all of data. From the write on that is answered FILL_PAUSE, itself included, no more than
- * FILL_ROOM until `room` is called.
+ * Begin once the length in bytes is known; it is what readers will be promised. ring_max: bytes of
+ * memory it may use, FILL_RING_MIN or more.
+ */
+MUST_CHECK enum err fill_begin_ring(struct fill *f, int64_t length, size_t ring_max,
+				    struct error *e);
+/* length is 1 to FILL_SMALL. */
+MUST_CHECK enum err fill_begin_memory(struct fill *f, int64_t length, struct error *e);
+void fill_begin_file(struct fill *f, int64_t length);
+
+/*
+ * Ring and memory: takes all of data. From the write on that is answered FILL_PAUSE, itself
+ * included, no more than FILL_ROOM until `room` is called.
  */
 enum fill_flow fill_write(struct fill *f, struct slice data);
 /* Would n more bytes go into the ring? If not, the one who brings them has not paused. */
@@ -59,24 +75,55 @@ bool fill_fits(struct fill *f, size_t n);
  * between, on what it had received already; then `room` comes again.
  */
 bool fill_may_write(struct fill *f);
-int64_t fill_written(const struct fill *f);
-void fill_fail(struct fill *f, const struct error *why); /* why is copied */
-/* ERR_CORRUPT, and the fill FAILED, when bytes are missing or the verify hook says no. */
-MUST_CHECK enum err fill_commit(struct fill *f, struct error *e);
 
-/* Reader: up to n bytes from offset on. With a ring, offset must follow what was read before. */
+/* File: where byte 0 lies. fd stays the caller's, who keeps it open while the fill lives. */
+void fill_set_file(struct fill *f, int fd, int64_t base);
+/* File: bytes [first, end) are on their way. Parts do not overlap. */
+void fill_add_part(struct fill *f, int64_t first, int64_t end);
+/* File: the part that begins at first lies in the file up to here. */
+void fill_stored(struct fill *f, int64_t first, int64_t up_to);
+/* File: the first offset (not below from) that no part has; the length when there is none. */
+int64_t fill_first_gap(struct fill *f, int64_t from, int64_t *ret_end);
+/* File: an offset some reader waits at that no part has; -1 when there is none. */
+int64_t fill_wanted(struct fill *f);
+/* File: everything before this is there. */
+int64_t fill_contiguous(struct fill *f);
+
+/* Memory, when all has been written: the body, readable by any thread until the last reference. */
+struct slice fill_bytes(const struct fill *f);
+
+void fill_fail(struct fill *f, const struct error *why); /* why is copied */
+/* All bytes are there and are what they have to be. */
+void fill_commit(struct fill *f);
+
+/* ---- reader ---- */
+
+/*
+ * Up to n bytes from offset on. From a ring, offset must follow what was read before. FAILED also
+ * when the file cannot be read: see fill_failed().
+ */
 enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n);
 /*
- * The whole body, when it has been committed, nothing of it has been read yet, and it lies in one
- * piece: readable until the last reference goes. False otherwise.
+ * The whole body, when it has been committed, nothing of it has been read from a ring yet, and it
+ * lies in one piece of memory: readable until the last reference goes. False otherwise.
  */
 bool fill_whole(struct fill *f, struct slice *ret);
+/* Committed, in a file: a descriptor of the caller's own, and where byte 0 lies. Else -1. */
+int fill_file(struct fill *f, int64_t *ret_base);
+int64_t fill_length(const struct fill *f);
+
+struct fill_waiter {
+	void (*ready)(struct fill_waiter *w); /* on the loop's thread, once */
+	int64_t offset;
+	struct fill_waiter *next, **at; /* the fill's; zeroed: not waiting */
+};
+
 /*
- * Ask for one call of ready(ud) when fill_read() at offset would say something else than
+ * Ask for one call of ready() when fill_read() at w->offset would say something else than
  * FILL_WAIT. Returns false, and registers nothing, when it would do so already.
  */
-bool fill_wait(struct fill *f, int64_t offset, void (*ready)(void *ud), void *ud);
-/* Forget the wait. It may have been called already, by another thread even just now. */
-void fill_unwait(struct fill *f);
+bool fill_wait(struct fill *f, struct fill_waiter *w);
+/* Loop's thread: forget the wait, if it has not been answered. */
+void fill_unwait(struct fill *f, struct fill_waiter *w);
 /* Has it FAILED, and why? */
 bool fill_failed(struct fill *f, struct error *ret);

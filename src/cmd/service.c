@@ -37,6 +37,26 @@ static enum err open_stores(struct service *s, struct error *e)
 	return OK;
 }
 
+static enum err open_cache(struct service *s, struct error *e)
+{
+	const struct conf *conf = s->conf;
+	struct cache_settings settings = {
+		.max_bytes = conf->cache_size ? (int64_t)conf->cache_size : -1,
+		.min_free = (int64_t)conf->cache_min_free,
+		.fresh_ns = conf->cache_fresh_ns,
+		.miss_ttl_ns = conf->miss_ttl_ns,
+		.miss_entries = conf->miss_entries,
+		.fetch_parallel = (unsigned)conf->fetch_parallel,
+		.fetch_block = (int64_t)conf->fetch_block,
+		.max_fills = conf->max_fills,
+		.max_fill_waiters = conf->max_fill_waiters,
+	};
+
+	s->cache_dir = conf_cache_dir(conf);
+	settings.dir = s->cache_dir;
+	return cache_new(s->loop, &settings, &s->cache, e);
+}
+
 enum err service_init(struct service *s, const struct conf *conf, struct error *e)
 {
 	struct transfer_limits limits = {
@@ -65,7 +85,7 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 		.via = s->via,
 		.warn = warn,
 	};
-	if (open_stores(s, e) != OK)
+	if (open_stores(s, e) != OK || (!conf->check && open_cache(s, e) != OK))
 		return e->code;
 	s->health = health_new(s->loop, &s->stores);
 	return OK;
@@ -82,9 +102,11 @@ enum err service_start(struct service *s, int64_t wait_ns, struct error *e)
 
 bool service_fini(struct service *s)
 {
-	if (!pool_stop(s->disk, BLOCKED_NS))
+	if (!pool_stop(s->disk, BLOCKED_NS) || !cache_stop(s->cache, BLOCKED_NS))
 		return false;
 	loop_stop(s->loop);
+	cache_free(s->cache);
+	free(s->cache_dir);
 	transfer_engine_free(s->engine);
 	for (size_t i = 0; i < s->stores.n; i++)
 		store_free(s->stores.store[i]);

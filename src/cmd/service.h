@@ -16,6 +16,8 @@ struct service {
 	struct creds_env creds_env;
 	struct store_context context;
 	struct store_list stores;
+	char *cache_dir; /* NULL: none */
+	struct cache *cache;
 	struct health *health;
 	char via[40];
 };

@@ -57,6 +57,18 @@ static void print_histogram(struct buf *out)
 		   (long long)count);
 }
 
+/* What a miss costs: below 1 when most are remembered. */
+static void print_miss_cost(struct buf *out)
+{
+	int64_t asked = metric_get(store_missing), told = metric_get(requests_miss);
+
+	buf_printf(out,
+		   "# HELP pepto_s3_requests_per_miss Misses that stores told, for each that a "
+		   "client was told.\n"
+		   "# TYPE pepto_s3_requests_per_miss gauge\npepto_s3_requests_per_miss %.4f\n",
+		   told ? (double)asked / (double)told : 0.0);
+}
+
 void metric_print(struct buf *out)
 {
 	const char *last = "";
@@ -72,6 +84,7 @@ void metric_print(struct buf *out)
 		buf_printf(out, "%lld\n",
 			   (long long)atomic_load_explicit(r->value, memory_order_relaxed));
 	}
+	print_miss_cost(out);
 	print_histogram(out);
 	buf_printf(out,
 		   "# HELP pepto_build_info Version of the program.\n"

@@ -16,14 +16,12 @@
 #include "serve/exchange.h"
 #include "base/log.h"
 #include "metric/metric.h"
-#include "serve/accept.h"
 #include "serve/pages.h"
+#include "serve/purge.h"
 #include "serve/respond.h"
 
 #include <stdio.h>
 
-#define VIA_MAX       1024
-#define LOG_PATH_MAX  1024 /* so that the rest of the line stays readable */
 #define AUTHORITY_MAX 1024 /* of an absolute-form target */
 
 const char *exchange_header(const struct exchange *x, const char *name)
@@ -56,89 +54,6 @@ void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
 	atomic_fetch_add(&s->active, 1);
 	metric_inc(active_requests);
 	return x;
-}
-
-/* ---- the lookup ---- */
-
-/* On the loop's thread. */
-static void answered(void *ud, struct answer *answer)
-{
-	struct exchange *x = ud;
-
-	x->answer = *answer;
-	x->state = EXCHANGE_ANSWERED;
-	MHD_resume_connection(x->mhd);
-}
-
-/* What is said of gzip by name counts more than what is said of "*". */
-static bool accepts_gzip(struct slice accept)
-{
-	enum accepted said = accept_says(accept, SLICE("gzip"));
-
-	if (said == ACCEPT_UNNAMED)
-		said = accept_says(accept, SLICE("*"));
-	return said == ACCEPT_YES;
-}
-
-/* Via may come on several lines; they are one list. */
-static enum MHD_Result collect_via(void *cls, enum MHD_ValueKind kind, const char *name,
-				   const char *value)
-{
-	struct buf *via = cls;
-
-	if (value && slice_eq_nocase(slice_of(name), SLICE("Via"))) {
-		buf_puts(via, via->n ? ", " : "");
-		buf_puts(via, value);
-	}
-	return MHD_YES;
-}
-
-static bool came_from_us(const struct exchange *x, struct slice via)
-{
-	struct slice ours = slice_of(x->server->parts.via), one;
-
-	while (slice_next(&via, ',', &one))
-		if (slice_eq(slice_trim(one), ours))
-			return true;
-	return false;
-}
-
-static enum MHD_Result fault(struct exchange *x)
-{
-	x->outcome = "fault";
-	metric_inc(requests_fault);
-	return respond_canned(x, CANNED_FAULT);
-}
-
-/* The connection is suspended first: the answer may come before this returns. */
-static enum MHD_Result look_up(struct exchange *x)
-{
-	const struct server_parts *p = &x->server->parts;
-	struct buf via CLEANUP(buf_fini) = BUF_MAX(VIA_MAX);
-	struct lookup_request request = {
-		.all = &x->server->lookups,
-		.path = &x->path,
-		.stores = p->stores,
-		.loop = p->loop,
-		.head = x->head,
-		.if_range = exchange_header(x, "If-Range"),
-		.accepts_gzip = accepts_gzip(header(x, "Accept-Encoding")),
-		.any_path = p->auth || p->conf->serve_any_path,
-		.budget_ns = p->conf->request_budget_ns,
-		.ring_max = p->conf->stream_buffer,
-	};
-
-	if (atomic_load(&x->server->aborted))
-		return fault(x);
-	if (exchange_header(x, "Via"))
-		MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, collect_via, &via);
-	request.looped = came_from_us(x, buf_slice(&via));
-	request.via = via.n ? buf_str(&via) : NULL;
-	request.ranged = range_parse(header(x, "Range"), &request.range);
-	x->state = EXCHANGE_LOOKING;
-	MHD_suspend_connection(x->mhd);
-	x->lookup = lookup_start(&request, answered, x);
-	return MHD_YES;
 }
 
 /* ---- what needs no store ---- */
@@ -184,7 +99,7 @@ static enum MHD_Result answer_path(struct exchange *x)
 		return respond_canned(x, CANNED_EMPTY);
 	case REQ_SYMBOL: break;
 	}
-	return look_up(x);
+	return exchange_find(x);
 }
 
 /* Paths of our own, told apart before the base path is: health checks know no base path. */
@@ -233,7 +148,7 @@ static enum MHD_Result answer_request(struct exchange *x)
 	}
 	switch (verdict) {
 	case REQUEST_CLEAN: return answer_path(x);
-	case REQUEST_NOMEM: return fault(x);
+	case REQUEST_NOMEM: return respond_fault(x);
 	case REQUEST_BAD:
 	case REQUEST_OUTSIDE: break;
 	}
@@ -271,10 +186,71 @@ static bool has_body(const struct exchange *x)
 	return found;
 }
 
+/* ---- purging ---- */
+
+/* On the loop's thread. */
+static void purged(void *ud)
+{
+	struct exchange *x = ud;
+
+	x->state = EXCHANGE_ANSWERED;
+	MHD_resume_connection(x->mhd);
+}
+
+/* False: it is something else. */
+static bool first_call_of_purge(struct exchange *x, const char *method, enum MHD_Result *ret)
+{
+	struct slice target = {x->target, x->target_n};
+
+	switch (purge_judge(x->server, slice_head(target, slice_find(target, '?')), method,
+			    exchange_header(x, "Authorization"))) {
+	case PURGE_OTHER: return false;
+	case PURGE_METHOD: *ret = respond_canned(x, CANNED_METHOD_PURGE); break;
+	case PURGE_DENIED: *ret = respond_canned(x, CANNED_LOGIN_ADMIN); break;
+	case PURGE_ALLOWED:
+		x->purge = purge_new(x->server, purged, x);
+		*ret = MHD_YES;
+		break;
+	}
+	x->method = x->purge ? "POST" : "other";
+	x->outcome = x->purge ? "purge" : "refused";
+	if (!x->purge)
+		metric_inc(requests_refused);
+	return true;
+}
+
+static enum MHD_Result answer_purge(struct exchange *x)
+{
+	struct MHD_Response *page;
+	int status;
+
+	metric_inc(requests_page);
+	page = purge_answer(x->purge, &status);
+	return respond_page(x, page, status);
+}
+
+static enum MHD_Result run_purge(struct exchange *x)
+{
+	conn_phase_set(x->conn, CONN_ACTIVE);
+	if (atomic_load(&x->server->aborted))
+		return respond_fault(x);
+	x->state = EXCHANGE_LOOKING;
+	MHD_suspend_connection(x->mhd);
+	if (purge_start(x->purge))
+		return MHD_YES;
+	x->state = EXCHANGE_ANSWERED;
+	MHD_resume_connection(x->mhd);
+	return MHD_YES;
+}
+
 static enum MHD_Result first_call(struct exchange *x, const char *method)
 {
+	enum MHD_Result result;
+
 	x->state = EXCHANGE_READ;
 	x->close = atomic_load(&x->server->draining) || x->conn->over_limit || has_body(x);
+	if (first_call_of_purge(x, method, &result))
+		return result;
 	if (is_read(x, method))
 		return MHD_YES;
 	x->method = "other";
@@ -294,11 +270,13 @@ enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *
 	case EXCHANGE_NEW: return first_call(x, method);
 	case EXCHANGE_READ:
 		if (*upload_n) {
-			*upload_n = 0; /* a body that no client has reason to send */
+			if (x->purge)
+				purge_body(x->purge, (struct slice){upload, *upload_n});
+			*upload_n = 0; /* else a body that no client has reason to send */
 			return MHD_YES;
 		}
-		return answer_request(x);
-	case EXCHANGE_ANSWERED: return respond_answer(x);
+		return x->purge ? run_purge(x) : answer_request(x);
+	case EXCHANGE_ANSWERED: return x->purge ? answer_purge(x) : respond_answer(x);
 	case EXCHANGE_LOOKING:
 	case EXCHANGE_RESPONDING: break;
 	}
@@ -306,60 +284,6 @@ enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *
 }
 
 /* ---- the end ---- */
-
-/* "http://user:password@host/path": what stands before the path is nobody's business. */
-static struct slice without_authority(struct slice target)
-{
-	size_t colon = slice_find(target, ':');
-
-	if (target.n == 0 || target.p[0] == '/' ||
-	    !slice_starts(slice_from(target, colon), SLICE("://")))
-		return target;
-	target = slice_from(target, colon + 3);
-	return slice_from(target, slice_find(target, '/'));
-}
-
-/*
- * A cleaned path has lost its token; one that is not, or that was refused, might show it at
- * another place, and any path may repeat it. Never the query.
- */
-static void log_path(const struct exchange *x, struct log_line *l)
-{
-	const struct auth *auth = x->server->parts.auth;
-	struct slice target = {x->target, x->target_n};
-	char path[REQUEST_KEY_MAX + 2];
-
-	if (auth && (!x->cleaned || x->status == MHD_HTTP_UNAUTHORIZED ||
-		     auth_mentions(auth, x->path.spelling[0]))) {
-		log_add(l, "path", SLICE("(not shown)"));
-	} else if (x->cleaned) {
-		snprintf(path, sizeof(path), "/" SLICE_FMT,
-			 SLICE_ARG(x->path.segments ? x->path.spelling[0] : SLICE_NONE));
-		log_add(l, "path", slice_of(path));
-	} else {
-		target = without_authority(slice_head(target, slice_find(target, '?')));
-		log_add(l, "path", slice_head(target, LOG_PATH_MAX));
-	}
-}
-
-static void log_line(const struct exchange *x, int64_t took_ns)
-{
-	struct log_line l;
-
-	log_begin(&l, LOG_INFO, "request");
-	log_add(&l, "method", slice_of(x->method ? x->method : "none"));
-	log_path(x, &l);
-	log_add_i64(&l, "status", x->status);
-	log_add(&l, "outcome", slice_of(x->outcome));
-	if (x->answer.store)
-		log_add(&l, "store", slice_of(x->answer.store));
-	log_add_i64(&l, "bytes", x->sent);
-	log_add_ms(&l, "dur_ms", took_ns);
-	log_add(&l, "client", slice_of(x->conn->peer));
-	if (exchange_header(x, "User-Agent"))
-		log_add(&l, "agent", header(x, "User-Agent"));
-	log_end(&l);
-}
 
 /* What came of a body: all of it, or cut by the store or by the client. */
 static void judge_end(struct exchange *x, enum MHD_RequestTerminationCode why)
@@ -384,8 +308,8 @@ static void exchange_free(void *ud)
 {
 	struct exchange *x = ud;
 
-	fill_unref(x->answer.fill);
-	close_p(&x->answer.head.fd);
+	answer_drop(&x->answer);
+	purge_free(x->purge);
 	symbol_path_fini(&x->path);
 	free(x->target);
 	atomic_fetch_sub(&x->server->active, 1);
@@ -403,7 +327,7 @@ void exchange_end(void *cls, struct MHD_Connection *mhd, void **exchange,
 	judge_end(x, why);
 	metric_observe_request(took);
 	if (x->server->parts.conf->access_log && log_enabled(LOG_INFO))
-		log_line(x, took);
+		exchange_log(x, took);
 	conn_phase_set(x->conn, CONN_IDLE);
 	if (x->lookup)
 		lookup_release(x->lookup, exchange_free);

@@ -32,16 +32,20 @@ struct exchange {
 	bool head, close; /* HEAD; the connection ends after this answer */
 	bool cleaned;     /* path is there */
 	struct symbol_path path;
+	struct purge *purge; /* it is POST /-/purge */
 	struct lookup *lookup;
 	struct answer answer; /* EXCHANGE_ANSWERED and later */
-	const char *method;   /* for the log: "GET", "HEAD", "other" */
+	struct fill_waiter body_wait;
+	bool rescued;       /* the body goes on past the cache */
+	const char *method; /* for the log: "GET", "HEAD", "other" */
 
 	/* for the log line */
 	int status;
 	const char *outcome;
-	int64_t sent;     /* bytes of the body handed over */
-	int64_t promised; /* Content-Length of the body to come */
-	bool cut;         /* by a failure of the store */
+	const char *cache; /* where a found object came from; NULL: it was not found */
+	int64_t sent;      /* bytes of the body handed over */
+	int64_t promised;  /* Content-Length of the body to come */
+	bool cut;          /* by a failure of the store */
 };
 
 /* The callbacks of libmicrohttpd; cls is the server. */
@@ -51,6 +55,11 @@ enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *
 			     size_t *upload_n, void **exchange);
 void exchange_end(void *cls, struct MHD_Connection *mhd, void **exchange,
 		  enum MHD_RequestTerminationCode why);
+
+/* exchange_find.c: the answer to a symbol path. */
+enum MHD_Result exchange_find(struct exchange *x);
+/* exchange_log.c */
+void exchange_log(const struct exchange *x, int64_t took_ns);
 
 /* A request header, NULL when absent. */
 const char *exchange_header(const struct exchange *x, const char *name);

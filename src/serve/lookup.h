@@ -13,16 +13,10 @@
  * call of answered(), happens on the loop's thread.
  */
 #pragma once
-#include "cache/fill.h"
-#include "serve/request.h"
-#include "store/store.h"
+#include "serve/answer.h"
+#include "serve/resolve.h"
 
 struct lookup;
-
-struct store_list {
-	struct store **store;
-	size_t n;
-};
 
 /* All lookups of a server; the loop's thread only. Zeroed: empty. */
 struct lookups {
@@ -32,39 +26,34 @@ struct lookups {
 
 struct lookup_request {
 	struct lookups *all;
-	const struct symbol_path *path; /* borrowed until the release */
+	struct cache *cache;
 	const struct store_list *stores;
+	struct resolve_rules rules; /* the path borrowed until the release */
 	struct loop *loop;
 	bool head;
-	bool ranged; /* only this part is wanted */
-	struct range_ask range;
-	const char *if_range; /* header values or NULL, copied */
+	struct part_ask part; /* if_range copied */
 	const char *via;
-	bool looped; /* Via names us: other servers are not asked again */
 	bool accepts_gzip;
-	bool any_path;     /* else private stores serve symbol shapes only */
+	bool wants_ptr;    /* the client asks for file.ptr when it misses the rest */
+	bool patient;      /* when the budget is over, what runs goes on (answer.working) */
 	int64_t budget_ns; /* to be answered in so much time */
 	size_t ring_max;
-};
-
-enum answer_kind { ANSWER_FOUND, ANSWER_MISS, ANSWER_UNSATISFIABLE, ANSWER_FAULT };
-
-struct answer {
-	enum answer_kind kind;
-	struct object_head
-		head;       /* FOUND: complete, fd owned by the receiver; UNSATISFIABLE: total */
-	struct fill *fill;  /* FOUND, unless only the head was asked or head.fd >= 0; owned */
-	const char *store;  /* name of the store that answered; NULL on a miss */
-	bool unsure;        /* MISS: an optional store did not answer */
-	struct error error; /* FAULT */
 };
 
 /* answered is called exactly once unless the lookup is released before. */
 struct lookup *lookup_start(const struct lookup_request *request,
 			    void (*answered)(void *ud, struct answer *answer), void *ud);
 /*
- * The receiver is done with it: what still runs is cancelled. `released` is called on the loop's
- * thread when nothing touches ud, the path or the stores any more.
+ * Any thread: the disk of the cache has failed in the body of a FOUND answer. Go on for bytes first
+ * to last of the object, past the cache: rescued() is called once on the loop's thread, with a
+ * fill that begins at first (the receiver owns the reference), or NULL.
+ */
+void lookup_rescue(struct lookup *l, int64_t first, int64_t last,
+		   void (*rescued)(void *ud, struct fill *body));
+/*
+ * The receiver is done with it: what still runs is cancelled, unless others wait for it or it is
+ * worth to be finished. `released` is called on the loop's thread when nothing touches ud, the path
+ * or the stores any more.
  */
 void lookup_release(struct lookup *l, void (*released)(void *ud));
 /*

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: MIT
-/*
- * See respond.h. Bodies come in three ways: from an open file, which libmicrohttpd sends by
- * sendfile(2); from a fill that has the whole body in memory already, sent from there; or from a
- * fill that is still being written, whose reader (read_body) suspends the connection at the end
- * of what is there and is resumed by the fill.
- *
- * A response with a body always has a length, so nothing is ever chunked.
- */
+/* See respond.h. A response with a body always has a length, so nothing is ever chunked. */
 #include "serve/respond.h"
 #include "base/log.h"
 #include "metric/metric.h"
-#include "serve/condition.h"
+#include "serve/body.h"
 
 #include <stdio.h>
 
-#define READ_BLOCK    ((size_t)32 * 1024)
 #define OCTET_STREAM  "application/octet-stream"
 #define RETRY_AFTER_S "5"
 
@@ -45,9 +37,15 @@ static const struct {
 	[CANNED_MISS] = {404, {{NULL, NULL}}},
 	[CANNED_MISS_UNSURE] = {404, {{"Cache-Control", "no-store"}}},
 	[CANNED_METHOD] = {405, {{"Allow", "GET, HEAD"}}},
+	[CANNED_METHOD_PURGE] = {405, {{"Allow", "POST"}}},
+	[CANNED_LOGIN_ADMIN] = {401, {{"WWW-Authenticate", "Bearer realm=\"admin\""}}},
 	[CANNED_LOGIN] = {401,
 			  {{"WWW-Authenticate", "Basic realm=\"symbols\", charset=\"UTF-8\""}}},
 	[CANNED_FAULT] = {503, {{"Retry-After", RETRY_AFTER_S}, {"Cache-Control", "no-store"}}},
+	[CANNED_WORKING] = {503,
+			    {{"Symbol-Agent-Status", "0x80070512"},
+			     {"Retry-After", "1"},
+			     {"Cache-Control", "no-store"}}},
 	[CANNED_EMPTY] = {200, {{"Content-Type", OCTET_STREAM}}},
 };
 
@@ -102,6 +100,13 @@ enum MHD_Result respond_canned(struct exchange *x, enum canned which)
 	return queue(x, canned_rows[which].status, x->server->canned[which][x->close]);
 }
 
+enum MHD_Result respond_fault(struct exchange *x)
+{
+	x->outcome = "fault";
+	metric_inc(requests_fault);
+	return respond_canned(x, CANNED_FAULT);
+}
+
 /* ---- pages ---- */
 
 struct MHD_Response *respond_text(struct slice text, const char *type)
@@ -128,75 +133,6 @@ enum MHD_Result respond_page(struct exchange *x, struct MHD_Response *page, int 
 }
 
 /* ---- symbols ---- */
-
-/* Called by the fill, on the loop's thread. */
-static void body_ready(void *ud)
-{
-	struct exchange *x = ud;
-
-	MHD_resume_connection(x->mhd);
-}
-
-static ssize_t body_failed(struct exchange *x)
-{
-	struct error e;
-
-	x->cut = true;
-	if (fill_failed(x->answer.fill, &e) && e.code != ERR_CANCELED)
-		log_event(LOG_WARN, "answer cut short", "store", x->answer.store, "error", e.msg,
-			  NULL);
-	return MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static ssize_t read_body(void *cls, uint64_t pos, char *buf, size_t max)
-{
-	struct exchange *x = cls;
-	size_t n = 0;
-
-	switch (fill_read(x->answer.fill, (int64_t)pos, buf, max, &n)) {
-	case FILL_DATA: x->sent += (int64_t)n; return (ssize_t)n;
-	case FILL_WAIT:
-		/* Suspended first: it may be resumed before this returns. */
-		MHD_suspend_connection(x->mhd);
-		if (!fill_wait(x->answer.fill, (int64_t)pos, body_ready, x))
-			MHD_resume_connection(x->mhd);
-		return 0;
-	case FILL_FAILED: return body_failed(x);
-	case FILL_END: break;
-	}
-	return MHD_CONTENT_READER_END_OF_STREAM;
-}
-
-/* The body of a HEAD, of which only the length is used. */
-static ssize_t no_body(void *cls, uint64_t pos, char *buf, size_t max)
-{
-	return MHD_CONTENT_READER_END_WITH_ERROR;
-}
-
-static void unref_body(void *cls)
-{
-	fill_unref(cls);
-}
-
-static struct MHD_Response *body_response(struct exchange *x)
-{
-	struct object_head *h = &x->answer.head;
-	uint64_t length = (uint64_t)h->length;
-	struct slice whole;
-
-	x->promised = x->head ? 0 : h->length;
-	if (x->head)
-		return MHD_create_response_from_callback(length, 1, no_body, NULL, NULL);
-	atomic_store(&x->conn->file_body, h->fd >= 0);
-	if (h->fd >= 0)
-		return MHD_create_response_from_fd_at_offset64(length, TAKE_FD(h->fd),
-							       (uint64_t)h->first);
-	if (fill_whole(x->answer.fill, &whole))
-		return MHD_create_response_from_buffer_with_free_callback_cls(
-			whole.n, (void *)(uintptr_t)whole.p, unref_body, fill_ref(x->answer.fill));
-	return MHD_create_response_from_callback(length, MIN(READ_BLOCK, (size_t)length), read_body,
-						 x, NULL);
-}
 
 static void add_validators(struct exchange *x, struct MHD_Response *r)
 {
@@ -239,22 +175,39 @@ static bool not_modified(struct exchange *x)
 	return condition_check(&asked, &have) == COND_NOT_MODIFIED;
 }
 
+static enum MHD_Result respond_not_modified(struct exchange *x)
+{
+	struct MHD_Response *r = empty_response(x->server);
+
+	x->outcome = "not_modified";
+	metric_inc(requests_not_modified);
+	add_validators(x, r);
+	return queue_and_drop(x, MHD_HTTP_NOT_MODIFIED, r);
+}
+
+static void add_range(const struct object_head *h, struct MHD_Response *r)
+{
+	char range[80];
+
+	snprintf(range, sizeof(range), h->total < 0 ? "bytes %lld-%lld/*" : "bytes %lld-%lld/%lld",
+		 (long long)h->first, (long long)(h->first + h->length - 1), (long long)h->total);
+	add(r, "Content-Range", range);
+}
+
 static enum MHD_Result respond_found(struct exchange *x)
 {
 	const struct object_head *h = &x->answer.head;
+	enum MHD_Result result;
 	struct MHD_Response *r;
-	char range[80];
+	struct hot_offer offer;
+	bool offered;
 
-	if (not_modified(x)) {
-		x->outcome = "not_modified";
-		metric_inc(requests_not_modified);
-		r = empty_response(x->server);
-		add_validators(x, r);
-		return queue_and_drop(x, MHD_HTTP_NOT_MODIFIED, r);
-	}
+	if (not_modified(x))
+		return respond_not_modified(x);
 	x->outcome = "found";
 	metric_inc(requests_found);
-	r = body_response(x);
+	offered = body_offer(x, &offer);
+	r = offered ? offer.response : body_response(x);
 	ASSERT(r);
 	add_cors(x->server, r);
 	add_validators(x, r);
@@ -263,12 +216,30 @@ static enum MHD_Result respond_found(struct exchange *x)
 		add(r, "Content-Encoding", h->encoding);
 	else
 		add(r, "Accept-Ranges", "bytes");
-	if (!h->ranged)
-		return queue_and_drop(x, MHD_HTTP_OK, r);
-	snprintf(range, sizeof(range), h->total < 0 ? "bytes %lld-%lld/*" : "bytes %lld-%lld/%lld",
-		 (long long)h->first, (long long)(h->first + h->length - 1), (long long)h->total);
-	add(r, "Content-Range", range);
-	return queue_and_drop(x, MHD_HTTP_PARTIAL_CONTENT, r);
+	if (h->ranged)
+		add_range(h, r);
+	result = queue(x, h->ranged ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, r);
+	if (!offered || !hot_add(x->server->hot, &offer))
+		MHD_destroy_response(r);
+	return result;
+}
+
+bool respond_hot(struct exchange *x, const struct resolve_rules *rules, enum MHD_Result *ret)
+{
+	struct hot_entry *e = hot_find(x->server->hot, rules);
+
+	if (!e)
+		return false;
+	x->outcome = "found";
+	x->cache = "hit";
+	x->answer.from = hot_store(e);
+	x->promised = hot_length(e);
+	atomic_store(&x->conn->file_body, hot_is_file(e));
+	metric_inc(requests_found);
+	metric_inc(cache_hit);
+	*ret = queue(x, MHD_HTTP_OK, hot_response(e));
+	hot_done(x->server->hot, e);
+	return true;
 }
 
 static enum MHD_Result respond_unsatisfiable(struct exchange *x)
@@ -285,18 +256,52 @@ static enum MHD_Result respond_unsatisfiable(struct exchange *x)
 	return queue_and_drop(x, MHD_HTTP_RANGE_NOT_SATISFIABLE, r);
 }
 
+/* Where it came from, for the metrics and the log. */
+static void tell_cache(struct exchange *x)
+{
+	switch (x->answer.way) {
+	case ASK_HIT:
+		x->cache = !x->answer.fresh_ns ? "stale" : "hit";
+		if (!x->answer.fresh_ns)
+			metric_inc(cache_stale);
+		else
+			metric_inc(cache_hit);
+		break;
+	case ASK_JOINED:
+		x->cache = "joined";
+		metric_inc(cache_joined);
+		break;
+	case ASK_FILLED:
+		x->cache = "filled";
+		metric_inc(cache_filled);
+		break;
+	case ASK_PASSED:
+		x->cache = "passed";
+		metric_inc(cache_passed);
+		break;
+	}
+}
+
 enum MHD_Result respond_answer(struct exchange *x)
 {
 	switch (x->answer.kind) {
-	case ANSWER_FOUND: return respond_found(x);
+	case ANSWER_FOUND: tell_cache(x); return respond_found(x);
 	case ANSWER_UNSATISFIABLE: return respond_unsatisfiable(x);
 	case ANSWER_MISS:
 		x->outcome = "miss";
 		metric_inc(requests_miss);
+		if (!x->lookup) {
+			x->cache = "miss";
+			metric_inc(cache_miss);
+		}
 		return respond_canned(x, x->answer.unsure ? CANNED_MISS_UNSURE : CANNED_MISS);
 	case ANSWER_FAULT: break;
 	}
-	x->outcome = "fault";
+	x->outcome = x->answer.working ? "working" : "fault";
+	if (x->answer.working) {
+		metric_inc(requests_working);
+		return respond_canned(x, CANNED_WORKING);
+	}
 	metric_inc(requests_fault);
 	return respond_canned(x, x->server->parts.conf->outage == OUTAGE_404 ? CANNED_MISS_UNSURE
 									     : CANNED_FAULT);

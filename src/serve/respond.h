@@ -10,8 +10,12 @@
 #include "serve/exchange.h"
 
 enum MHD_Result respond_canned(struct exchange *x, enum canned which);
+/* No answer can be given now. */
+enum MHD_Result respond_fault(struct exchange *x);
 /* x->answer, whose fill and descriptor pass to the response. */
 enum MHD_Result respond_answer(struct exchange *x);
+/* One of the hottest files, if it is one. False: nothing was queued. */
+bool respond_hot(struct exchange *x, const struct resolve_rules *rules, enum MHD_Result *ret);
 /* A short text of our own; takes the response. */
 enum MHD_Result respond_page(struct exchange *x, struct MHD_Response *page, int status);
 /* Copies text. */

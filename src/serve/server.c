@@ -144,6 +144,7 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 	raise_file_limit();
 	s->parts = *parts;
 	s->conns = conns_new(&limits);
+	s->hot = hot_new();
 	if (respond_init(s, e) != OK || start_admin(s, e) != OK || start_main(s, e) != OK) {
 		server_stop(s);
 		return e->code;
@@ -187,6 +188,7 @@ static void abort_lookups(struct loop_task *task)
 	struct server *s = CONTAINER_OF(task, struct server, abort);
 
 	lookup_abort_all(&s->lookups);
+	cache_abort(s->parts.cache);
 	atomic_store(&s->aborted, true);
 }
 
@@ -215,6 +217,7 @@ void server_stop(struct server *s)
 	if (s->admin)
 		MHD_stop_daemon(s->admin);
 	respond_fini(s);
+	hot_free(s->hot);
 	conns_free(s->conns);
 	free(s);
 }

@@ -2,6 +2,7 @@
 /* What the files of the server share: server.c, exchange.c, respond.c, admin.c. */
 #pragma once
 #include "serve/conn.h"
+#include "serve/hot.h"
 #include "serve/lookup.h"
 #include "serve/server.h"
 
@@ -12,9 +13,12 @@ enum canned {
 	CANNED_MISS,        /* 404 */
 	CANNED_MISS_UNSURE, /* 404 that is not proven: not to be kept by anybody */
 	CANNED_METHOD,      /* 405 */
-	CANNED_LOGIN,       /* 401 */
-	CANNED_FAULT,       /* 503 */
-	CANNED_EMPTY,       /* 200: pingme.txt, index2.txt */
+	CANNED_METHOD_PURGE,
+	CANNED_LOGIN, /* 401 */
+	CANNED_LOGIN_ADMIN,
+	CANNED_FAULT,   /* 503 */
+	CANNED_WORKING, /* 503 for debuggers that ask again: still being fetched */
+	CANNED_EMPTY,   /* 200: pingme.txt, index2.txt */
 	CANNED_COUNT,
 };
 
@@ -24,6 +28,7 @@ struct server {
 	int listen_fd; /* libmicrohttpd's */
 	uint16_t port;
 	struct conns *conns;
+	struct hot *hot;
 	struct lookups lookups;                       /* the loop's */
 	struct MHD_Response *canned[CANNED_COUNT][2]; /* [closing the connection] */
 	char *cache_control;

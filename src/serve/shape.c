@@ -60,16 +60,16 @@ static size_t char_size(struct slice s)
 	return n > 0 ? (size_t)n : MIN(s.n, 1);
 }
 
-static struct slice without_last_char(struct slice s)
+struct slice shape_twin_stem(struct slice name)
 {
-	struct slice rest = s;
+	struct slice rest = name;
 	size_t last = 0;
 
 	while (rest.n) {
 		last = rest.n;
 		rest = slice_from(rest, char_size(rest));
 	}
-	return slice_head(s, s.n - last);
+	return slice_head(name, name.n - last);
 }
 
 static bool is_compressed_twin(struct slice last, struct slice name)
@@ -77,7 +77,7 @@ static bool is_compressed_twin(struct slice last, struct slice name)
 	if (!slice_ends(last, SLICE("_")))
 		return false;
 	last.n--;
-	if (fold_equal(last, without_last_char(name)))
+	if (fold_equal(last, shape_twin_stem(name)))
 		return true;
 	return slice_find(name, '.') == name.n && slice_ends(last, SLICE(".")) &&
 	       fold_equal(slice_head(last, last.n - 1), name);

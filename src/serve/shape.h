@@ -27,3 +27,8 @@ bool shape_is_symbol(const struct symbol_path *p);
  * second is a point or missing. In the case of name; a part of it.
  */
 struct slice shape_tier_folder(struct slice name);
+/*
+ * The name without its last character: what the name and its compressed twin, which ends in '_'
+ * in place of that, begin with. A part of name.
+ */
+struct slice shape_twin_stem(struct slice name);

@@ -14,6 +14,7 @@
 struct fake_store {
 	struct store store;
 	struct store_call *first, **last; /* those that run, in the order of their start */
+	struct store_call *giving;        /* is being given data */
 	int started, cancelled, resumed;
 	bool is_private;
 	void (*probed)(void *ud, const struct error *e); /* the probe that waits for its answer */
@@ -27,6 +28,7 @@ struct store_call {
 	struct store_events events;
 	void *ud;
 	struct store_call *next, **at;
+	bool paused; /* takes no more data for now */
 };
 
 static char *fake_copy(const char *s)
@@ -44,6 +46,8 @@ static void fake_call_free(struct store_call *c)
 	free((char *)(uintptr_t)c->read.key.p);
 	free((char *)(uintptr_t)c->read.if_match);
 	free((char *)(uintptr_t)c->read.via);
+	if (c->store->giving == c)
+		c->store->giving = NULL;
 	free(c);
 }
 
@@ -66,6 +70,7 @@ static struct store_call *fake_start(struct store *s, const struct store_read *r
 static void fake_resume(struct store_call *c)
 {
 	c->store->resumed++;
+	c->paused = false;
 }
 
 static void fake_cancel(struct store_call *c)
@@ -133,7 +138,15 @@ __attribute__((unused)) static void fake_head(struct store_call *c, const struct
 
 __attribute__((unused)) static bool fake_data(struct store_call *c, const char *p, size_t n)
 {
-	return c->events.data(c->ud, (struct slice){p, n});
+	struct fake_store *f = c->store;
+	bool more;
+
+	f->giving = c;
+	more = c->events.data(c->ud, (struct slice){p, n});
+	if (f->giving)
+		f->giving->paused = !more;
+	f->giving = NULL;
+	return more;
 }
 
 static void fake_end(struct store_call *c, enum store_result result, const struct object_head *head,
@@ -166,5 +179,17 @@ __attribute__((unused)) static struct object_head fake_whole(int64_t length, con
 	struct object_head h = {.total = length, .length = length, .mtime = -1, .fd = -1};
 
 	memcpy(h.etag, etag, strlen(etag) + 1);
+	return h;
+}
+
+/* Bytes first to last of an object of so many. */
+__attribute__((unused)) static struct object_head fake_part(int64_t total, const char *etag,
+							    int64_t first, int64_t last)
+{
+	struct object_head h = fake_whole(total, etag);
+
+	h.ranged = true;
+	h.first = first;
+	h.length = last - first + 1;
 	return h;
 }

@@ -69,3 +69,11 @@ __attribute__((unused)) static bool manual_until(struct loop *l, const bool *fla
 			;
 	return *flag;
 }
+
+/* Turn until cond holds, with time standing still; false when nothing has come for five seconds. */
+#define MANUAL_UNTIL(l, cond)                                                                      \
+	__extension__({                                                                            \
+		for (int idle_ = 0; !(cond) && idle_ < 50;)                                        \
+			idle_ = manual_turn((l), 100) ? 0 : idle_ + 1;                             \
+		(cond);                                                                            \
+	})

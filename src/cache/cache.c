@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See cache.h. What the others need: identities, the state of the disk, and the door to what is
+ * known. A disk that fails is left alone for DISK_PAUSE_NS: everything is passed through meanwhile,
+ * and one line a minute tells of it.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cache/cache_priv.h"
+#include "cache/confirm.h"
+#include "metric/metric.h"
+
+#define DISK_THREADS  4
+#define KEEP_THREADS  2
+#define DISK_QUEUE    16384
+#define DISK_PAUSE_NS (5 * NS_PER_S)
+#define DISK_LOG_NS   (60 * NS_PER_S)
+#define KEY_MAX       4096
+#define PURGE_TURN    512 /* keys, before others get the loop */
+#define USED_EVERY_S  600 /* how exact the time of the last use has to be */
+
+struct object_id cache_id(const struct store *s, struct slice key)
+{
+	char space[1024];
+	struct buf folded CLEANUP(buf_fini) = BUF_MAX(KEY_MAX);
+
+	if (key.n <= sizeof(space) && fold_lower_ascii(key, space))
+		return object_id_make(s->id, (struct slice){space, key.n}, SLICE("stored"));
+	fold_lower(key, &folded);
+	return object_id_make(s->id, buf_slice(&folded), SLICE("stored"));
+}
+
+/* ---- the disk's health ---- */
+
+bool cache_disk_usable(struct cache *c)
+{
+	int64_t failed = atomic_load_explicit(&c->disk_failed_ns, memory_order_relaxed);
+
+	return c->disk && (!failed || clock_mono_ns() - failed >= DISK_PAUSE_NS);
+}
+
+void cache_disk_failed(struct cache *c, const struct error *e)
+{
+	int64_t now = clock_mono_ns();
+	int64_t logged = atomic_load(&c->disk_logged_ns);
+
+	metric_inc(cache_errors);
+	atomic_store(&c->disk_failed_ns, now);
+	if (logged && now - logged < DISK_LOG_NS)
+		return;
+	if (atomic_compare_exchange_strong(&c->disk_logged_ns, &logged, now))
+		log_event(LOG_WARN, "the cache cannot be used, passing through", "error", e->msg,
+			  NULL);
+}
+
+/* ---- misses ---- */
+
+/* What a store denied before it had credentials, or knew how it answers, is another question. */
+static struct miss_id miss_of(const struct cache *c, struct store *s, struct slice key)
+{
+	uint64_t epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed);
+
+	return miss_id_make(negative_seed(c->negative, s->id) + epoch, key);
+}
+
+bool cache_remembers(const struct cache *c)
+{
+	return c->settings.miss_ttl_ns > 0 && c->settings.miss_entries > 0;
+}
+
+bool cache_knows_missing(struct cache *c, struct store *s, struct slice key)
+{
+	return negative_knows(c->negative, miss_of(c, s, key), clock_mono_ns());
+}
+
+uint64_t cache_miss_ticket(struct cache *c, struct store *s)
+{
+	return negative_generation(c->negative) + ((uint64_t)atomic_load(&s->epoch) << 48);
+}
+
+void cache_note_miss(struct cache *c, struct store *s, struct slice key, uint64_t ticket)
+{
+	if (ticket == cache_miss_ticket(c, s))
+		negative_add(c->negative, miss_of(c, s, key),
+			     MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns),
+			     negative_generation(c->negative));
+}
+
+/* ---- objects ---- */
+
+static struct object_head head_of(const struct disk_object *o)
+{
+	struct object_head h = {
+		.total = o->meta.length,
+		.length = o->meta.length,
+		.mtime = o->meta.mtime,
+		.fd = o->fd,
+		.fd_base = OBJECT_HEADER_SIZE,
+	};
+
+	memcpy(h.etag, o->meta.etag, sizeof(h.etag));
+	memcpy(h.encoding, o->meta.encoding, sizeof(h.encoding));
+	return h;
+}
+
+/* How long it still counts as confirmed. A time in the future is none: the clock was set back. */
+static int64_t fresh_for(const struct cache *c, const struct disk_object *o, int64_t now_s)
+{
+	int64_t age = now_s - o->checked_s;
+
+	return age < 0 ? 0 : MAX(c->settings.fresh_ns - age * NS_PER_S, 0);
+}
+
+/* How the store spells it, if that was short enough to be kept. */
+static struct slice spelling_of(const struct disk_object *o, struct slice asked)
+{
+	struct slice kept = slice_of(o->meta.key);
+
+	return fold_equal(kept, asked) ? kept : asked;
+}
+
+bool cache_find(struct cache *c, struct store *s, struct slice key, struct cache_object *ret)
+{
+	int64_t now_s = clock_wall_s();
+	struct disk_object o;
+	struct object_id id;
+	struct error e;
+
+	if (s->traits.local || !cache_disk_usable(c))
+		return false;
+	id = cache_id(s, key);
+	switch (disk_find(c->disk, &id, &o, &e)) {
+	case DISK_HIT: break;
+	case DISK_ERROR: cache_disk_failed(c, &e); return false;
+	case DISK_NONE:
+		if (o.damaged) {
+			metric_inc(cache_damaged);
+			log_event(LOG_WARN, "damaged file in the cache removed", "error", e.msg,
+				  NULL);
+		}
+		return false;
+	}
+	ret->head = head_of(&o);
+	ret->fresh_ns = fresh_for(c, &o, now_s);
+	if (o.used_s > now_s || now_s - o.used_s >= USED_EVERY_S)
+		disk_touch_used(o.fd);
+	if (!ret->fresh_ns)
+		confirm_start(c, s, spelling_of(&o, key), &id, &ret->head);
+	return true;
+}
+
+/* ---- purging ---- */
+
+static void purge_files(struct pool_job *job);
+static void purged(struct loop_task *task);
+
+static void purge_all(struct cache_purge *p)
+{
+	negative_purge(p->cache->negative);
+	flights_purge(p->cache->flights, NULL);
+}
+
+static void purge_key(struct cache_purge *p, struct slice key)
+{
+	struct cache *c = p->cache;
+	struct object_id id = cache_id(p->store, key);
+
+	negative_remove(c->negative, miss_of(c, p->store, key));
+	flights_purge(c->flights, &id);
+	flights_forget_landed(c->flights, &id);
+}
+
+/* On the loop's thread, in turns: first what could bring a file back, then the files. */
+static void purge_memory(struct loop_task *task)
+{
+	struct cache_purge *p = CONTAINER_OF(task, struct cache_purge, task);
+	struct cache *c = p->cache;
+	size_t end = MIN(p->n, p->at + PURGE_TURN);
+
+	if (!p->keys)
+		purge_all(p);
+	else if (p->at == 0)
+		negative_raise(c->negative);
+	while (p->at < end)
+		purge_key(p, p->keys[p->at++]);
+	if (p->at < p->n) {
+		loop_post(c->loop, task);
+		return;
+	}
+	task->run = purged;
+	p->job.run = purge_files;
+	if (c->disk && pool_submit(c->pool, &p->job) == OK)
+		return;
+	if (c->disk)
+		err_set(&p->failure, ERR_BUSY, "too much waits for the cache's disk");
+	purged(task);
+}
+
+/* On a worker. */
+static void purge_files(struct pool_job *job)
+{
+	struct cache_purge *p = CONTAINER_OF(job, struct cache_purge, job);
+	struct cache *c = p->cache;
+	struct object_id id;
+
+	if (!p->keys && disk_empty(c->disk, &p->failure) != OK)
+		cache_disk_failed(c, &p->failure);
+	for (size_t i = 0; i < p->n; i++) {
+		id = cache_id(p->store, p->keys[i]);
+		if (disk_remove(c->disk, &id, &p->failure) != OK)
+			cache_disk_failed(c, &p->failure);
+	}
+	loop_post(c->loop, &p->task);
+}
+
+static void purged(struct loop_task *task)
+{
+	struct cache_purge *p = CONTAINER_OF(task, struct cache_purge, task);
+
+	p->done(p);
+}
+
+void cache_purge(struct cache *c, struct cache_purge *p)
+{
+	p->cache = c;
+	p->at = 0;
+	p->failure.code = OK;
+	p->task = (struct loop_task){.run = purge_memory};
+	loop_post(c->loop, &p->task);
+}
+
+/* ---- the frame ---- */
+
+static void tidy(void *ud)
+{
+	disk_reclaim(ud);
+}
+
+static void open_disk(struct cache *c)
+{
+	const struct evict_limits limits = {.max_bytes = c->settings.max_bytes,
+					    .min_free = c->settings.min_free};
+	struct error e;
+
+	if (!c->settings.dir)
+		return;
+	if (disk_open(c->settings.dir, &c->disk, &e) == OK &&
+	    evict_start(disk_root(c->disk), &limits, tidy, c->disk, &c->evict, &e) == OK)
+		return;
+	disk_free(TAKE(c->disk));
+	metric_inc(cache_errors);
+	log_event(LOG_WARN, "no cache on disk", "dir", c->settings.dir, "error", e.msg, NULL);
+}
+
+enum err cache_new(struct loop *loop, const struct cache_settings *settings, struct cache **ret,
+		   struct error *e)
+{
+	struct cache *c = xnew(struct cache);
+
+	c->loop = loop;
+	c->settings = *settings;
+	c->flights = flights_new();
+	c->confirms = confirms_new();
+	if (pool_new(DISK_THREADS, DISK_QUEUE, "pepto-cache", &c->pool, e) != OK ||
+	    pool_new(KEEP_THREADS, DISK_QUEUE, "pepto-keep", &c->keepers, e) != OK ||
+	    negative_new(settings->miss_entries, settings->miss_ttl_ns, &c->negative, e) != OK) {
+		(void)!cache_stop(c, NS_PER_S); /* its workers have nothing to do */
+		cache_free(c);
+		return e->code;
+	}
+	open_disk(c);
+	*ret = c;
+	return OK;
+}
+
+void cache_abort(struct cache *c)
+{
+	flights_abort(c->flights);
+	confirms_abort(c->confirms);
+}
+
+bool cache_stop(struct cache *c, int64_t timeout_ns)
+{
+	return !c || (pool_stop(c->pool, timeout_ns) && pool_stop(c->keepers, timeout_ns));
+}
+
+void cache_free(struct cache *c)
+{
+	if (!c)
+		return;
+	evict_stop(c->evict);
+	pool_free(c->pool);
+	pool_free(c->keepers);
+	confirms_free(c->confirms);
+	flights_free(c->flights);
+	negative_free(c->negative);
+	disk_free(c->disk);
+	free(c);
+}

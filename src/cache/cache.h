@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The cache of the process: what lies on disk (disk.h), what is known to be missing (negative.h),
+ * and what is on its way (flight.h), behind one door. With CACHE_DIR=off, or while the disk fails,
+ * it has no objects and everything is passed through; misses are remembered all the same.
+ *
+ * An object is known by its store and its key in lower case, whoever asks in whatever case; a miss
+ * by its store and the very key that was asked.
+ */
+#pragma once
+#include "store/store.h"
+
+struct cache;
+
+struct cache_settings {
+	const char *dir;     /* borrowed; NULL: nothing on disk */
+	int64_t max_bytes;   /* < 0: choose (evict.h) */
+	int64_t min_free;    /* bytes of the file system to be left free */
+	int64_t fresh_ns;    /* an object is taken as confirmed by its store for so long */
+	int64_t miss_ttl_ns; /* 0: misses are not remembered */
+	size_t miss_entries;
+	unsigned fetch_parallel; /* connections for one large object */
+	int64_t fetch_block;     /* bytes that one of them fetches at a time */
+	size_t max_fills;        /* objects on their way at once */
+	size_t max_fill_waiters; /* requests that may wait for one of them */
+};
+
+/* A directory that cannot be used is logged and done without. The settings are copied. */
+MUST_CHECK enum err cache_new(struct loop *loop, const struct cache_settings *settings,
+			      struct cache **ret, struct error *e);
+/* Loop's thread, at the end of the process: break off what runs; what is asked for now fails. */
+void cache_abort(struct cache *c);
+/*
+ * Finish what the workers have; then the loop must run once more, for they post to it. False when
+ * one of them blocks for longer than timeout_ns. Accepts NULL.
+ */
+MUST_CHECK bool cache_stop(struct cache *c, int64_t timeout_ns);
+void cache_free(struct cache *c); /* after the loop has stopped; accepts NULL */
+
+/* ---- any thread ---- */
+
+/* Are misses remembered at all? */
+bool cache_remembers(const struct cache *c);
+/* Has this store proven lately that it has no such key? */
+bool cache_knows_missing(struct cache *c, struct store *s, struct slice key);
+
+struct cache_object {
+	struct object_head head; /* of the whole; fd is the receiver's */
+	int64_t fresh_ns;        /* for so long from now on; 0: stale, being confirmed */
+};
+
+/* Opens a file, so it may take a moment. What is stale is confirmed in the background. */
+bool cache_find(struct cache *c, struct store *s, struct slice key, struct cache_object *ret);
+
+/* ---- purging: any thread ---- */
+
+struct cache_purge {
+	struct slice *keys; /* as stores are asked; NULL: everything */
+	size_t n;
+	struct store *store;                 /* whose keys; NULL with keys == NULL */
+	void (*done)(struct cache_purge *p); /* on the loop's thread */
+	struct error failure;                /* once done: the disk's, if it failed */
+	struct cache *cache;                 /* the cache's, as all below */
+	size_t at;
+	struct loop_task task;
+	struct pool_job job;
+};
+
+/* Forget objects and misses. What is on its way when it is called is not kept. */
+void cache_purge(struct cache *c, struct cache_purge *p);

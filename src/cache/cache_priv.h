@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/* What the files of the cache share: cache.c, flight.c, part.c, landing.c, ask.c, confirm.c. */
+#pragma once
+#include "base/pool.h"
+#include "cache/cache.h"
+#include "cache/checksum.h"
+#include "cache/disk.h"
+#include "cache/evict.h"
+#include "cache/flight.h"
+#include "cache/negative.h"
+
+struct confirms;
+
+struct cache {
+	struct loop *loop;
+	struct cache_settings settings;
+	struct disk *disk;    /* NULL: no objects */
+	struct pool *pool;    /* for what is short but may block on the disk */
+	struct pool *keepers; /* for files being made durable, which takes long and nobody waits */
+	struct evict *evict;  /* NULL with disk */
+	struct negative *negative;
+	struct flights *flights;
+	struct confirms *confirms;
+	atomic_int_least64_t disk_failed_ns; /* when it last did; 0: never */
+	atomic_int_least64_t disk_logged_ns;
+};
+
+/* cache.c */
+struct object_id cache_id(const struct store *s, struct slice key);
+/* Is the disk to be used, or has it failed a moment ago? Any thread. */
+bool cache_disk_usable(struct cache *c);
+/* Count a failure of the disk, and log it once in a while. Any thread. */
+void cache_disk_failed(struct cache *c, const struct error *e);
+/* To be taken before a store is asked: a miss counts if nothing has happened since. */
+uint64_t cache_miss_ticket(struct cache *c, struct store *s);
+/* Remember that s has no such key. */
+void cache_note_miss(struct cache *c, struct store *s, struct slice key, uint64_t ticket);
+
+/* ---- a flight, for flight.c, part.c and landing.c ---- */
+
+enum flight_phase { ASKING, PROBING, FLYING, LANDING, LANDED, GONE };
+
+/* The write-behind buffer of one part: two halves, one being filled, one being written. */
+#define PART_BUFFER ((size_t)128 * 1024)
+
+struct part {
+	struct flight *flight;
+	struct part *next, **at; /* in flight->parts */
+	int64_t first, end;      /* end: set once it is known */
+	int64_t stored;          /* reported to the fill */
+	int64_t received;        /* offset behind the last byte in the buffers */
+	struct fetch *fetch;     /* NULL once it has ended */
+	bool asking;             /* it is the flight's first question */
+	char *buffer[2];
+	size_t n[2];
+	int filling;  /* which half */
+	bool writing; /* a job writes the other one */
+	bool paused;  /* the fetch was told to pause */
+	struct pool_job job;
+	struct loop_task written;
+	struct error failure; /* of the job */
+};
+
+/* Following what has arrived with a checksum, in order. */
+struct hasher {
+	struct digest *digest; /* NULL: nothing to compare with */
+	struct checksum expected;
+	int64_t hashed, target;
+	bool running;
+	struct pool_job job;
+	struct loop_task done;
+	struct error failure;
+};
+
+struct flight {
+	struct cache *cache;
+	struct object_id id;
+	struct flight *next, **at; /* in its bucket; at == NULL: not in the table */
+	enum flight_phase phase;
+	struct store *store;
+	char *key, *via; /* owned; via may be NULL */
+	int64_t deadline_ns;
+	bool patient;
+	uint64_t ticket;             /* for its miss, from when the store was asked */
+	struct flight *other;        /* begin: has found the same object, and flies already */
+	bool whole;                  /* do not ask in parts */
+	bool declined;               /* the cache cannot take it */
+	struct seat *seats, *aboard; /* waiting for the decision; told */
+	size_t n_seats;              /* of both */
+	size_t jobs; /* that workers have; and one for each caller on the stack that holds it */
+	bool unkept; /* purged on its way */
+
+	/* from FLYING on */
+	struct object_head head; /* of the whole object */
+	struct fill *fill;
+	bool small;       /* kept in memory while it flies */
+	bool counted;     /* among the running fills */
+	int64_t received; /* bytes, by all parts */
+	int spool;        /* -1, or the file of an answer that came without a length */
+
+	/* part.c */
+	struct part *parts;
+	size_t n_parts;
+	int64_t chunk; /* size of the parts of the last round; 0: not there yet */
+	struct loop_task wanted;
+
+	/* landing.c */
+	struct draft *draft; /* made by a worker; the loop's once `drafted` */
+	struct loop_task drafted_task, kept_task;
+	struct pool_job draft_job, keep_job;
+	struct error draft_failure, keep_failure;
+	bool drafted;
+	bool expects;            /* evict_expect() was called */
+	struct fetch *sum_fetch; /* asks for the checksum of an object that comes in parts */
+	struct hasher hasher;
+};
+
+#define FLIGHT_BUCKETS 4096
+
+struct flights {
+	struct flight *bucket[FLIGHT_BUCKETS];
+	size_t fills;  /* that run */
+	size_t probes; /* that nobody waits for */
+	bool closing;
+	/* What has landed lately: the last one of each bucket. */
+	struct object_id landed[FLIGHT_BUCKETS];
+};
+
+/* flight.c */
+/* Keep it while it is worked on; let_go settles. */
+void flight_hold(struct flight *f);
+void flight_let_go(struct flight *f);
+/* Free it if nothing holds it any more: to be called last. */
+void flight_settle(struct flight *f);
+/* Tell all who wait for the decision. */
+void flight_tell(struct flight *f, enum fetch_result result, const struct error *e);
+/* Send all who wait to fetch by themselves. */
+void flight_decline(struct flight *f);
+/* Everybody changes over to f->other. */
+void flight_merge(struct flight *f);
+/* Out of the table: from now on another flight may bring the object. */
+void flight_gone(struct flight *f);
+void flight_fail(struct flight *f, const struct error *e);
+void flight_landed(struct flight *f, bool kept);
+struct flight *flight_find_flying(const struct flight *f);
+
+/* flight_answer.c */
+void flight_ask(struct flight *f, enum flight_phase phase);
+bool flight_worth_finishing(const struct flight *f);
+void flight_cancel(struct flight *f);
+/* The head of the first answer; what becomes of that (ud: the part that asked). */
+MUST_CHECK enum err flight_begin(struct flight *f, struct part *p, const struct object_head *head,
+				 struct error *e);
+fetch_decided flight_decided;
+
+/* part.c */
+void parts_ask(struct flight *f);   /* the first question */
+void parts_start(struct flight *f); /* as many parts as may run */
+void parts_flush(struct flight *f); /* the draft is there */
+void parts_drop(struct flight *f);
+void parts_wanted(struct loop_task *task);
+
+/* landing.c: the draft, the checksum, and the way into the directory */
+void landing_init(struct flight *f);
+MUST_CHECK enum err landing_draft(struct flight *f, struct error *e);
+/* The head is in (of a part only?): find out what checksum to expect, make room. */
+void landing_expect(struct flight *f, bool ranged);
+void landing_advance(struct flight *f); /* more is there */
+void landing_drop(struct flight *f);
+/* The disk has failed this flight. */
+void landing_disk_failed(struct flight *f, const struct error *e);

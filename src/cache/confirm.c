@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See confirm.h. A bounded list of questions, which stay in it for PAUSE_NS after a store has not
+ * answered them, so that a popular object is not asked about at every hit during an outage. A
+ * full list asks no more: a stale hit comes again.
+ *
+ * An object that has changed is fetched anew by a flight, and replaced when that has landed.
+ */
+#include "cache/confirm.h"
+#include "base/clock.h"
+#include "cache/cache_priv.h"
+#include "metric/metric.h"
+
+#define CONFIRMS_MAX 256
+#define PAUSE_NS     (60 * NS_PER_S)
+#define BUDGET_NS    (30 * NS_PER_S)
+
+struct confirm {
+	struct confirms *all;
+	struct cache *cache;
+	struct store *store;
+	char *key;
+	struct object_id id;
+	struct object_head have;
+	struct confirm *next, **at; /* at == NULL: not in the list yet */
+	struct loop_task start;
+	struct fetch *fetch; /* NULL: it has been answered */
+	struct loop_timer forget;
+	struct seat seat;    /* of the flight that brings the new version */
+	struct pool_job job; /* what the answer means for the file */
+	struct loop_task job_done;
+	bool remove;
+};
+
+struct confirms {
+	struct confirm *first; /* the loop's */
+	atomic_size_t n;       /* allocated */
+	bool closing;
+};
+
+struct confirms *confirms_new(void)
+{
+	return xnew(struct confirms);
+}
+
+static void confirm_free(struct confirm *q)
+{
+	if (q->at) {
+		*q->at = q->next;
+		if (q->next)
+			q->next->at = q->at;
+	}
+	atomic_fetch_sub(&q->all->n, 1);
+	free(q->key);
+	free(q);
+}
+
+void confirms_free(struct confirms *all)
+{
+	while (all && all->first)
+		confirm_free(all->first);
+	free(all);
+}
+
+static void forget(struct loop_timer *timer)
+{
+	struct confirm *q = CONTAINER_OF(timer, struct confirm, forget);
+
+	seat_leave(&q->seat);
+	confirm_free(q);
+}
+
+static void forget_in(struct confirm *q, int64_t ns)
+{
+	fetch_free(TAKE(q->fetch));
+	q->forget.due = forget;
+	loop_timer_set(q->cache->loop, &q->forget, clock_mono_ns() + ns);
+}
+
+/* ---- the answer ---- */
+
+/* On a worker. */
+static void change_file(struct pool_job *job)
+{
+	struct confirm *q = CONTAINER_OF(job, struct confirm, job);
+	struct disk_object o;
+	struct error e;
+
+	if (q->remove)
+		(void)!disk_remove(q->cache->disk, &q->id, &e);
+	else if (disk_find(q->cache->disk, &q->id, &o, &e) == DISK_HIT)
+		disk_touch_checked(o.fd);
+	if (!q->remove)
+		close_p(&o.fd);
+	loop_post(q->cache->loop, &q->job_done);
+}
+
+static void file_changed(struct loop_task *task)
+{
+	struct confirm *q = CONTAINER_OF(task, struct confirm, job_done);
+
+	forget_in(q, 0);
+}
+
+static void change(struct confirm *q, bool remove)
+{
+	q->remove = remove;
+	q->job.run = change_file;
+	q->job_done.run = file_changed;
+	fetch_free(TAKE(q->fetch));
+	if (pool_submit(q->cache->pool, &q->job) != OK)
+		forget_in(q, PAUSE_NS);
+}
+
+static bool same_version(const struct object_head *a, const struct object_head *b)
+{
+	if (a->total != b->total)
+		return false;
+	if (a->etag[0] && b->etag[0])
+		return strcmp(a->etag, b->etag) == 0;
+	return a->mtime == b->mtime;
+}
+
+static void flight_over(struct seat *s, enum fetch_result result, const struct object_head *head,
+			const struct error *e)
+{
+	/* It flies on by itself, or has failed: the next stale hit asks again. */
+}
+
+static void flight_declined(struct seat *s)
+{
+}
+
+static void fetch_anew(struct confirm *q)
+{
+	struct flight_request r = {
+		.cache = q->cache,
+		.store = q->store,
+		.key = slice_of(q->key),
+		.deadline_ns = clock_mono_ns() + BUDGET_NS,
+		.patient = true, /* to be finished, though nobody waits */
+	};
+
+	metric_inc(confirms_changed);
+	q->seat.decided = flight_over;
+	q->seat.declined = flight_declined;
+	q->seat.key = slice_of(q->key);
+	flights_forget_landed(q->cache->flights, &q->id);
+	(void)!seat_take(&r, &q->seat);
+	forget_in(q, PAUSE_NS);
+}
+
+static void answered(void *ud, enum fetch_result result, const struct object_head *head,
+		     const struct error *e)
+{
+	struct confirm *q = ud;
+
+	if (result == FETCH_FOUND && head->fd >= 0)
+		close(head->fd);
+	switch (result) {
+	case FETCH_FOUND:
+		if (!same_version(head, &q->have)) {
+			fetch_anew(q);
+			return;
+		}
+		metric_inc(confirms_same);
+		change(q, false);
+		return;
+	case FETCH_MISS:
+		metric_inc(confirms_gone);
+		change(q, true);
+		return;
+	case FETCH_DENIED:
+	case FETCH_UNSATISFIABLE:
+	case FETCH_FAULT: break;
+	}
+	metric_inc(confirms_failed);
+	forget_in(q, PAUSE_NS);
+}
+
+/* ---- the question ---- */
+
+static bool is_asked(const struct confirms *all, const struct object_id *id)
+{
+	for (const struct confirm *q = all->first; q; q = q->next)
+		if (memcmp(&q->id, id, sizeof(*id)) == 0)
+			return true;
+	return false;
+}
+
+static void start(struct loop_task *task)
+{
+	struct confirm *q = CONTAINER_OF(task, struct confirm, start);
+	struct fetch_request r = {
+		.store = q->store,
+		.key = slice_of(q->key),
+		.head = true,
+		.deadline_ns = clock_mono_ns() + BUDGET_NS,
+	};
+
+	if (q->all->closing || is_asked(q->all, &q->id) ||
+	    !breaker_allows(&q->store->breaker, clock_mono_ns())) {
+		confirm_free(q);
+		return;
+	}
+	q->next = q->all->first;
+	q->at = &q->all->first;
+	if (q->next)
+		q->next->at = &q->next;
+	q->all->first = q;
+	q->fetch = fetch_start(&r, NULL, answered, q);
+}
+
+void confirm_start(struct cache *c, struct store *s, struct slice key, const struct object_id *id,
+		   const struct object_head *head)
+{
+	struct confirm *q;
+
+	if (atomic_fetch_add(&c->confirms->n, 1) >= CONFIRMS_MAX) {
+		atomic_fetch_sub(&c->confirms->n, 1);
+		return;
+	}
+	q = xnew(struct confirm);
+	q->all = c->confirms;
+	q->cache = c;
+	q->store = s;
+	q->key = xstrndup(key.p, key.n);
+	q->id = *id;
+	q->have = *head;
+	q->start.run = start;
+	loop_post(c->loop, &q->start);
+}
+
+void confirms_abort(struct confirms *all)
+{
+	all->closing = true;
+	for (struct confirm *q = all->first; q; q = q->next) {
+		if (q->fetch)
+			forget_in(q, 0);
+		seat_leave(&q->seat);
+	}
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Asking a store whether a cached object is still what it has, in the background: the client has
+ * been served already. Only a store that says 404 makes the object go; where it denies (a policy
+ * may have slipped) or fails, the object stays, is served, and is asked about again a minute later.
+ */
+#pragma once
+#include "cache/object.h"
+#include "store/store.h"
+
+struct cache;
+struct confirms;
+
+struct confirms *confirms_new(void);
+void confirms_free(struct confirms *all);  /* after the loop; accepts NULL */
+void confirms_abort(struct confirms *all); /* loop's thread */
+
+/* Any thread. Does nothing when it is being asked, or was a moment ago. All is copied. */
+void confirm_start(struct cache *c, struct store *s, struct slice key, const struct object_id *id,
+		   const struct object_head *head);

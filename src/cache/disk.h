@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The directory of the cache. The file system is its only truth: there is no index to load at the
+ * start, none to repair after a crash, and several processes may use one directory at a time.
+ *
+ *	CACHEDIR.TAG          tells backup programs to leave it out
+ *	objects/ab/<30 hex>   one file per object (object.h); whole and valid as long as it has a name
+ *	tmp/<16 hex>          drafts, where the file system knows no files without a name; flocked
+ *	trash.<16 hex>        what disk_empty() has put aside, for evict.c to delete
+ *
+ * Every access starts from the descriptor of the directory itself: objects/ may be renamed away
+ * by another process at any time. What is missing below the directory is made when needed; when
+ * the directory itself has been deleted, everything is a miss and a draft an error.
+ *
+ * A draft is a file that is being filled. It gets its name in one step, when it is complete and
+ * on the disk; so a crash at any point leaves the older object or none, and space that the kernel
+ * frees (files without a name) or disk_reclaim() does.
+ *
+ * Any thread; everything blocks for as long as the disk takes.
+ */
+#pragma once
+#include "cache/object.h"
+
+#define DISK_OBJECTS "objects"
+#define DISK_TMP     "tmp"
+#define DISK_TRASH   "trash." /* and 16 hex digits */
+
+struct disk;
+struct draft;
+
+enum disk_found { DISK_HIT, DISK_NONE, DISK_ERROR };
+
+struct disk_object {
+	int fd; /* of a hit, read-only, the caller's; else -1 */
+	struct object_meta meta;
+	int64_t checked_s; /* its st_mtime: when the store has last confirmed it */
+	int64_t used_s;    /* its st_atime */
+	bool damaged; /* NONE: the file that was there was no valid one, and has been removed */
+};
+
+/*
+ * Makes the directory, and those above it, when missing. ERR_USAGE when it belongs to somebody
+ * else, when others may write to it, or when it holds files that no cache would: since it gets
+ * mode 0700, a mistaken /var must not pass. ERR_IO when it cannot be made or opened.
+ */
+MUST_CHECK enum err disk_open(const char *dir, struct disk **ret, struct error *e);
+void disk_free(struct disk *d); /* accepts NULL; after its drafts */
+/* The directory's descriptor, for evict.c; the disk's. */
+int disk_root(const struct disk *d);
+
+/*
+ * DISK_HIT: a valid object of this identity, *ret is complete. DISK_NONE: there is none, or it was
+ * damaged (then e says how). DISK_ERROR: not to be known now, e says why. ret->fd and ret->damaged
+ * are always set.
+ */
+MUST_CHECK enum disk_found disk_find(struct disk *d, const struct object_id *id,
+				     struct disk_object *ret, struct error *e);
+
+/*
+ * A draft for a body of this length, with the space for it reserved where the file system can:
+ * ERR_IO with ENOSPC, EDQUOT or EFBIG in e->sys when there is none. The file's own size is 0 and
+ * grows by what is written.
+ */
+MUST_CHECK enum err disk_draft(struct disk *d, int64_t length, struct draft **ret, struct error *e);
+/* Open for reading and writing; byte n of the body lies at OBJECT_HEADER_SIZE + n. The draft's. */
+int draft_fd(const struct draft *draft);
+/*
+ * Write the header, have everything on the disk, and only then give the file its name, replacing
+ * an older object; used and checked now. ERR_CORRUPT when the body is not of meta->length bytes or
+ * meta is such that disk_find() would not take it. The draft stays readable, and the caller's, in
+ * any case; it is kept once at most.
+ */
+MUST_CHECK enum err disk_keep(struct disk *d, struct draft *draft, const struct object_meta *meta,
+			      struct error *e);
+/* Closes the file; one that was not kept is gone. Accepts NULL. */
+void draft_free(struct draft *draft);
+
+/* OK also when there is none. Open descriptors stay readable. */
+MUST_CHECK enum err disk_remove(struct disk *d, const struct object_id *id, struct error *e);
+/* All objects, in one step and at once: objects/ becomes trash. Drafts are not touched. */
+MUST_CHECK enum err disk_empty(struct disk *d, struct error *e);
+/* Used now; checked now. The other time stays. What cannot be written is not: it is a hint. */
+void disk_touch_used(int fd);
+void disk_touch_checked(int fd);
+/* Remove the drafts in tmp/ that a dead process has left; never one that is being filled. */
+void disk_reclaim(struct disk *d);

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+/* What disk.c (the directory) and disk_draft.c (files on their way into it) share. */
+#pragma once
+#include "cache/disk.h"
+
+#include <stdatomic.h>
+
+#define DISK_PATH_LEN 48 /* the longest path below the root, and its NUL */
+
+struct disk {
+	int root;
+	atomic_bool no_tmpfile; /* the file system knows no files without a name; set once */
+};
+
+/* Where the object lies: "objects/ab/...". */
+void disk_object_path(const struct object_id *id, char ret[static DISK_PATH_LEN]);
+/* The prefix and 16 hex digits that nobody has used. */
+void disk_random_path(const char *prefix, char ret[static DISK_PATH_LEN]);

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The body of a fetch (see fetch.h): going on after it has broken off, and the detour of one whose
+ * length the store does not tell, through an unnamed temporary file.
+ */
+#include "base/clock.h"
+#include "cache/fetch_priv.h"
+#include "metric/metric.h"
+
+#include <fcntl.h>
+
+#define RESUMES_MAX 8
+#define SPOOL_MAX   (INT64_C(4) << 30)
+
+/* Bytes in the temporary files of all fetches that are not freed yet; the loop's thread only. */
+static int64_t spooled_now;
+
+void fetch_body_ended(struct fetch *f, const struct error *e)
+{
+	f->phase = ENDED;
+	fetch_drop_call(f);
+	f->sink.end(f->ud, e);
+}
+
+void fetch_body_failed(struct fetch *f, const struct error *e)
+{
+	struct error copy = *e; /* it may lie in the call */
+
+	fetch_body_ended(f, &copy);
+}
+
+bool fetch_sink_may_write(const struct fetch *f)
+{
+	return !f->sink.may_write || f->sink.may_write(f->ud);
+}
+
+/* Only a version that can be named can be continued. */
+static bool can_resume(const struct fetch *f)
+{
+	const char *etag = f->head.etag;
+
+	return etag[0] == '"' && f->head.total >= 0 && f->resumes < RESUMES_MAX;
+}
+
+void fetch_body_resume(struct fetch *f, const struct error *e)
+{
+	int64_t now = clock_mono_ns();
+	bool progress = f->received > f->resumed_at;
+
+	if (!can_resume(f)) {
+		fetch_body_failed(f, e);
+		return;
+	}
+	if (!f->resuming || progress) {
+		f->request.deadline_ns = now + FETCH_RESUME_BUDGET_NS;
+		f->tries = 0;
+	}
+	if (f->tries >= FETCH_TRIES_MAX || now >= f->request.deadline_ns) {
+		fetch_body_failed(f, e);
+		return;
+	}
+	f->resumes++;
+	f->resuming = true;
+	f->resumed_at = f->received;
+	metric_inc(store_resumes);
+	loop_timer_set(fetch_loop(f), &f->again,
+		       now + (f->tries ? (FETCH_FIRST_PAUSE_NS << f->tries) : 0));
+}
+
+/* Does the answer to a resuming call continue exactly what we have? */
+bool fetch_body_continues(const struct fetch *f, const struct object_head *head)
+{
+	return strcmp(head->etag, f->head.etag) == 0 && head->total == f->head.total &&
+	       head->first == f->head.first + f->resumed_at &&
+	       head->length == f->head.length - f->resumed_at && head->fd < 0;
+}
+
+/* ---- a body without a length ---- */
+
+void fetch_begin_spool(struct fetch *f)
+{
+	const char *dir = getenv("TMPDIR");
+	struct error e;
+
+	f->spool = open(dir && dir[0] ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (f->spool < 0) {
+		err_sys(&e, ERR_IO, "cannot make a temporary file for an answer without a length");
+		fetch_drop_call(f);
+		fetch_decide(f, FETCH_FAULT, NULL, &e);
+		return;
+	}
+	f->phase = SPOOLING;
+}
+
+static bool write_all(int fd, struct slice bytes)
+{
+	while (bytes.n) {
+		ssize_t n = write(fd, bytes.p, bytes.n);
+
+		if (n < 0)
+			return false;
+		bytes = slice_from(bytes, (size_t)n);
+	}
+	return true;
+}
+
+bool fetch_spool(struct fetch *f, struct slice bytes)
+{
+	struct error e;
+
+	if (spooled_now + (int64_t)bytes.n > SPOOL_MAX) {
+		metric_inc(refused_spool);
+		err_set(&e, ERR_LIMIT, "answers without a length take more than %lld bytes",
+			(long long)SPOOL_MAX);
+	} else if (!write_all(f->spool, bytes)) {
+		err_sys(&e, ERR_IO, "cannot write to a temporary file");
+	} else {
+		f->spooled += (int64_t)bytes.n;
+		spooled_now += (int64_t)bytes.n;
+		return true;
+	}
+	fetch_drop_call(f);
+	fetch_decide(f, FETCH_FAULT, NULL, &e);
+	return true;
+}
+
+void fetch_spool_done(struct fetch *f)
+{
+	f->head.total = f->head.length = f->spooled;
+	f->head.fd = TAKE_FD(f->spool);
+	if (f->spooled == 0) {
+		fetch_decide(f, FETCH_MISS, NULL, NULL);
+		return;
+	}
+	fetch_decide_found(f);
+}
+
+void fetch_spool_free(struct fetch *f)
+{
+	spooled_now -= f->spooled;
+	close_p(&f->spool);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/* What the files of a fetch share: fetch.c, fetch_body.c. */
+#pragma once
+#include "cache/fetch.h"
+
+#define FETCH_TRIES_MAX        4
+#define FETCH_FIRST_PAUSE_NS   (50 * NS_PER_MS)
+#define FETCH_RESUME_BUDGET_NS (8 * NS_PER_S)
+
+enum phase { ASKING, BODY, SPOOLING, ENDED };
+
+struct fetch {
+	struct fetch_request request;
+	char *key;
+	struct object_head pin; /* of request.pin */
+	struct fetch_sink sink;
+	fetch_decided *decided;
+	void *ud;
+	enum phase phase;
+	struct store_call *call; /* NULL between tries */
+	struct loop_timer again;
+	unsigned tries, resumes;
+	struct object_head head; /* of the first answer */
+	int64_t received;        /* bytes of the body, handed to the sink */
+	bool resuming;           /* this call continues a body */
+	int64_t resumed_at;      /* what had been received when it was asked for the rest */
+	bool held;               /* the rest is to be asked for once the sink has room */
+	int spool;               /* -1 unless SPOOLING */
+	int64_t spooled;
+};
+
+static inline struct loop *fetch_loop(const struct fetch *f)
+{
+	return f->request.store->ctx->loop;
+}
+
+/* fetch.c. The owner may free the fetch in decide: nobody touches it afterwards. */
+void fetch_decide(struct fetch *f, enum fetch_result result, const struct object_head *head,
+		  const struct error *e);
+/* Found; a descriptor in the head becomes the owner's. */
+void fetch_decide_found(struct fetch *f);
+void fetch_drop_call(struct fetch *f);
+
+/* fetch_body.c. The first two end it, and may free it. */
+void fetch_body_ended(struct fetch *f, const struct error *e);
+void fetch_body_failed(struct fetch *f, const struct error *e);
+/* It has broken off: ask for the rest, or give up. */
+void fetch_body_resume(struct fetch *f, const struct error *e);
+/* Does the answer to a resuming call continue exactly what we have? */
+bool fetch_body_continues(const struct fetch *f, const struct object_head *head);
+bool fetch_sink_may_write(const struct fetch *f);
+/* A body without a length. */
+void fetch_begin_spool(struct fetch *f);
+bool fetch_spool(struct fetch *f, struct slice bytes);
+void fetch_spool_done(struct fetch *f);
+void fetch_spool_free(struct fetch *f);

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See flight.h. Here: the table, the seats, what becomes of the store's first answer, and the end.
+ *
+ * Seats that wait for the decision are in `seats`, those that have been told in `aboard`.
+ * Telling one may make it leave, and take others along, so the list is read anew each time; the
+ * flight is held (`jobs`) meanwhile, since the last seat to leave a flight that is GONE frees it.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cache/cache_priv.h"
+#include "metric/metric.h"
+
+#define PROBES_MAX 512
+
+struct flights *flights_new(void)
+{
+	return xnew(struct flights);
+}
+
+void flights_free(struct flights *all)
+{
+	free(all);
+}
+
+/* ---- the table ---- */
+
+static size_t bucket_of(const struct object_id *id)
+{
+	return (size_t)(id->b[0] | id->b[1] << 8) % FLIGHT_BUCKETS;
+}
+
+static bool same_id(const struct object_id *a, const struct object_id *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
+static bool is_asking(const struct flight *f)
+{
+	return f->phase == ASKING || f->phase == PROBING;
+}
+
+/* One that has found the object, other than `not`. */
+static struct flight *find_flying(const struct flights *all, const struct object_id *id,
+				  const struct flight * not )
+{
+	for (struct flight *f = all->bucket[bucket_of(id)]; f; f = f->next)
+		if (f != not &&!is_asking(f) && same_id(&f->id, id))
+			return f;
+	return NULL;
+}
+
+/* One that is to be joined: it has found the object, or asks for this very key. */
+static struct flight *find(const struct flights *all, const struct store *s,
+			   const struct object_id *id, struct slice key)
+{
+	struct flight *f = find_flying(all, id, NULL);
+
+	if (f)
+		return f;
+	for (f = all->bucket[bucket_of(id)]; f; f = f->next)
+		if (same_id(&f->id, id) && (s->traits.folds || slice_eq(slice_of(f->key), key)))
+			return f;
+	return NULL;
+}
+
+static void enter(struct flights *all, struct flight *f)
+{
+	struct flight **head = &all->bucket[bucket_of(&f->id)];
+
+	f->next = *head;
+	f->at = head;
+	if (f->next)
+		f->next->at = &f->next;
+	*head = f;
+}
+
+static void take_out(struct flight *f)
+{
+	if (!f->at)
+		return;
+	*f->at = f->next;
+	if (f->next)
+		f->next->at = f->at;
+	f->at = NULL;
+}
+
+static struct flights *all_of(const struct flight *f)
+{
+	return f->cache->flights;
+}
+
+/* ---- the end ---- */
+
+static void uncount(struct flight *f)
+{
+	if (!f->counted)
+		return;
+	f->counted = false;
+	all_of(f)->fills--;
+	metric_dec(active_fills);
+}
+
+void flight_settle(struct flight *f)
+{
+	if (f->at || f->seats || f->aboard || f->jobs || atomic_load(&f->wanted.queued))
+		return;
+	uncount(f);
+	parts_drop(f);
+	landing_drop(f);
+	fill_unref(f->fill);
+	close_p(&f->spool);
+	free(f->key);
+	free(f->via);
+	free(f);
+}
+
+void flight_hold(struct flight *f)
+{
+	f->jobs++;
+}
+
+void flight_let_go(struct flight *f)
+{
+	f->jobs--;
+	flight_settle(f);
+}
+
+static void leave_list(struct seat *s)
+{
+	*s->at = s->next;
+	if (s->next)
+		s->next->at = s->at;
+	s->at = NULL;
+}
+
+static void enter_list(struct seat **list, struct seat *s)
+{
+	s->next = *list;
+	s->at = list;
+	if (s->next)
+		s->next->at = &s->next;
+	*list = s;
+}
+
+static void board(struct flight *f, struct seat *s)
+{
+	leave_list(s);
+	enter_list(&f->aboard, s);
+	s->told = true;
+}
+
+static void tell(struct flight *f, struct seat *s, enum fetch_result result, const struct error *e)
+{
+	struct object_head head = f->head;
+
+	board(f, s);
+	s->decided(s, result, result == FETCH_FOUND ? &head : NULL, e);
+}
+
+void flight_tell(struct flight *f, enum fetch_result result, const struct error *e)
+{
+	flight_hold(f);
+	while (f->seats)
+		tell(f, f->seats, result, e);
+	flight_let_go(f);
+}
+
+/* Out of the table: from now on another flight may bring the object. */
+void flight_gone(struct flight *f)
+{
+	f->phase = GONE;
+	take_out(f);
+	uncount(f);
+	parts_drop(f);
+}
+
+void flight_fail(struct flight *f, const struct error *e)
+{
+	struct error why = *e; /* it may lie in what is dropped now */
+	bool flying = f->phase == FLYING;
+
+	flight_hold(f);
+	flight_gone(f);
+	if (flying)
+		fill_fail(f->fill, &why);
+	flight_tell(f, FETCH_FAULT, &why);
+	flight_let_go(f);
+}
+
+void flight_landed(struct flight *f, bool kept)
+{
+	if (kept)
+		all_of(f)->landed[bucket_of(&f->id)] = f->id;
+	f->phase = LANDED;
+	take_out(f);
+	uncount(f);
+	flight_settle(f);
+}
+
+/* ---- seats ---- */
+
+static void post_wanted(void *ud)
+{
+	struct flight *f = ud;
+
+	loop_post(f->cache->loop, &f->wanted);
+}
+
+static struct flight *flight_new(const struct flight_request *r, const struct object_id *id)
+{
+	struct flight *f = xnew(struct flight);
+
+	f->cache = r->cache;
+	f->id = *id;
+	f->store = r->store;
+	f->key = xstrndup(r->key.p, r->key.n);
+	f->via = r->via ? xstrdup(r->via) : NULL;
+	f->deadline_ns = r->deadline_ns;
+	f->patient = r->patient;
+	f->whole = r->store->no_ranges;
+	f->spool = -1;
+	f->head.fd = -1;
+	f->fill = fill_new((struct fill_writer){.wanted = post_wanted, .ud = f});
+	f->wanted.run = parts_wanted;
+	landing_init(f);
+	enter(r->cache->flights, f);
+	return f;
+}
+
+/* Tell who came after the decision. */
+static void tell_late(struct loop_timer *timer)
+{
+	struct seat *s = CONTAINER_OF(timer, struct seat, late);
+	struct object_head head = s->flight->head;
+
+	s->told = true;
+	s->decided(s, FETCH_FOUND, &head, NULL);
+}
+
+static void sit(struct flight *f, struct seat *s)
+{
+	s->flight = f;
+	s->told = false;
+	s->late.due = tell_late;
+	if (f->phase == ASKING || f->phase == PROBING) {
+		enter_list(&f->seats, s);
+		return;
+	}
+	enter_list(&f->aboard, s);
+	loop_timer_set(f->cache->loop, &s->late, 0);
+}
+
+void flight_decline(struct flight *f)
+{
+	struct seat *s;
+
+	flight_hold(f);
+	flight_gone(f);
+	while ((s = f->seats)) {
+		board(f, s);
+		s->declined(s);
+	}
+	flight_let_go(f);
+}
+
+/* Found by another spelling at the same time, and that one flies already: everybody changes over. */
+void flight_merge(struct flight *f)
+{
+	struct flight *other = TAKE(f->other);
+	struct seat *s;
+
+	flight_hold(f);
+	flight_gone(f);
+	while ((s = f->seats)) {
+		leave_list(s);
+		f->n_seats--;
+		other->n_seats++;
+		sit(other, s);
+	}
+	flight_let_go(f);
+}
+
+/* Another flight of the same object that has found it already; NULL: none. */
+struct flight *flight_find_flying(const struct flight *f)
+{
+	return find_flying(all_of(f), &f->id, f);
+}
+
+enum seated seat_take(const struct flight_request *r, struct seat *s)
+{
+	struct flights *all = r->cache->flights;
+	struct object_id id = cache_id(r->store, r->key);
+	struct flight *f = find(all, r->store, &id, r->key);
+
+	if (all->closing)
+		return NO_SEAT;
+	if (f && f->n_seats >= r->cache->settings.max_fill_waiters) {
+		metric_inc(refused_fill_waiters);
+		return NO_SEAT_LEFT;
+	}
+	if (!f && same_id(&all->landed[bucket_of(&id)], &id))
+		return NO_SEAT_LANDED;
+	if (!f && r->join_only)
+		return NO_SEAT;
+	s->first = !f;
+	if (!f) {
+		f = flight_new(r, &id);
+		flight_ask(f, ASKING);
+	}
+	f->n_seats++;
+	sit(f, s);
+	return SEATED;
+}
+
+void flights_forget_landed(struct flights *all, const struct object_id *id)
+{
+	memset(&all->landed[bucket_of(id)], 0, sizeof(*id));
+}
+
+struct fill *seat_fill(const struct seat *s)
+{
+	return s->flight->fill;
+}
+
+bool seat_is_spooling(const struct seat *s)
+{
+	return s->flight->parts && s->flight->parts->fetch &&
+	       fetch_is_spooling(s->flight->parts->fetch);
+}
+
+void seat_leave(struct seat *s)
+{
+	struct flight *f = TAKE(s->flight);
+
+	if (!f)
+		return;
+	loop_timer_stop(f->cache->loop, &s->late);
+	leave_list(s);
+	f->n_seats--;
+	if (f->n_seats == 0 && f->phase == FLYING && !flight_worth_finishing(f))
+		flight_cancel(f);
+	else
+		flight_settle(f);
+}
+
+void flight_probe(const struct flight_request *r)
+{
+	struct flights *all = r->cache->flights;
+	struct object_id id = cache_id(r->store, r->key);
+	struct flight *f;
+
+	if (all->closing || all->probes >= PROBES_MAX || find(all, r->store, &id, r->key))
+		return;
+	all->probes++;
+	f = flight_new(r, &id);
+	flight_ask(f, PROBING);
+}
+
+/* ---- all ---- */
+
+static void purge_bucket(struct flight *f, const struct object_id *id)
+{
+	for (; f; f = f->next)
+		if (!id || same_id(&f->id, id))
+			f->unkept = true;
+}
+
+void flights_purge(struct flights *all, const struct object_id *id)
+{
+	if (id) {
+		purge_bucket(all->bucket[bucket_of(id)], id);
+		return;
+	}
+	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
+		purge_bucket(all->bucket[i], NULL);
+	memset(all->landed, 0, sizeof(all->landed));
+}
+
+void flights_abort(struct flights *all)
+{
+	static const struct error closing = {ERR_CANCELED, 0, "shutting down"};
+
+	all->closing = true;
+	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
+		while (all->bucket[i])
+			flight_fail(all->bucket[i], &closing);
+}

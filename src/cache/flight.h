@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A flight brings one object of one store into the disk cache, once, for everybody who asks
+ * meanwhile. Whoever wants the object takes a seat; the first one makes the flight start.
+ *
+ *	ASKING   the store is asked; nothing is known yet. As PROBING, but only whether it is there
+ *	FLYING   found: the body arrives, in parallel parts when it is large (part.c); readers follow
+ *	LANDING  all is there and has been checked; the file is being made durable and visible
+ *	LANDED   out of the table; whoever looked for the file just before is told to look again
+ *	GONE     missing, failed or cancelled: out of the table
+ *
+ * What is out of the table is freed when the last seat has left and no worker has a job of it.
+ *
+ * A miss is told to those who asked for the very key that is missing; for another spelling the
+ * store is asked again. A flight without seats goes on while it is worth it (abandoned()).
+ *
+ * Loop's thread only, but for fill_wait() of readers. A seat keeps the flight's memory alive.
+ */
+#pragma once
+#include "cache/fetch.h"
+
+struct cache;
+struct flight;
+struct flights;
+struct object_id;
+
+struct seat {
+	/* Exactly once, never from inside seat_take(). FOUND: the head of the whole. */
+	void (*decided)(struct seat *s, enum fetch_result result, const struct object_head *head,
+			const struct error *e);
+	/* In its place: the cache cannot take this object; fetch it yourself. */
+	void (*declined)(struct seat *s);
+	struct slice key;      /* as the store is to be asked; must outlive the seat */
+	struct flight *flight; /* the flight's, as all below; NULL: not seated */
+	struct seat *next, **at;
+	struct loop_timer late; /* tells who came after the decision */
+	bool told;
+	bool first; /* it is for this one that the store was asked */
+};
+
+struct flight_request {
+	struct cache *cache;
+	struct store *store;
+	struct slice key;
+	const char *via;
+	int64_t deadline_ns;
+	bool patient;
+	bool join_only; /* take a seat in what flies already, or none */
+};
+
+struct flights *flights_new(void);
+void flights_free(struct flights *all); /* after flights_abort(), all jobs done; accepts NULL */
+/* Fail what runs; from now on no seat is given. */
+void flights_abort(struct flights *all);
+
+enum seated {
+	SEATED,
+	NO_SEAT,        /* nothing flies, or the process ends */
+	NO_SEAT_LEFT,   /* too many wait for it */
+	NO_SEAT_LANDED, /* it has landed a moment ago: look for the file again */
+};
+
+enum seated seat_take(const struct flight_request *request, struct seat *s);
+/* The body, once FOUND was told. The reference is the flight's. */
+struct fill *seat_fill(const struct seat *s);
+/* Does its flight receive an answer without a length? */
+bool seat_is_spooling(const struct seat *s);
+/* Accepts a seat that is not seated. No reader may use the fill any more. */
+void seat_leave(struct seat *s);
+
+/* Find out whether the key is missing, to remember it; nobody waits for it. */
+void flight_probe(const struct flight_request *request);
+/* Do not keep what flies under this identity; NULL: all. */
+void flights_purge(struct flights *all, const struct object_id *id);
+/* It is not where it has landed any more. */
+void flights_forget_landed(struct flights *all, const struct object_id *id);

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What becomes of the first answer of a flight (see flight.h): it is told to the seats, begins the
+ * body, or leads to another question. Here too: whether a body is worth to be finished.
+ */
+#include "cache/cache_priv.h"
+#include "metric/metric.h"
+
+/* A flight that nobody waits for is finished when it is smaller than this, or half done. */
+#define FINISH_BYTES (INT64_C(64) << 20)
+
+void flight_ask(struct flight *f, enum flight_phase phase)
+{
+	parts_drop(f);
+	f->phase = phase;
+	f->ticket = cache_miss_ticket(f->cache, f->store);
+	parts_ask(f);
+}
+
+static void missing(struct flight *f, enum fetch_result result)
+{
+	for (const struct seat *seat = f->seats; seat; seat = seat->next)
+		cache_note_miss(f->cache, f->store, seat->key, f->ticket);
+	cache_note_miss(f->cache, f->store, slice_of(f->key), f->ticket);
+	flight_hold(f);
+	flight_gone(f);
+	flight_tell(f, result, NULL);
+	flight_let_go(f);
+}
+
+/* An answer that came without a length lies whole in a file of its own. */
+static void adopt_spool(struct flight *f, const struct object_head *head)
+{
+	f->head = *head;
+	f->head.fd = -1;
+	f->spool = head->fd;
+	f->unkept = f->unkept || !evict_fits(f->cache->evict, head->total);
+	f->phase = FLYING;
+	fill_begin_file(f->fill, head->total);
+	fill_set_file(f->fill, f->spool, 0);
+	fill_add_part(f->fill, 0, head->total);
+	fill_stored(f->fill, 0, head->total);
+	parts_drop(f);
+}
+
+bool flight_worth_finishing(const struct flight *f)
+{
+	return f->patient || f->head.total <= FINISH_BYTES ||
+	       f->received > f->head.total - f->received;
+}
+
+void flight_cancel(struct flight *f)
+{
+	static const struct error nobody = {ERR_CANCELED, 0, "nobody waits for it"};
+
+	metric_inc(fills_cancelled);
+	flight_fail(f, &nobody);
+}
+
+static void found(struct flight *f, const struct object_head *head)
+{
+	if (f->phase == PROBING && head->fd >= 0)
+		close(head->fd);
+	if (f->phase == PROBING && f->seats && !cache_disk_usable(f->cache)) {
+		flight_decline(f);
+		return;
+	}
+	if (f->phase == PROBING && f->seats) {
+		flight_ask(f, ASKING);
+		return;
+	}
+	if (f->phase == PROBING) {
+		flight_gone(f);
+		flight_settle(f);
+		return;
+	}
+	flight_hold(f);
+	if (head->fd >= 0)
+		adopt_spool(f, head);
+	metric_inc(fills_started);
+	flight_tell(f, FETCH_FOUND, NULL);
+	if (!f->seats && !f->aboard && !flight_worth_finishing(f))
+		flight_cancel(f);
+	else if (f->phase == FLYING)
+		parts_start(f);
+	flight_let_go(f);
+}
+
+/*
+ * A store that does not do ranges as it should (no ETag to pin them to, nonsense in place of a
+ * part) is asked for the whole from then on.
+ */
+static bool ask_whole(struct flight *f)
+{
+	if (f->whole)
+		return false;
+	f->whole = true;
+	f->store->no_ranges = true;
+	flight_ask(f, ASKING);
+	return true;
+}
+
+void flight_decided(void *ud, enum fetch_result result, const struct object_head *head,
+		    const struct error *e)
+{
+	struct flight *f = ((struct part *)ud)->flight;
+	struct error odd;
+
+	if (f->phase == PROBING)
+		f->cache->flights->probes--;
+	switch (result) {
+	case FETCH_FOUND: found(f, head); return;
+	case FETCH_MISS:
+	case FETCH_DENIED: missing(f, result); return;
+	case FETCH_UNSATISFIABLE:
+		if (ask_whole(f))
+			return;
+		err_set(&odd, ERR_CORRUPT, "416 to a request for everything");
+		flight_fail(f, &odd);
+		return;
+	case FETCH_FAULT: break;
+	}
+	if (f->other)
+		flight_merge(f);
+	else if (f->declined)
+		flight_decline(f);
+	else if (e->code != ERR_CORRUPT || f->phase != ASKING || !ask_whole(f))
+		flight_fail(f, e);
+}
+
+/* Could it be continued, and fetched in parts? */
+static bool can_pin(const struct object_head *h)
+{
+	return h->etag[0] == '"' && h->total >= 0;
+}
+
+/* A question whose answer is not wanted any more; not the store's fault. */
+static enum err not_so(struct error *e)
+{
+	return err_set(e, ERR_CANCELED, "asked otherwise");
+}
+
+enum err flight_begin(struct flight *f, struct part *p, const struct object_head *head,
+		      struct error *e)
+{
+	bool part = head->ranged && head->length < head->total;
+	struct flights *all = f->cache->flights;
+	enum err err;
+
+	if (f->phase == PROBING)
+		return OK;
+	if (part && !can_pin(head))
+		return err_set(e, ERR_CORRUPT, "a part of a version that has no name");
+	f->other = flight_find_flying(f);
+	if (f->other)
+		return not_so(e);
+	if (all->fills >= f->cache->settings.max_fills ||
+	    !evict_fits(f->cache->evict, head->total)) {
+		metric_inc(refused_fills);
+		f->declined = true;
+		return not_so(e);
+	}
+	f->head = *head;
+	f->head.ranged = false;
+	f->head.first = 0;
+	f->head.length = head->total;
+	p->end = head->length;
+	f->small = head->total <= FILL_SMALL && !part;
+	if (f->small) {
+		err = fill_begin_memory(f->fill, head->total, e);
+	} else {
+		fill_begin_file(f->fill, head->total);
+		fill_add_part(f->fill, 0, p->end);
+		err = landing_draft(f, e);
+	}
+	if (err)
+		return err;
+	f->phase = FLYING;
+	f->counted = true;
+	all->fills++;
+	metric_inc(active_fills);
+	landing_expect(f, head->ranged);
+	return OK;
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The end of a flight: is what has arrived what the store holds, and how does it become a file of
+ * the cache?
+ *
+ * Checksum. A store may tell one with its answer, S3 does so for the whole only; of an object that
+ * comes in parts it is asked for by a HEAD, unless the ETag is an MD5 already. A worker follows the
+ * bytes in their order (hasher) while they arrive, reading them back from the page cache. Only when
+ * it has seen the last one and agrees is the fill committed, which releases the held-back tail.
+ *
+ * File. A large object's draft is made when its head is in, and what readers read is that draft.
+ * A small one's is made at the end. Then a worker makes the file durable and visible (disk_keep);
+ * no client waits for that.
+ *
+ * A disk that fails before the fill is committed fails the fill (ERR_IO): its readers go on by a
+ * transfer of their own. After that it only costs the next one another fetch.
+ */
+#include "base/log.h"
+#include "cache/cache_priv.h"
+#include "metric/metric.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/sendfile.h>
+#include <xxhash.h>
+
+#define HASH_STEP   (INT64_C(1) << 20) /* less is not worth a job */
+#define HASH_BUFFER ((size_t)64 * 1024)
+#define COPY_STEP   ((size_t)1 << 20)
+
+static void check(struct flight *f);
+
+void landing_disk_failed(struct flight *f, const struct error *e)
+{
+	struct error copy = *e;
+
+	copy.code = ERR_IO;
+	cache_disk_failed(f->cache, &copy);
+	flight_fail(f, &copy);
+}
+
+/* ---- the draft ---- */
+
+static void make_draft(struct pool_job *job)
+{
+	struct flight *f = CONTAINER_OF(job, struct flight, draft_job);
+
+	(void)!disk_draft(f->cache->disk, f->head.total, &f->draft, &f->draft_failure);
+	loop_post(f->cache->loop, &f->drafted_task);
+}
+
+static void draft_made(struct loop_task *task)
+{
+	struct flight *f = CONTAINER_OF(task, struct flight, drafted_task);
+
+	f->jobs--;
+	if (f->phase == FLYING && f->draft_failure.code) {
+		landing_disk_failed(f, &f->draft_failure);
+	} else if (f->phase == FLYING) {
+		fill_set_file(f->fill, draft_fd(f->draft), OBJECT_HEADER_SIZE);
+		f->drafted = true;
+		parts_flush(f);
+	} else {
+		flight_settle(f);
+	}
+}
+
+enum err landing_draft(struct flight *f, struct error *e)
+{
+	enum err err;
+
+	err = pool_submit(f->cache->pool, &f->draft_job);
+	if (err)
+		return err_set(e, err, "too much waits for the cache's disk");
+	f->jobs++;
+	return OK;
+}
+
+/* ---- what to expect ---- */
+
+static bool told_sum(const struct object_head *h, struct checksum *ret)
+{
+	static const struct {
+		const char *name;
+		enum checksum_kind kind;
+	} names[] = {{"sha256", CHECKSUM_SHA256},
+		     {"crc64nvme", CHECKSUM_CRC64NVME},
+		     {"crc32c", CHECKSUM_CRC32C},
+		     {"crc32", CHECKSUM_CRC32}};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(h->sum_name, names[i].name) == 0)
+			return checksum_from_base64(names[i].kind, slice_of(h->sum_base64), ret);
+	return h->etag_is_md5 && checksum_from_etag(slice_of(h->etag), ret);
+}
+
+static void expect_sum(struct flight *f, const struct object_head *h)
+{
+	if (told_sum(h, &f->hasher.expected))
+		f->hasher.digest = digest_new(f->hasher.expected.kind);
+}
+
+static void sum_told(void *ud, enum fetch_result result, const struct object_head *head,
+		     const struct error *e)
+{
+	struct flight *f = ud;
+
+	fetch_free(TAKE(f->sum_fetch));
+	if (result == FETCH_FOUND && strcmp(head->etag, f->head.etag) == 0 &&
+	    head->total == f->head.total)
+		expect_sum(f, head);
+	landing_advance(f);
+}
+
+void landing_expect(struct flight *f, bool ranged)
+{
+	struct fetch_request r = {
+		.store = f->store,
+		.key = slice_of(f->key),
+		.head = true,
+		.deadline_ns = f->deadline_ns,
+	};
+
+	evict_expect(f->cache->evict, f->head.total);
+	f->expects = true;
+	expect_sum(f, &f->head);
+	if (!f->hasher.digest && ranged && f->store->traits.tells_sums)
+		f->sum_fetch = fetch_start(&r, NULL, sum_told, f);
+}
+
+/* ---- following what arrives ---- */
+
+/* On a worker. */
+static void hash_file(struct flight *f, int fd, int64_t base)
+{
+	struct hasher *h = &f->hasher;
+	char buffer[HASH_BUFFER];
+
+	while (h->hashed < h->target) {
+		size_t want = (size_t)MIN((int64_t)sizeof(buffer), h->target - h->hashed);
+		ssize_t n = pread(fd, buffer, want, base + h->hashed);
+
+		if (n <= 0) {
+			err_sys(&h->failure, ERR_IO, "cannot read back from the cache");
+			return;
+		}
+		digest_add(h->digest, (struct slice){buffer, (size_t)n});
+		h->hashed += n;
+	}
+}
+
+static void hash_more(struct pool_job *job)
+{
+	struct flight *f = CONTAINER_OF(job, struct flight, hasher.job);
+	struct hasher *h = &f->hasher;
+
+	if (f->small) {
+		digest_add(h->digest, fill_bytes(f->fill));
+		h->hashed = h->target;
+	} else if (f->spool >= 0) {
+		hash_file(f, f->spool, 0);
+	} else {
+		hash_file(f, draft_fd(f->draft), OBJECT_HEADER_SIZE);
+	}
+	loop_post(f->cache->loop, &h->done);
+}
+
+static void hashed_more(struct loop_task *task)
+{
+	struct flight *f = CONTAINER_OF(task, struct flight, hasher.done);
+
+	f->jobs--;
+	f->hasher.running = false;
+	if (f->phase != FLYING)
+		flight_settle(f);
+	else if (f->hasher.failure.code)
+		landing_disk_failed(f, &f->hasher.failure);
+	else
+		landing_advance(f);
+}
+
+static void hash_up_to(struct flight *f, int64_t target)
+{
+	struct hasher *h = &f->hasher;
+	struct error e;
+
+	h->target = target;
+	h->running = true;
+	f->jobs++;
+	if (pool_submit(f->cache->pool, &h->job) == OK)
+		return;
+	f->jobs--;
+	h->running = false;
+	err_set(&e, ERR_BUSY, "too much waits for the cache's disk");
+	landing_disk_failed(f, &e);
+}
+
+void landing_advance(struct flight *f)
+{
+	struct hasher *h = &f->hasher;
+	int64_t there;
+
+	if (f->phase != FLYING || h->running)
+		return;
+	there = f->small ? f->received : fill_contiguous(f->fill);
+	if (h->digest && there > h->hashed &&
+	    (there == f->head.total || there - h->hashed >= HASH_STEP))
+		hash_up_to(f, there);
+	else if (there == f->head.total && !f->parts && !f->sum_fetch)
+		check(f); /* no part: the stores have said that there is no more */
+}
+
+/* ---- the verdict ---- */
+
+static enum err copy_body(struct flight *f, struct error *e)
+{
+	int to = draft_fd(f->draft);
+	loff_t at = OBJECT_HEADER_SIZE;
+	off_t from = 0;
+	struct slice bytes = f->small ? fill_bytes(f->fill) : SLICE_NONE;
+
+	while (f->small && bytes.n) {
+		ssize_t n = pwrite(to, bytes.p, bytes.n, at);
+
+		if (n < 0 && errno != EINTR)
+			return err_sys(e, ERR_IO, "cannot write to the cache");
+		bytes = slice_from(bytes, (size_t)MAX(n, 0));
+		at += MAX(n, 0);
+	}
+	while (f->spool >= 0 && from < f->head.total) {
+		if (lseek(to, at + from, SEEK_SET) < 0 ||
+		    sendfile(to, f->spool, &from, COPY_STEP) <= 0)
+			return err_sys(e, ERR_IO, "cannot copy into the cache");
+	}
+	return OK;
+}
+
+static void describe(const struct flight *f, struct object_meta *ret)
+{
+	*ret = (struct object_meta){.id = f->id, .length = f->head.total, .mtime = f->head.mtime};
+	memcpy(ret->etag, f->head.etag, sizeof(ret->etag));
+	memcpy(ret->encoding, f->head.encoding, sizeof(ret->encoding));
+	snprintf(ret->store, sizeof(ret->store), "%s", f->store->traits.name);
+	snprintf(ret->key, sizeof(ret->key), "%s", f->key);
+	if (f->small) {
+		ret->hashed = true;
+		ret->xxh3 = XXH3_64bits(fill_bytes(f->fill).p, fill_bytes(f->fill).n);
+	}
+}
+
+/* On a keeper; nobody waits for it. */
+static enum err keep(struct flight *f, struct error *e)
+{
+	struct object_meta meta;
+
+	if (!f->draft) {
+		if (disk_draft(f->cache->disk, f->head.total, &f->draft, e) != OK ||
+		    copy_body(f, e) != OK)
+			return e->code;
+	}
+	describe(f, &meta);
+	return disk_keep(f->cache->disk, f->draft, &meta, e);
+}
+
+static void keep_file(struct pool_job *job)
+{
+	struct flight *f = CONTAINER_OF(job, struct flight, keep_job);
+
+	(void)!keep(f, &f->keep_failure);
+	loop_post(f->cache->loop, &f->kept_task);
+}
+
+static void file_kept(struct loop_task *task)
+{
+	struct flight *f = CONTAINER_OF(task, struct flight, kept_task);
+	bool kept = !f->keep_failure.code;
+	struct error e;
+
+	f->jobs--;
+	if (!kept)
+		cache_disk_failed(f->cache, &f->keep_failure);
+	else
+		evict_added(f->cache->evict, OBJECT_HEADER_SIZE + f->head.total);
+	if (kept && f->unkept) {
+		(void)!disk_remove(f->cache->disk, &f->id, &e);
+		kept = false;
+	}
+	if (kept)
+		metric_inc(fills_kept);
+	flight_landed(f, kept);
+}
+
+static void land(struct flight *f)
+{
+	struct error e;
+
+	f->phase = LANDING;
+	fill_commit(f->fill);
+	f->jobs++;
+	if (!f->unkept && pool_submit(f->cache->keepers, &f->keep_job) == OK)
+		return;
+	f->jobs--;
+	if (!f->unkept) {
+		err_set(&e, ERR_BUSY, "too much waits for the cache's disk");
+		cache_disk_failed(f->cache, &e);
+	}
+	flight_landed(f, false);
+}
+
+/* All bytes are there and have been hashed, if they are to be. */
+static void check(struct flight *f)
+{
+	struct hasher *h = &f->hasher;
+	struct error e;
+
+	if (!h->digest || digest_matches(h->digest, &h->expected)) {
+		land(f);
+		return;
+	}
+	metric_inc(fills_corrupt);
+	err_set(&e, ERR_CORRUPT, "the checksum of what came is not the store's");
+	log_event(LOG_WARN, "object damaged on its way", "store", f->store->traits.name, "key",
+		  f->key, "error", e.msg, NULL);
+	flight_fail(f, &e);
+}
+
+/* ---- the frame ---- */
+
+void landing_init(struct flight *f)
+{
+	f->draft_job.run = make_draft;
+	f->drafted_task.run = draft_made;
+	f->hasher.job.run = hash_more;
+	f->hasher.done.run = hashed_more;
+	f->keep_job.run = keep_file;
+	f->kept_task.run = file_kept;
+}
+
+void landing_drop(struct flight *f)
+{
+	fetch_free(TAKE(f->sum_fetch));
+	digest_free(f->hasher.digest);
+	draft_free(f->draft);
+	if (f->expects)
+		evict_expected_end(f->cache->evict, f->head.total);
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Proven misses, remembered for a while, so that a hundred debuggers asking for what is not there
+ * cost a store one request. Of a key only a hash of 128 bits is kept: a table of fixed size, flat
+ * in memory, that forgets what expires first when it is full.
+ *
+ * Threads: one writer (the loop's thread); readers on any thread, without lock and without
+ * waiting. A reader may miss what is being written at the moment; it never believes an entry for
+ * longer than its writer meant.
+ *
+ * Generations: a miss that was asked for before a purge says nothing about the time after it. So
+ * who asks a store takes negative_generation() first and hands it to negative_add(), which drops
+ * the answer when a purge came in between.
+ */
+#pragma once
+#include "base/err.h"
+#include "base/slice.h"
+
+struct negative;
+
+/*
+ * What is missing: a key in a store. Two keys are taken for one another with a chance of 2^-64
+ * per entry of a bucket; the seed is random for each table, so that none can be prepared.
+ */
+struct miss_id {
+	uint64_t hi, lo;
+};
+
+/*
+ * A table for max_entries (rounded up to a multiple of five; 13 bytes each, touched when first
+ * needed) that remembers nothing for longer than ttl_ns. When either is 0 it knows nothing ever.
+ * ERR_LIMIT or ERR_NOMEM when there is no room for it.
+ */
+MUST_CHECK enum err negative_new(size_t max_entries, int64_t ttl_ns, struct negative **ret,
+				 struct error *e);
+void negative_free(struct negative *n); /* accepts NULL */
+
+/* Any thread. The seed of a store, to be kept beside it: the same for the life of the table. */
+uint64_t negative_seed(const struct negative *n, const uint8_t store_id[static 32]);
+struct miss_id miss_id_make(uint64_t seed, struct slice key);
+/* Any thread. now_ns: of clock_mono_ns(). */
+bool negative_knows(const struct negative *n, struct miss_id id, int64_t now_ns);
+/* Any thread. */
+uint64_t negative_generation(const struct negative *n);
+/* Any thread: entries alive. Reads the whole table, about a millisecond per million: for gauges. */
+size_t negative_count(const struct negative *n, int64_t now_ns);
+
+/*
+ * The writer only, from here on. Remember a miss from now (clock_mono_ns()) for ttl_ns, or for as
+ * long as the table allows, in steps of 1/16 s, rounded down. Does nothing when `generation` is
+ * not the present one any more.
+ */
+void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, uint64_t generation);
+void negative_remove(struct negative *n, struct miss_id id);
+/* Begin a new generation, which is returned: before the keys of a purge are removed. */
+uint64_t negative_raise(struct negative *n);
+/* Forget everything, at once and whatever the size, and begin a new generation. */
+void negative_purge(struct negative *n);

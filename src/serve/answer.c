@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/* See answer.h. */
+#include "serve/answer.h"
+
+bool answer_acceptable(const struct object_head *head, bool accepts_gzip)
+{
+	return !head->encoding[0] ||
+	       (accepts_gzip && slice_eq_nocase(slice_of(head->encoding), SLICE("gzip")));
+}
+
+static bool may_have_part(const struct object_head *h, const struct part_ask *ask)
+{
+	const struct condition_headers asked = {.if_range = slice_of(ask->if_range)};
+	const struct validators have = {
+		.etag = slice_of(h->etag),
+		.modified = h->mtime >= 0 ? h->mtime : DATE_UNKNOWN,
+	};
+
+	/* Ranges of encoded bytes mean nothing to who wants the decoded ones. */
+	return ask->ranged && !h->encoding[0] && condition_range_allowed(&asked, &have);
+}
+
+void answer_cut(struct answer *a, const struct part_ask *ask)
+{
+	struct object_head *h = &a->head;
+	struct range part;
+
+	if (!may_have_part(h, ask))
+		return;
+	if (range_resolve(&ask->range, h->total, &part) == RANGE_UNSATISFIABLE) {
+		answer_drop(a);
+		a->kind = ANSWER_UNSATISFIABLE;
+		return;
+	}
+	h->ranged = true;
+	h->first = part.first;
+	h->length = part.last - part.first + 1;
+	a->fill_offset = part.first;
+}
+
+void answer_drop(struct answer *a)
+{
+	fill_unref(TAKE(a->fill));
+	close_p(&a->head.fd);
+	a->head.fd = -1;
+}

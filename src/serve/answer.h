@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a request comes to, before it is made into HTTP: found (and where the body is), missing, or
+ * not to be known now. Made by known.c out of what the cache knows, or by lookup.c by asking.
+ */
+#pragma once
+#include "cache/ask.h"
+#include "serve/condition.h"
+
+enum answer_kind { ANSWER_FOUND, ANSWER_MISS, ANSWER_UNSATISFIABLE, ANSWER_FAULT };
+
+struct answer {
+	enum answer_kind kind;
+	struct object_head
+		head;        /* FOUND: complete, fd owned by the receiver; UNSATISFIABLE: total */
+	struct fill *fill;   /* FOUND, unless only the head was asked or head.fd >= 0; owned */
+	int64_t fill_offset; /* where in the fill the body begins */
+	enum ask_way way;    /* FOUND */
+	int64_t fresh_ns;    /* ASK_HIT: fresh for so long; 0: stale */
+	struct store *from;  /* the store that answered; NULL on a miss */
+	bool unsure;         /* MISS: an optional store did not answer */
+	bool working;        /* FAULT: it is still being fetched, for who asks again */
+	struct error error;  /* FAULT */
+};
+
+/* The part of an object that a client wants. */
+struct part_ask {
+	bool ranged;
+	struct range_ask range;
+	const char *if_range; /* header value or NULL */
+};
+
+/* May the client have what is encoded as the head says? */
+bool answer_acceptable(const struct object_head *head, bool accepts_gzip);
+/*
+ * FOUND with a head of the whole, of which any part can be given: cut it to what is asked. Then it
+ * may become UNSATISFIABLE.
+ */
+void answer_cut(struct answer *a, const struct part_ask *ask);
+/* Give up what a FOUND answer holds. */
+void answer_drop(struct answer *a);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/* The log line of a request, which tells what was asked and never a secret. See exchange.h. */
+#include "base/log.h"
+#include "serve/exchange.h"
+
+#include <stdio.h>
+
+#define LOG_PATH_MAX 1024 /* so that the rest of the line stays readable */
+
+/* "http://user:password@host/path": what stands before the path is nobody's business. */
+static struct slice without_authority(struct slice target)
+{
+	size_t colon = slice_find(target, ':');
+
+	if (target.n == 0 || target.p[0] == '/' ||
+	    !slice_starts(slice_from(target, colon), SLICE("://")))
+		return target;
+	target = slice_from(target, colon + 3);
+	return slice_from(target, slice_find(target, '/'));
+}
+
+/*
+ * A cleaned path has lost its token; one that is not, or that was refused, might show it at
+ * another place, and any path may repeat it. Never the query.
+ */
+static void log_path(const struct exchange *x, struct log_line *l)
+{
+	const struct auth *auth = x->server->parts.auth;
+	struct slice target = {x->target, x->target_n};
+	char path[REQUEST_KEY_MAX + 2];
+
+	if (auth && (!x->cleaned || x->status == MHD_HTTP_UNAUTHORIZED ||
+		     auth_mentions(auth, x->path.spelling[0]))) {
+		log_add(l, "path", SLICE("(not shown)"));
+	} else if (x->cleaned) {
+		snprintf(path, sizeof(path), "/" SLICE_FMT,
+			 SLICE_ARG(x->path.segments ? x->path.spelling[0] : SLICE_NONE));
+		log_add(l, "path", slice_of(path));
+	} else {
+		target = without_authority(slice_head(target, slice_find(target, '?')));
+		log_add(l, "path", slice_head(target, LOG_PATH_MAX));
+	}
+}
+
+void exchange_log(const struct exchange *x, int64_t took_ns)
+{
+	struct log_line l;
+
+	log_begin(&l, LOG_INFO, "request");
+	log_add(&l, "method", slice_of(x->method ? x->method : "none"));
+	log_path(x, &l);
+	log_add_i64(&l, "status", x->status);
+	log_add(&l, "outcome", slice_of(x->outcome));
+	if (x->answer.from)
+		log_add(&l, "store", slice_of(x->answer.from->traits.name));
+	if (x->cache)
+		log_add(&l, "cache", slice_of(x->cache));
+	log_add_i64(&l, "bytes", x->sent);
+	log_add_ms(&l, "dur_ms", took_ns);
+	log_add(&l, "client", slice_of(x->conn->peer));
+	if (exchange_header(x, "User-Agent"))
+		log_add(&l, "agent", slice_of(exchange_header(x, "User-Agent")));
+	log_end(&l);
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See hot.h. A table of small sets, each with a lock of its own that is held for a comparison and
+ * no system call. An entry is reference counted: by the table, and by whoever is queueing its
+ * response. In a full set the entry that has not been asked for the longest goes.
+ */
+#include "serve/hot.h"
+#include "base/clock.h"
+#include "cache/disk.h"
+#include "serve/shape.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#define SETS          256
+#define WAYS          4
+#define MEMORY_EACH   ((int64_t)128 * 1024)
+#define MEMORY_ALL    ((size_t)8 << 20)
+#define LOOK_EVERY_NS (1 * NS_PER_S)
+#define USED_EVERY_NS (600 * NS_PER_S)
+#define FILES_SHARE   8 /* of the descriptors that the process may have */
+
+struct hot_entry {
+	atomic_uint refs;
+	char *path;
+	size_t path_n;
+	struct store *store;
+	bool symbol; /* shaped so that a private store may serve it to anybody */
+	struct MHD_Response *response;
+	int fd;
+	int64_t length;
+	size_t memory;
+	int64_t fresh_until_ns;
+	atomic_int_least64_t look_ns, used_ns; /* next look at the file; its last touch */
+	int64_t asked_ns;                      /* under the set's lock */
+};
+
+struct hot_set {
+	pthread_mutex_t mu;
+	struct hot_entry *entry[WAYS];
+};
+
+struct hot {
+	struct hot_set set[SETS];
+	atomic_size_t memory; /* bytes of bodies */
+	atomic_size_t n;
+	size_t max;
+};
+
+struct hot *hot_new(void)
+{
+	struct hot *h = xnew(struct hot);
+	struct rlimit files;
+
+	for (size_t i = 0; i < SETS; i++)
+		pthread_mutex_init(&h->set[i].mu, NULL);
+	h->max = SETS * WAYS;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
+		h->max = MIN(h->max, (size_t)files.rlim_cur / FILES_SHARE);
+	return h;
+}
+
+void hot_free(struct hot *h)
+{
+	if (!h)
+		return;
+	hot_clear(h);
+	for (size_t i = 0; i < SETS; i++)
+		pthread_mutex_destroy(&h->set[i].mu);
+	free(h);
+}
+
+static struct hot_set *set_of(struct hot *h, struct slice path)
+{
+	return &h->set[XXH3_64bits(path.p, path.n) % SETS];
+}
+
+void hot_done(struct hot *h, struct hot_entry *e)
+{
+	if (atomic_fetch_sub(&e->refs, 1) != 1)
+		return;
+	atomic_fetch_sub(&h->memory, e->memory);
+	atomic_fetch_sub(&h->n, 1);
+	MHD_destroy_response(e->response);
+	close_p(&e->fd);
+	free(e->path);
+	free(e);
+}
+
+void hot_clear(struct hot *h)
+{
+	for (size_t i = 0; i < SETS * WAYS; i++) {
+		struct hot_set *set = &h->set[i / WAYS];
+		struct hot_entry *e;
+
+		pthread_mutex_lock(&set->mu);
+		e = TAKE(set->entry[i % WAYS]);
+		pthread_mutex_unlock(&set->mu);
+		if (e)
+			hot_done(h, e);
+	}
+}
+
+/* ---- finding ---- */
+
+/* Called under the set's lock. */
+static struct hot_entry **place_of(struct hot_set *set, struct slice path)
+{
+	for (size_t i = 0; i < WAYS; i++) {
+		struct hot_entry *e = set->entry[i];
+
+		if (e && slice_eq((struct slice){e->path, e->path_n}, path))
+			return &set->entry[i];
+	}
+	return NULL;
+}
+
+static void drop(struct hot *h, struct hot_set *set, struct hot_entry *e)
+{
+	bool was_in = false;
+
+	pthread_mutex_lock(&set->mu);
+	for (size_t i = 0; i < WAYS; i++) {
+		if (set->entry[i] == e) {
+			set->entry[i] = NULL;
+			was_in = true;
+		}
+	}
+	pthread_mutex_unlock(&set->mu);
+	if (was_in)
+		hot_done(h, e);
+}
+
+/* Is it still what the cache would give? Looks at the file when it is time to. */
+static bool still_good(struct hot_entry *e, int64_t now)
+{
+	int64_t look = atomic_load_explicit(&e->look_ns, memory_order_relaxed);
+	int64_t used = atomic_load_explicit(&e->used_ns, memory_order_relaxed);
+	struct stat st;
+
+	if (now >= e->fresh_until_ns)
+		return false;
+	if (now < look || !atomic_compare_exchange_strong(&e->look_ns, &look, now + LOOK_EVERY_NS))
+		return true;
+	if (fstat(e->fd, &st) != 0 || st.st_nlink == 0)
+		return false;
+	if (now - used >= USED_EVERY_NS) {
+		atomic_store_explicit(&e->used_ns, now, memory_order_relaxed);
+		disk_touch_used(e->fd);
+	}
+	return true;
+}
+
+static bool may_serve(const struct resolve_rules *rules, const struct hot_entry *e)
+{
+	return (rules->any_path || e->symbol || !store_is_private(e->store)) &&
+	       !(rules->looped && e->store->traits.loops);
+}
+
+struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules)
+{
+	struct slice path = rules->path->spelling[0];
+	struct hot_set *set = set_of(h, path);
+	struct hot_entry **place, *e = NULL;
+	int64_t now = clock_mono_ns();
+
+	pthread_mutex_lock(&set->mu);
+	place = place_of(set, path);
+	if (place) {
+		e = *place;
+		e->asked_ns = now;
+		atomic_fetch_add(&e->refs, 1);
+	}
+	pthread_mutex_unlock(&set->mu);
+	if (!e)
+		return NULL;
+	if (!still_good(e, now)) {
+		drop(h, set, e);
+	} else if (may_serve(rules, e)) {
+		return e;
+	}
+	hot_done(h, e);
+	return NULL;
+}
+
+struct MHD_Response *hot_response(const struct hot_entry *e)
+{
+	return e->response;
+}
+
+int64_t hot_length(const struct hot_entry *e)
+{
+	return e->length;
+}
+
+bool hot_is_file(const struct hot_entry *e)
+{
+	return !e->memory;
+}
+
+struct store *hot_store(const struct hot_entry *e)
+{
+	return e->store;
+}
+
+/* ---- adding ---- */
+
+bool hot_wants_memory(struct hot *h, int64_t length)
+{
+	return length <= MEMORY_EACH && atomic_load(&h->memory) + (size_t)length <= MEMORY_ALL;
+}
+
+static struct hot_entry *entry_new(const struct hot_offer *o)
+{
+	struct slice path = o->path->spelling[0];
+	int64_t now = clock_mono_ns();
+	struct hot_entry *e = xnew(struct hot_entry);
+
+	atomic_init(&e->refs, 1);
+	e->path = xstrndup(path.p, path.n);
+	e->path_n = path.n;
+	e->store = o->store;
+	e->symbol = shape_is_symbol(o->path);
+	e->response = o->response;
+	e->fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
+	e->length = o->length;
+	e->memory = o->memory;
+	e->fresh_until_ns = now + o->fresh_ns;
+	e->asked_ns = now;
+	atomic_init(&e->look_ns, now + LOOK_EVERY_NS);
+	atomic_init(&e->used_ns, now);
+	return e;
+}
+
+/* A free place, or the one that was asked for the longest ago. Called under the set's lock. */
+static struct hot_entry **worst_place(struct hot_set *set)
+{
+	struct hot_entry **worst = &set->entry[0];
+
+	for (size_t i = 0; i < WAYS && *worst; i++)
+		if (!set->entry[i] || set->entry[i]->asked_ns < (*worst)->asked_ns)
+			worst = &set->entry[i];
+	return worst;
+}
+
+bool hot_add(struct hot *h, const struct hot_offer *o)
+{
+	struct hot_set *set = set_of(h, o->path->spelling[0]);
+	struct hot_entry *e, **place, *old = NULL;
+
+	if (atomic_load(&h->n) >= h->max)
+		return false;
+	e = entry_new(o);
+	atomic_fetch_add(&h->n, 1);
+	atomic_fetch_add(&h->memory, e->memory);
+	pthread_mutex_lock(&set->mu);
+	place = place_of(set, o->path->spelling[0]);
+	if (!place)
+		place = worst_place(set);
+	old = *place;
+	*place = e;
+	pthread_mutex_unlock(&set->mu);
+	if (old)
+		hot_done(h, old);
+	return true;
+}

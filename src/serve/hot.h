@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The hottest files, as finished responses of libmicrohttpd: who asks for one of them again is
+ * answered without a path being resolved, a file opened or a header written. Small bodies lie in
+ * memory, large ones are open files; both are bounded in number, memory in bytes too.
+ *
+ * An entry counts as long as its file is fresh and still in the directory, which is looked at once
+ * a second at most. Any thread.
+ */
+#pragma once
+#include "serve/resolve.h"
+
+#include <microhttpd.h>
+
+struct hot;
+struct hot_entry;
+
+struct hot *hot_new(void);
+void hot_free(struct hot *h); /* accepts NULL */
+
+/* An object of the cache that was just found. */
+struct hot_offer {
+	const struct symbol_path *path;
+	struct store *store;
+	struct MHD_Response *response; /* a 200 with the whole body; taken if it is kept */
+	int fd;                        /* of the file; duplicated */
+	int64_t length;
+	size_t memory;    /* bytes of the body that the response holds in memory */
+	int64_t fresh_ns; /* from now on */
+};
+
+/* Would a body of so many bytes be kept in memory? */
+bool hot_wants_memory(struct hot *h, int64_t length);
+/* False: it is not kept, and the response still the caller's. */
+bool hot_add(struct hot *h, const struct hot_offer *offer);
+/*
+ * The entry for a path, if these rules let it be served; to be given back with hot_done(). NULL
+ * when there is none.
+ */
+struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules);
+void hot_done(struct hot *h, struct hot_entry *entry);
+struct MHD_Response *hot_response(const struct hot_entry *entry);
+int64_t hot_length(const struct hot_entry *entry);
+bool hot_is_file(const struct hot_entry *entry);
+struct store *hot_store(const struct hot_entry *entry);
+/* Forget all. */
+void hot_clear(struct hot *h);

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/* What the files of a lookup share: lookup.c, lookup_stage.c, lookup_judge.c. Loop's thread. */
+#pragma once
+#include "base/clock.h"
+#include "cache/flight.h"
+#include "serve/lookup.h"
+
+enum state { WAITING, FOUND, MISSING, UNSATISFIABLE, FAULTY };
+
+struct slot {
+	struct lookup *lookup;
+	struct ask *ask; /* NULL: known to be missing */
+	enum state state;
+	struct object_head head;
+	struct error error;
+};
+
+struct lookup {
+	struct lookup_request request;
+	char *if_range, *via; /* owned copies of the request's */
+	void (*answered)(void *ud, struct answer *answer);
+	void (*released)(void *ud);
+	void *ud;
+	struct loop_task start, release;
+	struct loop_timer next;    /* the next stage, outside of everybody's callbacks */
+	struct loop_timer overdue; /* the present stage takes too long */
+	int64_t deadline_ns;
+
+	size_t at;          /* the present store */
+	struct slot *slots; /* owned array */
+	size_t n_slots;
+	struct ask *winner;
+	struct object_head version; /* what the winner gives */
+	struct slot *settling;      /* the answer-to-be, waiting for its body */
+	struct fill_waiter body_end;
+	struct loop_timer settled;
+	struct loop_task rescue;
+	int64_t rescue_first, rescue_last;
+	void (*rescued)(void *ud, struct fill *body);
+	bool done;                         /* answered() was called */
+	struct lookup *next_one, **at_one; /* in request.all */
+	struct error fault;                /* of the first store that counts; code OK = none */
+	struct store *fault_store;
+	bool unsure;  /* an optional store failed */
+	bool working; /* a flight goes on that was not waited for any longer */
+};
+
+static inline struct store *lookup_present(const struct lookup *l)
+{
+	return l->request.stores->store[l->at];
+}
+
+/* lookup.c */
+void lookup_drop_slots(struct lookup *l);
+void lookup_answer(struct lookup *l, struct answer *answer);
+
+/* lookup_stage.c: asking the present store */
+void lookup_stage(struct loop_timer *next);
+void lookup_overdue(struct loop_timer *overdue);
+
+/* lookup_judge.c: what its answers come to */
+fetch_decided lookup_decided; /* ud: the slot */
+void lookup_settled(struct loop_timer *settled);
+void lookup_next_stage(struct lookup *l);
+void lookup_store_failed(struct lookup *l, const struct error *e, bool log);
+void lookup_answer_nothing(struct lookup *l);

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Asking one store: an ask for each candidate that is not known to be missing, all at once, and
+ * probes for the names that a debugger asks for next. A stage that is not decided when its share of
+ * the budget is over has failed.
+ */
+#include "metric/metric.h"
+#include "serve/lookup_priv.h"
+
+#define STAGE_GRACE_NS (100 * NS_PER_MS)
+#define SPOOLING_NS    (60 * NS_PER_S)
+
+/* Each store gets an even share of what is left, so that a dead one leaves time for the next. */
+static int64_t stage_deadline(const struct lookup *l)
+{
+	int64_t now = clock_mono_ns(), stores_left = 1;
+
+	for (size_t i = l->at + 1; i < l->request.stores->n; i++)
+		stores_left += !resolve_passes_over(&l->request.rules, l->request.stores->store[i]);
+	return now + MAX(l->deadline_ns - now, 0) / stores_left;
+}
+
+/* A transfer that passes the cache ends with the lookup. */
+static bool goes_on(const struct lookup *l)
+{
+	for (size_t i = 0; i < l->n_slots; i++)
+		if (l->slots[i].state == WAITING && ask_way(l->slots[i].ask) != ASK_PASSED)
+			return l->request.patient;
+	return false;
+}
+
+/*
+ * Whatever a store does (a directory on a dead network file system, a stalled error document),
+ * the client has its answer in time. Only an answer without a length, which has to be received
+ * whole before it can be passed on, gets longer.
+ */
+void lookup_overdue(struct loop_timer *timer)
+{
+	struct lookup *l = CONTAINER_OF(timer, struct lookup, overdue);
+	struct error e;
+	bool working;
+
+	for (size_t i = 0; i < l->n_slots; i++) {
+		if (l->slots[i].state == WAITING && ask_is_spooling(l->slots[i].ask) &&
+		    clock_mono_ns() < l->deadline_ns + SPOOLING_NS) {
+			loop_timer_set(l->request.loop, timer, clock_mono_ns() + NS_PER_S);
+			return;
+		}
+	}
+	err_set(&e, ERR_TIMEOUT, "no answer in time");
+	working = goes_on(l);
+	l->working = l->working || working;
+	if (!working)
+		fetch_note_fault(lookup_present(l), &e);
+	lookup_store_failed(l, &e, !working);
+}
+
+static void start_ask(struct lookup *l, struct slot *slot, struct slice key, int64_t deadline)
+{
+	const struct lookup_request *r = &l->request;
+	const struct ask_request request = {
+		.cache = r->cache,
+		.store = lookup_present(l),
+		.key = key,
+		.head = r->head,
+		.ranged = r->part.ranged,
+		.range = r->part.range,
+		.via = l->via,
+		.deadline_ns = deadline,
+		.patient = r->patient,
+		.ring_max = r->ring_max,
+	};
+
+	*slot = (struct slot){.lookup = l, .head.fd = -1};
+	if (cache_knows_missing(r->cache, lookup_present(l), key))
+		slot->state = MISSING;
+	else
+		slot->ask = ask_start(&request, lookup_decided, slot);
+}
+
+static void start_asks(struct lookup *l, const struct candidates *c)
+{
+	int64_t deadline = stage_deadline(l);
+
+	/* After all that end by themselves at the deadline. */
+	loop_timer_set(l->request.loop, &l->overdue, deadline + STAGE_GRACE_NS);
+	l->n_slots = c->n;
+	l->slots = xzalloc(c->n * sizeof(struct slot));
+	for (size_t i = 0; i < c->n; i++)
+		start_ask(l, &l->slots[i], c->key[i], deadline);
+}
+
+static void probe(struct flight_request *flight, const struct symbol_path *path)
+{
+	struct candidates c;
+
+	if (resolve_candidates(path, flight->store, &c))
+		for (size_t i = 0; i < c.n; i++) {
+			flight->key = c.key[i];
+			if (!cache_knows_missing(flight->cache, flight->store, c.key[i]))
+				flight_probe(flight);
+		}
+	candidates_fini(&c);
+}
+
+/* What the debugger asks for next, if this is missing: find out in the same round. */
+static void probe_siblings(struct lookup *l)
+{
+	const struct lookup_request *r = &l->request;
+	struct resolve_rules rules = r->rules;
+	struct flight_request flight = {.cache = r->cache,
+					.store = lookup_present(l),
+					.via = l->via,
+					.deadline_ns = l->deadline_ns};
+	struct symbol_path sibling[2];
+	size_t n;
+
+	if (lookup_present(l)->traits.local || !cache_remembers(r->cache))
+		return;
+	n = resolve_siblings(r->rules.path, r->wants_ptr, sibling);
+	for (size_t i = 0; i < n; i++) {
+		rules.path = &sibling[i];
+		if (!resolve_passes_over(&rules, lookup_present(l)))
+			probe(&flight, &sibling[i]);
+		symbol_path_fini(&sibling[i]);
+	}
+}
+
+static bool misses_all(const struct lookup *l, const struct candidates *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (!cache_knows_missing(l->request.cache, lookup_present(l), c->key[i]))
+			return false;
+	return true;
+}
+
+static void ask_store(struct lookup *l, const struct candidates *c)
+{
+	struct error e;
+
+	if (breaker_allows(&lookup_present(l)->breaker, clock_mono_ns())) {
+		start_asks(l, c);
+		probe_siblings(l);
+		return;
+	}
+	metric_inc(store_skipped);
+	err_set(&e, ERR_UPSTREAM, "left alone after repeated failures");
+	lookup_store_failed(l, &e, false);
+}
+
+void lookup_stage(struct loop_timer *timer)
+{
+	struct lookup *l = CONTAINER_OF(timer, struct lookup, next);
+	const struct store_list *stores = l->request.stores;
+	struct candidates c;
+	struct error e;
+
+	while (l->at < stores->n && resolve_passes_over(&l->request.rules, lookup_present(l)))
+		l->at++;
+	if (l->at == stores->n) {
+		lookup_answer_nothing(l);
+		return;
+	}
+	if (!resolve_candidates(l->request.rules.path, lookup_present(l), &c)) {
+		err_set(&e, ERR_NOMEM, "no memory for the candidates");
+		lookup_store_failed(l, &e, true);
+	} else if (misses_all(l, &c)) {
+		lookup_next_stage(l);
+	} else {
+		ask_store(l, &c);
+	}
+	candidates_fini(&c);
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See purge.h. Paths become keys the same way as for reading (resolve.h), so each store has a list
+ * of its own; the lists are purged at the same time, and the last one that is done resumes.
+ */
+#include "serve/purge.h"
+#include "base/text.h"
+#include "serve/respond.h"
+
+#include <stdio.h>
+
+#define BODY_MAX ((size_t)1 << 20)
+#define KEYS_MAX ((size_t)16 << 20) /* bytes of all keys of one store */
+
+/* The keys of one store. They lie in text, whose place is not known before it is complete. */
+struct store_purge {
+	struct cache_purge work;
+	struct purge *purge;
+	struct buf text; /* each key ends with a NUL, which no key contains */
+};
+
+struct purge {
+	struct server *server;
+	void (*resume)(void *ud);
+	void *ud;
+	struct buf body;
+	bool all;
+	size_t paths;               /* that were understood */
+	size_t bad_line;            /* the first that was not; 0: none */
+	struct store_purge *stores; /* owned array; one if all */
+	size_t n_stores, running;   /* running: the loop's */
+	struct error failure;
+};
+
+enum purge_verdict purge_judge(const struct server *s, struct slice path, const char *method,
+			       const char *authorization)
+{
+	const struct conf *conf = s->parts.conf;
+	struct slice given = slice_of(authorization);
+
+	if (!slice_eq(path, SLICE("/-/purge")) || !conf->admin_token[0])
+		return PURGE_OTHER;
+	if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
+		return PURGE_METHOD;
+	if (!slice_starts_nocase(given, SLICE("Bearer ")) ||
+	    !equal_secret(slice_trim(slice_from(given, 7)), slice_of(conf->admin_token)))
+		return PURGE_DENIED;
+	return PURGE_ALLOWED;
+}
+
+struct purge *purge_new(struct server *s, void (*resume)(void *ud), void *ud)
+{
+	struct purge *p = xnew(struct purge);
+
+	p->server = s;
+	p->resume = resume;
+	p->ud = ud;
+	p->body = BUF_MAX(BODY_MAX);
+	return p;
+}
+
+void purge_free(struct purge *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n_stores; i++) {
+		buf_fini(&p->stores[i].text);
+		free(p->stores[i].work.keys);
+	}
+	free(p->stores);
+	buf_fini(&p->body);
+	free(p);
+}
+
+void purge_body(struct purge *p, struct slice bytes)
+{
+	buf_add(&p->body, bytes);
+}
+
+/* ---- which keys ---- */
+
+static void add_keys(struct store_purge *to, const struct symbol_path *path, struct store *s)
+{
+	struct candidates c;
+
+	if (!resolve_candidates(path, s, &c))
+		to->text.failed = true;
+	for (size_t i = 0; i < c.n; i++) {
+		buf_add(&to->text, c.key[i]);
+		buf_add(&to->text, (struct slice){"", 1});
+		to->work.n++;
+	}
+	candidates_fini(&c);
+}
+
+static void add_path(struct purge *p, const struct symbol_path *path)
+{
+	const struct store_list *stores = p->server->parts.stores;
+	struct symbol_path sibling[2];
+	size_t n = resolve_siblings(path, true, sibling);
+
+	for (size_t i = 0; i < stores->n; i++) {
+		add_keys(&p->stores[i], path, stores->store[i]);
+		for (size_t k = 0; k < n; k++)
+			add_keys(&p->stores[i], &sibling[k], stores->store[i]);
+	}
+	for (size_t k = 0; k < n; k++)
+		symbol_path_fini(&sibling[k]);
+	p->paths++;
+}
+
+static bool add_line(struct purge *p, struct slice line)
+{
+	const struct conf *conf = p->server->parts.conf;
+	const struct request_rules rules = {.base_path = slice_of(conf->base_path)};
+	struct buf target CLEANUP(buf_fini) = BUF_MAX(REQUEST_TARGET_MAX + 1);
+	struct symbol_path path;
+	enum request_verdict verdict;
+	bool good;
+
+	buf_puts(&target, slice_starts(line, SLICE("/")) ? "" : "/");
+	buf_add(&target, line);
+	verdict = request_clean(buf_slice(&target), &rules, &path);
+	good = !buf_failed(&target) && (verdict == REQUEST_CLEAN || verdict == REQUEST_OUTSIDE);
+	good = good && path.kind == REQ_SYMBOL;
+	if (good)
+		add_path(p, &path);
+	symbol_path_fini(&path);
+	return good;
+}
+
+/* The lines have been read: now the keys stay where they are. */
+static bool point_to_keys(struct store_purge *sp)
+{
+	const char *at = sp->text.p;
+
+	if (buf_failed(&sp->text))
+		return false;
+	sp->work.keys = xzalloc((sp->work.n ? sp->work.n : 1) * sizeof(struct slice));
+	for (size_t i = 0; i < sp->work.n; i++) {
+		sp->work.keys[i] = slice_of(at);
+		at += sp->work.keys[i].n + 1;
+	}
+	return true;
+}
+
+static bool read_lines(struct purge *p)
+{
+	struct slice rest = buf_slice(&p->body), line;
+
+	for (size_t number = 1; slice_next(&rest, '\n', &line); number++) {
+		line = slice_trim(line);
+		p->all |= slice_eq(line, SLICE("*"));
+		if (line.n && !p->all && !add_line(p, line) && !p->bad_line)
+			p->bad_line = number;
+	}
+	for (size_t i = 0; i < p->n_stores; i++)
+		if (!point_to_keys(&p->stores[i]))
+			return false;
+	return true;
+}
+
+/* ---- doing it ---- */
+
+/* On the loop's thread. */
+static void store_purged(struct cache_purge *work)
+{
+	struct store_purge *sp = CONTAINER_OF(work, struct store_purge, work);
+	struct purge *p = sp->purge;
+
+	if (work->failure.code)
+		p->failure = work->failure;
+	if (--p->running == 0)
+		p->resume(p->ud);
+}
+
+static void start_all(struct purge *p)
+{
+	p->stores[0].work.n = 0;
+	free(TAKE(p->stores[0].work.keys));
+	p->running = 1;
+	cache_purge(p->server->parts.cache, &p->stores[0].work);
+}
+
+bool purge_start(struct purge *p)
+{
+	const struct store_list *stores = p->server->parts.stores;
+
+	if (buf_failed(&p->body))
+		return false;
+	p->n_stores = stores->n;
+	p->stores = xzalloc(stores->n * sizeof(struct store_purge));
+	for (size_t i = 0; i < stores->n; i++) {
+		p->stores[i].purge = p;
+		p->stores[i].text = BUF_MAX(KEYS_MAX);
+		p->stores[i].work.store = stores->store[i];
+		p->stores[i].work.done = store_purged;
+	}
+	if (!read_lines(p) || p->bad_line || (!p->all && !p->paths))
+		return false;
+	hot_clear(p->server->hot);
+	if (p->all) {
+		start_all(p);
+		return true;
+	}
+	p->running = p->n_stores;
+	for (size_t i = 0; i < p->n_stores; i++)
+		cache_purge(p->server->parts.cache, &p->stores[i].work);
+	return true;
+}
+
+/* ---- the answer ---- */
+
+static struct MHD_Response *text(int *ret_status, int status, const char *what)
+{
+	*ret_status = status;
+	return respond_text(slice_of(what), "text/plain; charset=utf-8");
+}
+
+struct MHD_Response *purge_answer(const struct purge *p, int *ret_status)
+{
+	char line[80 + ERROR_MSG_MAX];
+
+	if (buf_failed(&p->body))
+		return text(ret_status, MHD_HTTP_CONTENT_TOO_LARGE, "at most 1 MiB at a time\n");
+	if (p->bad_line) {
+		snprintf(line, sizeof(line), "line %zu is no path; nothing was purged\n",
+			 p->bad_line);
+		return text(ret_status, MHD_HTTP_BAD_REQUEST, line);
+	}
+	if (!p->all && !p->paths)
+		return text(ret_status, MHD_HTTP_BAD_REQUEST,
+			    "name paths, one per line, or * for everything\n");
+	if (p->failure.code) {
+		snprintf(line, sizeof(line), "purged from memory, but not from the disk: %s\n",
+			 p->failure.msg);
+		return text(ret_status, MHD_HTTP_INTERNAL_SERVER_ERROR, line);
+	}
+	if (p->all)
+		return text(ret_status, MHD_HTTP_OK, "purged everything\n");
+	snprintf(line, sizeof(line), "purged %zu paths\n", p->paths);
+	return text(ret_status, MHD_HTTP_OK, line);
+}

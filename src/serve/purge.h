@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/*
+ * POST /-/purge: forget cached objects and remembered misses, for whoever has just published or
+ * withdrawn something. The body names paths as debuggers ask for them, one per line and in any
+ * case, or is a single `*` for everything. The twin names (foo.pd_, file.ptr) go along.
+ *
+ * Asked with "Authorization: Bearer ADMIN_TOKEN"; without such a token in the settings the path
+ * does not exist. Other processes on the same directory keep what they remember of misses.
+ *
+ * A purge belongs to the thread of its connection, but while that is suspended to the loop's.
+ */
+#pragma once
+#include "serve/server_priv.h"
+
+struct purge;
+
+enum purge_verdict {
+	PURGE_OTHER,  /* the path is not this one */
+	PURGE_METHOD, /* not a POST */
+	PURGE_DENIED, /* the token is wrong or missing */
+	PURGE_ALLOWED,
+};
+
+/* path: of the target, without query. */
+enum purge_verdict purge_judge(const struct server *s, struct slice path, const char *method,
+			       const char *authorization);
+/* resume(ud) is called on the loop's thread, once purge_start() has done its work. */
+struct purge *purge_new(struct server *s, void (*resume)(void *ud), void *ud);
+void purge_free(struct purge *p); /* accepts NULL; not while it runs */
+void purge_body(struct purge *p, struct slice bytes);
+/* The body is in. False: there is nothing to do, the answer is ready. Else suspend before. */
+bool purge_start(struct purge *p);
+/* What came of it; the response is the caller's. */
+struct MHD_Response *purge_answer(const struct purge *p, int *ret_status);

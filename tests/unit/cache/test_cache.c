@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The door of the cache: what is an object's identity and what a miss's, what is found and what is
+ * not believed, purging against everything that could bring a thing back, and a disk that fails
+ * and recovers.
+ */
+#include "cache_rig.h"
+#include "metric/metric.h"
+
+#include "tap.h"
+#include <errno.h>
+#include <fcntl.h>
+
+#define LENGTH 1000
+
+/* Bring an object into the cache. */
+static void put(struct cache_rig *r, const char *key)
+{
+	struct passenger p = {0};
+
+	ASSERT(rig_take(r, key, &p) == SEATED);
+	rig_answer(r, fake_call(&r->store, key), LENGTH);
+	seat_leave(&p.seat);
+	cache_rig_quiet(r);
+}
+
+static bool has(struct cache_rig *r, const char *key)
+{
+	struct cache_object o;
+
+	if (!cache_find(r->cache, &r->store.store, slice_of(key), &o))
+		return false;
+	close(o.head.fd);
+	return true;
+}
+
+static void miss(struct cache_rig *r, const char *key)
+{
+	cache_note_miss(r->cache, &r->store.store, slice_of(key),
+			cache_miss_ticket(r->cache, &r->store.store));
+}
+
+static bool knows(struct cache_rig *r, const char *key)
+{
+	return cache_knows_missing(r->cache, &r->store.store, slice_of(key));
+}
+
+/* ---- identity ---- */
+
+static const struct {
+	const char *a, *b;
+	bool same;
+} keys[] = {
+	{"ntdll.pdb/1/ntdll.pdb", "NTDLL.PDB/1/NtDll.pdb", true},
+	{"\xc3\x84.pdb", "\xc3\xa4.pdb", true}, /* upper and lower a umlaut */
+	{"a", "b", false},
+	{"a/b", "ab", false},
+	{"a", "a ", false},
+	{"\xff", "\xfe", false}, /* no UTF-8: as it is */
+};
+
+static void test_identity(void)
+{
+	struct cache_rig r;
+	struct store other;
+
+	cache_rig_new(&r);
+	other = r.store.store;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct object_id a = cache_id(&r.store.store, slice_of(keys[i].a));
+		struct object_id b = cache_id(&r.store.store, slice_of(keys[i].b));
+		struct object_id again = cache_id(&other, slice_of(keys[i].a));
+
+		CHECK_INT(memcmp(&a, &b, sizeof(a)) == 0, keys[i].same, keys[i].a);
+		CHECK(memcmp(&a, &again, sizeof(a)) == 0, "two stores of the same place: the same");
+	}
+	other.id[31] ^= 1;
+	struct object_id a = cache_id(&r.store.store, SLICE("k")), b = cache_id(&other, SLICE("k"));
+
+	CHECK(memcmp(&a, &b, sizeof(a)) != 0, "another place: another object");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* Longer than what folds on the stack, and growing when it is folded. */
+static void test_long_keys(void)
+{
+	static char a[1501], b[1501];
+	struct object_id x, y;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	for (size_t i = 0; i < 1500; i += 2)
+		memcpy(a + i, "\xc8\xba", 3); /* U+023A, whose lower case takes three bytes */
+	memcpy(b, a, sizeof(b));
+	x = cache_id(&r.store.store, slice_of(a));
+	b[1498] = 'x';
+	y = cache_id(&r.store.store, slice_of(b));
+	CHECK(memcmp(&x, &y, sizeof(x)) != 0, "told apart by their last letter");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- finding ---- */
+
+static void test_find(void)
+{
+	struct cache_object o;
+	struct cache_rig r;
+	char to[LENGTH];
+	struct stat st;
+
+	cache_rig_new(&r);
+	CHECK(!has(&r, "a/b"), "nothing is there");
+	put(&r, "a/B");
+	CHECK(cache_find(r.cache, &r.store.store, SLICE("A/b"), &o), "found in any case");
+	CHECK(o.head.total == LENGTH && o.head.length == LENGTH && o.head.first == 0 &&
+		      !o.head.ranged && strcmp(o.head.etag, RIG_ETAG) == 0 && o.fresh_ns > 0,
+	      "its head");
+	CHECK(pread(o.head.fd, to, LENGTH, o.head.fd_base) == LENGTH && rig_is_body(to, LENGTH, 0),
+	      "its body");
+	close(o.head.fd);
+	clock_freeze_wall_s(RIG_NOW + 599);
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), &o) && fstat(o.head.fd, &st) == 0);
+	CHECK_INT(st.st_atim.tv_sec, RIG_NOW, "its time of use is exact to ten minutes");
+	close(o.head.fd);
+	clock_freeze_wall_s(RIG_NOW + 600);
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), &o) && fstat(o.head.fd, &st) == 0);
+	CHECK_INT(st.st_atim.tv_sec, RIG_NOW + 600, "then it is written");
+	close(o.head.fd);
+	r.store.store.traits.local = true;
+	CHECK(!has(&r, "a/b"), "of a local store nothing is cached");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_damage(void)
+{
+	int64_t damaged = metric_get(cache_damaged), errors = metric_get(cache_errors);
+	struct object_id id;
+	struct cache_rig r;
+	char name[OBJECT_NAME_LEN], path[128];
+	int fd;
+
+	cache_rig_new(&r);
+	put(&r, "k");
+	id = cache_id(&r.store.store, SLICE("k"));
+	object_name(&id, name);
+	snprintf(path, sizeof(path), "%s/" DISK_OBJECTS "/%s", r.dir, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	ASSERT(fd >= 0 && pwrite(fd, "x", 1, 40) == 1);
+	close(fd);
+	CHECK(!has(&r, "k") && metric_get(cache_damaged) - damaged == 1,
+	      "damaged: a miss, counted");
+	CHECK(access(path, F_OK) != 0 && !has(&r, "k") && metric_get(cache_damaged) - damaged == 1,
+	      "removed, so counted once");
+	CHECK(cache_disk_usable(r.cache) && metric_get(cache_errors) == errors,
+	      "that is no failure of the disk");
+	flights_forget_landed(r.cache->flights, &id);
+	put(&r, "k");
+	CHECK(has(&r, "k"), "it is brought again");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- the disk's health ---- */
+
+static void test_disk_pause(void)
+{
+	const struct error e = {ERR_IO, EIO, "broken"};
+	int64_t errors = metric_get(cache_errors);
+	struct passenger p = {0};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	put(&r, "k");
+	CHECK(cache_disk_usable(r.cache), "usable");
+	cache_disk_failed(r.cache, &e);
+	cache_disk_failed(r.cache, &e);
+	CHECK(!cache_disk_usable(r.cache) && !has(&r, "k"), "it fails: nothing is found");
+	CHECK_INT(metric_get(cache_errors) - errors, 2, "each failure is counted");
+	miss(&r, "m");
+	CHECK(knows(&r, "m"), "misses are remembered all the same");
+	manual_advance(r.loop, 5 * NS_PER_S - 1);
+	CHECK(!cache_disk_usable(r.cache), "for five seconds");
+	manual_advance(r.loop, 1);
+	CHECK(cache_disk_usable(r.cache) && has(&r, "k"), "then it is tried again");
+	CHECK_INT(rig_take(&r, "l", &p), SEATED, "also for what is new");
+	rig_answer(&r, r.store.first, LENGTH);
+	seat_leave(&p.seat);
+	cache_rig_quiet(&r);
+	CHECK(has(&r, "l"), "and kept");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_no_disk(void)
+{
+	int64_t errors = metric_get(cache_errors);
+	struct cache_purge purge = {.done = NULL};
+	struct cache_rig r;
+	char path[64];
+
+	cache_rig_init(&r);
+	r.settings.dir = NULL;
+	cache_rig_open(&r);
+	CHECK(!cache_disk_usable(r.cache) && !has(&r, "k") && metric_get(cache_errors) == errors,
+	      "no directory: no objects, and no error");
+	miss(&r, "m");
+	CHECK(knows(&r, "m") && !purge.done, "but misses");
+	CHECK(cache_rig_close(&r), "nothing is left");
+
+	cache_rig_init(&r);
+	snprintf(path, sizeof(path), "%s/file", r.dir);
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	r.settings.dir = path;
+	cache_rig_open(&r);
+	CHECK(!cache_disk_usable(r.cache) && metric_get(cache_errors) - errors == 1,
+	      "one that is none: done without, and counted");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_no_room_for_misses(void)
+{
+	struct error e = {OK, 0, ""};
+	struct cache *c = NULL;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	r.settings.miss_entries = SIZE_MAX / 2;
+	CHECK(cache_new(r.loop, &r.settings, &c, &e) != OK && !c && e.code != OK,
+	      "more misses than memory: no cache");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- misses ---- */
+
+static void test_misses(void)
+{
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	CHECK(cache_remembers(r.cache) && !knows(&r, "k"), "none yet");
+	miss(&r, "k");
+	CHECK(knows(&r, "k") && !knows(&r, "K"), "known as it was asked, and not otherwise");
+	manual_advance(r.loop, 60 * NS_PER_S);
+	CHECK(!knows(&r, "k"), "for a minute");
+	r.store.store.traits.miss_ttl_max_ns = 10 * NS_PER_S;
+	miss(&r, "k");
+	manual_advance(r.loop, 9 * NS_PER_S);
+	CHECK(knows(&r, "k"), "or for as long as the store's word counts");
+	manual_advance(r.loop, NS_PER_S);
+	CHECK(!knows(&r, "k"), "if that is less");
+	r.store.store.traits.miss_ttl_max_ns = 0;
+	miss(&r, "k");
+	CHECK(!knows(&r, "k"), "not at all, if it does not");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_no_misses(void)
+{
+	for (int i = 0; i < 2; i++) {
+		struct cache_rig r;
+
+		cache_rig_init(&r);
+		if (i)
+			r.settings.miss_ttl_ns = 0;
+		else
+			r.settings.miss_entries = 0;
+		cache_rig_open(&r);
+		miss(&r, "k");
+		CHECK(!cache_remembers(r.cache) && !knows(&r, "k"), "no time or no room: none");
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* What a store said before its epoch changed (new credentials, say) does not count after it. */
+static void test_epoch(void)
+{
+	struct cache_rig r;
+	uint64_t ticket;
+
+	cache_rig_new(&r);
+	miss(&r, "k");
+	ticket = cache_miss_ticket(r.cache, &r.store.store);
+	atomic_fetch_add(&r.store.store.epoch, 1);
+	CHECK(!knows(&r, "k"), "forgotten");
+	cache_note_miss(r.cache, &r.store.store, SLICE("l"), ticket);
+	CHECK(!knows(&r, "l"), "nor is what was asked before learned after");
+	miss(&r, "l");
+	CHECK(knows(&r, "l"), "what is asked now is");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- purging ---- */
+
+struct purge {
+	struct cache_purge purge;
+	bool done;
+};
+
+static void purge_done(struct cache_purge *p)
+{
+	CONTAINER_OF(p, struct purge, purge)->done = true;
+}
+
+/* which == NULL: everything. */
+static void start_purge(struct cache_rig *r, struct purge *p, struct slice *which, size_t n)
+{
+	*p = (struct purge){.purge = {.keys = which,
+				      .n = n,
+				      .store = n ? &r->store.store : NULL,
+				      .done = purge_done}};
+	cache_purge(r->cache, &p->purge);
+}
+
+static bool purge(struct cache_rig *r, struct slice *which, size_t n)
+{
+	struct purge p;
+
+	start_purge(r, &p, which, n);
+	return MANUAL_UNTIL(r->loop, p.done) && !p.purge.failure.code;
+}
+
+static void test_purge_keys(void)
+{
+	struct slice which[] = {SLICE("one"), SLICE("never"), SLICE("gone")};
+	struct passenger p = {0};
+	struct cache_rig r;
+	uint64_t ticket;
+
+	cache_rig_new(&r);
+	put(&r, "One");
+	put(&r, "two");
+	miss(&r, "gone");
+	miss(&r, "away");
+	ticket = cache_miss_ticket(r.cache, &r.store.store);
+	CHECK(purge(&r, which, ARRAY_LEN(which)), "some keys");
+	CHECK(!has(&r, "one") && has(&r, "two"), "those objects, and no others");
+	CHECK(!knows(&r, "gone") && knows(&r, "away"), "those misses, and no others");
+	cache_note_miss(r.cache, &r.store.store, SLICE("gone"), ticket);
+	CHECK(!knows(&r, "gone"), "and nothing that was asked before");
+	CHECK(rig_take(&r, "one", &p) == SEATED && r.store.started == 3, "it is asked for anew");
+	seat_leave(&p.seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_purge_all(void)
+{
+	struct passenger p = {0};
+	struct cache_object o;
+	struct cache_rig r;
+	char to[LENGTH];
+
+	cache_rig_new(&r);
+	put(&r, "one");
+	put(&r, "two");
+	miss(&r, "gone");
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("one"), &o));
+	CHECK(purge(&r, NULL, 0), "everything");
+	CHECK(!has(&r, "one") && !has(&r, "two") && !knows(&r, "gone"), "is gone");
+	CHECK(pread(o.head.fd, to, LENGTH, o.head.fd_base) == LENGTH && rig_is_body(to, LENGTH, 0),
+	      "who reads an object reads on");
+	close(o.head.fd);
+	CHECK_INT(rig_take(&r, "one", &p), SEATED, "nobody looks for what has landed before");
+	seat_leave(&p.seat);
+	put(&r, "two");
+	CHECK(has(&r, "two"), "and it fills again");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* What is on its way is not kept, at whichever point the purge meets it. */
+static void test_purge_on_the_way(void)
+{
+	struct slice which[] = {SLICE("k")};
+
+	for (int point = 0; point < 6; point++) {
+		struct passenger p = {0};
+		struct purge job;
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		ASSERT(rig_take(&r, "k", &p) == SEATED);
+		if (point / 2 == 1)
+			cache_rig_hold(&r);
+		if (point / 2 > 0)
+			rig_answer(&r, r.store.first, LENGTH);
+		start_purge(&r, &job, point % 2 ? which : NULL, point % 2);
+		manual_settle(r.loop);
+		if (point / 2 == 0)
+			rig_answer(&r, r.store.first, LENGTH);
+		if (point / 2 == 1)
+			cache_rig_release(&r);
+		ASSERT(MANUAL_UNTIL(r.loop, job.done));
+		cache_rig_quiet(&r);
+		CHECK(!has(&r, "k") && rig_readable(seat_fill(&p.seat), 0) == LENGTH,
+		      point % 2 ? "a purge of the key" : "a purge of everything");
+		seat_leave(&p.seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* More keys than are forgotten in one turn of the loop. */
+static void test_purge_many(void)
+{
+	enum { MANY = 1500 };
+	static char text[MANY][8];
+	static struct slice which[MANY];
+	struct cache_rig r;
+	bool good = true;
+
+	cache_rig_init(&r);
+	r.settings.miss_entries = 100000;
+	cache_rig_open(&r);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(text[i], sizeof(text[i]), "k%d", i);
+		which[i] = slice_of(text[i]);
+		miss(&r, text[i]);
+		good = good && knows(&r, text[i]);
+	}
+	put(&r, "k1499");
+	CHECK(good && purge(&r, which, MANY), "many keys");
+	for (int i = 0; i < MANY; i++)
+		good = good && !knows(&r, text[i]);
+	CHECK(good && !has(&r, "k1499"), "all are forgotten, to the last one");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_purge_without_disk(void)
+{
+	struct slice which[] = {SLICE("k")};
+	struct purge job;
+	struct cache_rig r;
+
+	cache_rig_init(&r);
+	r.settings.dir = NULL;
+	cache_rig_open(&r);
+	miss(&r, "k");
+	CHECK(purge(&r, which, 1) && !knows(&r, "k"), "without a disk: the misses");
+	miss(&r, "k");
+	CHECK(purge(&r, NULL, 0) && !knows(&r, "k"), "all of them, too");
+	CHECK(cache_rig_close(&r), "nothing is left");
+
+	cache_rig_new(&r);
+	ASSERT(pool_stop(r.cache->pool, 10 * NS_PER_S));
+	start_purge(&r, &job, which, 1);
+	manual_settle(r.loop);
+	CHECK(job.done && job.purge.failure.code == ERR_BUSY,
+	      "no worker will do it: that is said, for the files are still there");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+int main(void)
+{
+	test_identity();
+	test_long_keys();
+	test_find();
+	test_damage();
+	test_disk_pause();
+	test_no_disk();
+	test_no_room_for_misses();
+	test_misses();
+	test_no_misses();
+	test_epoch();
+	test_purge_keys();
+	test_purge_all();
+	test_purge_on_the_way();
+	test_purge_many();
+	test_purge_without_disk();
+	return tap_done();
+}

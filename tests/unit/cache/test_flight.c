@@ -1,0 +1,774 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Who takes a seat and what he is told: one question for all who spell a key alike, one body for
+ * all; leaving, failing, being declined; probes; what has landed and what was purged meanwhile. How the bytes
+ * come is test_part.c's business, what becomes of them test_landing.c's.
+ */
+#include "cache_rig.h"
+#include "metric/metric.h"
+
+#include "tap.h"
+
+#define SMALL 10
+#define HUGE  (INT64_C(200) << 20) /* more than FINISH_BYTES of flight.c */
+
+/* The first answer: a block of an object of this size, without its bytes. */
+static struct store_call *give_head(struct cache_rig *r, int64_t total)
+{
+	struct store_call *c = fake_call(&r->store, NULL);
+	struct object_head head = fake_part(total, RIG_ETAG, 0, MIN(total, RIG_BLOCK) - 1);
+
+	fake_head(c, &head);
+	return c;
+}
+
+static void give_small(struct cache_rig *r)
+{
+	rig_answer(r, fake_call(&r->store, NULL), SMALL);
+}
+
+/* ---- joining ---- */
+
+static void test_join(void)
+{
+	static const char *const keys[] = {"a/B/c", "a/b/C", "A/B/C"};
+	int64_t started = metric_get(fills_started), kept = metric_get(fills_kept);
+	struct passenger p[3] = {0};
+	struct cache_rig r;
+	bool good = true;
+
+	cache_rig_new(&r);
+	r.store.store.traits.folds = true;
+	for (int i = 0; i < 3; i++)
+		good = good && rig_take(&r, keys[i], &p[i]) == SEATED &&
+		       p[i].seat.first == (i == 0);
+	CHECK(good && r.store.started == 1, "a store for which case is nothing: one question");
+	CHECK_SLICE(fake_call(&r.store, NULL)->read.key, "a/B/c", "spelled as the first one does");
+	give_small(&r);
+	for (int i = 0; i < 3; i++)
+		good = good && p[i].told == 1 && p[i].result == FETCH_FOUND &&
+		       p[i].head.total == SMALL && p[i].head.length == SMALL && !p[i].head.ranged &&
+		       p[i].head.fd < 0 && seat_fill(&p[i].seat) == seat_fill(&p[0].seat);
+	CHECK(good, "all are told of the whole, and read the same fill");
+	CHECK_INT(rig_readable(seat_fill(&p[2].seat), 0), SMALL, "all of it");
+	for (int i = 0; i < 3; i++)
+		seat_leave(&p[i].seat);
+	cache_rig_quiet(&r);
+	CHECK(rig_kept(&r, "a/b/c", SMALL, RIG_ETAG), "it is kept");
+	CHECK(metric_get(fills_started) - started == 1 && metric_get(fills_kept) - kept == 1 &&
+		      metric_get(active_fills) == 0,
+	      "and counted once");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* Once the head is known: told soon, but not from inside seat_take(). */
+static void test_late(void)
+{
+	struct passenger p[4] = {0};
+	struct store_call *c;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	rig_take(&r, "k", &p[0]);
+	c = give_head(&r, SMALL);
+	CHECK(rig_take(&r, "K", &p[1]) == SEATED && p[1].told == 0, "not from inside");
+	CHECK(rig_take(&r, "k", &p[2]) == SEATED, "another one, who leaves again at once");
+	seat_leave(&p[2].seat);
+	manual_settle(r.loop);
+	CHECK(p[1].told == 1 && p[1].result == FETCH_FOUND && p[1].head.total == SMALL, "told");
+	CHECK(p[2].told == 0 && p[0].told == 1, "but nobody who has left, nor twice");
+	cache_rig_hold(&r);
+	rig_give(&r, c, 0, SMALL);
+	fake_done(c, STORE_FOUND);
+	CHECK(rig_take(&r, "k", &p[3]) == SEATED && r.store.started == 1, "while it lands, too");
+	manual_settle(r.loop);
+	CHECK(p[3].told == 1 && rig_readable(seat_fill(&p[3].seat), 0) == SMALL, "and gets all");
+	cache_rig_release(&r);
+	cache_rig_quiet(&r);
+	CHECK_INT(rig_take(&r, "k", &p[2]), NO_SEAT_LANDED, "then it lies in the cache");
+	for (int i = 0; i < 4; i++)
+		seat_leave(&p[i].seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* A miss is one of a spelling: each that may matter has a question of its own, at the same time. */
+static void test_spellings(void)
+{
+	struct passenger p[4] = {{.leaves = true}};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	rig_take(&r, "foo", &p[0]);
+	rig_take(&r, "Foo", &p[1]);
+	rig_take(&r, "foo", &p[2]);
+	rig_take(&r, "FOO", &p[3]);
+	CHECK(r.store.started == 3 && !p[2].seat.first && p[3].seat.first,
+	      "three spellings, three questions");
+	fake_done(fake_call(&r.store, "foo"), STORE_MISS);
+	CHECK(p[0].told == 1 && p[0].result == FETCH_MISS && p[2].told == 1 &&
+		      p[2].result == FETCH_MISS,
+	      "missing: told to those who asked so");
+	CHECK(p[1].told == 0 && p[3].told == 0, "but to nobody else");
+	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("foo")) &&
+		      !cache_knows_missing(r.cache, &r.store.store, SLICE("Foo")),
+	      "and remembered so");
+	fake_done(fake_call(&r.store, "FOO"), STORE_MISS_DENIED);
+	CHECK(p[3].result == FETCH_DENIED && p[1].told == 0, "the next one is denied");
+	give_small(&r);
+	CHECK(p[1].told == 1 && p[1].result == FETCH_FOUND, "the last one is there");
+	cache_rig_quiet(&r);
+	CHECK(rig_kept(&r, "foo", SMALL, RIG_ETAG), "and kept for all of them");
+	for (int i = 0; i < 4; i++)
+		seat_leave(&p[i].seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* A store that finds a key in any case answers two questions with the same object. */
+static void test_merge(void)
+{
+	struct passenger p[3] = {0};
+	struct store_call *c;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	rig_take(&r, "foo", &p[0]);
+	rig_take(&r, "Foo", &p[1]);
+	rig_take(&r, "Foo", &p[2]);
+	c = give_head(&r, HUGE);
+	CHECK(p[0].told == 1 && p[1].told == 0, "the first spelling is there");
+	fake_head(fake_call(&r.store, "Foo"),
+		  &(struct object_head){.total = HUGE, .length = HUGE, .etag = RIG_ETAG, .fd = -1});
+	CHECK(!fake_call(&r.store, "Foo") && r.store.store.breaker.failures == 0 &&
+		      !r.store.store.no_ranges,
+	      "so is the second one: its question is over, and no fault");
+	manual_settle(r.loop);
+	CHECK(p[1].told == 1 && p[2].told == 1 && p[1].result == FETCH_FOUND &&
+		      p[1].head.total == HUGE && seat_fill(&p[2].seat) == seat_fill(&p[0].seat),
+	      "who asked so reads with the others");
+	seat_leave(&p[0].seat);
+	seat_leave(&p[1].seat);
+	CHECK(r.store.first != NULL && c == r.store.first, "the body goes on for the last one");
+	seat_leave(&p[2].seat);
+	CHECK(!r.store.first, "until he leaves");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_waiters_limit(void)
+{
+	int64_t refused = metric_get(refused_fill_waiters);
+	struct passenger p[3] = {0};
+	struct cache_rig r;
+
+	cache_rig_init(&r);
+	r.settings.max_fill_waiters = 2;
+	cache_rig_open(&r);
+	rig_take(&r, "k", &p[0]);
+	CHECK_INT(rig_take(&r, "k", &p[1]), SEATED, "the last seat");
+	CHECK(rig_take(&r, "k", &p[2]) == NO_SEAT_LEFT && !p[2].seat.flight, "no more");
+	CHECK_INT(metric_get(refused_fill_waiters) - refused, 1, "which is counted");
+	seat_leave(&p[2].seat);
+	seat_leave(&p[1].seat);
+	CHECK_INT(rig_take(&r, "k", &p[2]), SEATED, "one leaves: another may come");
+	give_small(&r);
+	CHECK(rig_take(&r, "k", &p[1]) == NO_SEAT_LEFT, "who has been told sits there still");
+	seat_leave(&p[0].seat);
+	seat_leave(&p[2].seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_join_only(void)
+{
+	struct passenger p[2] = {0};
+	struct flight_request request;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	request = rig_flight(&r, "k");
+	request.join_only = true;
+	CHECK(seat_take(&request, &p[0].seat) == NO_SEAT && r.store.started == 0,
+	      "nothing flies: no seat, no question");
+	rig_take(&r, "k", &p[1]);
+	p[0].seat = (struct seat){.decided = passenger_told, .key = SLICE("k")};
+	CHECK(seat_take(&request, &p[0].seat) == SEATED && !p[0].seat.first, "else a seat");
+	seat_leave(&p[0].seat);
+	seat_leave(&p[1].seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- leaving ---- */
+
+static const struct {
+	const char *name;
+	int64_t total, given;
+	bool patient, goes_on;
+} leavings[] = {
+	{"small", SMALL, 0, false, true},
+	{"64 MiB", INT64_C(64) << 20, 0, false, true},
+	{"a byte more", (INT64_C(64) << 20) + 1, 0, false, false},
+	{"a byte more, for somebody patient", (INT64_C(64) << 20) + 1, 0, true, true},
+	{"half of 128 MiB", INT64_C(128) << 20, INT64_C(64) << 20, false, false},
+	{"a byte more than half", INT64_C(128) << 20, (INT64_C(64) << 20) + 1, false, true},
+};
+
+/* Nobody waits any more: is it finished all the same? */
+static void test_leave(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(leavings); i++) {
+		int64_t cancelled = metric_get(fills_cancelled);
+		struct passenger p[2] = {0};
+		struct flight_request request;
+		struct cache_rig r;
+		struct flight *f;
+
+		cache_rig_init(&r);
+		r.settings.fetch_block = 1 << 20;
+		cache_rig_open(&r);
+		request = rig_flight(&r, "k");
+		request.patient = leavings[i].patient;
+		p[0].seat = (struct seat){.decided = passenger_told, .key = SLICE("k")};
+		ASSERT(seat_take(&request, &p[0].seat) == SEATED);
+		ASSERT(rig_take(&r, "k", &p[1]) == SEATED);
+		give_head(&r, leavings[i].total);
+		f = p[0].seat.flight;
+		f->received = leavings[i].given; /* nothing else depends on it */
+		seat_leave(&p[0].seat);
+		CHECK(f->phase == FLYING, "one has left, one waits: it goes on");
+		seat_leave(&p[1].seat);
+		CHECK(!!r.store.first == leavings[i].goes_on &&
+			      metric_get(fills_cancelled) - cancelled == !leavings[i].goes_on,
+		      leavings[i].name);
+		CHECK(rig_take(&r, "k", &p[0]) == SEATED && p[0].seat.first == !leavings[i].goes_on,
+		      "who comes now joins it, or begins anew");
+		seat_leave(&p[0].seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* Before the store has answered, nobody knows yet whether it is worth it. */
+static void test_leave_before_the_answer(void)
+{
+	static const struct {
+		const char *name;
+		int64_t total;
+		bool goes_on;
+	} cases[] = {{"small: it is brought", SMALL, true}, {"large: cancelled", HUGE, false}};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct passenger p = {0};
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		rig_take(&r, "k", &p);
+		seat_leave(&p.seat);
+		CHECK(r.store.first != NULL, "the question stands");
+		give_head(&r, cases[i].total);
+		CHECK(!!r.store.first == cases[i].goes_on, cases[i].name);
+		CHECK(p.told == 0 && cache_rig_close(&r), "nobody is told");
+	}
+}
+
+static void test_leave_when_told(void)
+{
+	struct passenger p[3] = {{.leaves = true}, {.leaves = true}, {.leaves = true}};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	for (int i = 0; i < 3; i++)
+		rig_take(&r, "k", &p[i]);
+	give_head(&r, HUGE);
+	CHECK(p[0].told + p[1].told + p[2].told == 3 && !r.store.first,
+	      "all leave when they are told, and so it ends");
+	for (int i = 0; i < 3; i++)
+		rig_take(&r, "k", &p[i]);
+	fake_done(fake_call(&r.store, NULL), STORE_FAULT);
+	CHECK_INT(p[0].told + p[1].told + p[2].told, 3, "or when it has failed");
+	for (int i = 0; i < 3; i++)
+		rig_take(&r, "k", &p[i]);
+	fake_done(fake_call(&r.store, NULL), STORE_MISS);
+	CHECK_INT(p[0].told + p[1].told + p[2].told, 3, "or is missing");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- failing ---- */
+
+static void test_failure(void)
+{
+	struct passenger p[3] = {0}, again = {0};
+	struct cache_rig r;
+	struct error e = {OK, 0, ""};
+
+	cache_rig_new(&r);
+	rig_take(&r, "k", &p[0]);
+	rig_take(&r, "k", &p[1]);
+	fake_done(fake_call(&r.store, NULL), STORE_FAULT);
+	CHECK(p[0].told == 1 && p[0].result == FETCH_FAULT && p[0].error.code == ERR_NET &&
+		      p[1].told == 1 && p[1].result == FETCH_FAULT,
+	      "no answer: all are told");
+	CHECK(rig_take(&r, "k", &again) == SEATED && again.seat.first, "the next one asks anew");
+	seat_leave(&p[0].seat);
+	seat_leave(&p[1].seat);
+
+	rig_take(&r, "k", &p[0]);
+	give_head(&r, SMALL);
+	rig_take(&r, "k", &p[1]);
+	fake_done(fake_call(&r.store, NULL), STORE_FAULT);
+	CHECK(again.told == 1 && again.result == FETCH_FOUND && p[0].told == 1,
+	      "found, then broken");
+	manual_settle(r.loop);
+	CHECK(fill_failed(seat_fill(&p[0].seat), &e) && e.code == ERR_NET &&
+		      seat_fill(&p[1].seat) == seat_fill(&p[0].seat),
+	      "all readers learn it from the fill");
+	CHECK(rig_take(&r, "k", &p[2]) == SEATED && p[2].seat.first, "a second fill");
+	give_small(&r);
+	CHECK_INT(rig_readable(seat_fill(&p[2].seat), 0), SMALL, "succeeds");
+	CHECK(fill_failed(seat_fill(&p[0].seat), &e), "while the first is still looked at");
+	seat_leave(&again.seat);
+	for (int i = 0; i < 3; i++)
+		seat_leave(&p[i].seat);
+	cache_rig_quiet(&r);
+	CHECK(rig_kept(&r, "k", SMALL, RIG_ETAG), "and is kept");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- being declined ---- */
+
+static void test_too_many_fills(void)
+{
+	int64_t refused = metric_get(refused_fills);
+	struct passenger p[2] = {{.leaves = true}, {.leaves = true}};
+	struct passenger first = {0};
+	struct cache_rig r;
+
+	cache_rig_init(&r);
+	r.settings.max_fills = 1;
+	cache_rig_open(&r);
+	rig_take(&r, "one", &first);
+	give_head(&r, SMALL);
+	rig_take(&r, "two", &p[0]);
+	rig_take(&r, "two", &p[1]);
+	fake_head(
+		fake_call(&r.store, "two"),
+		&(struct object_head){.total = SMALL, .length = SMALL, .etag = RIG_ETAG, .fd = -1});
+	CHECK(p[0].declined == 1 && p[1].declined == 1 && p[0].told == 0 && p[1].told == 0,
+	      "no room for a second fill: all are declined");
+	CHECK_INT(metric_get(refused_fills) - refused, 1, "which is counted once");
+	CHECK(!fake_call(&r.store, "two") && r.store.store.breaker.failures == 0,
+	      "the question is over, and that is not the store's fault");
+	rig_give(&r, fake_call(&r.store, "one"), 0, SMALL);
+	fake_done(fake_call(&r.store, "one"), STORE_FOUND);
+	cache_rig_quiet(&r);
+	rig_take(&r, "two", &p[0]);
+	give_small(&r);
+	CHECK(p[0].told == 1 && p[0].declined == 0, "once the first has landed there is room");
+	seat_leave(&first.seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_too_large(void)
+{
+	struct passenger p = {.leaves = true};
+	struct cache_rig r;
+
+	cache_rig_init(&r);
+	r.settings.max_bytes = 1 << 20;
+	cache_rig_open(&r);
+	rig_take(&r, "k", &p);
+	give_head(&r, HUGE);
+	CHECK(p.declined == 1 && p.told == 0 && !r.store.first, "larger than the cache: declined");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- probing ---- */
+
+static void test_probe(void)
+{
+	struct flight_request request;
+	struct store_call *c;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	request = rig_flight(&r, "k");
+	flight_probe(&request);
+	flight_probe(&request);
+	c = fake_call(&r.store, NULL);
+	CHECK(r.store.started == 1 && c->read.ranged && c->read.range.first == 0 &&
+		      c->read.range.last == 0,
+	      "a probe asks for one byte, once");
+	fake_done(c, STORE_MISS);
+	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k")), "missing: remembered");
+	flight_probe(&request);
+	c = fake_call(&r.store, NULL);
+	fake_head(c, &(struct object_head){.total = 100, .length = 1, .ranged = true, .fd = -1});
+	CHECK(!r.store.first && r.store.started == 2, "there: that is all");
+	flight_probe(&request);
+	fake_done(fake_call(&r.store, NULL), STORE_FAULT);
+	CHECK(!r.store.first, "no answer: so be it");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* How many files without a name are open in this directory? */
+static int unnamed_files(const char *dir)
+{
+	char prefix[64], path[32], link[128];
+	int found = 0;
+
+	snprintf(prefix, sizeof(prefix), "%s/#", dir);
+	for (int fd = 0; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ssize_t n = readlink(path, link, sizeof(link));
+
+		found += n > 0 && slice_starts((struct slice){link, (size_t)n}, slice_of(prefix));
+	}
+	return found;
+}
+
+/* A store that gives no length and no ranges answers a probe with a file. */
+static void test_probe_spooled(void)
+{
+	struct object_head head = fake_whole(-1, "");
+	struct flight_request request;
+	struct store_call *c;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	request = rig_flight(&r, "k");
+	setenv("TMPDIR", r.dir, 1);
+	flight_probe(&request);
+	c = fake_call(&r.store, NULL);
+	fake_head(c, &head);
+	fake_data(c, "hello", 5);
+	CHECK_INT(unnamed_files(r.dir), 1, "it lies in a file");
+	fake_done(c, STORE_FOUND);
+	unsetenv("TMPDIR");
+	CHECK_INT(unnamed_files(r.dir), 0, "which is closed");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_probe_then_join(void)
+{
+	struct passenger p = {0};
+	struct flight_request request;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	request = rig_flight(&r, "k");
+	flight_probe(&request);
+	rig_take(&r, "k", &p);
+	CHECK(r.store.started == 1 && !p.seat.first, "who comes waits for the probe's answer");
+	fake_done(fake_call(&r.store, NULL), STORE_MISS);
+	CHECK(p.told == 1 && p.result == FETCH_MISS && r.store.started == 1, "missing: told");
+	seat_leave(&p.seat);
+
+	request = rig_flight(&r, "l");
+	flight_probe(&request);
+	rig_take(&r, "l", &p);
+	fake_head(fake_call(&r.store, NULL),
+		  &(struct object_head){.total = SMALL, .length = 1, .ranged = true, .fd = -1});
+	CHECK(p.told == 0 && r.store.started == 3, "there: now it is brought");
+	give_small(&r);
+	CHECK(p.told == 1 && p.result == FETCH_FOUND &&
+		      rig_readable(seat_fill(&p.seat), 0) == SMALL,
+	      "and told");
+	seat_leave(&p.seat);
+
+	request = rig_flight(&r, "m");
+	flight_probe(&request);
+	rig_take(&r, "m", &p);
+	p.leaves = true;
+	atomic_store(&r.cache->disk_failed_ns, clock_mono_ns());
+	fake_head(fake_call(&r.store, NULL),
+		  &(struct object_head){.total = SMALL, .length = 1, .ranged = true, .fd = -1});
+	CHECK(p.told == 0 && p.declined == 1, "there, but there is no disk: declined");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+#define PROBES_MAX 512 /* of flight.c */
+
+static void test_probes_limit(void)
+{
+	struct cache_rig r;
+	char key[16];
+
+	cache_rig_new(&r);
+	for (int i = 0; i <= PROBES_MAX; i++) {
+		struct flight_request request;
+
+		snprintf(key, sizeof(key), "k%d", i);
+		request = rig_flight(&r, key);
+		flight_probe(&request);
+	}
+	CHECK_INT(r.store.started, PROBES_MAX, "so many probes at a time");
+	while (r.store.first)
+		fake_done(r.store.first, STORE_MISS);
+	for (int i = 0; i < 2; i++) {
+		struct flight_request request = rig_flight(&r, i ? "x" : "y");
+
+		flight_probe(&request);
+	}
+	CHECK_INT(r.store.started, PROBES_MAX + 2, "and again when they are over");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- landed ---- */
+
+static void test_landed(void)
+{
+	struct passenger p = {.leaves = true};
+	struct cache_rig r;
+	struct object_id id;
+
+	cache_rig_new(&r);
+	id = cache_id(&r.store.store, SLICE("k"));
+	rig_take(&r, "k", &p);
+	give_small(&r);
+	cache_rig_quiet(&r);
+	CHECK(rig_take(&r, "K", &p) == NO_SEAT_LANDED && r.store.started == 1,
+	      "landed a moment ago: look for the file");
+	flights_forget_landed(r.cache->flights, &id);
+	CHECK(rig_take(&r, "K", &p) == SEATED && r.store.started == 2, "it is not there: ask");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- purging ---- */
+
+enum moment { ASKED, HALF, WRITING };
+
+static void test_purge_on_the_way(void)
+{
+	static const char *const names[] = {"before the answer", "in the body",
+					    "while it is written"};
+	int64_t kept = metric_get(fills_kept);
+
+	for (int moment = ASKED; moment <= WRITING; moment++) {
+		struct passenger p = {0}, other = {.leaves = true};
+		struct object_id id;
+		struct cache_rig r;
+		struct store_call *c;
+
+		cache_rig_new(&r);
+		id = cache_id(&r.store.store, SLICE("k"));
+		rig_take(&r, "k", &p);
+		c = fake_call(&r.store, NULL);
+		if (moment == ASKED)
+			flights_purge(r.cache->flights, &id);
+		give_head(&r, SMALL);
+		fake_data(c, rig_bytes(0, 4).p, 4);
+		if (moment == HALF)
+			flights_purge(r.cache->flights, NULL);
+		fake_data(c, rig_bytes(4, SMALL - 4).p, SMALL - 4);
+		if (moment == WRITING)
+			cache_rig_hold(&r);
+		fake_done(c, STORE_FOUND);
+		if (moment == WRITING) {
+			flights_purge(r.cache->flights, &id);
+			cache_rig_release(&r);
+		}
+		CHECK_INT(rig_readable(seat_fill(&p.seat), 0), SMALL, "who waits gets it");
+		cache_rig_quiet(&r);
+		CHECK(!rig_kept(&r, "k", SMALL, RIG_ETAG), names[moment]);
+		CHECK_INT(rig_take(&r, "k", &other), SEATED, "and nobody looks for the file");
+		seat_leave(&p.seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+	CHECK_INT(metric_get(fills_kept) - kept, 0, "purged on the way: not kept");
+}
+
+static void test_purge_of_another(void)
+{
+	struct passenger p = {.leaves = true};
+	struct object_id id;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	id = cache_id(&r.store.store, SLICE("other"));
+	rig_take(&r, "k", &p);
+	flights_purge(r.cache->flights, &id);
+	give_small(&r);
+	cache_rig_quiet(&r);
+	CHECK(rig_kept(&r, "k", SMALL, RIG_ETAG),
+	      "a purge of another key does nothing to this one");
+	flights_purge(r.cache->flights, NULL);
+	CHECK_INT(rig_take(&r, "k", &p), SEATED, "one of everything forgets what has landed");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* A miss that was asked for before a purge is none after it. */
+static void test_miss_of_before(void)
+{
+	struct passenger p = {.leaves = true};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	rig_take(&r, "k", &p);
+	negative_raise(r.cache->negative);
+	fake_done(fake_call(&r.store, NULL), STORE_MISS);
+	CHECK(p.told == 1 && p.result == FETCH_MISS &&
+		      !cache_knows_missing(r.cache, &r.store.store, SLICE("k")),
+	      "told, but not remembered");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- stores that do not do ranges as they should ---- */
+
+enum oddity { UNNAMED, WEAK, OTHER_PLACE, TOO_LONG, NO_LENGTH, REFUSED, ODDITIES };
+
+static void odd_answer(struct store_call *c, enum oddity oddity)
+{
+	struct object_head head = fake_part(3 * RIG_BLOCK, RIG_ETAG, 0, RIG_BLOCK - 1);
+
+	switch (oddity) {
+	case UNNAMED: head.etag[0] = '\0'; break;
+	case WEAK: memcpy(head.etag, "W/\"1\"", 6); break;
+	case OTHER_PLACE: head.first = 1; break;
+	case TOO_LONG: head.length++; break;
+	case NO_LENGTH: head.total = -1; break;
+	case REFUSED: fake_unsatisfiable(c, 10); return;
+	case ODDITIES: return;
+	}
+	fake_head(c, &head);
+}
+
+static void test_no_ranges(void)
+{
+	static const char *const names[ODDITIES] = {
+		"a version without a name", "a weak one",      "another place",
+		"more than was asked for",  "no total length", "416 to the first bytes"};
+
+	for (int i = 0; i < ODDITIES; i++) {
+		struct object_head whole = fake_whole(SMALL, "");
+		struct passenger p = {0};
+		struct store_call *c;
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		rig_take(&r, "k", &p);
+		odd_answer(fake_call(&r.store, NULL), (enum oddity)i);
+		c = fake_call(&r.store, NULL);
+		CHECK(p.told == 0 && c && !c->read.ranged && r.store.store.no_ranges, names[i]);
+		fake_head(c, &whole);
+		rig_give(&r, c, 0, SMALL);
+		fake_done(c, STORE_FOUND);
+		CHECK(p.told == 1 && p.result == FETCH_FOUND &&
+			      rig_readable(seat_fill(&p.seat), 0) == SMALL,
+		      "the whole is asked for, and comes");
+		seat_leave(&p.seat);
+		rig_take(&r, "l", &p);
+		CHECK(!fake_call(&r.store, NULL)->read.ranged, "from then on at once");
+		fake_unsatisfiable(fake_call(&r.store, NULL), 10);
+		CHECK(p.told == 1 && p.result == FETCH_FAULT && r.store.started == 3,
+		      "and nonsense to that is a fault");
+		seat_leave(&p.seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* ---- an answer without a length ---- */
+
+static void test_spooled(void)
+{
+	struct object_head head = fake_whole(-1, RIG_ETAG);
+	struct passenger p[2] = {0};
+	struct store_call *c;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	rig_take(&r, "k", &p[0]);
+	c = fake_call(&r.store, NULL);
+	CHECK(!seat_is_spooling(&p[0].seat), "not yet");
+	fake_head(c, &head);
+	CHECK(seat_is_spooling(&p[0].seat) && p[0].told == 0, "no length: it is received first");
+	rig_give(&r, c, 0, 3 * RIG_PIECE);
+	rig_take(&r, "k", &p[1]);
+	fake_done(c, STORE_FOUND);
+	for (int i = 0; i < 2; i++)
+		CHECK(p[i].told == 1 && p[i].result == FETCH_FOUND &&
+			      p[i].head.total == 3 * RIG_PIECE && p[i].head.fd < 0 &&
+			      rig_readable(seat_fill(&p[i].seat), 0) == 3 * RIG_PIECE,
+		      "then all are told, and get all");
+	seat_leave(&p[0].seat);
+	seat_leave(&p[1].seat);
+	cache_rig_quiet(&r);
+	CHECK(rig_kept(&r, "k", 3 * RIG_PIECE, RIG_ETAG), "and it is kept");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+static void test_spooled_too_large(void)
+{
+	struct object_head head = fake_whole(-1, RIG_ETAG);
+	struct passenger p = {0};
+	struct store_call *c;
+	struct cache_rig r;
+
+	cache_rig_init(&r);
+	r.settings.max_bytes = RIG_PIECE;
+	cache_rig_open(&r);
+	rig_take(&r, "k", &p);
+	c = fake_call(&r.store, NULL);
+	fake_head(c, &head);
+	rig_give(&r, c, 0, 3 * RIG_PIECE);
+	fake_done(c, STORE_FOUND);
+	CHECK_INT(rig_readable(seat_fill(&p.seat), 0), 3 * RIG_PIECE, "received");
+	seat_leave(&p.seat);
+	cache_rig_quiet(&r);
+	CHECK(!rig_kept(&r, "k", 3 * RIG_PIECE, RIG_ETAG), "but larger than the cache: not kept");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- the end of the process ---- */
+
+static void test_abort(void)
+{
+	struct passenger p[3] = {0};
+	struct flight_request request;
+	struct cache_rig r;
+	struct error e = {OK, 0, ""};
+
+	cache_rig_new(&r);
+	rig_take(&r, "asking", &p[0]);
+	rig_take(&r, "flying", &p[1]);
+	fake_head(fake_call(&r.store, "flying"),
+		  &(struct object_head){.total = HUGE, .length = HUGE, .etag = RIG_ETAG, .fd = -1});
+	request = rig_flight(&r, "probe");
+	flight_probe(&request);
+	flights_abort(r.cache->flights);
+	CHECK(p[0].told == 1 && p[0].result == FETCH_FAULT && p[0].error.code == ERR_CANCELED,
+	      "who waits is told");
+	CHECK(fill_failed(seat_fill(&p[1].seat), &e) && e.code == ERR_CANCELED,
+	      "who reads as well");
+	CHECK(!r.store.first, "no call goes on");
+	CHECK(rig_take(&r, "new", &p[2]) == NO_SEAT && r.store.started == 3, "nothing begins");
+	flight_probe(&request);
+	CHECK_INT(r.store.started, 3, "no probe either");
+	seat_leave(&p[0].seat);
+	seat_leave(&p[1].seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+int main(void)
+{
+	test_join();
+	test_late();
+	test_spellings();
+	test_merge();
+	test_waiters_limit();
+	test_join_only();
+	test_leave();
+	test_leave_before_the_answer();
+	test_leave_when_told();
+	test_failure();
+	test_too_many_fills();
+	test_too_large();
+	test_probe();
+	test_probe_spooled();
+	test_probe_then_join();
+	test_probes_limit();
+	test_landed();
+	test_purge_on_the_way();
+	test_purge_of_another();
+	test_miss_of_before();
+	test_no_ranges();
+	test_spooled();
+	test_spooled_too_large();
+	test_abort();
+	return tap_done();
+}

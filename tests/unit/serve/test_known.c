@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is answered without asking: for each store and candidate the cache has the object, knows
+ * that it is missing, or knows nothing. The rule is stated a second time, in expect(), and
+ * compared over all combinations.
+ */
+#include "serve/known.h"
+
+#include "base/log.h"
+#include "lookup_rig.h"
+#include "metric/metric.h"
+
+#include "tap.h"
+#include <fcntl.h>
+
+static struct known_request request_of(const struct world *w)
+{
+	return (struct known_request){
+		.cache = w->cache,
+		.stores = &w->list,
+		.rules = {.path = &w->path, .any_path = true},
+	};
+}
+
+/* The answer is in w->answer. */
+static bool ask(struct world *w, const struct known_request *r)
+{
+	world_forget(w);
+	w->answer = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
+	return known_answer(r, &w->answer);
+}
+
+static bool gives(const struct answer *a, int64_t offset)
+{
+	char got[BODY_N];
+	ssize_t n = pread(a->head.fd, got, (size_t)a->head.length, a->head.fd_base + offset);
+
+	return n == a->head.length && memcmp(got, &BODY[offset], (size_t)n) == 0;
+}
+
+/* ---- precedence ---- */
+
+#define FOLDED "fo/" LOWER
+
+/*
+ * Both stores are two-tier and lower-case: two candidates each, with an identity of their own.
+ *
+ *	H has it	E has it, encoded	M known to be missing	? unknown
+ */
+static const char *const two_keys[2] = {FOLDED, LOWER};
+
+static void know(struct world *w, size_t store, const char *script)
+{
+	for (size_t i = 0; i < 2; i++) {
+		if (script[i] == 'M')
+			world_miss(w, store, two_keys[i]);
+		else if (script[i] != '?')
+			world_keep(w, store, two_keys[i], i ? "\"second\"" : "\"first\"",
+				   script[i] == 'E' ? "gzip" : "");
+	}
+}
+
+static void unknow(struct world *w, size_t store)
+{
+	struct object_id id;
+	struct error e;
+
+	for (size_t i = 0; i < 2; i++) {
+		id = cache_id(w->store[store], slice_of(two_keys[i]));
+		ASSERT(disk_remove(w->cache->disk, &id, &e) == OK);
+	}
+	negative_purge(w->cache->negative);
+}
+
+struct expected {
+	bool known;
+	enum answer_kind kind;
+	size_t store, candidate; /* of what is found */
+};
+
+static struct expected expect(const char *const *scripts)
+{
+	bool known = true, encoded = false;
+	size_t at;
+
+	for (size_t i = 0; i < 2; i++) {
+		at = strcspn(scripts[i], "H");
+		if (at < 2)
+			return (struct expected){true, ANSWER_FOUND, i, at};
+		encoded = encoded || strchr(scripts[i], 'E');
+		known = known && (strchr(scripts[i], 'E') || !strchr(scripts[i], '?'));
+	}
+	return (struct expected){known, encoded ? ANSWER_FAULT : ANSWER_MISS, 0, 0};
+}
+
+static bool combination(struct world *w, const char *const *scripts)
+{
+	struct known_request r = request_of(w);
+	struct expected x = expect(scripts);
+	bool good;
+
+	know(w, 0, scripts[0]);
+	know(w, 1, scripts[1]);
+	good = ask(w, &r) == x.known;
+	if (good && x.known)
+		good = w->answer.kind == x.kind;
+	if (good && x.known && x.kind == ANSWER_FOUND)
+		good = w->answer.from == w->store[x.store] && gives(&w->answer, 0) &&
+		       strcmp(w->answer.head.etag, x.candidate ? "\"second\"" : "\"first\"") == 0;
+	if (!good)
+		printf("# %s %s: kind %d, expected %d\n", scripts[0], scripts[1], w->answer.kind,
+		       x.known ? (int)x.kind : -1);
+	unknow(w, 0);
+	unknow(w, 1);
+	return good;
+}
+
+static void test_precedence(void)
+{
+	static const char letters[] = "HEM?";
+	bool good = true;
+	struct world w;
+
+	world_cached(&w, 2, "/" ASKED);
+	for (size_t i = 0; i < 2; i++) {
+		w.fake[i].store.traits.key_case = CASE_LOWER;
+		atomic_store(&w.fake[i].store.tier, TIER_TWO);
+	}
+	for (unsigned n = 0; n < 256; n++) {
+		const char first[] = {letters[n & 3], letters[n >> 2 & 3], '\0'};
+		const char second[] = {letters[n >> 4 & 3], letters[n >> 6 & 3], '\0'};
+		const char *const scripts[2] = {first, second};
+
+		good = combination(&w, scripts) && good;
+	}
+	CHECK(good, "two stores of two candidates each: the rule decides");
+	CHECK(world_fini(&w) && !w.fake[0].started && !w.fake[1].started, "and nobody is asked");
+}
+
+/* ---- what is told of a hit ---- */
+
+static void test_hit(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 1, "/" ASKED);
+	r = request_of(&w);
+	world_keep(&w, 0, "FOO.pdb/abcdef0123/foo.PDB", "\"e\"", "");
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND, "found, in whatever case it was kept");
+	CHECK(w.answer.way == ASK_HIT && w.answer.from == w.store[0] && !w.answer.fill,
+	      "a hit, of its store");
+	CHECK(w.answer.fresh_ns > 0 && w.answer.fresh_ns <= world_settings.fresh_ns,
+	      "fresh for no longer than objects are");
+	CHECK(w.answer.head.mtime == 784111777 && w.answer.head.total == BODY_N,
+	      "with what is known of it");
+	CHECK(gives(&w.answer, 0), "and its body");
+	world_aim(&w, "/Foo.pdb/ABCDEF0124/Foo.pdb");
+	CHECK(!ask(&w, &r), "another key is another object");
+	CHECK(world_fini(&w), "a hit");
+}
+
+/* It is given all the same, and asked about in the background. */
+static void test_stale(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 1, "/" ASKED);
+	r = request_of(&w);
+	w.cache->settings.fresh_ns = 0;
+	world_keep(&w, 0, LOWER, "\"e\"", "");
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND && w.answer.fresh_ns == 0,
+	      "stale, and found");
+	manual_settle(w.loop);
+	CHECK_INT(w.fake[0].started, 1, "its store is asked whether it is still there");
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND, "found again meanwhile");
+	manual_settle(w.loop);
+	CHECK_INT(w.fake[0].started, 1, "and not asked about twice");
+	CHECK(world_fini(&w), "stale");
+}
+
+struct part_case {
+	const char *name;
+	struct range_ask range;
+	const char *if_range;
+	enum answer_kind kind;
+	bool ranged;
+	int64_t first, length;
+};
+
+static const struct part_case parts[] = {
+	{"a part", {2, 5}, NULL, ANSWER_FOUND, true, 2, 4},
+	{"a suffix", {RANGE_UNKNOWN, 3}, NULL, ANSWER_FOUND, true, 7, 3},
+	{"over the end", {5, 99}, NULL, ANSWER_FOUND, true, 5, 5},
+	{"behind the end", {10, 12}, NULL, ANSWER_UNSATISFIABLE},
+	{"If-Range: this version", {2, 5}, "\"e\"", ANSWER_FOUND, true, 2, 4},
+	{"If-Range: another version", {2, 5}, "\"f\"", ANSWER_FOUND, false, 0, BODY_N},
+	{"If-Range: another, behind the end", {10, 12}, "\"f\"", ANSWER_FOUND, false, 0, BODY_N},
+};
+
+static void test_parts(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 1, "/" ASKED);
+	r = request_of(&w);
+	world_keep(&w, 0, LOWER, "\"e\"", "");
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		const struct part_case *c = &parts[i];
+
+		r.part = (struct part_ask){true, c->range, c->if_range};
+		CHECK(ask(&w, &r) && w.answer.kind == c->kind, c->name);
+		if (c->kind == ANSWER_FOUND)
+			CHECK(w.answer.head.ranged == c->ranged &&
+				      w.answer.head.first == c->first &&
+				      w.answer.head.length == c->length &&
+				      gives(&w.answer, c->first),
+			      "... of these bytes");
+		else
+			CHECK(w.answer.head.total == BODY_N && w.answer.head.fd < 0,
+			      "... of this size");
+	}
+	CHECK(world_fini(&w), "parts");
+}
+
+/* ---- encodings ---- */
+
+static int free_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
+/* The cache's own thread opens files, too, but only a few at a time. */
+static bool leaves_files_open(struct world *w, const struct known_request *r)
+{
+	int fd = free_fd();
+
+	for (int i = 0; i < 100; i++)
+		(void)ask(w, r);
+	return free_fd() - fd > 50;
+}
+
+static void test_encoded(void)
+{
+	int64_t counted = metric_get(store_encoded);
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 2, "/" ASKED);
+	r = request_of(&w);
+	world_keep(&w, 0, LOWER, "\"e\"", "gzip");
+	CHECK(!leaves_files_open(&w, &r), "what is not given is closed");
+	CHECK(!ask(&w, &r), "encoded in one store: the other may have it otherwise");
+	CHECK_INT(metric_get(store_encoded), counted, "nothing is refused yet");
+	world_miss(&w, 1, LOWER);
+	world_miss(&w, 1, ASKED);
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FAULT && w.answer.from == w.store[0],
+	      "missing in the other: a fault of the one");
+	CHECK_INT(metric_get(store_encoded) - counted, 1, "which is counted");
+	w.fake[0].store.traits.optional = true;
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && w.answer.unsure,
+	      "an optional store: missing, for all that is known");
+	r.accepts_gzip = true;
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND && gives(&w.answer, 0),
+	      "for who takes gzip it is found");
+	r.part = (struct part_ask){.ranged = true, .range = {2, 5}};
+	CHECK(ask(&w, &r) && !w.answer.head.ranged && w.answer.head.length == BODY_N,
+	      "whole, whatever part is asked for");
+	CHECK(world_fini(&w), "encoded");
+}
+
+/* ---- misses ---- */
+
+static void test_missing(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_remembering(&w, 2, "/" ASKED);
+	r = request_of(&w);
+	world_miss(&w, 0, LOWER);
+	world_miss(&w, 0, ASKED);
+	world_miss(&w, 1, LOWER);
+	CHECK(!ask(&w, &r), "the other spelling may be there");
+	world_miss(&w, 1, ASKED);
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && !w.answer.from && !w.answer.unsure,
+	      "missing when all stores miss all candidates, also without a disk");
+	clock_freeze_mono_ns(MANUAL_START_NS + 60 * NS_PER_S);
+	CHECK(!ask(&w, &r), "for a while");
+	CHECK(world_fini(&w), "missing");
+
+	world_init(&w, 1, "/" ASKED);
+	r = request_of(&w);
+	world_miss(&w, 0, LOWER);
+	world_miss(&w, 0, ASKED);
+	CHECK(!ask(&w, &r), "with MISS_TTL=0 never");
+	CHECK(world_fini(&w), "misses that are not remembered");
+}
+
+/* ---- which stores ---- */
+
+struct which {
+	const char *name;
+	const char *target, *key;
+	const char * not ;
+	bool is_private, any_path, loops, looped;
+	bool found;
+};
+
+static const struct which stores[] = {
+	{"any store", "/" ASKED, LOWER, .any_path = true, .found = true},
+	{"not= of its kind", "/" ASKED, LOWER, .any_path = true, .not = "*.pdb"},
+	{"a server that may be us", "/" ASKED, LOWER, .any_path = true, .loops = true,
+	 .found = true},
+	{"the same, looped", "/" ASKED, LOWER, .any_path = true, .loops = true, .looped = true},
+	{"a private store, a symbol", "/" ASKED, LOWER, .is_private = true, .found = true},
+	{"a private store, another file", "/readme.txt", "readme.txt", .is_private = true},
+	{"the same, any path", "/readme.txt", "readme.txt", .is_private = true, .any_path = true,
+	 .found = true},
+	{"a public store, another file", "/readme.txt", "readme.txt", .found = true},
+};
+
+static void test_stores(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
+		const struct which *c = &stores[i];
+		struct known_request r;
+		struct world w;
+
+		world_cached(&w, 1, c->target);
+		w.fake[0].store.traits.not = (char *)(uintptr_t)c->not ;
+		w.fake[0].store.traits.loops = c->loops;
+		w.fake[0].is_private = c->is_private;
+		r = request_of(&w);
+		r.rules.any_path = c->any_path;
+		r.rules.looped = c->looped;
+		world_keep(&w, 0, c->key, "\"e\"", "");
+		CHECK(ask(&w, &r), c->name);
+		CHECK_INT(w.answer.kind, c->found ? ANSWER_FOUND : ANSWER_MISS,
+			  c->found ? "... has it" : "... is passed over: a miss");
+		ASSERT(world_fini(&w));
+	}
+}
+
+/* What a directory has is never kept, and another store's object is not its own. */
+static void test_other_stores(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 2, "/" ASKED);
+	r = request_of(&w);
+	w.fake[0].store.traits.local = true;
+	world_keep(&w, 0, LOWER, "\"local\"", "");
+	world_keep(&w, 1, LOWER, "\"other\"", "");
+	CHECK(ask(&w, &r) && w.answer.from == w.store[1], "a local store is not looked for");
+	w.list.n = 1;
+	CHECK(!ask(&w, &r), "and what others have is not its own");
+	w.list.n = 0;
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS, "without a store all is missing");
+	w.list.n = 2;
+	CHECK(world_fini(&w), "other stores");
+}
+
+int main(void)
+{
+	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
+	test_precedence();
+	test_hit();
+	test_stale();
+	test_parts();
+	test_encoded();
+	test_missing();
+	test_stores();
+	test_other_stores();
+	return tap_done();
+}

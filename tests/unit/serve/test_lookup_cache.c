@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Lookups and the cache: what is known to be missing is not asked for, and one transfer serves all,
+ * also those who ask again later.
+ */
+#include "base/log.h"
+#include "lookup_rig.h"
+#include "metric/metric.h"
+#include "serve/lookup.h"
+
+#include "tap.h"
+
+#define OTHER "Bar.pdb/ABCDEF0123/Bar.pdb"
+
+/* ---- misses that are known ---- */
+
+static void test_known_misses(void)
+{
+	struct world w;
+
+	world_remembering(&w, 2, "/" ASKED);
+	w.fake[0].store.traits.not = w.fake[1].store.traits.not = (char *)(uintptr_t) "*_";
+	world_miss(&w, 0, LOWER);
+	world_start(&w);
+	CHECK(w.fake[0].started == 1 && fake_call(&w.fake[0], ASKED),
+	      "a candidate that is known to be missing is not asked for");
+	fake_done(fake_call(&w.fake[0], ASKED), STORE_MISS);
+	manual_settle(w.loop);
+	CHECK(w.answered == 0 && w.fake[1].started == 2, "all missing now: the next store");
+	world_release(&w);
+	again(&w, "/" ASKED);
+	CHECK(w.fake[0].started == 1 && w.fake[1].started == 4,
+	      "a store that is known to miss all of them is not asked");
+	play_store(&w, 1, "MM", FORWARD);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_MISS, "missing in the other, too");
+	world_release(&w);
+	again(&w, "/" ASKED);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_MISS && w.fake[1].started == 4,
+	      "then nobody is asked any more");
+	world_release(&w);
+	manual_advance(w.loop, 60 * NS_PER_S);
+	again(&w, "/" ASKED);
+	CHECK_INT(w.fake[0].started, 3, "until a while has passed");
+	world_release(&w);
+	CHECK(world_fini(&w), "known misses");
+}
+
+/* What it is known to miss, a store that is left alone need not be asked for. */
+static void test_known_misses_and_the_breaker(void)
+{
+	int64_t skipped = metric_get(store_skipped);
+	struct world w;
+
+	world_remembering(&w, 2, "/" ASKED);
+	world_miss(&w, 0, LOWER);
+	world_miss(&w, 0, ASKED);
+	for (int i = 0; i < BREAKER_FAILURES; i++)
+		breaker_failed(&w.fake[0].store.breaker, clock_mono_ns());
+	world_start(&w);
+	play_store(&w, 1, "MM", FORWARD);
+	CHECK(w.answer.kind == ANSWER_MISS && metric_get(store_skipped) == skipped,
+	      "an open breaker does not make a fault of a known miss");
+	world_release(&w);
+	manual_advance(w.loop, BREAKER_FIRST_PAUSE_NS);
+	again(&w, "/" ASKED);
+	CHECK(!w.fake[0].store.breaker.trying, "nor does a known miss use up the one try");
+	world_release(&w);
+	CHECK(world_fini(&w), "known misses and the breaker");
+}
+
+struct proof {
+	const char *name;
+	enum store_result result;
+	bool optional;
+	enum answer_kind kind;
+	bool unsure, remembered;
+};
+
+static const struct proof proofs[] = {
+	{"a miss", STORE_MISS, false, ANSWER_MISS, false, true},
+	{"a denied miss", STORE_MISS_DENIED, false, ANSWER_MISS, false, true},
+	{"a fault", STORE_FAULT, false, ANSWER_FAULT, false, false},
+	{"a miss of an optional store", STORE_MISS, true, ANSWER_MISS, false, true},
+	{"a fault of an optional store", STORE_FAULT, true, ANSWER_MISS, true, false},
+};
+
+static void test_what_is_remembered(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(proofs); i++) {
+		const struct proof *p = &proofs[i];
+		struct world w;
+
+		world_remembering(&w, 1, "/" OTHER);
+		one_spelling(&w);
+		w.fake[0].store.traits.optional = p->optional;
+		world_start(&w);
+		fake_done(fake_call(&w.fake[0], OTHER), p->result);
+		manual_settle(w.loop);
+		CHECK(w.answer.kind == p->kind && w.answer.unsure == p->unsure, p->name);
+		CHECK_INT(cache_knows_missing(w.cache, w.store[0], SLICE(OTHER)), p->remembered,
+			  p->remembered ? "... is remembered" : "... is not remembered");
+		world_release(&w);
+		ASSERT(world_fini(&w));
+	}
+}
+
+/* ---- one transfer for all ---- */
+
+/* Somebody else who asks for the same. */
+struct guest {
+	struct lookup *lookup;
+	struct answer answer;
+	int answered, released;
+};
+
+static void guest_answered(void *ud, struct answer *answer)
+{
+	struct guest *g = ud;
+
+	g->answered++;
+	g->answer = *answer;
+}
+
+static void guest_released(void *ud)
+{
+	((struct guest *)ud)->released++;
+}
+
+static void guest_start(struct world *w, struct guest *g)
+{
+	*g = (struct guest){.answer.head.fd = -1};
+	g->lookup = lookup_start(&w->request, guest_answered, g);
+	manual_settle(w->loop);
+}
+
+static bool guest_leave(struct world *w, struct guest *g)
+{
+	lookup_release(g->lookup, guest_released);
+	manual_settle(w->loop);
+	answer_drop(&g->answer);
+	return g->released == 1;
+}
+
+static void test_joined(void)
+{
+	int64_t kept = metric_get(fills_kept);
+	struct guest g;
+	struct world w;
+
+	world_cached(&w, 1, "/" OTHER);
+	one_spelling(&w);
+	world_start(&w);
+	guest_start(&w, &g);
+	CHECK_INT(w.fake[0].started, 2, "asked for twice, asked of the store once; and the twin");
+	give_head(fake_call(&w.fake[0], OTHER));
+	give_body(fake_call(&w.fake[0], OTHER));
+	CHECK(world_until_kept(&w, kept), "it is kept");
+	CHECK(w.answer.kind == ANSWER_FOUND && w.answer.way == ASK_FILLED, "found by the first");
+	CHECK(g.answer.kind == ANSWER_FOUND && g.answer.way == ASK_JOINED, "joined by the other");
+	CHECK(body_is_whole(w.answer.fill) && body_is_whole(g.answer.fill), "both have all of it");
+	CHECK(guest_leave(&w, &g), "one leaves");
+	world_release(&w);
+	CHECK(world_fini(&w), "and the other");
+}
+
+/* known.c has looked for the file just before it was there. */
+static void test_just_landed(void)
+{
+	int64_t kept = metric_get(fills_kept);
+	char got[4];
+	struct world w;
+
+	world_cached(&w, 1, "/" OTHER);
+	one_spelling(&w);
+	world_start(&w);
+	give_head(fake_call(&w.fake[0], OTHER));
+	give_body(fake_call(&w.fake[0], OTHER));
+	ASSERT(world_until_kept(&w, kept));
+	world_release(&w);
+	w.request.part = (struct part_ask){.ranged = true, .range = {2, 5}};
+	again(&w, "/" OTHER);
+	CHECK(w.answered == 1 && w.answer.way == ASK_HIT && w.answer.head.fd >= 0 && !w.answer.fill,
+	      "what has landed is given as a file");
+	CHECK(w.answer.head.ranged && w.answer.head.length == 4 &&
+		      pread(w.answer.head.fd, got, 4, w.answer.head.fd_base + 2) == 4 &&
+		      memcmp(got, &BODY[2], 4) == 0,
+	      "cut to what is asked");
+	CHECK(!fake_call(&w.fake[0], OTHER), "and not asked for again");
+	world_release(&w);
+	CHECK(world_fini(&w), "just landed");
+}
+
+static const struct {
+	const char *name;
+	struct range_ask range;
+	const char *if_range;
+	enum answer_kind kind;
+	bool ranged;
+	int64_t first, length;
+} cuts[] = {
+	{"a part", {2, 5}, NULL, ANSWER_FOUND, true, 2, 4},
+	{"a suffix", {RANGE_UNKNOWN, 3}, NULL, ANSWER_FOUND, true, 7, 3},
+	{"If-Range: another version", {2, 5}, "\"f\"", ANSWER_FOUND, false, 0, BODY_N},
+	{"behind the end", {10, 12}, NULL, ANSWER_UNSATISFIABLE},
+};
+
+static void test_parts_of_a_fill(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+		struct store_call *c;
+		struct world w;
+
+		world_cached(&w, 1, "/" OTHER);
+		one_spelling(&w);
+		w.request.part = (struct part_ask){true, cuts[i].range, cuts[i].if_range};
+		world_start(&w);
+		c = fake_call(&w.fake[0], OTHER);
+		CHECK(c->read.ranged && c->read.range.first == 0 &&
+			      c->read.range.last == world_settings.fetch_block - 1,
+		      "the store is asked for the whole, from its first block on");
+		give_head(c);
+		give_body(c);
+		manual_settle(w.loop);
+		CHECK(w.answered == 1 && w.answer.kind == cuts[i].kind, cuts[i].name);
+		if (cuts[i].kind == ANSWER_FOUND)
+			CHECK(w.answer.head.ranged == cuts[i].ranged &&
+				      w.answer.head.length == cuts[i].length &&
+				      w.answer.fill_offset == cuts[i].first &&
+				      body_is_whole(w.answer.fill),
+			      "... of these bytes");
+		else
+			CHECK(w.answer.head.total == BODY_N && !w.answer.fill, "... of this size");
+		world_release(&w);
+		ASSERT(world_fini(&w));
+	}
+}
+
+/* ---- time ---- */
+
+static void test_no_patience(void)
+{
+	struct world w;
+
+	world_cached(&w, 1, "/readme.txt");
+	one_spelling(&w);
+	world_start(&w);
+	manual_advance(w.loop, BUDGET_NS + NS_PER_S);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT && !w.answer.working,
+	      "no answer in time: a fault");
+	CHECK_INT(w.fake[0].store.breaker.failures, 1, "of the store");
+	world_release(&w);
+	CHECK(world_fini(&w), "no patience");
+}
+
+static void test_patience(void)
+{
+	int64_t kept = metric_get(fills_kept);
+	struct store_call *c;
+	struct world w;
+
+	world_cached(&w, 1, "/readme.txt");
+	one_spelling(&w);
+	w.request.patient = true;
+	w.request.budget_ns = NS_PER_S;
+	world_start(&w);
+	c = fake_call(&w.fake[0], NULL);
+	CHECK(c->read.patient && c->read.deadline_ns > MANUAL_START_NS + 60 * NS_PER_S,
+	      "the store has more time than the client");
+	manual_advance(w.loop, 2 * NS_PER_S);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT && w.answer.working,
+	      "no answer in time: it is being worked on");
+	CHECK_INT(w.fake[0].store.breaker.failures, 0, "and nobody's fault");
+	world_release(&w);
+	CHECK(fake_call(&w.fake[0], NULL) == c, "it goes on");
+	again(&w, "/readme.txt");
+	give_head(c);
+	give_body(c);
+	CHECK(world_until_kept(&w, kept) && w.fake[0].started == 1 && w.answered == 1 &&
+		      w.answer.way == ASK_JOINED,
+	      "who asks again has it, by the same request");
+	world_release(&w);
+	CHECK(world_fini(&w), "patience");
+}
+
+/* Without a disk nothing goes on that could be joined. */
+static void test_patience_without_a_disk(void)
+{
+	struct world w;
+
+	world_remembering(&w, 1, "/readme.txt");
+	one_spelling(&w);
+	w.request.patient = true;
+	world_start(&w);
+	manual_advance(w.loop, BUDGET_NS + NS_PER_S);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT && !w.answer.working,
+	      "without a disk nothing is being worked on");
+	world_release(&w);
+	CHECK(world_fini(&w), "patience without a disk");
+}
+
+/* Who is told that it is being worked on asks again; a fault that was quick is no such thing. */
+static void test_patience_and_faults(void)
+{
+	struct world w;
+
+	world_cached(&w, 1, "/readme.txt");
+	one_spelling(&w);
+	w.request.patient = true;
+	world_start(&w);
+	fake_done(fake_call(&w.fake[0], NULL), STORE_FAULT);
+	manual_settle(w.loop);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT && !w.answer.working,
+	      "a store that fails is not at work");
+	world_release(&w);
+	CHECK(world_fini(&w), "patience and faults");
+}
+
+int main(void)
+{
+	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
+	test_known_misses();
+	test_known_misses_and_the_breaker();
+	test_what_is_remembered();
+	test_joined();
+	test_just_landed();
+	test_parts_of_a_fill();
+	test_no_patience();
+	test_patience();
+	test_patience_without_a_disk();
+	test_patience_and_faults();
+	return tap_done();
+}
