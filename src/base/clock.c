@@ -15,15 +15,25 @@ static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
 static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
 				   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-int64_t clock_mono_ns(void)
+static int64_t mono_ns(clockid_t clock)
 {
 	int64_t frozen = atomic_load_explicit(&frozen_mono_ns, memory_order_relaxed);
 	struct timespec ts;
 
 	if (frozen)
 		return frozen;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+int64_t clock_mono_ns(void)
+{
+	return mono_ns(CLOCK_MONOTONIC);
+}
+
+int64_t clock_coarse_ns(void)
+{
+	return mono_ns(CLOCK_MONOTONIC_COARSE);
 }
 
 int64_t clock_wall_s(void)

@@ -71,7 +71,7 @@ bool cache_remembers(const struct cache *c)
 
 bool cache_knows_missing(struct cache *c, struct store *s, struct slice key)
 {
-	return negative_knows(c->negative, miss_of(c, s, key), clock_mono_ns());
+	return negative_knows(c->negative, miss_of(c, s, key), clock_coarse_ns());
 }
 
 uint64_t cache_miss_ticket(struct cache *c, struct store *s)

@@ -124,7 +124,6 @@ static bool same_version(const struct object_head *a, const struct object_head *
 static void flight_over(struct seat *s, enum fetch_result result, const struct object_head *head,
 			const struct error *e)
 {
-	/* It flies on by itself, or has failed: the next stale hit asks again. */
 }
 
 static void flight_declined(struct seat *s)
@@ -146,7 +145,8 @@ static void fetch_anew(struct confirm *q)
 	q->seat.declined = flight_declined;
 	q->seat.key = slice_of(q->key);
 	flights_forget_landed(q->cache->flights, &q->id);
-	(void)!seat_take(&r, &q->seat);
+	if (seat_take(&r, &q->seat) == SEATED)
+		seat_leave(&q->seat); /* it flies on */
 	forget_in(q, PAUSE_NS);
 }
 

@@ -11,8 +11,8 @@
  *
  * What is out of the table is freed when the last seat has left and no worker has a job of it.
  *
- * A miss is told to those who asked for the very key that is missing; for another spelling the
- * store is asked again. A flight without seats goes on while it is worth it (abandoned()).
+ * Several may ask for one object at the same time, one for each spelling of its key; once one has
+ * found it, the seats of the others change over to it (flight_merge()). A flight without seats goes on while it is worth it (flight_worth_finishing()).
  *
  * Loop's thread only, but for fill_wait() of readers. A seat keeps the flight's memory alive.
  */

@@ -113,6 +113,11 @@ void flight_decided(void *ud, enum fetch_result result, const struct object_head
 	case FETCH_MISS:
 	case FETCH_DENIED: missing(f, result); return;
 	case FETCH_UNSATISFIABLE:
+		if (f->phase == PROBING && !f->seats) {
+			flight_gone(f);
+			flight_settle(f);
+			return;
+		}
 		if (ask_whole(f))
 			return;
 		err_set(&odd, ERR_CORRUPT, "416 to a request for everything");

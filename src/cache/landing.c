@@ -24,6 +24,9 @@
 #include <sys/sendfile.h>
 #include <xxhash.h>
 
+#define SUMS_SILENT 4
+#define SUMS_RETRY  1024
+
 #define HASH_STEP   (INT64_C(1) << 20) /* less is not worth a job */
 #define HASH_BUFFER ((size_t)64 * 1024)
 #define COPY_STEP   ((size_t)1 << 20)
@@ -100,12 +103,24 @@ static void expect_sum(struct flight *f, const struct object_head *h)
 		f->hasher.digest = digest_new(f->hasher.expected.kind);
 }
 
+/*
+ * A service that does not know checksums never tells one, and the tail of every object would wait
+ * for the answer. So after a few it is asked only now and then, in case that has changed.
+ */
+static bool ask_for_sum(const struct store *s)
+{
+	return s->traits.tells_sums &&
+	       (s->sums_silent < SUMS_SILENT || s->sums_silent % SUMS_RETRY == 0);
+}
+
 static void sum_told(void *ud, enum fetch_result result, const struct object_head *head,
 		     const struct error *e)
 {
 	struct flight *f = ud;
 
 	fetch_free(TAKE(f->sum_fetch));
+	if (result == FETCH_FOUND)
+		f->store->sums_silent = head->sum_name[0] ? 0 : f->store->sums_silent + 1;
 	if (result == FETCH_FOUND && strcmp(head->etag, f->head.etag) == 0 &&
 	    head->total == f->head.total)
 		expect_sum(f, head);
@@ -124,8 +139,12 @@ void landing_expect(struct flight *f, bool ranged)
 	evict_expect(f->cache->evict, f->head.total);
 	f->expects = true;
 	expect_sum(f, &f->head);
-	if (!f->hasher.digest && ranged && f->store->traits.tells_sums)
+	if (f->hasher.digest || !ranged)
+		return;
+	if (ask_for_sum(f->store))
 		f->sum_fetch = fetch_start(&r, NULL, sum_told, f);
+	else
+		f->store->sums_silent++;
 }
 
 /* ---- following what arrives ---- */
@@ -277,9 +296,9 @@ static void file_kept(struct loop_task *task)
 	struct error e;
 
 	f->jobs--;
-	if (!kept)
+	if (f->keep_failure.code == ERR_IO)
 		cache_disk_failed(f->cache, &f->keep_failure);
-	else
+	else if (kept)
 		evict_added(f->cache->evict, OBJECT_HEADER_SIZE + f->head.total);
 	if (kept && f->unkept) {
 		(void)!disk_remove(f->cache->disk, &f->id, &e);

@@ -2,10 +2,14 @@
 /* See body.h. */
 #include "serve/body.h"
 #include "base/log.h"
+#include "metric/metric.h"
 
 #include <fcntl.h>
 
-#define READ_BLOCK ((size_t)32 * 1024)
+/* Each running body has such a block; many of them make do with smaller ones. */
+#define READ_BLOCK      ((size_t)32 * 1024)
+#define READ_BLOCK_MANY ((size_t)12 * 1024)
+#define MANY            128 /* requests */
 
 /* Called by the fill, on the loop's thread. */
 static void body_ready(struct fill_waiter *w)
@@ -117,6 +121,7 @@ struct MHD_Response *body_response(struct exchange *x)
 	struct object_head *h = &x->answer.head;
 	uint64_t length = (uint64_t)h->length;
 	struct MHD_Response *r;
+	size_t block;
 
 	x->promised = x->head ? 0 : h->length;
 	if (x->head)
@@ -125,9 +130,11 @@ struct MHD_Response *body_response(struct exchange *x)
 	if (h->fd >= 0)
 		return file_response(h, TAKE_FD(h->fd));
 	r = whole_response(&x->answer);
-	return r ? r
-		 : MHD_create_response_from_callback(length, MIN(READ_BLOCK, (size_t)length),
-						     read_body, x, NULL);
+	if (r)
+		return r;
+	block = metric_get(active_requests) > MANY ? READ_BLOCK_MANY : READ_BLOCK;
+	return MHD_create_response_from_callback(length, MIN(block, (size_t)length), read_body, x,
+						 NULL);
 }
 
 /* ---- for the hottest ---- */

@@ -38,14 +38,14 @@ void conns_free(struct conns *t)
 	free(t);
 }
 
-static void name_peer(int fd, char ret[static CONN_PEER_MAX])
+void conn_peer(const struct conn *c, char ret[static CONN_PEER_MAX])
 {
 	struct sockaddr_storage ss = {0};
 	socklen_t n = sizeof(ss);
 	char text[INET6_ADDRSTRLEN] = "";
 
 	ret[0] = '\0';
-	if (getpeername(fd, (struct sockaddr *)&ss, &n) != 0)
+	if (getpeername(c->fd, (struct sockaddr *)&ss, &n) != 0)
 		return;
 	if (ss.ss_family == AF_INET)
 		inet_ntop(AF_INET, &((struct sockaddr_in *)&ss)->sin_addr, text, sizeof(text));
@@ -59,7 +59,6 @@ struct conn *conn_open(struct conns *t, int fd)
 	struct conn *c = xnew(struct conn);
 
 	c->fd = fd;
-	name_peer(fd, c->peer);
 	conn_phase_set(c, CONN_OPENED);
 	c->over_limit = atomic_fetch_add(&t->count, 1) >= t->limits.max_connections;
 	metric_inc(connections);
@@ -81,14 +80,15 @@ void conn_close(struct conns *t, struct conn *c)
 	pthread_mutex_unlock(&t->mu);
 	atomic_fetch_sub(&t->count, 1);
 	metric_dec(connections);
+	free(c->spare);
 	free(c);
 }
 
 void conn_phase_set(struct conn *c, enum conn_phase phase)
 {
-	atomic_store(&c->since_ns, clock_mono_ns());
-	atomic_store(&c->file_body, false);
-	atomic_store(&c->phase, phase);
+	atomic_store_explicit(&c->since_ns, clock_coarse_ns(), memory_order_relaxed);
+	atomic_store_explicit(&c->file_body, false, memory_order_relaxed);
+	atomic_store_explicit(&c->phase, phase, memory_order_release);
 }
 
 size_t conns_count(struct conns *t)
@@ -99,7 +99,7 @@ size_t conns_count(struct conns *t)
 static bool overdue(const struct conns *t, struct conn *c, int64_t now)
 {
 	/* The phase first: a phase that has just begun is then never taken with an older time. */
-	enum conn_phase phase = atomic_load(&c->phase);
+	enum conn_phase phase = atomic_load_explicit(&c->phase, memory_order_acquire);
 	int64_t age = now - atomic_load(&c->since_ns);
 
 	switch (phase) {

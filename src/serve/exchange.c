@@ -34,24 +34,42 @@ static struct slice header(const struct exchange *x, const char *name)
 	return slice_of(exchange_header(x, name));
 }
 
+/* A connection has one request at a time, so the block of the last one will do. */
+static struct exchange *exchange_new(struct conn *c)
+{
+	struct exchange *x = TAKE(c->spare);
+
+	if (!x)
+		return xnew(struct exchange);
+	memset(x, 0, sizeof(*x));
+	return x;
+}
+
+static void keep_target(struct exchange *x, const char *target)
+{
+	/* Longer than anything that is allowed tells that it was too long. */
+	x->target_n = strnlen(target, REQUEST_TARGET_MAX + AUTHORITY_MAX);
+	if (x->target_n < sizeof(x->short_target))
+		x->target = memcpy(x->short_target, target, x->target_n);
+	else
+		x->target = xstrndup(target, x->target_n);
+}
+
 void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
 {
 	struct server *s = cls;
-	struct exchange *x = xnew(struct exchange);
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct exchange *x = exchange_new(info->socket_context);
 
 	x->server = s;
 	x->mhd = mhd;
 	x->conn = info->socket_context;
 	x->started_ns = clock_mono_ns();
-	/* Longer than anything that is allowed tells that it was too long. */
-	x->target_n = strnlen(target, REQUEST_TARGET_MAX + AUTHORITY_MAX);
-	x->target = xstrndup(target, x->target_n);
+	keep_target(x, target);
 	x->outcome = "none";
 	x->answer.head.fd = -1;
 	conn_phase_set(x->conn, CONN_HEADERS);
-	atomic_fetch_add(&s->active, 1);
 	metric_inc(active_requests);
 	return x;
 }
@@ -304,17 +322,21 @@ static void judge_end(struct exchange *x, enum MHD_RequestTerminationCode why)
 	metric_add(client_bytes, x->sent);
 }
 
-static void exchange_free(void *ud)
+static void empty(struct exchange *x)
 {
-	struct exchange *x = ud;
-
 	answer_drop(&x->answer);
 	purge_free(x->purge);
 	symbol_path_fini(&x->path);
-	free(x->target);
-	atomic_fetch_sub(&x->server->active, 1);
+	if (x->target != x->short_target)
+		free(x->target);
 	metric_dec(active_requests);
-	free(x);
+}
+
+/* On the loop's thread. */
+static void exchange_free(void *ud)
+{
+	empty(ud);
+	free(ud);
 }
 
 void exchange_end(void *cls, struct MHD_Connection *mhd, void **exchange,
@@ -329,8 +351,10 @@ void exchange_end(void *cls, struct MHD_Connection *mhd, void **exchange,
 	if (x->server->parts.conf->access_log && log_enabled(LOG_INFO))
 		exchange_log(x, took);
 	conn_phase_set(x->conn, CONN_IDLE);
-	if (x->lookup)
+	if (x->lookup) {
 		lookup_release(x->lookup, exchange_free);
-	else
-		exchange_free(x);
+		return;
+	}
+	empty(x);
+	x->conn->spare = x;
 }

@@ -27,7 +27,8 @@ struct exchange {
 	struct conn *conn;
 	enum exchange_state state;
 	int64_t started_ns;
-	char *target; /* as on the request line, cut beyond all that is allowed */
+	char *target; /* as on the request line, cut beyond all that is allowed; owned unless short */
+	char short_target[256];
 	size_t target_n;
 	bool head, close; /* HEAD; the connection ends after this answer */
 	bool cleaned;     /* path is there */

@@ -164,7 +164,7 @@ struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules)
 	struct slice path = rules->path->spelling[0];
 	struct hot_set *set = set_of(h, path);
 	struct hot_entry **place, *e = NULL;
-	int64_t now = clock_mono_ns();
+	int64_t now = clock_coarse_ns();
 
 	pthread_mutex_lock(&set->mu);
 	place = place_of(set, path);

@@ -180,7 +180,7 @@ void server_drain(struct server *s)
 
 bool server_idle(struct server *s)
 {
-	return atomic_load(&s->active) == 0;
+	return metric_get(active_requests) == 0;
 }
 
 static void abort_lookups(struct loop_task *task)

@@ -34,7 +34,6 @@ struct server {
 	char *cache_control;
 	atomic_bool draining, aborted;
 	struct loop_task abort;
-	atomic_size_t active; /* exchanges that have not ended */
 };
 
 /* admin.c: /healthz, /readyz, /metrics. False when the path is none of them. */

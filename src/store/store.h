@@ -133,10 +133,11 @@ struct store {
 	 */
 	uint8_t id[STORE_ID_SIZE];
 	struct breaker breaker;
-	atomic_uint epoch; /* raised when its misses do not count any more; any thread */
-	bool no_ranges;    /* asked for a part it gave what cannot be used */
-	int64_t logged_ns; /* last failure that was logged; 0 = never */
-	atomic_int tier;   /* enum store_tier, learned at start; any thread */
+	atomic_uint epoch;    /* raised when its misses do not count any more; any thread */
+	unsigned sums_silent; /* HEADs in a row that told no checksum; the loop's */
+	bool no_ranges;       /* asked for a part it gave what cannot be used */
+	int64_t logged_ns;    /* last failure that was logged; 0 = never */
+	atomic_int tier;      /* enum store_tier, learned at start; any thread */
 	atomic_int_least64_t answered_ns; /* last proof of life; 0 = never; any thread */
 };
 

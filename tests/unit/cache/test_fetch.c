@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The life of one read, against a store that the test speaks for, with the loop turned by hand: what
- * it comes to, retries within the budget, the tally, bodies without a length, and the end at every
- * point. Bodies that come are test_fetch_body.c's.
+ * The life of one read, against a store that the test speaks for, with the loop turned by hand:
+ * what it comes to, retries within the budget, the tally, bodies without a length, and the end at
+ * every point. Bodies that come are test_fetch_body.c's.
  */
 #include "fetch_rig.h"
 #include "metric/metric.h"

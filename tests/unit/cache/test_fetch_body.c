@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The body of a fetch: one that breaks off and goes on, a sink that pauses, refuses or gives up, and
- * parts that are pinned to a version.
+ * The body of a fetch: one that breaks off and goes on, a sink that pauses, refuses or gives up,
+ * and parts that are pinned to a version.
  */
 #include "store_rig.h"
 

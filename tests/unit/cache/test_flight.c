@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Who takes a seat and what he is told: one question for all who spell a key alike, one body for
- * all; leaving, failing, being declined; probes; what has landed and what was purged meanwhile. How the bytes
- * come is test_part.c's business, what becomes of them test_landing.c's.
+ * all; leaving, failing, being declined; probes; what has landed and what was purged meanwhile. How
+ * the bytes come is test_part.c's business, what becomes of them test_landing.c's.
  */
 #include "cache_rig.h"
 #include "metric/metric.h"

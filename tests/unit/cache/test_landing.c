@@ -20,7 +20,7 @@ enum size { IN_MEMORY, ONE_PART, MANY_PARTS, SIZES };
 
 static const int64_t sizes[SIZES] = {1000, 300000, 2 * MI + 300000};
 
-/* Base64 of the pattern's checksum by each kind, for each size; computed by other programs. */
+/* Base64 of the pattern's checksum by each kind, for each size: see make_known(). */
 struct known {
 	const char *name;
 	char value[SIZES][48];

@@ -318,6 +318,7 @@ static void test_wanted_after_the_end(void)
 
 	cache_rig_new(&r);
 	f = begin_flight(&r, &p, 200 * MI);
+	cache_rig_quiet(&r); /* nothing but the word holds it */
 	ASSERT(listen_at(f->fill, &l, 150 * MI));
 	fill_unwait(f->fill, &l.waiter);
 	seat_leave(&p.seat);
