@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* See ask.h. Of `seat` and `fetch` one is in use at a time. */
+/*
+ * See ask.h. Of `seat` and `fetch` one is in use at a time. What passes through is compared with its
+ * checksum on the loop's thread, since there is no file that somebody else could read it from.
+ */
 #include "cache/ask.h"
 #include "base/clock.h"
 #include "cache/cache_priv.h"
@@ -25,6 +28,8 @@ struct ask {
 	struct error refusal;
 	uint64_t ticket;            /* for its miss, from when the store was asked */
 	struct object_head version; /* rescue */
+	struct digest *digest;      /* of what passes, when there is something to compare with */
+	struct checksum expected;
 };
 
 /* ---- a fetch of its own ---- */
@@ -33,6 +38,8 @@ static enum err ring_begin(void *ud, const struct object_head *head, struct erro
 {
 	struct ask *a = ud;
 
+	if (!head->ranged && landing_told_sum(head, &a->expected))
+		a->digest = digest_new(a->expected.kind);
 	return fill_begin_ring(a->ring, head->length, a->request.ring_max, e);
 }
 
@@ -41,6 +48,8 @@ static enum fill_flow ring_write(void *ud, struct slice data)
 	struct ask *a = ud;
 	struct error e;
 
+	if (a->digest)
+		digest_add(a->digest, data);
 	if (fill_fits(a->ring, data.n))
 		return fill_write(a->ring, data);
 	err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
@@ -58,7 +67,12 @@ static bool ring_may_write(void *ud)
 static void ring_end(void *ud, const struct error *e)
 {
 	struct ask *a = ud;
+	struct error wrong;
 
+	if (!e && a->digest && !digest_matches(a->digest, &a->expected)) {
+		landing_corrupt(a->request.store, a->key, &wrong);
+		e = &wrong;
+	}
 	if (e)
 		fill_fail(a->ring, e);
 	else
@@ -87,7 +101,8 @@ static void fetch_answered(void *ud, enum fetch_result result, const struct obje
 	struct ask *a = ud;
 
 	if (result == FETCH_MISS || result == FETCH_DENIED)
-		cache_note_miss(a->request.cache, a->request.store, slice_of(a->key), a->ticket);
+		cache_note_miss(a->request.cache, a->request.store, slice_of(a->key),
+				a->request.via, a->ticket);
 	a->decided(a->ud, result, head, e);
 }
 
@@ -245,17 +260,20 @@ void ask_abort(struct ask *a)
 bool ask_rescue(struct ask *a, const struct object_head *version, int64_t first, int64_t last,
 		fetch_decided *decided, void *ud)
 {
-	if (a->ring || version->etag[0] != '"' || version->total < 0)
+	bool whole = first == 0 && last == version->total - 1;
+	bool named = version->etag[0] == '"' && version->total >= 0;
+
+	if (a->ring || (!named && !whole))
 		return false;
 	a->decided = decided;
 	a->ud = ud;
 	a->version = *version;
 	a->request.head = false;
-	a->request.ranged = true;
+	a->request.ranged = named;
 	a->request.range = (struct range_ask){first, last};
 	a->request.deadline_ns = clock_mono_ns() + RESCUE_BUDGET_NS;
 	metric_inc(fills_rescued);
-	pass(a, &a->version);
+	pass(a, named ? &a->version : NULL);
 	return true;
 }
 
@@ -267,6 +285,7 @@ void ask_free(struct ask *a)
 	seat_leave(&a->seat);
 	fetch_free(a->fetch);
 	fill_unref(a->ring);
+	digest_free(a->digest);
 	close_p(&a->hit.fd);
 	free(a->key);
 	free(a);

@@ -38,7 +38,8 @@ void ask_abort(struct ask *a);
 /*
  * The flight's disk has failed in mid-body: go on by a fetch of its own, of the same version, for
  * bytes first to last of the object. decided() is called with the head of that part; then
- * ask_body() is another one, which begins at first. False when the version has no name.
+ * ask_body() is another one, which begins at first. A version without a name can only be begun
+ * again from its start, and the receiver has to see whether the length is the same: else false.
  */
 bool ask_rescue(struct ask *a, const struct object_head *version, int64_t first, int64_t last,
 		fetch_decided *decided, void *ud);

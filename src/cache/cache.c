@@ -11,6 +11,8 @@
 #include "cache/confirm.h"
 #include "metric/metric.h"
 
+#include <errno.h>
+
 #define DISK_THREADS  4
 #define KEEP_THREADS  2
 #define DISK_QUEUE    16384
@@ -20,11 +22,14 @@
 #define PURGE_TURN    512 /* keys, before others get the loop */
 #define USED_EVERY_S  600 /* how exact the time of the last use has to be */
 
+/* Two keys that differ in case only are two objects, unless the store takes them for one. */
 struct object_id cache_id(const struct store *s, struct slice key)
 {
 	char space[1024];
 	struct buf folded CLEANUP(buf_fini) = BUF_MAX(KEY_MAX);
 
+	if (!s->traits.folds)
+		return object_id_make(s->id, key, SLICE("stored"));
 	if (key.n <= sizeof(space) && fold_lower_ascii(key, space))
 		return object_id_make(s->id, (struct slice){space, key.n}, SLICE("stored"));
 	fold_lower(key, &folded);
@@ -40,12 +45,21 @@ bool cache_disk_usable(struct cache *c)
 	return c->disk && (!failed || clock_mono_ns() - failed >= DISK_PAUSE_NS);
 }
 
+/* Something odd lies where one object would: the others are none the worse for it. */
+static bool is_about_one_name(const struct error *e)
+{
+	return e->code != ERR_IO || e->sys == EISDIR || e->sys == ENOTDIR || e->sys == EEXIST ||
+	       e->sys == ELOOP;
+}
+
 void cache_disk_failed(struct cache *c, const struct error *e)
 {
 	int64_t now = clock_mono_ns();
 	int64_t logged = atomic_load(&c->disk_logged_ns);
 
 	metric_inc(cache_errors);
+	if (is_about_one_name(e))
+		return;
 	atomic_store(&c->disk_failed_ns, now);
 	if (logged && now - logged < DISK_LOG_NS)
 		return;
@@ -79,9 +93,10 @@ uint64_t cache_miss_ticket(struct cache *c, struct store *s)
 	return negative_generation(c->negative) + ((uint64_t)atomic_load(&s->epoch) << 48);
 }
 
-void cache_note_miss(struct cache *c, struct store *s, struct slice key, uint64_t ticket)
+void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
+		     uint64_t ticket)
 {
-	if (ticket == cache_miss_ticket(c, s))
+	if (ticket == cache_miss_ticket(c, s) && !(via && s->traits.loops))
 		negative_add(c->negative, miss_of(c, s, key),
 			     MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns),
 			     negative_generation(c->negative));
@@ -107,9 +122,11 @@ static struct object_head head_of(const struct disk_object *o)
 /* How long it still counts as confirmed. A time in the future is none: the clock was set back. */
 static int64_t fresh_for(const struct cache *c, const struct disk_object *o, int64_t now_s)
 {
-	int64_t age = now_s - o->checked_s;
+	int64_t age_s, fresh_s = c->settings.fresh_ns / NS_PER_S;
 
-	return age < 0 ? 0 : MAX(c->settings.fresh_ns - age * NS_PER_S, 0);
+	if (__builtin_sub_overflow(now_s, o->checked_s, &age_s) || age_s < 0 || age_s > fresh_s)
+		return 0;
+	return c->settings.fresh_ns - age_s * NS_PER_S;
 }
 
 /* How the store spells it, if that was short enough to be kept. */
@@ -161,6 +178,17 @@ static void purge_all(struct cache_purge *p)
 	flights_purge(p->cache->flights, NULL);
 }
 
+/*
+ * A miss is remembered under the very spelling that was asked, and the one that is purged may be
+ * another. Where spellings are different keys all misses of the store go.
+ */
+static void begin_keys(struct cache_purge *p)
+{
+	negative_raise(p->cache->negative);
+	if (!p->store->traits.folds && p->store->traits.key_case != CASE_LOWER)
+		atomic_fetch_add(&p->store->epoch, 1);
+}
+
 static void purge_key(struct cache_purge *p, struct slice key)
 {
 	struct cache *c = p->cache;
@@ -181,7 +209,7 @@ static void purge_memory(struct loop_task *task)
 	if (!p->keys)
 		purge_all(p);
 	else if (p->at == 0)
-		negative_raise(c->negative);
+		begin_keys(p);
 	while (p->at < end)
 		purge_key(p, p->keys[p->at++]);
 	if (p->at < p->n) {
@@ -243,8 +271,10 @@ static void open_disk(struct cache *c)
 					    .min_free = c->settings.min_free};
 	struct error e;
 
-	if (!c->settings.dir)
+	if (!c->settings.dir) {
+		log_event(LOG_INFO, "no cache on disk", NULL);
 		return;
+	}
 	if (disk_open(c->settings.dir, &c->disk, &e) == OK &&
 	    evict_start(disk_root(c->disk), &limits, tidy, c->disk, &c->evict, &e) == OK)
 		return;
@@ -282,14 +312,15 @@ void cache_abort(struct cache *c)
 
 bool cache_stop(struct cache *c, int64_t timeout_ns)
 {
-	return !c || (pool_stop(c->pool, timeout_ns) && pool_stop(c->keepers, timeout_ns));
+	return !c || (evict_stop(c->evict, timeout_ns) && pool_stop(c->pool, timeout_ns) &&
+		      pool_stop(c->keepers, timeout_ns));
 }
 
 void cache_free(struct cache *c)
 {
 	if (!c)
 		return;
-	evict_stop(c->evict);
+	evict_free(c->evict);
 	pool_free(c->pool);
 	pool_free(c->keepers);
 	confirms_free(c->confirms);

@@ -4,8 +4,9 @@
  * and what is on its way (flight.h), behind one door. With CACHE_DIR=off, or while the disk fails,
  * it has no objects and everything is passed through; misses are remembered all the same.
  *
- * An object is known by its store and its key in lower case, whoever asks in whatever case; a miss
- * by its store and the very key that was asked.
+ * An object is known by its store and its key there (candidates.h makes lower-case keys of whatever
+ * case is asked); by the key in lower case where the store does not mind the case. A miss is known by
+ * the very key that was asked.
  */
 #pragma once
 #include "store/store.h"

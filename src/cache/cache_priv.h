@@ -33,8 +33,12 @@ bool cache_disk_usable(struct cache *c);
 void cache_disk_failed(struct cache *c, const struct error *e);
 /* To be taken before a store is asked: a miss counts if nothing has happened since. */
 uint64_t cache_miss_ticket(struct cache *c, struct store *s);
-/* Remember that s has no such key. */
-void cache_note_miss(struct cache *c, struct store *s, struct slice key, uint64_t ticket);
+/*
+ * Remember that s has no such key. Not when it was asked in the name of a server before us (via),
+ * which it may have passed over for that reason.
+ */
+void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
+		     uint64_t ticket);
 
 /* ---- a flight, for flight.c, part.c and landing.c ---- */
 
@@ -48,7 +52,6 @@ struct part {
 	struct part *next, **at; /* in flight->parts */
 	int64_t first, end;      /* end: set once it is known */
 	int64_t stored;          /* reported to the fill */
-	int64_t received;        /* offset behind the last byte in the buffers */
 	struct fetch *fetch;     /* NULL once it has ended */
 	bool asking;             /* it is the flight's first question */
 	char *buffer[2];
@@ -82,7 +85,6 @@ struct flight {
 	int64_t deadline_ns;
 	bool patient;
 	uint64_t ticket;             /* for its miss, from when the store was asked */
-	struct flight *other;        /* begin: has found the same object, and flies already */
 	bool whole;                  /* do not ask in parts */
 	bool declined;               /* the cache cannot take it */
 	struct seat *seats, *aboard; /* waiting for the decision; told */
@@ -115,6 +117,8 @@ struct flight {
 	struct hasher hasher;
 };
 
+/* A store that has so often given no usable part is asked for whole objects. */
+#define NO_RANGES      4
 #define FLIGHT_BUCKETS 4096
 
 struct flights {
@@ -136,13 +140,10 @@ void flight_settle(struct flight *f);
 void flight_tell(struct flight *f, enum fetch_result result, const struct error *e);
 /* Send all who wait to fetch by themselves. */
 void flight_decline(struct flight *f);
-/* Everybody changes over to f->other. */
-void flight_merge(struct flight *f);
 /* Out of the table: from now on another flight may bring the object. */
 void flight_gone(struct flight *f);
 void flight_fail(struct flight *f, const struct error *e);
 void flight_landed(struct flight *f, bool kept);
-struct flight *flight_find_flying(const struct flight *f);
 
 /* flight_answer.c */
 void flight_ask(struct flight *f, enum flight_phase phase);
@@ -163,6 +164,10 @@ void parts_wanted(struct loop_task *task);
 /* landing.c: the draft, the checksum, and the way into the directory */
 void landing_init(struct flight *f);
 MUST_CHECK enum err landing_draft(struct flight *f, struct error *e);
+/* The checksum that a store tells with an answer about the whole. */
+bool landing_told_sum(const struct object_head *h, struct checksum *ret);
+/* Tell of a wrong checksum: log, count, *e. */
+void landing_corrupt(const struct store *s, const char *key, struct error *e);
 /* The head is in (of a part only?): find out what checksum to expect, make room. */
 void landing_expect(struct flight *f, bool ranged);
 void landing_advance(struct flight *f); /* more is there */

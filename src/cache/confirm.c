@@ -13,6 +13,7 @@
 
 #define CONFIRMS_MAX 256
 #define PAUSE_NS     (60 * NS_PER_S)
+#define CHANGE_NS    (2 * NS_PER_S) /* for the new version to arrive */
 #define BUDGET_NS    (30 * NS_PER_S)
 
 struct confirm {
@@ -147,7 +148,7 @@ static void fetch_anew(struct confirm *q)
 	flights_forget_landed(q->cache->flights, &q->id);
 	if (seat_take(&r, &q->seat) == SEATED)
 		seat_leave(&q->seat); /* it flies on */
-	forget_in(q, PAUSE_NS);
+	forget_in(q, CHANGE_NS);
 }
 
 static void answered(void *ud, enum fetch_result result, const struct object_head *head,

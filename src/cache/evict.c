@@ -114,7 +114,7 @@ void evict_removed(struct evict *v, int64_t bytes)
 
 bool evict_fits(const struct evict *v, int64_t bytes)
 {
-	return bytes <= atomic_load(&v->cap) - OBJECT_HEADER_SIZE;
+	return !atomic_load(&v->beyond) && bytes <= atomic_load(&v->cap) - OBJECT_HEADER_SIZE;
 }
 
 void evict_expect(struct evict *v, int64_t bytes)
@@ -161,6 +161,7 @@ static int64_t timed_pass(struct evict *v, bool *ret_within)
 	int64_t began = clock_mono_ns();
 
 	*ret_within = evict_pass(v);
+	atomic_store(&v->beyond, !*ret_within);
 	if (*ret_within)
 		return LOOK_NS;
 	return MAX(LOOK_NS, VAIN_SHARE * (clock_mono_ns() - began));
@@ -215,6 +216,8 @@ struct evict *evict_new(int root_fd, const struct evict_limits *limits)
 
 void evict_free(struct evict *v)
 {
+	if (!v)
+		return;
 	metric_add(cache_max_bytes, -atomic_load(&v->cap));
 	metric_add(cache_bytes, -atomic_load(&v->bytes.counted) - atomic_load(&v->bytes.changed));
 	metric_add(cache_objects,
@@ -250,11 +253,16 @@ void evict_end(struct evict *v)
 	pthread_cond_signal(&v->changed);
 }
 
-void evict_stop(struct evict *v)
+bool evict_stop(struct evict *v, int64_t timeout_ns)
 {
+	struct timespec until;
+
 	if (!v)
-		return;
+		return true;
 	evict_end(v);
-	pthread_join(v->thread, NULL);
-	evict_free(v);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	timeout_ns += until.tv_nsec;
+	until.tv_sec += timeout_ns / NS_PER_S;
+	until.tv_nsec = timeout_ns % NS_PER_S;
+	return pthread_clockjoin_np(v->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
 }

@@ -34,15 +34,19 @@ struct evict_limits {
 MUST_CHECK enum err evict_start(int root_fd, const struct evict_limits *limits,
 				void (*tidy)(void *ud), void *ud, struct evict **ret,
 				struct error *e);
-/* Ends soon, also in the middle of a walk. Accepts NULL. */
-void evict_stop(struct evict *v);
+/*
+ * Ends soon, also in the middle of a walk, but not in a call that blocks: false when one does for
+ * longer than timeout_ns, and then everything stays as it is. Accepts NULL.
+ */
+MUST_CHECK bool evict_stop(struct evict *v, int64_t timeout_ns);
+void evict_free(struct evict *v); /* after evict_stop() said true; accepts NULL */
 
 /* ---- any thread; no system call but, at times, the thread's wake-up ---- */
 
 /* An object of so many bytes, its header included, has been kept; has been removed. */
 void evict_added(struct evict *v, int64_t bytes);
 void evict_removed(struct evict *v, int64_t bytes);
-/* May an object with a body of so many bytes be cached at all? */
+/* May an object with a body of so many bytes be cached? Not while no room can be made. */
 bool evict_fits(const struct evict *v, int64_t bytes);
 /*
  * A fill of so many bytes begins: make room. evict_expected_end() with the same number follows

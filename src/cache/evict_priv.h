@@ -39,11 +39,11 @@ struct evict {
 	pthread_mutex_t mu; /* for the waiting alone */
 	pthread_cond_t changed;
 	atomic_bool stopping, woken;
+	atomic_bool beyond; /* the last pass could not make enough room */
 };
 
 /* The whole without its thread, for tests. */
 struct evict *evict_new(int root_fd, const struct evict_limits *limits);
-void evict_free(struct evict *v);
 
 /* evict.c */
 

@@ -233,7 +233,7 @@ static void found_done(struct fetch *f)
 	case ASKING:
 		if (f->head.total == 0) {
 			fetch_decide(f, FETCH_MISS, NULL, NULL);
-		} else if (f->request.head && f->head.length < 0) {
+		} else if (f->request.head && f->head.length < 0 && !f->request.no_length) {
 			f->request.head = false; /* the length shows only at the end */
 			ask(f);
 		} else {
@@ -363,6 +363,12 @@ struct fetch *fetch_start(const struct fetch_request *request, const struct fetc
 	f->again.due = ask_again;
 	ask(f);
 	return f;
+}
+
+void fetch_extend(struct fetch *f, int64_t deadline_ns)
+{
+	if (f->phase == ASKING)
+		f->request.deadline_ns = MAX(f->request.deadline_ns, deadline_ns);
 }
 
 void fetch_fail(struct fetch *f, const struct error *e)

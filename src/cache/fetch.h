@@ -25,7 +25,8 @@ struct fetch_request {
 	struct store *store;
 	struct slice key; /* copied */
 	bool head;
-	bool ranged; /* only this part is wanted */
+	bool no_length; /* with head: one without a length will do */
+	bool ranged;    /* only this part is wanted */
 	struct range_ask range;
 	/* Exactly this part of exactly this version; copied. NULL: whatever is there. */
 	const struct object_head *pin;
@@ -62,6 +63,8 @@ struct fetch *fetch_start(const struct fetch_request *request, const struct fetc
 			  fetch_decided *decided, void *ud);
 /* The sink has room again. */
 void fetch_resume(struct fetch *f);
+/* Somebody else waits for the decision, and longer. */
+void fetch_extend(struct fetch *f, int64_t deadline_ns);
 /* The sink cannot go on. Allowed in write(). */
 void fetch_fail(struct fetch *f, const struct error *e);
 /* Break it off: a body that runs ends with ERR_CANCELED. The fetch stays until it is freed. */

@@ -80,6 +80,8 @@ bool fill_may_write(struct fill *f);
 void fill_set_file(struct fill *f, int fd, int64_t base);
 /* File: bytes [first, end) are on their way. Parts do not overlap. */
 void fill_add_part(struct fill *f, int64_t first, int64_t end);
+/* File: nothing of the part that begins at first has been stored, and nothing will be. */
+void fill_remove_part(struct fill *f, int64_t first);
 /* File: the part that begins at first lies in the file up to here. */
 void fill_stored(struct fill *f, int64_t first, int64_t up_to);
 /* File: the first offset (not below from) that no part has; the length when there is none. */

@@ -57,6 +57,19 @@ void fill_add_part(struct fill *f, int64_t first, int64_t end)
 	f->n_parts++;
 }
 
+void fill_remove_part(struct fill *f, int64_t first)
+{
+	struct fill_part *p;
+	size_t after;
+	LOCK_SCOPE(&f->mu);
+
+	p = fill_part_at(f, first);
+	ASSERT(p && p->first == first && p->stored == first);
+	after = f->n_parts - (size_t)(p - f->parts) - 1;
+	memmove(p, p + 1, after * sizeof(*p));
+	f->n_parts--;
+}
+
 void fill_stored(struct fill *f, int64_t first, int64_t up_to)
 {
 	struct fill_waiter *ready;

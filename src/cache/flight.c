@@ -41,26 +41,14 @@ static bool is_asking(const struct flight *f)
 	return f->phase == ASKING || f->phase == PROBING;
 }
 
-/* One that has found the object, other than `not`. */
-static struct flight *find_flying(const struct flights *all, const struct object_id *id,
-				  const struct flight * not )
+/*
+ * The flight of an object. One that was begun before a purge is passed over: what it brings, or
+ * misses, is out of date.
+ */
+static struct flight *find(const struct flights *all, const struct object_id *id)
 {
 	for (struct flight *f = all->bucket[bucket_of(id)]; f; f = f->next)
-		if (f != not &&!is_asking(f) && same_id(&f->id, id))
-			return f;
-	return NULL;
-}
-
-/* One that is to be joined: it has found the object, or asks for this very key. */
-static struct flight *find(const struct flights *all, const struct store *s,
-			   const struct object_id *id, struct slice key)
-{
-	struct flight *f = find_flying(all, id, NULL);
-
-	if (f)
-		return f;
-	for (f = all->bucket[bucket_of(id)]; f; f = f->next)
-		if (same_id(&f->id, id) && (s->traits.folds || slice_eq(slice_of(f->key), key)))
+		if (!f->unkept && same_id(&f->id, id))
 			return f;
 	return NULL;
 }
@@ -148,7 +136,6 @@ static void board(struct flight *f, struct seat *s)
 {
 	leave_list(s);
 	enter_list(&f->aboard, s);
-	s->told = true;
 }
 
 static void tell(struct flight *f, struct seat *s, enum fetch_result result, const struct error *e)
@@ -219,7 +206,7 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	f->via = r->via ? xstrdup(r->via) : NULL;
 	f->deadline_ns = r->deadline_ns;
 	f->patient = r->patient;
-	f->whole = r->store->no_ranges;
+	f->whole = r->store->no_ranges >= NO_RANGES;
 	f->spool = -1;
 	f->head.fd = -1;
 	f->fill = fill_new((struct fill_writer){.wanted = post_wanted, .ud = f});
@@ -235,16 +222,14 @@ static void tell_late(struct loop_timer *timer)
 	struct seat *s = CONTAINER_OF(timer, struct seat, late);
 	struct object_head head = s->flight->head;
 
-	s->told = true;
 	s->decided(s, FETCH_FOUND, &head, NULL);
 }
 
 static void sit(struct flight *f, struct seat *s)
 {
 	s->flight = f;
-	s->told = false;
 	s->late.due = tell_late;
-	if (f->phase == ASKING || f->phase == PROBING) {
+	if (is_asking(f)) {
 		enter_list(&f->seats, s);
 		return;
 	}
@@ -265,34 +250,20 @@ void flight_decline(struct flight *f)
 	flight_let_go(f);
 }
 
-/* Found by another spelling at the same time, and that one flies already: everybody changes over. */
-void flight_merge(struct flight *f)
+/* Who came first may have had less time. */
+static void wait_longer(struct flight *f, const struct flight_request *r)
 {
-	struct flight *other = TAKE(f->other);
-	struct seat *s;
-
-	flight_hold(f);
-	flight_gone(f);
-	while ((s = f->seats)) {
-		leave_list(s);
-		f->n_seats--;
-		other->n_seats++;
-		sit(other, s);
-	}
-	flight_let_go(f);
-}
-
-/* Another flight of the same object that has found it already; NULL: none. */
-struct flight *flight_find_flying(const struct flight *f)
-{
-	return find_flying(all_of(f), &f->id, f);
+	f->deadline_ns = MAX(f->deadline_ns, r->deadline_ns);
+	f->patient = f->patient || r->patient;
+	if (is_asking(f) && f->parts && f->parts->fetch)
+		fetch_extend(f->parts->fetch, f->deadline_ns);
 }
 
 enum seated seat_take(const struct flight_request *r, struct seat *s)
 {
 	struct flights *all = r->cache->flights;
 	struct object_id id = cache_id(r->store, r->key);
-	struct flight *f = find(all, r->store, &id, r->key);
+	struct flight *f = find(all, &id);
 
 	if (all->closing)
 		return NO_SEAT;
@@ -311,6 +282,7 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 	}
 	f->n_seats++;
 	sit(f, s);
+	wait_longer(f, r);
 	return SEATED;
 }
 
@@ -351,7 +323,7 @@ void flight_probe(const struct flight_request *r)
 	struct object_id id = cache_id(r->store, r->key);
 	struct flight *f;
 
-	if (all->closing || all->probes >= PROBES_MAX || find(all, r->store, &id, r->key))
+	if (all->closing || all->probes >= PROBES_MAX || find(all, &id))
 		return;
 	all->probes++;
 	f = flight_new(r, &id);

@@ -11,8 +11,9 @@
  *
  * What is out of the table is freed when the last seat has left and no worker has a job of it.
  *
- * Several may ask for one object at the same time, one for each spelling of its key; once one has
- * found it, the seats of the others change over to it (flight_merge()). A flight without seats goes on while it is worth it (flight_worth_finishing()).
+ * An object is what a store has under one key; where a store does not tell keys by their case
+ * (traits.folds), under all spellings of it. A flight without seats goes
+ * on while it is worth it (flight_worth_finishing()).
  *
  * Loop's thread only, but for fill_wait() of readers. A seat keeps the flight's memory alive.
  */
@@ -34,8 +35,7 @@ struct seat {
 	struct flight *flight; /* the flight's, as all below; NULL: not seated */
 	struct seat *next, **at;
 	struct loop_timer late; /* tells who came after the decision */
-	bool told;
-	bool first; /* it is for this one that the store was asked */
+	bool first;             /* it is for this one that the store was asked */
 };
 
 struct flight_request {
@@ -70,7 +70,7 @@ void seat_leave(struct seat *s);
 
 /* Find out whether the key is missing, to remember it; nobody waits for it. */
 void flight_probe(const struct flight_request *request);
-/* Do not keep what flies under this identity; NULL: all. */
+/* What flies under this identity (NULL: all) is not kept, and not joined any more. */
 void flights_purge(struct flights *all, const struct object_id *id);
 /* It is not where it has landed any more. */
 void flights_forget_landed(struct flights *all, const struct object_id *id);

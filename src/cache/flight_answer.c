@@ -3,6 +3,7 @@
  * What becomes of the first answer of a flight (see flight.h): it is told to the seats, begins the
  * body, or leads to another question. Here too: whether a body is worth to be finished.
  */
+#include "base/log.h"
 #include "cache/cache_priv.h"
 #include "metric/metric.h"
 
@@ -20,8 +21,8 @@ void flight_ask(struct flight *f, enum flight_phase phase)
 static void missing(struct flight *f, enum fetch_result result)
 {
 	for (const struct seat *seat = f->seats; seat; seat = seat->next)
-		cache_note_miss(f->cache, f->store, seat->key, f->ticket);
-	cache_note_miss(f->cache, f->store, slice_of(f->key), f->ticket);
+		cache_note_miss(f->cache, f->store, seat->key, f->via, f->ticket);
+	cache_note_miss(f->cache, f->store, slice_of(f->key), f->via, f->ticket);
 	flight_hold(f);
 	flight_gone(f);
 	flight_tell(f, result, NULL);
@@ -45,8 +46,8 @@ static void adopt_spool(struct flight *f, const struct object_head *head)
 
 bool flight_worth_finishing(const struct flight *f)
 {
-	return f->patient || f->head.total <= FINISH_BYTES ||
-	       f->received > f->head.total - f->received;
+	return !f->unkept && (f->patient || f->head.total <= FINISH_BYTES ||
+			      f->received > f->head.total - f->received);
 }
 
 void flight_cancel(struct flight *f)
@@ -79,7 +80,7 @@ static void found(struct flight *f, const struct object_head *head)
 		adopt_spool(f, head);
 	metric_inc(fills_started);
 	flight_tell(f, FETCH_FOUND, NULL);
-	if (!f->seats && !f->aboard && !flight_worth_finishing(f))
+	if (f->phase == FLYING && !f->seats && !f->aboard && !flight_worth_finishing(f))
 		flight_cancel(f);
 	else if (f->phase == FLYING)
 		parts_start(f);
@@ -95,7 +96,9 @@ static bool ask_whole(struct flight *f)
 	if (f->whole)
 		return false;
 	f->whole = true;
-	f->store->no_ranges = true;
+	if (++f->store->no_ranges == NO_RANGES)
+		log_event(LOG_WARN, "gives no usable parts: asked for whole objects from now on",
+			  "store", f->store->traits.name, NULL);
 	flight_ask(f, ASKING);
 	return true;
 }
@@ -113,9 +116,8 @@ void flight_decided(void *ud, enum fetch_result result, const struct object_head
 	case FETCH_MISS:
 	case FETCH_DENIED: missing(f, result); return;
 	case FETCH_UNSATISFIABLE:
-		if (f->phase == PROBING && !f->seats) {
-			flight_gone(f);
-			flight_settle(f);
+		if (f->phase == PROBING) {
+			found(f, head); /* it has a size */
 			return;
 		}
 		if (ask_whole(f))
@@ -125,9 +127,7 @@ void flight_decided(void *ud, enum fetch_result result, const struct object_head
 		return;
 	case FETCH_FAULT: break;
 	}
-	if (f->other)
-		flight_merge(f);
-	else if (f->declined)
+	if (f->declined)
 		flight_decline(f);
 	else if (e->code != ERR_CORRUPT || f->phase != ASKING || !ask_whole(f))
 		flight_fail(f, e);
@@ -145,6 +145,20 @@ static enum err not_so(struct error *e)
 	return err_set(e, ERR_CANCELED, "asked otherwise");
 }
 
+/* Is there no room for it, among the fills or on the disk? */
+static bool declines(const struct flight *f, const struct object_head *head)
+{
+	struct cache *c = f->cache;
+
+	if (c->flights->fills >= c->settings.max_fills)
+		metric_inc(refused_fills);
+	else if (!c->evict || !evict_fits(c->evict, head->total))
+		metric_inc(refused_size);
+	else
+		return false;
+	return true;
+}
+
 enum err flight_begin(struct flight *f, struct part *p, const struct object_head *head,
 		      struct error *e)
 {
@@ -156,15 +170,9 @@ enum err flight_begin(struct flight *f, struct part *p, const struct object_head
 		return OK;
 	if (part && !can_pin(head))
 		return err_set(e, ERR_CORRUPT, "a part of a version that has no name");
-	f->other = flight_find_flying(f);
-	if (f->other)
+	f->declined = declines(f, head);
+	if (f->declined)
 		return not_so(e);
-	if (all->fills >= f->cache->settings.max_fills ||
-	    !evict_fits(f->cache->evict, head->total)) {
-		metric_inc(refused_fills);
-		f->declined = true;
-		return not_so(e);
-	}
 	f->head = *head;
 	f->head.ranged = false;
 	f->head.first = 0;
@@ -178,8 +186,10 @@ enum err flight_begin(struct flight *f, struct part *p, const struct object_head
 		fill_add_part(f->fill, 0, p->end);
 		err = landing_draft(f, e);
 	}
-	if (err)
-		return err;
+	if (err) {
+		f->declined = true;
+		return not_so(e);
+	}
 	f->phase = FLYING;
 	f->counted = true;
 	all->fills++;

@@ -25,7 +25,7 @@
 #include <xxhash.h>
 
 #define SUMS_SILENT 4
-#define SUMS_RETRY  1024
+#define SUMS_RETRY  64
 
 #define HASH_STEP   (INT64_C(1) << 20) /* less is not worth a job */
 #define HASH_BUFFER ((size_t)64 * 1024)
@@ -73,15 +73,18 @@ enum err landing_draft(struct flight *f, struct error *e)
 	enum err err;
 
 	err = pool_submit(f->cache->pool, &f->draft_job);
-	if (err)
-		return err_set(e, err, "too much waits for the cache's disk");
+	if (err) {
+		err_set(e, err, "too much waits for the cache's disk");
+		cache_disk_failed(f->cache, e);
+		return err;
+	}
 	f->jobs++;
 	return OK;
 }
 
 /* ---- what to expect ---- */
 
-static bool told_sum(const struct object_head *h, struct checksum *ret)
+bool landing_told_sum(const struct object_head *h, struct checksum *ret)
 {
 	static const struct {
 		const char *name;
@@ -99,7 +102,7 @@ static bool told_sum(const struct object_head *h, struct checksum *ret)
 
 static void expect_sum(struct flight *f, const struct object_head *h)
 {
-	if (told_sum(h, &f->hasher.expected))
+	if (landing_told_sum(h, &f->hasher.expected))
 		f->hasher.digest = digest_new(f->hasher.expected.kind);
 }
 
@@ -107,10 +110,11 @@ static void expect_sum(struct flight *f, const struct object_head *h)
  * A service that does not know checksums never tells one, and the tail of every object would wait
  * for the answer. So after a few it is asked only now and then, in case that has changed.
  */
-static bool ask_for_sum(const struct store *s)
+static bool ask_for_sum(struct store *s)
 {
-	return s->traits.tells_sums &&
-	       (s->sums_silent < SUMS_SILENT || s->sums_silent % SUMS_RETRY == 0);
+	if (!s->traits.tells_sums)
+		return false;
+	return s->sums_told || s->sums_silent < SUMS_SILENT || s->sums_silent++ % SUMS_RETRY == 0;
 }
 
 static void sum_told(void *ud, enum fetch_result result, const struct object_head *head,
@@ -119,8 +123,12 @@ static void sum_told(void *ud, enum fetch_result result, const struct object_hea
 	struct flight *f = ud;
 
 	fetch_free(TAKE(f->sum_fetch));
-	if (result == FETCH_FOUND)
-		f->store->sums_silent = head->sum_name[0] ? 0 : f->store->sums_silent + 1;
+	if (result == FETCH_FOUND && head->fd >= 0)
+		close(head->fd);
+	if (result == FETCH_FOUND && head->sums_known)
+		f->store->sums_told = true;
+	else if (result == FETCH_FOUND)
+		f->store->sums_silent++;
 	if (result == FETCH_FOUND && strcmp(head->etag, f->head.etag) == 0 &&
 	    head->total == f->head.total)
 		expect_sum(f, head);
@@ -133,6 +141,7 @@ void landing_expect(struct flight *f, bool ranged)
 		.store = f->store,
 		.key = slice_of(f->key),
 		.head = true,
+		.no_length = true,
 		.deadline_ns = f->deadline_ns,
 	};
 
@@ -143,8 +152,6 @@ void landing_expect(struct flight *f, bool ranged)
 		return;
 	if (ask_for_sum(f->store))
 		f->sum_fetch = fetch_start(&r, NULL, sum_told, f);
-	else
-		f->store->sums_silent++;
 }
 
 /* ---- following what arrives ---- */
@@ -326,6 +333,13 @@ static void land(struct flight *f)
 	flight_landed(f, false);
 }
 
+void landing_corrupt(const struct store *s, const char *key, struct error *e)
+{
+	metric_inc(fills_corrupt);
+	err_set(e, ERR_CORRUPT, "the checksum of what came is not the store's");
+	log_event(LOG_WARN, "object damaged on its way", "store", s->traits.name, "key", key, NULL);
+}
+
 /* All bytes are there and have been hashed, if they are to be. */
 static void check(struct flight *f)
 {
@@ -336,10 +350,7 @@ static void check(struct flight *f)
 		land(f);
 		return;
 	}
-	metric_inc(fills_corrupt);
-	err_set(&e, ERR_CORRUPT, "the checksum of what came is not the store's");
-	log_event(LOG_WARN, "object damaged on its way", "store", f->store->traits.name, "key",
-		  f->key, "error", e.msg, NULL);
+	landing_corrupt(f->store, f->key, &e);
 	flight_fail(f, &e);
 }
 

@@ -279,6 +279,13 @@ void parts_ask(struct flight *f)
 	p->fetch = fetch_start(&r, &part_sink, flight_decided, p);
 }
 
+/* No transfer was free for it: it is fetched when another part is done. */
+static void put_back(struct part *p)
+{
+	fill_remove_part(p->flight->fill, p->first);
+	part_drop(p);
+}
+
 /* A part of a version that is known to be there: whatever else the store says is a failure. */
 static void part_decided(void *ud, enum fetch_result result, const struct object_head *head,
 			 const struct error *e)
@@ -288,6 +295,10 @@ static void part_decided(void *ud, enum fetch_result result, const struct object
 
 	if (result == FETCH_FOUND)
 		return;
+	if (result == FETCH_FAULT && e->code == ERR_BUSY && p->flight->n_parts > 1) {
+		put_back(p);
+		return;
+	}
 	err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");
 	flight_fail(p->flight, result == FETCH_FAULT ? e : &changed);
 }
@@ -347,7 +358,8 @@ static bool next_gap(struct flight *f, int64_t wanted, int64_t *ret_first, int64
 
 void parts_start(struct flight *f)
 {
-	size_t parallel = f->cache->settings.fetch_parallel;
+	bool crowded = transfer_engine_crowded(f->store->ctx->engine);
+	size_t parallel = crowded ? 1 : f->cache->settings.fetch_parallel;
 	int64_t wanted, first, end;
 
 	if (!f->small && f->spool < 0) {

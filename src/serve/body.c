@@ -164,6 +164,7 @@ bool body_offer(struct exchange *x, struct hot_offer *ret)
 		.fd = h->fd,
 		.length = h->length,
 		.fresh_ns = x->answer.fresh_ns,
+		.generation = x->hot_generation,
 	};
 	if (hot_wants_memory(x->server->hot, h->length)) {
 		ret->memory = (size_t)h->length;

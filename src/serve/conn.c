@@ -38,20 +38,19 @@ void conns_free(struct conns *t)
 	free(t);
 }
 
-void conn_peer(const struct conn *c, char ret[static CONN_PEER_MAX])
+void conn_name_peer(struct conn *c)
 {
 	struct sockaddr_storage ss = {0};
 	socklen_t n = sizeof(ss);
 	char text[INET6_ADDRSTRLEN] = "";
 
-	ret[0] = '\0';
-	if (getpeername(c->fd, (struct sockaddr *)&ss, &n) != 0)
+	if (c->peer[0] || getpeername(c->fd, (struct sockaddr *)&ss, &n) != 0)
 		return;
 	if (ss.ss_family == AF_INET)
 		inet_ntop(AF_INET, &((struct sockaddr_in *)&ss)->sin_addr, text, sizeof(text));
 	else if (ss.ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&ss)->sin6_addr, text, sizeof(text));
-	snprintf(ret, CONN_PEER_MAX, "%s", strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
+	snprintf(c->peer, CONN_PEER_MAX, "%s", strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text);
 }
 
 struct conn *conn_open(struct conns *t, int fd)

@@ -33,6 +33,7 @@ enum conn_phase {
 
 struct conn {
 	int fd;
+	char peer[CONN_PEER_MAX]; /* the client's address for the log; "" until it is wanted */
 	void *spare;           /* a block that the last request leaves for the next one, or NULL */
 	bool over_limit;       /* one too many: to be answered 503 and closed */
 	atomic_bool file_body; /* the answer is sent from a file */
@@ -55,8 +56,8 @@ void conns_free(struct conns *t);
 struct conn *conn_open(struct conns *t, int fd);
 /* Before the descriptor is closed. */
 void conn_close(struct conns *t, struct conn *c);
-/* The client's address, "" when it has gone. Its own thread. */
-void conn_peer(const struct conn *c, char ret[static CONN_PEER_MAX]);
+/* Find out the client's address, once. Its own thread. */
+void conn_name_peer(struct conn *c);
 void conn_phase_set(struct conn *c, enum conn_phase phase);
 size_t conns_count(struct conns *t);
 void conns_sweep(struct conns *t);

@@ -69,9 +69,19 @@ void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
 	keep_target(x, target);
 	x->outcome = "none";
 	x->answer.head.fd = -1;
+	if (s->parts.conf->access_log)
+		conn_name_peer(x->conn); /* now: at the end it may have gone */
 	conn_phase_set(x->conn, CONN_HEADERS);
 	metric_inc(active_requests);
 	return x;
+}
+
+/* The end of the process sets `aborted` before it waits for `looking`: one of us sees the other. */
+bool exchange_may_look(struct exchange *x)
+{
+	x->looking = true;
+	atomic_fetch_add(&x->server->looking, 1);
+	return !atomic_load(&x->server->aborted);
 }
 
 /* ---- what needs no store ---- */
@@ -250,7 +260,7 @@ static enum MHD_Result answer_purge(struct exchange *x)
 static enum MHD_Result run_purge(struct exchange *x)
 {
 	conn_phase_set(x->conn, CONN_ACTIVE);
-	if (atomic_load(&x->server->aborted))
+	if (!exchange_may_look(x))
 		return respond_fault(x);
 	x->state = EXCHANGE_LOOKING;
 	MHD_suspend_connection(x->mhd);
@@ -330,6 +340,8 @@ static void empty(struct exchange *x)
 	if (x->target != x->short_target)
 		free(x->target);
 	metric_dec(active_requests);
+	if (x->looking)
+		atomic_fetch_sub(&x->server->looking, 1);
 }
 
 /* On the loop's thread. */

@@ -33,9 +33,11 @@ struct exchange {
 	bool head, close; /* HEAD; the connection ends after this answer */
 	bool cleaned;     /* path is there */
 	struct symbol_path path;
+	bool looking;        /* counted in server.looking */
 	struct purge *purge; /* it is POST /-/purge */
 	struct lookup *lookup;
-	struct answer answer; /* EXCHANGE_ANSWERED and later */
+	uint64_t hot_generation; /* from before anything was looked for */
+	struct answer answer;    /* EXCHANGE_ANSWERED and later */
 	struct fill_waiter body_wait;
 	bool rescued;       /* the body goes on past the cache */
 	const char *method; /* for the log: "GET", "HEAD", "other" */
@@ -62,5 +64,10 @@ enum MHD_Result exchange_find(struct exchange *x);
 /* exchange_log.c */
 void exchange_log(const struct exchange *x, int64_t took_ns);
 
+/*
+ * To be called before the loop gets to touch it: false when the process ends. Counts it until it is
+ * freed.
+ */
+bool exchange_may_look(struct exchange *x);
 /* A request header, NULL when absent. */
 const char *exchange_header(const struct exchange *x, const char *name);

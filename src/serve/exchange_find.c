@@ -135,6 +135,7 @@ enum MHD_Result exchange_find(struct exchange *x)
 	};
 	enum MHD_Result result;
 
+	x->hot_generation = hot_generation(x->server->hot);
 	if (is_plain(x) && respond_hot(x, &request.rules, &result))
 		return result;
 	if (exchange_header(x, "Via"))
@@ -143,7 +144,7 @@ enum MHD_Result exchange_find(struct exchange *x)
 	request.part.ranged = range_parse(header(x, "Range"), &request.part.range);
 	if (answer_known(x, &request))
 		return respond_answer(x);
-	if (atomic_load(&x->server->aborted))
+	if (!exchange_may_look(x))
 		return respond_fault(x);
 	request.via = via.n ? buf_str(&via) : NULL;
 	request.wants_ptr = is_symsrv(x);

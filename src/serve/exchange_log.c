@@ -44,7 +44,6 @@ static void log_path(const struct exchange *x, struct log_line *l)
 
 void exchange_log(const struct exchange *x, int64_t took_ns)
 {
-	char peer[CONN_PEER_MAX];
 	struct log_line l;
 
 	log_begin(&l, LOG_INFO, "request");
@@ -58,8 +57,7 @@ void exchange_log(const struct exchange *x, int64_t took_ns)
 		log_add(&l, "cache", slice_of(x->cache));
 	log_add_i64(&l, "bytes", x->sent);
 	log_add_ms(&l, "dur_ms", took_ns);
-	conn_peer(x->conn, peer);
-	log_add(&l, "client", slice_of(peer));
+	log_add(&l, "client", slice_of(x->conn->peer));
 	if (exchange_header(x, "User-Agent"))
 		log_add(&l, "agent", slice_of(exchange_header(x, "User-Agent")));
 	log_end(&l);

@@ -16,7 +16,7 @@
 
 #define SETS          256
 #define WAYS          4
-#define MEMORY_EACH   ((int64_t)128 * 1024)
+#define MEMORY_EACH   ((int64_t)16 * 1024)
 #define MEMORY_ALL    ((size_t)8 << 20)
 #define LOOK_EVERY_NS (1 * NS_PER_S)
 #define USED_EVERY_NS (600 * NS_PER_S)
@@ -47,6 +47,7 @@ struct hot {
 	atomic_size_t memory; /* bytes of bodies */
 	atomic_size_t n;
 	size_t max;
+	_Atomic uint64_t generation;
 };
 
 struct hot *hot_new(void)
@@ -91,6 +92,7 @@ void hot_done(struct hot *h, struct hot_entry *e)
 
 void hot_clear(struct hot *h)
 {
+	atomic_fetch_add(&h->generation, 1);
 	for (size_t i = 0; i < SETS * WAYS; i++) {
 		struct hot_set *set = &h->set[i / WAYS];
 		struct hot_entry *e;
@@ -207,6 +209,11 @@ struct store *hot_store(const struct hot_entry *e)
 
 /* ---- adding ---- */
 
+uint64_t hot_generation(const struct hot *h)
+{
+	return atomic_load(&h->generation);
+}
+
 bool hot_wants_memory(struct hot *h, int64_t length)
 {
 	return length <= MEMORY_EACH && atomic_load(&h->memory) + (size_t)length <= MEMORY_ALL;
@@ -248,19 +255,21 @@ static struct hot_entry **worst_place(struct hot_set *set)
 bool hot_add(struct hot *h, const struct hot_offer *o)
 {
 	struct hot_set *set = set_of(h, o->path->spelling[0]);
-	struct hot_entry *e, **place, *old = NULL;
+	struct hot_entry *e, **place, *old;
 
 	if (atomic_load(&h->n) >= h->max)
 		return false;
-	e = entry_new(o);
+	e = old = entry_new(o);
 	atomic_fetch_add(&h->n, 1);
 	atomic_fetch_add(&h->memory, e->memory);
 	pthread_mutex_lock(&set->mu);
 	place = place_of(set, o->path->spelling[0]);
 	if (!place)
 		place = worst_place(set);
-	old = *place;
-	*place = e;
+	if (hot_generation(h) == o->generation) {
+		old = *place;
+		*place = e;
+	}
 	pthread_mutex_unlock(&set->mu);
 	if (old)
 		hot_done(h, old);

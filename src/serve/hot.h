@@ -22,8 +22,9 @@ void hot_free(struct hot *h); /* accepts NULL */
 struct hot_offer {
 	const struct symbol_path *path;
 	struct store *store;
-	struct MHD_Response *response; /* a 200 with the whole body; taken if it is kept */
+	struct MHD_Response *response; /* a 200 with the whole body */
 	int fd;                        /* of the file; duplicated */
+	uint64_t generation;           /* hot_generation() from before it was looked for */
 	int64_t length;
 	size_t memory;    /* bytes of the body that the response holds in memory */
 	int64_t fresh_ns; /* from now on */
@@ -31,7 +32,12 @@ struct hot_offer {
 
 /* Would a body of so many bytes be kept in memory? */
 bool hot_wants_memory(struct hot *h, int64_t length);
-/* False: it is not kept, and the response still the caller's. */
+/* Raised by hot_clear(): what was found before is not kept after it. */
+uint64_t hot_generation(const struct hot *h);
+/*
+ * False: there is no room, and the response is still the caller's. Else it is taken, and kept
+ * unless hot_clear() has been called since the generation was read.
+ */
 bool hot_add(struct hot *h, const struct hot_offer *offer);
 /*
  * The entry for a path, if these rules let it be served; to be given back with hot_done(). NULL

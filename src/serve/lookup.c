@@ -52,13 +52,21 @@ static void rescue_decided(void *ud, enum fetch_result result, const struct obje
 {
 	struct lookup *l = ud;
 
-	rescue_over(l, result == FETCH_FOUND ? fill_ref(ask_body(l->winner)) : NULL);
+	int64_t length = l->rescue_last - l->rescue_first + 1;
+	bool goes_on = result == FETCH_FOUND && head->fd < 0 && head->length == length &&
+		       head->mtime == l->version.mtime &&
+		       strcmp(head->encoding, l->version.encoding) == 0;
+
+	if (result == FETCH_FOUND && head->fd >= 0)
+		close(head->fd);
+	rescue_over(l, goes_on ? fill_ref(ask_body(l->winner)) : NULL);
 }
 
 static void rescue(struct loop_task *task)
 {
 	struct lookup *l = CONTAINER_OF(task, struct lookup, rescue);
 
+	l->rescued = l->when_rescued;
 	if (l->request.all->closing ||
 	    !ask_rescue(l->winner, &l->version, l->rescue_first, l->rescue_last, rescue_decided, l))
 		rescue_over(l, NULL);
@@ -70,7 +78,7 @@ void lookup_rescue(struct lookup *l, int64_t first, int64_t last,
 	l->rescue.run = rescue;
 	l->rescue_first = first;
 	l->rescue_last = last;
-	l->rescued = rescued;
+	l->when_rescued = rescued;
 	loop_post(l->request.loop, &l->rescue);
 }
 

@@ -68,7 +68,7 @@ void lookup_answer_nothing(struct lookup *l)
 {
 	struct answer a = {.kind = ANSWER_MISS, .head.fd = -1, .unsure = l->unsure};
 
-	if (l->fault.code) {
+	if (l->fault.code || l->working) {
 		a.kind = ANSWER_FAULT;
 		a.error = l->fault;
 		a.from = l->fault_store;

@@ -34,12 +34,13 @@ struct lookup {
 	struct slot *settling;      /* the answer-to-be, waiting for its body */
 	struct fill_waiter body_end;
 	struct loop_timer settled;
-	struct loop_task rescue;
+	struct loop_task rescue; /* posted by the connection's thread, with the next three */
 	int64_t rescue_first, rescue_last;
-	void (*rescued)(void *ud, struct fill *body);
-	bool done;                         /* answered() was called */
-	struct lookup *next_one, **at_one; /* in request.all */
-	struct error fault;                /* of the first store that counts; code OK = none */
+	void (*when_rescued)(void *ud, struct fill *body);
+	void (*rescued)(void *ud, struct fill *body); /* to be called, while a rescue runs */
+	bool done;                                    /* answered() was called */
+	struct lookup *next_one, **at_one;            /* in request.all */
+	struct error fault; /* of the first store that counts; code OK = none */
 	struct store *fault_store;
 	bool unsure;  /* an optional store failed */
 	bool working; /* a flight goes on that was not waited for any longer */

@@ -170,8 +170,10 @@ static void store_purged(struct cache_purge *work)
 
 	if (work->failure.code)
 		p->failure = work->failure;
-	if (--p->running == 0)
-		p->resume(p->ud);
+	if (--p->running > 0)
+		return;
+	hot_clear(p->server->hot); /* last: until now the files were there to be found */
+	p->resume(p->ud);
 }
 
 static void start_all(struct purge *p)
@@ -198,7 +200,6 @@ bool purge_start(struct purge *p)
 	}
 	if (!read_lines(p) || p->bad_line || (!p->all && !p->paths))
 		return false;
-	hot_clear(p->server->hot);
 	if (p->all) {
 		start_all(p);
 		return true;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * POST /-/purge: forget cached objects and remembered misses, for whoever has just published or
- * withdrawn something. The body names paths as debuggers ask for them, one per line and in any
- * case, or is a single `*` for everything. The twin names (foo.pd_, file.ptr) go along.
+ * withdrawn something. The body names paths as debuggers ask for them, one per line, or is a single
+ * `*` for everything. The twin names (foo.pd_, file.ptr) go along. A line in any case reaches what
+ * lies under lower-case keys; what does not is reached by the case that it has.
  *
  * Asked with "Authorization: Bearer ADMIN_TOKEN"; without such a token in the settings the path
  * does not exist. Other processes on the same directory keep what they remember of misses.

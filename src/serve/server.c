@@ -180,7 +180,8 @@ void server_drain(struct server *s)
 
 bool server_idle(struct server *s)
 {
-	return metric_get(active_requests) == 0;
+	/* The shards are not read at one moment: once may be a coincidence. */
+	return metric_get(active_requests) == 0 && metric_get(active_requests) == 0;
 }
 
 static void abort_lookups(struct loop_task *task)
@@ -197,7 +198,8 @@ static void cut_exchanges(struct server *s)
 {
 	s->abort.run = abort_lookups;
 	loop_post(s->parts.loop, &s->abort);
-	for (int i = 0; !atomic_load(&s->aborted) || !server_idle(s); i++) {
+	for (int i = 0; !atomic_load(&s->aborted) || atomic_load(&s->looking) || !server_idle(s);
+	     i++) {
 		if (i % 20 == 10)
 			conns_shutdown_all(s->conns);
 		usleep(5000);

@@ -33,6 +33,7 @@ struct server {
 	struct MHD_Response *canned[CANNED_COUNT][2]; /* [closing the connection] */
 	char *cache_control;
 	atomic_bool draining, aborted;
+	atomic_size_t looking; /* exchanges that the loop may touch, which must end first */
 	struct loop_task abort;
 };
 

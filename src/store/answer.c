@@ -51,6 +51,15 @@ static bool is_part_of_nothing(const struct transfer_head *answer)
 	return answer->length == 0 && slice_ends(slice_of(answer->content_range), SLICE("/0"));
 }
 
+/* It is sent to clients, and kept, as it stands. */
+static bool is_printable(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
 enum err answer_head(const struct transfer_head *answer, struct object_head *ret, struct error *e)
 {
 	struct content_range range;
@@ -76,6 +85,8 @@ enum err answer_head(const struct transfer_head *answer, struct object_head *ret
 	if (is_etag(slice_of(answer->etag)))
 		memcpy(ret->etag, answer->etag, sizeof(ret->etag));
 	copy_encoding(slice_of(answer->content_encoding), ret->encoding, sizeof(ret->encoding));
+	if (!is_printable(ret->encoding))
+		return err_set(e, ERR_CORRUPT, "Content-Encoding is no name");
 	return OK;
 }
 
@@ -120,6 +131,8 @@ static void copy_sum(const struct transfer_head *answer, struct object_head *ret
 
 void answer_sum(const struct transfer_head *answer, bool whole, struct object_head *ret)
 {
+	ret->sums_known = answer->sum_type[0] || answer->sum_sha256[0] ||
+			  answer->sum_crc64nvme[0] || answer->sum_crc32c[0] || answer->sum_crc32[0];
 	ret->etag_is_md5 = is_plain(answer) && is_md5(slice_of(ret->etag));
 	if (whole && answer->status == 200 &&
 	    !slice_eq_nocase(slice_of(answer->sum_type), SLICE("COMPOSITE")))

@@ -223,7 +223,8 @@ static void end_later(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
 
-	call_end(c, STORE_FAULT, &c->error);
+	/* A transfer may be free again in a moment. */
+	call_end(c, c->error.code == ERR_BUSY ? STORE_FAULT_RETRY : STORE_FAULT, &c->error);
 }
 
 static struct store_call *http_start(struct store *s, const struct store_read *read,

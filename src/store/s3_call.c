@@ -283,7 +283,8 @@ void s3_call_ask(struct store_call *c)
 	case KEEPER_READY: break;
 	}
 	if (send_request(c, creds, &e) != OK) {
-		s3_call_end(c, S3_FAULT, &e);
+		/* A transfer may be free again in a moment. */
+		s3_call_end(c, e.code == ERR_BUSY ? S3_RETRY : S3_FAULT, &e);
 		return;
 	}
 	c->overdue.due = answer_overdue;

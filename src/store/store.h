@@ -78,6 +78,7 @@ struct object_head {
 	 * sent, not looked into.
 	 */
 	char sum_name[12], sum_base64[48];
+	bool sums_known;  /* a checksum was told, if perhaps one that cannot be used */
 	bool etag_is_md5; /* the ETag is the MD5 of the whole, in quoted hex of any case */
 	int fd;           /* >= 0: the body lies in this file, and data() is not
 					   called; the receiver of the head closes it */
@@ -134,8 +135,9 @@ struct store {
 	uint8_t id[STORE_ID_SIZE];
 	struct breaker breaker;
 	atomic_uint epoch;    /* raised when its misses do not count any more; any thread */
-	unsigned sums_silent; /* HEADs in a row that told no checksum; the loop's */
-	bool no_ranges;       /* asked for a part it gave what cannot be used */
+	bool sums_told;       /* it knows checksums; the loop's, as the next */
+	unsigned sums_silent; /* heads that were asked for one and told none */
+	unsigned no_ranges;   /* asked for a part it gave what cannot be used */
 	int64_t logged_ns;    /* last failure that was logged; 0 = never */
 	atomic_int tier;      /* enum store_tier, learned at start; any thread */
 	atomic_int_least64_t answered_ns; /* last proof of life; 0 = never; any thread */

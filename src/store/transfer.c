@@ -31,7 +31,7 @@ struct transfer {
 	struct loop_timer head_timer;
 	struct transfer_head head;
 	bool follow, secure, head_given, cancelled, paused;
-	struct transfer *next_dead;
+	struct transfer *next_dead, *next_unborn;
 	struct transfer *next, **at; /* all that run */
 	char why[CURL_ERROR_SIZE];   /* libcurl's words for a failure */
 };
@@ -45,8 +45,9 @@ struct transfer_engine {
 	size_t active;
 	struct transfer *running;
 	bool closing;
-	bool in_curl;          /* inside a call of libcurl that may call us back */
-	struct transfer *dead; /* cancelled while in_curl */
+	bool in_curl; /* inside a call of libcurl that may call us back */
+	/* Started and cancelled while in_curl, in whose callbacks no handle can come or go. */
+	struct transfer *unborn, *dead;
 	CURL *idle[IDLE_HANDLES_MAX];
 	size_t n_idle;
 };
@@ -87,8 +88,17 @@ void transfer_cancel(struct transfer *t)
 	}
 }
 
-static void bury_dead(struct transfer_engine *engine)
+/* What was done inside a call of libcurl takes effect once that is over. */
+static void leave_curl(struct transfer_engine *engine)
 {
+	engine->in_curl = false;
+	while (engine->unborn) {
+		struct transfer *t = engine->unborn;
+
+		engine->unborn = t->next_unborn;
+		if (!t->cancelled)
+			curl_multi_add_handle(engine->multi, t->easy);
+	}
 	while (engine->dead) {
 		struct transfer *t = engine->dead;
 
@@ -174,8 +184,7 @@ static void act(struct transfer_loop *glue, curl_socket_t fd, int curl_events)
 
 	engine->in_curl = true;
 	curl_multi_socket_action(engine->multi, fd, curl_events, &running);
-	engine->in_curl = false;
-	bury_dead(engine);
+	leave_curl(engine);
 	collect_finished(engine);
 }
 
@@ -253,8 +262,7 @@ void transfer_resume(struct transfer *t)
 	curl_easy_pause(t->easy, CURLPAUSE_CONT);
 	if (!outer)
 		return;
-	engine->in_curl = false;
-	bury_dead(engine);
+	leave_curl(engine);
 }
 
 static CURL *new_easy(struct transfer_engine *engine)
@@ -307,6 +315,11 @@ static void set_request(struct transfer *t, const struct transfer_request *r)
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, (char *)t);
 }
 
+bool transfer_engine_crowded(const struct transfer_engine *engine)
+{
+	return engine && engine->active >= engine->limits.max_transfers / 4 * 3;
+}
+
 enum err transfer_start(struct transfer_engine *engine, const struct transfer_request *request,
 			const struct transfer_events *events, void *ud, struct transfer **ret,
 			struct error *e)
@@ -340,7 +353,12 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 	metric_inc(active_transfers);
 	metric_inc(store_requests);
 	loop_timer_set(engine->loop, &t->head_timer, request->head_deadline_ns);
-	curl_multi_add_handle(engine->multi, easy);
+	if (engine->in_curl) {
+		t->next_unborn = engine->unborn;
+		engine->unborn = t;
+	} else {
+		curl_multi_add_handle(engine->multi, easy);
+	}
 	*ret = t;
 	return OK;
 }

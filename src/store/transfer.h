@@ -73,6 +73,8 @@ MUST_CHECK enum err transfer_start(struct transfer_engine *engine,
 				   const struct transfer_request *request,
 				   const struct transfer_events *events, void *ud,
 				   struct transfer **ret, struct error *e);
+/* Are so many in flight that only what is needed should be added? Accepts NULL. */
+bool transfer_engine_crowded(const struct transfer_engine *engine);
 void transfer_resume(struct transfer *t);
 /* Ends it and frees it; allowed from inside its own events. */
 void transfer_cancel(struct transfer *t);

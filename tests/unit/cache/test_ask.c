@@ -417,7 +417,7 @@ static void test_rescue(void)
 	ask(&r, &a, "k");
 	for (size_t i = 0; i < ARRAY_LEN(unnamed); i++) {
 		head = fake_whole(SMALL, unnamed[i]);
-		CHECK(!ask_rescue(a.ask, &head, 0, SMALL - 1, told, &a),
+		CHECK(!ask_rescue(a.ask, &head, 1, SMALL - 1, told, &a),
 		      "a version without a name cannot be continued");
 	}
 	rig_answer(&r, r.store.first, SMALL);

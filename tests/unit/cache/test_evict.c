@@ -530,8 +530,10 @@ static void test_thread(void)
 	WAIT_FOR(evict_stats(v).evicted_objects == 23);
 	CHECK_INT(left_of(32), 9, "as does what will");
 	evict_expected_end(v, 10 * each);
-	evict_stop(v);
-	evict_stop(NULL);
+	CHECK(evict_stop(v, 10 * NS_PER_S), "it ends");
+	evict_free(v);
+	CHECK(evict_stop(NULL, 10 * NS_PER_S), "it ends");
+	evict_free(NULL);
 }
 
 struct caller {
@@ -576,8 +578,10 @@ static void test_concurrent(void)
 	for (unsigned i = 0; i < ARRAY_LEN(callers); i++)
 		pthread_join(callers[i].thread, NULL);
 	WAIT_FOR(evict_stats(v).walked && evict_stats(v).bytes <= 50 * each);
-	evict_stop(other);
-	evict_stop(v);
+	CHECK(evict_stop(other, 10 * NS_PER_S), "it ends");
+	evict_free(other);
+	CHECK(evict_stop(v, 10 * NS_PER_S), "it ends");
+	evict_free(v);
 	v = new_evict(NO_LIMIT, 0);
 	CHECK(evict_pass(v), "count");
 	CHECK(evict_stats(v).objects <= 60, "what came has gone, but for what a walk may miss");

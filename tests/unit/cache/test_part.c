@@ -547,7 +547,8 @@ static void test_written_before_the_end(void)
 		if (purged)
 			flights_purge(r.cache->flights, NULL);
 		seat_leave(&p.seat);
-		rig_give(&r, r.store.first, 0, MI);
+		if (r.store.first)
+			rig_give(&r, r.store.first, 0, MI);
 		cache_rig_quiet(&r);
 		if (r.store.first)
 			fake_done(r.store.first, STORE_FOUND);

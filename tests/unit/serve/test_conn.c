@@ -66,7 +66,6 @@ static void test_counting(void)
 	struct conns *t = conns_new(&limits);
 	struct conn *c[3];
 	int64_t before = metric_get(connections);
-	char peer[CONN_PEER_MAX];
 	int fd[2];
 
 	connect_pair(AF_INET, fd);
@@ -75,8 +74,8 @@ static void test_counting(void)
 	CHECK(!c[0]->over_limit && !c[1]->over_limit && c[2]->over_limit,
 	      "the third of two is too many");
 	CHECK(conns_count(t) == 3 && metric_get(connections) - before == 3, "all are counted");
-	conn_peer(c[0], peer);
-	CHECK_STR(peer, "127.0.0.1", "the peer's address");
+	conn_name_peer(c[0]);
+	CHECK_STR(c[0]->peer, "127.0.0.1", "the peer's address");
 	conn_close(t, c[1]);
 	conn_close(t, c[0]);
 	conn_close(t, c[2]);
@@ -89,7 +88,6 @@ static void test_counting(void)
 static void test_mapped_peer(void)
 {
 	struct conns *t = conns_new(&limits);
-	char peer[CONN_PEER_MAX];
 	struct conn *c;
 	int fd[2];
 
@@ -101,8 +99,8 @@ static void test_mapped_peer(void)
 	}
 	connect_pair(AF_INET6, fd);
 	c = conn_open(t, fd[0]);
-	conn_peer(c, peer);
-	CHECK_STR(peer, "127.0.0.1", "IPv4 over an IPv6 socket looks like IPv4");
+	conn_name_peer(c);
+	CHECK_STR(c->peer, "127.0.0.1", "IPv4 over an IPv6 socket looks like IPv4");
 	conn_close(t, c);
 	conns_free(t);
 	close_pair(fd);

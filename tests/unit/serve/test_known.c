@@ -146,7 +146,7 @@ static void test_hit(void)
 
 	world_cached(&w, 1, "/" ASKED);
 	r = request_of(&w);
-	world_keep(&w, 0, "FOO.pdb/abcdef0123/foo.PDB", "\"e\"", "");
+	world_keep(&w, 0, "foo.pdb/abcdef0123/foo.pdb", "\"e\"", "");
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND, "found, in whatever case it was kept");
 	CHECK(w.answer.way == ASK_HIT && w.answer.from == w.store[0] && !w.answer.fill,
 	      "a hit, of its store");
