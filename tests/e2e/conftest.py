@@ -4,9 +4,9 @@
     /usr/bin/python3 -m pytest tests/e2e             all, against build/asan/pepto-symbol
     PEPTO_BIN=build/tsan/pepto-symbol ... -m tsan    what is heavy on threads
 
-`serve` starts the program with settings and stops it at the end of the test, holding it to exit
-code 0 and to no sanitizer report. `rgw` is the real S3, started once. `proxy` stands in front of
-it. `origin` is the S3 that obeys. """
+`serve` starts the program with settings, among them a fresh cache, and stops it at the end of the
+test, holding it to exit code 0 and to no sanitizer report. PEPTO_CACHE=off runs all without a cache.
+`rgw` is the real S3, started once. `proxy` stands in front of it. `origin` is the S3 that obeys. """
 
 import pathlib
 import shutil
@@ -18,7 +18,7 @@ import pytest
 from rig import rgw as ceph
 from rig.faultproxy import FaultProxy
 from rig.origin import Origin, SymbolServer
-from rig.server import Server
+from rig.server import CACHE, Server
 
 # short, so that a test of patience does not need much of it
 FAST = {"REQUEST_BUDGET": "2s", "TRY_TIMEOUT": "1500ms", "CONNECT_TIMEOUT": "1s",
@@ -79,14 +79,17 @@ def put(rgw, bucket):
     return put
 
 
-def factory(workdir):
-    """A maker of servers, and the list of what it made."""
+def factory(workdir, cache=None):
+    """A maker of servers, and the list of what it made. cache: "on", "off", or as the suite is
+    run."""
     made = []
 
     def serve(*args, stores=None, **settings):
         cwd = settings.pop("cwd", None) or tempfile.mkdtemp(dir=workdir)
         if stores is not None:
             settings["STORES"] = stores if isinstance(stores, str) else " ".join(stores)
+        if cache:
+            settings.setdefault("CACHE_DIR", cache if cache == "off" else f"{cwd}/{CACHE}")
         server = Server(cwd, *args, **{**FAST, **settings})
         made.append(server)
         return server
@@ -100,9 +103,16 @@ def finish(made):
     assert all(code in server.may_end for code, server in zip(codes, made)), f"exit codes {codes}"
 
 
+def pytest_generate_tests(metafunc):
+    if metafunc.definition.get_closest_marker("both_ways"):
+        metafunc.parametrize("serve", ["on", "off"], indirect=True, ids=["cache", "no cache"])
+
+
 @pytest.fixture
-def serve(workdir):
-    make, made = factory(workdir)
+def serve(workdir, request):
+    """With or without a cache: as the test is marked, else as the suite is run."""
+    marked = [way for way in ("on", "off") if request.node.get_closest_marker(f"cache_{way}")]
+    make, made = factory(workdir, getattr(request, "param", None) or "".join(marked))
     yield make
     finish(made)
 

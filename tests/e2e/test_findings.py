@@ -250,7 +250,7 @@ def test_miss_without_an_optional_store_is_not_stored(stage, origin, bucket, ser
     sure = server.fetch("/" + GONE)
     assert is_miss(sure)
     second.fault(faults.respond(lambda r: Response(500)))
-    unsure = server.fetch("/" + GONE)
+    unsure = server.fetch("/" + path("never.pdb"))
     assert is_miss(unsure) and unsure["Cache-Control"] == "no-store"
 
 
@@ -277,8 +277,9 @@ def test_loop_is_seen_behind_any_via(serve):
                                 "Connection: close\r\n\r\n".encode(), 5)
         assert answer.split(b" ")[1] in (b"404", b"503")
         until(lambda: server.metrics()["pepto_active_requests", ""] <= 1)
-        # two layouts, and one more round when what came is too long to be passed on
-        assert len(server.log(msg="request", path=lambda p: name in p)) <= 1 + 2 + 4, via
+        # two layouts, and one more round when what came is too long to be passed on; for the
+        # probe of the compressed twin the same
+        assert len(server.log(msg="request", path=lambda p: name in p)) <= 2 * (1 + 2 + 4), via
 
 
 def test_redirect_that_leaves_tls(stage, upstream, authority, serve):
@@ -301,6 +302,7 @@ def part(first, last):
         body(SIZE)[first:last + 1]))
 
 
+@pytest.mark.cache_off("a cache asks for the object from its beginning, not for the client's part")
 def test_part_that_is_less_than_asked(bucket, origin, serve):
     """B14: the store may give less, and says how much."""
     origin.fault(part(100, 149), FOO)
@@ -314,7 +316,8 @@ def test_part_that_was_not_asked_for(bucket, origin, serve):
     origin.fault(part(0, 99), FOO)
     server = serve(stores=bucket, **HASTY)
     for _ in range(6):
-        assert is_fault(server.fetch("/" + FOO, headers={"Range": "bytes=100-199"}))
+        answer = server.fetch("/" + FOO, headers={"Range": "bytes=100-199"})
+        assert answer.cut or is_fault(answer)
     assert others_are_served(server)
 
 
@@ -418,6 +421,7 @@ def test_admin_folder_in_letters_that_fold_to_it(target, origin, serve):
     assert not origin.asked(lambda r: "000admin" in r.path.lower())
 
 
+@pytest.mark.cache_off("a cache asks for a part, whose answer tells the length of the whole")
 def test_answer_without_a_length_and_no_room_for_it(upstream, other, serve):
     """P13: a file size limit of 1 MB is an outage of a 5 MB answer, not the end of the process."""
     upstream.put("symbols/" + GONE, Pattern(5_000_000))

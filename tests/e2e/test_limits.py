@@ -143,6 +143,7 @@ def test_a_waiting_request_is_not_idle(origin, store, serve):
 
 
 @pytest.mark.row("C73")
+@pytest.mark.cache_off("there, a store is not held back by a client, and is read to the end")
 def test_a_client_that_does_not_read(origin, serve):
     """Cut below MIN_SEND_RATE, and counted; with 0 it may take its time."""
     origin.put("bucket", FOO, Pattern(50_000_000))
@@ -170,6 +171,7 @@ def test_a_slow_client_is_served_to_the_end(origin, serve):
 
 
 @pytest.mark.row("C73")
+@pytest.mark.both_ways
 def test_slow_clients_hold_back_nobody(origin, serve):
     """Fifty that do not read, one thread; others are served at full speed."""
     origin.put("bucket", FOO, Pattern(20_000_000))
@@ -189,11 +191,12 @@ def test_slow_clients_hold_back_nobody(origin, serve):
 # transfers
 
 @pytest.mark.row("C34")
+@pytest.mark.cache_off("there, the file is not asked for again")
 def test_transfers(origin, serve):
     """More than MAX_TRANSFERS at once: 503, counted; never 429."""
     origin.put("bucket", FOO, body(1_000))
     server = serve(stores=s3("bucket", origin), MAX_TRANSFERS="2", TRY_TIMEOUT="20s",
-                   REQUEST_BUDGET="25s")
+                   REQUEST_BUDGET="25s", MISS_TTL="0s")     # which also means no probes
     assert server.fetch("/" + FOO).status == 200
     gate = origin.hold("held")
     waiting = [Client(server.port) for _ in range(2)]
@@ -251,10 +254,11 @@ def test_flat_memory(stage, serve):
 @pytest.mark.release
 @pytest.mark.row("C73")
 def test_memory_of_misses_and_faults(origin, serve):
-    """Ten thousand of them leave nothing behind."""
+    """Thousands of them leave nothing behind but what is remembered of misses, which is bounded."""
     origin.bucket("bucket")
     origin.fault(faults.status(403, "NeverHeardOf"), "fault", times=200)
-    server = serve(stores=s3("bucket", origin), release=True, ACCESS_LOG="off")
+    server = serve(stores=s3("bucket", origin), release=True, ACCESS_LOG="off",
+                   MISS_ENTRIES="1000")
     with server.connect() as client:
         def some(n, k):
             for i in range(n):
@@ -285,6 +289,7 @@ def test_start_to_first_answer(origin, serve):
 # the far end
 
 @pytest.mark.row("C48")
+@pytest.mark.both_ways
 def test_parallel_ranges_of_a_large_object(origin, serve):
     """symbolicator: 128 MiB first, then the rest in four parts at once; one version throughout."""
     size = (128 << 20) + 40_000_003

@@ -10,6 +10,7 @@ import pytest
 
 from rig.client import is_fault, is_miss
 from rig.samples import GUID, KEY, body, path
+from rig.server import until
 
 
 @pytest.fixture
@@ -119,11 +120,13 @@ def test_an_empty_file_is_a_miss(store, serve):
 
 
 def test_files_that_appear_later(store, serve):
-    server = serve(stores=f"file://{store.root}")
+    """A miss in a directory is remembered for two seconds, whatever MISS_TTL says."""
+    server = serve(stores=f"file://{store.root}", MISS_TTL="1h")
     for n in range(3):
         assert is_miss(server.fetch("/" + path(f"n{n}.pdb")))
         store(path(f"n{n}.pdb"), b"new")
-        assert server.fetch("/" + path(f"n{n}.pdb")).body == b"new"
+    for n in range(3):
+        until(lambda n=n: server.fetch("/" + path(f"n{n}.pdb")).body == b"new")
 
 
 @pytest.mark.row("C69")

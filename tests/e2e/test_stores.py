@@ -86,6 +86,7 @@ def test_outage_404(pair, serve):
     until(lambda: server.fetch("/" + BAR).body == b"second")
 
 
+@pytest.mark.cache_off("what the second store gave would be served without asking the first")
 def test_breaker(pair, serve):
     """After repeated failures the store is left alone for a growing while; then one request tries
     it."""
@@ -168,6 +169,7 @@ def test_misses_are_not_answered_before_all_stores_have(pair, serve):
 
 
 @pytest.mark.row("C45")
+@pytest.mark.cache_off("it is the rule without one")
 def test_cancel_in_mid_body_aborts_the_transfer(stage, serve):
     """Without a cache, nobody else wants the rest: S3 is not read to the end for a client that
     has left."""
@@ -185,6 +187,7 @@ def test_cancel_in_mid_body_aborts_the_transfer(stage, serve):
 
 
 @pytest.mark.row("C45")
+@pytest.mark.both_ways
 def test_cancel_before_the_head(stage, serve):
     origin = stage(Origin)
     origin.put("bucket", FOO, b"x")
@@ -200,6 +203,7 @@ def test_cancel_before_the_head(stage, serve):
 
 @pytest.mark.row("C45")
 @pytest.mark.tsan
+@pytest.mark.both_ways
 def test_many_cancels(stage, serve):
     """samply asks plain and compressed in parallel and drops one in mid-body; here a hundred such
     clients."""
@@ -224,6 +228,7 @@ def test_many_cancels(stage, serve):
     assert server.fetch("/" + FOO).body == body(3_000_000)
 
 
+@pytest.mark.both_ways
 def test_paused_store_does_not_hold_back_others(stage, serve):
     slow, fast = stage(Origin), stage(Origin)
     slow.put("slow", FOO, Pattern(400_000))

@@ -10,6 +10,7 @@
     child.py       processes that end with the tests, whatever happens
     client.py      the debugger's side: exact bytes on the wire
     server.py      pepto-symbol as a process: environment in, log lines and exit code out
+    cachedir.py    the server's cache as it lies on the disk, and as its metrics tell of it
     rows.py        the rows of the conformance table that wait for a later part
     samples.py     symbol keys, bodies that show where they were torn, real PE and PDB files
 

@@ -2,9 +2,10 @@
 """What can go wrong between a server and its S3. Each maker returns act(connection, request,
 answer)."""
 
+import re
 import time
 
-from .stage import send
+from .stage import feed, send
 from .wire import Gone, Response
 
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n' \
@@ -39,6 +40,15 @@ def edit(change):
     return act
 
 
+def edit_request(name, value):
+    """Answered as if this header had been another one, or none."""
+    def act(connection, request, answer):
+        request.headers = [(n, v) for n, v in request.headers if n.lower() != name.lower()]
+        request.headers += [(name, value)] if value is not None else []
+        send(connection, request, answer(request))
+    return act
+
+
 def reset():
     """RST in place of an answer."""
     return lambda connection, request, answer: connection.reset()
@@ -70,7 +80,7 @@ def _partly(after, then):
         connection.send(response.head())
         left = after
         for chunk in response.chunks:
-            connection.send(chunk[:left])
+            feed(connection, request, chunk[:left])
             left -= len(chunk[:left])
             if left == 0:
                 break
@@ -87,6 +97,27 @@ def cut(after):
 def reset_at(after):
     """RST in mid-body."""
     return _partly(after, lambda connection: connection.reset())
+
+
+def cut_at(after, gate):
+    """FIN in mid-body, once the gate is open."""
+    return _partly(after, lambda connection: gate.stop())
+
+
+def flip(at):
+    """One byte of the object is wrong, in whatever part of it is asked for."""
+    def change(response):
+        span = re.match(r"bytes (\d+)-", response.get("Content-Range") or "")
+        response.chunks = flipped(response.chunks, at - int(span[1] if span else 0))
+    return edit(change)
+
+
+def flipped(chunks, at):
+    for chunk in chunks:
+        if 0 <= at < len(chunk):
+            chunk = chunk[:at] + bytes([chunk[at] ^ 1]) + chunk[at + 1:]
+        at -= len(chunk)
+        yield chunk
 
 
 def stall(after):
@@ -112,7 +143,7 @@ def slow(piece=1024, pause=0.05):
         connection.send(response.head())
         for chunk in response.chunks:
             for at in range(0, len(chunk), piece):
-                connection.send(chunk[at:at + piece])
+                feed(connection, request, chunk[at:at + piece])
                 time.sleep(pause)
     return act
 
@@ -125,9 +156,9 @@ def pause_at(after, gate):
         sent = 0
         for chunk in response.chunks:
             first = chunk[:max(0, after - sent)]
-            connection.send(first)
+            feed(connection, request, first)
             sent += len(chunk)
             if sent >= after and not gate.released:
                 gate.stop()
-            connection.send(chunk[len(first):])
+            feed(connection, request, chunk[len(first):])
     return act

@@ -11,5 +11,4 @@ LATER = {
     **dict.fromkeys(["C41"], "no redirects"),
     **dict.fromkeys(["C51", "C53"], "other layouts"),
     **dict.fromkeys(["C55"], "a rule for one client's compressed names"),
-    **dict.fromkeys(["C74"], "needs a cache"),
 }

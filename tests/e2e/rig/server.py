@@ -17,6 +17,7 @@ from . import child, client
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 START = 30
+CACHE = "cache"                     # the cache of a server, in its working directory
 # METADATA_DISABLED: no test shall look for credentials on the network by accident
 QUIET = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C",
          "AWS_EC2_METADATA_DISABLED": "true",
@@ -39,8 +40,10 @@ def binary(release=False):
 
 
 def environment(cwd, settings):
-    """Settings over a clean environment; None takes a default away."""
-    merged = {**QUIET, **SANITIZERS, "HOME": str(cwd), **settings}
+    """Settings over a clean environment; None takes a default away. The cache lies in the test's
+    own directory, or nowhere when the suite is run with PEPTO_CACHE=off."""
+    cache = "off" if os.environ.get("PEPTO_CACHE") == "off" else pathlib.Path(cwd) / CACHE
+    merged = {**QUIET, **SANITIZERS, "HOME": cwd, "CACHE_DIR": cache, **settings}
     return {name: str(value) for name, value in merged.items() if value is not None}
 
 
@@ -61,12 +64,12 @@ def s3(bucket, at, prefix="", **options):
     return f"s3://{bucket}/{prefix}?endpoint={endpoint}{more}"
 
 
-def until(true, timeout=10, what=None):
+def until(true, timeout=10, what=None, pause=0.02):
     """Wait for something that neither a gate nor the log can tell; returns what made it true."""
     end = time.monotonic() + timeout
     while not (value := true()):
         assert time.monotonic() < end, f"not within {timeout} s: {what or true}"
-        time.sleep(0.02)
+        time.sleep(pause)
     return value
 
 

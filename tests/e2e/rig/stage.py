@@ -112,6 +112,10 @@ class Stage:
         with self.lock:
             return [r for r in self.requests if wanted(r) and method in (None, r.method)]
 
+    def sent(self, match=""):
+        """Bytes of bodies that have left for such requests."""
+        return sum(r.sent for r in self.asked(match))
+
     def wait_asked(self, n, match="", timeout=WAIT):
         """Until n such requests have arrived."""
         wanted = matcher(match)
@@ -172,11 +176,17 @@ class Stage:
             return fault, gates
 
 
+def feed(connection, request, data):
+    """Some of the body, counted."""
+    connection.send(data)
+    request.sent += len(data)
+
+
 def send(connection, request, response):
     """One response as it should be."""
     connection.send(response.head())
     if request.method != "HEAD" and response.status not in (204, 304):
         for chunk in response.chunks:
-            connection.send(chunk)
+            feed(connection, request, chunk)
     if (response.get("Connection") or "").lower() == "close":
         raise Gone

@@ -20,7 +20,7 @@ class Gone(Exception):
 
 class Request:
     """One request as it came in. `head` has its exact bytes, `number` counts them in order of
-    arrival."""
+    arrival, `sent` is how much of a body it was given so far."""
 
     def __init__(self, head, body, number):
         lines = head.decode("latin-1").split("\r\n")
@@ -28,6 +28,7 @@ class Request:
         self.headers = [(n.strip(), v.strip()) for n, _,
                         v in (l.partition(":") for l in lines[1:] if l)]
         self.head, self.body, self.number = head, body, number
+        self.sent = 0
         raw_path, _, raw_query = self.target.partition("?")
         self.path = urllib.parse.unquote(raw_path)
         self.query = dict(urllib.parse.parse_qsl(raw_query, keep_blank_values=True))

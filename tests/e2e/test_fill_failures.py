@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""What goes wrong with an object on its way into the cache: whatever it is, and wherever a client
+stands, it gets what is right, cut where that ends. Nothing of it is kept; the next one tries again.
+"""
+
+import pytest
+
+from conftest import KEYS
+from rig import faults
+from rig.cachedir import CacheDir, fills, kept, quiet
+from rig.client import is_fault
+from rig.samples import Pattern, body, path
+from rig.server import s3, until
+from rig.stage import Gate
+
+pytestmark = pytest.mark.cache_on
+
+LOWER = path("foo.pdb").lower()
+FOO = "/" + LOWER
+SIZE = 7_000_003
+PARTS = {"FETCH_BLOCK": "1MiB"}
+
+
+@pytest.fixture
+def store(origin):
+    origin.listable = True
+    return s3(origin.bucket("bucket"), origin)
+
+
+CUT = 1_500_000
+PLACES = [0, 1_000, CUT - 1, CUT, CUT + 1, CUT + 500_000, 2_999_999]
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("heals", [True, False])
+def test_followers_of_a_body_that_breaks_off(heals, origin, store, serve):
+    """At every place of it: either right and whole, or right and cut."""
+    origin.put("bucket", LOWER, Pattern(3_000_000))
+    server = serve(stores=store, FETCH_PARALLEL=1, REQUEST_BUDGET="2s", TRY_TIMEOUT="1s")
+    gate = Gate("")
+    origin.fault(faults.cut_at(CUT, gate), LOWER, times=1)
+    clients = [server.connect() for _ in PLACES]
+    for client, at in zip(clients, PLACES):
+        client.ask(FOO, headers={"Range": f"bytes={at}-"})
+        if at == 0:
+            gate.wait(1)
+    heads = [client.head() for client in clients]
+    assert all(head.status == 206 for head in heads)
+    if not heals:
+        origin.fault(faults.status(503, "SlowDown"), LOWER)
+    gate.release()
+    for client, at in zip(clients, PLACES):
+        got = client.read(3_000_000 - at)
+        assert got == body(3_000_000)[at:at + len(got)]
+        assert (len(got) == 3_000_000 - at) == heals
+        client.close()
+    quiet(server)
+    origin.heal()
+    assert server.fetch(FOO).body == body(3_000_000)
+    kept(server)
+    assert server.fetch(FOO).body == body(3_000_000)
+
+
+def test_failure_before_the_head_wakes_all(origin, store, serve):
+    origin.put("bucket", LOWER, body(5_000))
+    server = serve(stores=store)
+    origin.fault(faults.status(403, "NeverHeardOf"), LOWER)
+    gate = origin.hold(LOWER)
+    clients = [server.connect() for _ in range(20)]
+    for client in clients:
+        client.ask(FOO)
+    gate.wait(1)
+    until(lambda: server.metrics()["pepto_active_requests", ""] == 21)
+    gate.release()
+    for client in clients:
+        with client:
+            assert is_fault(client.answer())
+    assert len(origin.asked(LOWER)) <= 4
+    origin.heal()
+    assert server.fetch(FOO).body == body(5_000), "the next one tries again"
+
+
+def test_replaced_during_the_fill(origin, store, serve):
+    """Parts of two versions are never put together."""
+    origin.put("bucket", LOWER, Pattern(SIZE))
+    server = serve(stores=store, **PARTS, STALL_TIMEOUT="60s")
+    gate = origin.hold(lambda r: r.path.endswith(LOWER) and r.get("If-Match"))
+    with server.connect() as client:
+        client.ask(FOO)
+        gate.wait(1)
+        origin.put("bucket", LOWER, Pattern(SIZE, 2))
+        gate.release()
+        answer = client.answer()
+    assert answer.cut and answer.body == body(SIZE)[:len(answer.body)]
+    quiet(server)
+    assert not CacheDir(server).objects()
+    assert server.fetch(FOO).body == body(SIZE, 2)
+
+
+@pytest.mark.parametrize("delta", [-1_000, 1_000])
+@pytest.mark.parametrize("size", [5_000, 3_000_000])
+def test_a_length_that_does_not_fit(size, delta, upstream, serve):
+    upstream.put(LOWER, Pattern(size))
+    server = serve(stores=upstream.url)
+    upstream.fault(faults.wrong_length(delta), LOWER)
+    answer = server.fetch(FOO)
+    if delta > 0:
+        assert answer.status == 503 or answer.cut
+        assert not CacheDir(server).objects()
+    else:
+        assert answer.status == 503 or answer.cut or len(answer.body) == size + delta
+    assert answer.status == 503 or answer.body == body(size)[:len(answer.body)]
+
+
+SIZES = {"in memory": (20_000, {}), "a file": (300_000, {}), "in parts": (SIZE, PARTS)}
+
+
+@pytest.mark.parametrize("at", [0.0, 0.5, 0.9999])
+@pytest.mark.parametrize("kind", SIZES)
+def test_a_wrong_byte_is_never_kept_nor_completed(kind, at, bucket, put, proxy, serve):
+    """The ETag of a real S3 is the MD5 of what it holds."""
+    size, settings = SIZES[kind]
+    put(LOWER, body(size))
+    server = serve(stores=s3(bucket, proxy), **settings, **KEYS)
+    proxy.fault(faults.flip(int(at * size)), LOWER)
+    for n in (1, 2):
+        answer = server.fetch(FOO)
+        assert answer.status == 503 or answer.cut, "complete, and wrong"
+        assert fills(server, "corrupt") == n
+    quiet(server)
+    assert not CacheDir(server).objects()
+    assert server.wait_log(msg="object damaged on its way", key=LOWER)
+    proxy.heal()
+    assert server.fetch(FOO).body == body(size)
+    kept(server)
+
+
+@pytest.mark.parametrize("name, value", [
+    ("x-amz-checksum-sha256", "Eqr7FF0Yx6E2o6T+wPO1nJpj4rYNw9ArN1EMK2YWs1w="),
+    ("x-amz-checksum-crc32", "AAAAAA=="), ("x-amz-checksum-crc32c", "AAAAAA=="),
+    ("x-amz-checksum-crc64nvme", "AAAAAAAAAAA=")])
+@pytest.mark.parametrize("kind", SIZES)
+def test_a_checksum_that_does_not_fit(kind, name, value, origin, store, serve):
+    """Told with the answer, or, for an object in parts, by a HEAD of the whole."""
+    size, settings = SIZES[kind]
+    sums = [(name, value), ("x-amz-checksum-type", "FULL_OBJECT")]
+    origin.put("bucket", LOWER, Pattern(size), sums)
+    server = serve(stores=store, **settings)
+    answer = server.fetch(FOO)
+    assert answer.status == 503 or answer.cut
+    quiet(server)
+    assert fills(server, "corrupt") >= 1 and not CacheDir(server).objects()

@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: MIT
+"""Misses are remembered, for a while, when they are proven; and what a debugger asks next for the
+same module is found out in the same round. Purging forgets them, and cached objects. """
+
+import pytest
+
+from rig import faults
+from rig.cachedir import CacheDir, fills, kept, quiet, told
+from rig.client import is_fault, is_miss
+from rig.origin import Origin
+from rig.rgw import free_ports
+from rig.samples import KEY, body, path
+from rig.server import s3, until
+from rig.wire import Response
+
+pytestmark = pytest.mark.cache_on
+
+GONE = path("gone.pdb").lower()
+TRIPLE = [path("gone.pdb", KEY.lower(), last) for last in ("gone.pdb", "gone.pd_", "file.ptr")]
+SYMSRV = {"User-Agent": "Microsoft-Symbol-Server/10.0.0.0"}
+PATIENT = {"REQUEST_BUDGET": "25s", "TRY_TIMEOUT": "20s", "STALL_TIMEOUT": "60s"}
+TOKEN = "purge-token-of-the-tests"
+
+
+@pytest.fixture
+def store(origin):
+    origin.listable = True
+    return s3(origin.bucket("bucket"), origin)
+
+
+def asked(origin):
+    """Every request for a key of the missing module."""
+    return origin.asked("gone.pdb")
+
+
+# remembering
+
+def test_a_miss_is_remembered(origin, store, serve):
+    server = serve(stores=store)
+    assert is_miss(server.fetch("/" + GONE))
+    quiet(server)
+    origin.forget()
+    for method in ("GET", "HEAD", "GET"):
+        assert server.fetch("/" + GONE, method).status == 404
+    assert not asked(origin) and told(server, "miss") == 3
+
+
+@pytest.mark.parametrize("settings", [{"MISS_TTL": "0s"}, {"MISS_ENTRIES": "0"}])
+def test_remembering_can_be_turned_off(settings, origin, store, serve):
+    server = serve(stores=store, **settings)
+    for n in (1, 2):
+        assert is_miss(server.fetch("/" + GONE))
+        assert len(asked(origin)) == n, "and nothing is asked that nobody wants to know yet"
+
+
+def test_a_miss_expires(origin, store, serve):
+    server = serve(stores=store, MISS_TTL="1s")
+    assert is_miss(server.fetch("/" + GONE))
+    origin.put("bucket", GONE, body(5_000))
+    until(lambda: server.fetch("/" + GONE).status == 200, 10)
+    assert server.fetch("/" + GONE).body == body(5_000)
+
+
+def test_without_a_disk_it_is_remembered_all_the_same(origin, store, serve):
+    server = serve(stores=store, CACHE_DIR="off")
+    assert is_miss(server.fetch("/" + GONE))
+    quiet(server)
+    origin.forget()
+    assert is_miss(server.fetch("/" + GONE))
+    assert not asked(origin)
+
+
+UNPROVEN = {"503": faults.status(503, "SlowDown"),
+            "unknown 403": faults.status(403, "NeverHeardOf"),
+            "no bucket": faults.status(404, "NoSuchBucket"),
+            "403": faults.status(403, "AccessDenied"),
+            "not of S3": faults.respond(lambda request: Response(404, [], b"<html>"))}
+
+
+@pytest.mark.parametrize("name", UNPROVEN)
+def test_what_is_not_proven_is_not_remembered(name, origin, store, serve):
+    """A store that lists has no business with a 403."""
+    server = serve(stores=store)
+    until(lambda: server.fetch("/readyz").status == 200)
+    origin.put("bucket", GONE, body(5_000))
+    origin.fault(UNPROVEN[name], "gone.pdb")
+    assert is_fault(server.fetch("/" + GONE))
+    origin.heal()
+    assert server.fetch("/" + GONE).body == body(5_000)
+
+
+def test_each_store_has_its_own_misses(stage, serve):
+    one, two = stage(Origin, listable=True), stage(Origin, listable=True)
+    one.bucket("one"), two.bucket("two")
+    server = serve(stores=[s3("one", one), s3("two", two)])
+    two.fault(faults.status(503, "SlowDown"), GONE, times=None)
+    assert is_fault(server.fetch("/" + GONE))
+    two.heal()
+    two.put("two", GONE, body(5_000))
+    one.forget()
+    assert server.fetch("/" + GONE).body == body(5_000)
+    assert not one.asked(GONE), "the first one's word was good"
+
+
+def test_what_was_missing_and_came_is_found_by_its_other_spelling(origin, store, serve):
+    """A miss is that of the very key: another spelling of the same object was not asked for."""
+    mixed = path("Gone.pdb")
+    server = serve(stores=store)
+    assert is_miss(server.fetch("/" + GONE))
+    origin.put("bucket", mixed, body(5_000))
+    assert server.fetch("/" + mixed).body == body(5_000)
+
+
+def test_many_ask_for_what_is_missing(origin, store, serve):
+    server = serve(stores=store, **PATIENT)
+    gate = origin.hold("gone.pdb")
+    clients = [server.connect() for _ in range(50)]
+    for client in clients:
+        client.ask("/" + GONE)
+    gate.wait(2)
+    until(lambda: server.metrics()["pepto_active_requests", ""] == 51)
+    gate.release()
+    for client in clients:
+        with client:
+            assert is_miss(client.answer())
+    quiet(server)
+    assert len(asked(origin)) == 2, "itself and its compressed twin, once"
+
+
+# siblings
+
+@pytest.mark.parametrize("cache", ["on", "off"])
+def test_a_missing_module_costs_one_round(cache, origin, store, serve):
+    """symsrv asks for three names, one after another: all stand at the store at once when the first
+    of them is asked, and the others are known when they come."""
+    server = serve(stores=store, **({"CACHE_DIR": "off"} if cache == "off" else {}), **PATIENT)
+    gate = origin.hold("gone.pdb")
+    with server.connect() as client:
+        client.ask("/" + TRIPLE[0], headers=SYMSRV)
+        gate.wait(3)
+        gate.release()
+        assert is_miss(client.answer())
+        quiet(server)
+        for target in TRIPLE[1:]:
+            assert is_miss(client.fetch("/" + target, headers=SYMSRV))
+    assert sorted(r.path for r in asked(origin)) == sorted("/bucket/" + t for t in TRIPLE)
+    assert told(server, "miss") == 2
+
+
+def test_in_mixed_case_too(origin, store, serve):
+    """Lower case and as asked: six keys, one round."""
+    server = serve(stores=store, **PATIENT)
+    gate = origin.hold(lambda r: "gone.pdb" in r.path.lower())
+    targets = [path("Gone.pdb", KEY.upper(), last) for last in ("Gone.pdb", "Gone.pd_", "file.ptr")]
+    with server.connect() as client:
+        client.ask("/" + targets[0], headers=SYMSRV)
+        gate.wait(6)
+        gate.release()
+        assert is_miss(client.answer())
+        quiet(server)
+        origin.forget()
+        for target in targets[1:]:
+            assert is_miss(client.fetch("/" + target, headers=SYMSRV))
+    assert not origin.asked(lambda r: "gone.pdb" in r.path.lower())
+
+
+def test_others_do_not_ask_for_a_pointer(origin, store, serve):
+    server = serve(stores=store)
+    assert is_miss(server.fetch("/" + TRIPLE[0], headers={"User-Agent": "lldb"}))
+    quiet(server)
+    assert sorted(r.path for r in asked(origin)) == sorted("/bucket/" + t for t in TRIPLE[:2])
+
+
+def test_the_twin_that_is_there_is_found(origin, store, serve):
+    """A probe does not fetch it: nobody has asked for it yet."""
+    origin.put("bucket", TRIPLE[1], body(300_000))
+    server = serve(stores=store, **PATIENT)
+    assert is_miss(server.fetch("/" + TRIPLE[0], headers=SYMSRV))
+    quiet(server)
+    assert origin.sent("gone.pd_") <= 1
+    assert server.fetch("/" + TRIPLE[1], headers=SYMSRV).body == body(300_000)
+    kept(server)
+    assert fills(server, "started") == 1
+
+
+def test_the_twin_is_asked_for_while_it_is_probed(origin, store, serve):
+    origin.put("bucket", TRIPLE[1], body(300_000))
+    server = serve(stores=store, **PATIENT)
+    gate = origin.hold("gone.pd_")
+    with server.connect() as client:
+        assert is_miss(client.fetch("/" + TRIPLE[0], headers=SYMSRV))
+        gate.wait(1)
+        client.ask("/" + TRIPLE[1], headers=SYMSRV)
+        gate.release()
+        assert client.answer().body == body(300_000)
+
+
+def test_the_cost_of_a_miss_is_bounded(origin, store, serve):
+    """A session of a debugger: 100 modules, of which nothing is there."""
+    server = serve(stores=store)
+    origin.forget()
+    with server.connect() as client:
+        for n in range(100):
+            for last in (f"gone.pdb{n}", f"gone.pdb{n}"[:-1] + "_", "file.ptr"):
+                target = path(f"gone.pdb{n}", KEY.lower(), last)
+                assert is_miss(client.fetch("/" + target, headers=SYMSRV))
+    quiet(server)
+    assert len(asked(origin)) == 300
+    assert server.metrics()["pepto_s3_requests_per_miss", ""] <= 1
+
+
+# purging
+
+def purge(server, what=b"*", token=TOKEN):
+    headers = {"Content-Length": str(len(what)), "Connection": "close"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    with server.connect() as client:
+        client.ask("/-/purge", "POST", headers)
+        client.send(what)
+        return client.answer()
+
+
+@pytest.fixture
+def purged(origin, store, serve):
+    """A server that knows one object and one miss, at a store where both have changed."""
+    def make(size=5_000, **settings):
+        found = path("foo.pdb").lower()
+        origin.put("bucket", found, body(size))
+        server = serve(stores=store, ADMIN_TOKEN=TOKEN, **settings)
+        assert server.fetch("/" + found).body == body(size)
+        assert is_miss(server.fetch("/" + GONE))
+        kept(server)
+        quiet(server)
+        for _ in range(2):
+            assert server.fetch("/" + found).body == body(size)
+        origin.put("bucket", found, body(size, 2))
+        origin.put("bucket", GONE, body(size, 3))
+        return server
+    return make
+
+
+@pytest.mark.parametrize("size", [5_000, 300_000])
+@pytest.mark.parametrize("what", ["*", "*\n", "{}\n{}\n", "{}\r\n{}\r\n", "{}\n\n{}"])
+def test_purge(what, size, purged):
+    server, found = purged(size), path("foo.pdb")
+    answer = purge(server, what.format(found, GONE.upper()).encode())
+    assert answer.status == 200 and answer.body
+    assert server.fetch("/" + found).body == body(size, 2)
+    assert server.fetch("/" + GONE).body == body(size, 3)
+
+
+def test_purge_of_one_leaves_the_others(purged):
+    server = purged()
+    assert purge(server, GONE.encode()).status == 200
+    assert server.fetch("/" + GONE).body == body(5_000, 3)
+    assert server.fetch("/" + path("foo.pdb")).body == body(5_000)
+
+
+def test_purge_of_what_is_not_there(purged):
+    server = purged()
+    assert purge(server, path("never.pdb").encode()).status == 200
+    assert server.fetch("/" + path("foo.pdb")).body == body(5_000)
+
+
+@pytest.mark.parametrize("token", [None, "wrong", TOKEN[:-1], TOKEN + "x"])
+def test_purge_wants_its_token(token, purged):
+    server = purged()
+    assert purge(server, token=token).status == 401
+    assert server.fetch("/" + path("foo.pdb")).body == body(5_000)
+    assert TOKEN not in server.stderr()
+
+
+def test_no_token_no_purge(store, serve):
+    """The path does not exist then: as any other one is answered."""
+    server = serve(stores=store)
+    assert purge(server).status == 405 and server.fetch("/-/purge").status == 404
+
+
+def test_purge_is_a_post(store, serve):
+    server = serve(stores=store, ADMIN_TOKEN=TOKEN)
+    answer = server.fetch("/-/purge", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status == 405 and answer["Allow"] == "POST"
+
+
+def test_purge_of_nothing(store, serve):
+    server = serve(stores=store, ADMIN_TOKEN=TOKEN)
+    assert purge(server, b"").status == 400
+
+
+def test_purge_of_too_much(store, serve):
+    server = serve(stores=store, ADMIN_TOKEN=TOKEN)
+    assert purge(server, b"a/b/c\n" * 200_000).status == 413
+    assert purge(server, b"a/b/c\n" * 100_000).status == 200
+
+
+def test_purge_behind_the_tokens_of_readers(origin, serve):
+    """A token that reads does not purge, and the one that purges is enough to do so."""
+    origin.listable = True
+    reader = "a-token-of-a-reader-of-symbols"
+    server = serve(stores=s3(origin.bucket("bucket"), origin), AUTH_TOKENS=reader,
+                   ADMIN_TOKEN=TOKEN)
+    assert purge(server, token=reader).status == 401
+    assert purge(server).status == 200
+    assert server.fetch("/" + GONE, headers={"Authorization": f"Bearer {TOKEN}"}).status == 401
+
+
+def test_a_miss_asked_before_a_purge_is_not_remembered_after_it(origin, store, serve):
+    server = serve(stores=store, ADMIN_TOKEN=TOKEN, **PATIENT)
+    gate = origin.hold(GONE)
+    with server.connect() as client:
+        client.ask("/" + GONE)
+        gate.wait(1)
+        assert purge(server).status == 200
+        gate.release()
+        assert is_miss(client.answer())
+    quiet(server)
+    origin.put("bucket", GONE, body(5_000))
+    assert server.fetch("/" + GONE).body == body(5_000)
+
+
+def test_what_is_on_its_way_at_a_purge_is_not_kept(origin, store, serve):
+    origin.put("bucket", GONE, body(300_000))
+    server = serve(stores=store, ADMIN_TOKEN=TOKEN, **PATIENT)
+    gate = origin.hold(GONE)
+    with server.connect() as client:
+        client.ask("/" + GONE)
+        gate.wait(1)
+        assert purge(server).status == 200
+        gate.release()
+        assert client.answer().body == body(300_000)
+    quiet(server)
+    origin.put("bucket", GONE, body(300_000, 2))
+    assert server.fetch("/" + GONE).body == body(300_000, 2)
+
+
+def test_purge_during_a_download(purged):
+    """Who reads a purged object reads it to its end."""
+    server = purged(3_000_000)
+    with server.connect(receive_buffer=4096) as client:
+        client.ask("/" + path("foo.pdb"))
+        assert client.head().status == 200
+        assert purge(server).status == 200
+        assert client.read(3_000_000) == body(3_000_000)
+    until(lambda: not CacheDir(server).objects())
+
+
+def test_purge_takes_the_twins_along(origin, store, serve):
+    for last in ("gone.pdb", "gone.pd_"):
+        origin.put("bucket", path("gone.pdb", KEY.lower(), last), body(5_000))
+    server = serve(stores=store, ADMIN_TOKEN=TOKEN)
+    for target in TRIPLE[:2]:
+        assert server.fetch("/" + target).body == body(5_000)
+    assert is_miss(server.fetch("/" + TRIPLE[2]))
+    kept(server, 2)
+    assert purge(server, GONE.encode()).status == 200
+    for target in TRIPLE:
+        origin.put("bucket", target, body(5_000, 2))
+        assert server.fetch("/" + target).body == body(5_000, 2)
+
+
+def test_purge_on_the_main_port_beside_admin_pages(store, serve):
+    port, = free_ports(1)
+    server = serve(stores=store, ADMIN_TOKEN=TOKEN, ADMIN_ADDRESS=f"127.0.0.1:{port}")
+    assert purge(server).status == 200
