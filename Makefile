@@ -6,7 +6,8 @@
 
 # How long `make fuzz` gives each target.
 SECONDS = 60
-# How often `make bench` does each work.
+# What `make bench` does (all when empty; bench/works.py names them), and how often.
+WORKS =
 ROUNDS = 3
 
 .DEFAULT_GOAL := build
@@ -27,10 +28,10 @@ test: ## everything under sanitizers; ends with the line "N passed, N failed"
 	@tools/install-deps.sh test || { echo "0 passed, 1 failed"; exit 1; }
 	@exec /usr/bin/python3 tools/test.py
 
-bench: ## side by side with nginx on this machine: a table of ratios (ROUNDS=3)
+bench: ## side by side with nginx and Varnish here: ratios (ROUNDS=3 WORKS="hot4k herd64")
 	@tools/install-deps.sh bench
 	@$(MAKE) --no-print-directory build
-	@exec /usr/bin/python3 bench/bench.py --rounds $(ROUNDS)
+	@exec /usr/bin/python3 bench/bench.py --rounds $(ROUNDS) $(WORKS)
 
 lint: ## format, -Werror with gcc and clang, clang-tidy, headers, layers, spelling
 	@tools/install-deps.sh lint

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""
+servers.py: everything that is started for a benchmark (the bucket, the peers, this server, the
+floor), and what can be read of a running one: CPU time and memory of all its processes.
+"""
+import contextlib
+import itertools
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+BENCH = pathlib.Path(__file__).resolve().parent
+ROOT = BENCH.parent
+TICK = os.sysconf("SC_CLK_TCK")
+NGINX_MODULES = "/usr/lib/nginx/modules"
+BASE_SOURCES = [ROOT / "src" / "base" / f"{name}.c" for name in ("macros", "clock", "slice")]
+
+
+class Failure(Exception):
+    """A work that has no result, and why."""
+
+
+def tool(name):
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if not found:
+        raise Failure(f"{name} is missing: tools/install-deps.sh bench")
+    return found
+
+
+def compile_c(directory, name, sources=(), libraries=()):
+    """Build bench/NAME.c with those of our sources that it needs; returns the program's path."""
+    out = directory / name
+    subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", f"-I{ROOT}/src", f"-I{ROOT}",
+                    f"{BENCH}/{name}.c", *map(str, [*BASE_SOURCES, *sources]), "-o", str(out), "-pthread",
+                    *libraries], check=True)
+    return str(out)
+
+
+def raise_file_limit(wanted=32768):
+    """For the idle connections; children inherit it. Only root can go beyond the hard limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, wanted),) * 2)
+        return max(hard, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def family(pid):
+    """pid and all that descend from it."""
+    out = [pid]
+    with contextlib.suppress(OSError):
+        for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                out += family(int(child))
+    return out
+
+
+class Server:
+    """A process tree that listens on a port of loopback."""
+
+    def __init__(self, name, port, argv, env=None, cwd=None):
+        self.name, self.port = name, port
+        self.process = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.pid = self.process.pid
+        self.wait_until_it_listens()
+
+    def wait_until_it_listens(self):
+        for _ in range(1000):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.01)
+        self.stop()
+        raise Failure(f"{self.name} does not listen")
+
+    def cpu_seconds(self):
+        """User and system time since the start, to 10 ms."""
+        ticks = 0
+        for pid in family(self.pid):
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / TICK
+
+    def memory_kib(self, file, field):
+        total = 0
+        for pid in family(self.pid):
+            for line in pathlib.Path(f"/proc/{pid}/{file}").read_text().splitlines():
+                if line.startswith(field + ":"):
+                    total += int(line.split()[1])
+        return total
+
+    def peak_mib(self):
+        """The most that was ever resident, shared pages counted once per process."""
+        return self.memory_kib("status", "VmHWM") / 1024
+
+    def pss_kib(self):
+        """What is resident now, shared pages counted once."""
+        return self.memory_kib("smaps_rollup", "Pss")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Lab:
+    """The directory of a run, the bucket in it, and the makers of the servers under test."""
+
+    def __init__(self, directory, binary, files):
+        self.directory, self.binary, self.files = directory, binary, files
+        self.views = {view: free_port() for view in
+                      ("opaque", "exact", "slow", *(f"distant{i}" for i in range(4)))}
+        self.serial = itertools.count(1)
+        self.load = compile_c(directory, "load")
+        self.floor_program = compile_c(directory, "floor")
+        self.origin = None
+
+    def start_origin(self):
+        self.origin = Server("origin", self.views["exact"],
+                             self.nginx_argv("origin.conf", "origin", **self.views))
+
+    def fresh(self, what):
+        """A path in the run's directory that is not there yet."""
+        return self.directory / f"{what}-{next(self.serial)}"
+
+    def nginx_argv(self, template, name, **values):
+        text = (BENCH / "conf" / template).read_text()
+        values |= {"dir": self.directory, "name": name, "files": self.files,
+                   "modules": NGINX_MODULES}
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", str(value))
+        conf = self.directory / f"{name}.conf"
+        conf.write_text(text)
+        return [tool("nginx"), "-p", str(self.directory), "-c", str(conf)]
+
+    # ---- the servers: each maker starts one in front of a view of the bucket, with nothing cached
+
+    def nginx_forward(self, view, name="nginx forward", keepalive="", headers=""):
+        port = free_port()
+        return Server(name, port, self.nginx_argv(
+            "forward.conf", self.fresh("forward").name, port=port, origin=self.views[view],
+            keepalive=keepalive, headers=headers))
+
+    def nginx_forward_kept(self, view):
+        return self.nginx_forward(view, "nginx forward, keepalive", "keepalive 64;",
+                                  'proxy_http_version 1.1; proxy_set_header Connection "";')
+
+    def nginx_cache(self, view, miss_ttl="1m", name="nginx cache",
+                    open_files="open_file_cache max=20000 inactive=1h; open_file_cache_valid 60s;"):
+        port = free_port()
+        cache = self.fresh("nginx-cache")
+        return Server(name, port, self.nginx_argv(
+            "cache.conf", cache.name, port=port, origin=self.views[view], cache=cache,
+            open_file_cache=open_files, miss_ttl=miss_ttl))
+
+    def nginx_cache_closed(self, view):
+        return self.nginx_cache(view, name="nginx cache, no open files", open_files="")
+
+    def varnish(self, view, miss_ttl="1m"):
+        port = free_port()
+        directory = self.fresh("varnish")
+        vcl = self.directory / f"{directory.name}.vcl"
+        vcl.write_text((BENCH / "conf" / "symbols.vcl").read_text()
+                       .replace("@origin@", str(self.views[view])).replace("@miss_ttl@", miss_ttl))
+        return Server("varnish", port, [
+            tool("varnishd"), "-F", "-j", "none", "-n", str(directory), "-f", str(vcl),
+            "-a", f"127.0.0.1:{port}", "-T", "none", "-s", "malloc,2g", "-p", "thread_pools=2",
+            "-p", "timeout_idle=75", "-p", "listen_depth=4096"])
+
+    def ours(self, view, miss_ttl="1m"):
+        return self.pepto("pepto-symbol", view, CACHE_DIR=str(self.fresh("pepto-cache")),
+                          MISS_TTL=miss_ttl)
+
+    def ours_off(self, view):
+        """Remembers nothing at all: every request is forwarded."""
+        return self.pepto("pepto-symbol, cache off", view, CACHE_DIR="off", MISS_TTL="0s")
+
+    def pepto(self, name, view, **settings):
+        port = free_port()
+        return Server(name, port, [self.binary, "serve"], self.pepto_env(view, port, **settings),
+                      self.directory)
+
+    def pepto_env(self, view, port, **settings):
+        store = f"s3://bucket?endpoint=http://127.0.0.1:{self.views[view]}&anonymous=true"
+        return {"STORES": store, "PORT": str(port), "LISTEN_ADDRESS": "127.0.0.1",
+                "ACCESS_LOG": "off", "LOG_LEVEL": "error", "MAX_CONNECTIONS": "16384",
+                "PATH": os.environ["PATH"], "HOME": str(self.directory)} | settings
+
+    def floor(self, size):
+        port = free_port()
+        return Server("floor", port, [self.floor_program, str(port), str(size)])
+
+    # ---- what the bucket was asked for
+
+    def origin_lines(self, view):
+        """
+        (status, bytes, rest) of each request so far, once the log stands still; without the health
+        probes, which ask a quiet store for a random key now and then.
+        """
+        log = self.directory / "origin.log"
+        size = -1
+        while size != (size := log.stat().st_size):
+            time.sleep(0.2)
+        wanted = str(self.views[view])
+        lines = [line.split(" ", 3) for line in log.read_text().splitlines()]
+        return [(int(l[1]), int(l[2]), l[3]) for l in lines
+                if l[0] == wanted and "/.pepto-probe-" not in l[3]]

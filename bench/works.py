@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: MIT
+"""
+works.py: the works of the benchmark. Each is a function of the lab, the results and the number of
+rounds; it starts its servers, makes them ready (which is not measured), does the same to each in
+turn, round after round (A B C A B C), and adds what it measured to the results. A wrong answer,
+or a hot work that reached the bucket, ends it by a Failure.
+"""
+import contextlib
+import itertools
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import servers
+from servers import Failure, free_port
+
+KIB4, KIB78, BIG, GIB = 4096, 79872, 200_000_000, 1 << 30
+SIZES = {"4k": KIB4, "78k": KIB78, "200m": BIG, "1g": GIB}
+CELLS = [(connections, kept) for kept in (True, False) for connections in (1, 32, 256)]
+CELL_SECONDS = 1
+WARM_SECONDS = 1
+MODULES, PRESENT_EVERY = 1000, 5
+IDLE = 10_000
+
+
+def path(name):
+    return f"{name}.pdb/0000000011/{name}.pdb"
+
+
+def module(i):
+    """(name, key) as a debugger asks for them, in mixed case."""
+    return f"Module{i:04d}.pdb", f"{0xABCDEF0123456789ABCDEF0123456789 + i:032X}1"
+
+
+def make_data(directory):
+    """The bucket's files; the modules of the session are links to one file of 78 KB."""
+    bucket = directory / "data" / "bucket"
+    block = os.urandom(1 << 20)
+    for name, size in SIZES.items():
+        file = bucket / path(name)
+        file.parent.mkdir(parents=True)
+        with open(file, "wb") as f:
+            for at in range(0, size, len(block)):
+                f.write(block[:size - at])
+    for i in range(0, MODULES, PRESENT_EVERY):
+        name, key = (part.lower() for part in module(i))
+        folder = bucket / name / key
+        folder.mkdir(parents=True)
+        os.link(bucket / path("78k"), folder / name)
+
+
+# ---- clients ----
+
+def get(server, what):
+    with contextlib.closing(urllib.request.urlopen(f"http://127.0.0.1:{server.port}/{what}")) as r:
+        return r.read()
+
+
+def check_object(lab, server, name):
+    """Fetch the object twice; it must be the bucket's, byte for byte, cold and hot."""
+    expected = (lab.directory / "data" / "bucket" / path(name)).read_bytes()
+    for _ in range(2):
+        if get(server, path(name)) != expected:
+            raise Failure(f"{server.name}: {name} is not what the bucket has")
+
+
+def check_missing(server, what):
+    for _ in range(2):
+        try:
+            get(server, what)
+            raise Failure(f"{server.name}: {what} is there")
+        except urllib.error.HTTPError as e:
+            if e.code != 404:
+                raise Failure(f"{server.name}: {e.code} where 404 was expected") from e
+
+
+def wrk(server, what, connections, seconds, kept=True, status=200):
+    """Returns (requests done, requests per second)."""
+    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
+    argv += [] if kept else ["-H", "Connection: close"]
+    text = subprocess.run([*argv, f"http://127.0.0.1:{server.port}/{what}"], check=True,
+                          capture_output=True, text=True).stdout
+    done = int(text.split(" requests in ")[0].split()[-1])
+    rate = float(text.split("Requests/sec:")[1].split()[0])
+    refused = int(text.split("Non-2xx or 3xx responses:")[1].split()[0]) if "Non-2xx" in text else 0
+    if "Socket errors" in text or refused != (done if status == 404 else 0) or not done:
+        raise Failure(f"{server.name}: {text}")
+    return done, rate
+
+
+def load(lab, mode, server, *args, **kwargs):
+    """Run bench/load.c; returns its name=value words as numbers."""
+    done = subprocess.run([lab.load, mode, str(server.port), *map(str, args)], capture_output=True,
+                          text=True, check=False, **kwargs)
+    if done.returncode:
+        raise Failure(f"{server.name}: {mode}: {done.stderr.strip()}")
+    return {k: float(v) for k, v in (word.split("=") for word in done.stdout.split())}
+
+
+@contextlib.contextmanager
+def started(*makers):
+    """All at once: a server that nobody asks costs nothing."""
+    with contextlib.ExitStack() as stack:
+        running = []
+        for make in makers:
+            running.append(make())
+            stack.callback(running[-1].stop)
+        yield running
+
+
+def note_peak(results, work, running):
+    for server in running:
+        if server.name != "floor":
+            results.add("memory", work, server.name, server.peak_mib())
+
+
+# ---- hot: what the caches already hold ----
+
+@contextlib.contextmanager
+def nothing_fetched(lab, results, work, allowed=0):
+    """What reaches the bucket meanwhile is noted; more than allowed is a Failure: it was not hot."""
+    seen = len(lab.origin_lines("exact"))
+    yield
+    asked = lab.origin_lines("exact")[seen:]
+    results.note(work, f"Requests that reached the bucket while hot, all servers together: {len(asked)}.")
+    if len(asked) > allowed:
+        raise Failure(f"{len(asked)} requests reached the bucket, {asked[0][2]} is the first")
+
+
+def hot(lab, results, rounds, work, name, size):
+    what, status = (path(name), 200) if size else ("none.pdb/0000000011/none.pdb", 404)
+    with started(lambda: lab.floor(size), lambda: lab.ours("exact"), lambda: lab.nginx_cache("exact"),
+                 lambda: lab.nginx_cache_closed("exact"), lambda: lab.varnish("exact")) as running:
+        for server in running:
+            if server.name != "floor":
+                check_object(lab, server, name) if size else check_missing(server, what)
+            wrk(server, what, 32, WARM_SECONDS, status=status)
+        # Misses expire every minute, and a server may ask for a twin or two as well.
+        allowed = 0 if size else 16 * (1 + rounds)
+        with nothing_fetched(lab, results, work, allowed):
+            for _, (connections, kept), server in itertools.product(range(rounds), CELLS, running):
+                before = server.cpu_seconds()
+                done, rate = wrk(server, what, connections, CELL_SECONDS, kept, status)
+                cpu = server.cpu_seconds() - before
+                cell = f"{connections}{'' if kept else ', close'}"
+                results.add(f"{work} cpu", cell, server.name, cpu / done * 1e6)
+                results.add(f"{work} rate", cell, server.name, rate / 1000)
+        note_peak(results, work, running)
+
+
+def hot4k(lab, results, rounds):
+    hot(lab, results, rounds, "hot4k", "4k", KIB4)
+
+
+def hot78k(lab, results, rounds):
+    hot(lab, results, rounds, "hot78k", "78k", KIB78)
+
+
+def hot404(lab, results, rounds):
+    hot(lab, results, rounds, "hot404", "none", 0)
+
+
+def hot200m(lab, results, rounds):
+    with started(lambda: lab.ours("exact"), lambda: lab.nginx_cache("exact"),
+                 lambda: lab.varnish("exact")) as running:
+        for server in running:
+            check_object(lab, server, "200m")
+        with nothing_fetched(lab, results, "hot200m"):
+            for _, server in itertools.product(range(rounds), running):
+                before = server.cpu_seconds()
+                done = load(lab, "bulk", server, path("200m"), 4, BIG, 2000)
+                cpu = server.cpu_seconds() - before
+                results.add("hot200m", "CPU ms per GB", server.name, cpu / done["bytes"] * 1e12)
+                results.add("hot200m", "GB/s", server.name, done["bytes"] / done["ms"] / 1e6)
+        note_peak(results, "hot200m", running)
+
+
+# ---- herd: clients on one cold object, all at once ----
+
+def herd(lab, results, rounds, work, clients):
+    for _ in range(rounds):
+        for make in (lab.ours, lab.nginx_cache, lab.varnish):
+            with started(lambda: make("slow")) as running:
+                seen = len(lab.origin_lines("slow"))
+                before = running[0].cpu_seconds()
+                done = load(lab, "herd", running[0], path("200m"), clients, BIG)
+                cpu = running[0].cpu_seconds() - before
+                lines = [l for l in lab.origin_lines("slow")[seen:] if l[0] in (200, 206)]
+                name = running[0].name
+                for measure in ("first_p50_ms", "first_p99_ms", "last_p50_ms", "last_p99_ms"):
+                    results.add(work, measure.replace("_", " ").replace(" ms", ", ms"), name,
+                                done[measure])
+                results.add(work, "CPU ms per GB", name, cpu / done["bytes"] * 1e12)
+                results.add(work, "bytes from the bucket / size", name,
+                            sum(l[1] for l in lines) / BIG)
+                results.add(work, "requests to the bucket that gave bytes", name, len(lines))
+                note_peak(results, work, running)
+
+
+def herd1(lab, results, rounds):
+    herd(lab, results, rounds, "herd1", 1)
+
+
+def herd64(lab, results, rounds):
+    herd(lab, results, rounds, "herd64", 64)
+
+
+def herd500(lab, results, rounds):
+    herd(lab, results, rounds, "herd500", 500)
+
+
+# ---- replay: a debugger's session ----
+
+def session():
+    """One request after another: a present module costs one, a missing one three."""
+    lines = []
+    for i in range(MODULES):
+        name, key = module(i)
+        if i % PRESENT_EVERY == 0:
+            lines.append(f"200 {name}/{key}/{name}")
+        else:
+            lines += [f"404 {name}/{key}/{last}" for last in (name, name[:-1] + "_", "file.ptr")]
+    return "\n".join(lines) + "\n"
+
+
+def replay_one(lab, results, make, view, keeps):
+    """
+    Cold, then, if it keeps anything, warm. Misses live for ten minutes everywhere, longer than
+    anybody's cold run. What keeps nothing does not lower-case either: that is done for it.
+    """
+    requests = session() if keeps else session().lower()
+    with started(lambda: make(view)) as running:
+        name = running[0].name
+        for state in ("cold", "warm") if keeps else ("cold",):
+            seen = len(lab.origin_lines(view))
+            done = load(lab, "replay", running[0], input=requests)
+            results.add("replay", f"{state}, s", name, done["ms"] / 1000)
+            results.add("replay", f"{state}, requests to the bucket", name,
+                        len(lab.origin_lines(view)) - seen)
+        results.add("replay", "client connections", name, done["connections"])
+        note_peak(results, "replay", running)
+
+
+def replay(lab, results, rounds):
+    """All servers at the same time: it is a matter of waiting, a few per cent of one core each."""
+    makers = [(lambda view: lab.ours(view, "10m"), True),
+              (lambda view: lab.nginx_cache(view, "10m"), True),
+              (lambda view: lab.varnish(view, "10m"), True),
+              (lab.nginx_forward_kept, False)]
+    for _ in range(rounds):
+        with ThreadPoolExecutor() as pool:
+            for one in [pool.submit(replay_one, lab, results, make, f"distant{i}", keeps)
+                        for i, (make, keeps) in enumerate(makers)]:
+                one.result()
+
+
+# ---- idle: connections kept open after one request each ----
+
+def idle(lab, results, rounds):
+    if lab.files < IDLE + 1000:
+        raise Failure(f"{IDLE} connections need a higher limit of open files than {lab.files}")
+    for _ in range(rounds):
+        for make in (lab.ours, lab.nginx_cache, lab.varnish):
+            with started(lambda: make("exact")) as running:
+                server = running[0]
+                check_object(lab, server, "4k")
+                before = server.pss_kib()
+                argv = [lab.load, "idle", str(server.port), path("4k"), str(IDLE)]
+                with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+                    if client.stdout.readline() != b"ready=1\n":
+                        raise Failure(f"{server.name}: cannot hold {IDLE} connections")
+                    time.sleep(0.5)
+                    results.add("idle", "KiB per connection", server.name,
+                                (server.pss_kib() - before) / IDLE)
+                    client.stdin.close()
+
+
+# ---- forwarding: CACHE_DIR=off beside nginx's proxy_pass ----
+
+def forward(lab, results, rounds, work, measure):
+    for _ in range(rounds):
+        for make in (lab.ours_off, lab.nginx_forward_kept, lab.nginx_forward):
+            with started(lambda: make("opaque")) as running:
+                for name, value in measure(running[0]).items():
+                    results.add(work, name, running[0].name, value)
+
+
+def forward_small(lab, results, rounds, work, what, status):
+    def measure(server):
+        wrk(server, what, 32, WARM_SECONDS, status=status)
+        before = server.cpu_seconds()
+        done, rate = wrk(server, what, 32, 2, status=status)
+        return {"CPU us per request": (server.cpu_seconds() - before) / done * 1e6,
+                "thousand requests/s": rate / 1000}
+    forward(lab, results, rounds, work, measure)
+
+
+def off78k(lab, results, rounds):
+    forward_small(lab, results, rounds, "78k", path("78k"), 200)
+
+
+def offmiss(lab, results, rounds):
+    """nginx hands the bucket's 403 on; we make the 404 of it that debuggers need."""
+    forward_small(lab, results, rounds, "miss", "none.pdb/0000000011/none.pdb", 404)
+
+
+def off1g(lab, results, rounds):
+    def measure(server):
+        before = server.cpu_seconds()
+        done = load(lab, "bulk", server, path("1g"), 1, GIB, 0)
+        return {"MB/s": done["bytes"] / done["ms"] / 1e3,
+                "CPU ms per GB": (server.cpu_seconds() - before) / done["bytes"] * 1e12}
+    forward(lab, results, rounds, "1g", measure)
+
+
+def offrss(lab, results, rounds):
+    def measure(server):
+        load(lab, "herd", server, path("200m"), 64, BIG)
+        return {"peak MiB": server.peak_mib()}
+    forward(lab, results, rounds, "rss", measure)
+
+
+def first_answer_ms(lab, **settings):
+    """From exec to the end of the first answer that came from the bucket or the cache."""
+    port = free_port()
+    began = time.monotonic()
+    with subprocess.Popen([lab.binary, "serve"], env=lab.pepto_env("opaque", port, **settings),
+                          cwd=lab.directory, stderr=subprocess.DEVNULL) as process:
+        try:
+            while time.monotonic() < began + 30:
+                with contextlib.suppress(OSError):
+                    server = f"http://127.0.0.1:{port}/{path('4k')}"
+                    urllib.request.urlopen(server).read()
+                    return (time.monotonic() - began) * 1000
+                time.sleep(0.0005)
+            raise Failure("pepto-symbol: no answer within 30 s of its start")
+        finally:
+            process.terminate()
+
+
+def start(lab, results, rounds):
+    for _ in range(rounds):
+        results.add("start", "ms", "pepto-symbol, cache off", first_answer_ms(lab, CACHE_DIR="off"))
+        results.add("start", "ms", "pepto-symbol", first_answer_ms(
+            lab, CACHE_DIR=str(lab.fresh("pepto-cache"))))
+
+
+def million(lab, results, rounds):
+    """
+    First the object is fetched into the cache, in later rounds it is a hit. Then a server is left
+    alone with the files, for what its walks over them take of memory.
+    """
+    sources = [servers.ROOT / "src" / file for file in (
+        "cache/object.c", "base/err.c", "base/buf.c", "base/text.c")]
+    program = servers.compile_c(lab.directory, "objects", sources, ("-lxxhash", "-lunistring"))
+    cache = lab.fresh("pepto-cache")
+    settings = {"CACHE_DIR": str(cache), "CACHE_SIZE": "100GiB"}
+    try:
+        subprocess.run([program, str(cache), "0", "1000000"], check=True)
+        for _ in range(rounds):
+            results.add("million", "ms", "pepto-symbol", first_answer_ms(lab, **settings))
+        with started(lambda: lab.pepto("pepto-symbol", "opaque", **settings)) as running:
+            time.sleep(10)
+            note_peak(results, "million", running)
+    finally:
+        subprocess.run(["rm", "-rf", str(cache)], check=True)
+
+
+# name: (title, function, most rounds: what waits rather than works varies little, but takes long)
+WORKS = {
+    "hot4k": ("4 KiB object, hot", hot4k, 9),
+    "hot78k": ("78 KB object, hot", hot78k, 9),
+    "hot404": ("missing object, hot", hot404, 9),
+    "hot200m": ("200 MB object, hot, 4 connections", hot200m, 9),
+    "herd1": ("one client on a cold object of 200 MB", herd1, 1),
+    "herd64": ("64 clients at once on a cold object of 200 MB", herd64, 1),
+    "herd500": ("500 clients at once on a cold object of 200 MB", herd500, 1),
+    "replay": ("session of 1,000 modules, 20 % present, bucket 30 ms away", replay, 1),
+    "idle": ("10,000 idle connections", idle, 1),
+    "start": ("start to first answer", start, 9),
+    "78k": ("78 KB object, 32 connections", off78k, 9),
+    "miss": ("missing object, 32 connections", offmiss, 9),
+    "1g": ("1 GiB object, one client", off1g, 9),
+    "rss": ("64 downloads of 200 MB at once", offrss, 1),
+    # Last, because the disk is busy with so many files for a while.
+    "million": ("start to first answer with a million files in the cache", million, 9),
+}
