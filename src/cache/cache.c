@@ -12,6 +12,7 @@
 #include "metric/metric.h"
 
 #include <errno.h>
+#include <xxhash.h>
 
 #define DISK_THREADS  4
 #define KEEP_THREADS  2
@@ -137,27 +138,56 @@ static struct slice spelling_of(const struct disk_object *o, struct slice asked)
 	return fold_equal(kept, asked) ? kept : asked;
 }
 
+/* A small body is read and compared with its hash; a large one is believed. */
+static bool is_intact(const struct disk_object *o)
+{
+	char body[FILL_SMALL];
+	size_t n = (size_t)o->meta.length;
+
+	if (!o->meta.hashed || o->meta.length > FILL_SMALL)
+		return true;
+	return pread(o->fd, body, n, OBJECT_HEADER_SIZE) == (ssize_t)n &&
+	       XXH3_64bits(body, n) == o->meta.xxh3;
+}
+
+static void tell_damaged(const char *how)
+{
+	metric_inc(cache_damaged);
+	log_event(LOG_WARN, "damaged file in the cache removed", "error", how, NULL);
+}
+
+/* The file of an object, if it is a good one; a damaged one goes. */
+static bool find_file(struct cache *c, const struct object_id *id, struct disk_object *ret)
+{
+	struct error e;
+
+	switch (disk_find(c->disk, id, ret, &e)) {
+	case DISK_HIT: break;
+	case DISK_ERROR: cache_disk_failed(c, &e); return false;
+	case DISK_NONE:
+		if (ret->damaged)
+			tell_damaged(e.msg);
+		return false;
+	}
+	if (is_intact(ret))
+		return true;
+	tell_damaged("the body is not what was kept");
+	close(ret->fd);
+	(void)!disk_remove(c->disk, id, &e);
+	return false;
+}
+
 bool cache_find(struct cache *c, struct store *s, struct slice key, struct cache_object *ret)
 {
 	int64_t now_s = clock_wall_s();
 	struct disk_object o;
 	struct object_id id;
-	struct error e;
 
 	if (s->traits.local || !cache_disk_usable(c))
 		return false;
 	id = cache_id(s, key);
-	switch (disk_find(c->disk, &id, &o, &e)) {
-	case DISK_HIT: break;
-	case DISK_ERROR: cache_disk_failed(c, &e); return false;
-	case DISK_NONE:
-		if (o.damaged) {
-			metric_inc(cache_damaged);
-			log_event(LOG_WARN, "damaged file in the cache removed", "error", e.msg,
-				  NULL);
-		}
+	if (!find_file(c, &id, &o))
 		return false;
-	}
 	ret->head = head_of(&o);
 	ret->fresh_ns = fresh_for(c, &o, now_s);
 	if (o.used_s > now_s || now_s - o.used_s >= USED_EVERY_S)

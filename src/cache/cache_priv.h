@@ -112,7 +112,7 @@ struct flight {
 	struct pool_job draft_job, keep_job;
 	struct error draft_failure, keep_failure;
 	bool drafted;
-	bool expects;            /* evict_expect() was called */
+	int64_t expected;        /* bytes that evict_expect() was told of */
 	struct fetch *sum_fetch; /* asks for the checksum of an object that comes in parts */
 	struct hasher hasher;
 };
@@ -168,9 +168,10 @@ MUST_CHECK enum err landing_draft(struct flight *f, struct error *e);
 bool landing_told_sum(const struct object_head *h, struct checksum *ret);
 /* Tell of a wrong checksum: log, count, *e. */
 void landing_corrupt(const struct store *s, const char *key, struct error *e);
-/* The head is in (of a part only?): find out what checksum to expect, make room. */
+/* The head is in (of a part only?): find out what checksum to expect. */
 void landing_expect(struct flight *f, bool ranged);
-void landing_advance(struct flight *f); /* more is there */
+void landing_arrived(struct flight *f, int64_t bytes); /* so many more are on the disk */
+void landing_advance(struct flight *f);                /* more is there */
 void landing_drop(struct flight *f);
 /* The disk has failed this flight. */
 void landing_disk_failed(struct flight *f, const struct error *e);

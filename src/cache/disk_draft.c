@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 
 /* How often a new draft in tmp/ may be lost to a reclaim before that is an error. */
-#define NAMED_TRIES 8
+#define NAMED_TRIES 64
 #define NAME_DIGITS 16
 
 struct draft {

@@ -49,7 +49,7 @@ void evict_removed(struct evict *v, int64_t bytes);
 /* May an object with a body of so many bytes be cached? Not while no room can be made. */
 bool evict_fits(const struct evict *v, int64_t bytes);
 /*
- * A fill of so many bytes begins: make room. evict_expected_end() with the same number follows
+ * So many bytes of a fill have come: make room. evict_expected_end() with the same number follows
  * when it is over, well or not.
  */
 void evict_expect(struct evict *v, int64_t bytes);

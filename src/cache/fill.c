@@ -179,12 +179,15 @@ bool fill_wait(struct fill *f, struct fill_waiter *w)
 	return true;
 }
 
-void fill_unwait(struct fill *f, struct fill_waiter *w)
+bool fill_unwait(struct fill *f, struct fill_waiter *w)
 {
+	bool waiting;
 	LOCK_SCOPE(&f->mu);
 
-	if (w->at)
+	waiting = w->at != NULL;
+	if (waiting)
 		forget(w);
+	return waiting;
 }
 
 /* ---- memory ---- */

@@ -125,7 +125,7 @@ struct fill_waiter {
  * FILL_WAIT. Returns false, and registers nothing, when it would do so already.
  */
 bool fill_wait(struct fill *f, struct fill_waiter *w);
-/* Loop's thread: forget the wait, if it has not been answered. */
-void fill_unwait(struct fill *f, struct fill_waiter *w);
+/* Loop's thread: forget the wait; false when it has been answered, or there was none. */
+bool fill_unwait(struct fill *f, struct fill_waiter *w);
 /* Has it FAILED, and why? */
 bool fill_failed(struct fill *f, struct error *ret);

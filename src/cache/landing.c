@@ -145,13 +145,18 @@ void landing_expect(struct flight *f, bool ranged)
 		.deadline_ns = f->deadline_ns,
 	};
 
-	evict_expect(f->cache->evict, f->head.total);
-	f->expects = true;
 	expect_sum(f, &f->head);
 	if (f->hasher.digest || !ranged)
 		return;
 	if (ask_for_sum(f->store))
 		f->sum_fetch = fetch_start(&r, NULL, sum_told, f);
+}
+
+/* Room is made for what has come, not for what a head has promised. */
+void landing_arrived(struct flight *f, int64_t bytes)
+{
+	evict_expect(f->cache->evict, bytes);
+	f->expected += bytes;
 }
 
 /* ---- following what arrives ---- */
@@ -371,6 +376,6 @@ void landing_drop(struct flight *f)
 	fetch_free(TAKE(f->sum_fetch));
 	digest_free(f->hasher.digest);
 	draft_free(f->draft);
-	if (f->expects)
-		evict_expected_end(f->cache->evict, f->head.total);
+	if (f->expected)
+		evict_expected_end(f->cache->evict, f->expected);
 }

@@ -131,6 +131,7 @@ static void report_stored(struct part *p)
 	int half = !p->filling;
 
 	p->stored += (int64_t)p->n[half];
+	landing_arrived(p->flight, (int64_t)p->n[half]);
 	p->n[half] = 0;
 	fill_stored(p->flight->fill, p->first, p->stored);
 }

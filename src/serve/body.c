@@ -19,6 +19,14 @@ static void body_ready(struct fill_waiter *w)
 	MHD_resume_connection(x->mhd);
 }
 
+void body_leave(void *ud)
+{
+	struct exchange *x = ud;
+
+	if (x->answer.fill && fill_unwait(x->answer.fill, &x->body_wait))
+		MHD_resume_connection(x->mhd);
+}
+
 /* On the loop's thread, while the connection is suspended. */
 static void body_rescued(void *ud, struct fill *body)
 {
@@ -69,9 +77,12 @@ static ssize_t read_body(void *cls, uint64_t pos, char *buf, size_t max)
 	switch (fill_read(x->answer.fill, at, buf, max, &n)) {
 	case FILL_DATA: x->sent += (int64_t)n; return (ssize_t)n;
 	case FILL_WAIT:
+		if (atomic_load(&x->left))
+			return MHD_CONTENT_READER_END_WITH_ERROR;
 		/* Suspended first: it may be resumed before this returns. */
 		MHD_suspend_connection(x->mhd);
-		x->body_wait = (struct fill_waiter){.ready = body_ready, .offset = at};
+		x->body_wait.ready = body_ready;
+		x->body_wait.offset = at;
 		if (!fill_wait(x->answer.fill, &x->body_wait))
 			MHD_resume_connection(x->mhd);
 		return 0;

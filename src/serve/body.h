@@ -13,6 +13,8 @@
 
 /* A response without headers for x->answer, whose fill and descriptor pass to it. */
 struct MHD_Response *body_response(struct exchange *x);
+/* Loop's thread: the client of ud, an exchange, has left. If its body waits, it waits no more. */
+void body_leave(void *ud);
 /*
  * Is it one that may be kept for others? Then the response is made here, with the body in memory
  * if it is small, and *ret is what hot_add() wants; x->answer keeps its descriptor.

@@ -171,14 +171,46 @@ static bool condemned(const struct conns *t, struct conn *c, int64_t now)
 	return true;
 }
 
-void conns_sweep(struct conns *t)
+void conn_watch(struct conns *t, struct conn *c, atomic_bool *left)
 {
-	int64_t now = clock_mono_ns();
 	LOCK_SCOPE(&t->mu);
 
-	for (struct conn *c = t->first; c; c = c->next)
+	c->left = left;
+}
+
+/*
+ * Called under mu. Who sends FIN might still want to read, but no HTTP client does so: what is
+ * closed on the other side has been given up.
+ */
+static bool has_left(struct conn *c)
+{
+	enum {
+		STATE_CLOSE = 7,
+		STATE_CLOSE_WAIT = 8
+	}; /* TCP_CLOSE, TCP_CLOSE_WAIT of netinet/tcp.h */
+	struct tcp_info info;
+	socklen_t n = sizeof(info);
+
+	if (!c->left || atomic_load(c->left) ||
+	    getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0 ||
+	    (info.tcpi_state != STATE_CLOSE && info.tcpi_state != STATE_CLOSE_WAIT))
+		return false;
+	atomic_store(c->left, true);
+	return true;
+}
+
+bool conns_sweep(struct conns *t)
+{
+	int64_t now = clock_mono_ns();
+	bool left = false;
+	LOCK_SCOPE(&t->mu);
+
+	for (struct conn *c = t->first; c; c = c->next) {
+		left |= has_left(c);
 		if (condemned(t, c, now))
 			shutdown(c->fd, SHUT_RDWR);
+	}
+	return left;
 }
 
 void conns_shutdown_all(struct conns *t)

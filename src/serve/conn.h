@@ -40,6 +40,7 @@ struct conn {
 	_Atomic enum conn_phase phase;
 	atomic_int_least64_t since_ns; /* when the phase began */
 	struct conn *next, **at;       /* under the table's lock, as all below */
+	atomic_bool *left;             /* set when the client goes away; NULL: nobody asks */
 	int64_t window_ns;             /* start of the present rate window; 0 = none */
 	uint64_t window_acked;         /* what the client had taken by then */
 	bool window_empty;             /* nothing waited for it in the kernel */
@@ -60,5 +61,11 @@ void conn_close(struct conns *t, struct conn *c);
 void conn_name_peer(struct conn *c);
 void conn_phase_set(struct conn *c, enum conn_phase phase);
 size_t conns_count(struct conns *t);
-void conns_sweep(struct conns *t);
+/*
+ * From now on the sweep sets *left when the client has closed its side: a suspended connection does
+ * not notice. NULL: no more.
+ */
+void conn_watch(struct conns *t, struct conn *c, atomic_bool *left);
+/* True when one that is watched has been found to be left. */
+bool conns_sweep(struct conns *t);
 void conns_shutdown_all(struct conns *t);

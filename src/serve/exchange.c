@@ -364,6 +364,7 @@ void exchange_end(void *cls, struct MHD_Connection *mhd, void **exchange,
 		exchange_log(x, took);
 	conn_phase_set(x->conn, CONN_IDLE);
 	if (x->lookup) {
+		conn_watch(x->server->conns, x->conn, NULL);
 		lookup_release(x->lookup, exchange_free);
 		return;
 	}

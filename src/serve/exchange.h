@@ -39,6 +39,7 @@ struct exchange {
 	uint64_t hot_generation; /* from before anything was looked for */
 	struct answer answer;    /* EXCHANGE_ANSWERED and later */
 	struct fill_waiter body_wait;
+	atomic_bool left;   /* the client has gone away while we waited */
 	bool rescued;       /* the body goes on past the cache */
 	const char *method; /* for the log: "GET", "HEAD", "other" */
 

@@ -5,6 +5,7 @@
  */
 #include "metric/metric.h"
 #include "serve/accept.h"
+#include "serve/body.h"
 #include "serve/exchange.h"
 #include "serve/known.h"
 #include "serve/respond.h"
@@ -146,6 +147,9 @@ enum MHD_Result exchange_find(struct exchange *x)
 		return respond_answer(x);
 	if (!exchange_may_look(x))
 		return respond_fault(x);
+	request.left = &x->left;
+	request.leave = body_leave;
+	conn_watch(x->server->conns, x->conn, &x->left);
 	request.via = via.n ? buf_str(&via) : NULL;
 	request.wants_ptr = is_symsrv(x);
 	request.patient = p->conf->slow_fetch;

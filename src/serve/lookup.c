@@ -84,18 +84,35 @@ void lookup_rescue(struct lookup *l, int64_t first, int64_t last,
 
 /* ---- the frame ---- */
 
-static void abort_one(struct lookup *l)
+static void give_up(struct lookup *l, const char *why)
 {
 	struct answer a = {.kind = ANSWER_FAULT, .head.fd = -1};
 
-	if (l->winner)
-		ask_abort(l->winner);
-	rescue_over(l, NULL);
 	if (l->done)
 		return;
 	stop_timers(l);
-	err_set(&a.error, ERR_CANCELED, "shutting down");
+	err_set(&a.error, ERR_CANCELED, "%s", why);
 	lookup_answer(l, &a);
+}
+
+static void abort_one(struct lookup *l)
+{
+	if (l->winner)
+		ask_abort(l->winner);
+	rescue_over(l, NULL);
+	give_up(l, "shutting down");
+}
+
+void lookup_sweep(struct lookups *all)
+{
+	for (struct lookup *l = all->first; l; l = l->next_one) {
+		if (!l->request.left || !atomic_load(l->request.left))
+			continue;
+		if (l->done)
+			l->request.leave(l->ud);
+		rescue_over(l, NULL);
+		give_up(l, "the client has left");
+	}
 }
 
 void lookup_abort_all(struct lookups *all)

@@ -30,6 +30,8 @@ struct lookup_request {
 	const struct store_list *stores;
 	struct resolve_rules rules; /* the path borrowed until the release */
 	struct loop *loop;
+	const atomic_bool *left; /* the client has gone away; lives until the release */
+	void (*leave)(void *ud); /* for lookup_sweep(): give up the body that it waits for */
 	bool head;
 	struct part_ask part; /* if_range copied */
 	const char *via;
@@ -56,6 +58,8 @@ void lookup_rescue(struct lookup *l, int64_t first, int64_t last,
  * or the stores any more.
  */
 void lookup_release(struct lookup *l, void (*released)(void *ud));
+/* Loop's thread: end those whose clients have left while they waited. */
+void lookup_sweep(struct lookups *all);
 /*
  * Loop's thread: answer those that wait with a fault, break off the bodies of the others, and do
  * so at once with all that are started from now on.

@@ -297,6 +297,10 @@ enum MHD_Result respond_answer(struct exchange *x)
 		return respond_canned(x, x->answer.unsure ? CANNED_MISS_UNSURE : CANNED_MISS);
 	case ANSWER_FAULT: break;
 	}
+	if (atomic_load(&x->left)) {
+		x->outcome = "left";
+		return respond_canned(x, CANNED_FAULT);
+	}
 	x->outcome = x->answer.working ? "working" : "fault";
 	if (x->answer.working) {
 		metric_inc(requests_working);

@@ -158,9 +158,16 @@ uint16_t server_port(const struct server *s)
 	return s->port;
 }
 
+static void sweep_lookups(struct loop_task *task)
+{
+	lookup_sweep(&CONTAINER_OF(task, struct server, sweep)->lookups);
+}
+
 void server_sweep(struct server *s)
 {
-	conns_sweep(s->conns);
+	s->sweep.run = sweep_lookups;
+	if (conns_sweep(s->conns))
+		loop_post(s->parts.loop, &s->sweep);
 }
 
 /*

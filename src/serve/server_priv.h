@@ -34,7 +34,7 @@ struct server {
 	char *cache_control;
 	atomic_bool draining, aborted;
 	atomic_size_t looking; /* exchanges that the loop may touch, which must end first */
-	struct loop_task abort;
+	struct loop_task abort, sweep;
 };
 
 /* admin.c: /healthz, /readyz, /metrics. False when the path is none of them. */
