@@ -123,7 +123,7 @@ def e2e(flavour, *pytest_options):
     results = OUT / f"e2e-{flavour}.xml"
     results.unlink(missing_ok=True)
     status, _ = run([PYTHON, "-m", "pytest", "tests/e2e", "-q", "--tb=short",
-                     f"--junit-xml={results}", *pytest_options], 600,
+                     f"--junit-xml={results}", *pytest_options], 1500,
                     env={"PEPTO_BIN": str(ROOT / "build" / flavour / "pepto-symbol"),
                          "PEPTO_RELEASE_BIN": str(ROOT / "build" / "gcc" / "pepto-symbol")})
     suites = xml.parse(results).iter("testsuite") if results.exists() else []

@@ -240,7 +240,7 @@ static void purge_memory(struct loop_task *task)
 		purge_all(p);
 	else if (p->at == 0)
 		begin_keys(p);
-	while (p->at < end)
+	while (p->keys && p->at < end)
 		purge_key(p, p->keys[p->at++]);
 	if (p->at < p->n) {
 		loop_post(c->loop, task);
@@ -264,7 +264,7 @@ static void purge_files(struct pool_job *job)
 
 	if (!p->keys && disk_empty(c->disk, &p->failure) != OK)
 		cache_disk_failed(c, &p->failure);
-	for (size_t i = 0; i < p->n; i++) {
+	for (size_t i = 0; p->keys && i < p->n; i++) {
 		id = cache_id(p->store, p->keys[i]);
 		if (disk_remove(c->disk, &id, &p->failure) != OK)
 			cache_disk_failed(c, &p->failure);

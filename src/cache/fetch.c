@@ -185,8 +185,8 @@ static void on_head(void *ud, const struct object_head *head)
 		return; /* nothing more to say before done */
 	if (head->fd >= 0 || head->total == 0)
 		return;
-	if (!f->sink.write && head->length >= 0) {
-		/* A HEAD that had to be asked by GET: the rest may go. */
+	if ((!f->sink.write && head->length >= 0) || (f->request.no_length && head->length < 0)) {
+		/* A HEAD that had to be asked by GET, or a probe: the rest may go. */
 		fetch_drop_call(f);
 		fetch_decide_found(f);
 		return;

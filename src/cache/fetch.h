@@ -25,7 +25,7 @@ struct fetch_request {
 	struct store *store;
 	struct slice key; /* copied */
 	bool head;
-	bool no_length; /* with head: one without a length will do */
+	bool no_length; /* it is enough to know that it is there, if no length is told */
 	bool ranged;    /* only this part is wanted */
 	struct range_ask range;
 	/* Exactly this part of exactly this version; copied. NULL: whatever is there. */

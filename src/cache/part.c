@@ -51,6 +51,7 @@ static void part_free(struct part *p)
 /* Out of the flight; freed now, or when its job is back. */
 static void part_drop(struct part *p)
 {
+	ASSERT(p->at);
 	fetch_free(TAKE(p->fetch));
 	*p->at = p->next;
 	if (p->next)
@@ -270,6 +271,7 @@ void parts_ask(struct flight *f)
 		.store = f->store,
 		.key = slice_of(f->key),
 		.ranged = probe || !f->whole,
+		.no_length = probe,
 		.range = {0, probe ? 0 : f->cache->settings.fetch_block - 1},
 		.via = f->via,
 		.deadline_ns = f->deadline_ns,

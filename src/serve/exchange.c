@@ -273,7 +273,7 @@ static enum MHD_Result run_purge(struct exchange *x)
 
 static enum MHD_Result first_call(struct exchange *x, const char *method)
 {
-	enum MHD_Result result;
+	enum MHD_Result result = MHD_NO;
 
 	x->state = EXCHANGE_READ;
 	x->close = atomic_load(&x->server->draining) || x->conn->over_limit || has_body(x);

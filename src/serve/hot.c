@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-#define SETS          256
+#define SETS          ((size_t)256)
 #define WAYS          4
 #define MEMORY_EACH   ((int64_t)16 * 1024)
 #define MEMORY_ALL    ((size_t)8 << 20)

@@ -26,6 +26,7 @@ struct purge {
 	struct buf body;
 	bool all;
 	size_t paths;               /* that were understood */
+	bool too_many;              /* keys */
 	size_t bad_line;            /* the first that was not; 0: none */
 	struct store_purge *stores; /* owned array; one if all */
 	size_t n_stores, running;   /* running: the loop's */
@@ -155,9 +156,8 @@ static bool read_lines(struct purge *p)
 			p->bad_line = number;
 	}
 	for (size_t i = 0; i < p->n_stores; i++)
-		if (!point_to_keys(&p->stores[i]))
-			return false;
-	return true;
+		p->too_many |= !point_to_keys(&p->stores[i]);
+	return !p->too_many;
 }
 
 /* ---- doing it ---- */
@@ -222,8 +222,9 @@ struct MHD_Response *purge_answer(const struct purge *p, int *ret_status)
 {
 	char line[80 + ERROR_MSG_MAX];
 
-	if (buf_failed(&p->body))
-		return text(ret_status, MHD_HTTP_CONTENT_TOO_LARGE, "at most 1 MiB at a time\n");
+	if (buf_failed(&p->body) || p->too_many)
+		return text(ret_status, MHD_HTTP_CONTENT_TOO_LARGE,
+			    "too much at a time: 1 MiB, and keys of 16 MiB, at most\n");
 	if (p->bad_line) {
 		snprintf(line, sizeof(line), "line %zu is no path; nothing was purged\n",
 			 p->bad_line);

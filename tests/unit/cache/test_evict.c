@@ -619,6 +619,34 @@ static void test_stop(void)
 	evict_free(v);
 }
 
+static sem_t block;
+
+static void blocked_tidy(void *ud)
+{
+	sem_post(&rests);
+	sem_wait(&block);
+}
+
+/* A directory on a dead network file system held up the end of the process. */
+static void test_stop_of_a_blocked_one(void)
+{
+	struct evict *v;
+	struct error e;
+
+	begin();
+	while (sem_trywait(&rests) == 0)
+		;
+	sem_init(&block, 0, 0);
+	ASSERT(evict_start(root, &(struct evict_limits){NO_LIMIT, 0}, blocked_tidy, NULL, &v, &e) ==
+	       OK);
+	sem_wait(&rests);
+	CHECK(!evict_stop(v, NS_PER_MS), "it is in a call that blocks: that is told in time");
+	sem_post(&block);
+	CHECK(evict_stop(v, 10 * NS_PER_S), "once it is over it ends");
+	evict_free(v);
+	sem_destroy(&block);
+}
+
 int main(void)
 {
 	struct stat st;
@@ -646,6 +674,7 @@ int main(void)
 	test_thread();
 	test_concurrent();
 	test_stop();
+	test_stop_of_a_blocked_one();
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	rmdir(dir);
 	return tap_done();
