@@ -260,9 +260,9 @@ bool evict_stop(struct evict *v, int64_t timeout_ns)
 	if (!v)
 		return true;
 	evict_end(v);
-	clock_gettime(CLOCK_MONOTONIC, &until);
+	clock_gettime(CLOCK_REALTIME, &until);
 	timeout_ns += until.tv_nsec;
 	until.tv_sec += timeout_ns / NS_PER_S;
 	until.tv_nsec = timeout_ns % NS_PER_S;
-	return pthread_clockjoin_np(v->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+	return pthread_timedjoin_np(v->thread, NULL, &until) == 0;
 }
