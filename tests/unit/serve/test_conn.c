@@ -121,6 +121,29 @@ static const struct {
 	{"active, as long as it takes", CONN_ACTIVE, 1000 * HEADERS, false},
 };
 
+/* After a reset the kernel does not know the address any more, and the log wants it most then. */
+static void test_peer_after_a_reset(void)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	struct conns *t = conns_new(&limits);
+	struct pollfd gone;
+	struct conn *c;
+	int fd[2];
+
+	connect_pair(AF_INET, fd);
+	c = conn_open(t, fd[0]);
+	conn_name_peer(c);
+	ASSERT(setsockopt(fd[1], SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0);
+	close(fd[1]);
+	gone = (struct pollfd){.fd = fd[0]};
+	ASSERT(poll(&gone, 1, 10000) == 1);
+	conn_name_peer(c);
+	CHECK_STR(c->peer, "127.0.0.1", "the address is known after a reset");
+	conn_close(t, c);
+	close(fd[0]);
+	conns_free(t);
+}
+
 static void test_phases(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
@@ -282,6 +305,7 @@ int main(void)
 {
 	test_counting();
 	test_mapped_peer();
+	test_peer_after_a_reset();
 	test_phases();
 	test_slow_client();
 	test_client_that_reads();

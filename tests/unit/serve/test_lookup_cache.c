@@ -315,6 +315,28 @@ static void test_patience_and_faults(void)
 	CHECK(world_fini(&w), "patience and faults");
 }
 
+/* What an optional store still worked on was told as a plain miss: nobody came back for it. */
+static void test_patience_of_an_optional_store(void)
+{
+	struct world w;
+
+	world_cached(&w, 2, "/readme.txt");
+	one_spelling(&w);
+	w.fake[0].store.traits.optional = true;
+	w.request.patient = true;
+	w.request.budget_ns = 2 * NS_PER_S;
+	world_start(&w);
+	manual_advance(w.loop, NS_PER_S + NS_PER_S / 2);
+	fake_done(fake_call(&w.fake[1], NULL), STORE_MISS);
+	manual_settle(w.loop);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT && w.answer.working,
+	      "missing elsewhere, but an optional store is at work");
+	world_release(&w);
+	CHECK(w.fake[0].first && w.fake[0].cancelled == 0, "and goes on");
+	fake_done(w.fake[0].first, STORE_MISS);
+	CHECK(world_fini(&w), "patience of an optional store");
+}
+
 int main(void)
 {
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
@@ -328,5 +350,6 @@ int main(void)
 	test_patience();
 	test_patience_without_a_disk();
 	test_patience_and_faults();
+	test_patience_of_an_optional_store();
 	return tap_done();
 }

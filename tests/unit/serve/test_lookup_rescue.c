@@ -149,6 +149,38 @@ static void test_rescue_is_not_tried(void)
 	CHECK(rescue_end(&r), "after an abort");
 }
 
+enum unnamed { THE_SAME, OTHER_LENGTH, OTHER_TIME, OTHER_ENCODING, UNNAMED };
+
+/*
+ * Nothing has been sent but the head: a version without a name is asked for as a whole. It has to
+ * look like the one whose head it was.
+ */
+static void test_rescue_without_a_name(void)
+{
+	static const char *const names[UNNAMED] = {"the same", "another length", "another time",
+						   "another encoding"};
+
+	for (int i = 0; i < UNNAMED; i++) {
+		struct object_head head = fake_whole(LARGE + (i == OTHER_LENGTH), "");
+		struct rescue r;
+
+		if (i == OTHER_TIME)
+			head.mtime = 1;
+		if (i == OTHER_ENCODING)
+			memcpy(head.encoding, "gzip", 5);
+		rescue_begin(&r, "");
+		lookup_rescue(r.w.lookup, 0, LARGE - 1, rescued);
+		manual_settle(r.w.loop);
+		CHECK(r.w.fake[0].started == 2 && !last_call(&r.w)->read.ranged &&
+			      !last_call(&r.w)->read.if_match,
+		      "all of it is asked for");
+		fake_head(last_call(&r.w), &head);
+		manual_settle(r.w.loop);
+		CHECK(r.rescued == 1 && (r.body != NULL) == (i == THE_SAME), names[i]);
+		CHECK(rescue_end(&r), "... and nothing stays behind");
+	}
+}
+
 static void test_release_under_a_rescue(void)
 {
 	struct rescue r;
@@ -167,6 +199,7 @@ int main(void)
 	test_rescue();
 	test_rescue_fails();
 	test_rescue_is_not_tried();
+	test_rescue_without_a_name();
 	test_release_under_a_rescue();
 	return tap_done();
 }

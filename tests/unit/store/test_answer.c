@@ -111,6 +111,21 @@ static void test_texts(void)
 	}
 }
 
+/* It would go to clients, and into the cache's files, as it stands. */
+static void test_encoding_is_a_name(void)
+{
+	static const char *const bad[] = {"gz\tip", "gz\x01ip", "gzip\x7f", "\x1b[31m"};
+	struct object_head o;
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct transfer_head h = {.status = 200, .length = 1};
+
+		put(h.content_encoding, sizeof(h.content_encoding), bad[i]);
+		CHECK_INT(answer_head(&h, &o, &e), ERR_CORRUPT, "an encoding that is no name");
+	}
+}
+
 static void test_dates(void)
 {
 	struct transfer_head h = {.status = 200, .length = 1};
@@ -237,6 +252,7 @@ int main(void)
 {
 	test_ranges();
 	test_texts();
+	test_encoding_is_a_name();
 	test_dates();
 	test_sums();
 	test_headers();

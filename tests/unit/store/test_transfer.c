@@ -23,7 +23,7 @@ enum when { NEVER, IN_HEAD, IN_DATA, IN_DONE };
 
 struct client {
 	struct transfer *transfer;
-	enum when cancel, cancel_other;
+	enum when cancel, cancel_other, start_other;
 	struct client *other;
 	bool pause;
 	int heads, dones;
@@ -39,8 +39,12 @@ static void cancel(struct client *c)
 	c->over = true;
 }
 
+static void begin_other(struct client *c);
+
 static void act_when(struct client *c, enum when now)
 {
+	if (c->start_other == now)
+		begin_other(c);
 	if (c->cancel_other == now && c->other->transfer)
 		cancel(c->other);
 	if (c->cancel == now)
@@ -111,6 +115,12 @@ static enum err ask(struct client *c, struct transfer_request r, const char *pat
 	if (!r.head_deadline_ns)
 		r.head_deadline_ns = clock_mono_ns() + 5 * NS_PER_S;
 	return transfer_start(engine, &r, &events, c, &c->transfer, e);
+}
+
+static void begin_other(struct client *c)
+{
+	c->start_other = NEVER; /* once, though data comes in pieces */
+	ASSERT(ask(c->other, (struct transfer_request){0}, "/", NULL) == OK);
 }
 
 /* One request with one scripted answer, to its end. */
@@ -378,6 +388,8 @@ static void test_too_many(void)
 
 	engine_start(2);
 	http_server_start(&server, quiet, 2);
+	CHECK(!transfer_engine_crowded(NULL) && transfer_engine_crowded(engine),
+	      "where two are allowed, none is left for a luxury");
 	ASSERT(ask(&c[0], (struct transfer_request){0}, "/", NULL) == OK);
 	ASSERT(ask(&c[1], (struct transfer_request){0}, "/", NULL) == OK);
 	CHECK_INT(ask(&c[2], (struct transfer_request){0}, "/", &e), ERR_BUSY,
@@ -389,6 +401,47 @@ static void test_too_many(void)
 		  "one that ends makes room");
 	engine_stop();
 	CHECK_INT(metric_get(active_transfers) - active, 0, "none is left");
+	http_server_stop(&server);
+}
+
+/* ---- starting from inside ---- */
+
+/* No handle can come into libcurl from its own callbacks: such a transfer lay there for good. */
+static void test_start_from_inside(void)
+{
+	static const char *const names[] = {"", "from a head", "from data", "from an end"};
+	static const struct http_reply script[] = {{HELLO}, {HELLO}};
+
+	for (int when = IN_HEAD; when <= IN_DONE; when++) {
+		struct client c[2] = {{.start_other = (enum when)when, .other = &c[1]}};
+
+		engine_start(4);
+		http_server_start(&server, script, 2);
+		ASSERT(ask(&c[0], (struct transfer_request){0}, "/", NULL) == OK);
+		CHECK(manual_until(loop, &c[0].over) && manual_until(loop, &c[1].over) &&
+			      c[1].error.code == OK && c[1].bytes == 5,
+		      names[when]);
+		engine_stop();
+		http_server_stop(&server);
+	}
+}
+
+/* Both in one call of libcurl: it neither runs nor stays. */
+static void test_start_and_cancel_from_inside(void)
+{
+	static const struct http_reply script[] = {{HELLO}, {HELLO}};
+	int64_t active = metric_get(active_transfers);
+	struct client c[2] = {{.start_other = IN_HEAD, .cancel_other = IN_HEAD, .other = &c[1]}};
+
+	engine_start(4);
+	http_server_start(&server, script, 2);
+	ASSERT(ask(&c[0], (struct transfer_request){0}, "/", NULL) == OK);
+	CHECK(manual_until(loop, &c[0].over) && c[0].bytes == 5, "the one that runs goes on");
+	manual_settle(loop);
+	CHECK(c[1].dones == 0 && metric_get(active_transfers) == active &&
+		      http_server_asked(&server) == 1,
+	      "the one that was cancelled is gone");
+	engine_stop();
 	http_server_stop(&server);
 }
 
@@ -521,6 +574,8 @@ int main(void)
 	test_head_deadline();
 	test_body_after_deadline();
 	test_too_many();
+	test_start_from_inside();
+	test_start_and_cancel_from_inside();
 	test_cancel_itself();
 	test_cancel_another();
 	test_pause();

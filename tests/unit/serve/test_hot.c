@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The hottest files: what is found again, and that nothing is which was found before it was
+ * forgotten. The bodies are as small as can be; what counts is the entry.
+ */
+#include "base/clock.h"
+#include "serve/hot.h"
+#include "serve/request.h"
+
+#include "tap.h"
+#include <stdlib.h>
+#include <unistd.h>
+
+struct rig {
+	struct hot *hot;
+	struct store store;
+	struct symbol_path path;
+	char file[24];
+	int fd;
+};
+
+static void rig_init(struct rig *r)
+{
+	const struct request_rules rules = {.base_path = SLICE_NONE};
+
+	*r = (struct rig){.hot = hot_new(), .file = "/tmp/pepto-hot-XXXXXX"};
+	clock_freeze_mono_ns(100 * NS_PER_S);
+	ASSERT(request_clean(SLICE("/foo.pdb/ABC1/foo.pdb"), &rules, &r->path) == REQUEST_CLEAN);
+	r->fd = mkstemp(r->file);
+	ASSERT(r->fd >= 0);
+}
+
+static void rig_fini(struct rig *r)
+{
+	hot_free(r->hot);
+	symbol_path_fini(&r->path);
+	unlink(r->file); /* a test may have done so */
+	close(r->fd);
+}
+
+/* Offer the file as it was found when this was the generation. */
+static void offer(struct rig *r, uint64_t generation)
+{
+	static char body[] = "x";
+	const struct hot_offer o = {
+		.path = &r->path,
+		.store = &r->store,
+		.response = MHD_create_response_from_buffer(1, body, MHD_RESPMEM_PERSISTENT),
+		.fd = r->fd,
+		.generation = generation,
+		.length = 1,
+		.memory = 1,
+		.fresh_ns = 60 * NS_PER_S,
+	};
+
+	ASSERT(hot_add(r->hot, &o));
+}
+
+static bool is_hot(struct rig *r)
+{
+	const struct resolve_rules rules = {.path = &r->path, .any_path = true};
+	struct hot_entry *e = hot_find(r->hot, &rules);
+
+	if (e)
+		hot_done(r->hot, e);
+	return e;
+}
+
+static void test_found(void)
+{
+	struct rig r;
+
+	rig_init(&r);
+	CHECK(!is_hot(&r), "nothing yet");
+	offer(&r, hot_generation(r.hot));
+	CHECK(is_hot(&r), "found");
+	clock_freeze_mono_ns(clock_mono_ns() + 60 * NS_PER_S);
+	CHECK(!is_hot(&r), "as long as it is fresh");
+	rig_fini(&r);
+}
+
+static void test_removed(void)
+{
+	struct rig r;
+
+	rig_init(&r);
+	offer(&r, hot_generation(r.hot));
+	ASSERT(unlink(r.file) == 0);
+	clock_freeze_mono_ns(clock_mono_ns() + NS_PER_S);
+	CHECK(!is_hot(&r), "a file that is gone is noticed within a second");
+	rig_fini(&r);
+}
+
+/* Who had found the file before a purge made it hot after the purge: served as if never purged. */
+static void test_found_before_a_purge(void)
+{
+	uint64_t before;
+	struct rig r;
+
+	rig_init(&r);
+	before = hot_generation(r.hot);
+	offer(&r, before);
+	hot_clear(r.hot);
+	CHECK(!is_hot(&r), "forgotten");
+	offer(&r, before);
+	CHECK(!is_hot(&r), "what was found before is not kept after");
+	offer(&r, hot_generation(r.hot));
+	CHECK(is_hot(&r), "what is found now is");
+	rig_fini(&r);
+}
+
+int main(void)
+{
+	test_found();
+	test_removed();
+	test_found_before_a_purge();
+	hot_free(NULL);
+	return tap_done();
+}
