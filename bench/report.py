@@ -145,7 +145,7 @@ nginx has two workers, perl to lower-case names (as fast as lua here), keepalive
 and a cache lock that is never given up. It hands on the bucket's own 404, which costs it less than an
 empty one by error_page. Varnish holds everything in memory (malloc): its fastest form, and no disk cache.
 `floor` is bench/floor.c: two threads that answer fixed bytes without parsing, bodies copied by send().
-Misses live for one minute everywhere, in the replay for ten. Memory is the sum of VmHWM over a server's
+Misses live for ten minutes everywhere. Memory is the sum of VmHWM over a server's
 processes, which counts pages that nginx's share several times; for an idle connection it is the growth
 of Pss, without what the kernel holds. The caches' files are in the page cache. Requests to the bucket
 are those for objects: our health probe of a quiet store is not counted.

@@ -162,7 +162,7 @@ class Lab:
         return self.nginx_forward(view, "nginx forward, keepalive", "keepalive 64;",
                                   'proxy_http_version 1.1; proxy_set_header Connection "";')
 
-    def nginx_cache(self, view, miss_ttl="1m", name="nginx cache",
+    def nginx_cache(self, view, miss_ttl="10m", name="nginx cache",
                     open_files="open_file_cache max=20000 inactive=1h; open_file_cache_valid 60s;"):
         port = free_port()
         cache = self.fresh("nginx-cache")
@@ -173,7 +173,7 @@ class Lab:
     def nginx_cache_closed(self, view):
         return self.nginx_cache(view, name="nginx cache, no open files", open_files="")
 
-    def varnish(self, view, miss_ttl="1m"):
+    def varnish(self, view, miss_ttl="10m"):
         port = free_port()
         directory = self.fresh("varnish")
         vcl = self.directory / f"{directory.name}.vcl"
@@ -184,7 +184,7 @@ class Lab:
             "-a", f"127.0.0.1:{port}", "-T", "none", "-s", "malloc,2g", "-p", "thread_pools=2",
             "-p", "timeout_idle=75", "-p", "listen_depth=4096"])
 
-    def ours(self, view, miss_ttl="1m"):
+    def ours(self, view, miss_ttl="10m"):
         return self.pepto("pepto-symbol", view, CACHE_DIR=str(self.fresh("pepto-cache")),
                           MISS_TTL=miss_ttl)
 

@@ -84,6 +84,11 @@ bool cache_remembers(const struct cache *c)
 	return c->settings.miss_ttl_ns > 0 && c->settings.miss_entries > 0;
 }
 
+bool cache_may_know(const struct cache *c)
+{
+	return c->disk || cache_remembers(c);
+}
+
 bool cache_knows_missing(struct cache *c, struct store *s, struct slice key)
 {
 	return negative_knows(c->negative, miss_of(c, s, key), clock_coarse_ns());

@@ -40,6 +40,8 @@ void cache_free(struct cache *c); /* after the loop has stopped; accepts NULL */
 
 /* ---- any thread ---- */
 
+/* Is there anything that it could know? */
+bool cache_may_know(const struct cache *c);
 /* Are misses remembered at all? */
 bool cache_remembers(const struct cache *c);
 /* Has this store proven lately that it has no such key? */

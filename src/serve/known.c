@@ -63,6 +63,8 @@ bool known_answer(const struct known_request *r, struct answer *ret)
 	struct store *refused = NULL; /* the first that counts */
 	bool all_known = true, unsure = false;
 
+	if (!cache_may_know(r->cache))
+		return false;
 	for (size_t i = 0; i < r->stores->n; i++) {
 		struct store *s = r->stores->store[i];
 

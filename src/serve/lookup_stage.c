@@ -103,7 +103,10 @@ static void probe(struct flight_request *flight, const struct symbol_path *path)
 	candidates_fini(&c);
 }
 
-/* What the debugger asks for next, if this is missing: find out in the same round. */
+/*
+ * What the debugger asks for next, if this is missing: find out in the same round. A server before
+ * us (via) asks by itself for what it wants to know.
+ */
 static void probe_siblings(struct lookup *l)
 {
 	const struct lookup_request *r = &l->request;
@@ -115,7 +118,7 @@ static void probe_siblings(struct lookup *l)
 	struct symbol_path sibling[2];
 	size_t n;
 
-	if (lookup_present(l)->traits.local || !cache_remembers(r->cache))
+	if (l->via || lookup_present(l)->traits.local || !cache_remembers(r->cache))
 		return;
 	n = resolve_siblings(r->rules.path, r->wants_ptr, sibling);
 	for (size_t i = 0; i < n; i++) {

@@ -178,8 +178,9 @@ def test_two_servers_that_name_each_other(serve, tmp):
     assert until(lambda: first.fetch("/" + FOO).body == b"here", 15)
     assert first.fetch("/" + path("gone.pdb")).status in (404, 503)
     assert second.fetch("/" + path("gone.pdb")).status in (404, 503)
+    # two names (the twin is probed), two layouts, there and back: it ends, and does not grow
     assert sum(len(s.log(msg="request", path=lambda p: "gone.pdb" in p))
-               for s in (first, second)) <= 14
+               for s in (first, second)) <= 20
 
 
 @pytest.mark.row("C70")
