@@ -17,12 +17,11 @@
  *
  *	writer, another tag:	expiry = 0;  tag = t;  expiry = x
  *	writer, old epoch:	expiry = 0 in all slots;  epoch = e
- *	reader:			epoch?  tag?  expiry?  tag still?
+ *	reader:			epoch?  tag?  expiry?  tag still?  expiry still?
  *
  * A reader that sees a tag sees the 0 before it or something later, never the expiry of the tag
  * that was there before; one that sees an expiry from after the tag changed finds so when it looks
- * again. Should the tag have gone and come back meanwhile, it is being added anew at this moment,
- * and is missing indeed.
+ * again. Should the tag have gone and come back meanwhile, it brought an expiry of its own.
  */
 #include "cache/negative.h"
 #include "base/clock.h"
@@ -122,7 +121,7 @@ static bool slot_knows(const struct bucket *b, size_t i, uint64_t tag, uint32_t 
 	if (b->tag[i] != tag)
 		return false;
 	expiry = b->expiry[i];
-	return tick < expiry && b->tag[i] == tag;
+	return tick < expiry && b->tag[i] == tag && b->expiry[i] == expiry;
 }
 
 bool negative_knows(const struct negative *n, struct miss_id id, int64_t now_ns)
