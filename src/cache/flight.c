@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * See flight.h. Here: the table, the seats, what becomes of the store's first answer, and the end.
+ * See flight.h. Here: the table, the seats and the end; flight_answer.c has what becomes of the
+ * store's first answer.
  *
  * Seats that wait for the decision are in `seats`, those that have been told in `aboard`.
  * Telling one may make it leave, and take others along, so the list is read anew each time; the
  * flight is held (`jobs`) meanwhile, since the last seat to leave a flight that is GONE frees it.
  */
-#include "base/clock.h"
-#include "base/log.h"
-#include "base/text.h"
 #include "cache/cache_priv.h"
 #include "metric/metric.h"
 

@@ -105,10 +105,10 @@ enum err object_header_read(struct slice bytes, struct object_meta *ret, struct 
  * The two texts go in as length and hash, which makes one block of fixed size of them: no memory
  * is needed whatever their length.
  */
-struct object_id object_id_make(const uint8_t store_id[static 32], struct slice folded_key,
+struct object_id object_id_make(const uint8_t store_id[static 32], struct slice key,
 				struct slice form)
 {
-	const struct slice parts[] = {folded_key, form};
+	const struct slice parts[] = {key, form};
 	uint8_t block[32 + 2 * (8 + sizeof(XXH128_canonical_t))], *to = block + 32;
 	XXH128_canonical_t hash;
 	struct object_id id;

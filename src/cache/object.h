@@ -62,11 +62,11 @@ MUST_CHECK enum err object_header_read(struct slice bytes, struct object_meta *r
 				       struct error *e);
 /*
  * XXH3-128 over where the object is from (a digest of endpoint, bucket, prefix, credential scope),
- * its folded key and the form it is kept in ("stored" when as the store has it). Equal parts give
+ * its key there and the form it is kept in ("stored" when as the store has it). Equal parts give
  * the same identity in every process; parts are told apart by their length, so "a" + "bc" is
  * another object than "ab" + "c".
  */
-struct object_id object_id_make(const uint8_t store_id[static 32], struct slice folded_key,
+struct object_id object_id_make(const uint8_t store_id[static 32], struct slice key,
 				struct slice form);
 /* The path below objects/: "ab/cdef...", 256 directories. */
 void object_name(const struct object_id *id, char ret[static OBJECT_NAME_LEN]);

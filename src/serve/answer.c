@@ -8,7 +8,7 @@ bool answer_acceptable(const struct object_head *head, bool accepts_gzip)
 	       (accepts_gzip && slice_eq_nocase(slice_of(head->encoding), SLICE("gzip")));
 }
 
-static bool may_have_part(const struct object_head *h, const struct part_ask *ask)
+bool answer_may_be_part(const struct object_head *h, const struct part_ask *ask)
 {
 	const struct condition_headers asked = {.if_range = slice_of(ask->if_range)};
 	const struct validators have = {
@@ -25,7 +25,7 @@ void answer_cut(struct answer *a, const struct part_ask *ask)
 	struct object_head *h = &a->head;
 	struct range part;
 
-	if (!may_have_part(h, ask))
+	if (!answer_may_be_part(h, ask))
 		return;
 	if (range_resolve(&ask->range, h->total, &part) == RANGE_UNSATISFIABLE) {
 		answer_drop(a);

@@ -32,6 +32,8 @@ struct part_ask {
 
 /* May the client have what is encoded as the head says? */
 bool answer_acceptable(const struct object_head *head, bool accepts_gzip);
+/* Would the client be given a part of it, or the whole whatever was asked? */
+bool answer_may_be_part(const struct object_head *head, const struct part_ask *ask);
 /*
  * FOUND with a head of the whole, of which any part can be given: cut it to what is asked. Then it
  * may become UNSATISFIABLE.

@@ -121,15 +121,8 @@ void lookup_store_failed(struct lookup *l, const struct error *e, bool log)
  */
 static bool needs_whole(const struct lookup *l, const struct slot *slot)
 {
-	const struct object_head *h = &slot->head;
-	const struct condition_headers asked = {.if_range = slice_of(l->request.part.if_range)};
-	const struct validators have = {
-		.etag = slice_of(h->etag),
-		.modified = h->mtime >= 0 ? h->mtime : DATE_UNKNOWN,
-	};
-
 	return l->request.part.ranged && ask_way(slot->ask) == ASK_PASSED &&
-	       (h->encoding[0] || !condition_range_allowed(&asked, &have));
+	       !answer_may_be_part(&slot->head, &l->request.part);
 }
 
 static void ask_for_whole(struct lookup *l)
