@@ -3,6 +3,7 @@
 
 The layout is that of src/cache/disk.h, the header of a file that of src/cache/object.h. """
 
+import contextlib
 import os
 import pathlib
 
@@ -31,8 +32,12 @@ class CacheDir:
         return sorted(self.path.glob("tmp/*"))
 
     def size(self):
-        """Bytes that its objects have."""
-        return sum(file.stat().st_size for file in self.objects())
+        """Bytes that its objects have; eviction may take one away while they are counted."""
+        total = 0
+        for file in self.objects():
+            with contextlib.suppress(FileNotFoundError):
+                total += file.stat().st_size
+        return total
 
 
 def key_of(file):
