@@ -1,11 +1,26 @@
 // SPDX-License-Identifier: MIT
-/* One bounds check, in reach(), and everything else on top of it; see head.h. */
+/* One bounds check, in lies_in_file(), and everything else on top of it; see head.h. */
 #include "symfmt/head.h"
 
 struct head head_of(struct slice bytes, uint64_t file_size)
 {
 	return (struct head){.bytes = slice_head(bytes, (size_t)MIN(file_size, bytes.n)),
 			     .file_size = file_size};
+}
+
+struct head head_of_file(const struct source *source, struct head_file *f)
+{
+	size_t n = (size_t)MIN((int64_t)sizeof(f->first), source->size);
+	struct head h;
+
+	f->source = source;
+	f->windows_left = HEAD_WINDOWS_MAX;
+	f->at = f->n = 0;
+	if (source_read(source, 0, f->first, n, NULL))
+		n = f->windows_left = 0;
+	h = head_of((struct slice){f->first, n}, (uint64_t)source->size);
+	h.file = f;
+	return h;
 }
 
 enum parse head_state(const struct head *h)
@@ -15,24 +30,55 @@ enum parse head_state(const struct head *h)
 	return h->need ? PARSE_MORE : PARSE_OK;
 }
 
-/* Are the n bytes at at there? Remembers why not. */
-static bool reach(struct head *h, uint64_t at, uint64_t n)
+/* Remembers when not. */
+static bool lies_in_file(struct head *h, uint64_t at, uint64_t n)
 {
 	uint64_t end;
 
 	if (head_state(h) != PARSE_OK)
 		return false;
-	if (__builtin_add_overflow(at, n, &end) || end > h->file_size)
-		h->corrupt = true;
-	else if (end > h->bytes.n)
-		h->need = end;
+	h->corrupt = __builtin_add_overflow(at, n, &end) || end > h->file_size;
+	return !h->corrupt;
+}
+
+/* Are the n bytes at at there? Remembers why not. */
+static bool reach(struct head *h, uint64_t at, uint64_t n)
+{
+	if (lies_in_file(h, at, n) && at + n > h->bytes.n)
+		h->need = at + n;
 	return head_state(h) == PARSE_OK;
+}
+
+/* A window that could not be read is the last one. */
+static bool load_window(struct head_file *f, uint64_t at)
+{
+	size_t n = (size_t)MIN(sizeof(f->window), (uint64_t)f->source->size - at);
+	bool is_read = f->windows_left > 0 && !source_read(f->source, at, f->window, n, NULL);
+
+	f->windows_left = is_read ? f->windows_left - 1 : 0;
+	f->n = is_read ? n : 0;
+	f->at = at;
+	return is_read;
+}
+
+/* The same bytes by way of the window; they lie in the file. SLICE_NONE when that cannot be. */
+static struct slice look_through(struct head_file *f, uint64_t at, uint64_t n)
+{
+	bool is_seen = at >= f->at && at + n <= f->at + f->n;
+
+	if (!is_seen && (n > sizeof(f->window) || !load_window(f, at)))
+		return SLICE_NONE;
+	return (struct slice){f->window + (at - f->at), (size_t)n};
 }
 
 struct slice head_bytes(struct head *h, uint64_t at, uint64_t n)
 {
-	if (!reach(h, at, n))
-		return SLICE_NONE;
+	struct slice seen = SLICE_NONE;
+
+	if (h->file && lies_in_file(h, at, n) && at + n > h->bytes.n)
+		seen = look_through(h->file, at, n);
+	if (seen.p || !reach(h, at, n))
+		return seen;
 	return slice_head(slice_from(h->bytes, (size_t)at), (size_t)n);
 }
 

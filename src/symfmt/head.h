@@ -16,11 +16,20 @@
  *		return head_state(&h);
  *
  * Slices that come out of a head lie in its bytes and live as long as they do.
+ *
+ * Of a file that can be read anywhere (source.h) the head is never short: what lies behind its
+ * bytes is read when it is asked for, through a window. A slice of the window lives until the next
+ * read, so this is for parsers that copy at once, as those of identities do. Text is not looked
+ * for there; and when the windows of a head are used up, or one cannot be read, it is as short as
+ * any other.
  */
 #pragma once
-#include "base/slice.h"
+#include "symfmt/source.h"
 
 #define HEAD_SIZE_UNKNOWN UINT64_MAX
+#define HEAD_FIRST        16384 /* bytes of a file that are read first */
+#define HEAD_WINDOW       4096
+#define HEAD_WINDOWS_MAX  1024 /* no table of an honest file takes more */
 
 /* What a parser says of a head. */
 enum parse {
@@ -30,16 +39,28 @@ enum parse {
 	PARSE_CORRUPT, /* of this format, but no linker wrote it so, or it is cut short */
 };
 
+struct head_file {
+	const struct source *source;
+	size_t windows_left;
+	uint64_t at; /* of the window in the file */
+	size_t n;    /* of its bytes */
+	char window[HEAD_WINDOW];
+	char first[HEAD_FIRST];
+};
+
 struct head {
 	struct slice bytes;
 	uint64_t file_size; /* HEAD_SIZE_UNKNOWN while nobody has said */
 	uint64_t need;      /* 0, or the number of leading bytes without which it ends here */
 	bool corrupt;
-	bool big_endian; /* of the integers, set by the parser */
+	bool big_endian;        /* of the integers, set by the parser */
+	struct head_file *file; /* NULL: the bytes are all there is */
 };
 
 /* The bytes are cut to file_size when there are more of them. */
 struct head head_of(struct slice bytes, uint64_t file_size);
+/* Reads the first bytes; *f needs no preparation and has to live as long as the head. */
+struct head head_of_file(const struct source *source, struct head_file *f);
 enum parse head_state(const struct head *h);
 /* Does the file begin so? A head that is too short for an answer needs more. */
 bool head_starts(struct head *h, struct slice magic);

@@ -10,10 +10,40 @@
 #include "symfmt/breakpad.h"
 #include "symfmt/elf.h"
 #include "symfmt/macho.h"
+#include "symfmt/msf.h"
+#include "symfmt/msfz.h"
 #include "symfmt/pe.h"
 #include "symfmt/portable_pdb.h"
 
-#define MAGIC_MAX 32 /* of the longest, that of MSF */
+#define MAGIC_MAX 32 /* of the longest that is needed: that of MSF 2.0 goes on */
+
+/* A container may have its streams anywhere, so it takes the whole file. */
+static enum parse container_identity(struct head *h,
+				     enum err (*read)(const struct source *file,
+						      struct pdb_facts *ret, struct error *e),
+				     struct symbol_identity *ret)
+{
+	struct slice whole = h->file ? SLICE_NONE : head_bytes(h, 0, h->file_size);
+	struct source bytes = source_of(&whole);
+	struct pdb_facts facts = {0};
+
+	if (head_state(h) != PARSE_OK)
+		return head_state(h);
+	if (read(h->file ? h->file->source : &bytes, &facts, NULL))
+		return PARSE_CORRUPT;
+	*ret = pdb_identity_of(&facts);
+	return PARSE_OK;
+}
+
+static enum parse msf_identity(struct head *h, struct symbol_identity *ret)
+{
+	return container_identity(h, pdb_read_facts, ret);
+}
+
+static enum parse msfz_identity(struct head *h, struct symbol_identity *ret)
+{
+	return container_identity(h, msfz_read_facts, ret);
+}
 
 static const struct {
 	struct slice magic;
@@ -21,6 +51,9 @@ static const struct {
 } formats[] = {
 	{{"MZ", 2}, pe_identity},
 	{{"DI", 2}, dbg_identity},
+	{{MSF_MAGIC, MSF_MAGIC_SIZE}, msf_identity},
+	{{MSF_SMALL_MAGIC, MAGIC_MAX}, msf_identity},
+	{{MSFZ_MAGIC, MSFZ_MAGIC_SIZE}, msfz_identity},
 	{{"BSJB", 4}, portable_pdb_identity},
 	{{"\177ELF", 4}, elf_identity},
 	{{"MODULE ", 7}, breakpad_identity},

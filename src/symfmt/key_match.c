@@ -181,8 +181,11 @@ static enum key_match compare_stamp(const struct symbol_key *k, const struct sym
 	struct key_text t = key_of_stamp(i->stamp, i->size);
 	struct slice want = slice_of(t.s);
 
+	/* rust-minidump asks for ELF and Mach-O images by a build-id or UUID alone. */
+	if (i->kind == SYMBOL_UNKNOWN || i->kind == SYMBOL_ELF || i->kind == SYMBOL_MACHO)
+		return KEY_MATCH_UNKNOWN;
 	if (i->kind != SYMBOL_PE && i->kind != SYMBOL_PDB_OLD)
-		return i->kind == SYMBOL_UNKNOWN ? KEY_MATCH_UNKNOWN : KEY_MATCH_NOT;
+		return KEY_MATCH_NOT;
 	if (slice_eq_nocase(k->text, want))
 		return KEY_MATCH;
 	return slice_eq_nocase(without_zeros(k->text), without_zeros(want)) ? KEY_MATCH_ALIAS

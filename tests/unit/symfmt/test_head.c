@@ -108,6 +108,113 @@ static void test_magic(void)
 	CHECK_INT(head_other(&h), PARSE_MORE, "more");
 }
 
+/* A file of which every byte tells its place; count of its reads, which fail from one on. */
+struct pattern {
+	size_t reads, failing;
+};
+
+#define PATTERN_SIZE 50000
+
+static enum err read_pattern(void *ud, int64_t offset, void *to, size_t n, struct error *e)
+{
+	struct pattern *p = ud;
+
+	if (++p->reads >= p->failing)
+		return err_set(e, ERR_IO, "disk");
+	for (size_t i = 0; i < n; i++)
+		((unsigned char *)to)[i] = (unsigned char)((uint64_t)offset + i);
+	return OK;
+}
+
+static void test_file(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t at, n;
+		size_t reads;
+	} rows[] = {
+		{"among the first bytes", 0, HEAD_FIRST, 0},
+		{"half behind them", HEAD_FIRST - 1, 2, 1},
+		{"the rest of that window", HEAD_FIRST, HEAD_WINDOW - 1, 0},
+		{"one more", HEAD_FIRST, HEAD_WINDOW, 1},
+		{"a whole window", 30000, HEAD_WINDOW, 1},
+		{"before it", 29999, 2, 1},
+		{"the first bytes are still there", 100, 100, 0},
+		{"up to the end", PATTERN_SIZE - 1, 1, 1},
+		{"nothing, there", PATTERN_SIZE, 0, 0},
+	};
+	struct pattern p = {.failing = SIZE_MAX};
+	struct source source = {read_pattern, &p, PATTERN_SIZE};
+	struct head_file file;
+	struct head h = head_of_file(&source, &file);
+
+	CHECK_INT(p.reads, 1, "one read for the first bytes");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct slice s;
+
+		p.reads = 0;
+		s = head_bytes(&h, rows[i].at, rows[i].n);
+		CHECK_INT(head_state(&h), PARSE_OK, rows[i].name);
+		CHECK_INT(s.n, rows[i].n, rows[i].name);
+		CHECK_INT(p.reads, rows[i].reads, rows[i].name);
+		CHECK(s.n == 0 || (s.p[0] == (char)rows[i].at &&
+				   s.p[s.n - 1] == (char)(rows[i].at + s.n - 1)),
+		      rows[i].name);
+	}
+	h.big_endian = true;
+	CHECK_INT(head_u32(&h, 0x8000), 0x00010203, "an integer");
+}
+
+static void test_file_ends(void)
+{
+	struct pattern p = {.failing = SIZE_MAX};
+	struct source source = {read_pattern, &p, PATTERN_SIZE};
+	struct head_file file;
+	struct head h = head_of_file(&source, &file);
+
+	CHECK_INT(head_bytes(&h, HEAD_FIRST, HEAD_WINDOW + 1).n, 0, "more than a window");
+	CHECK_INT(h.need, HEAD_FIRST + HEAD_WINDOW + 1, "has to be there already");
+	h = head_of_file(&source, &file);
+	CHECK_INT(head_bytes(&h, PATTERN_SIZE - 1, 2).n, 0, "past the end");
+	CHECK_INT(head_state(&h), PARSE_CORRUPT, "is corrupt");
+	h = head_of_file(&source, &file);
+	CHECK_INT(head_text(&h, HEAD_FIRST, 'x', 8).n, 0, "text behind the first bytes");
+	CHECK_INT(head_state(&h), PARSE_MORE, "is not there");
+	h = head_of_file(&source, &file);
+	for (size_t i = 0; i < HEAD_WINDOWS_MAX; i++)
+		(void)head_bytes(&h, i % 2 ? 20000 : 40000, 1);
+	CHECK_INT(head_state(&h), PARSE_OK, "all windows");
+	(void)head_bytes(&h, 20000, 1);
+	CHECK_INT(head_state(&h), PARSE_OK, "the last one stays");
+	(void)head_bytes(&h, 40000, 1);
+	CHECK_INT(head_state(&h), PARSE_MORE, "one too many");
+	source.size = 3;
+	h = head_of_file(&source, &file);
+	CHECK_INT(head_bytes(&h, 0, 3).n, 3, "a short file");
+}
+
+static void test_file_fails(void)
+{
+	struct pattern p = {.failing = 3};
+	struct source source = {read_pattern, &p, PATTERN_SIZE};
+	struct head_file file;
+	struct head h = head_of_file(&source, &file);
+
+	CHECK_INT(head_bytes(&h, 20000, 1).n, 1, "a window");
+	CHECK_INT(head_bytes(&h, 40000, 1).n, 0, "that cannot be read");
+	CHECK_INT(h.need, 40001, "is not there");
+	p.reads = 0;
+	h.need = 0;
+	CHECK_INT(head_bytes(&h, 40000, 1).n, 0, "the second time neither");
+	h.need = 0;
+	CHECK_INT(head_bytes(&h, 20000, 1).n, 0, "nor is the one before it");
+	CHECK_INT(p.reads, 0, "and nothing is read any more");
+	p.failing = 1;
+	h = head_of_file(&source, &file);
+	CHECK_INT(head_u32(&h, 0), 0, "not even the first bytes");
+	CHECK_INT(head_state(&h), PARSE_MORE, "are there");
+}
+
 int main(void)
 {
 	test_integers();
@@ -115,5 +222,8 @@ int main(void)
 	test_first_failure_decides();
 	test_text();
 	test_magic();
+	test_file();
+	test_file_ends();
+	test_file_fails();
 	return tap_done();
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "symfmt/identity.h"
 #include "symfmt/key.h"
+#include "symfmt/msf.h"
+#include "symfmt/msfz.h"
 #include "symfmt_samples.h"
 
 #define UUID "\x4c\x4c\x44\x5c\x55\x55\x31\x44\xa1\xc2\xc9\x79\x99\x43\xd6\x44"
@@ -67,6 +69,13 @@ static void test_others(void)
 		{"text", {"There is nothing here to be known.", 34}, 34, PARSE_OTHER, 0},
 		{"cut PE", {"MZ", 2}, 2, PARSE_CORRUPT, 0},
 		{"cut ELF", {"\177ELF\2\1", 6}, 6, PARSE_CORRUPT, 0},
+		{"MSF, to be read in whole", {MSF_MAGIC, 32}, 9 * 512, PARSE_MORE, 9 * 512},
+		{"MSF 2.0", {MSF_SMALL_MAGIC, 44}, 9 * 512, PARSE_MORE, 9 * 512},
+		{"MSFZ", {MSFZ_MAGIC, 32}, 9 * 512, PARSE_MORE, 9 * 512},
+		{"of no known size", {MSF_MAGIC, 32}, HEAD_SIZE_UNKNOWN, PARSE_MORE, UINT64_MAX},
+		{"cut MSF", {MSF_MAGIC, 32}, 32, PARSE_CORRUPT, 0},
+		{"cut MSFZ", {MSFZ_MAGIC, 32}, 32, PARSE_CORRUPT, 0},
+		{"text like a PDB", {"Microsoft C/C++ is a trade mark of", 34}, 34, PARSE_OTHER, 0},
 		{"ends in a magic", {"BSJ", 3}, 3, PARSE_OTHER, 0},
 		{"cabinet", {"MSCF\0\0\0\0 and so on and so forth for 32", 36}, 36, PARSE_OTHER, 0},
 	};
