@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* See codec.h. Here is what is the same for all formats: limits, promises, the order of calls. */
+#include "base/bytes.h"
 #include "codec/cab.h"
 #include "codec/codec_priv.h"
 #include "codec/gzip.h"
@@ -32,7 +33,8 @@ bool codec_sniff(struct slice head, enum codec *ret)
 		*ret = known[i].codec;
 		return true;
 	}
-	return false;
+	*ret = CODEC_ZSTD;
+	return head.n >= 4 && zstd_is_skippable(load_le32(head.p));
 }
 
 enum codec_probe codec_probe_size(enum codec c, struct slice head, int64_t *ret_size,

@@ -44,6 +44,7 @@ struct codec_io {
 	void *ud;
 	int64_t promised; /* what the caller has promised itself; else CODEC_SIZE_UNKNOWN */
 	int64_t max_output;
+	int64_t max_window; /* of zstd frames; 0: CODEC_ZSTD_WINDOW_MAX */
 };
 
 MUST_CHECK enum err codec_decode(enum codec c, const struct codec_io *io, struct error *e);

@@ -25,9 +25,28 @@ struct zstd {
 	char out[128 * 1024]; /* a whole block, so that the library need not keep one back */
 };
 
-static bool is_skippable(uint32_t magic)
+bool zstd_is_skippable(uint32_t magic)
 {
 	return (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
+}
+
+/* RFC 8878, 3.1.1.1: a single segment is its own window; else exponent and eighths follow. */
+int64_t zstd_window(struct slice head)
+{
+	unsigned char descriptor, window;
+	int64_t base;
+
+	if (head.n < 6 || load_le32(head.p) != ZSTD_MAGICNUMBER)
+		return 0;
+	descriptor = (unsigned char)head.p[4];
+	window = (unsigned char)head.p[5];
+	if (descriptor & 0x20) {
+		unsigned long long size = ZSTD_getFrameContentSize(head.p, head.n);
+
+		return size > CODEC_ZSTD_WINDOW_MAX ? CODEC_ZSTD_WINDOW_MAX : (int64_t)size;
+	}
+	base = INT64_C(1) << MIN(10 + (window >> 3), 40);
+	return base + base / 8 * (window & 7);
 }
 
 enum codec_probe zstd_probe(struct slice head, int64_t *ret_size, struct error *e)
@@ -37,11 +56,11 @@ enum codec_probe zstd_probe(struct slice head, int64_t *ret_size, struct error *
 
 	if (head.n < 4)
 		return PROBE_MORE;
-	if (magic != ZSTD_MAGICNUMBER && !is_skippable(magic)) {
+	if (magic != ZSTD_MAGICNUMBER && !zstd_is_skippable(magic)) {
 		err_set(e, ERR_CORRUPT, "not zstd");
 		return PROBE_BAD;
 	}
-	if (!is_skippable(magic))
+	if (!zstd_is_skippable(magic))
 		size = ZSTD_getFrameContentSize(head.p, head.n);
 	if (size == ZSTD_CONTENTSIZE_ERROR && head.n < FRAME_HEAD_MAX)
 		return PROBE_MORE;
@@ -123,6 +142,16 @@ static enum err decode_all(struct zstd *z)
 	}
 }
 
+/* The next power of two, for the library takes no other bound. */
+static int window_log_max(const struct codec_io *io)
+{
+	int log = 10;
+
+	while (io->max_window && log < WINDOW_LOG_MAX && INT64_C(1) << log < io->max_window)
+		log++;
+	return io->max_window ? log : WINDOW_LOG_MAX;
+}
+
 enum err zstd_decode(struct codec_run *run)
 {
 	struct zstd *z = xnew(struct zstd);
@@ -131,8 +160,8 @@ enum err zstd_decode(struct codec_run *run)
 	z->run = run;
 	z->in.run = run;
 	z->d = ZSTD_createDCtx();
-	if (z->d &&
-	    !ZSTD_isError(ZSTD_DCtx_setParameter(z->d, ZSTD_d_windowLogMax, WINDOW_LOG_MAX)))
+	if (z->d && !ZSTD_isError(ZSTD_DCtx_setParameter(z->d, ZSTD_d_windowLogMax,
+							 window_log_max(run->io))))
 		err = decode_all(z);
 	else
 		err = err_set(run->e, ERR_NOMEM, "zstd: no memory");

@@ -6,6 +6,13 @@
 #define ZSTD_MAGIC "\x28\xb5\x2f\xfd"
 
 /*
+ * Bytes of memory that decoding needs for the window of the first frame, of which head has at least 6
+ * bytes; 0 where that is none.
+ */
+int64_t zstd_window(struct slice head);
+/* Does a frame with this magic hold no data, but perhaps another one behind it? pzstd begins so. */
+bool zstd_is_skippable(uint32_t magic);
+/*
  * The decoded length that the first frame states. It is that of the file where there is one frame,
  * which is what every tool writes but those that compress in parallel to frames of their own
  * (pzstd) or make files seekable; CODEC_SIZE_UNKNOWN where the first frame does not state it or is

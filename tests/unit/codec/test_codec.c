@@ -18,7 +18,9 @@ static void test_sniff(void)
 		{{"\x1f\x8b\x09\0", 4}, -1},
 		{{"\x28\xb5\x2f\xfd", 4}, CODEC_ZSTD},
 		{{"\x27\xb5\x2f\xfd", 4}, -1},
-		{{"\x50\x2a\x4d\x18", 4}, -1}, /* may be lz4 as well */
+		{{"\x50\x2a\x4d\x18", 4}, CODEC_ZSTD}, /* as pzstd begins */
+		{{"\x5f\x2a\x4d\x18", 4}, CODEC_ZSTD},
+		{{"\x60\x2a\x4d\x18", 4}, -1},
 		{{"Microsoft C/C++ MSF 7.00", 24}, -1},
 	};
 
