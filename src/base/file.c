@@ -45,3 +45,10 @@ enum err file_read_small(const char *path, size_t max, struct buf *out, struct e
 	out->n += (size_t)n;
 	return OK;
 }
+
+int file_temporary(void)
+{
+	const char *dir = getenv("TMPDIR");
+
+	return open(dir && dir[0] ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Reading small files whole: configuration, credentials, tokens. */
+/* Small files read whole (configuration, credentials, tokens), and files without a name. */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
@@ -11,3 +11,5 @@
  * blocks that realloc gave back.
  */
 MUST_CHECK enum err file_read_small(const char *path, size_t max, struct buf *out, struct error *e);
+/* A file for reading and writing in $TMPDIR, else /var/tmp, that is gone when it is closed; or -1. */
+int file_temporary(void);

@@ -52,13 +52,25 @@ static void fill_head(struct store_call *c, int fd, const struct stat *st)
 		 (unsigned long)st->st_mtim.tv_nsec, (unsigned long long)st->st_ino);
 }
 
+#define ANY STORE_ANY_NAME
+
+static enum err find(struct store_call *c, int *ret_fd)
+{
+	struct slice key = slice_of(c->key);
+
+	if (!slice_starts(key, SLICE(ANY "/")) || !slice_ends(key, SLICE("/" ANY)))
+		return dir_find(c->dir->path, key, ret_fd, &c->error);
+	key = slice_from(slice_head(key, key.n - 2), 2);
+	return dir_find_any_name(c->dir->path, key, ret_fd, &c->error);
+}
+
 static enum store_result judge(struct store_call *c)
 {
 	struct range part;
 	struct stat st;
 	int fd CLEANUP(close_p) = -1;
 
-	if (dir_find(c->dir->path, slice_of(c->key), &fd, &c->error) != OK)
+	if (find(c, &fd) != OK)
 		return STORE_FAULT;
 	if (fd < 0)
 		return STORE_MISS;
@@ -252,6 +264,7 @@ enum err dir_open(const struct store_context *ctx, const struct store_url *url, 
 	d = xnew(struct dir_store);
 	d->store.ops = &dir_ops;
 	d->store.traits.any_case = true;
+	d->store.traits.wildcards = true;
 	d->store.traits.key_case = CASE_ASKED;
 	d->store.traits.local = true;
 	d->store.traits.miss_ttl_max_ns = MISS_TTL_MAX_NS;

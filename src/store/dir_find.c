@@ -3,7 +3,8 @@
  * See dir_find.h. The two likely spellings cost one system call each; only when both fail are the
  * directories on the way listed. Several entries may match one segment (`Foo.pdb` and `foo.pdb`
  * side by side on a case-sensitive file system), so the search goes depth first and comes back.
- * Its cost is bounded: SEGMENTS_MAX levels, MATCHES_MAX entries followed per directory.
+ * Its cost is bounded: SEGMENTS_MAX levels, MATCHES_MAX entries followed per directory. A name that
+ * is not known costs one system call for each name there is.
  */
 #include "store/dir_find.h"
 #include "base/text.h"
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -71,12 +73,25 @@ static enum err open_regular(int root, const char *path, int *ret_fd, struct err
 	return OK;
 }
 
-static bool matches(const char *name, struct slice folded)
+static bool matches_folded(struct slice name, struct slice folded)
 {
 	struct buf b CLEANUP(buf_fini) = BUF_MAX((size_t)4 * NAME_MAX);
 
-	fold_lower(slice_of(name), &b);
+	fold_lower(name, &b);
 	return !buf_failed(&b) && slice_eq(buf_slice(&b), folded);
+}
+
+/* Nearly all names are ASCII, and nearly all of them are other names. */
+static bool matches(const char *name, struct slice folded)
+{
+	size_t i = 0;
+
+	while (name[i] && !((unsigned char)name[i] & 0x80) && i < folded.n &&
+	       ascii_lower(name[i]) == folded.p[i])
+		i++;
+	if ((unsigned char)name[i] & 0x80)
+		return matches_folded(slice_of(name), folded);
+	return i == folded.n && !name[i];
 }
 
 static int by_name(const void *a, const void *b)
@@ -168,6 +183,12 @@ static bool split(struct search *s, struct slice folded)
 	return s->n > 0;
 }
 
+static enum err no_root(const char *root, struct error *e)
+{
+	return err_sys(e, kind(errno) == ERR_BUSY ? ERR_BUSY : ERR_IO, "cannot open directory '%s'",
+		       root);
+}
+
 enum err dir_find(const char *root, struct slice key, int *ret_fd, struct error *e)
 {
 	struct buf lower CLEANUP(buf_fini) = BUF_MAX(PATH_MAX - 1);
@@ -184,13 +205,78 @@ enum err dir_find(const char *root, struct slice key, int *ret_fd, struct error 
 	int fd CLEANUP(close_p) = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_sys(e, kind(errno) == ERR_BUSY ? ERR_BUSY : ERR_IO,
-			       "cannot open directory '%s'", root);
+		return no_root(root, e);
 	s.root = fd;
 	err = open_regular(fd, buf_str(&lower), ret_fd, e);
 	if (!err && *ret_fd < 0 && !slice_eq(buf_slice(&lower), key))
 		err = open_regular(fd, buf_str(&asked), ret_fd, e);
 	if (!err && *ret_fd < 0)
 		err = descend(&s, 0, ret_fd, e);
+	return err;
+}
+
+/* ---- any name ---- */
+
+struct best {
+	char name[NAME_MAX + 1];
+	int fd; /* -1: none yet */
+};
+
+static bool may_be_folder(const struct dirent *entry)
+{
+	return (entry->d_type == DT_DIR || entry->d_type == DT_LNK ||
+		entry->d_type == DT_UNKNOWN) &&
+	       strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+/* Keep name/middle/name if it is there and name comes before the best one so far. */
+static enum err try_name(int root, const char *name, struct slice middle, struct best *best,
+			 struct error *e)
+{
+	struct buf path CLEANUP(buf_fini) = BUF_MAX(PATH_MAX - 1);
+	int fd = -1;
+	enum err err;
+
+	if (best->fd >= 0 && strcmp(name, best->name) > 0)
+		return OK;
+	buf_printf(&path, "%s/", name);
+	fold_lower(middle, &path);
+	buf_printf(&path, "/%s", name);
+	if (buf_failed(&path))
+		return OK;
+	err = open_regular(root, buf_str(&path), &fd, e);
+	if (fd < 0)
+		return err == ERR_DENIED ? OK : err;
+	close_p(&best->fd);
+	best->fd = fd;
+	snprintf(best->name, sizeof(best->name), "%s", name);
+	return OK;
+}
+
+enum err dir_find_any_name(const char *root, struct slice middle, int *ret_fd, struct error *e)
+{
+	struct best best = {.fd = -1};
+	struct dirent *entry;
+	enum err err = OK;
+	size_t n = 0;
+	DIR *dir;
+
+	*ret_fd = -1;
+	dir = opendir(root);
+	if (!dir)
+		return no_root(root, e);
+	while (!err && n < DIR_NAMES_MAX && (entry = next_entry(dir))) {
+		if (!may_be_folder(entry))
+			continue;
+		err = try_name(dirfd(dir), entry->d_name, middle, &best, e);
+		n++;
+	}
+	if (!err && n < DIR_NAMES_MAX && errno)
+		err = err_sys(e, kind(errno), "cannot list '%s'", root);
+	closedir(dir);
+	if (err)
+		close_p(&best.fd);
+	else
+		*ret_fd = best.fd;
 	return err;
 }

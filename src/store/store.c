@@ -39,6 +39,11 @@ static void apply_options(struct store *s, const struct store_url *url)
 	s->traits.optional = url->optional;
 	s->traits.only = copy_or_null(url->only);
 	s->traits.not = copy_or_null(url->not );
+	s->traits.ptr = copy_or_null(url->ptr);
+	s->traits.forms = url->forms;
+	s->traits.aliases = url->aliases;
+	s->traits.layout = url->layout;
+	atomic_store(&s->tier, url->tier);
 	switch (url->key_case) {
 	case CASE_OPTION_NONE: break;
 	case CASE_OPTION_LOWER: s->traits.key_case = CASE_LOWER; break;
@@ -86,6 +91,7 @@ void store_free(struct store *s)
 	free(s->traits.name);
 	free(s->traits.only);
 	free(s->traits.not );
+	free(s->traits.ptr);
 	free(s);
 }
 

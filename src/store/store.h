@@ -37,7 +37,32 @@ struct store_context {
 };
 
 enum store_case { CASE_LOWER, CASE_ASKED, CASE_BOTH };
-enum store_tier { TIER_UNKNOWN, TIER_ONE, TIER_TWO };
+enum store_tier { TIER_UNKNOWN, TIER_ONE, TIER_TWO, TIER_BOTH };
+
+/* What a store may hold besides the plain file: see serve/candidates.h. */
+enum store_form {
+	STORE_FORM_CAB = 1,  /* the `_` twin: foo.pd_ */
+	STORE_FORM_GZIP = 2, /* foo.pdb.gz */
+	STORE_FORM_ZSTD = 4, /* foo.pdb.zst */
+	STORE_FORM_MSFZ = 8, /* msfz0/foo.pdb */
+	STORE_FORMS_ALL = 15,
+};
+
+/* Other keys under which a file may lie (symfmt/key_match.h). */
+enum store_aliases {
+	ALIASES_AUTO, /* those that cost only who needs them */
+	ALIASES_ALL,
+	ALIASES_NONE,
+};
+
+/* Where files lie that are asked for by their build-id alone (serve/build_id.h). */
+enum store_layout { LAYOUT_SSQP, LAYOUT_GDB, LAYOUT_DEBUGINFOD };
+
+/*
+ * "Any name" as a segment of a key, for stores with traits.wildcards: in ANY/K/ANY both stand for the
+ * same one. No client can ask for it: there are no control bytes in the paths of requests.
+ */
+#define STORE_ANY_NAME "\x1a"
 
 /* What a store is like, fixed at its making unless said otherwise. */
 struct store_traits {
@@ -50,7 +75,12 @@ struct store_traits {
 	bool tells_sums;         /* a HEAD of the whole may tell a checksum */
 	bool local;              /* its answers are open files: nothing to cache */
 	int64_t miss_ttl_max_ns; /* how long its word for a miss may be kept; INT64_MAX: no limit */
-	char *only, *not ;       /* globs on the file name, or NULL */
+	unsigned forms;          /* STORE_FORM_... */
+	enum store_aliases aliases;
+	enum store_layout layout;
+	bool wildcards; /* takes STORE_ANY_NAME */
+	char *ptr; /* what file.ptr calls our prefix, "\\\\server\\share"; NULL: not followed */
+	char *only, *not ; /* globs on the file name, or NULL */
 };
 
 struct store_read {
@@ -138,8 +168,9 @@ struct store {
 	bool sums_told;       /* it knows checksums; the loop's, as the next */
 	unsigned sums_silent; /* heads that were asked for one and told none */
 	unsigned no_ranges;   /* asked for a part it gave what cannot be used */
+	bool packs;           /* what was found last had to be expanded */
 	int64_t logged_ns;    /* last failure that was logged; 0 = never */
-	atomic_int tier;      /* enum store_tier, learned at start; any thread */
+	atomic_int tier; /* enum store_tier: told by the URL, or learned at start; any thread */
 	atomic_int_least64_t answered_ns; /* last proof of life; 0 = never; any thread */
 };
 

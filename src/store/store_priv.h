@@ -18,8 +18,8 @@ void store_identify(struct store *s, const struct store_fact *facts, size_t n);
 
 /*
  * Each makes a store from a parsed URL. They set ops, id, and their own defaults in traits
- * (key_case, any_case, loops, local, miss_ttl_max_ns), and leave the rest of struct store to
- * store_open().
+ * (key_case, any_case, wildcards, loops, local, miss_ttl_max_ns), and leave the rest of struct
+ * store to store_open().
  */
 MUST_CHECK enum err dir_open(const struct store_context *ctx, const struct store_url *url,
 			     struct store **ret, struct error *e);

@@ -32,13 +32,18 @@ static enum err parse_flag(struct slice name, struct slice value, bool *ret, str
 	return OK;
 }
 
-/* The place of value in a NULL-terminated list, counted from 1. */
-static enum err parse_word(struct slice name, struct slice value, const char *const *words,
+/* A word and the enumerator that it stands for; a list ends with NULL. */
+struct word {
+	const char *text;
+	int value;
+};
+
+static enum err parse_word(struct slice name, struct slice value, const struct word *words,
 			   int *ret, struct error *e)
 {
-	for (int i = 0; words[i]; i++) {
-		if (slice_eq_nocase(value, slice_of(words[i]))) {
-			*ret = i + 1;
+	for (; words->text; words++) {
+		if (slice_eq_nocase(value, slice_of(words->text))) {
+			*ret = words->value;
 			return OK;
 		}
 	}
@@ -47,12 +52,108 @@ static enum err parse_word(struct slice name, struct slice value, const char *co
 		       SLICE_ARG(value), SLICE_ARG(name));
 }
 
+static enum err parse_forms(struct slice name, struct slice list, unsigned *ret, struct error *e)
+{
+	static const struct word words[] = {{"plain", 0},
+					    {"cab", STORE_FORM_CAB},
+					    {"gz", STORE_FORM_GZIP},
+					    {"zst", STORE_FORM_ZSTD},
+					    {"msfz", STORE_FORM_MSFZ},
+					    {NULL, 0}};
+	struct slice one;
+	unsigned forms = 0;
+	int word = 0;
+
+	while (slice_next(&list, ',', &one)) {
+		enum err err = parse_word(name, one, words, &word, e);
+
+		if (err)
+			return err;
+		forms |= (unsigned)word;
+	}
+	*ret = forms;
+	return OK;
+}
+
+static bool is_slash(char c)
+{
+	return c == '/' || c == '\\';
+}
+
+static enum err parse_root(struct slice value, struct slice *ret, struct error *e)
+{
+	if (value.n < 3 || !is_slash(value.p[0]) || !is_slash(value.p[1]) || is_slash(value.p[2]))
+		return err_set(e, ERR_USAGE, "ptr='" SLICE_FMT "' does not begin like \\\\server",
+			       SLICE_ARG(value));
+	*ret = value;
+	return OK;
+}
+
+/* What the store may hold, and where. */
+static enum err parse_contents(struct store_url *u, struct slice name, struct slice value,
+			       bool *ret_known, struct error *e)
+{
+	static const struct word tiers[] = {
+		{"1", TIER_ONE}, {"2", TIER_TWO}, {"both", TIER_BOTH}, {NULL, 0}};
+	static const struct word aliases[] = {
+		{"auto", ALIASES_AUTO}, {"all", ALIASES_ALL}, {"none", ALIASES_NONE}, {NULL, 0}};
+	static const struct word layouts[] = {{"ssqp", LAYOUT_SSQP},
+					      {"gdb", LAYOUT_GDB},
+					      {"debuginfod", LAYOUT_DEBUGINFOD},
+					      {NULL, 0}};
+	enum err err = OK;
+	int word = 0;
+
+	if (slice_eq(name, SLICE("forms")))
+		return parse_forms(name, value, &u->forms, e);
+	if (slice_eq(name, SLICE("ptr")))
+		return parse_root(value, &u->ptr, e);
+	if (slice_eq(name, SLICE("tiers"))) {
+		err = parse_word(name, value, tiers, &word, e);
+		u->tier = (enum store_tier)word;
+	} else if (slice_eq(name, SLICE("aliases"))) {
+		err = parse_word(name, value, aliases, &word, e);
+		u->aliases = (enum store_aliases)word;
+	} else if (slice_eq(name, SLICE("layout"))) {
+		err = parse_word(name, value, layouts, &word, e);
+		u->layout = (enum store_layout)word;
+	} else {
+		*ret_known = false;
+	}
+	return err;
+}
+
+/* How an S3 service is spoken to. */
+static enum err parse_s3(struct store_url *u, struct slice name, struct slice value,
+			 bool *ret_known, struct error *e)
+{
+	static const struct word styles[] = {
+		{"path", STYLE_PATH}, {"virtual", STYLE_VIRTUAL}, {NULL, 0}};
+	enum err err = OK;
+	int word = 0;
+
+	if (slice_eq(name, SLICE("anonymous")))
+		return parse_flag(name, value, &u->anonymous, e);
+	if (slice_eq(name, SLICE("endpoint"))) {
+		u->endpoint = value;
+	} else if (slice_eq(name, SLICE("region"))) {
+		u->region = value;
+	} else if (slice_eq(name, SLICE("style"))) {
+		err = parse_word(name, value, styles, &word, e);
+		u->style = (enum store_style)word;
+	} else {
+		*ret_known = false;
+	}
+	return err;
+}
+
 static enum err parse_option(struct store_url *u, struct slice name, struct slice value,
 			     bool *ret_known, struct error *e)
 {
-	static const char *const styles[] = {"path", "virtual", NULL};
-	static const char *const cases[] = {"lower", "asked", "both", NULL};
-	bool s3 = slice_eq(u->scheme, SLICE("s3"));
+	static const struct word cases[] = {{"lower", CASE_OPTION_LOWER},
+					    {"asked", CASE_OPTION_ASKED},
+					    {"both", CASE_OPTION_BOTH},
+					    {NULL, 0}};
 	enum err err = OK;
 	int word = 0;
 
@@ -61,24 +162,17 @@ static enum err parse_option(struct store_url *u, struct slice name, struct slic
 		return parse_flag(name, value, &u->optional, e);
 	if (slice_eq(name, SLICE("case"))) {
 		err = parse_word(name, value, cases, &word, e);
-		if (!err)
-			u->key_case = (enum store_case_option)word;
+		u->key_case = (enum store_case_option)word;
 	} else if (slice_eq(name, SLICE("only"))) {
 		u->only = value;
 	} else if (slice_eq(name, SLICE("not"))) {
 		u->not = value;
-	} else if (s3 && slice_eq(name, SLICE("endpoint"))) {
-		u->endpoint = value;
-	} else if (s3 && slice_eq(name, SLICE("region"))) {
-		u->region = value;
-	} else if (s3 && slice_eq(name, SLICE("anonymous"))) {
-		return parse_flag(name, value, &u->anonymous, e);
-	} else if (s3 && slice_eq(name, SLICE("style"))) {
-		err = parse_word(name, value, styles, &word, e);
-		if (!err)
-			u->style = (enum store_style)word;
 	} else {
-		*ret_known = false;
+		err = parse_contents(u, name, value, ret_known, e);
+		if (!*ret_known && slice_eq(u->scheme, SLICE("s3"))) {
+			*ret_known = true;
+			err = parse_s3(u, name, value, ret_known, e);
+		}
 	}
 	return err;
 }
@@ -113,6 +207,16 @@ static enum err parse_query(struct store_url *u, struct slice query, struct erro
 	return OK;
 }
 
+/* In a directory to look costs little, so that all is looked for there. */
+static void set_defaults(struct store_url *u)
+{
+	bool file = slice_eq(u->scheme, SLICE("file"));
+
+	u->forms = file ? STORE_FORMS_ALL : STORE_FORM_CAB;
+	u->aliases = file ? ALIASES_ALL : ALIASES_AUTO;
+	u->layout = slice_starts(u->scheme, SLICE("http")) ? LAYOUT_DEBUGINFOD : LAYOUT_SSQP;
+}
+
 static struct slice trim_slashes(struct slice s)
 {
 	while (s.n && s.p[0] == '/')
@@ -128,6 +232,7 @@ static enum err parse_parts(struct store_url *u, struct slice url, struct error 
 	struct slice rest, query, authority;
 
 	u->scheme = slice_head(url, colon);
+	set_defaults(u);
 	rest = slice_from(url, colon + 1);
 	if (!slice_starts(rest, SLICE("//")))
 		return err_set(e, ERR_USAGE, "not a URL of the form scheme://...");

@@ -6,13 +6,20 @@
  *	file:///dir?...
  *	https://user:password@host:port/base?...
  *
- * Options for every kind: case=lower|asked|both, optional=true, only=GLOB, not=GLOB. An option
- * that is unknown is an error, except that the query of an http(s) URL may hold what its server
- * wants to see (a SAS token): it is kept and sent along.
+ * Options for every kind:
+ *
+ *	case=lower|asked|both, optional=true, only=GLOB, not=GLOB
+ *	forms=plain,cab,gz,zst,msfz	what it may hold; plain always
+ *	tiers=1|2|both			instead of a look at index2.txt
+ *	aliases=auto|all|none		other keys of the same file
+ *	layout=ssqp|gdb|debuginfod	where files lie that are known by their build-id
+ *	ptr=\\server\share		what file.ptr calls the place that this URL names
+ *
+ * An option that is unknown is an error, except that the query of an http(s) URL may hold what its
+ * server wants to see (a SAS token): it is kept and sent along.
  */
 #pragma once
-#include "base/buf.h"
-#include "base/err.h"
+#include "store/store.h"
 
 enum store_style { STYLE_DEFAULT, STYLE_PATH, STYLE_VIRTUAL };
 enum store_case_option { CASE_OPTION_NONE, CASE_OPTION_LOWER, CASE_OPTION_ASKED, CASE_OPTION_BOTH };
@@ -25,10 +32,14 @@ struct store_url {
 	struct slice path;     /* decoded; s3: without slashes at the ends; file: the directory */
 	struct slice raw_path; /* as written */
 	struct slice query;    /* http only: what was not an option of ours */
-	struct slice endpoint, region, only, not ; /* decoded; empty = not given */
+	struct slice endpoint, region, only, not, ptr; /* decoded; empty = not given */
 	enum store_style style;
 	enum store_case_option key_case;
 	bool anonymous, optional;
+	enum store_tier tier;
+	unsigned forms; /* STORE_FORM_...; this and the next two are the scheme's when not given */
+	enum store_aliases aliases;
+	enum store_layout layout;
 };
 
 /* The message names the part that is wrong, never the password. */

@@ -61,6 +61,36 @@ static void test_found(void)
 	rig_fini(&r);
 }
 
+/* What stands for any name does so at both ends of a key only; a star is a star. */
+static void test_any_name(void)
+{
+	static const struct {
+		const char *key;
+		enum store_result result;
+	} keys[] = {
+		{STORE_ANY_NAME "/k/" STORE_ANY_NAME, STORE_FOUND},
+		{STORE_ANY_NAME "/k/File.pdb", STORE_MISS},
+		{"a/k/" STORE_ANY_NAME, STORE_MISS},
+		{STORE_ANY_NAME, STORE_MISS},
+		{STORE_ANY_NAME "/" STORE_ANY_NAME, STORE_MISS},
+		{STORE_ANY_NAME "/x/" STORE_ANY_NAME, STORE_MISS},
+		{"*/k/*", STORE_MISS},
+	};
+	struct rig r;
+
+	ASSERT(mkdir("a/k", 0700) == 0);
+	put("a/k/a", "0123456789");
+	open_root(&r);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct asked a = ask(&r, keys[i].key);
+
+		CHECK_INT(a.result, keys[i].result, keys[i].key);
+		close_p(&a.head.fd);
+	}
+	rig_fini(&r);
+	ASSERT(unlink("a/k/a") == 0 && rmdir("a/k") == 0);
+}
+
 static const struct {
 	const char *name, *key;
 	struct range_ask range;
@@ -218,6 +248,7 @@ int main(void)
 	put("a/File.pdb", "0123456789");
 	put("a/empty", "");
 	test_found();
+	test_any_name();
 	test_ranges();
 	test_other_answers();
 	test_denied();

@@ -210,6 +210,131 @@ static void test_many_spellings(void)
 	close_p(&fd);
 }
 
+/* ---- any name ---- */
+
+#define ID "elf-buildid-"
+
+static const char *const any_folders[] = {
+	"any",    "any/b",          "any/b/" ID "1", "any/B",         "any/B/" ID "1",
+	"any/a",  "any/a/" ID "1",  "any/a/" ID "2", "any/c",         "any/c/" ID "2",
+	"any/.d", "any/.d/" ID "3", "any/e",         "any/e/" ID "4", "any/e/" ID "4/e",
+	"any/f",  "any/f/" ID "UP"};
+static const char *const any_files[] = {"any/b/" ID "1/b",  "any/B/" ID "1/B", "any/a/" ID "1/x",
+					"any/a/" ID "2/A",  "any/c/" ID "2/c", "any/.d/" ID "3/.d",
+					"any/f/" ID "UP/f", "any/file"};
+
+static const struct {
+	const char *middle;
+	const char *found;
+} middles[] = {
+	{ID "1", "any/B/" ID "1/B"}, /* of two the first in byte order */
+	{ID "2", "any/c/" ID "2/c"}, /* not a file by another name */
+	{ID "3", "any/.d/" ID "3/.d"},
+	{ID "4", NULL}, /* a folder stands in its place */
+	{ID "5", NULL},
+	{ID "up", NULL}, /* no other case is looked for */
+	{ID "UP", NULL},
+	{"", NULL},
+	{"..", NULL},
+	{"../b/" ID "1", "any/b/" ID "1/b"}, /* inside, if by a detour */
+	{"../../../" OUTSIDE, NULL},
+};
+
+static void check_any_name(const char *root, const char *middle, const char *found)
+{
+	struct error e = {OK, 0, ""};
+	char text[PATH_MAX];
+	int fd = -1;
+	ssize_t n;
+
+	if (!CHECK(dir_find_any_name(root, slice_of(middle), &fd, &e) == OK, middle))
+		printf("# %s\n", e.msg);
+	n = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
+	CHECK_SLICE(((struct slice){text, (size_t)n}), found ? found : "",
+		    found ? "found" : "absent");
+	CHECK_INT(fd >= 0, found != NULL, "or not");
+	close_p(&fd);
+}
+
+static void test_any_name(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(any_folders); i++)
+		make(ROOT, any_folders[i], true);
+	for (size_t i = 0; i < ARRAY_LEN(any_files); i++)
+		make(ROOT, any_files[i], false);
+	for (size_t i = 0; i < ARRAY_LEN(middles); i++)
+		check_any_name(ROOT "/any", middles[i].middle, middles[i].found);
+}
+
+/* In whatever order the file system has them. */
+static void test_any_name_first(void)
+{
+	make(ROOT, "order", true);
+	for (int i = 0; i < 26; i++) {
+		char name[] = "order/?/k/?";
+
+		name[6] = name[10] = (char)('a' + i * 7 % 26);
+		name[7] = '\0';
+		make(ROOT, name, true);
+		name[7] = '/';
+		name[9] = '\0';
+		make(ROOT, name, true);
+		name[9] = '/';
+		make(ROOT, name, false);
+	}
+	check_any_name(ROOT "/order", "k", "order/a/k/a");
+}
+
+/* Links are followed inside, and not out. */
+static void test_any_name_links(void)
+{
+	make(ROOT, "links", true);
+	make(ROOT, "links/z", true);
+	make(ROOT, "links/z/k", true);
+	make(ROOT, "links/z/k/z", false);
+	make(ROOT, "links/z/k/y", false);
+	make(OUTSIDE, "k", true);
+	make(OUTSIDE, "k/a", false);
+	ASSERT(symlink("z", ROOT "/links/y") == 0);
+	ASSERT(symlink("../../" OUTSIDE, ROOT "/links/a") == 0);
+	check_any_name(ROOT "/links", "k", "links/z/k/y");
+}
+
+static void test_any_name_cannot_tell(void)
+{
+	struct error e = {OK, 0, ""};
+	int fd = -1;
+
+	CHECK(dir_find_any_name("dir_find_nowhere", SLICE("k"), &fd, &e) == ERR_IO &&
+		      e.sys == ENOENT && fd < 0,
+	      "a root that is not there is no miss");
+	readdir_fails_after = 4;
+	CHECK(dir_find_any_name(ROOT "/any", SLICE(ID "1"), &fd, &e) == ERR_IO && e.sys == EIO &&
+		      fd < 0,
+	      "nor is one that cannot be read to its end");
+	readdir_fails_after = -1;
+}
+
+/* root is made to respect permissions. */
+static void test_any_name_closed(void)
+{
+	uid_t me = geteuid();
+	struct stat st;
+
+	ASSERT(stat(".", &st) == 0 && chmod(".", 0755) == 0 && chmod(ROOT, 0755) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(any_folders); i++) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/%s", ROOT, any_folders[i]);
+		ASSERT(chmod(path, 0755) == 0);
+	}
+	ASSERT(chmod(ROOT "/any/B", 0) == 0 && chmod(ROOT "/any/b/" ID "1/b", 0644) == 0);
+	ASSERT(me != 0 || seteuid(65534) == 0);
+	check_any_name(ROOT "/any", ID "1", "any/b/" ID "1/b");
+	ASSERT(seteuid(me) == 0);
+	ASSERT(chmod(ROOT "/any/B", 0700) == 0 && chmod(".", st.st_mode) == 0);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/test_dir_find.XXXXXX";
@@ -220,6 +345,11 @@ int main(void)
 	test_zero_byte();
 	test_cannot_tell();
 	test_many_spellings();
+	test_any_name();
+	test_any_name_first();
+	test_any_name_links();
+	test_any_name_cannot_tell();
+	test_any_name_closed();
 	ASSERT(system("rm -rf " ROOT " " OUTSIDE) == 0 && chdir("/") == 0 && rmdir(dir) == 0);
 	return tap_done();
 }

@@ -85,6 +85,8 @@ static const struct {
 	{"not=", S3, "", S3 "&not=*.pdb", ""},
 	{"case=", S3, "", S3 "&case=lower", ""},
 	{"optional=", S3, "", S3 "&optional=true", ""},
+	{"what it may hold", S3, "",
+	 S3 "&forms=gz&tiers=2&aliases=all&layout=gdb&ptr=//server/share", ""},
 	{"style=", S3, "", S3 "&style=virtual", ""},
 	{"region=", S3, "", S3 "&region=eu-west-1", ""},
 	{"region= at AWS", "s3://bucket", "", "s3://bucket?region=eu-west-1", ""},
@@ -137,10 +139,17 @@ static void test_traits(void)
 		const char *url;
 		bool local;
 		int64_t miss_ttl_max_ns;
+		unsigned forms;
+		enum store_layout layout;
+		enum store_aliases aliases;
+		bool wildcards;
 	} kinds[] = {
-		{S3, false, INT64_MAX},
-		{"http://host/", false, INT64_MAX},
-		{"file:///srv", true, 2 * NS_PER_S},
+		{S3, false, INT64_MAX, STORE_FORM_CAB},
+		{S3 "&forms=zst&aliases=none&layout=gdb", false, INT64_MAX, STORE_FORM_ZSTD,
+		 LAYOUT_GDB, ALIASES_NONE},
+		{"http://host/", false, INT64_MAX, STORE_FORM_CAB, LAYOUT_DEBUGINFOD},
+		{"file:///srv", true, 2 * NS_PER_S, STORE_FORMS_ALL, LAYOUT_SSQP, ALIASES_ALL,
+		 true},
 	};
 	uint8_t id[STORE_ID_SIZE];
 	struct store_traits traits;
@@ -150,7 +159,28 @@ static void test_traits(void)
 		CHECK(traits.local == kinds[i].local &&
 			      traits.miss_ttl_max_ns == kinds[i].miss_ttl_max_ns,
 		      kinds[i].url);
+		CHECK(traits.forms == kinds[i].forms && traits.layout == kinds[i].layout &&
+			      traits.aliases == kinds[i].aliases &&
+			      traits.wildcards == kinds[i].wildcards,
+		      "what it may hold");
 	}
+}
+
+/* What only lives as long as the store. */
+static void test_tier_and_ptr(void)
+{
+	struct rig r;
+
+	rig_init(&r, NULL, 0);
+	rig_open(&r, S3);
+	CHECK(atomic_load(&r.store->tier) == TIER_UNKNOWN && !r.store->traits.ptr,
+	      "the tier is to be found out, and file.ptr not to be followed");
+	rig_fini(&r);
+	rig_init(&r, NULL, 0);
+	rig_open(&r, S3 "&tiers=both&ptr=%5C%5Cserver%5Cshare");
+	CHECK_INT(atomic_load(&r.store->tier), TIER_BOTH, "unless the URL says");
+	CHECK_STR(r.store->traits.ptr, "\\\\server\\share", "both");
+	rig_fini(&r);
 }
 
 int main(void)
@@ -159,6 +189,7 @@ int main(void)
 	test_identity();
 	test_identity_stays();
 	test_traits();
+	test_tier_and_ptr();
 	curl_global_cleanup();
 	return tap_done();
 }

@@ -95,6 +95,55 @@ static void test_options(void)
 	}
 }
 
+/* What a store may hold: by its kind, and by what it is said to. */
+static const struct {
+	const char *url;
+	unsigned forms;
+	enum store_aliases aliases;
+	enum store_layout layout;
+	enum store_tier tier;
+	const char *ptr;
+} contents[] = {
+	{"s3://b", STORE_FORM_CAB},
+	{"http://h", STORE_FORM_CAB, .layout = LAYOUT_DEBUGINFOD},
+	{"https://h/?sig=1", STORE_FORM_CAB, .layout = LAYOUT_DEBUGINFOD},
+	{"file:///d", STORE_FORMS_ALL, .aliases = ALIASES_ALL},
+	{"s3://b?forms=plain", 0},
+	{"s3://b?forms=cab", STORE_FORM_CAB},
+	{"s3://b?forms=plain,cab,gz,zst,msfz", STORE_FORMS_ALL},
+	{"s3://b?forms=MSFZ%2cgz", STORE_FORM_MSFZ | STORE_FORM_GZIP},
+	{"s3://b?forms=gz&forms=zst,zst", STORE_FORM_ZSTD},
+	{"file:///d?forms=plain&aliases=auto", 0},
+	{"s3://b?aliases=all", STORE_FORM_CAB, .aliases = ALIASES_ALL},
+	{"s3://b?aliases=none", STORE_FORM_CAB, .aliases = ALIASES_NONE},
+	{"s3://b?tiers=1", STORE_FORM_CAB, .tier = TIER_ONE},
+	{"s3://b?tiers=2", STORE_FORM_CAB, .tier = TIER_TWO},
+	{"s3://b?tiers=Both", STORE_FORM_CAB, .tier = TIER_BOTH},
+	{"s3://b?layout=gdb", STORE_FORM_CAB, .layout = LAYOUT_GDB},
+	{"s3://b?layout=debuginfod", STORE_FORM_CAB, .layout = LAYOUT_DEBUGINFOD},
+	{"https://h?layout=ssqp", STORE_FORM_CAB, .layout = LAYOUT_SSQP},
+	{"s3://b?ptr=\\\\srv\\share", STORE_FORM_CAB, .ptr = "\\\\srv\\share"},
+	{"s3://b?ptr=%5c%5csrv%5Cmy%20share", STORE_FORM_CAB, .ptr = "\\\\srv\\my share"},
+	{"s3://b?ptr=//s", STORE_FORM_CAB, .ptr = "//s"},
+};
+
+static void test_contents(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+		struct store_url u;
+
+		if (!CHECK(store_url_parse(slice_of(contents[i].url), &u, NULL) == OK,
+			   contents[i].url))
+			continue;
+		CHECK_INT(u.forms, contents[i].forms, "forms");
+		CHECK(u.aliases == contents[i].aliases && u.layout == contents[i].layout &&
+			      u.tier == contents[i].tier,
+		      "words");
+		CHECK_SLICE(u.ptr, contents[i].ptr, "what file.ptr calls it");
+		store_url_fini(&u);
+	}
+}
+
 static const struct {
 	const char *url, *says;
 } wrong[] = {
@@ -105,6 +154,19 @@ static const struct {
 	{"s3://b?colour=red", "unknown store option 'colour'"},
 	{"s3://b?style=both", "'both' is not a value of the store option 'style'"},
 	{"s3://b?case=upper", "'upper' is not a value of the store option 'case'"},
+	{"s3://b?forms=zip", "'zip' is not a value of the store option 'forms'"},
+	{"s3://b?forms=", "'' is not a value of the store option 'forms'"},
+	{"s3://b?forms=gz,,zst", "'' is not a value of the store option 'forms'"},
+	{"https://h?forms=x", "'x' is not a value of the store option 'forms'"},
+	{"s3://b?tiers=3", "'3' is not a value of the store option 'tiers'"},
+	{"s3://b?tiers=one", "'one' is not a value of the store option 'tiers'"},
+	{"s3://b?aliases=some", "'some' is not a value of the store option 'aliases'"},
+	{"s3://b?layout=sentry", "'sentry' is not a value of the store option 'layout'"},
+	{"s3://b?ptr=srv", "does not begin like"},
+	{"s3://b?ptr=", "does not begin like"},
+	{"s3://b?ptr=%5c%5c", "does not begin like"},
+	{"s3://b?ptr=%5c%5c%5csrv", "does not begin like"},
+	{"s3://b?ptr=%5csrv%5cx", "does not begin like"},
 	{"s3://b?optional=maybe", "neither true nor false"},
 	{"file:///a?region=x", "unknown store option 'region'"},
 	{"https://h?case=x", "not a value"},
@@ -158,6 +220,7 @@ int main(void)
 {
 	test_parts();
 	test_options();
+	test_contents();
 	test_wrong();
 	test_longest();
 	return tap_done();
