@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
  * See ask.h. Of `seat` and `fetch` one is in use at a time. What passes through is compared with its
- * checksum on the loop's thread, since there is no file that somebody else could read it from.
+ * checksum on the loop's thread, since there is no file that somebody else could read it from. For
+ * the same reason only its beginning can be held against its key (ask_inspect.c).
+ *
+ * Whether an object is encoded is known when its head is in; an ask that cannot use it so lets go of
+ * it and asks for FORM_PLAIN in its place, whose flight goes on with what flies already.
  */
-#include "cache/ask.h"
 #include "base/clock.h"
-#include "cache/cache_priv.h"
+#include "cache/ask_priv.h"
 #include "metric/metric.h"
 
 #define RESCUE_BUDGET_NS (8 * NS_PER_S)
@@ -13,24 +16,86 @@
 
 _Static_assert(FILL_ROOM >= 2 * TRANSFER_READ_MAX, "what comes behind a pause has to fit");
 
-struct ask {
-	struct ask_request request;
-	char *key;
-	fetch_decided *decided;
-	void *ud;
-	enum ask_way way;
-	struct seat seat;
-	struct fetch *fetch;
-	struct fill *ring;
-	struct loop_task room;  /* posted by the ring's reader */
-	struct loop_timer soon; /* an answer that is known at the start */
-	struct object_head hit;
-	struct error refusal;
-	uint64_t ticket;            /* for its miss, from when the store was asked */
-	struct object_head version; /* rescue */
-	struct digest *digest;      /* of what passes, when there is something to compare with */
-	struct checksum expected;
-};
+static void begin(struct ask *a);
+
+/* ---- deciding ---- */
+
+static void tell_found(struct loop_timer *timer)
+{
+	struct ask *a = CONTAINER_OF(timer, struct ask, soon);
+	struct object_head head = a->found;
+
+	a->found.fd = -1;
+	a->decided(a->ud, FETCH_FOUND, &head, NULL);
+}
+
+static void tell_refusal(struct loop_timer *timer)
+{
+	struct ask *a = CONTAINER_OF(timer, struct ask, soon);
+
+	a->decided(a->ud, FETCH_FAULT, NULL, &a->refusal);
+}
+
+static void tell_miss(struct loop_timer *timer)
+{
+	struct ask *a = CONTAINER_OF(timer, struct ask, soon);
+
+	a->decided(a->ud, FETCH_MISS, NULL, NULL);
+}
+
+static void tell_soon(struct ask *a, void (*tell)(struct loop_timer *timer))
+{
+	a->soon.due = tell;
+	loop_timer_set(a->request.cache->loop, &a->soon, 0);
+}
+
+void ask_tell_found_soon(struct ask *a)
+{
+	tell_soon(a, tell_found);
+}
+
+void ask_tell_soon(struct ask *a, const struct error *fault)
+{
+	a->refusal = *fault;
+	tell_soon(a, tell_refusal);
+}
+
+static void note_miss(struct ask *a)
+{
+	cache_note_miss(a->request.cache, a->request.store, slice_of(a->key), a->request.via,
+			a->ticket);
+}
+
+void ask_tell_wrong_soon(struct ask *a)
+{
+	if (a->fetch)
+		fetch_abort(a->fetch);
+	note_miss(a);
+	tell_soon(a, tell_miss);
+}
+
+/* ---- its encoding ---- */
+
+/* Is it encoded as the asker cannot use it, and can that be undone? */
+static bool needs_plain(const struct ask *a, const struct object_head *head)
+{
+	bool gzip = slice_eq_nocase(slice_of(head->encoding), SLICE("gzip"));
+
+	return a->form == FORM_STORED && !a->request.probe && !a->rescuing &&
+	       form_undoes(head->encoding) && !(gzip && a->request.accepts_gzip);
+}
+
+/* What flies of the stored form is kept flying: the other flight takes a seat there before we go. */
+static void ask_for_plain(struct ask *a)
+{
+	fetch_free(TAKE(a->fetch));
+	fill_unref(TAKE(a->ring));
+	digest_free(TAKE(a->digest));
+	a->form = FORM_PLAIN;
+	a->seat = &a->seats[1];
+	begin(a);
+	seat_refuse(&a->seats[0]);
+}
 
 /* ---- a fetch of its own ---- */
 
@@ -50,6 +115,8 @@ static enum fill_flow ring_write(void *ud, struct slice data)
 
 	if (a->digest)
 		digest_add(a->digest, data);
+	if (a->holding)
+		ask_inspect(a, data);
 	if (fill_fits(a->ring, data.n))
 		return fill_write(a->ring, data);
 	err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
@@ -77,6 +144,10 @@ static void ring_end(void *ud, const struct error *e)
 		fill_fail(a->ring, e);
 	else
 		fill_commit(a->ring);
+	if (e && a->holding) {
+		a->holding = false;
+		ask_tell_soon(a, e);
+	}
 }
 
 static void room_made(struct loop_task *task)
@@ -101,9 +172,14 @@ static void fetch_answered(void *ud, enum fetch_result result, const struct obje
 	struct ask *a = ud;
 
 	if (result == FETCH_MISS || result == FETCH_DENIED)
-		cache_note_miss(a->request.cache, a->request.store, slice_of(a->key),
-				a->request.via, a->ticket);
-	a->decided(a->ud, result, head, e);
+		note_miss(a);
+	if (result == FETCH_FOUND && needs_plain(a, head)) {
+		if (head->fd >= 0)
+			close(head->fd);
+		ask_for_plain(a);
+	} else if (result != FETCH_FOUND || !ask_inspects(a, head)) {
+		a->decided(a->ud, result, head, e);
+	}
 }
 
 static void pass(struct ask *a, const struct object_head *pin)
@@ -113,7 +189,9 @@ static void pass(struct ask *a, const struct object_head *pin)
 	struct fetch_request fetch = {
 		.store = r->store,
 		.key = slice_of(a->key),
-		.head = r->head,
+		/* A local file is opened for any question, so that it can be looked at. */
+		.head = (r->head && !r->store->traits.local) || r->probe,
+		.no_length = r->probe,
 		.ranged = r->ranged,
 		.range = r->range,
 		.pin = pin,
@@ -124,9 +202,9 @@ static void pass(struct ask *a, const struct object_head *pin)
 
 	a->way = ASK_PASSED;
 	a->ticket = cache_miss_ticket(r->cache, r->store);
-	if (!r->head)
+	if (!fetch.head)
 		a->ring = fill_new((struct fill_writer){.room = post_room, .ud = a});
-	a->fetch = fetch_start(&fetch, r->head ? NULL : &sink, fetch_answered, a);
+	a->fetch = fetch_start(&fetch, fetch.head ? NULL : &sink, fetch_answered, a);
 }
 
 /* ---- a seat ---- */
@@ -134,84 +212,128 @@ static void pass(struct ask *a, const struct object_head *pin)
 static void seat_answered(struct seat *s, enum fetch_result result, const struct object_head *head,
 			  const struct error *e)
 {
-	struct ask *a = CONTAINER_OF(s, struct ask, seat);
+	struct ask *a = s->ud;
 
-	a->decided(a->ud, result, head, e);
+	if (result == FETCH_FOUND && needs_plain(a, head))
+		ask_for_plain(a);
+	else
+		a->decided(a->ud, result, head, e);
+}
+
+static void refuse(struct ask *a, enum err code, const char *why)
+{
+	struct error e;
+
+	err_set(&e, code, "%s", why);
+	ask_tell_soon(a, &e);
+}
+
+/* The cache takes no part: an object passes through, what would be made of it cannot. */
+static void go_alone(struct ask *a)
+{
+	if (a->form == FORM_STORED && !a->request.whole)
+		pass(a, NULL);
+	else
+		refuse(a, ERR_CANCELED, "nothing can be made now");
 }
 
 static void seat_declined(struct seat *s)
 {
-	struct ask *a = CONTAINER_OF(s, struct ask, seat);
+	struct ask *a = s->ud;
 
 	seat_leave(s);
-	pass(a, NULL);
+	go_alone(a);
 }
 
-static void tell_hit(struct loop_timer *timer)
+static bool look_for(struct ask *a, enum form form)
 {
-	struct ask *a = CONTAINER_OF(timer, struct ask, soon);
-	struct object_head head = a->hit;
+	struct cache_object o;
 
-	a->hit.fd = -1;
-	a->decided(a->ud, FETCH_FOUND, &head, NULL);
+	if (!cache_find(a->request.cache, a->request.store, slice_of(a->key), form, a->expect, &o))
+		return false;
+	a->form = form;
+	if (needs_plain(a, &o.head)) {
+		close(o.head.fd);
+		a->form = FORM_PLAIN;
+		return false;
+	}
+	a->way = ASK_HIT;
+	a->found = o.head;
+	ask_tell_found_soon(a);
+	return true;
 }
 
-static void tell_refusal(struct loop_timer *timer)
+/* In the cache: as it is stored, else without its encoding. */
+static bool look(struct ask *a)
 {
-	struct ask *a = CONTAINER_OF(timer, struct ask, soon);
-
-	a->decided(a->ud, FETCH_FAULT, NULL, &a->refusal);
+	return look_for(a, a->form) || (a->request.form == FORM_STORED && look_for(a, FORM_PLAIN));
 }
 
-static void tell_soon(struct ask *a, void (*tell)(struct loop_timer *timer))
+static enum seated take(struct ask *a, enum form form, bool join_only)
 {
-	a->soon.due = tell;
-	loop_timer_set(a->request.cache->loop, &a->soon, 0);
+	const struct ask_request *r = &a->request;
+	const struct flight_request flight = {
+		.cache = r->cache,
+		.store = r->store,
+		.key = slice_of(a->key),
+		.form = form,
+		.expect = a->expect,
+		.via = r->via,
+		.deadline_ns = r->patient ? clock_mono_ns() + PATIENCE_NS : r->deadline_ns,
+		.patient = r->patient,
+		.join_only = join_only,
+		.scratch = r->whole,
+	};
+
+	a->seat->ud = a;
+	a->seat->use = r->probe ? SEAT_PROBES : SEAT_TAKES;
+	a->seat->decided = seat_answered;
+	a->seat->declined = seat_declined;
+	a->seat->key = slice_of(a->key);
+	return seat_take(&flight, a->seat);
+}
+
+/* Is it known already that it is encoded, and being decoded for somebody else? */
+static bool join_plain(struct ask *a)
+{
+	if (a->form != FORM_STORED || a->request.probe || a->request.accepts_gzip ||
+	    take(a, FORM_PLAIN, true) != SEATED)
+		return false;
+	a->form = FORM_PLAIN;
+	a->way = ASK_JOINED;
+	return true;
+}
+
+static void take_seat(struct ask *a)
+{
+	const struct ask_request *r = &a->request;
+	bool object = a->form == FORM_STORED && !r->probe && !r->whole;
+	struct object_id id;
+
+	if (join_plain(a))
+		return;
+	/* Without a disk there is nothing to join but who finds out whether it is missing. */
+	switch (take(a, a->form, object && (r->head || !cache_disk_usable(r->cache)))) {
+	case SEATED: a->way = a->seat->first ? ASK_FILLED : ASK_JOINED; return;
+	case NO_SEAT: go_alone(a); return;
+	case NO_SEAT_LEFT: refuse(a, ERR_BUSY, "too many wait for this object"); return;
+	case NO_SEAT_LANDED: break;
+	}
+	if (look_for(a, a->form))
+		return;
+	id = cache_id(r->store, slice_of(a->key), a->form, a->expect);
+	flights_forget_landed(r->cache->flights, &id);
+	begin(a);
 }
 
 static void begin(struct ask *a)
 {
 	const struct ask_request *r = &a->request;
-	struct flight_request flight = {
-		.cache = r->cache,
-		.store = r->store,
-		.key = slice_of(a->key),
-		.via = r->via,
-		.deadline_ns = r->patient ? clock_mono_ns() + PATIENCE_NS : r->deadline_ns,
-		.patient = r->patient,
-		/* Without a disk there is nothing to join but who finds out whether it is missing. */
-		.join_only = r->head || !cache_disk_usable(r->cache),
-	};
-	struct cache_object o;
-	struct object_id id;
 
-	if (r->store->traits.local) {
+	if (r->store->traits.local && a->form == FORM_STORED)
 		pass(a, NULL);
-		return;
-	}
-	a->seat.decided = seat_answered;
-	a->seat.declined = seat_declined;
-	a->seat.key = slice_of(a->key);
-	switch (seat_take(&flight, &a->seat)) {
-	case SEATED: a->way = a->seat.first ? ASK_FILLED : ASK_JOINED; return;
-	case NO_SEAT: break;
-	case NO_SEAT_LEFT:
-		err_set(&a->refusal, ERR_BUSY, "too many wait for this object");
-		tell_soon(a, tell_refusal);
-		return;
-	case NO_SEAT_LANDED:
-		if (cache_find(r->cache, r->store, slice_of(a->key), &o)) {
-			a->way = ASK_HIT;
-			a->hit = o.head;
-			tell_soon(a, tell_hit);
-			return;
-		}
-		id = cache_id(r->store, slice_of(a->key));
-		flights_forget_landed(r->cache->flights, &id);
-		begin(a);
-		return;
-	}
-	pass(a, NULL);
+	else if (!r->look || !look(a))
+		take_seat(a);
 }
 
 struct ask *ask_start(const struct ask_request *request, fetch_decided *decided, void *ud)
@@ -220,9 +342,12 @@ struct ask *ask_start(const struct ask_request *request, fetch_decided *decided,
 
 	a->request = *request;
 	a->key = xstrndup(request->key.p, request->key.n);
+	a->expect = request->expect ? xstrdup(request->expect) : NULL;
+	a->form = request->probe ? FORM_STORED : request->form;
+	a->seat = &a->seats[0];
 	a->decided = decided;
 	a->ud = ud;
-	a->hit.fd = -1;
+	a->found.fd = -1;
 	a->room.run = room_made;
 	begin(a);
 	return a;
@@ -234,7 +359,12 @@ struct fill *ask_body(const struct ask *a)
 {
 	if (a->ring)
 		return a->ring;
-	return a->seat.flight ? seat_fill(&a->seat) : NULL;
+	return a->seat->flight ? seat_fill(a->seat) : NULL;
+}
+
+enum form ask_form(const struct ask *a)
+{
+	return a->form;
 }
 
 enum ask_way ask_way(const struct ask *a)
@@ -246,7 +376,7 @@ bool ask_is_spooling(const struct ask *a)
 {
 	if (a->fetch)
 		return fetch_is_spooling(a->fetch);
-	return a->seat.flight && seat_is_spooling(&a->seat);
+	return a->seat->flight && seat_is_spooling(a->seat);
 }
 
 /* ---- the end ---- */
@@ -263,11 +393,12 @@ bool ask_rescue(struct ask *a, const struct object_head *version, int64_t first,
 	bool whole = first == 0 && last == version->total - 1;
 	bool named = version->etag[0] == '"' && version->total >= 0;
 
-	if (a->ring || (!named && !whole))
+	if (a->ring || a->form != FORM_STORED || (!named && !whole))
 		return false;
 	a->decided = decided;
 	a->ud = ud;
 	a->version = *version;
+	a->rescuing = true;
 	a->request.head = false;
 	a->request.ranged = named;
 	a->request.range = (struct range_ask){first, last};
@@ -282,11 +413,14 @@ void ask_free(struct ask *a)
 	if (!a)
 		return;
 	loop_timer_stop(a->request.cache->loop, &a->soon);
-	seat_leave(&a->seat);
+	seat_leave(&a->seats[0]);
+	seat_leave(&a->seats[1]);
 	fetch_free(a->fetch);
 	fill_unref(a->ring);
 	digest_free(a->digest);
-	close_p(&a->hit.fd);
+	ask_inspect_fini(a);
+	close_p(&a->found.fd);
+	free(a->expect);
 	free(a->key);
 	free(a);
 }

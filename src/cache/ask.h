@@ -2,7 +2,8 @@
 /*
  * An ask is what one request wants of one key of one store. It takes a seat in a flight, so that
  * the object comes once for all and is kept; or, where the cache does not take part (no disk, a
- * local store, too large, a HEAD), it has a fetch of its own that passes through a ring.
+ * local store, too large, a HEAD), it has a fetch of its own that passes through a ring. What is
+ * made of an object always flies.
  *
  * Loop's thread only. The owner frees it with ask_free(), once nobody reads the body any more.
  */
@@ -16,6 +17,16 @@ struct ask_request {
 	struct cache *cache;
 	struct store *store;
 	struct slice key; /* copied */
+	/*
+	 * FORM_STORED: the object, its Content-Encoding undone (FORM_PLAIN) if it has one and that is
+	 * not gzip accepted by the asker.
+	 */
+	enum form form;
+	bool accepts_gzip;
+	const char *expect; /* the path whose key it has to be true to; NULL: its own; copied */
+	bool probe; /* only whether it is there, in its stored form; head is said to be of that */
+	bool whole; /* the body is to be read here and there: it never passes through */
+	bool look;  /* perhaps it is in the cache: nobody has looked */
 	bool head;
 	bool ranged; /* only this part is wanted; a flight gives the whole */
 	struct range_ask range;
@@ -32,6 +43,8 @@ struct ask *ask_start(const struct ask_request *request, fetch_decided *decided,
 /* The body, once FOUND, unless the head was asked or head->fd holds it; the reference is ask's. */
 struct fill *ask_body(const struct ask *a);
 enum ask_way ask_way(const struct ask *a);
+/* The form that was found: FORM_PLAIN where FORM_STORED would have been no use. */
+enum form ask_form(const struct ask *a);
 bool ask_is_spooling(const struct ask *a);
 /* Break it off: a body of its own ends with ERR_CANCELED. */
 void ask_abort(struct ask *a);

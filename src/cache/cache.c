@@ -16,6 +16,10 @@
 
 #define DISK_THREADS  4
 #define KEEP_THREADS  2
+#define MAKER_THREADS 32 /* most of them wait for a store: permits bound those that work */
+#define MAKER_QUEUE   256
+#define FILE_MAKERS   4
+#define WINDOWS_BYTES (INT64_C(512) << 20)
 #define DISK_QUEUE    16384
 #define DISK_PAUSE_NS (5 * NS_PER_S)
 #define DISK_LOG_NS   (60 * NS_PER_S)
@@ -24,17 +28,31 @@
 #define USED_EVERY_S  600 /* how exact the time of the last use has to be */
 
 /* Two keys that differ in case only are two objects, unless the store takes them for one. */
-struct object_id cache_id(const struct store *s, struct slice key)
+static struct object_id id_of_key(const struct store *s, struct slice key, struct slice form)
 {
 	char space[1024];
 	struct buf folded CLEANUP(buf_fini) = BUF_MAX(KEY_MAX);
 
 	if (!s->traits.folds)
-		return object_id_make(s->id, key, SLICE("stored"));
+		return object_id_make(s->id, key, form);
 	if (key.n <= sizeof(space) && fold_lower_ascii(key, space))
-		return object_id_make(s->id, (struct slice){space, key.n}, SLICE("stored"));
+		return object_id_make(s->id, (struct slice){space, key.n}, form);
 	fold_lower(key, &folded);
-	return object_id_make(s->id, buf_slice(&folded), SLICE("stored"));
+	return object_id_make(s->id, buf_slice(&folded), form);
+}
+
+/* What was found true to one key has not been to another. */
+struct object_id cache_id(const struct store *s, struct slice key, enum form form,
+			  const char *expect)
+{
+	struct buf name CLEANUP(buf_fini) = BUF_MAX(KEY_MAX);
+
+	if (!expect)
+		return id_of_key(s, key, slice_of(form_name(form)));
+	buf_puts(&name, form_name(form));
+	buf_puts(&name, " for ");
+	fold_lower(slice_of(expect), &name);
+	return id_of_key(s, key, buf_slice(&name));
 }
 
 /* ---- the disk's health ---- */
@@ -110,7 +128,7 @@ void cache_note_miss(struct cache *c, struct store *s, struct slice key, const c
 
 /* ---- objects ---- */
 
-static struct object_head head_of(const struct disk_object *o)
+static struct object_head cached_head(const struct disk_object *o)
 {
 	struct object_head h = {
 		.total = o->meta.length,
@@ -125,14 +143,21 @@ static struct object_head head_of(const struct disk_object *o)
 	return h;
 }
 
-/* How long it still counts as confirmed. A time in the future is none: the clock was set back. */
-static int64_t fresh_for(const struct cache *c, const struct disk_object *o, int64_t now_s)
+/*
+ * How long it still counts as confirmed. A time in the future is none: the clock was set back. A
+ * local file is quickly asked for, and may change under somebody's hands.
+ */
+static int64_t fresh_for(const struct cache *c, const struct store *s, const struct disk_object *o,
+			 int64_t now_s)
 {
-	int64_t age_s, fresh_s = c->settings.fresh_ns / NS_PER_S;
+	int64_t fresh_ns = c->settings.fresh_ns, age_s;
 
-	if (__builtin_sub_overflow(now_s, o->checked_s, &age_s) || age_s < 0 || age_s > fresh_s)
+	if (s->traits.local)
+		fresh_ns = MIN(fresh_ns, s->traits.miss_ttl_max_ns);
+	if (__builtin_sub_overflow(now_s, o->checked_s, &age_s) || age_s < 0 ||
+	    age_s > fresh_ns / NS_PER_S)
 		return 0;
-	return c->settings.fresh_ns - age_s * NS_PER_S;
+	return fresh_ns - age_s * NS_PER_S;
 }
 
 /* How the store spells it, if that was short enough to be kept. */
@@ -182,23 +207,24 @@ static bool find_file(struct cache *c, const struct object_id *id, struct disk_o
 	return false;
 }
 
-bool cache_find(struct cache *c, struct store *s, struct slice key, struct cache_object *ret)
+bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
+		const char *expect, struct cache_object *ret)
 {
 	int64_t now_s = clock_wall_s();
 	struct disk_object o;
 	struct object_id id;
 
-	if (s->traits.local || !cache_disk_usable(c))
+	if ((s->traits.local && form == FORM_STORED) || !cache_disk_usable(c))
 		return false;
-	id = cache_id(s, key);
+	id = cache_id(s, key, form, expect);
 	if (!find_file(c, &id, &o))
 		return false;
-	ret->head = head_of(&o);
-	ret->fresh_ns = fresh_for(c, &o, now_s);
+	ret->head = cached_head(&o);
+	ret->fresh_ns = fresh_for(c, s, &o, now_s);
 	if (o.used_s > now_s || now_s - o.used_s >= USED_EVERY_S)
 		disk_touch_used(o.fd);
 	if (!ret->fresh_ns)
-		confirm_start(c, s, spelling_of(&o, key), &id, &ret->head);
+		confirm_start(c, s, spelling_of(&o, key), form, expect, &ret->head);
 	return true;
 }
 
@@ -227,11 +253,14 @@ static void begin_keys(struct cache_purge *p)
 static void purge_key(struct cache_purge *p, struct slice key)
 {
 	struct cache *c = p->cache;
-	struct object_id id = cache_id(p->store, key);
 
 	negative_remove(c->negative, miss_of(c, p->store, key));
-	flights_purge(c->flights, &id);
-	flights_forget_landed(c->flights, &id);
+	for (enum form form = 0; form < FORMS; form++) {
+		struct object_id id = cache_id(p->store, key, form, NULL);
+
+		flights_purge(c->flights, &id);
+		flights_forget_landed(c->flights, &id);
+	}
 }
 
 /* On the loop's thread, in turns: first what could bring a file back, then the files. */
@@ -251,6 +280,10 @@ static void purge_memory(struct loop_task *task)
 		loop_post(c->loop, task);
 		return;
 	}
+	if (p->again) {
+		p->done(p);
+		return;
+	}
 	task->run = purged;
 	p->job.run = purge_files;
 	if (c->disk && pool_submit(c->pool, &p->job) == OK)
@@ -260,34 +293,50 @@ static void purge_memory(struct loop_task *task)
 	purged(task);
 }
 
+static void remove_files(struct cache_purge *p, struct slice key)
+{
+	struct cache *c = p->cache;
+
+	for (enum form form = 0; form < FORMS; form++) {
+		struct object_id id = cache_id(p->store, key, form, NULL);
+
+		if (disk_remove(c->disk, &id, &p->failure) != OK)
+			cache_disk_failed(c, &p->failure);
+	}
+}
+
 /* On a worker. */
 static void purge_files(struct pool_job *job)
 {
 	struct cache_purge *p = CONTAINER_OF(job, struct cache_purge, job);
 	struct cache *c = p->cache;
-	struct object_id id;
 
 	if (!p->keys && disk_empty(c->disk, &p->failure) != OK)
 		cache_disk_failed(c, &p->failure);
-	for (size_t i = 0; p->keys && i < p->n; i++) {
-		id = cache_id(p->store, p->keys[i]);
-		if (disk_remove(c->disk, &id, &p->failure) != OK)
-			cache_disk_failed(c, &p->failure);
-	}
+	for (size_t i = 0; p->keys && i < p->n; i++)
+		remove_files(p, p->keys[i]);
 	loop_post(c->loop, &p->task);
 }
 
+/*
+ * The files are gone. What has been begun in between may have been made of one of them: it is not
+ * kept either.
+ */
 static void purged(struct loop_task *task)
 {
 	struct cache_purge *p = CONTAINER_OF(task, struct cache_purge, task);
 
-	p->done(p);
+	p->again = true;
+	p->at = 0;
+	task->run = purge_memory;
+	purge_memory(task);
 }
 
 void cache_purge(struct cache *c, struct cache_purge *p)
 {
 	p->cache = c;
 	p->at = 0;
+	p->again = false;
 	p->failure.code = OK;
 	p->task = (struct loop_task){.run = purge_memory};
 	loop_post(c->loop, &p->task);
@@ -327,8 +376,12 @@ enum err cache_new(struct loop *loop, const struct cache_settings *settings, str
 	c->settings = *settings;
 	c->flights = flights_new();
 	c->confirms = confirms_new();
+	c->windows = budget_new(WINDOWS_BYTES);
+	c->permits = permits_new(MAX(settings->decode_max, 1));
 	if (pool_new(DISK_THREADS, DISK_QUEUE, "pepto-cache", &c->pool, e) != OK ||
 	    pool_new(KEEP_THREADS, DISK_QUEUE, "pepto-keep", &c->keepers, e) != OK ||
+	    pool_new(MAKER_THREADS, MAKER_QUEUE, "pepto-maker", &c->makers, e) != OK ||
+	    pool_new(FILE_MAKERS, MAKER_QUEUE, "pepto-maker", &c->file_makers, e) != OK ||
 	    negative_new(settings->miss_entries, settings->miss_ttl_ns, &c->negative, e) != OK) {
 		(void)!cache_stop(c, NS_PER_S); /* its workers have nothing to do */
 		cache_free(c);
@@ -347,7 +400,8 @@ void cache_abort(struct cache *c)
 
 bool cache_stop(struct cache *c, int64_t timeout_ns)
 {
-	return !c || (evict_stop(c->evict, timeout_ns) && pool_stop(c->pool, timeout_ns) &&
+	return !c || (evict_stop(c->evict, timeout_ns) && pool_stop(c->makers, timeout_ns) &&
+		      pool_stop(c->file_makers, timeout_ns) && pool_stop(c->pool, timeout_ns) &&
 		      pool_stop(c->keepers, timeout_ns));
 }
 
@@ -358,6 +412,10 @@ void cache_free(struct cache *c)
 	evict_free(c->evict);
 	pool_free(c->pool);
 	pool_free(c->keepers);
+	pool_free(c->makers);
+	pool_free(c->file_makers);
+	permits_free(c->permits);
+	budget_free(c->windows);
 	confirms_free(c->confirms);
 	flights_free(c->flights);
 	negative_free(c->negative);

@@ -4,12 +4,12 @@
  * and what is on its way (flight.h), behind one door. With CACHE_DIR=off, or while the disk fails,
  * it has no objects and everything is passed through; misses are remembered all the same.
  *
- * An object is known by its store and its key there (candidates.h makes lower-case keys of whatever
- * case is asked); by the key in lower case where the store does not mind the case. A miss is known by
- * the very key that was asked.
+ * An object is known by its store, its key there (candidates.h makes lower-case keys of whatever
+ * case is asked; the key in lower case where the store does not mind the case) and its form. A miss
+ * is known by the very key that was asked.
  */
 #pragma once
-#include "store/store.h"
+#include "cache/form.h"
 
 struct cache;
 
@@ -24,6 +24,9 @@ struct cache_settings {
 	int64_t fetch_block;     /* bytes that one of them fetches at a time */
 	size_t max_fills;        /* objects on their way at once */
 	size_t max_fill_waiters; /* requests that may wait for one of them */
+	unsigned decode_max;     /* files worked on at once to make another form of them */
+	int64_t max_object;      /* bytes, at most, that are made of one */
+	bool verify;             /* what arrives has to be the file that its key names */
 };
 
 /* A directory that cannot be used is logged and done without. The settings are copied. */
@@ -52,19 +55,24 @@ struct cache_object {
 	int64_t fresh_ns;        /* for so long from now on; 0: stale, being confirmed */
 };
 
-/* Opens a file, so it may take a moment. What is stale is confirmed in the background. */
-bool cache_find(struct cache *c, struct store *s, struct slice key, struct cache_object *ret);
+/*
+ * Opens a file, so it may take a moment. What is stale is confirmed in the background. expect: the
+ * path whose key it has to be true to, in place of its own; NULL else.
+ */
+bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
+		const char *expect, struct cache_object *ret);
 
 /* ---- purging: any thread ---- */
 
 struct cache_purge {
-	struct slice *keys; /* as stores are asked; NULL: everything */
+	struct slice *keys; /* as stores are asked, for all forms; NULL: everything */
 	size_t n;
 	struct store *store;                 /* whose keys; NULL with keys == NULL */
 	void (*done)(struct cache_purge *p); /* on the loop's thread */
 	struct error failure;                /* once done: the disk's, if it failed */
 	struct cache *cache;                 /* the cache's, as all below */
 	size_t at;
+	bool again; /* the second round */
 	struct loop_task task;
 	struct pool_job job;
 };

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
-/* What the files of the cache share: cache.c, flight.c, part.c, landing.c, ask.c, confirm.c. */
+/* What the files of the cache share: cache.c, flight*.c, part.c, derive.c, landing.c, ask.c... */
 #pragma once
 #include "base/pool.h"
+#include "cache/budget.h"
 #include "cache/cache.h"
 #include "cache/checksum.h"
 #include "cache/disk.h"
 #include "cache/evict.h"
 #include "cache/flight.h"
+#include "cache/inspect.h"
 #include "cache/negative.h"
+#include "cache/permits.h"
 
 struct confirms;
 
@@ -17,7 +20,12 @@ struct cache {
 	struct disk *disk;    /* NULL: no objects */
 	struct pool *pool;    /* for what is short but may block on the disk */
 	struct pool *keepers; /* for files being made durable, which takes long and nobody waits */
-	struct evict *evict;  /* NULL with disk */
+	struct pool *
+		makers; /* for making one form of an object out of another, which waits for stores */
+	struct pool *file_makers; /* the same, where that lies in a file: they never wait */
+	struct permits *permits;  /* of makers */
+	struct budget *windows;   /* memory of makers, beyond what each may have */
+	struct evict *evict;      /* NULL with disk */
 	struct negative *negative;
 	struct flights *flights;
 	struct confirms *confirms;
@@ -26,7 +34,9 @@ struct cache {
 };
 
 /* cache.c */
-struct object_id cache_id(const struct store *s, struct slice key);
+/* expect: what it has to be true to in place of its own key, or NULL. */
+struct object_id cache_id(const struct store *s, struct slice key, enum form form,
+			  const char *expect);
 /* Is the disk to be used, or has it failed a moment ago? Any thread. */
 bool cache_disk_usable(struct cache *c);
 /* Count a failure of the disk, and log it once in a while. Any thread. */
@@ -81,7 +91,8 @@ struct flight {
 	struct flight *next, **at; /* in its bucket; at == NULL: not in the table */
 	enum flight_phase phase;
 	struct store *store;
-	char *key, *via; /* owned; via may be NULL */
+	enum form form;
+	char *key, *expect, *via; /* owned; the last two may be NULL */
 	int64_t deadline_ns;
 	bool patient;
 	uint64_t ticket;             /* for its miss, from when the store was asked */
@@ -89,8 +100,13 @@ struct flight {
 	bool declined;               /* the cache cannot take it */
 	struct seat *seats, *aboard; /* waiting for the decision; told */
 	size_t n_seats;              /* of both */
+	size_t takers;               /* who have, or had, a seat because they want it as it is */
 	size_t jobs; /* that workers have; and one for each caller on the stack that holds it */
-	bool unkept; /* purged on its way */
+	bool purged; /* begun before a purge: neither kept nor joined */
+	bool unkept; /* for another reason */
+	bool anew;   /* what lies in the cache of the stored form may be out of date */
+	bool scratch_ok, scratch; /* may lie, and does lie in a temporary file: then never kept */
+	bool told;                /* FOUND, to who had a seat then */
 
 	/* from FLYING on */
 	struct object_head head; /* of the whole object */
@@ -98,7 +114,21 @@ struct flight {
 	bool small;       /* kept in memory while it flies */
 	bool counted;     /* among the running fills */
 	int64_t received; /* bytes, by all parts */
-	int spool;        /* -1, or the file of an answer that came without a length */
+	/*
+	 * -1, or the file of what came without a length, and where it begins there; spool_draft: what
+	 * the file is if a maker has made it
+	 */
+	int spool;
+	int64_t spool_base;
+	struct draft *spool_draft;
+
+	/* flight_inspect.c */
+	struct inspection inspection;
+	struct loop_timer inspected;
+	bool inspecting; /* a worker looks at the whole */
+
+	/* derive.c; NULL: it has parts */
+	struct derivation *derivation;
 
 	/* part.c */
 	struct part *parts;
@@ -108,6 +138,7 @@ struct flight {
 
 	/* landing.c */
 	struct draft *draft; /* made by a worker; the loop's once `drafted` */
+	int64_t reserve;     /* bytes to make it with */
 	struct loop_task drafted_task, kept_task;
 	struct pool_job draft_job, keep_job;
 	struct error draft_failure, keep_failure;
@@ -118,8 +149,11 @@ struct flight {
 };
 
 /* A store that has so often given no usable part is asked for whole objects. */
-#define NO_RANGES      4
-#define FLIGHT_BUCKETS 4096
+#define NO_RANGES 4
+/* A flight that nobody waits for is finished when it is smaller than this, or half done. */
+#define FLIGHT_FINISH_BYTES (INT64_C(64) << 20)
+#define FLIGHT_BUCKETS      4096
+#define FLIGHT_LIARS        64
 
 struct flights {
 	struct flight *bucket[FLIGHT_BUCKETS];
@@ -128,6 +162,9 @@ struct flights {
 	bool closing;
 	/* What has landed lately: the last one of each bucket. */
 	struct object_id landed[FLIGHT_BUCKETS];
+	/* What did not keep the length that its end promised: no promise is made of it again. */
+	struct object_id liars[FLIGHT_LIARS];
+	size_t next_liar;
 };
 
 /* flight.c */
@@ -138,7 +175,7 @@ void flight_let_go(struct flight *f);
 void flight_settle(struct flight *f);
 /* Tell all who wait for the decision. */
 void flight_tell(struct flight *f, enum fetch_result result, const struct error *e);
-/* Send all who wait to fetch by themselves. */
+/* It is there: send all who wait for it to fetch it by themselves. */
 void flight_decline(struct flight *f);
 /* Out of the table: from now on another flight may bring the object. */
 void flight_gone(struct flight *f);
@@ -147,12 +184,42 @@ void flight_landed(struct flight *f, bool kept);
 
 /* flight_answer.c */
 void flight_ask(struct flight *f, enum flight_phase phase);
+/* The store does not have it: remember that, tell it. */
+void flight_missing(struct flight *f, enum fetch_result result);
+/* It is another file than its key names: a miss for who has not been told, broken off for the rest. */
+void flight_is_other(struct flight *f);
+/* Its head is known and who waits may know: tell them, and see whether anybody stays. */
+void flight_found(struct flight *f);
 bool flight_worth_finishing(const struct flight *f);
 void flight_cancel(struct flight *f);
 /* The head of the first answer; what becomes of that (ud: the part that asked). */
 MUST_CHECK enum err flight_begin(struct flight *f, struct part *p, const struct object_head *head,
 				 struct error *e);
 fetch_decided flight_decided;
+
+/* flight_inspect.c: is it what its key names? */
+
+/* Found: must anybody wait until that is known? */
+bool flight_inspects(struct flight *f);
+/* Somebody wants it as it is who came after that was asked: look at the whole in the end. */
+void flight_inspect_late(struct flight *f);
+/* More of its beginning, in order. */
+void flight_inspect(struct flight *f, struct slice bytes);
+/*
+ * All bytes are there. False: it is another file, of which everybody has been told; or not known
+ * yet, and landing_advance() will be called.
+ */
+MUST_CHECK bool flight_inspected(struct flight *f);
+void flight_inspect_init(struct flight *f);
+
+/* derive.c: making a form of what the store has */
+void derive_ask(struct flight *f);
+void derive_extend(struct flight *f); /* its deadline was moved */
+bool derive_is_spooling(const struct flight *f);
+/* Nobody waits: is what is not known to be there yet worth to be made? */
+bool derive_worth_finishing(const struct flight *f);
+void derive_stop(struct flight *f);
+void derive_free(struct flight *f);
 
 /* part.c */
 void parts_ask(struct flight *f);   /* the first question */
@@ -172,6 +239,7 @@ void landing_corrupt(const struct store *s, const char *key, struct error *e);
 void landing_expect(struct flight *f, bool ranged);
 void landing_arrived(struct flight *f, int64_t bytes); /* so many more are on the disk */
 void landing_advance(struct flight *f);                /* more is there */
+void landing_made(struct flight *f);                   /* all is there, and has been checked */
 void landing_drop(struct flight *f);
 /* The disk has failed this flight. */
 void landing_disk_failed(struct flight *f, const struct error *e);

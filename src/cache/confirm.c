@@ -20,7 +20,8 @@ struct confirm {
 	struct confirms *all;
 	struct cache *cache;
 	struct store *store;
-	char *key;
+	char *key, *expect; /* owned; expect may be NULL */
+	enum form form;
 	struct object_id id;
 	struct object_head have;
 	struct confirm *next, **at; /* at == NULL: not in the list yet */
@@ -53,6 +54,7 @@ static void confirm_free(struct confirm *q)
 	}
 	atomic_fetch_sub(&q->all->n, 1);
 	free(q->key);
+	free(q->expect);
 	free(q);
 }
 
@@ -113,15 +115,6 @@ static void change(struct confirm *q, bool remove)
 		forget_in(q, PAUSE_NS);
 }
 
-static bool same_version(const struct object_head *a, const struct object_head *b)
-{
-	if (a->total != b->total)
-		return false;
-	if (a->etag[0] && b->etag[0])
-		return strcmp(a->etag, b->etag) == 0;
-	return a->mtime == b->mtime;
-}
-
 static void flight_over(struct seat *s, enum fetch_result result, const struct object_head *head,
 			const struct error *e)
 {
@@ -137,8 +130,11 @@ static void fetch_anew(struct confirm *q)
 		.cache = q->cache,
 		.store = q->store,
 		.key = slice_of(q->key),
+		.form = q->form,
+		.expect = q->expect,
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 		.patient = true, /* to be finished, though nobody waits */
+		.anew = true,
 	};
 
 	metric_inc(confirms_changed);
@@ -160,7 +156,7 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 		close(head->fd);
 	switch (result) {
 	case FETCH_FOUND:
-		if (!same_version(head, &q->have)) {
+		if (!form_is_current(q->form, &q->have, head)) {
 			fetch_anew(q);
 			return;
 		}
@@ -212,8 +208,8 @@ static void start(struct loop_task *task)
 	q->fetch = fetch_start(&r, NULL, answered, q);
 }
 
-void confirm_start(struct cache *c, struct store *s, struct slice key, const struct object_id *id,
-		   const struct object_head *head)
+void confirm_start(struct cache *c, struct store *s, struct slice key, enum form form,
+		   const char *expect, const struct object_head *head)
 {
 	struct confirm *q;
 
@@ -226,7 +222,9 @@ void confirm_start(struct cache *c, struct store *s, struct slice key, const str
 	q->cache = c;
 	q->store = s;
 	q->key = xstrndup(key.p, key.n);
-	q->id = *id;
+	q->form = form;
+	q->expect = expect ? xstrdup(expect) : NULL;
+	q->id = cache_id(s, key, form, expect);
 	q->have = *head;
 	q->start.run = start;
 	loop_post(c->loop, &q->start);

@@ -5,8 +5,7 @@
  * may have slipped) or fails, the object stays, is served, and is asked about again a minute later.
  */
 #pragma once
-#include "cache/object.h"
-#include "store/store.h"
+#include "cache/form.h"
 
 struct cache;
 struct confirms;
@@ -16,5 +15,5 @@ void confirms_free(struct confirms *all);  /* after the loop; accepts NULL */
 void confirms_abort(struct confirms *all); /* loop's thread */
 
 /* Any thread. Does nothing when it is being asked, or was a moment ago. All is copied. */
-void confirm_start(struct cache *c, struct store *s, struct slice key, const struct object_id *id,
-		   const struct object_head *head);
+void confirm_start(struct cache *c, struct store *s, struct slice key, enum form form,
+		   const char *expect, const struct object_head *head);

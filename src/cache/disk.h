@@ -21,9 +21,11 @@
 #pragma once
 #include "cache/object.h"
 
-#define DISK_OBJECTS "objects"
-#define DISK_TMP     "tmp"
-#define DISK_TRASH   "trash." /* and 16 hex digits */
+#define DISK_OBJECTS      "objects"
+#define DISK_TMP          "tmp"
+#define DISK_TRASH        "trash." /* and 16 hex digits */
+
+#define DRAFT_SCRATCH_MAX (INT64_C(16) << 30)
 
 struct disk;
 struct draft;
@@ -62,6 +64,14 @@ MUST_CHECK enum disk_found disk_find(struct disk *d, const struct object_id *id,
  * grows by what is written.
  */
 MUST_CHECK enum err disk_draft(struct disk *d, int64_t length, struct draft **ret, struct error *e);
+/*
+ * A draft outside of any cache, which is never kept: an unnamed file in $TMPDIR, else /var/tmp, for
+ * what has to lie in a file while it is worked on. length as far as it is known, else 0;
+ * draft_grow() before more than that is written. ERR_LIMIT when all of them together pass
+ * DRAFT_SCRATCH_MAX bytes.
+ */
+MUST_CHECK enum err draft_scratch(int64_t length, struct draft **ret, struct error *e);
+MUST_CHECK enum err draft_grow(struct draft *draft, int64_t length, struct error *e);
 /* Open for reading and writing; byte n of the body lies at OBJECT_HEADER_SIZE + n. The draft's. */
 int draft_fd(const struct draft *draft);
 /*

@@ -13,8 +13,10 @@
  * looks whether its file still has a name once it holds the lock: whoever has the lock decides.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cache/disk_priv.h"
+#include "metric/metric.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,10 +30,14 @@
 #define NAME_DIGITS 16
 
 struct draft {
-	const struct disk *disk;
+	const struct disk *disk; /* NULL: a scratch file */
 	int fd;
 	char name[DISK_PATH_LEN]; /* "tmp/..."; "" while it has none, and once it is kept */
+	int64_t scratch;          /* bytes that it is counted with */
 };
+
+/* Bytes of all scratch files. */
+static atomic_int_least64_t scratch_now;
 
 static bool make_dir(int root, const char *path)
 {
@@ -135,6 +141,35 @@ enum err disk_draft(struct disk *d, int64_t length, struct draft **ret, struct e
 	return err;
 }
 
+enum err draft_grow(struct draft *draft, int64_t length, struct error *e)
+{
+	int64_t more = length - draft->scratch;
+
+	if (draft->disk || more <= 0)
+		return OK;
+	more = MIN(more, DRAFT_SCRATCH_MAX + 1);
+	draft->scratch += more;
+	if (atomic_fetch_add(&scratch_now, more) + more <= DRAFT_SCRATCH_MAX)
+		return OK;
+	metric_inc(refused_spool);
+	return err_set(e, ERR_LIMIT, "temporary files take more than %lld bytes",
+		       (long long)DRAFT_SCRATCH_MAX);
+}
+
+enum err draft_scratch(int64_t length, struct draft **ret, struct error *e)
+{
+	struct draft *draft CLEANUP(draft_free_p) = xnew(struct draft);
+	enum err err;
+
+	draft->fd = file_temporary();
+	if (draft->fd < 0)
+		return err_sys(e, ERR_IO, "cannot make a temporary file");
+	err = draft_grow(draft, length, e);
+	if (!err)
+		*ret = TAKE(draft);
+	return err;
+}
+
 int draft_fd(const struct draft *draft)
 {
 	return draft->fd;
@@ -148,6 +183,7 @@ void draft_free(struct draft *draft)
 	if (draft->name[0])
 		unlinkat(draft->disk->root, draft->name, 0);
 	close_p(&draft->fd);
+	atomic_fetch_sub(&scratch_now, draft->scratch);
 	free(draft);
 }
 

@@ -4,10 +4,9 @@
  * length the store does not tell, through an unnamed temporary file.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "cache/fetch_priv.h"
 #include "metric/metric.h"
-
-#include <fcntl.h>
 
 #define RESUMES_MAX 8
 #define SPOOL_MAX   (INT64_C(4) << 30)
@@ -79,10 +78,9 @@ bool fetch_body_continues(const struct fetch *f, const struct object_head *head)
 
 void fetch_begin_spool(struct fetch *f)
 {
-	const char *dir = getenv("TMPDIR");
 	struct error e;
 
-	f->spool = open(dir && dir[0] ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	f->spool = file_temporary();
 	if (f->spool < 0) {
 		err_sys(&e, ERR_IO, "cannot make a temporary file for an answer without a length");
 		fetch_drop_call(f);

@@ -85,9 +85,10 @@ void fill_begin_file(struct fill *f, int64_t length)
 /* ---- what can be read ---- */
 
 /* How far the held-back tail lets readers go. Called under mu. */
-static int64_t limit(const struct fill *f)
+static int64_t limit(const struct fill *f, bool ahead)
 {
-	return f->state == COMMITTED ? f->length : MAX(f->length - (int64_t)FILL_HELD_BACK, 0);
+	return f->state == COMMITTED || ahead ? f->length
+					      : MAX(f->length - (int64_t)FILL_HELD_BACK, 0);
 }
 
 /* Up to where bytes are there without a hole, seen from offset on. Called under mu. */
@@ -102,7 +103,7 @@ static int64_t there(const struct fill *f, int64_t offset)
 }
 
 /* What can be read at offset right now. Called under mu. */
-static enum fill_read look(const struct fill *f, int64_t offset, size_t *ret_n)
+static enum fill_read look(const struct fill *f, int64_t offset, bool ahead, size_t *ret_n)
 {
 	int64_t n;
 
@@ -110,7 +111,7 @@ static enum fill_read look(const struct fill *f, int64_t offset, size_t *ret_n)
 		return FILL_FAILED;
 	if (f->state == NEW)
 		return FILL_WAIT;
-	n = MIN(there(f, offset), limit(f)) - offset;
+	n = MIN(there(f, offset), limit(f, ahead)) - offset;
 	if (n > 0) {
 		*ret_n = (size_t)n;
 		return FILL_DATA;
@@ -136,7 +137,7 @@ struct fill_waiter *fill_take_ready(struct fill *f)
 
 	for (struct fill_waiter *w = f->waiters; w; w = next) {
 		next = w->next;
-		if (look(f, w->offset, &n) == FILL_WAIT)
+		if (look(f, w->offset, w->ahead, &n) == FILL_WAIT)
 			continue;
 		forget(w);
 		w->next = ready;
@@ -162,7 +163,7 @@ bool fill_wait(struct fill *f, struct fill_waiter *w)
 	size_t n;
 
 	pthread_mutex_lock(&f->mu);
-	if (look(f, w->offset, &n) != FILL_WAIT) {
+	if (look(f, w->offset, w->ahead, &n) != FILL_WAIT) {
 		pthread_mutex_unlock(&f->mu);
 		return false;
 	}
@@ -313,14 +314,15 @@ static void consume(struct fill *f, size_t n)
 		f->writer.room(f->writer.ud);
 }
 
-enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+static enum fill_read read_at(struct fill *f, int64_t offset, bool ahead, char *to, size_t n,
+			      size_t *ret_n)
 {
 	enum fill_read result;
 	size_t have = 0;
 
 	pthread_mutex_lock(&f->mu);
 	ASSERT(f->backing != RING || offset == f->consumed);
-	result = look(f, offset, &have);
+	result = look(f, offset, ahead, &have);
 	pthread_mutex_unlock(&f->mu);
 	if (result != FILL_DATA)
 		return result;
@@ -332,6 +334,17 @@ enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, siz
 		consume(f, n);
 	*ret_n = n;
 	return FILL_DATA;
+}
+
+enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+{
+	return read_at(f, offset, false, to, n, ret_n);
+}
+
+enum fill_read fill_read_ahead(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+{
+	ASSERT(f->backing != RING);
+	return read_at(f, offset, true, to, n, ret_n);
 }
 
 bool fill_whole(struct fill *f, struct slice *ret)

@@ -16,7 +16,7 @@
  *
  * The tail is held back: until fill_commit(), which comes after everything that can be checked has
  * been, the last FILL_HELD_BACK bytes are not readable, so that a torn or wrong object never
- * arrives whole.
+ * arrives whole. A reader who passes nothing on before the commit may read `ahead`.
  *
  * Flow control, both ways without polling: the writer of a ring that was told FILL_PAUSE is woken
  * through its `room` hook when the reader has made room; a reader that found nothing registers
@@ -105,6 +105,8 @@ void fill_commit(struct fill *f);
  * when the file cannot be read: see fill_failed().
  */
 enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n);
+/* The same without a held-back tail; not from a ring. END only once it has been committed. */
+enum fill_read fill_read_ahead(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n);
 /*
  * The whole body, when it has been committed, nothing of it has been read from a ring yet, and it
  * lies in one piece of memory: readable until the last reference goes. False otherwise.
@@ -117,6 +119,7 @@ int64_t fill_length(const struct fill *f);
 struct fill_waiter {
 	void (*ready)(struct fill_waiter *w); /* on the loop's thread, once */
 	int64_t offset;
+	bool ahead;                     /* for fill_read_ahead() */
 	struct fill_waiter *next, **at; /* the fill's; zeroed: not waiting */
 };
 
@@ -125,7 +128,10 @@ struct fill_waiter {
  * FILL_WAIT. Returns false, and registers nothing, when it would do so already.
  */
 bool fill_wait(struct fill *f, struct fill_waiter *w);
-/* Loop's thread: forget the wait; false when it has been answered, or there was none. */
+/*
+ * Forget the wait; false when there was none, or it has been answered. On another thread than the
+ * loop's, ready() may still be about to be called then.
+ */
 bool fill_unwait(struct fill *f, struct fill_waiter *w);
 /* Has it FAILED, and why? */
 bool fill_failed(struct fill *f, struct error *ret);

@@ -46,7 +46,7 @@ static bool is_asking(const struct flight *f)
 static struct flight *find(const struct flights *all, const struct object_id *id)
 {
 	for (struct flight *f = all->bucket[bucket_of(id)]; f; f = f->next)
-		if (!f->unkept && same_id(&f->id, id))
+		if (!f->purged && same_id(&f->id, id))
 			return f;
 	return NULL;
 }
@@ -94,10 +94,14 @@ void flight_settle(struct flight *f)
 		return;
 	uncount(f);
 	parts_drop(f);
+	derive_free(f);
 	landing_drop(f);
+	inspection_fini(&f->inspection);
+	loop_timer_stop(f->cache->loop, &f->inspected);
 	fill_unref(f->fill);
 	close_p(&f->spool);
 	free(f->key);
+	free(f->expect);
 	free(f->via);
 	free(f);
 }
@@ -146,6 +150,7 @@ static void tell(struct flight *f, struct seat *s, enum fetch_result result, con
 
 void flight_tell(struct flight *f, enum fetch_result result, const struct error *e)
 {
+	f->told = true;
 	flight_hold(f);
 	while (f->seats)
 		tell(f, f->seats, result, e);
@@ -159,6 +164,7 @@ void flight_gone(struct flight *f)
 	take_out(f);
 	uncount(f);
 	parts_drop(f);
+	derive_stop(f);
 }
 
 void flight_fail(struct flight *f, const struct error *e)
@@ -200,16 +206,21 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	f->cache = r->cache;
 	f->id = *id;
 	f->store = r->store;
+	f->form = r->form;
 	f->key = xstrndup(r->key.p, r->key.n);
+	f->expect = r->expect ? xstrdup(r->expect) : NULL;
 	f->via = r->via ? xstrdup(r->via) : NULL;
 	f->deadline_ns = r->deadline_ns;
 	f->patient = r->patient;
+	f->scratch_ok = r->scratch;
+	f->anew = r->anew;
 	f->whole = r->store->no_ranges >= NO_RANGES;
 	f->spool = -1;
 	f->head.fd = -1;
 	f->fill = fill_new((struct fill_writer){.wanted = post_wanted, .ud = f});
 	f->wanted.run = parts_wanted;
 	landing_init(f);
+	flight_inspect_init(f);
 	enter(r->cache->flights, f);
 	return f;
 }
@@ -227,7 +238,9 @@ static void sit(struct flight *f, struct seat *s)
 {
 	s->flight = f;
 	s->late.due = tell_late;
-	if (is_asking(f)) {
+	f->takers += s->use == SEAT_TAKES;
+	flight_inspect_late(f);
+	if (is_asking(f) || !f->told) {
 		enter_list(&f->seats, s);
 		return;
 	}
@@ -237,30 +250,36 @@ static void sit(struct flight *f, struct seat *s)
 
 void flight_decline(struct flight *f)
 {
+	struct object_head head = f->head;
 	struct seat *s;
 
 	flight_hold(f);
 	flight_gone(f);
 	while ((s = f->seats)) {
 		board(f, s);
-		s->declined(s);
+		if (s->use == SEAT_PROBES)
+			s->decided(s, FETCH_FOUND, &head, NULL);
+		else
+			s->declined(s);
 	}
 	flight_let_go(f);
 }
 
 /* Who came first may have had less time. */
-static void wait_longer(struct flight *f, const struct flight_request *r)
+static void wait_longer(struct flight *f, int64_t deadline_ns, bool patient)
 {
-	f->deadline_ns = MAX(f->deadline_ns, r->deadline_ns);
-	f->patient = f->patient || r->patient;
+	f->deadline_ns = MAX(f->deadline_ns, deadline_ns);
+	f->patient = f->patient || patient;
 	if (is_asking(f) && f->parts && f->parts->fetch)
 		fetch_extend(f->parts->fetch, f->deadline_ns);
+	if (is_asking(f))
+		derive_extend(f);
 }
 
 enum seated seat_take(const struct flight_request *r, struct seat *s)
 {
 	struct flights *all = r->cache->flights;
-	struct object_id id = cache_id(r->store, r->key);
+	struct object_id id = cache_id(r->store, r->key, r->form, r->expect);
 	struct flight *f = find(all, &id);
 
 	if (all->closing)
@@ -269,18 +288,20 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 		metric_inc(refused_fill_waiters);
 		return NO_SEAT_LEFT;
 	}
-	if (!f && same_id(&all->landed[bucket_of(&id)], &id))
+	if (!f && s->use != SEAT_PROBES && same_id(&all->landed[bucket_of(&id)], &id))
 		return NO_SEAT_LANDED;
 	if (!f && r->join_only)
 		return NO_SEAT;
 	s->first = !f;
 	if (!f) {
 		f = flight_new(r, &id);
-		flight_ask(f, ASKING);
+		flight_ask(f, s->use == SEAT_PROBES ? PROBING : ASKING);
+		all->probes += s->use == SEAT_PROBES;
 	}
 	f->n_seats++;
+	f->scratch_ok = f->scratch_ok || r->scratch;
 	sit(f, s);
-	wait_longer(f, r);
+	wait_longer(f, r->deadline_ns, r->patient);
 	return SEATED;
 }
 
@@ -294,10 +315,17 @@ struct fill *seat_fill(const struct seat *s)
 	return s->flight->fill;
 }
 
+void seat_extend(struct seat *s, int64_t deadline_ns, bool patient)
+{
+	wait_longer(s->flight, deadline_ns, patient);
+}
+
 bool seat_is_spooling(const struct seat *s)
 {
-	return s->flight->parts && s->flight->parts->fetch &&
-	       fetch_is_spooling(s->flight->parts->fetch);
+	const struct flight *f = s->flight;
+
+	return derive_is_spooling(f) ||
+	       (f->parts && f->parts->fetch && fetch_is_spooling(f->parts->fetch));
 }
 
 void seat_leave(struct seat *s)
@@ -309,16 +337,24 @@ void seat_leave(struct seat *s)
 	loop_timer_stop(f->cache->loop, &s->late);
 	leave_list(s);
 	f->n_seats--;
-	if (f->n_seats == 0 && f->phase == FLYING && !flight_worth_finishing(f))
+	if (f->n_seats == 0 && ((f->phase == FLYING && !flight_worth_finishing(f)) ||
+				(f->phase == ASKING && !derive_worth_finishing(f))))
 		flight_cancel(f);
 	else
 		flight_settle(f);
 }
 
+void seat_refuse(struct seat *s)
+{
+	if (s->flight)
+		s->flight->takers--;
+	seat_leave(s);
+}
+
 void flight_probe(const struct flight_request *r)
 {
 	struct flights *all = r->cache->flights;
-	struct object_id id = cache_id(r->store, r->key);
+	struct object_id id = cache_id(r->store, r->key, FORM_STORED, NULL);
 	struct flight *f;
 
 	if (all->closing || all->probes >= PROBES_MAX || find(all, &id))
@@ -334,7 +370,7 @@ static void purge_bucket(struct flight *f, const struct object_id *id)
 {
 	for (; f; f = f->next)
 		if (!id || same_id(&f->id, id))
-			f->unkept = true;
+			f->purged = true;
 }
 
 void flights_purge(struct flights *all, const struct object_id *id)

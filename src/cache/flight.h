@@ -4,12 +4,17 @@
  * meanwhile. Whoever wants the object takes a seat; the first one makes the flight start.
  *
  *	ASKING   the store is asked; nothing is known yet. As PROBING, but only whether it is there
- *	FLYING   found: the body arrives, in parallel parts when it is large (part.c); readers follow
+ *	FLYING   found: the body arrives, in parallel parts when it is large (part.c); readers follow.
+ *		 They are told when the beginning is what the key names (inspect.h)
  *	LANDING  all is there and has been checked; the file is being made durable and visible
  *	LANDED   out of the table; whoever looked for the file just before is told to look again
  *	GONE     missing, failed or cancelled: out of the table
  *
  * What is out of the table is freed when the last seat has left and no worker has a job of it.
+ *
+ * A flight of another form than FORM_STORED is derived: in place of parts from the store it has a
+ * maker (maker.h), which reads the stored form while that flies or lies in the cache, and writes
+ * what it makes of it.
  *
  * An object is what a store has under one key; where a store does not tell keys by their case
  * (traits.folds), under all spellings of it. A flight without seats goes
@@ -19,11 +24,18 @@
  */
 #pragma once
 #include "cache/fetch.h"
+#include "cache/form.h"
 
 struct cache;
 struct flight;
 struct flights;
 struct object_id;
+
+enum seat_use {
+	SEAT_TAKES,  /* wants the object: it is worth to be kept */
+	SEAT_MAKES,  /* makes another form of it, which is kept in its place */
+	SEAT_PROBES, /* wants to know whether it is there; when all do, no body is fetched */
+};
 
 struct seat {
 	/* Exactly once, never from inside seat_take(). FOUND: the head of the whole. */
@@ -31,7 +43,9 @@ struct seat {
 			const struct error *e);
 	/* In its place: the cache cannot take this object; fetch it yourself. */
 	void (*declined)(struct seat *s);
-	struct slice key;      /* as the store is to be asked; must outlive the seat */
+	void *ud;         /* the taker's, as the next two, set before it is taken */
+	struct slice key; /* as the store is to be asked; must outlive the seat */
+	enum seat_use use;
 	struct flight *flight; /* the flight's, as all below; NULL: not seated */
 	struct seat *next, **at;
 	struct loop_timer late; /* tells who came after the decision */
@@ -42,10 +56,14 @@ struct flight_request {
 	struct cache *cache;
 	struct store *store;
 	struct slice key;
+	enum form form;
+	const char *expect; /* the path whose key it has to be true to; NULL: that of its own */
 	const char *via;
 	int64_t deadline_ns;
 	bool patient;
 	bool join_only; /* take a seat in what flies already, or none */
+	bool scratch;   /* what the cache cannot take flies in a temporary file */
+	bool anew;      /* not made of what lies in the cache */
 };
 
 struct flights *flights_new(void);
@@ -63,10 +81,14 @@ enum seated {
 enum seated seat_take(const struct flight_request *request, struct seat *s);
 /* The body, once FOUND was told. The reference is the flight's. */
 struct fill *seat_fill(const struct seat *s);
-/* Does its flight receive an answer without a length? */
+/* Wait longer for the decision. */
+void seat_extend(struct seat *s, int64_t deadline_ns, bool patient);
+/* Does its flight receive an answer without a length, or make something whose length is not known? */
 bool seat_is_spooling(const struct seat *s);
 /* Accepts a seat that is not seated. No reader may use the fill any more. */
 void seat_leave(struct seat *s);
+/* The same, and for this one it need not be kept. */
+void seat_refuse(struct seat *s);
 
 /* Find out whether the key is missing, to remember it; nobody waits for it. */
 void flight_probe(const struct flight_request *request);

@@ -7,25 +7,51 @@
 #include "cache/cache_priv.h"
 #include "metric/metric.h"
 
-/* A flight that nobody waits for is finished when it is smaller than this, or half done. */
-#define FINISH_BYTES (INT64_C(64) << 20)
-
 void flight_ask(struct flight *f, enum flight_phase phase)
 {
 	parts_drop(f);
 	f->phase = phase;
 	f->ticket = cache_miss_ticket(f->cache, f->store);
-	parts_ask(f);
+	if (f->form == FORM_STORED)
+		parts_ask(f);
+	else
+		derive_ask(f);
 }
 
-static void missing(struct flight *f, enum fetch_result result)
+static void note_misses(struct flight *f)
 {
 	for (const struct seat *seat = f->seats; seat; seat = seat->next)
 		cache_note_miss(f->cache, f->store, seat->key, f->via, f->ticket);
+	for (const struct seat *seat = f->aboard; seat; seat = seat->next)
+		cache_note_miss(f->cache, f->store, seat->key, f->via, f->ticket);
 	cache_note_miss(f->cache, f->store, slice_of(f->key), f->via, f->ticket);
+}
+
+static void tell_missing(struct flight *f, enum fetch_result result)
+{
 	flight_hold(f);
 	flight_gone(f);
 	flight_tell(f, result, NULL);
+	flight_let_go(f);
+}
+
+void flight_missing(struct flight *f, enum fetch_result result)
+{
+	if (f->form != FORM_CABINET) /* what is too long for one is there, all the same */
+		note_misses(f);
+	tell_missing(f, result);
+}
+
+void flight_is_other(struct flight *f)
+{
+	static const struct error wrong = {ERR_CORRUPT, 0, "another file than its key names"};
+
+	if (!f->expect) /* else it is there, if not for who asked */
+		note_misses(f);
+	flight_hold(f);
+	if (f->phase == FLYING)
+		fill_fail(f->fill, &wrong);
+	tell_missing(f, FETCH_MISS);
 	flight_let_go(f);
 }
 
@@ -35,7 +61,7 @@ static void adopt_spool(struct flight *f, const struct object_head *head)
 	f->head = *head;
 	f->head.fd = -1;
 	f->spool = head->fd;
-	f->unkept = f->unkept || !evict_fits(f->cache->evict, head->total);
+	f->unkept = f->unkept || !f->cache->evict || !evict_fits(f->cache->evict, head->total);
 	f->phase = FLYING;
 	fill_begin_file(f->fill, head->total);
 	fill_set_file(f->fill, f->spool, 0);
@@ -46,8 +72,9 @@ static void adopt_spool(struct flight *f, const struct object_head *head)
 
 bool flight_worth_finishing(const struct flight *f)
 {
-	return !f->unkept && (f->patient || f->head.total <= FINISH_BYTES ||
-			      f->received > f->head.total - f->received);
+	return !f->unkept && !f->purged && f->takers &&
+	       (f->patient || f->head.total <= FLIGHT_FINISH_BYTES ||
+		f->received > f->head.total - f->received);
 }
 
 void flight_cancel(struct flight *f)
@@ -58,31 +85,54 @@ void flight_cancel(struct flight *f)
 	flight_fail(f, &nobody);
 }
 
+static bool all_probe(const struct flight *f)
+{
+	for (const struct seat *s = f->seats; s; s = s->next)
+		if (s->use != SEAT_PROBES)
+			return false;
+	return true;
+}
+
+/* It is there: who wanted to know that is told, who wants it asks for it now. */
+static void probe_found(struct flight *f, const struct object_head *head)
+{
+	if (head->fd >= 0)
+		close(head->fd);
+	f->head = *head;
+	f->head.fd = -1;
+	if (all_probe(f)) {
+		flight_hold(f);
+		flight_gone(f);
+		flight_tell(f, FETCH_FOUND, NULL);
+		flight_let_go(f);
+	} else if (cache_disk_usable(f->cache) || f->scratch_ok) {
+		flight_ask(f, ASKING);
+	} else {
+		flight_decline(f);
+	}
+}
+
+void flight_found(struct flight *f)
+{
+	flight_hold(f);
+	flight_tell(f, FETCH_FOUND, NULL);
+	if (f->phase == FLYING && !f->seats && !f->aboard && !flight_worth_finishing(f))
+		flight_cancel(f);
+	flight_let_go(f);
+}
+
 static void found(struct flight *f, const struct object_head *head)
 {
-	if (f->phase == PROBING && head->fd >= 0)
-		close(head->fd);
-	if (f->phase == PROBING && f->seats && !cache_disk_usable(f->cache)) {
-		flight_decline(f);
-		return;
-	}
-	if (f->phase == PROBING && f->seats) {
-		flight_ask(f, ASKING);
-		return;
-	}
-	if (f->phase == PROBING) {
-		flight_gone(f);
-		flight_settle(f);
-		return;
-	}
+	bool waits;
+
 	flight_hold(f);
 	if (head->fd >= 0)
 		adopt_spool(f, head);
 	metric_inc(fills_started);
-	flight_tell(f, FETCH_FOUND, NULL);
-	if (f->phase == FLYING && !f->seats && !f->aboard && !flight_worth_finishing(f))
-		flight_cancel(f);
-	else if (f->phase == FLYING)
+	waits = flight_inspects(f);
+	if (!waits && f->phase == FLYING)
+		flight_found(f);
+	if (f->phase == FLYING)
 		parts_start(f);
 	flight_let_go(f);
 }
@@ -112,12 +162,17 @@ void flight_decided(void *ud, enum fetch_result result, const struct object_head
 	if (f->phase == PROBING)
 		f->cache->flights->probes--;
 	switch (result) {
-	case FETCH_FOUND: found(f, head); return;
+	case FETCH_FOUND:
+		if (f->phase == PROBING)
+			probe_found(f, head);
+		else
+			found(f, head);
+		return;
 	case FETCH_MISS:
-	case FETCH_DENIED: missing(f, result); return;
+	case FETCH_DENIED: flight_missing(f, result); return;
 	case FETCH_UNSATISFIABLE:
 		if (f->phase == PROBING) {
-			found(f, head); /* it has a size */
+			probe_found(f, head); /* it has a size */
 			return;
 		}
 		if (ask_whole(f))
@@ -150,6 +205,8 @@ static bool declines(const struct flight *f, const struct object_head *head)
 {
 	struct cache *c = f->cache;
 
+	if (!cache_disk_usable(c))
+		return true;
 	if (c->flights->fills >= c->settings.max_fills)
 		metric_inc(refused_fills);
 	else if (!c->evict || !evict_fits(c->evict, head->total))
@@ -170,9 +227,11 @@ enum err flight_begin(struct flight *f, struct part *p, const struct object_head
 		return OK;
 	if (part && !can_pin(head))
 		return err_set(e, ERR_CORRUPT, "a part of a version that has no name");
-	f->declined = declines(f, head);
+	f->scratch = declines(f, head);
+	f->declined = f->scratch && !f->scratch_ok;
 	if (f->declined)
 		return not_so(e);
+	f->unkept = f->unkept || f->scratch;
 	f->head = *head;
 	f->head.ranged = false;
 	f->head.first = 0;

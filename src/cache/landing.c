@@ -8,12 +8,16 @@
  * bytes in their order (hasher) while they arrive, reading them back from the page cache. Only when
  * it has seen the last one and agrees is the fill committed, which releases the held-back tail.
  *
+ * Then it is looked at whether it is the file that its key names, if its beginning could not tell
+ * (flight_inspect.c).
+ *
  * File. A large object's draft is made when its head is in, and what readers read is that draft.
  * A small one's is made at the end. Then a worker makes the file durable and visible (disk_keep);
  * no client waits for that.
  *
  * A disk that fails before the fill is committed fails the fill (ERR_IO): its readers go on by a
- * transfer of their own. After that it only costs the next one another fetch.
+ * transfer of their own, and so do those who have not been told yet. After that it only costs the
+ * next one another fetch.
  */
 #include "base/log.h"
 #include "cache/cache_priv.h"
@@ -38,7 +42,12 @@ void landing_disk_failed(struct flight *f, const struct error *e)
 	struct error copy = *e;
 
 	copy.code = ERR_IO;
-	cache_disk_failed(f->cache, &copy);
+	if (!f->scratch)
+		cache_disk_failed(f->cache, &copy);
+	if (!f->told && !f->derivation) {
+		flight_decline(f); /* nobody has seen any of it: each may fetch it past the cache */
+		return;
+	}
 	flight_fail(f, &copy);
 }
 
@@ -48,7 +57,10 @@ static void make_draft(struct pool_job *job)
 {
 	struct flight *f = CONTAINER_OF(job, struct flight, draft_job);
 
-	(void)!disk_draft(f->cache->disk, f->head.total, &f->draft, &f->draft_failure);
+	if (f->scratch)
+		(void)!draft_scratch(f->head.total, &f->draft, &f->draft_failure);
+	else
+		(void)!disk_draft(f->cache->disk, f->reserve, &f->draft, &f->draft_failure);
 	loop_post(f->cache->loop, &f->drafted_task);
 }
 
@@ -72,6 +84,8 @@ enum err landing_draft(struct flight *f, struct error *e)
 {
 	enum err err;
 
+	/* To reserve may wait for the disk. What is not kept had better not. */
+	f->reserve = f->takers ? f->head.total : 0;
 	err = pool_submit(f->cache->pool, &f->draft_job);
 	if (err) {
 		err_set(e, err, "too much waits for the cache's disk");
@@ -155,6 +169,8 @@ void landing_expect(struct flight *f, bool ranged)
 /* Room is made for what has come, not for what a head has promised. */
 void landing_arrived(struct flight *f, int64_t bytes)
 {
+	if (f->scratch)
+		return;
 	evict_expect(f->cache->evict, bytes);
 	f->expected += bytes;
 }
@@ -189,7 +205,7 @@ static void hash_more(struct pool_job *job)
 		digest_add(h->digest, fill_bytes(f->fill));
 		h->hashed = h->target;
 	} else if (f->spool >= 0) {
-		hash_file(f, f->spool, 0);
+		hash_file(f, f->spool, f->spool_base);
 	} else {
 		hash_file(f, draft_fd(f->draft), OBJECT_HEADER_SIZE);
 	}
@@ -247,7 +263,7 @@ static enum err copy_body(struct flight *f, struct error *e)
 {
 	int to = draft_fd(f->draft);
 	loff_t at = OBJECT_HEADER_SIZE;
-	off_t from = 0;
+	off_t from = f->spool_base;
 	struct slice bytes = f->small ? fill_bytes(f->fill) : SLICE_NONE;
 
 	while (f->small && bytes.n) {
@@ -258,8 +274,8 @@ static enum err copy_body(struct flight *f, struct error *e)
 		bytes = slice_from(bytes, (size_t)MAX(n, 0));
 		at += MAX(n, 0);
 	}
-	while (f->spool >= 0 && from < f->head.total) {
-		if (lseek(to, at + from, SEEK_SET) < 0 ||
+	while (f->spool >= 0 && from < f->spool_base + f->head.total) {
+		if (lseek(to, at + from - f->spool_base, SEEK_SET) < 0 ||
 		    sendfile(to, f->spool, &from, COPY_STEP) <= 0)
 			return err_sys(e, ERR_IO, "cannot copy into the cache");
 	}
@@ -312,7 +328,7 @@ static void file_kept(struct loop_task *task)
 		cache_disk_failed(f->cache, &f->keep_failure);
 	else if (kept)
 		evict_added(f->cache->evict, OBJECT_HEADER_SIZE + f->head.total);
-	if (kept && f->unkept) {
+	if (kept && f->purged) {
 		(void)!disk_remove(f->cache->disk, &f->id, &e);
 		kept = false;
 	}
@@ -321,11 +337,12 @@ static void file_kept(struct loop_task *task)
 	flight_landed(f, kept);
 }
 
-static void land(struct flight *f)
+void landing_made(struct flight *f)
 {
 	struct error e;
 
 	f->phase = LANDING;
+	f->unkept = f->unkept || f->purged || !f->takers;
 	fill_commit(f->fill);
 	f->jobs++;
 	if (!f->unkept && pool_submit(f->cache->keepers, &f->keep_job) == OK)
@@ -351,12 +368,14 @@ static void check(struct flight *f)
 	struct hasher *h = &f->hasher;
 	struct error e;
 
-	if (!h->digest || digest_matches(h->digest, &h->expected)) {
-		land(f);
+	if (h->digest && !digest_matches(h->digest, &h->expected)) {
+		landing_corrupt(f->store, f->key, &e);
+		flight_fail(f, &e);
 		return;
 	}
-	landing_corrupt(f->store, f->key, &e);
-	flight_fail(f, &e);
+	digest_free(TAKE(h->digest)); /* it can be asked once */
+	if (flight_inspected(f))
+		landing_made(f);
 }
 
 /* ---- the frame ---- */
@@ -371,11 +390,37 @@ void landing_init(struct flight *f)
 	f->kept_task.run = file_kept;
 }
 
+/* A large file that is given up takes the kernel a tenth of a second. */
+struct given_up {
+	struct pool_job job;
+	struct draft *draft;
+};
+
+static void free_draft(struct pool_job *job)
+{
+	struct given_up *g = CONTAINER_OF(job, struct given_up, job);
+
+	draft_free(g->draft);
+	free(g);
+}
+
+static void give_up(struct cache *c, struct draft *draft)
+{
+	struct given_up *g = xnew(struct given_up);
+
+	*g = (struct given_up){.job.run = free_draft, .draft = draft};
+	if (pool_submit(c->pool, &g->job) != OK)
+		free_draft(&g->job);
+}
+
 void landing_drop(struct flight *f)
 {
 	fetch_free(TAKE(f->sum_fetch));
 	digest_free(f->hasher.digest);
-	draft_free(f->draft);
+	if (f->draft)
+		give_up(f->cache, TAKE(f->draft));
+	if (f->spool_draft)
+		give_up(f->cache, TAKE(f->spool_draft));
 	if (f->expected)
 		evict_expected_end(f->cache->evict, f->expected);
 }

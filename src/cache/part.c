@@ -214,6 +214,8 @@ static enum fill_flow part_write(void *ud, struct slice data)
 	if (f->phase == PROBING)
 		return FILL_GO;
 	f->received += (int64_t)data.n;
+	if (f->inspection.looking && p->asking)
+		flight_inspect(f, data);
 	if (f->small)
 		return fill_write(f->fill, data);
 	if (!keep_bytes(p, data)) {

@@ -53,7 +53,11 @@ static void begin(struct loop_task *task)
 
 static const char *tier_text(struct store *s)
 {
-	return atomic_load(&s->tier) == TIER_TWO ? "two-tier (index2.txt)" : "one-tier";
+	switch (atomic_load(&s->tier)) {
+	case TIER_TWO: return "two-tier (index2.txt)";
+	case TIER_BOTH: return "one-tier and two-tier";
+	default: return "one-tier";
+	}
 }
 
 static void print(const struct check *c)

@@ -37,6 +37,13 @@ static enum err open_stores(struct service *s, struct error *e)
 	return OK;
 }
 
+static unsigned cores(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
 static enum err open_cache(struct service *s, struct error *e)
 {
 	const struct conf *conf = s->conf;
@@ -50,6 +57,9 @@ static enum err open_cache(struct service *s, struct error *e)
 		.fetch_block = (int64_t)conf->fetch_block,
 		.max_fills = conf->max_fills,
 		.max_fill_waiters = conf->max_fill_waiters,
+		.decode_max = conf->decode_max ? (unsigned)conf->decode_max : cores(),
+		.max_object = (int64_t)conf->max_object_size,
+		.verify = conf->verify_keys,
 	};
 
 	s->cache_dir = conf_cache_dir(conf);

@@ -1,6 +1,25 @@
 // SPDX-License-Identifier: MIT
 /* See answer.h. */
 #include "serve/answer.h"
+#include "codec/gzip.h"
+
+void answer_describe(struct answer *a, const struct candidate *c, enum form form)
+{
+	if (c->gzipped && form == FORM_STORED)
+		memcpy(a->head.encoding, "gzip", sizeof("gzip"));
+	a->msfz = c->msfz;
+	a->vary_encoding = a->head.encoding[0] || form == FORM_PLAIN ||
+			   (a->from->traits.forms & STORE_FORM_GZIP);
+	a->vary_accept = a->from->traits.forms & STORE_FORM_MSFZ;
+}
+
+bool answer_is_gzip(const struct object_head *head)
+{
+	char magic[2];
+
+	return !head->encoding[0] && pread(head->fd, magic, 2, head->fd_base) == 2 &&
+	       memcmp(magic, GZIP_MAGIC, 2) == 0;
+}
 
 bool answer_acceptable(const struct object_head *head, bool accepts_gzip)
 {

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "cache/ask.h"
+#include "serve/candidates.h"
 #include "serve/condition.h"
 
 enum answer_kind { ANSWER_FOUND, ANSWER_MISS, ANSWER_UNSATISFIABLE, ANSWER_FAULT };
@@ -20,7 +21,9 @@ struct answer {
 	struct store *from;  /* the store that answered; NULL on a miss */
 	bool unsure;         /* MISS: an optional store did not answer */
 	bool working;        /* FAULT: it is still being fetched, for who asks again */
-	struct error error;  /* FAULT */
+	/* FOUND: it is in MSFZ form; others could be given it encoded, or in another form */
+	bool msfz, vary_encoding, vary_accept;
+	struct error error; /* FAULT */
 };
 
 /* The part of an object that a client wants. */
@@ -30,6 +33,10 @@ struct part_ask {
 	const char *if_range; /* header value or NULL */
 };
 
+/* FOUND, in this form of this candidate of answer.from: fill in what others could be given. */
+void answer_describe(struct answer *a, const struct candidate *c, enum form form);
+/* Does the file (head->fd) that is called gzip hold what may be sent as Content-Encoding: gzip? */
+bool answer_is_gzip(const struct object_head *head);
 /* May the client have what is encoded as the head says? */
 bool answer_acceptable(const struct object_head *head, bool accepts_gzip);
 /* Would the client be given a part of it, or the whole whatever was asked? */

@@ -167,10 +167,11 @@ bool body_offer(struct exchange *x, struct hot_offer *ret)
 	int fd = -1;
 
 	if (x->answer.way != ASK_HIT || !x->answer.fresh_ns || x->head || x->close || h->ranged ||
-	    h->encoding[0] || x->lookup)
+	    h->encoding[0] || x->answer.msfz || x->answer.vary_encoding || x->lookup)
 		return false;
 	*ret = (struct hot_offer){
 		.path = &x->path,
+		.client = &x->client,
 		.store = x->answer.from,
 		.fd = h->fd,
 		.length = h->length,

@@ -1,120 +1,367 @@
 // SPDX-License-Identifier: MIT
 /*
- * Three nested loops over spelling, tier and case; see candidates.h. The text grows while keys are
- * added, so a key only becomes a slice when all are there; until then it is known by its end.
+ * See candidates.h. A file is a name, a key, and the forms in which it may lie there. The loops over
+ * spelling, key, tier and form put keys together, and the list (candidate_list.h) takes each in the
+ * cases that the store may have.
  */
 #include "serve/candidates.h"
 #include "base/text.h"
+#include "serve/build_id.h"
+#include "serve/candidate_list.h"
 #include "serve/shape.h"
+#include "symfmt/key_match.h"
 
-/* Lower-casing makes two bytes into three at worst, and a folder adds two characters. */
-#define KEY_BYTES_MAX (REQUEST_KEY_MAX * 3 / 2 + 16)
+#define FORMS_MAX 6
 
-/* A key as asked, in two parts so that a twin needs no copy. */
+/* What may be made of an object. */
+static const struct candidate whole = {.want = WANT_FILE, .eager = true};
+static const struct candidate gzipped = {.want = WANT_FILE, .gzipped = true};
+static const struct candidate msfz = {.want = WANT_FILE, .eager = true, .msfz = true};
+static const struct candidate expanded = {.want = WANT_EXPANDED};
+static const struct candidate cabinet = {.want = WANT_CABINET};
+static const struct candidate pointer = {.want = WANT_POINTER};
+
+/* One way for a file to lie in its folder: as folder, stem and end put together. */
 struct form {
-	struct slice folder; /* to be put before the rest; n == 0 for none */
-	struct slice rest;
+	const char *folder;
+	struct slice stem;
+	const char *end;
+	const struct candidate *as;
 };
 
-struct list {
-	struct candidates *to;
-	size_t end[CANDIDATES_MAX];
+/* name/KEY/ and what may lie there. */
+struct file {
+	struct slice name, key;
+	struct slice folder; /* of a two-tier path that was asked for; n == 0: none */
+	bool exact;          /* not looked for under another key */
+	size_t n;
+	struct form form[FORMS_MAX];
 };
 
-static struct slice key_at(const struct list *l, size_t i)
+/* ---- forms ---- */
+
+static void add_form(struct file *f, const char *folder, struct slice stem, const char *end,
+		     const struct candidate *as)
 {
-	size_t start = i ? l->end[i - 1] : 0;
-
-	return (struct slice){l->to->text.p + start, l->end[i] - start};
+	f->form[f->n++] = (struct form){folder, stem, end, as};
 }
 
-/* The bytes behind the last key become a key, unless it is there already. */
-static void close_key(struct list *l)
+/* symstore puts '_' for the last character; Ghidra takes that to be the last of the extension. */
+static void cab_forms(const struct candidate_options *o, struct file *f, struct slice name)
 {
-	struct candidates *c = l->to;
-	size_t start = c->n ? l->end[c->n - 1] : 0;
-	struct slice key = slice_from(buf_slice(&c->text), start);
+	if (o->forms & STORE_FORM_CAB)
+		add_form(f, "", shape_twin_stem(name), "_", &expanded);
+	if (o->forms == STORE_FORMS_ALL && slice_find(name, '.') == name.n)
+		add_form(f, "", name, "._", &expanded);
+}
 
-	for (size_t i = 0; i < c->n; i++) {
-		if (slice_eq(key_at(l, i), key)) {
-			c->text.n = start;
-			return;
+static void suffix_forms(const struct candidate_options *o, struct file *f, struct slice name)
+{
+	bool sendable = o->client->gzip && !o->ranged;
+
+	if (o->forms & STORE_FORM_GZIP)
+		add_form(f, "", name, ".gz", sendable ? &gzipped : &expanded);
+	if (o->forms & STORE_FORM_ZSTD)
+		add_form(f, "", name, ".zst", &expanded);
+}
+
+/* All that a file of this name may lie as. PDBs alone come as MSFZ, and their keys are GUIDs. */
+static void file_forms(const struct candidate_options *o, struct file *f, struct slice name)
+{
+	bool is_pdb = key_parse(f->name, f->key).kind == KEY_GUID;
+	bool may_be_msfz = is_pdb && o->forms & STORE_FORM_MSFZ;
+
+	if (may_be_msfz && o->client->msfz)
+		add_form(f, "msfz0/", name, "", &msfz);
+	add_form(f, "", name, "", &whole);
+	cab_forms(o, f, name);
+	suffix_forms(o, f, name);
+	if (may_be_msfz && !o->client->msfz)
+		add_form(f, "msfz0/", name, "", &expanded);
+}
+
+static void twin_forms(const struct candidate_options *o, struct file *f, struct slice twin)
+{
+	add_form(f, "", twin, "", &whole);
+	if (o->cabinets)
+		add_form(f, "", f->name, "", &cabinet);
+}
+
+/* Asked for by the code id of an image: that tells the id of its PDB, under which the file lies. */
+static void sym_forms(const struct candidate_options *o, struct file *f, struct slice name)
+{
+	add_form(f, "", name, "", &whole);
+	suffix_forms(o, f, name);
+	if (key_parse(f->name, f->key).kind == KEY_STAMP)
+		add_form(f, "", f->name, "", &pointer);
+}
+
+/* Where file.ptr leads to, a compressed file is known by its name alone. */
+static void target_forms(const struct candidate_options *o, struct file *f, struct slice name)
+{
+	if (slice_ends(name, SLICE("_"))) {
+		add_form(f, "", name, "", &expanded);
+		return;
+	}
+	add_form(f, "", name, "", &whole);
+	cab_forms(o, f, name);
+	suffix_forms(o, f, name);
+}
+
+/* ---- one file ---- */
+
+/* The folders before the name, in order; n == 0 for none. */
+static size_t list_tiers(const struct candidate_options *o, const struct file *f,
+			 struct slice ret[static 2])
+{
+	struct slice folder = shape_tier_folder(f->name);
+	size_t n = 0;
+
+	if (f->folder.n)
+		ret[n++] = f->folder;
+	else if (o->tier == TIER_TWO)
+		ret[n++] = folder;
+	ret[n++] = SLICE_NONE;
+	if (n == 1 && (o->tier == TIER_UNKNOWN || o->tier == TIER_BOTH))
+		ret[n++] = folder;
+	return n;
+}
+
+static void put_name(struct buf *b, const struct form *form)
+{
+	buf_puts(b, form->folder);
+	buf_add(b, form->stem);
+	buf_puts(b, form->end);
+}
+
+static void put_key(struct buf *b, struct slice tier, const struct file *f, struct slice key,
+		    const struct form *form)
+{
+	buf_add(b, tier);
+	buf_puts(b, tier.n ? "/" : "");
+	buf_add(b, f->name);
+	buf_putc(b, '/');
+	buf_add(b, key);
+	buf_putc(b, '/');
+	put_name(b, form);
+}
+
+static void add_key(struct candidate_list *l, const struct file *f, struct slice key, bool alias)
+{
+	struct slice tier[2];
+	size_t tiers = list_tiers(l->o, f, tier);
+
+	for (size_t t = 0; t < tiers; t++) {
+		for (size_t i = 0; i < f->n; i++) {
+			struct candidate as = *f->form[i].as;
+
+			as.eager = as.eager && !alias;
+			as.alias = alias;
+			put_key(&l->key, tier[t], f, key, &f->form[i]);
+			candidate_list_add(l, &as);
 		}
 	}
-	l->end[c->n++] = c->text.n;
 }
 
-static void add(struct list *l, struct form f, void (*put)(struct buf *b, struct slice s))
+/* Does the store want this alias looked for, or, left to us, does it cost only who needs it? */
+static bool takes_alias(const struct candidate_options *o, enum key_kind kind, enum key_alias why)
 {
-	struct buf *text = &l->to->text;
-
-	if (f.folder.n) {
-		put(text, f.folder);
-		buf_putc(text, '/');
+	if (o->aliases != ALIASES_AUTO)
+		return o->aliases == ALIASES_ALL;
+	switch (why) {
+	case KEY_EXACT:
+	case KEY_CANONICAL: return true;
+	case KEY_AGE_FROM_DECIMAL: return o->client->decimal_ages;
+	case KEY_PADDED:
+	case KEY_UNPADDED: return kind != KEY_STAMP || o->client->short_stamps;
+	case KEY_AGE_TO_DECIMAL:
+	case KEY_AGE_PORTABLE:
+	case KEY_AGE_ONE:
+	case KEY_AGE_NONE: break;
 	}
-	put(text, f.rest);
-	close_key(l);
+	return false;
 }
 
-static void put_lower(struct buf *b, struct slice s)
+static void add_file(struct candidate_list *l, const struct file *f)
 {
-	fold_lower(s, b);
+	struct symbol_key key = key_parse(f->name, f->key);
+	struct key_aliases a;
+
+	add_key(l, f, f->key, false);
+	key_list_aliases(&key, &a);
+	for (size_t i = 0; i < a.n && !f->exact; i++)
+		if (a.key[i].why != KEY_EXACT && takes_alias(l->o, key.kind, a.key[i].why))
+			add_key(l, f, slice_of(a.key[i].text.s), true);
 }
 
-static void add_cases(struct list *l, struct form f, enum key_case key_case)
+/* ---- by build-id ---- */
+
+static void add_ssqp_debug_file(struct candidate_list *l, const struct symbol_id *id)
 {
-	if (key_case != KEY_CASE_ASKED)
-		add(l, f, put_lower);
-	if (key_case != KEY_CASE_LOWER)
-		add(l, f, buf_add);
+	struct key_text key = key_of_id(KEY_ELF_SYM, id);
+	struct file f = {.name = SLICE("_.debug"), .key = slice_of(key.s)};
+
+	file_forms(l->o, &f, f.name);
+	add_file(l, &f);
 }
 
-/* How many segments make a one-tier path: name/KEY/last or name/KEY/msfz0/last. */
-static size_t one_tier_segments(const struct symbol_path *p)
-{
-	bool msfz = p->segments > 3 && slice_eq_nocase(p->segment[p->segments - 2], SLICE("msfz0"));
+#define PREFIX "elf-buildid-"
 
-	return msfz ? 4 : 3;
+/* The id as it was asked for, then with zeros more or fewer at its end. */
+static void add_by_layout(struct candidate_list *l, const struct build_id_path *b)
+{
+	char text[KEY_TEXT_MAX + 1] = PREFIX;
+	struct key_aliases a;
+	struct symbol_key key;
+
+	hex_encode(b->id.b, b->id.n, text + strlen(PREFIX));
+	key = key_parse(SLICE_NONE, slice_of(text));
+	key_list_aliases(&key, &a);
+	for (size_t i = 0; i < a.n; i++) {
+		struct candidate as = whole;
+		struct slice hex = slice_from(slice_of(a.key[i].text.s), strlen(PREFIX));
+
+		if ((a.key[i].why == KEY_PADDED && l->o->layout != LAYOUT_SSQP) ||
+		    (i > 0 && l->o->aliases == ALIASES_NONE))
+			continue;
+		as.eager = i == 0 && !b->ssqp;
+		build_id_put_key(l->o->layout, hex, b->executable, &l->key);
+		candidate_list_add(l, &as);
+	}
 }
 
-/* The layouts in which to look for spelling s, in order. */
-static size_t make_forms(const struct symbol_path *p, size_t s, enum key_tier tier,
-			 struct form ret[static 2])
+static void add_build_id(struct candidate_list *l, const struct build_id_path *b)
 {
-	struct slice key = p->spelling[s], first = symbol_path_segment(p, s, 0);
-	size_t one_tier = one_tier_segments(p), n = 0;
+	bool ssqp = l->o->layout == LAYOUT_SSQP;
 
-	if (p->segments == one_tier && tier == KEY_TIER_TWO)
-		ret[n++] = (struct form){shape_tier_folder(first), key};
-	ret[n++] = (struct form){SLICE_NONE, key};
-	if (p->segments == one_tier && tier == KEY_TIER_UNKNOWN)
-		ret[n++] = (struct form){shape_tier_folder(first), key};
-	if (p->segments == one_tier + 1 &&
-	    slice_eq_nocase(first, shape_tier_folder(symbol_path_segment(p, s, 1))))
-		ret[n++] = (struct form){SLICE_NONE, slice_from(key, first.n + 1)};
-	return n;
+	if (ssqp && b->ssqp)
+		return; /* looked for already, as any name/KEY/name */
+	if (ssqp && !b->executable)
+		add_ssqp_debug_file(l, &b->id);
+	else if (!ssqp || l->o->wildcards)
+		add_by_layout(l, b);
+}
+
+/* ---- the path ---- */
+
+/* Is it [folder/]name/KEY/[msfz0/]last, and which segment is the name? */
+static bool find_name(const struct symbol_path *p, size_t *ret)
+{
+	bool in_msfz = p->segments > 3 &&
+		       slice_eq_nocase(p->segment[p->segments - 2], SLICE("msfz0"));
+	size_t n = p->segments - in_msfz;
+
+	*ret = n > 3;
+	return n == 3 ||
+	       (n == 4 && slice_eq_nocase(p->segment[0], shape_tier_folder(p->segment[1])));
+}
+
+static struct file cut(const struct symbol_path *p, size_t s, size_t name)
+{
+	return (struct file){
+		.folder = name ? symbol_path_segment(p, s, 0) : SLICE_NONE,
+		.name = symbol_path_segment(p, s, name),
+		.key = symbol_path_segment(p, s, name + 1),
+	};
+}
+
+static void add_spelling(struct candidate_list *l, const struct symbol_path *p, size_t s,
+			 size_t name)
+{
+	struct file f = cut(p, s, name);
+	size_t at = (size_t)(p->segment[name + 2].p - p->spelling[0].p);
+	struct slice rest = slice_from(p->spelling[s], at);
+
+	switch (shape_file(f.name, rest)) {
+	case SHAPE_PLAIN: file_forms(l->o, &f, rest); break;
+	case SHAPE_TWIN: twin_forms(l->o, &f, rest); break;
+	case SHAPE_SYM: sym_forms(l->o, &f, rest); break;
+	case SHAPE_PTR:
+	case SHAPE_OTHER:
+		f.exact = true;
+		add_form(&f, "", rest, "", &whole);
+		break;
+	}
+	add_file(l, &f);
+}
+
+static void add_pointer(struct candidate_list *l, const struct symbol_path *p, size_t s,
+			size_t name)
+{
+	struct file f = cut(p, s, name);
+
+	add_form(&f, "", SLICE("file.ptr"), "", &pointer);
+	add_key(l, &f, f.key, false);
+}
+
+static void add_named(struct candidate_list *l, const struct symbol_path *p, size_t name)
+{
+	bool pointed = l->o->pointers &&
+		       shape_file(p->segment[name], p->segment[name + 2]) == SHAPE_PLAIN;
+
+	for (size_t s = 0; s < p->spellings; s++)
+		add_spelling(l, p, s, name);
+	for (size_t s = 0; s < p->spellings && pointed; s++)
+		add_pointer(l, p, s, name);
+}
+
+static void add_as_asked(struct candidate_list *l, const struct symbol_path *p)
+{
+	for (size_t s = 0; s < p->spellings; s++) {
+		buf_add(&l->key, p->spelling[s]);
+		candidate_list_add(l, &whole);
+	}
+}
+
+static void add_path(struct candidate_list *l, const struct symbol_path *p)
+{
+	struct build_id_path b;
+	bool by_id = build_id_parse(p, &b);
+	size_t name;
+
+	if (build_id_is_part(p))
+		return;
+	if (by_id && !b.ssqp) {
+		add_build_id(l, &b);
+		return;
+	}
+	if (find_name(p, &name))
+		add_named(l, p, name);
+	else
+		add_as_asked(l, p);
+	if (by_id)
+		add_build_id(l, &b);
 }
 
 bool candidates_make(const struct symbol_path *p, const struct candidate_options *o,
 		     struct candidates *ret)
 {
-	struct list l = {.to = ret};
+	struct candidate_list l;
 
-	*ret = (struct candidates){.text = BUF_MAX((size_t)CANDIDATES_MAX * KEY_BYTES_MAX)};
-	if (p->segments == 0)
-		return true;
-	for (size_t s = 0; s < p->spellings; s++) {
-		struct form form[2];
-		size_t n = make_forms(p, s, o->tier, form);
+	candidate_list_begin(&l, o, ret);
+	if (p->segments)
+		add_path(&l, p);
+	return candidate_list_end(&l);
+}
 
-		for (size_t i = 0; i < n; i++)
-			add_cases(&l, form[i], o->key_case);
+bool candidates_of_target(struct slice target, const struct candidate_options *o,
+			  struct candidates *ret)
+{
+	size_t slash = slice_rfind(target, '/');
+	struct slice folder = slash < target.n ? slice_head(target, slash + 1) : SLICE_NONE;
+	struct slice name = slice_from(target, folder.n);
+	struct file f = {.n = 0};
+	struct candidate_list l;
+
+	if (name.n)
+		target_forms(o, &f, name);
+	candidate_list_begin(&l, o, ret);
+	for (size_t i = 0; i < f.n; i++) {
+		buf_add(&l.key, folder);
+		put_name(&l.key, &f.form[i]);
+		candidate_list_add(&l, f.form[i].as);
 	}
-	if (buf_failed(&ret->text))
-		return false;
-	for (size_t i = 0; i < ret->n; i++)
-		ret->key[i] = key_at(&l, i);
-	return true;
+	return candidate_list_end(&l);
 }
 
 void candidates_fini(struct candidates *c)

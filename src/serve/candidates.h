@@ -1,44 +1,83 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which keys of a store may hold what was asked for, likeliest first. A later key is answered
- * only when all earlier ones are proven misses, so the order decides between twins.
- *
- * Three things multiply, and nest like this, the outermost first:
+ * Which objects of a store may hold what was asked for, and what is to be made of each, likeliest
+ * first. A later one is answered only when all earlier ones are proven misses, so the order
+ * decides between twins. For name/KEY/name these nest, the outermost first:
  *
  *  1. spelling (symbol_path: '+' and space). Another spelling is another name, so no key of it
  *     comes before all keys of the name as it was asked.
- *  2. tier (foo.pdb/K/foo.pdb, fo/foo.pdb/K/foo.pdb). The layout belongs to the whole store and
- *     is therefore surer than the case of one file.
- *  3. case, lower before as asked. Innermost, so that the two cases stand side by side at the
- *     front: a gather that asks for two keys at once asks for those.
+ *  2. key: as asked, then its aliases (key_match.h), as far as the store's option and the client's
+ *     habits ask for them.
+ *  3. tier (foo.pdb/K/foo.pdb, fo/foo.pdb/K/foo.pdb). The layout belongs to the whole store.
+ *  4. form, as far as the store may hold it (traits.forms): msfz0/name for who accepts it, if the key
+ *     is a PDB's; the plain name; expanded, the `_` twin (of a name without a point, where all forms
+ *     are looked for, also name._), name.gz and name.zst; msfz0/name expanded.
+ *  5. case, lower before as asked. Innermost, so that the two cases stand side by side.
+ *
+ * and last of all file.ptr, where the store says what it points to (traits.ptr). A .sym that is
+ * asked for by the code id of an image is looked for by way of that image, too.
+ *
+ * Asked for the `_` twin itself: that as it is; then, where cabinets are made (options.cabinets), one
+ * of the plain file. Asked for a Breakpad file, name.sym: that, or expanded, name.sym.gz and .zst.
+ *
+ * A path that names a file by its build-id (build_id.h) becomes the key that the store's layout gives
+ * it, and then that with zeros more or fewer at the end of the id. An SSQP path is a name/KEY/name,
+ * and is looked for as such before. Of /buildid/HEX/source/... and /section/... there are none.
+ * Whatever else is asked for is looked for as it is.
  *
  * Tiers: a path as it was asked comes before its twin, but for a store that is known to be
  * two-tier a one-tier path (three segments) is asked for in its two-tier form first, and for one
- * that is not known yet in that form second, lest a 404 be unproven. A two-tier
+ * that is not known yet, or may be both, in that form second, lest a 404 be unproven. A two-tier
  * path (four segments, the first being the folder of the second) has its one-tier twin on any
  * store. A segment msfz0 before the last does not count. The folder that is put before a name
  * has the case of that name.
  *
- * A lower-case one-tier request has one candidate on a one-tier store, a mixed-case one two.
+ * Eager is what stands in the store as it was asked: the plain name under the exact key, in every
+ * spelling, tier and case, and msfz0/name for who accepts it. By default a lower-case request for a
+ * file that is not there costs two questions, of which one is a probe (the `_` twin).
  * Pure: no I/O, no globals.
  */
 #pragma once
+#include "serve/client.h"
 #include "serve/request.h"
+#include "store/store.h"
 
-#define CANDIDATES_MAX (REQUEST_SPELLINGS_MAX * 2 * 2)
+/* What lies behind is not looked for: it is the least likely. */
+#define CANDIDATES_MAX 96
 
-enum key_case { KEY_CASE_BOTH, KEY_CASE_LOWER, KEY_CASE_ASKED };
-enum key_tier { KEY_TIER_UNKNOWN, KEY_TIER_ONE, KEY_TIER_TWO };
-
-struct candidate_options {
-	enum key_case key_case;
-	enum key_tier tier;
+enum want {
+	WANT_FILE,     /* the object; its Content-Encoding undone for who does not accept it */
+	WANT_EXPANDED, /* what the object holds compressed */
+	WANT_CABINET,  /* a cabinet made of the object */
+	WANT_POINTER,  /* what the object leads to: file.ptr, and an image to the .sym of its PDB */
 };
 
-/* No two keys are the same. They lie in text and live until candidates_fini(). */
+struct candidate {
+	struct slice key;
+	enum want want;
+	bool eager; /* likely: asked for at once. Else: asked whether it is there in the same round */
+	bool alias;   /* it has another key than was asked for */
+	bool msfz;    /* what is answered is in MSFZ form, which the client accepts */
+	bool gzipped; /* WANT_FILE: it is gzip by its name, to be sent with that Content-Encoding */
+};
+
+struct candidate_options {
+	enum store_case key_case;
+	enum store_tier tier;
+	unsigned forms; /* STORE_FORM_... */
+	enum store_aliases aliases;
+	enum store_layout layout;
+	bool wildcards;              /* STORE_ANY_NAME */
+	bool pointers;               /* file.ptr is followed */
+	bool cabinets;               /* SERVE_CAB */
+	bool ranged;                 /* a part is wanted: nothing gzipped */
+	const struct client *client; /* not NULL */
+};
+
+/* No two are the same. They lie in text and live until candidates_fini(). */
 struct candidates {
 	size_t n;
-	struct slice key[CANDIDATES_MAX];
+	struct candidate list[CANDIDATES_MAX];
 	struct buf text;
 };
 
@@ -48,4 +87,11 @@ struct candidates {
  */
 MUST_CHECK bool candidates_make(const struct symbol_path *p, const struct candidate_options *o,
 				struct candidates *ret);
+/*
+ * The candidates of a path that a file.ptr of the store has led to: that key (below the store's
+ * prefix, with slashes) as it is, expanded if its name is that of a `_` twin, and else its
+ * compressed twins.
+ */
+MUST_CHECK bool candidates_of_target(struct slice target, const struct candidate_options *o,
+				     struct candidates *ret);
 void candidates_fini(struct candidates *c);

@@ -104,13 +104,6 @@ static enum MHD_Result front_page(struct exchange *x)
 			    MHD_HTTP_OK);
 }
 
-static enum MHD_Result miss(struct exchange *x, const char *outcome)
-{
-	x->outcome = outcome;
-	metric_inc(requests_miss);
-	return respond_canned(x, CANNED_MISS);
-}
-
 static enum MHD_Result answer_path(struct exchange *x)
 {
 	switch (x->path.kind) {
@@ -121,7 +114,7 @@ static enum MHD_Result answer_path(struct exchange *x)
 		return respond_canned(x, CANNED_EMPTY);
 	case REQ_INDEX2:
 		if (!health_two_tier(x->server->parts.health))
-			return miss(x, "miss");
+			return respond_miss(x, CANNED_MISS);
 		x->outcome = "page";
 		metric_inc(requests_page);
 		return respond_canned(x, CANNED_EMPTY);
@@ -180,7 +173,9 @@ static enum MHD_Result answer_request(struct exchange *x)
 	case REQUEST_BAD:
 	case REQUEST_OUTSIDE: break;
 	}
-	return miss(x, "bad_path");
+	x->outcome = "bad_path";
+	metric_inc(requests_miss);
+	return respond_canned(x, CANNED_MISS);
 }
 
 static bool is_read(struct exchange *x, const char *method)

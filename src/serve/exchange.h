@@ -33,8 +33,10 @@ struct exchange {
 	bool head, close; /* HEAD; the connection ends after this answer */
 	bool cleaned;     /* path is there */
 	struct symbol_path path;
-	bool looking;        /* counted in server.looking */
-	struct purge *purge; /* it is POST /-/purge */
+	bool debuginfod;      /* the answer to it tells X-DEBUGINFOD-SIZE */
+	struct client client; /* who asks for a symbol */
+	bool looking;         /* counted in server.looking */
+	struct purge *purge;  /* it is POST /-/purge */
 	struct lookup *lookup;
 	uint64_t hot_generation; /* from before anything was looked for */
 	struct answer answer;    /* EXCHANGE_ANSWERED and later */

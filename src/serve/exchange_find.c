@@ -3,9 +3,8 @@
  * From the headers of a request to its answer: out of the hottest files, out of what is known, or
  * by a lookup, for which the connection is suspended. See exchange.h.
  */
-#include "metric/metric.h"
-#include "serve/accept.h"
 #include "serve/body.h"
+#include "serve/build_id.h"
 #include "serve/exchange.h"
 #include "serve/known.h"
 #include "serve/respond.h"
@@ -31,16 +30,6 @@ static void answered(void *ud, struct answer *answer)
 	x->answer = *answer;
 	x->state = EXCHANGE_ANSWERED;
 	MHD_resume_connection(x->mhd);
-}
-
-/* What is said of gzip by name counts more than what is said of "*". */
-static bool accepts_gzip(struct slice accept)
-{
-	enum accepted said = accept_says(accept, SLICE("gzip"));
-
-	if (said == ACCEPT_UNNAMED)
-		said = accept_says(accept, SLICE("*"));
-	return said == ACCEPT_YES;
 }
 
 /* Via may come on several lines; they are one list. */
@@ -79,30 +68,57 @@ static int64_t budget(const struct exchange *x)
 	return MAX((int64_t)ms - SLOW_MARGIN_MS, SLOW_BUDGET_MIN_MS) * NS_PER_MS;
 }
 
-/* Is it a plain GET of the whole, whatever the client has already? */
-static enum MHD_Result note_special(void *cls, enum MHD_ValueKind kind, const char *name,
-				    const char *value)
-{
-	bool *special = cls;
-	struct slice s = slice_of(name);
+/* ---- what the headers say ---- */
 
-	*special |= slice_starts_nocase(s, SLICE("If-")) || slice_eq_nocase(s, SLICE("Range")) ||
-		    slice_eq_nocase(s, SLICE("Via"));
+struct said {
+	struct client_headers client;
+	struct slice other; /* of no interest */
+	bool special; /* it is not the whole file that is asked for, without conditions, directly */
+};
+
+static struct slice *place_for(struct said *said, struct slice name)
+{
+	if (slice_eq_nocase(name, SLICE("User-Agent")))
+		return &said->client.user_agent;
+	if (slice_eq_nocase(name, SLICE("Accept")))
+		return &said->client.accept;
+	if (slice_eq_nocase(name, SLICE("Accept-Encoding")))
+		return &said->client.accept_encoding;
+	if (slice_eq_nocase(name, SLICE("X-DEBUGINFOD-MAXSIZE")))
+		return &said->client.debuginfod_maxsize;
+	return &said->other;
+}
+
+/* One pass finds all that a hot answer depends on. The first header of a name counts. */
+static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *name,
+				   const char *value)
+{
+	struct said *said = cls;
+	struct slice s = slice_of(name);
+	struct slice *place = place_for(said, s);
+
+	if (!place->n)
+		*place = slice_of(value);
+	said->special |= slice_starts_nocase(s, SLICE("If-")) ||
+			 slice_eq_nocase(s, SLICE("Range")) || slice_eq_nocase(s, SLICE("Via"));
 	return MHD_YES;
 }
 
-static bool is_plain(struct exchange *x)
+/* Learn who asks. Is it a plain GET? */
+static bool read_headers(struct exchange *x)
 {
-	bool special = x->head || x->close;
+	struct said said = {.special = x->head || x->close};
 
-	MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, note_special, &special);
-	return !special;
+	MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, note_header, &said);
+	x->client = client_of(&said.client);
+	x->debuginfod = build_id_is_debuginfod(&x->path);
+	/* Of a file that goes out as gzip nobody could tell the size. */
+	if (x->debuginfod)
+		x->client.gzip = false;
+	return !said.special;
 }
 
-static bool is_symsrv(const struct exchange *x)
-{
-	return slice_starts(header(x, "User-Agent"), SLICE("Microsoft-Symbol-Server/"));
-}
+/* ---- the answer ---- */
 
 /* What the cache knows needs no other thread. */
 static bool answer_known(struct exchange *x, const struct lookup_request *r)
@@ -111,7 +127,6 @@ static bool answer_known(struct exchange *x, const struct lookup_request *r)
 		.cache = r->cache,
 		.stores = r->stores,
 		.rules = r->rules,
-		.accepts_gzip = r->accepts_gzip,
 		.part = r->part,
 	};
 
@@ -119,43 +134,65 @@ static bool answer_known(struct exchange *x, const struct lookup_request *r)
 }
 
 /* The connection is suspended first: the answer may come before this returns. */
-enum MHD_Result exchange_find(struct exchange *x)
+static enum MHD_Result look_up(struct exchange *x, const struct lookup_request *request)
+{
+	if (!exchange_may_look(x))
+		return respond_fault(x);
+	conn_watch(x->server->conns, x->conn, &x->left);
+	x->state = EXCHANGE_LOOKING;
+	MHD_suspend_connection(x->mhd);
+	x->lookup = lookup_start(request, answered, x);
+	return MHD_YES;
+}
+
+static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rules)
 {
 	const struct server_parts *p = &x->server->parts;
 	struct buf via CLEANUP(buf_fini) = BUF_MAX(VIA_MAX);
 	struct lookup_request request = {
 		.all = &x->server->lookups,
 		.cache = p->cache,
-		.rules = {.path = &x->path, .any_path = p->auth || p->conf->serve_any_path},
 		.stores = p->stores,
+		.rules = *rules,
 		.loop = p->loop,
+		.left = &x->left,
+		.leave = body_leave,
 		.head = x->head,
 		.part.if_range = exchange_header(x, "If-Range"),
-		.accepts_gzip = accepts_gzip(header(x, "Accept-Encoding")),
+		.patient = p->conf->slow_fetch,
 		.ring_max = p->conf->stream_buffer,
 	};
-	enum MHD_Result result;
 
-	x->hot_generation = hot_generation(x->server->hot);
-	if (is_plain(x) && respond_hot(x, &request.rules, &result))
-		return result;
 	if (exchange_header(x, "Via"))
 		MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, collect_via, &via);
-	request.rules.looped = came_from_us(x, buf_slice(&via));
+	request.via = via.n ? buf_str(&via) : NULL;
 	request.part.ranged = range_parse(header(x, "Range"), &request.part.range);
+	request.rules.ranged = request.part.ranged;
+	request.rules.looped = came_from_us(x, buf_slice(&via));
 	if (answer_known(x, &request))
 		return respond_answer(x);
-	if (!exchange_may_look(x))
-		return respond_fault(x);
-	request.left = &x->left;
-	request.leave = body_leave;
-	conn_watch(x->server->conns, x->conn, &x->left);
-	request.via = via.n ? buf_str(&via) : NULL;
-	request.wants_ptr = is_symsrv(x);
-	request.patient = p->conf->slow_fetch;
 	request.budget_ns = budget(x);
-	x->state = EXCHANGE_LOOKING;
-	MHD_suspend_connection(x->mhd);
-	x->lookup = lookup_start(&request, answered, x);
-	return MHD_YES;
+	return look_up(x, &request);
+}
+
+enum MHD_Result exchange_find(struct exchange *x)
+{
+	const struct server_parts *p = &x->server->parts;
+	struct resolve_rules rules = {
+		.path = &x->path,
+		.client = &x->client,
+		.any_path = p->auth || p->conf->serve_any_path,
+		.cabinets = p->conf->serve_cab,
+	};
+	bool plain = read_headers(x);
+	enum MHD_Result result;
+
+	if (build_id_is_part(&x->path))
+		return respond_miss(x, CANNED_MISS);
+	if (resolve_refuses(&rules)) /* to others it may be there: a 404 for nobody to keep */
+		return respond_miss(x, CANNED_MISS_UNSURE);
+	x->hot_generation = hot_generation(x->server->hot);
+	if (plain && respond_hot(x, &rules, &result))
+		return result;
+	return find(x, &rules);
 }

@@ -44,6 +44,7 @@ static void log_path(const struct exchange *x, struct log_line *l)
 
 void exchange_log(const struct exchange *x, int64_t took_ns)
 {
+	struct slice agent = slice_of(exchange_header(x, "User-Agent"));
 	struct log_line l;
 
 	log_begin(&l, LOG_INFO, "request");
@@ -58,7 +59,7 @@ void exchange_log(const struct exchange *x, int64_t took_ns)
 	log_add_i64(&l, "bytes", x->sent);
 	log_add_ms(&l, "dur_ms", took_ns);
 	log_add(&l, "client", slice_of(x->conn->peer));
-	if (exchange_header(x, "User-Agent"))
-		log_add(&l, "agent", slice_of(exchange_header(x, "User-Agent")));
+	if (agent.p)
+		log_add(&l, "agent", agent);
 	log_end(&l);
 }

@@ -5,6 +5,8 @@
  *	ASKING --probe ok--> TIER --index2.txt found or missing--> QUIET
  *	  ^  \--probe failed: again after a pause, 0.5 s doubling to 10 s
  *	  +---------- from QUIET, when the store has been silent for HEALTH_QUIET
+ *
+ * The state TIER is left out once the tier is known, be it from the store's URL (tiers=).
  */
 #include "serve/health.h"
 #include "base/log.h"
@@ -149,10 +151,13 @@ struct health *health_new(struct loop *loop, const struct store_list *stores)
 	pthread_mutex_init(&h->mu, NULL);
 	pthread_cond_init(&h->changed, NULL);
 	for (size_t i = 0; i < stores->n; i++)
-		h->watches[i] = (struct watch){.health = h,
-					       .store = stores->store[i],
-					       .timer.due = look,
-					       .pause_ns = FIRST_PAUSE_NS};
+		h->watches[i] = (struct watch){
+			.health = h,
+			.store = stores->store[i],
+			.timer.due = look,
+			.pause_ns = FIRST_PAUSE_NS,
+			.tier_known = atomic_load(&stores->store[i]->tier) != TIER_UNKNOWN,
+		};
 	return h;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Keeping an eye on the stores. Each is probed at start until it answers (with growing pauses),
- * then looked at once for index2.txt, and probed again only when it has been silent for
- * HEALTH_QUIET, so that readiness is known without traffic and costs no request under load.
+ * then looked at once for index2.txt, unless its URL tells the tiers, and probed again only when it
+ * has been silent for HEALTH_QUIET, so that readiness is known without traffic and costs no request
+ * under load.
  *
  * Runs on the loop's thread; the questions may be asked by any thread.
  */

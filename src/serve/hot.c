@@ -26,6 +26,7 @@ struct hot_entry {
 	atomic_uint refs;
 	char *path;
 	size_t path_n;
+	bool decimal_ages, short_stamps; /* how the client writes keys */
 	struct store *store;
 	bool symbol; /* shaped so that a private store may serve it to anybody */
 	struct MHD_Response *response;
@@ -107,15 +108,19 @@ void hot_clear(struct hot *h)
 
 /* ---- finding ---- */
 
-/* Called under the set's lock. */
-static struct hot_entry **place_of(struct hot_set *set, struct slice path)
+static bool is_for(const struct hot_entry *e, struct slice path, const struct client *client)
 {
-	for (size_t i = 0; i < WAYS; i++) {
-		struct hot_entry *e = set->entry[i];
+	return slice_eq((struct slice){e->path, e->path_n}, path) &&
+	       e->decimal_ages == client->decimal_ages && e->short_stamps == client->short_stamps;
+}
 
-		if (e && slice_eq((struct slice){e->path, e->path_n}, path))
+/* Called under the set's lock. */
+static struct hot_entry **place_of(struct hot_set *set, struct slice path,
+				   const struct client *client)
+{
+	for (size_t i = 0; i < WAYS; i++)
+		if (set->entry[i] && is_for(set->entry[i], path, client))
 			return &set->entry[i];
-	}
 	return NULL;
 }
 
@@ -169,7 +174,7 @@ struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules)
 	int64_t now = clock_coarse_ns();
 
 	pthread_mutex_lock(&set->mu);
-	place = place_of(set, path);
+	place = place_of(set, path, rules->client);
 	if (place) {
 		e = *place;
 		e->asked_ns = now;
@@ -228,6 +233,8 @@ static struct hot_entry *entry_new(const struct hot_offer *o)
 	atomic_init(&e->refs, 1);
 	e->path = xstrndup(path.p, path.n);
 	e->path_n = path.n;
+	e->decimal_ages = o->client->decimal_ages;
+	e->short_stamps = o->client->short_stamps;
 	e->store = o->store;
 	e->symbol = shape_is_symbol(o->path);
 	e->response = o->response;
@@ -263,7 +270,7 @@ bool hot_add(struct hot *h, const struct hot_offer *o)
 	atomic_fetch_add(&h->n, 1);
 	atomic_fetch_add(&h->memory, e->memory);
 	pthread_mutex_lock(&set->mu);
-	place = place_of(set, o->path->spelling[0]);
+	place = place_of(set, o->path->spelling[0], o->client);
 	if (!place)
 		place = worst_place(set);
 	if (hot_generation(h) == o->generation) {

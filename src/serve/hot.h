@@ -4,6 +4,10 @@
  * answered without a path being resolved, a file opened or a header written. Small bodies lie in
  * memory, large ones are open files; both are bounded in number, memory in bytes too.
  *
+ * They are neither encoded nor MSFZ, so everybody may have them; but an entry is only for clients
+ * that write their keys like the one it was found for (struct client: decimal_ages, short_stamps).
+ * For others the same path may be the key of another file.
+ *
  * An entry counts as long as its file is fresh and still in the directory, which is looked at once
  * a second at most. Any thread.
  */
@@ -21,6 +25,7 @@ void hot_free(struct hot *h); /* accepts NULL */
 /* An object of the cache that was just found. */
 struct hot_offer {
 	const struct symbol_path *path;
+	const struct client *client; /* whom it was found for */
 	struct store *store;
 	struct MHD_Response *response; /* a 200 with the whole body */
 	int fd;                        /* of the file; duplicated */

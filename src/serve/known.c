@@ -3,20 +3,19 @@
 #include "serve/known.h"
 #include "metric/metric.h"
 
-enum found { UNKNOWN, MISSING, HIT, UNACCEPTABLE };
+enum found { UNKNOWN, MISSING, HIT };
 
-static enum found look_for(const struct known_request *r, struct store *s, struct slice key,
-			   struct answer *ret)
+static bool find(const struct known_request *r, struct store *s, const struct candidate *c,
+		 enum form form, struct answer *ret)
 {
+	bool gzip = r->rules.client->gzip && !r->part.ranged;
 	struct cache_object o;
 
-	if (cache_knows_missing(r->cache, s, key))
-		return MISSING;
-	if (!cache_find(r->cache, s, key, &o))
-		return UNKNOWN;
-	if (!answer_acceptable(&o.head, r->accepts_gzip)) {
+	if (!cache_find(r->cache, s, c->key, form, NULL, &o))
+		return false;
+	if (!answer_acceptable(&o.head, gzip) || (c->gzipped && !answer_is_gzip(&o.head))) {
 		close(o.head.fd);
-		return UNACCEPTABLE;
+		return false;
 	}
 	*ret = (struct answer){
 		.kind = ANSWER_FOUND,
@@ -25,43 +24,64 @@ static enum found look_for(const struct known_request *r, struct store *s, struc
 		.fresh_ns = o.fresh_ns,
 		.from = s,
 	};
-	return HIT;
+	answer_describe(ret, c, form);
+	return true;
 }
 
-/* The best that can be said of one store. */
+/* An object as it is stored, if the client may have it so, or else with its encoding undone. */
+static enum found look_for(const struct known_request *r, struct store *s,
+			   const struct candidate *c, struct answer *ret)
+{
+	bool found = false;
+
+	if (cache_knows_missing(r->cache, s, c->key))
+		return MISSING;
+	switch (c->want) {
+	case WANT_FILE:
+		found = find(r, s, c, FORM_STORED, ret) ||
+			(!c->gzipped && find(r, s, c, FORM_PLAIN, ret));
+		break;
+	case WANT_EXPANDED: found = find(r, s, c, FORM_EXPANDED, ret); break;
+	case WANT_CABINET: found = find(r, s, c, FORM_CABINET, ret); break;
+	case WANT_POINTER: break; /* what it points to is known by another name */
+	}
+	return found ? HIT : UNKNOWN;
+}
+
+/*
+ * The best that can be said of one store. What was found stays found when those before it have to be
+ * asked again, with three exceptions: the client would rather have it as MSFZ; it has another key
+ * than was asked for; and a local store is quickly asked.
+ */
 static enum found look_in(const struct known_request *r, struct store *s, struct answer *ret)
 {
 	struct candidates c;
+	bool unsure = s->traits.local;
 	enum found all = MISSING;
 
-	if (!resolve_candidates(r->rules.path, s, &c))
+	if (!resolve_candidates(&r->rules, s, &c))
 		all = UNKNOWN;
 	for (size_t i = 0; i < c.n && all != HIT; i++) {
-		enum found one = look_for(r, s, c.key[i], ret);
+		const struct candidate *one = &c.list[i];
 
-		if (one == HIT || one == UNACCEPTABLE || all == MISSING)
-			all = one;
+		if (all == UNKNOWN && (unsure || one->alias))
+			break;
+		switch (look_for(r, s, one, ret)) {
+		case HIT: all = HIT; break;
+		case UNKNOWN:
+			all = UNKNOWN;
+			unsure = unsure || one->msfz;
+			break;
+		case MISSING: break;
+		}
 	}
 	candidates_fini(&c);
 	return all;
 }
 
-/* All stores are known to miss it or to have it in a form that the client does not accept. */
-static void refuse(struct answer *ret, struct store *refused, bool unsure)
-{
-	*ret = (struct answer){.kind = ANSWER_MISS, .head.fd = -1, .unsure = unsure};
-	if (!refused)
-		return;
-	ret->kind = ANSWER_FAULT;
-	ret->from = refused;
-	err_set(&ret->error, ERR_UPSTREAM,
-		"stored with a Content-Encoding that the client does not accept");
-}
-
 bool known_answer(const struct known_request *r, struct answer *ret)
 {
-	struct store *refused = NULL; /* the first that counts */
-	bool all_known = true, unsure = false;
+	bool all_known = true;
 
 	if (!cache_may_know(r->cache))
 		return false;
@@ -74,18 +94,9 @@ bool known_answer(const struct known_request *r, struct answer *ret)
 		case HIT: answer_cut(ret, &r->part); return true;
 		case UNKNOWN: all_known = false; break;
 		case MISSING: break;
-		case UNACCEPTABLE:
-			if (s->traits.optional)
-				unsure = true;
-			else if (!refused)
-				refused = s;
-			break;
 		}
 	}
-	if (!all_known)
-		return false;
-	if (refused || unsure)
-		metric_inc(store_encoded);
-	refuse(ret, refused, unsure);
-	return true;
+	if (all_known)
+		*ret = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
+	return all_known;
 }

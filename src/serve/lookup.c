@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * See lookup.h. One store is asked at a time (a stage): lookup_stage.c asks, lookup_judge.c decides.
+ * See lookup.h. One store is asked at a time (a stage): lookup_stage.c asks, lookup_judge.c decides,
+ * lookup_pointer.c follows file.ptr.
  * Here is the frame: beginning, answering, going on when the cache's disk has failed, and the end.
  *
  * The ask that becomes the answer lives on in `winner` until the release, since it holds the fill
@@ -18,6 +19,7 @@ void lookup_drop_slots(struct lookup *l)
 	}
 	l->n_slots = 0;
 	free(TAKE(l->slots));
+	buf_fini(&l->keys);
 }
 
 void lookup_answer(struct lookup *l, struct answer *a)
@@ -143,6 +145,7 @@ static void let_go(struct loop_task *task)
 
 	stop_timers(l);
 	lookup_drop_slots(l);
+	lookup_forget_target(l);
 	ask_free(l->winner);
 	*l->at_one = l->next_one;
 	if (l->next_one)

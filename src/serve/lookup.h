@@ -3,8 +3,9 @@
  * A lookup finds one symbol in the configured stores, in their order, and hands over its body as
  * a fill or as an open file. It decides between candidates and between stores:
  *
- *  - Within a store all candidates are asked at once; the first in order that is found is the
- *    answer, and only once all before it are proven misses.
+ *  - Within a store all candidates are asked at once: the likely ones for themselves, the others
+ *    whether they are there. The first in order that is found is the answer, and only once all
+ *    before it are proven misses.
  *  - A miss moves on to the next store. So does a fault, but it is remembered: in the end 404 is
  *    said only when every store has answered (a store that is optional is not missed).
  *  - A store whose breaker is open, or that does not take the name, is passed over.
@@ -35,8 +36,6 @@ struct lookup_request {
 	bool head;
 	struct part_ask part; /* if_range copied */
 	const char *via;
-	bool accepts_gzip;
-	bool wants_ptr;    /* the client asks for file.ptr when it misses the rest */
 	bool patient;      /* when the budget is over, what runs goes on (answer.working) */
 	int64_t budget_ns; /* to be answered in so much time */
 	size_t ring_max;

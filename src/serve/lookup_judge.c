@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the answers of a store come to. Whatever arrives, judge() looks at all candidates in order
+ * What the answers of a store come to. Whatever arrives, lookup_judge() looks at all candidates in order
  * and sees whether the stage is decided:
  *
  *	all before missing, this one found	the answer
+ *	all before missing, this one there	ask for it
  *	all before missing, this one a fault	the store has failed, next store
  *	all missing				next store
  *	else					wait
@@ -12,6 +13,7 @@
  * ignored.
  */
 #include "base/log.h"
+#include "codec/gzip.h"
 #include "metric/metric.h"
 #include "serve/lookup_priv.h"
 
@@ -30,16 +32,25 @@ static void body_ended(struct fill_waiter *w)
 	loop_timer_set(l->request.loop, &l->settled, 0);
 }
 
+/* body_end is registered. */
+static void wait_for_body(struct lookup *l, struct slot *slot, int64_t until_ns)
+{
+	l->settling = slot;
+	loop_timer_stop(l->request.loop, &l->overdue);
+	loop_timer_set(l->request.loop, &l->settled, until_ns);
+}
+
 static bool settle(struct lookup *l, struct slot *slot)
 {
-	if (l->request.head || slot->head.fd >= 0 || slot->head.length > SETTLE_LENGTH)
+	bool pointer = slot->candidate.want == WANT_POINTER;
+
+	if (slot->head.fd >= 0 ||
+	    (!pointer && (l->request.head || slot->head.length > SETTLE_LENGTH)))
 		return false;
 	l->body_end = (struct fill_waiter){.ready = body_ended, .offset = slot->head.length};
 	if (!fill_wait(ask_body(slot->ask), &l->body_end))
 		return false;
-	l->settling = slot;
-	loop_timer_stop(l->request.loop, &l->overdue);
-	loop_timer_set(l->request.loop, &l->settled, clock_mono_ns() + SETTLE_NS);
+	wait_for_body(l, slot, pointer ? l->stage_deadline_ns : clock_mono_ns() + SETTLE_NS);
 	return true;
 }
 
@@ -55,6 +66,8 @@ static void answer_found(struct lookup *l, struct slot *slot)
 	if (!l->request.head && a.head.fd < 0)
 		a.fill = fill_ref(ask_body(slot->ask));
 	slot->head.fd = -1;
+	answer_describe(&a, &slot->candidate, ask_form(slot->ask));
+	a.from->packs = slot->candidate.want == WANT_EXPANDED;
 	l->version = slot->head;
 	l->winner = TAKE(slot->ask);
 	if (a.way == ASK_HIT)
@@ -82,6 +95,7 @@ void lookup_answer_nothing(struct lookup *l)
 void lookup_next_stage(struct lookup *l)
 {
 	lookup_drop_slots(l);
+	lookup_forget_target(l);
 	l->at++;
 	loop_timer_set(l->request.loop, &l->next, clock_mono_ns());
 }
@@ -132,16 +146,72 @@ static void ask_for_whole(struct lookup *l)
 	loop_timer_set(l->request.loop, &l->next, clock_mono_ns());
 }
 
+/* Wait for the first bytes of it? */
+static bool peek(struct lookup *l, struct slot *slot)
+{
+	l->body_end = (struct fill_waiter){.ready = body_ended, .offset = 1, .ahead = true};
+	if (slot->head.fd >= 0 || !fill_wait(ask_body(slot->ask), &l->body_end))
+		return false;
+	wait_for_body(l, slot, l->stage_deadline_ns);
+	l->peeking = true;
+	return true;
+}
+
+static bool begins_like_gzip(const struct slot *slot)
+{
+	char magic[2];
+	size_t n = 0;
+
+	if (slot->head.fd >= 0)
+		return answer_is_gzip(&slot->head);
+	return !slot->head.encoding[0] &&
+	       fill_read_ahead(ask_body(slot->ask), 0, magic, 2, &n) == FILL_DATA && n == 2 &&
+	       memcmp(magic, GZIP_MAGIC, 2) == 0;
+}
+
+/* What is called foo.pdb.gz goes out as it is if that is what it is; else it is asked for expanded. */
+static bool may_go_gzipped(struct slot *slot)
+{
+	if (ask_form(slot->ask) == FORM_STORED && begins_like_gzip(slot))
+		return true;
+	close_p(&slot->head.fd);
+	slot->head.fd = -1;
+	slot->candidate.gzipped = false;
+	slot->candidate.want = WANT_EXPANDED;
+	lookup_ask(slot);
+	return false;
+}
+
+/* It turned out to be another file than its key names: a miss by now, not a failure of the store. */
+static void body_failed(struct lookup *l, struct slot *slot, const struct error *e)
+{
+	if (cache_knows_missing(l->request.cache, lookup_present(l), slot->candidate.key))
+		lookup_take_for_missing(l, slot);
+	else
+		lookup_store_failed(l, e, true);
+}
+
 static void found(struct lookup *l, struct slot *slot)
 {
 	struct object_head *h = &slot->head;
 	struct error e;
 
+	if (slot->candidate.want == WANT_POINTER && !lookup_may_point(slot)) {
+		lookup_take_for_missing(l, slot);
+		return;
+	}
+	if (slot->candidate.want == WANT_POINTER) {
+		if (!settle(l, slot))
+			lookup_pointer_arrived(l, slot);
+		return;
+	}
+	if (slot->candidate.gzipped && (peek(l, slot) || !may_go_gzipped(slot)))
+		return;
 	if (needs_whole(l, slot)) {
 		ask_for_whole(l);
 		return;
 	}
-	if (!answer_acceptable(h, l->request.accepts_gzip)) {
+	if (!answer_acceptable(h, l->request.rules.client->gzip)) {
 		metric_inc(store_encoded);
 		err_set(&e, ERR_UPSTREAM,
 			"stored with Content-Encoding '%s', which the client does not accept",
@@ -150,7 +220,7 @@ static void found(struct lookup *l, struct slot *slot)
 		return;
 	}
 	if (!l->request.head && h->fd < 0 && fill_failed(ask_body(slot->ask), &e))
-		lookup_store_failed(l, &e, true);
+		body_failed(l, slot, &e);
 	else if (!settle(l, slot))
 		answer_found(l, slot);
 }
@@ -160,13 +230,24 @@ void lookup_settled(struct loop_timer *timer)
 	struct lookup *l = CONTAINER_OF(timer, struct lookup, settled);
 	struct slot *slot = TAKE(l->settling);
 	struct fill *body = ask_body(slot->ask);
+	bool complete = !fill_unwait(body, &l->body_end), pointer, peeking;
 	struct error e;
 
-	fill_unwait(body, &l->body_end);
-	if (fill_failed(body, &e))
+	pointer = slot->candidate.want == WANT_POINTER;
+	peeking = l->peeking;
+	l->peeking = false;
+	if (fill_failed(body, &e)) {
+		body_failed(l, slot, &e);
+	} else if (!complete && (pointer || peeking)) {
+		err_set(&e, ERR_TIMEOUT, "what has to be looked into did not come in time");
 		lookup_store_failed(l, &e, true);
-	else
+	} else if (pointer) {
+		lookup_pointer_arrived(l, slot);
+	} else if (peeking) {
+		found(l, slot);
+	} else {
 		answer_found(l, slot);
+	}
 }
 
 /* A range that lies outside, of a version that If-Range may not mean: the whole settles it. */
@@ -181,7 +262,7 @@ static void unsatisfiable(struct lookup *l, const struct slot *slot)
 		lookup_answer(l, &a);
 }
 
-static void judge(struct lookup *l)
+void lookup_judge(struct lookup *l)
 {
 	if (l->settling)
 		return; /* decided; what the others say does not matter any more */
@@ -192,6 +273,7 @@ static void judge(struct lookup *l)
 		switch (slot->state) {
 		case WAITING: return;
 		case MISSING: continue;
+		case THERE: lookup_ask(slot); return;
 		case FOUND: found(l, slot); return;
 		case UNSATISFIABLE: unsatisfiable(l, slot); return;
 		case FAULTY:
@@ -210,15 +292,27 @@ void lookup_decided(void *ud, enum fetch_result result, const struct object_head
 
 	if (head)
 		slot->head = *head;
+	if (head && slot->probes) {
+		close_p(&slot->head.fd);
+		slot->head.fd = -1;
+	}
 	switch (result) {
-	case FETCH_FOUND: slot->state = FOUND; break;
+	case FETCH_FOUND: slot->state = slot->probes ? THERE : FOUND; break;
 	case FETCH_MISS:
 	case FETCH_DENIED: slot->state = MISSING; break;
-	case FETCH_UNSATISFIABLE: slot->state = UNSATISFIABLE; break;
+	case FETCH_UNSATISFIABLE: slot->state = slot->probes ? THERE : UNSATISFIABLE; break;
 	case FETCH_FAULT:
 		slot->state = FAULTY;
 		slot->error = *e;
 		break;
 	}
-	judge(slot->lookup);
+	lookup_judge(slot->lookup);
+}
+
+void lookup_take_for_missing(struct lookup *l, struct slot *slot)
+{
+	close_p(&slot->head.fd);
+	slot->head.fd = -1;
+	slot->state = MISSING;
+	lookup_judge(l);
 }

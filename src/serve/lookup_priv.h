@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MIT
-/* What the files of a lookup share: lookup.c, lookup_stage.c, lookup_judge.c. Loop's thread. */
+/*
+ * What the files of a lookup share: lookup.c, lookup_stage.c, lookup_judge.c, lookup_pointer.c.
+ * Loop's thread.
+ */
 #pragma once
 #include "base/clock.h"
 #include "cache/flight.h"
 #include "serve/lookup.h"
 
-enum state { WAITING, FOUND, MISSING, UNSATISFIABLE, FAULTY };
+/* THERE: it was only asked whether it is, and it is. */
+enum state { WAITING, THERE, FOUND, MISSING, UNSATISFIABLE, FAULTY };
 
 struct slot {
 	struct lookup *lookup;
-	struct ask *ask; /* NULL: known to be missing */
+	struct candidate candidate; /* its key lies in lookup.keys */
+	struct ask *ask;            /* NULL: known to be missing */
+	bool probes;                /* the ask does */
 	enum state state;
 	struct object_head head;
 	struct error error;
@@ -29,9 +35,15 @@ struct lookup {
 	size_t at;          /* the present store */
 	struct slot *slots; /* owned array */
 	size_t n_slots;
+	struct buf keys; /* of the slots */
+	int64_t stage_deadline_ns;
+	struct buf
+		target; /* where the present store's file.ptr has led to; empty: it was not followed */
+	char *asked;    /* then, the path whose key the target has to be true to */
 	struct ask *winner;
 	struct object_head version; /* what the winner gives */
 	struct slot *settling;      /* the answer-to-be, waiting for its body */
+	bool peeking;               /* only for its first bytes */
 	struct fill_waiter body_end;
 	struct loop_timer settled;
 	struct loop_task rescue; /* posted by the connection's thread, with the next three */
@@ -55,7 +67,14 @@ static inline struct store *lookup_present(const struct lookup *l)
 void lookup_drop_slots(struct lookup *l);
 void lookup_answer(struct lookup *l, struct answer *answer);
 
+/* lookup_pointer.c: following what leads elsewhere, once for each store */
+/* Can it be one, by its length? */
+bool lookup_may_point(const struct slot *slot);
+void lookup_pointer_arrived(struct lookup *l, struct slot *slot);
+void lookup_forget_target(struct lookup *l);
+
 /* lookup_stage.c: asking the present store */
+void lookup_ask(struct slot *slot); /* it is there: ask for it */
 void lookup_stage(struct loop_timer *next);
 void lookup_overdue(struct loop_timer *overdue);
 
@@ -63,5 +82,8 @@ void lookup_overdue(struct loop_timer *overdue);
 fetch_decided lookup_decided; /* ud: the slot */
 void lookup_settled(struct loop_timer *settled);
 void lookup_next_stage(struct lookup *l);
+void lookup_judge(struct lookup *l);
+/* What was found is none after all. */
+void lookup_take_for_missing(struct lookup *l, struct slot *slot);
 void lookup_store_failed(struct lookup *l, const struct error *e, bool log);
 void lookup_answer_nothing(struct lookup *l);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Asking one store: an ask for each candidate that is not known to be missing, all at once, and
- * probes for the names that a debugger asks for next. A stage that is not decided when its share of
- * the budget is over has failed.
+ * probes for the names that a debugger asks for next. Of a candidate that is not likely it is only
+ * asked whether it is there. A stage that is not decided when its share of the budget is over has
+ * failed.
  */
 #include "metric/metric.h"
 #include "serve/lookup_priv.h"
@@ -38,11 +39,11 @@ void lookup_overdue(struct loop_timer *timer)
 {
 	struct lookup *l = CONTAINER_OF(timer, struct lookup, overdue);
 	struct error e;
-	bool working;
+	bool working, spools = false;
 
 	for (size_t i = 0; i < l->n_slots; i++) {
-		if (l->slots[i].state == WAITING && ask_is_spooling(l->slots[i].ask) &&
-		    clock_mono_ns() < l->deadline_ns + SPOOLING_NS) {
+		spools |= l->slots[i].state == WAITING && ask_is_spooling(l->slots[i].ask);
+		if (spools && clock_mono_ns() < l->deadline_ns + SPOOLING_NS) {
 			loop_timer_set(l->request.loop, timer, clock_mono_ns() + NS_PER_S);
 			return;
 		}
@@ -50,54 +51,99 @@ void lookup_overdue(struct loop_timer *timer)
 	err_set(&e, ERR_TIMEOUT, "no answer in time");
 	working = goes_on(l);
 	l->working = l->working || working;
-	if (!working)
+	if (!working && !spools)
 		fetch_note_fault(lookup_present(l), &e);
 	lookup_store_failed(l, &e, !working);
 }
 
-static void start_ask(struct lookup *l, struct slot *slot, struct slice key, int64_t deadline)
+static enum form form_wanted(const struct candidate *c)
 {
+	switch (c->want) {
+	case WANT_EXPANDED: return FORM_EXPANDED;
+	case WANT_CABINET: return FORM_CABINET;
+	case WANT_FILE:
+	case WANT_POINTER: break;
+	}
+	return FORM_STORED;
+}
+
+static void start_ask(struct slot *slot, bool probe)
+{
+	struct lookup *l = slot->lookup;
 	const struct lookup_request *r = &l->request;
+	bool pointer = slot->candidate.want == WANT_POINTER;
+	bool looked_into = pointer || slot->candidate.gzipped;
 	const struct ask_request request = {
 		.cache = r->cache,
 		.store = lookup_present(l),
-		.key = key,
-		.head = r->head,
-		.ranged = r->part.ranged,
+		.key = slot->candidate.key,
+		.form = form_wanted(&slot->candidate),
+		.accepts_gzip = r->rules.client->gzip && !r->part.ranged && !pointer,
+		.expect = l->asked,
+		.probe = probe,
+		.whole = looked_into && !probe,
+		/* What was known without asking has been looked at (known.c); this has not. */
+		.look = pointer || l->target.n > 0 || form_wanted(&slot->candidate) != FORM_STORED,
+		.head = r->head && !looked_into,
+		.ranged = r->part.ranged && !looked_into,
 		.range = r->part.range,
 		.via = l->via,
-		.deadline_ns = deadline,
+		.deadline_ns = l->stage_deadline_ns,
 		.patient = r->patient,
 		.ring_max = r->ring_max,
 	};
 
-	*slot = (struct slot){.lookup = l, .head.fd = -1};
-	if (cache_knows_missing(r->cache, lookup_present(l), key))
-		slot->state = MISSING;
-	else
-		slot->ask = ask_start(&request, lookup_decided, slot);
+	slot->probes = probe;
+	slot->state = WAITING;
+	slot->ask = ask_start(&request, lookup_decided, slot);
 }
 
-static void start_asks(struct lookup *l, const struct candidates *c)
+void lookup_ask(struct slot *slot)
 {
-	int64_t deadline = stage_deadline(l);
+	struct lookup *l = slot->lookup;
 
+	ask_free(TAKE(slot->ask));
+	/* It was stopped while something was looked into. */
+	loop_timer_set(l->request.loop, &l->overdue, l->stage_deadline_ns + STAGE_GRACE_NS);
+	start_ask(slot, false);
+}
+
+/*
+ * The keys go from the candidates to the lookup. Of a store that packs its files the first packed form
+ * is as likely as the plain one, and saves a round when it is asked for itself.
+ */
+static void start_asks(struct lookup *l, struct candidates *c)
+{
+	bool packs = lookup_present(l)->packs;
+
+	l->stage_deadline_ns = stage_deadline(l);
 	/* After all that end by themselves at the deadline. */
-	loop_timer_set(l->request.loop, &l->overdue, deadline + STAGE_GRACE_NS);
+	loop_timer_set(l->request.loop, &l->overdue, l->stage_deadline_ns + STAGE_GRACE_NS);
+	l->keys = c->text;
+	c->text = (struct buf){0};
 	l->n_slots = c->n;
 	l->slots = xzalloc(c->n * sizeof(struct slot));
-	for (size_t i = 0; i < c->n; i++)
-		start_ask(l, &l->slots[i], c->key[i], deadline);
+	for (size_t i = 0; i < c->n; i++) {
+		struct slot *slot = &l->slots[i];
+		bool eager = c->list[i].eager || (packs && c->list[i].want == WANT_EXPANDED);
+
+		packs = packs && c->list[i].want != WANT_EXPANDED;
+		*slot = (struct slot){
+			.lookup = l, .candidate = c->list[i], .state = MISSING, .head.fd = -1};
+		if (!cache_knows_missing(l->request.cache, lookup_present(l), c->list[i].key))
+			start_ask(slot, !eager);
+	}
 }
 
-static void probe(struct flight_request *flight, const struct symbol_path *path)
+static void probe(struct flight_request *flight, const struct resolve_rules *rules)
 {
 	struct candidates c;
 
-	if (resolve_candidates(path, flight->store, &c))
+	if (resolve_candidates(rules, flight->store, &c))
 		for (size_t i = 0; i < c.n; i++) {
-			flight->key = c.key[i];
-			if (!cache_knows_missing(flight->cache, flight->store, c.key[i]))
+			flight->key = c.list[i].key;
+			if (c.list[i].eager &&
+			    !cache_knows_missing(flight->cache, flight->store, flight->key))
 				flight_probe(flight);
 		}
 	candidates_fini(&c);
@@ -120,11 +166,11 @@ static void probe_siblings(struct lookup *l)
 
 	if (l->via || lookup_present(l)->traits.local || !cache_remembers(r->cache))
 		return;
-	n = resolve_siblings(r->rules.path, r->wants_ptr, sibling);
+	n = resolve_siblings(r->rules.path, r->rules.client->symsrv, sibling);
 	for (size_t i = 0; i < n; i++) {
 		rules.path = &sibling[i];
 		if (!resolve_passes_over(&rules, lookup_present(l)))
-			probe(&flight, &sibling[i]);
+			probe(&flight, &rules);
 		symbol_path_fini(&sibling[i]);
 	}
 }
@@ -132,23 +178,34 @@ static void probe_siblings(struct lookup *l)
 static bool misses_all(const struct lookup *l, const struct candidates *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (!cache_knows_missing(l->request.cache, lookup_present(l), c->key[i]))
+		if (!cache_knows_missing(l->request.cache, lookup_present(l), c->list[i].key))
 			return false;
 	return true;
 }
 
-static void ask_store(struct lookup *l, const struct candidates *c)
+static void ask_store(struct lookup *l, struct candidates *c)
 {
 	struct error e;
 
 	if (breaker_allows(&lookup_present(l)->breaker, clock_mono_ns())) {
 		start_asks(l, c);
-		probe_siblings(l);
+		if (!l->target.n)
+			probe_siblings(l);
 		return;
 	}
 	metric_inc(store_skipped);
 	err_set(&e, ERR_UPSTREAM, "left alone after repeated failures");
 	lookup_store_failed(l, &e, false);
+}
+
+static bool make_candidates(struct lookup *l, struct candidates *ret)
+{
+	struct resolve_rules *rules = &l->request.rules;
+
+	rules->ranged = l->request.part.ranged;
+	if (l->target.n)
+		return resolve_target(rules, buf_slice(&l->target), lookup_present(l), ret);
+	return resolve_candidates(rules, lookup_present(l), ret);
 }
 
 void lookup_stage(struct loop_timer *timer)
@@ -164,7 +221,7 @@ void lookup_stage(struct loop_timer *timer)
 		lookup_answer_nothing(l);
 		return;
 	}
-	if (!resolve_candidates(l->request.rules.path, lookup_present(l), &c)) {
+	if (!make_candidates(l, &c)) {
 		err_set(&e, ERR_NOMEM, "no memory for the candidates");
 		lookup_store_failed(l, &e, true);
 	} else if (misses_all(l, &c)) {

@@ -80,14 +80,19 @@ void purge_body(struct purge *p, struct slice bytes)
 
 /* ---- which keys ---- */
 
+/* Whoever may have asked. */
+static const struct client any_client = {
+	.gzip = true, .msfz = true, .symsrv = true, .decimal_ages = true, .short_stamps = true};
+
 static void add_keys(struct store_purge *to, const struct symbol_path *path, struct store *s)
 {
+	const struct resolve_rules rules = {.path = path, .client = &any_client, .cabinets = true};
 	struct candidates c;
 
-	if (!resolve_candidates(path, s, &c))
+	if (!resolve_candidates(&rules, s, &c))
 		to->text.failed = true;
 	for (size_t i = 0; i < c.n; i++) {
-		buf_add(&to->text, c.key[i]);
+		buf_add(&to->text, c.list[i].key);
 		buf_add(&to->text, (struct slice){"", 1});
 		to->work.n++;
 	}

@@ -3,52 +3,93 @@
 #include "serve/resolve.h"
 #include "serve/shape.h"
 
+/* What the path is, as far as its last three segments tell: [.../]name/KEY/last. */
+static enum shape_file shape_of(const struct symbol_path *path)
+{
+	const struct slice *end = path->segment + path->segments;
+
+	return path->segments < 3 ? SHAPE_OTHER : shape_file(end[-3], end[-1]);
+}
+
+bool resolve_refuses(const struct resolve_rules *rules)
+{
+	return rules->client->spoils_cabs && shape_of(rules->path) == SHAPE_TWIN;
+}
+
 bool resolve_passes_over(const struct resolve_rules *rules, struct store *s)
 {
 	const struct symbol_path *path = rules->path;
 
 	return !store_takes_name(s, path->segment[path->segments - 1]) ||
 	       (rules->looped && s->traits.loops) ||
-	       (!rules->any_path && store_is_private(s) && !shape_is_symbol(path));
+	       (!rules->any_path && store_is_private(s) && !shape_is_symbol(path)) ||
+	       resolve_refuses(rules);
 }
 
-bool resolve_candidates(const struct symbol_path *path, struct store *s, struct candidates *ret)
+static struct candidate_options options_of(const struct resolve_rules *rules, struct store *s)
 {
-	static const enum key_case cases[] = {[CASE_LOWER] = KEY_CASE_LOWER,
-					      [CASE_ASKED] = KEY_CASE_ASKED,
-					      [CASE_BOTH] = KEY_CASE_BOTH};
-	static const enum key_tier tiers[] = {[TIER_UNKNOWN] = KEY_TIER_UNKNOWN,
-					      [TIER_ONE] = KEY_TIER_ONE,
-					      [TIER_TWO] = KEY_TIER_TWO};
-	const struct candidate_options options = {
-		.key_case = s->traits.any_case ? KEY_CASE_ASKED : cases[s->traits.key_case],
-		.tier = tiers[atomic_load(&s->tier)]};
+	const struct store_traits *t = &s->traits;
 
-	return candidates_make(path, &options, ret);
+	return (struct candidate_options){
+		.key_case = t->any_case ? CASE_ASKED : t->key_case,
+		.tier = (enum store_tier)atomic_load(&s->tier),
+		.forms = t->forms,
+		.aliases = t->aliases,
+		.layout = t->layout,
+		.wildcards = t->wildcards,
+		.pointers = t->ptr != NULL,
+		.cabinets = rules->cabinets,
+		.ranged = rules->ranged,
+		.client = rules->client,
+	};
+}
+
+/* A store that is never to be asked for a name (not=) is not asked for it as the twin of another. */
+static void drop_unwanted(const struct store *s, struct candidates *c)
+{
+	size_t kept = 0;
+
+	if (!s->traits.not )
+		return;
+	for (size_t i = 0; i < c->n; i++) {
+		struct slice key = c->list[i].key, last;
+
+		while (slice_next(&key, '/', &last))
+			;
+		if (!slice_glob_nocase(last, slice_of(s->traits.not )))
+			c->list[kept++] = c->list[i];
+	}
+	c->n = kept;
+}
+
+bool resolve_candidates(const struct resolve_rules *rules, struct store *s, struct candidates *ret)
+{
+	const struct candidate_options options = options_of(rules, s);
+	bool made = candidates_make(rules->path, &options, ret);
+
+	drop_unwanted(s, ret);
+	return made;
+}
+
+bool resolve_target(const struct resolve_rules *rules, struct slice target, struct store *s,
+		    struct candidates *ret)
+{
+	const struct candidate_options options = options_of(rules, s);
+
+	return candidates_of_target(target, &options, ret);
 }
 
 /* ---- siblings ---- */
 
-#define PTR SLICE("file.ptr")
-
-/* name with its last character made '_', as symstore /compress and the debuggers do. */
-static bool is_twin(struct slice name, struct slice plain)
-{
-	return slice_ends(name, SLICE("_")) &&
-	       slice_eq_nocase(slice_head(name, name.n - 1), shape_twin_stem(plain));
-}
-
-/* The path with another last segment, given in two pieces: clean, as the one it is made of. */
-static bool replace_last(const struct symbol_path *path, struct slice stem, struct slice end,
-			 struct symbol_path *ret)
+/* The path with another last segment: clean, as the one it is made of. False: it is too long. */
+static bool replace_last(const struct symbol_path *path, struct slice last, struct symbol_path *ret)
 {
 	struct slice whole = path->spelling[0];
 	struct slice front = slice_head(whole, whole.n - path->segment[path->segments - 1].n);
 
 	*ret = (struct symbol_path){.text = BUF_MAX(REQUEST_KEY_MAX)};
 	buf_add(&ret->text, front);
-	buf_add(&ret->text, stem);
-	buf_add(&ret->text, end);
+	buf_add(&ret->text, last);
 	if (buf_failed(&ret->text)) {
 		symbol_path_fini(ret);
 		return false;
@@ -60,29 +101,19 @@ static bool replace_last(const struct symbol_path *path, struct slice stem, stru
 	for (size_t i = 0; i < path->segments; i++)
 		ret->segment[i] = (struct slice){ret->text.p + (path->segment[i].p - whole.p),
 						 path->segment[i].n};
-	ret->segment[path->segments - 1].n = stem.n + end.n;
+	ret->segment[path->segments - 1].n = last.n;
 	return true;
 }
 
 size_t resolve_siblings(const struct symbol_path *path, bool wants_ptr,
 			struct symbol_path ret[static 2])
 {
-	struct slice last, plain;
+	enum shape_file shape = shape_of(path);
 	size_t n = 0;
 
-	if (path->segments < 3)
-		return 0;
-	last = path->segment[path->segments - 1];
-	plain = path->segment[path->segments - 3];
-	if (slice_eq_nocase(last, plain)) {
-		n += !slice_ends(last, SLICE("_")) &&
-		     replace_last(path, shape_twin_stem(last), SLICE("_"), &ret[n]);
-	} else if (is_twin(last, plain)) {
-		n += replace_last(path, plain, SLICE_NONE, &ret[n]);
-	} else {
-		return 0;
-	}
-	if (wants_ptr)
-		n += replace_last(path, PTR, SLICE_NONE, &ret[n]);
+	if (shape == SHAPE_TWIN)
+		n += replace_last(path, path->segment[path->segments - 3], &ret[n]);
+	if ((shape == SHAPE_PLAIN || shape == SHAPE_TWIN) && wants_ptr)
+		n += replace_last(path, SLICE("file.ptr"), &ret[n]);
 	return n;
 }

@@ -5,7 +5,6 @@
  */
 #pragma once
 #include "serve/candidates.h"
-#include "store/store.h"
 
 struct store_list {
 	struct store **store;
@@ -13,20 +12,31 @@ struct store_list {
 };
 
 struct resolve_rules {
-	const struct symbol_path *path; /* borrowed */
+	const struct symbol_path *path; /* borrowed, as the next */
+	const struct client *client;    /* not NULL */
 	bool looped;                    /* Via names us: other servers are not asked again */
 	bool any_path;                  /* else private stores serve symbol shapes only */
+	bool cabinets;                  /* SERVE_CAB: made for who asks for the `_` twin */
+	bool ranged;                    /* a part is wanted */
 };
 
+/*
+ * Is this not given to this client, whoever has it: the `_` twin, to one that takes it for the plain
+ * file? Then every store is passed over. For answers that are found without asking which store.
+ */
+bool resolve_refuses(const struct resolve_rules *rules);
 /* Is this store not to be asked for the path, whatever it has? */
 bool resolve_passes_over(const struct resolve_rules *rules, struct store *s);
-/* The keys that may hold it, likeliest first. As candidates_make(). */
-MUST_CHECK bool resolve_candidates(const struct symbol_path *path, struct store *s,
+/* What may hold it, likeliest first. As candidates_make(). */
+MUST_CHECK bool resolve_candidates(const struct resolve_rules *rules, struct store *s,
 				   struct candidates *ret);
+/* What may hold the file that a file.ptr of the store points to. As candidates_of_target(). */
+MUST_CHECK bool resolve_target(const struct resolve_rules *rules, struct slice target,
+			       struct store *s, struct candidates *ret);
 /*
- * The other names that a debugger asks for when this one is missing: the `_` twin or the plain
- * name, and, where the client is one that asks for it, file.ptr. They are asked along with it, so
- * that a missing module costs one round. Up to two paths; returns how many.
+ * The other names that a debugger asks for when this one is missing, and that are no candidates of
+ * it: after the `_` twin the plain name, and file.ptr, where the client is one that asks for it. They are
+ * asked along with it, so that a missing module costs one round. Up to two paths; returns how many.
  */
 size_t resolve_siblings(const struct symbol_path *path, bool wants_ptr,
 			struct symbol_path ret[static 2]);

@@ -38,6 +38,7 @@ static const struct {
 	[CANNED_MISS_UNSURE] = {404, {{"Cache-Control", "no-store"}}},
 	[CANNED_METHOD] = {405, {{"Allow", "GET, HEAD"}}},
 	[CANNED_METHOD_PURGE] = {405, {{"Allow", "POST"}}},
+	[CANNED_TOO_LARGE] = {406, {{"Cache-Control", "no-store"}}},
 	[CANNED_LOGIN_ADMIN] = {401, {{"WWW-Authenticate", "Bearer realm=\"admin\""}}},
 	[CANNED_LOGIN] = {401,
 			  {{"WWW-Authenticate", "Basic realm=\"symbols\", charset=\"UTF-8\""}}},
@@ -77,6 +78,8 @@ enum err respond_init(struct server *s, struct error *e)
 	for (int i = 0; i < CANNED_COUNT; i++)
 		for (int close = 0; close < 2; close++)
 			s->canned[i][close] = make_canned(s, (enum canned)i, close);
+	for (size_t i = 0; i < s->parts.stores->n; i++)
+		s->may_have_msfz |= s->parts.stores->store[i]->traits.forms & STORE_FORM_MSFZ;
 	s->cache_control = xstrdup(conf->cache_control[0] ? conf->cache_control
 				   : s->parts.auth        ? "private, max-age=86400"
 							  : "public, max-age=86400");
@@ -98,6 +101,13 @@ void respond_fini(struct server *s)
 enum MHD_Result respond_canned(struct exchange *x, enum canned which)
 {
 	return queue(x, canned_rows[which].status, x->server->canned[which][x->close]);
+}
+
+enum MHD_Result respond_miss(struct exchange *x, enum canned which)
+{
+	x->outcome = "miss";
+	metric_inc(requests_miss);
+	return respond_canned(x, which);
 }
 
 enum MHD_Result respond_fault(struct exchange *x)
@@ -134,6 +144,16 @@ enum MHD_Result respond_page(struct exchange *x, struct MHD_Response *page, int 
 
 /* ---- symbols ---- */
 
+/* What others could be given in place of this, and by which headers it is told. NULL: nothing. */
+static const char *vary(const struct answer *a)
+{
+	bool encoding = a->vary_encoding || a->head.encoding[0];
+
+	if (encoding && a->vary_accept)
+		return "Accept-Encoding, Accept";
+	return encoding ? "Accept-Encoding" : a->vary_accept ? "Accept" : NULL;
+}
+
 static void add_validators(struct exchange *x, struct MHD_Response *r)
 {
 	const struct object_head *h = &x->answer.head;
@@ -145,8 +165,8 @@ static void add_validators(struct exchange *x, struct MHD_Response *r)
 		http_date_format(h->mtime, date);
 		add(r, "Last-Modified", date);
 	}
-	if (h->encoding[0])
-		add(r, "Vary", "Accept-Encoding");
+	if (vary(&x->answer))
+		add(r, "Vary", vary(&x->answer));
 	add(r, "Cache-Control", x->server->cache_control);
 	if (x->close)
 		add(r, "Connection", "close");
@@ -194,21 +214,18 @@ static void add_range(const struct object_head *h, struct MHD_Response *r)
 	add(r, "Content-Range", range);
 }
 
-static enum MHD_Result respond_found(struct exchange *x)
+static void add_size(const struct object_head *h, struct MHD_Response *r)
+{
+	char size[24];
+
+	snprintf(size, sizeof(size), "%lld", (long long)h->total);
+	add(r, "X-DEBUGINFOD-SIZE", size);
+}
+
+static void describe(struct exchange *x, struct MHD_Response *r)
 {
 	const struct object_head *h = &x->answer.head;
-	enum MHD_Result result;
-	struct MHD_Response *r;
-	struct hot_offer offer;
-	bool offered;
 
-	if (not_modified(x))
-		return respond_not_modified(x);
-	x->outcome = "found";
-	metric_inc(requests_found);
-	offered = body_offer(x, &offer);
-	r = offered ? offer.response : body_response(x);
-	ASSERT(r);
 	add_cors(x->server, r);
 	add_validators(x, r);
 	add(r, "Content-Type", OCTET_STREAM);
@@ -218,26 +235,72 @@ static enum MHD_Result respond_found(struct exchange *x)
 		add(r, "Accept-Ranges", "bytes");
 	if (h->ranged)
 		add_range(h, r);
+	if (x->answer.msfz)
+		add(r, "x-ms-symbol-format", "application/msfz0");
+	if (x->debuginfod && h->total >= 0)
+		add_size(h, r);
+}
+
+/* elfutils makes "file too large" of it; any other error would be a file that is not there. */
+static bool is_too_large(const struct exchange *x, int64_t total)
+{
+	return x->debuginfod && total > x->client.max_size;
+}
+
+static enum MHD_Result respond_too_large(struct exchange *x)
+{
+	x->outcome = "too_large";
+	metric_inc(requests_too_large);
+	return respond_canned(x, CANNED_TOO_LARGE);
+}
+
+static enum MHD_Result respond_found(struct exchange *x)
+{
+	const struct object_head *h = &x->answer.head;
+	enum MHD_Result result;
+	struct MHD_Response *r;
+	struct hot_offer offer;
+	bool offered;
+
+	if (is_too_large(x, h->total))
+		return respond_too_large(x);
+	if (not_modified(x))
+		return respond_not_modified(x);
+	x->outcome = "found";
+	metric_inc(requests_found);
+	offered = body_offer(x, &offer);
+	r = offered ? offer.response : body_response(x);
+	ASSERT(r);
+	describe(x, r);
 	result = queue(x, h->ranged ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, r);
 	if (!offered || !hot_add(x->server->hot, &offer))
 		MHD_destroy_response(r);
 	return result;
 }
 
-bool respond_hot(struct exchange *x, const struct resolve_rules *rules, enum MHD_Result *ret)
+static enum MHD_Result queue_hot(struct exchange *x, const struct hot_entry *e)
 {
-	struct hot_entry *e = hot_find(x->server->hot, rules);
-
-	if (!e)
-		return false;
 	x->outcome = "found";
-	x->cache = "hit";
-	x->answer.from = hot_store(e);
 	x->promised = hot_length(e);
 	atomic_store(&x->conn->file_body, hot_is_file(e));
 	metric_inc(requests_found);
+	return queue(x, MHD_HTTP_OK, hot_response(e));
+}
+
+bool respond_hot(struct exchange *x, const struct resolve_rules *rules, enum MHD_Result *ret)
+{
+	struct hot_entry *e;
+
+	/* The hottest are what everybody may have; somewhere there may be what this one prefers. */
+	if (x->client.msfz && x->server->may_have_msfz)
+		return false;
+	e = hot_find(x->server->hot, rules);
+	if (!e)
+		return false;
+	x->cache = "hit";
+	x->answer.from = hot_store(e);
 	metric_inc(cache_hit);
-	*ret = queue(x, MHD_HTTP_OK, hot_response(e));
+	*ret = is_too_large(x, hot_length(e)) ? respond_too_large(x) : queue_hot(x, e);
 	hot_done(x->server->hot, e);
 	return true;
 }
@@ -288,13 +351,11 @@ enum MHD_Result respond_answer(struct exchange *x)
 	case ANSWER_FOUND: tell_cache(x); return respond_found(x);
 	case ANSWER_UNSATISFIABLE: return respond_unsatisfiable(x);
 	case ANSWER_MISS:
-		x->outcome = "miss";
-		metric_inc(requests_miss);
 		if (!x->lookup) {
 			x->cache = "miss";
 			metric_inc(cache_miss);
 		}
-		return respond_canned(x, x->answer.unsure ? CANNED_MISS_UNSURE : CANNED_MISS);
+		return respond_miss(x, x->answer.unsure ? CANNED_MISS_UNSURE : CANNED_MISS);
 	case ANSWER_FAULT: break;
 	}
 	if (atomic_load(&x->left)) {

@@ -2,7 +2,8 @@
 /*
  * From an answer to HTTP: statuses, headers, bodies. The one place where outcomes become statuses:
  * found 200, 206 or 304; missing 404; range 416; no answer 503 (or 404 with OUTAGE=404); not
- * allowed 401; another method 405. Every body but that of a 200 or 206 is empty.
+ * allowed 401; another method 405; longer than a debuginfod client wants 406. Every body but that
+ * of a 200 or 206 is empty.
  *
  * All functions run on the connection's thread of libmicrohttpd and queue exactly one response.
  */
@@ -10,6 +11,8 @@
 #include "serve/exchange.h"
 
 enum MHD_Result respond_canned(struct exchange *x, enum canned which);
+/* Nobody is asked: one of CANNED_MISS, CANNED_MISS_UNSURE. */
+enum MHD_Result respond_miss(struct exchange *x, enum canned which);
 /* No answer can be given now. */
 enum MHD_Result respond_fault(struct exchange *x);
 /* x->answer, whose fill and descriptor pass to the response. */

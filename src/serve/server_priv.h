@@ -14,7 +14,8 @@ enum canned {
 	CANNED_MISS_UNSURE, /* 404 that is not proven: not to be kept by anybody */
 	CANNED_METHOD,      /* 405 */
 	CANNED_METHOD_PURGE,
-	CANNED_LOGIN, /* 401 */
+	CANNED_TOO_LARGE, /* 406, to debuginfod clients that say how much they take */
+	CANNED_LOGIN,     /* 401 */
 	CANNED_LOGIN_ADMIN,
 	CANNED_FAULT,   /* 503 */
 	CANNED_WORKING, /* 503 for debuggers that ask again: still being fetched */
@@ -32,6 +33,7 @@ struct server {
 	struct lookups lookups;                       /* the loop's */
 	struct MHD_Response *canned[CANNED_COUNT][2]; /* [closing the connection] */
 	char *cache_control;
+	bool may_have_msfz; /* one of the stores */
 	atomic_bool draining, aborted;
 	atomic_size_t looking; /* exchanges that the loop may touch, which must end first */
 	struct loop_task abort, sweep;

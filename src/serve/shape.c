@@ -2,6 +2,7 @@
 /* The list of shape.h, one predicate per line of it. */
 #include "serve/shape.h"
 #include "base/text.h"
+#include "serve/build_id.h"
 
 #include <unistr.h>
 
@@ -99,9 +100,15 @@ static bool is_breakpad_file(struct slice last, struct slice name)
 	return false;
 }
 
-static bool is_symstore_file(struct slice last, struct slice name)
+enum shape_file shape_file(struct slice name, struct slice last)
 {
-	return fold_equal(last, name) || is_compressed_twin(last, name) || is(last, "file.ptr");
+	if (fold_equal(last, name))
+		return SHAPE_PLAIN;
+	if (is_compressed_twin(last, name))
+		return SHAPE_TWIN;
+	if (is_breakpad_file(last, name))
+		return SHAPE_SYM;
+	return is(last, "file.ptr") ? SHAPE_PTR : SHAPE_OTHER;
 }
 
 /* By the fold of candidate keys, which turns more than A to Z into these letters. */
@@ -112,16 +119,16 @@ static bool is_admin(struct slice folder)
 
 static bool is_one_tier(struct path p)
 {
-	struct slice last;
-
-	if (p.n < 3 || p.n > 4 || is_admin(p.seg[0]))
+	if (p.n < 3 || p.n > 4 || is_admin(p.seg[0]) || (p.n == 4 && !is(p.seg[2], "msfz0")))
 		return false;
-	last = p.seg[p.n - 1];
-	if (p.n == 3 && is_hex_key(p.seg[1]) && is_breakpad_file(last, p.seg[0]))
-		return true;
-	if (p.n == 4 && !is(p.seg[2], "msfz0"))
-		return false;
-	return (is_hex_key(p.seg[1]) || is_ssqp_key(p.seg[1])) && is_symstore_file(last, p.seg[0]);
+	switch (shape_file(p.seg[0], p.seg[p.n - 1])) {
+	case SHAPE_OTHER: break;
+	case SHAPE_PLAIN:
+	case SHAPE_TWIN:
+	case SHAPE_PTR: return is_hex_key(p.seg[1]) || is_ssqp_key(p.seg[1]);
+	case SHAPE_SYM: return is_hex_key(p.seg[1]) && p.n == 3;
+	}
+	return false;
 }
 
 static bool is_two_tier(struct path p)
@@ -130,13 +137,13 @@ static bool is_two_tier(struct path p)
 	       is_one_tier((struct path){p.seg + 1, p.n - 1});
 }
 
-static bool is_debuginfod(struct path p)
+static bool is_by_build_id(const struct symbol_path *p)
 {
-	if (p.n < 3 || !is(p.seg[0], "buildid") || !is_hex_key(p.seg[1]))
-		return false;
-	if (p.n == 3)
-		return is(p.seg[2], "debuginfo") || is(p.seg[2], "executable");
-	return is(p.seg[2], "source") || is(p.seg[2], "section");
+	struct build_id_path b;
+
+	if (build_id_is_part(p))
+		return is_hex_key(p->segment[1]);
+	return build_id_parse(p, &b) && 2 * b.id.n >= KEY_MIN;
 }
 
 bool shape_is_symbol(const struct symbol_path *p)
@@ -145,7 +152,7 @@ bool shape_is_symbol(const struct symbol_path *p)
 
 	if (all.n == 0 || is_admin(all.seg[0]) || fold_equal(all.seg[all.n - 1], SLICE("refs.ptr")))
 		return false;
-	return is_one_tier(all) || is_two_tier(all) || is_debuginfod(all);
+	return is_one_tier(all) || is_two_tier(all) || is_by_build_id(p);
 }
 
 struct slice shape_tier_folder(struct slice name)

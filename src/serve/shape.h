@@ -10,7 +10,7 @@
  *	MSFZ		name/KEY/msfz0/name
  *	two-tier	any of these behind a folder of the first two characters of name
  *	Breakpad	x.pdb/ID/x.sym (.exe and .dll likewise), x/ID/x.sym
- *	debuginfod	buildid/HEX/debuginfo, .../executable, .../source/..., .../section/...
+ *	build-ids	what build_id.h names, and buildid/HEX/source/..., .../section/...
  *
  * KEY, ID and HEX are 5 to 128 hex digits: PE keys come unpadded, decimal ages are hex digits too.
  * Names are compared as the fold of text.h does. Never among them: what lies in symstore's
@@ -20,6 +20,16 @@
 #pragma once
 #include "serve/request.h"
 
+/* What the last segment of name/KEY/last is. */
+enum shape_file {
+	SHAPE_OTHER,
+	SHAPE_PLAIN, /* the name again */
+	SHAPE_TWIN,  /* the name of the compressed file: nam_, or name._ */
+	SHAPE_SYM,   /* Breakpad's: name.sym, or that with .pdb, .exe or .dll cut off the name */
+	SHAPE_PTR,   /* file.ptr */
+};
+
+enum shape_file shape_file(struct slice name, struct slice last);
 /* Judges the first spelling; the others differ from it in '+' and space only. */
 bool shape_is_symbol(const struct symbol_path *p);
 /*

@@ -76,6 +76,8 @@ __attribute__((unused)) static void cache_rig_init(struct cache_rig *r)
 		.fetch_block = RIG_BLOCK,
 		.max_fills = 16,
 		.max_fill_waiters = 16,
+		.decode_max = 2,
+		.max_object = INT64_C(1) << 30,
 	};
 	sem_init(&r->held, 0, 0);
 	sem_init(&r->go, 0, 0);
@@ -242,7 +244,7 @@ __attribute__((unused)) static void rig_answer(struct cache_rig *r, struct store
 __attribute__((unused)) static bool rig_kept(struct cache_rig *r, const char *key, int64_t length,
 					     const char *etag)
 {
-	struct object_id id = cache_id(&r->store.store, slice_of(key));
+	struct object_id id = cache_id(&r->store.store, slice_of(key), FORM_STORED, NULL);
 	char to[RIG_PIECE];
 	struct disk_object o;
 	bool good;

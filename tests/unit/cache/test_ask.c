@@ -3,65 +3,13 @@
  * Which way an ask goes, in every state of the cache, and that whoever asks is told once and never
  * from inside: a seat, a fetch of its own through a ring, a file that has just landed.
  */
-#include "cache/ask.h"
-#include "cache_rig.h"
-#include "metric/metric.h"
+#include "ask_rig.h"
 
 #include "tap.h"
 #include <fcntl.h>
 
 #define SMALL 1000
 #define MI    (INT64_C(1) << 20)
-
-struct asker {
-	struct ask *ask;
-	int told;
-	enum fetch_result result;
-	struct object_head head;
-	struct error error;
-};
-
-static void told(void *ud, enum fetch_result result, const struct object_head *head,
-		 const struct error *e)
-{
-	struct asker *a = ud;
-
-	ASSERT(a->ask); /* never from inside ask_start() */
-	a->told++;
-	a->result = result;
-	if (head)
-		a->head = *head;
-	if (e)
-		a->error = *e;
-}
-
-static struct ask_request rig_request(struct cache_rig *r, const char *key)
-{
-	return (struct ask_request){.cache = r->cache,
-				    .store = &r->store.store,
-				    .key = slice_of(key),
-				    .deadline_ns = clock_mono_ns() + 8 * NS_PER_S,
-				    .ring_max = FILL_RING_MIN};
-}
-
-static void ask_for(struct asker *a, const struct ask_request *request)
-{
-	*a = (struct asker){.head.fd = -1};
-	a->ask = ask_start(request, told, a);
-}
-
-static void ask(struct cache_rig *r, struct asker *a, const char *key)
-{
-	struct ask_request request = rig_request(r, key);
-
-	ask_for(a, &request);
-}
-
-static void done(struct asker *a)
-{
-	close_p(&a->head.fd);
-	ask_free(TAKE(a->ask));
-}
 
 /* The whole, by a call without a range. */
 static void give_whole(struct cache_rig *r, struct store_call *c, int64_t length)
@@ -82,8 +30,8 @@ static void test_flight_and_hit(void)
 	char to[SMALL];
 
 	cache_rig_new(&r);
-	ask(&r, &a[0], "A/b");
-	ask(&r, &a[1], "A/b");
+	ask_key(&r, &a[0], "A/b");
+	ask_key(&r, &a[1], "A/b");
 	CHECK(ask_way(a[0].ask) == ASK_FILLED && ask_way(a[1].ask) == ASK_JOINED &&
 		      r.store.started == 1,
 	      "the first one fills, the second one joins");
@@ -93,7 +41,7 @@ static void test_flight_and_hit(void)
 			      rig_readable(ask_body(a[i].ask), 0) == SMALL,
 		      "both get it");
 	cache_rig_quiet(&r);
-	ask(&r, &hit, "a/b");
+	ask_key(&r, &hit, "a/b");
 	CHECK(ask_way(hit.ask) == ASK_HIT && hit.told == 0,
 	      "who comes too late for it gets the file");
 	manual_settle(r.loop);
@@ -105,7 +53,7 @@ static void test_flight_and_hit(void)
 	done(&hit);
 	done(&a[0]);
 	done(&a[1]);
-	ask(&r, &hit, "a/b");
+	ask_key(&r, &hit, "a/b");
 	done(&hit);
 	CHECK(cache_rig_close(&r), "one who goes before he is told leaves nothing");
 }
@@ -118,13 +66,13 @@ static void test_landed_and_gone(void)
 	struct asker a;
 
 	cache_rig_new(&r);
-	ask(&r, &a, "k");
+	ask_key(&r, &a, "k");
 	rig_answer(&r, r.store.first, SMALL);
 	cache_rig_quiet(&r);
 	done(&a);
-	id = cache_id(&r.store.store, SLICE("k"));
+	id = cache_id(&r.store.store, SLICE("k"), FORM_STORED, NULL);
 	ASSERT(disk_remove(r.cache->disk, &id, NULL) == OK);
-	ask(&r, &a, "k");
+	ask_key(&r, &a, "k");
 	CHECK(ask_way(a.ask) == ASK_FILLED && r.store.started == 2, "then it is brought again");
 	done(&a);
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -136,7 +84,7 @@ static void test_missing(void)
 	struct asker a;
 
 	cache_rig_new(&r);
-	ask(&r, &a, "Key");
+	ask_key(&r, &a, "Key");
 	fake_done(r.store.first, STORE_MISS);
 	CHECK(a.told == 1 && a.result == FETCH_MISS, "missing");
 	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("Key")) &&
@@ -154,8 +102,8 @@ static void test_no_seat_left(void)
 	cache_rig_init(&r);
 	r.settings.max_fill_waiters = 1;
 	cache_rig_open(&r);
-	ask(&r, &a[0], "k");
-	ask(&r, &a[1], "k");
+	ask_key(&r, &a[0], "k");
+	ask_key(&r, &a[1], "k");
 	CHECK_INT(a[1].told, 0, "too many: not from inside");
 	manual_settle(r.loop);
 	CHECK(a[1].told == 1 && a[1].result == FETCH_FAULT && a[1].error.code == ERR_BUSY,
@@ -293,7 +241,7 @@ static void test_ring(void)
 	int64_t at = 0;
 
 	prepare(&r, NO_DISK);
-	ask(&r, &a, "k");
+	ask_key(&r, &a, "k");
 	fake_head(r.store.first, &head);
 	while (!r.store.first->paused) {
 		fake_data(r.store.first, rig_bytes(at, RIG_PIECE).p, RIG_PIECE);
@@ -323,13 +271,13 @@ static void test_abort(void)
 	struct cache_rig r;
 
 	cache_rig_new(&r);
-	ask(&r, &flying, "k");
+	ask_key(&r, &flying, "k");
 	rig_give(&r, r.store.first, 0, 0);
 	ask_abort(flying.ask);
 	CHECK(r.store.first != NULL, "a flight is of many: it goes on");
 	done(&flying);
 	atomic_store(&r.cache->disk_failed_ns, clock_mono_ns());
-	ask(&r, &passing, "l");
+	ask_key(&r, &passing, "l");
 	fake_head(fake_call(&r.store, "l"), &head);
 	ask_abort(passing.ask);
 	CHECK(!fake_call(&r.store, "l") && fill_failed(ask_body(passing.ask), &e) &&
@@ -348,7 +296,7 @@ static void test_spooling(void)
 		struct asker a;
 
 		prepare(&r, disk ? REASONS : NO_DISK);
-		ask(&r, &a, "k");
+		ask_key(&r, &a, "k");
 		CHECK(!ask_is_spooling(a.ask), "not yet");
 		fake_head(r.store.first, &head);
 		CHECK(ask_is_spooling(a.ask) && a.told == 0, "an answer without a length");
@@ -372,14 +320,14 @@ static void test_join_by_head(void)
 	prepare(&r, NO_DISK);
 	probe = rig_flight(&r, "k");
 	flight_probe(&probe);
-	ask(&r, &a, "k");
+	ask_key(&r, &a, "k");
 	CHECK(ask_way(a.ask) == ASK_JOINED && r.store.started == 1, "no disk: a probe is joined");
 	fake_done(r.store.first, STORE_MISS);
 	CHECK(a.told == 1 && a.result == FETCH_MISS, "missing");
 	done(&a);
 	probe = rig_flight(&r, "l");
 	flight_probe(&probe);
-	ask(&r, &a, "l");
+	ask_key(&r, &a, "l");
 	fake_head(r.store.first,
 		  &(struct object_head){
 			  .total = SMALL, .length = 1, .ranged = true, .etag = RIG_ETAG, .fd = -1});
@@ -390,7 +338,7 @@ static void test_join_by_head(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 
 	cache_rig_new(&r);
-	ask(&r, &a, "k");
+	ask_key(&r, &a, "k");
 	request = rig_request(&r, "k");
 	request.head = true;
 	ask_for(&head, &request);
@@ -413,8 +361,8 @@ static void test_rescue(void)
 	struct cache_rig r;
 
 	cache_rig_new(&r);
-	ask(&r, &first, "k");
-	ask(&r, &a, "k");
+	ask_key(&r, &first, "k");
+	ask_key(&r, &a, "k");
 	for (size_t i = 0; i < ARRAY_LEN(unnamed); i++) {
 		head = fake_whole(SMALL, unnamed[i]);
 		CHECK(!ask_rescue(a.ask, &head, 1, SMALL - 1, told, &a),
@@ -435,7 +383,7 @@ static void test_rescue(void)
 	done(&a);
 	done(&first);
 
-	ask(&r, &a, "l");
+	ask_key(&r, &a, "l");
 	rig_answer(&r, r.store.first, SMALL);
 	ASSERT(ask_rescue(a.ask, &version, 600, SMALL - 1, told, &a));
 	head = fake_part(SMALL, "\"v2\"", 600, SMALL - 1);
@@ -444,7 +392,7 @@ static void test_rescue(void)
 	      "another version does not do");
 	done(&a);
 	atomic_store(&r.cache->disk_failed_ns, clock_mono_ns());
-	ask(&r, &pass, "m");
+	ask_key(&r, &pass, "m");
 	CHECK(!ask_rescue(pass.ask, &version, 0, SMALL - 1, told, &pass),
 	      "who has a body of his own needs none");
 	done(&pass);

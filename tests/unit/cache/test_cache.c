@@ -28,7 +28,7 @@ static bool has(struct cache_rig *r, const char *key)
 {
 	struct cache_object o;
 
-	if (!cache_find(r->cache, &r->store.store, slice_of(key), &o))
+	if (!cache_find(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL, &o))
 		return false;
 	close(o.head.fd);
 	return true;
@@ -67,15 +67,18 @@ static void test_identity(void)
 	cache_rig_new(&r);
 	other = r.store.store;
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		struct object_id a = cache_id(&r.store.store, slice_of(keys[i].a));
-		struct object_id b = cache_id(&r.store.store, slice_of(keys[i].b));
-		struct object_id again = cache_id(&other, slice_of(keys[i].a));
+		struct object_id a = cache_id(&r.store.store, slice_of(keys[i].a), FORM_STORED,
+					      NULL);
+		struct object_id b = cache_id(&r.store.store, slice_of(keys[i].b), FORM_STORED,
+					      NULL);
+		struct object_id again = cache_id(&other, slice_of(keys[i].a), FORM_STORED, NULL);
 
 		CHECK_INT(memcmp(&a, &b, sizeof(a)) == 0, keys[i].same, keys[i].a);
 		CHECK(memcmp(&a, &again, sizeof(a)) == 0, "two stores of the same place: the same");
 	}
 	other.id[31] ^= 1;
-	struct object_id a = cache_id(&r.store.store, SLICE("k")), b = cache_id(&other, SLICE("k"));
+	struct object_id a = cache_id(&r.store.store, SLICE("k"), FORM_STORED, NULL),
+			 b = cache_id(&other, SLICE("k"), FORM_STORED, NULL);
 
 	CHECK(memcmp(&a, &b, sizeof(a)) != 0, "another place: another object");
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -92,9 +95,9 @@ static void test_long_keys(void)
 	for (size_t i = 0; i < 1500; i += 2)
 		memcpy(a + i, "\xc8\xba", 3); /* U+023A, whose lower case takes three bytes */
 	memcpy(b, a, sizeof(b));
-	x = cache_id(&r.store.store, slice_of(a));
+	x = cache_id(&r.store.store, slice_of(a), FORM_STORED, NULL);
 	b[1498] = 'x';
-	y = cache_id(&r.store.store, slice_of(b));
+	y = cache_id(&r.store.store, slice_of(b), FORM_STORED, NULL);
 	CHECK(memcmp(&x, &y, sizeof(x)) != 0, "told apart by their last letter");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -111,7 +114,8 @@ static void test_find(void)
 	cache_rig_new(&r);
 	CHECK(!has(&r, "a/b"), "nothing is there");
 	put(&r, "a/B");
-	CHECK(cache_find(r.cache, &r.store.store, SLICE("A/b"), &o), "found in any case");
+	CHECK(cache_find(r.cache, &r.store.store, SLICE("A/b"), FORM_STORED, NULL, &o),
+	      "found in any case");
 	CHECK(o.head.total == LENGTH && o.head.length == LENGTH && o.head.first == 0 &&
 		      !o.head.ranged && strcmp(o.head.etag, RIG_ETAG) == 0 && o.fresh_ns > 0,
 	      "its head");
@@ -119,15 +123,87 @@ static void test_find(void)
 	      "its body");
 	close(o.head.fd);
 	clock_freeze_wall_s(RIG_NOW + 599);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), &o) && fstat(o.head.fd, &st) == 0);
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, &o) &&
+	       fstat(o.head.fd, &st) == 0);
 	CHECK_INT(st.st_atim.tv_sec, RIG_NOW, "its time of use is exact to ten minutes");
 	close(o.head.fd);
 	clock_freeze_wall_s(RIG_NOW + 600);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), &o) && fstat(o.head.fd, &st) == 0);
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, &o) &&
+	       fstat(o.head.fd, &st) == 0);
 	CHECK_INT(st.st_atim.tv_sec, RIG_NOW + 600, "then it is written");
 	close(o.head.fd);
 	r.store.store.traits.local = true;
 	CHECK(!has(&r, "a/b"), "of a local store nothing is cached");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- forms ---- */
+
+/* An object of the pattern in this form, as if it had been made. */
+static void keep_as(struct cache_rig *r, const char *key, enum form form, const char *expect)
+{
+	struct object_meta meta = {.id = cache_id(&r->store.store, slice_of(key), form, expect),
+				   .length = LENGTH,
+				   .etag = RIG_ETAG};
+	struct draft *draft;
+
+	ASSERT(disk_draft(r->cache->disk, LENGTH, &draft, NULL) == OK);
+	ASSERT(pwrite(draft_fd(draft), rig_bytes(0, LENGTH).p, LENGTH, OBJECT_HEADER_SIZE) ==
+	       LENGTH);
+	ASSERT(disk_keep(r->cache->disk, draft, &meta, NULL) == OK);
+	draft_free(draft);
+}
+
+static bool has_as(struct cache_rig *r, const char *key, enum form form, const char *expect)
+{
+	struct cache_object o;
+
+	if (!cache_find(r->cache, &r->store.store, slice_of(key), form, expect, &o))
+		return false;
+	close(o.head.fd);
+	return true;
+}
+
+static void test_forms(void)
+{
+	struct cache_rig r;
+	int found = 0;
+
+	cache_rig_new(&r);
+	for (enum form form = 0; form < FORMS; form++) {
+		keep_as(&r, "k", form, NULL);
+		for (enum form other = 0; other < FORMS; other++)
+			found += has_as(&r, "K", other, NULL);
+		CHECK_INT(found, (int)form + 1, "each form is an object of its own, in any case");
+		found = 0;
+	}
+	keep_as(&r, "l", FORM_STORED, "a/KEY/a");
+	CHECK(!has_as(&r, "l", FORM_STORED, NULL) && !has_as(&r, "l", FORM_STORED, "a/KEY2/a"),
+	      "what was found true to one key has not been to another, nor to its own");
+	CHECK(has_as(&r, "l", FORM_STORED, "A/key/a"), "but to this one it has");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* What is made of a local file is believed for as long as a store of its kind is. */
+static void test_forms_of_local_files(void)
+{
+	struct cache_object o;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	r.store.store.traits.local = true;
+	r.store.store.traits.miss_ttl_max_ns = 2 * NS_PER_S;
+	keep_as(&r, "k", FORM_STORED, NULL);
+	keep_as(&r, "k", FORM_EXPANDED, NULL);
+	CHECK(!has_as(&r, "k", FORM_STORED, NULL), "the file itself is not looked for");
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, &o));
+	close(o.head.fd);
+	CHECK_INT(o.fresh_ns, 2 * NS_PER_S, "what was made of it is, and fresh for a moment");
+	clock_freeze_wall_s(RIG_NOW + 2);
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, &o));
+	close(o.head.fd);
+	manual_settle(r.loop);
+	CHECK(o.fresh_ns == 0 && r.store.started == 1, "then the file is asked about");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
@@ -141,7 +217,7 @@ static void test_damage(void)
 
 	cache_rig_new(&r);
 	put(&r, "k");
-	id = cache_id(&r.store.store, SLICE("k"));
+	id = cache_id(&r.store.store, SLICE("k"), FORM_STORED, NULL);
 	object_name(&id, name);
 	snprintf(path, sizeof(path), "%s/" DISK_OBJECTS "/%s", r.dir, name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -340,6 +416,25 @@ static void test_purge_keys(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* All that was made of an object goes with it. */
+static void test_purge_forms(void)
+{
+	struct slice which[] = {SLICE("k")};
+	struct cache_rig r;
+	int left = 0;
+
+	for (int all = 0; all < 2; all++) {
+		cache_rig_new(&r);
+		for (enum form form = 0; form < FORMS; form++)
+			keep_as(&r, "k", form, NULL);
+		CHECK(purge(&r, all ? NULL : which, !all), "purged");
+		for (enum form form = 0; form < FORMS; form++)
+			left += has_as(&r, "k", form, NULL);
+		CHECK_INT(left, 0, "in all forms");
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
 static void test_purge_all(void)
 {
 	struct passenger p = {0};
@@ -351,7 +446,7 @@ static void test_purge_all(void)
 	put(&r, "one");
 	put(&r, "two");
 	miss(&r, "gone");
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("one"), &o));
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("one"), FORM_STORED, NULL, &o));
 	CHECK(purge(&r, NULL, 0), "everything");
 	CHECK(!has(&r, "one") && !has(&r, "two") && !knows(&r, "gone"), "is gone");
 	CHECK(pread(o.head.fd, to, LENGTH, o.head.fd_base) == LENGTH && rig_is_body(to, LENGTH, 0),
@@ -450,6 +545,8 @@ int main(void)
 	test_identity();
 	test_long_keys();
 	test_find();
+	test_forms();
+	test_forms_of_local_files();
 	test_damage();
 	test_disk_pause();
 	test_no_disk();
@@ -458,6 +555,7 @@ int main(void)
 	test_no_misses();
 	test_epoch();
 	test_purge_keys();
+	test_purge_forms();
 	test_purge_all();
 	test_purge_on_the_way();
 	test_purge_many();

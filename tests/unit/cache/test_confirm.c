@@ -16,7 +16,7 @@
 
 static struct object_id id_of(struct cache_rig *r)
 {
-	return cache_id(&r->store.store, SLICE("a/b"));
+	return cache_id(&r->store.store, SLICE("a/b"), FORM_STORED, NULL);
 }
 
 /* An object of the pattern that was confirmed at this time. */
@@ -51,7 +51,7 @@ static int64_t look(struct cache_rig *r)
 {
 	struct cache_object o;
 
-	if (!cache_find(r->cache, &r->store.store, SLICE("a/B"), &o))
+	if (!cache_find(r->cache, &r->store.store, SLICE("a/B"), FORM_STORED, NULL, &o))
 		return -1;
 	close(o.head.fd);
 	manual_settle(r->loop);
@@ -250,9 +250,10 @@ static void test_limit(void)
 
 	cache_rig_new(&r);
 	for (int i = 0; i <= CONFIRMS_MAX; i++) {
-		struct object_id id = {{1, [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i}};
+		char key[16];
 
-		confirm_start(r.cache, &r.store.store, SLICE("k"), &id, &head);
+		snprintf(key, sizeof(key), "k%d", i);
+		confirm_start(r.cache, &r.store.store, slice_of(key), FORM_STORED, NULL, &head);
 	}
 	manual_settle(r.loop);
 	CHECK_INT(r.store.started, CONFIRMS_MAX, "so many at a time");
@@ -275,7 +276,7 @@ static void test_abort(void)
 		struct cache_rig r;
 
 		rig_with(&r, RIG_ETAG, FRESH_S);
-		ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), &o));
+		ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, &o));
 		close(o.head.fd);
 		if (point > 0)
 			manual_settle(r.loop);

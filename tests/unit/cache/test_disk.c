@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "cache/disk_priv.h"
+#include "metric/metric.h"
 
 #include "tap.h"
 #include <errno.h>
@@ -702,6 +703,77 @@ static void check_drafts(void)
 	check_crowd();
 }
 
+/* ---- files that are never kept ---- */
+
+/* The file itself: in which directory, and has it a name? */
+static bool lies_unnamed_in(int fd, const char *where)
+{
+	char path[32], link[256];
+	struct stat st;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, link, sizeof(link));
+	return fstat(fd, &st) == 0 && st.st_nlink == 0 && n > 0 &&
+	       slice_starts((struct slice){link, (size_t)n}, slice_of(where));
+}
+
+static void check_scratch(void)
+{
+	int64_t refused = metric_get(refused_spool);
+	const int64_t half = DRAFT_SCRATCH_MAX / 2;
+	struct draft *a = NULL, *b = NULL, *c = NULL;
+	struct error e = {OK, 0, ""};
+	char got[4];
+
+	setenv("TMPDIR", base, 1);
+	CHECK(draft_scratch(100, &a, &e) == OK && lies_unnamed_in(draft_fd(a), base),
+	      "a file without a name in $TMPDIR");
+	CHECK(pwrite(draft_fd(a), "body", 4, OBJECT_HEADER_SIZE) == 4 &&
+		      pread(draft_fd(a), got, 4, OBJECT_HEADER_SIZE) == 4 &&
+		      memcmp(got, "body", 4) == 0,
+	      "for writing and reading");
+	CHECK(fcntl(draft_fd(a), F_GETFD) & FD_CLOEXEC, "not for children");
+	CHECK(draft_grow(a, half, &e) == OK && draft_grow(a, 10, &e) == OK,
+	      "it grows, never shrinks");
+	CHECK(draft_scratch(half, &b, &e) == OK, "as many bytes as there may be of all");
+	CHECK(draft_grow(b, half + 1, &e) == ERR_LIMIT && draft_scratch(1, &c, &e) == ERR_LIMIT &&
+		      !c,
+	      "not a byte more, here or there");
+	CHECK_INT(metric_get(refused_spool) - refused, 2, "which is counted");
+	CHECK(draft_scratch(INT64_MAX, &c, &e) == ERR_LIMIT &&
+		      draft_grow(b, INT64_MAX, &e) == ERR_LIMIT,
+	      "nor as many as can be counted");
+	draft_free(a);
+	CHECK(draft_grow(b, DRAFT_SCRATCH_MAX, &e) == OK, "what is freed may be used again");
+	draft_free(b);
+	CHECK(draft_scratch(DRAFT_SCRATCH_MAX, &c, &e) == OK, "all of it");
+	draft_free(c);
+	setenv("TMPDIR", in_dir("nowhere"), 1);
+	c = NULL;
+	CHECK(draft_scratch(1, &c, &e) == ERR_IO && e.sys == ENOENT && !c,
+	      "no directory: an error");
+	unsetenv("TMPDIR");
+	CHECK(draft_scratch(DRAFT_SCRATCH_MAX, &c, &e) == OK &&
+		      lies_unnamed_in(draft_fd(c), "/var/tmp"),
+	      "without $TMPDIR in /var/tmp");
+	draft_free(c);
+}
+
+/* What lies in the cache does not count. */
+static void check_grow_in_the_cache(void)
+{
+	struct disk *d = open_disk();
+	struct draft *draft = NULL;
+	struct error e = {OK, 0, ""};
+
+	ASSERT(disk_draft(d, 10, &draft, &e) == OK);
+	CHECK_INT(draft_grow(draft, DRAFT_SCRATCH_MAX + 1, &e), OK,
+		  "a draft of the cache has no such limit");
+	draft_free(draft);
+	disk_free(d);
+}
+
 int main(void)
 {
 	ASSERT(mkdtemp(base));
@@ -717,6 +789,8 @@ int main(void)
 	check_damage();
 	check_remove();
 	check_touch();
+	check_scratch();
+	check_grow_in_the_cache();
 	remove_tree(base);
 	return tap_done();
 }

@@ -331,6 +331,88 @@ static void test_file_unreadable(void)
 	end_file(f, fd);
 }
 
+/* ---- ahead of the held-back tail ---- */
+
+static enum fill_read ahead_at(struct fill *f, int64_t offset, size_t *ret_n)
+{
+	static char to[FILL_SMALL];
+
+	*ret_n = 0;
+	return fill_read_ahead(f, offset, to, sizeof(to), ret_n);
+}
+
+/* Registers who reads ahead, or not, at this offset. */
+static bool wait_ahead(struct fill *f, struct listener *l, int64_t offset, bool ahead)
+{
+	*l = (struct listener){.waiter = {.ready = woken, .offset = offset, .ahead = ahead}};
+	return fill_wait(f, &l->waiter);
+}
+
+static void test_ahead_in_memory(void)
+{
+	static char block[FILL_SMALL];
+	struct listener behind, ahead, end;
+	struct fill *f = fill_new((struct fill_writer){0});
+	struct error e = {ERR_CORRUPT, 0, "wrong"};
+	size_t n;
+
+	CHECK_INT(ahead_at(f, 0, &n), FILL_WAIT, "not begun: nothing");
+	ASSERT(fill_begin_memory(f, 1000, &e) == OK);
+	CHECK(ahead_at(f, 0, &n) == FILL_WAIT, "begun: nothing");
+	CHECK(wait_ahead(f, &ahead, 0, true) && wait_ahead(f, &behind, 0, false) &&
+		      wait_ahead(f, &end, 1000, true),
+	      "all wait");
+	fill_write(f, make_pattern(block, 600, 0));
+	CHECK(ahead.woken == 1 && behind.woken == 0 && end.woken == 0,
+	      "bytes come: who reads ahead is woken");
+	CHECK(ahead_at(f, 0, &n) == FILL_DATA && n == 600 && state_at(f, 0) == FILL_WAIT,
+	      "and reads what nobody else does");
+	CHECK(ahead_at(f, 600, &n) == FILL_WAIT, "but no more than has come");
+	CHECK(!wait_ahead(f, &ahead, 599, true), "who need not wait is not registered");
+	fill_write(f, make_pattern(block, 400, 600));
+	CHECK(ahead_at(f, 0, &n) == FILL_DATA && n == 1000, "all has come");
+	CHECK(ahead_at(f, 1000, &n) == FILL_WAIT && end.woken == 0,
+	      "but it is not over before it is committed");
+	fill_commit(f);
+	CHECK(end.woken == 1 && behind.woken == 1 && ahead_at(f, 1000, &n) == FILL_END,
+	      "committed: over for all");
+	fill_unref(f);
+}
+
+static void test_ahead_in_a_file(void)
+{
+	const int64_t length = 300000, part = 100000;
+	struct listener behind, ahead, end;
+	struct error e = {ERR_CORRUPT, 0, "wrong"};
+	bool wanted = false;
+	struct fill *f;
+	size_t n;
+	int fd;
+
+	f = file_of(length, (struct fill_writer){.wanted = set, .ud = &wanted}, &fd);
+	fill_add_part(f, 0, part);
+	CHECK(wait_ahead(f, &ahead, length - 4, true) && wanted && fill_wanted(f) == length - 4,
+	      "what nobody brings is asked for");
+	fill_add_part(f, 2 * part, length);
+	fill_stored(f, 2 * part, length - 1);
+	CHECK(ahead.woken == 1 && ahead_at(f, length - 4, &n) == FILL_DATA && n == 3,
+	      "three of the last four bytes");
+	fill_stored(f, 2 * part, length);
+	CHECK(ahead_at(f, length - 4, &n) == FILL_DATA && n == 4 &&
+		      state_at(f, length - 4) == FILL_WAIT,
+	      "all four, which are held back from others");
+	fill_stored(f, 0, part);
+	CHECK(ahead_at(f, part - 10, &n) == FILL_DATA && n == 10 &&
+		      ahead_at(f, part, &n) == FILL_WAIT,
+	      "a hole is one for them, too");
+	CHECK(wait_ahead(f, &behind, length - HELD, false) && wait_ahead(f, &end, length, true),
+	      "who waits for the tail, and for the end");
+	fill_fail(f, &e);
+	CHECK(behind.woken == 1 && end.woken == 1 && ahead_at(f, 0, &n) == FILL_FAILED,
+	      "a failure ends it for all");
+	end_file(f, fd);
+}
+
 int main(void)
 {
 	test_ring_sizes();
@@ -342,5 +424,7 @@ int main(void)
 	test_fail();
 	test_file();
 	test_file_unreadable();
+	test_ahead_in_memory();
+	test_ahead_in_a_file();
 	return tap_done();
 }

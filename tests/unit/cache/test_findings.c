@@ -39,7 +39,7 @@ static void put(struct cache_rig *r, const char *key)
 static bool has(struct cache_rig *r, const char *key)
 {
 	struct cache_object o;
-	bool found = cache_find(r->cache, &r->store.store, slice_of(key), &o);
+	bool found = cache_find(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL, &o);
 
 	if (found)
 		close(o.head.fd);
@@ -469,7 +469,7 @@ static void test_odd_name(void)
 	struct cache_rig r;
 
 	cache_rig_new(&r);
-	id = cache_id(&r.store.store, SLICE("odd"));
+	id = cache_id(&r.store.store, SLICE("odd"), FORM_STORED, NULL);
 	object_name(&id, name);
 	snprintf(path, sizeof(path), "%s/" DISK_OBJECTS "/%s", r.dir, name);
 	put(&r, "odd");

@@ -506,7 +506,7 @@ static void test_landed(void)
 	struct object_id id;
 
 	cache_rig_new(&r);
-	id = cache_id(&r.store.store, SLICE("k"));
+	id = cache_id(&r.store.store, SLICE("k"), FORM_STORED, NULL);
 	rig_take(&r, "k", &p);
 	give_small(&r);
 	cache_rig_quiet(&r);
@@ -534,7 +534,7 @@ static void test_purge_on_the_way(void)
 		struct store_call *c;
 
 		cache_rig_new(&r);
-		id = cache_id(&r.store.store, SLICE("k"));
+		id = cache_id(&r.store.store, SLICE("k"), FORM_STORED, NULL);
 		rig_take(&r, "k", &p);
 		c = fake_call(&r.store, NULL);
 		if (moment == ASKED)
@@ -568,7 +568,7 @@ static void test_purge_of_another(void)
 	struct cache_rig r;
 
 	cache_rig_new(&r);
-	id = cache_id(&r.store.store, SLICE("other"));
+	id = cache_id(&r.store.store, SLICE("other"), FORM_STORED, NULL);
 	rig_take(&r, "k", &p);
 	flights_purge(r.cache->flights, &id);
 	give_small(&r);

@@ -60,6 +60,9 @@ static void test_defaults(void)
 	CHECK_INT(c.miss_ttl_ns, 60 * NS_PER_S, "a miss for a minute");
 	CHECK_INT((long long)c.fetch_block, 16 << 20, "block");
 	CHECK_STR(c.admin_token, "", "no purging");
+	CHECK_INT((long long)c.decode_max, 0, "decoders, counted later");
+	CHECK_INT((long long)c.max_object_size, INT64_C(16) << 30, "longest decoded file");
+	CHECK(c.verify_keys && !c.serve_cab, "files are verified, no cabinets made");
 	CHECK_INT(c.outage, OUTAGE_503, "outage");
 	CHECK_INT(c.log_level, LOG_INFO, "log level");
 	CHECK_INT(c.log_format, LOG_LOGFMT, "log format");
@@ -144,6 +147,13 @@ static void test_ranges(void)
 		{"--fetch-block=1023KiB", ERR_USAGE},
 		{"--max-fills=0", ERR_USAGE},
 		{"--max-fill-waiters=0", ERR_USAGE},
+		{"--decode-max=0", OK},
+		{"--decode-max=256", OK},
+		{"--decode-max=257", ERR_USAGE},
+		{"--max-object-size=1MiB", OK},
+		{"--max-object-size=1048575", ERR_USAGE},
+		{"--max-object-size=1024TiB", OK},
+		{"--max-object-size=1025TiB", ERR_USAGE},
 		{"--request-budget=1s", OK},
 		{"--request-budget=999ms", ERR_USAGE},
 		{"--request-budget=25", OK},

@@ -142,9 +142,78 @@ static void test_drop(void)
 	CHECK(!a.fill, "the fill is given back");
 }
 
+/* ---- what it is told as ---- */
+
+static const struct {
+	const char *name;
+	struct candidate candidate;
+	enum form form;
+	const char *encoding; /* as stored */
+	unsigned forms;       /* of the store */
+	const char *told;     /* the encoding */
+	bool msfz, vary_encoding, vary_accept;
+} tellings[] = {
+	{"a plain file", {.want = WANT_FILE}, FORM_STORED, "", 0, ""},
+	{"a store with twins", {.want = WANT_EXPANDED}, FORM_EXPANDED, "", STORE_FORM_CAB, ""},
+	{"gzip", {.want = WANT_FILE}, FORM_STORED, "gzip", 0, "gzip", .vary_encoding = true},
+	{"gzip, undone", {.want = WANT_FILE}, FORM_PLAIN, "", 0, "", .vary_encoding = true},
+	{"gzip by its name",
+	 {.want = WANT_FILE, .gzipped = true},
+	 FORM_STORED,
+	 "",
+	 STORE_FORM_GZIP,
+	 "gzip",
+	 .vary_encoding = true},
+	{"gzip by its name and its encoding, undone",
+	 {.want = WANT_FILE, .gzipped = true},
+	 FORM_PLAIN,
+	 "",
+	 STORE_FORM_GZIP,
+	 "",
+	 .vary_encoding = true},
+	{"the plain file of a store that may have gzip",
+	 {.want = WANT_FILE},
+	 FORM_STORED,
+	 "",
+	 STORE_FORM_GZIP,
+	 "",
+	 .vary_encoding = true},
+	{"MSFZ",
+	 {.want = WANT_FILE, .msfz = true},
+	 FORM_STORED,
+	 "",
+	 STORE_FORM_MSFZ,
+	 "",
+	 .msfz = true,
+	 .vary_accept = true},
+	{"MSFZ, expanded",
+	 {.want = WANT_EXPANDED},
+	 FORM_EXPANDED,
+	 "",
+	 STORE_FORM_MSFZ,
+	 "",
+	 .vary_accept = true},
+};
+
+static void test_describe(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tellings); i++) {
+		struct store s = {.traits.forms = tellings[i].forms};
+		struct answer a = {.kind = ANSWER_FOUND, .from = &s, .head.fd = -1};
+
+		memcpy(a.head.encoding, tellings[i].encoding, strlen(tellings[i].encoding) + 1);
+		answer_describe(&a, &tellings[i].candidate, tellings[i].form);
+		CHECK_STR(a.head.encoding, tellings[i].told, tellings[i].name);
+		CHECK(a.msfz == tellings[i].msfz && a.vary_encoding == tellings[i].vary_encoding &&
+			      a.vary_accept == tellings[i].vary_accept,
+		      "... and what others could be given");
+	}
+}
+
 int main(void)
 {
 	test_acceptable();
+	test_describe();
 	test_cut();
 	test_cut_without_a_name();
 	test_drop();

@@ -19,19 +19,24 @@ struct world {
 
 static const struct error broken = {ERR_NET, 0, "broken"};
 
-static void world_init(struct world *w, size_t stores)
+static void world_begin(struct world *w, size_t stores, enum store_tier tier)
 {
 	*w = (struct world){.loop = manual_loop()};
 	w->ctx = (struct store_context){.loop = w->loop};
 	for (size_t i = 0; i < stores; i++) {
 		fake_store_init(&w->fake[i], i ? "one" : "zero", &w->ctx);
-		atomic_store(&w->fake[i].store.tier, TIER_UNKNOWN);
+		atomic_store(&w->fake[i].store.tier, tier);
 		w->store[i] = &w->fake[i].store;
 	}
 	w->list = (struct store_list){w->store, stores};
 	w->health = health_new(w->loop, &w->list);
 	health_start(w->health);
 	manual_settle(w->loop);
+}
+
+static void world_init(struct world *w, size_t stores)
+{
+	world_begin(w, stores, TIER_UNKNOWN);
 }
 
 static void world_fini(struct world *w)
@@ -70,6 +75,27 @@ static void test_good_start(void)
 	CHECK_INT(atomic_load(&w.store[1]->tier), TIER_ONE, "missing: one tier");
 	health_wait_first(w.health, 0);
 	world_fini(&w);
+}
+
+/* What a URL says of its store's tiers is not looked for: it holds whatever lies there. */
+static void test_tier_told(void)
+{
+	static const enum store_tier tiers[] = {TIER_ONE, TIER_TWO, TIER_BOTH};
+
+	for (size_t i = 0; i < ARRAY_LEN(tiers); i++) {
+		struct world w;
+
+		world_begin(&w, 1, tiers[i]);
+		probe_ok(&w.fake[0]);
+		health_wait_first(w.health, 0);
+		CHECK_INT(w.fake[0].started, 0, "index2.txt is not asked for");
+		CHECK_INT(atomic_load(&w.store[0]->tier), tiers[i], "the tier stays");
+		CHECK_INT(health_two_tier(w.health), tiers[i] == TIER_TWO,
+			  "a client is told of two tiers when there is no other way");
+		manual_advance(w.loop, HEALTH_QUIET_NS + NS_PER_MS);
+		CHECK(w.fake[0].probed, "and it is probed again, as any other");
+		world_fini(&w);
+	}
 }
 
 static void test_quiet(void)
@@ -177,6 +203,7 @@ int main(void)
 {
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
 	test_good_start();
+	test_tier_told();
 	test_quiet();
 	test_bad_start();
 	test_wait_first();

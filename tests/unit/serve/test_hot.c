@@ -38,12 +38,16 @@ static void rig_fini(struct rig *r)
 	close(r->fd);
 }
 
-/* Offer the file as it was found when this was the generation. */
-static void offer(struct rig *r, uint64_t generation)
+static const struct client anybody, lldb = {.decimal_ages = true},
+				    perfview = {.short_stamps = true};
+
+/* Offer the file as it was found for this client when this was the generation. */
+static void offer_for(struct rig *r, const struct client *client, uint64_t generation)
 {
 	static char body[] = "x";
 	const struct hot_offer o = {
 		.path = &r->path,
+		.client = client,
 		.store = &r->store,
 		.response = MHD_create_response_from_buffer(1, body, MHD_RESPMEM_PERSISTENT),
 		.fd = r->fd,
@@ -56,14 +60,24 @@ static void offer(struct rig *r, uint64_t generation)
 	ASSERT(hot_add(r->hot, &o));
 }
 
-static bool is_hot(struct rig *r)
+static void offer(struct rig *r, uint64_t generation)
 {
-	const struct resolve_rules rules = {.path = &r->path, .any_path = true};
+	offer_for(r, &anybody, generation);
+}
+
+static bool is_hot_for(struct rig *r, const struct client *client)
+{
+	const struct resolve_rules rules = {.path = &r->path, .client = client, .any_path = true};
 	struct hot_entry *e = hot_find(r->hot, &rules);
 
 	if (e)
 		hot_done(r->hot, e);
 	return e;
+}
+
+static bool is_hot(struct rig *r)
+{
+	return is_hot_for(r, &anybody);
 }
 
 static void test_found(void)
@@ -109,11 +123,29 @@ static void test_found_before_a_purge(void)
 	rig_fini(&r);
 }
 
+/* The same path may be the key of another file: 10 is sixteen to one, and ten to the other. */
+static void test_who_writes_keys_otherwise(void)
+{
+	const struct client same = {.gzip = true, .symsrv = true, .max_size = 1};
+	struct rig r;
+
+	rig_init(&r);
+	offer_for(&r, &lldb, hot_generation(r.hot));
+	CHECK(is_hot_for(&r, &lldb) && !is_hot(&r) && !is_hot_for(&r, &perfview),
+	      "found for one that writes ages in decimal: for such alone");
+	offer(&r, hot_generation(r.hot));
+	CHECK(is_hot_for(&r, &lldb) && is_hot(&r), "one entry for each");
+	CHECK(is_hot_for(&r, &same), "what else a client is like does not matter");
+	CHECK(!is_hot_for(&r, &perfview), "and none for who pads no stamps");
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	test_found();
 	test_removed();
 	test_found_before_a_purge();
+	test_who_writes_keys_otherwise();
 	hot_free(NULL);
 	return tap_done();
 }

@@ -18,7 +18,7 @@ static struct known_request request_of(const struct world *w)
 	return (struct known_request){
 		.cache = w->cache,
 		.stores = &w->list,
-		.rules = {.path = &w->path, .any_path = true},
+		.rules = {.path = &w->path, .client = &w->client, .any_path = true},
 	};
 }
 
@@ -45,7 +45,8 @@ static bool gives(const struct answer *a, int64_t offset)
 /*
  * Both stores are two-tier and lower-case: two candidates each, with an identity of their own.
  *
- *	H has it	E has it, encoded	M known to be missing	? unknown
+ *	H has it	M known to be missing	? unknown
+ *	E has it encoded, and so not for this client; what can be made of it has to be asked for
  */
 static const char *const two_keys[2] = {FOLDED, LOWER};
 
@@ -66,37 +67,36 @@ static void unknow(struct world *w, size_t store)
 	struct error e;
 
 	for (size_t i = 0; i < 2; i++) {
-		id = cache_id(w->store[store], slice_of(two_keys[i]));
+		id = cache_id(w->store[store], slice_of(two_keys[i]), FORM_STORED, NULL);
 		ASSERT(disk_remove(w->cache->disk, &id, &e) == OK);
 	}
 	negative_purge(w->cache->negative);
 }
 
-struct expected {
+struct outcome {
 	bool known;
 	enum answer_kind kind;
 	size_t store, candidate; /* of what is found */
 };
 
-static struct expected expect(const char *const *scripts)
+static struct outcome expect(const char *const *scripts)
 {
-	bool known = true, encoded = false;
+	bool known = true;
 	size_t at;
 
 	for (size_t i = 0; i < 2; i++) {
 		at = strcspn(scripts[i], "H");
 		if (at < 2)
-			return (struct expected){true, ANSWER_FOUND, i, at};
-		encoded = encoded || strchr(scripts[i], 'E');
-		known = known && (strchr(scripts[i], 'E') || !strchr(scripts[i], '?'));
+			return (struct outcome){true, ANSWER_FOUND, i, at};
+		known = known && strspn(scripts[i], "M") == 2;
 	}
-	return (struct expected){known, encoded ? ANSWER_FAULT : ANSWER_MISS, 0, 0};
+	return (struct outcome){known, ANSWER_MISS, 0, 0};
 }
 
 static bool combination(struct world *w, const char *const *scripts)
 {
 	struct known_request r = request_of(w);
-	struct expected x = expect(scripts);
+	struct outcome x = expect(scripts);
 	bool good;
 
 	know(w, 0, scripts[0]);
@@ -256,22 +256,115 @@ static void test_encoded(void)
 	world_keep(&w, 0, LOWER, "\"e\"", "gzip");
 	CHECK(!leaves_files_open(&w, &r), "what is not given is closed");
 	CHECK(!ask(&w, &r), "encoded in one store: the other may have it otherwise");
-	CHECK_INT(metric_get(store_encoded), counted, "nothing is refused yet");
 	world_miss(&w, 1, LOWER);
 	world_miss(&w, 1, ASKED);
-	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FAULT && w.answer.from == w.store[0],
-	      "missing in the other: a fault of the one");
-	CHECK_INT(metric_get(store_encoded) - counted, 1, "which is counted");
-	w.fake[0].store.traits.optional = true;
-	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && w.answer.unsure,
-	      "an optional store: missing, for all that is known");
-	r.accepts_gzip = true;
+	CHECK(!ask(&w, &r), "missing in the other: it can be decoded");
+	world_keep_as(&w, 0, LOWER, FORM_PLAIN, "\"e-plain\"", "");
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND && gives(&w.answer, 0),
+	      "decoded: found");
+	CHECK_STR(w.answer.head.etag, "\"e-plain\"", "as what it is");
+	CHECK(w.answer.vary_encoding, "others may be given it encoded");
+	w.client.gzip = true;
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND && gives(&w.answer, 0),
 	      "for who takes gzip it is found");
+	CHECK(strcmp(w.answer.head.etag, "\"e\"") == 0 && w.answer.vary_encoding,
+	      "as it is stored, and others are given it otherwise");
 	r.part = (struct part_ask){.ranged = true, .range = {2, 5}};
-	CHECK(ask(&w, &r) && !w.answer.head.ranged && w.answer.head.length == BODY_N,
-	      "whole, whatever part is asked for");
+	CHECK(ask(&w, &r) && w.answer.head.ranged && gives(&w.answer, 2),
+	      "a part: of the decoded one");
+	CHECK_STR(w.answer.head.etag, "\"e-plain\"", "which has its own name");
+	CHECK_INT(metric_get(store_encoded), counted, "nothing is refused");
 	CHECK(world_fini(&w), "encoded");
+}
+
+/* ---- forms ---- */
+
+#define TWIN "foo.pdb/abcdef0123/foo.pd_"
+
+static void test_forms(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 1, "/" LOWER);
+	with_twins(&w);
+	one_spelling(&w);
+	r = request_of(&w);
+	world_keep(&w, 0, TWIN, "\"cab\"", "");
+	CHECK(!ask(&w, &r), "the twin as it is stored is no plain file");
+	world_keep_as(&w, 0, TWIN, FORM_EXPANDED, "\"cab-expanded\"", "");
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND && w.answer.way == ASK_HIT,
+	      "expanded it is");
+	CHECK_STR(w.answer.head.etag, "\"cab-expanded\"", "found");
+	world_miss(&w, 0, TWIN);
+	CHECK(!ask(&w, &r),
+	      "a twin that is known to be missing is not given, whatever is left of it");
+	world_miss(&w, 0, LOWER);
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS, "both missing: a miss");
+	CHECK(world_fini(&w), "forms");
+}
+
+/* name.gz: as it is for who accepts gzip, if that is what it is; expanded for who does not. */
+static void test_stored_gzip(void)
+{
+	static const char *const key = "foo.pdb/abcdef0123/foo.pdb.gz";
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 1, "/" LOWER);
+	one_spelling(&w);
+	w.fake[0].store.traits.forms = STORE_FORM_GZIP;
+	r = request_of(&w);
+	w.client.gzip = true;
+	world_keep(&w, 0, key, "\"e\"", "");
+	CHECK(!leaves_files_open(&w, &r) && !ask(&w, &r),
+	      "called so, but no gzip: not given as it is");
+	world_keep_body(&w, 0, key, FORM_STORED, "\"gz\"", "", SLICE("\x1f\x8b\x08 and so on"));
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND, "gzip: found");
+	CHECK_STR(w.answer.head.encoding, "gzip", "and sent as what it is");
+	w.client.gzip = false;
+	CHECK(!ask(&w, &r), "not for who does not accept it");
+	world_keep_as(&w, 0, key, FORM_EXPANDED, "\"gz-expanded\"", "");
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND && !w.answer.head.encoding[0],
+	      "for whom it is expanded");
+	CHECK(world_fini(&w), "stored gzip");
+}
+
+static void test_cabinets(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 1, "/" TWIN);
+	with_twins(&w);
+	one_spelling(&w);
+	r = request_of(&w);
+	world_keep_as(&w, 0, LOWER, FORM_CABINET, "\"e-cabinet\"", "");
+	world_miss(&w, 0, TWIN);
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS, "no cabinets are made: a miss");
+	r.rules.cabinets = true;
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND, "else the one that was made is found");
+	CHECK_STR(w.answer.head.etag, "\"e-cabinet\"", "under the name of the plain file");
+	CHECK(world_fini(&w), "cabinets");
+}
+
+/* What file.ptr points to is known by another name. */
+static void test_pointer(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 1, "/" LOWER);
+	one_spelling(&w);
+	w.fake[0].store.traits.ptr = (char *)(uintptr_t) "\\\\server\\share";
+	r = request_of(&w);
+	world_miss(&w, 0, LOWER);
+	CHECK(!ask(&w, &r), "there may be a file.ptr");
+	world_keep(&w, 0, "foo.pdb/abcdef0123/file.ptr", "\"p\"", "");
+	CHECK(!ask(&w, &r), "there is: it is no answer");
+	world_miss(&w, 0, "foo.pdb/abcdef0123/file.ptr");
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS, "there is none: a miss");
+	CHECK(world_fini(&w), "pointers");
 }
 
 /* ---- misses ---- */
@@ -375,6 +468,10 @@ int main(void)
 	test_stale();
 	test_parts();
 	test_encoded();
+	test_forms();
+	test_stored_gzip();
+	test_cabinets();
+	test_pointer();
 	test_missing();
 	test_stores();
 	test_other_stores();

@@ -12,23 +12,23 @@
 
 /* ---- precedence ---- */
 
-struct expected {
+struct outcome {
 	enum answer_kind kind;
 	size_t store;
 };
 
 /* The rule: the first of a store's candidates that is no miss speaks for the store. */
-static struct expected expect(const char *const *scripts, const bool *optional, size_t stores)
+static struct outcome expect(const char *const *scripts, const bool *optional, size_t stores)
 {
-	struct expected x = {ANSWER_MISS, 0};
+	struct outcome x = {ANSWER_MISS, 0};
 
 	for (size_t i = 0; i < stores; i++) {
 		const char *c = scripts[i] + strspn(scripts[i], "M");
 
 		if (*c == 'F')
-			return (struct expected){ANSWER_FOUND, i};
+			return (struct outcome){ANSWER_FOUND, i};
 		if (*c == 'X' && !optional[i] && x.kind == ANSWER_MISS)
-			x = (struct expected){ANSWER_FAULT, i};
+			x = (struct outcome){ANSWER_FAULT, i};
 	}
 	return x;
 }
@@ -36,7 +36,7 @@ static struct expected expect(const char *const *scripts, const bool *optional, 
 static bool combination(const char *const *scripts, const bool *optional, size_t stores,
 			enum order order)
 {
-	struct expected x = expect(scripts, optional, stores);
+	struct outcome x = expect(scripts, optional, stores);
 	struct world w;
 	bool good;
 

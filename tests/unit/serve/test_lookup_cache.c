@@ -149,6 +149,7 @@ static void test_joined(void)
 
 	world_cached(&w, 1, "/" OTHER);
 	one_spelling(&w);
+	with_twins(&w);
 	world_start(&w);
 	guest_start(&w, &g);
 	CHECK_INT(w.fake[0].started, 2, "asked for twice, asked of the store once; and the twin");

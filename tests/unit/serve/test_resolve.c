@@ -3,11 +3,15 @@
 #include "serve/resolve.h"
 
 #include "fake_store.h"
+#include "store/store_url.h"
 #include "tap.h"
 
 #define ASKED "Foo.pdb/ABCDEF0123/Foo.pdb"
 #define LOWER "foo.pdb/abcdef0123/foo.pdb"
 #define KEY   "/12345/"
+
+static const struct client nobody = {.max_size = INT64_MAX};
+static const struct client radare2 = {.spoils_cabs = true};
 
 static void clean(const char *target, struct symbol_path *ret)
 {
@@ -20,7 +24,7 @@ struct which_case {
 	const char *name;
 	const char *target;
 	const char *only, *not ;
-	bool is_private, any_path, loops, looped;
+	bool is_private, any_path, loops, looped, spoils_cabs;
 	bool asked;
 };
 
@@ -42,6 +46,13 @@ static const struct which_case which_cases[] = {
 	{"a server that may be us, looped", "/" ASKED, .loops = true, .looped = true,
 	 .asked = false},
 	{"no server, looped", "/" ASKED, .looped = true, .asked = true},
+	{"the twin", "/Foo.pdb/12345/foo.pd_", .asked = true},
+	{"the twin, for radare2", "/Foo.pdb/12345/foo.pd_", .spoils_cabs = true, .asked = false},
+	{"the twin of all, for radare2", "/libfoo/12345/libfoo._", .spoils_cabs = true,
+	 .asked = false},
+	{"the plain file, for radare2", "/" ASKED, .spoils_cabs = true, .asked = true},
+	{"a name that ends so, for radare2", "/foo_/12345/foo_", .spoils_cabs = true,
+	 .asked = true},
 };
 
 static void test_passes_over(void)
@@ -51,7 +62,10 @@ static void test_passes_over(void)
 	for (size_t i = 0; i < ARRAY_LEN(which_cases); i++) {
 		const struct which_case *c = &which_cases[i];
 		struct symbol_path path CLEANUP(symbol_path_fini);
-		const struct resolve_rules rules = {&path, c->looped, c->any_path};
+		const struct resolve_rules rules = {.path = &path,
+						    .client = c->spoils_cabs ? &radare2 : &nobody,
+						    .looped = c->looped,
+						    .any_path = c->any_path};
 		struct fake_store s;
 
 		clean(c->target, &path);
@@ -61,81 +75,197 @@ static void test_passes_over(void)
 		s.store.traits.loops = c->loops;
 		s.is_private = c->is_private;
 		CHECK_INT(resolve_passes_over(&rules, &s.store), !c->asked, c->name);
+		CHECK_INT(resolve_refuses(&rules), c->spoils_cabs && !c->asked, "by any store?");
 	}
 }
 
 /* ---- candidates ---- */
 
+#define GUID     "497b72f6390a44fc878e5a2d63b6cc4b"
+#define PORTABLE "foo.pdb/497B72F6390A44FC878E5A2D63B6CC4Bffffffff/"
+#define NO_AGE   "foo.pdb/497B72F6390A44FC878E5A2D63B6CC4B/"
+#define PDB      "foo.pdb/" GUID "1/"
+#define ID       "0123456789abcdef0123456789abcdef01234567"
+#define SYM      "_.debug/elf-buildid-sym-" ID "/_.deb"
+
+/* A store as its URL makes it (store.c), without the place that it names. */
+static void open_store(struct fake_store *s, const char *url)
+{
+	static const struct store_context ctx = {0};
+	struct store_url u;
+	bool file, both;
+
+	fake_store_init(s, "s", &ctx);
+	ASSERT(store_url_parse(slice_of(url), &u, NULL) == OK);
+	file = slice_eq(u.scheme, SLICE("file"));
+	both = slice_eq(u.scheme, SLICE("s3")) || u.key_case == CASE_OPTION_BOTH;
+	s->store.traits.forms = u.forms;
+	s->store.traits.aliases = u.aliases;
+	s->store.traits.layout = u.layout;
+	s->store.traits.any_case = s->store.traits.wildcards = file;
+	s->store.traits.key_case = both ? CASE_BOTH : CASE_ASKED;
+	s->store.traits.ptr = u.ptr.n ? (char *)(uintptr_t) "set" : NULL;
+	s->store.traits.not = u.not .n ? xstrndup(u.not .p, u.not .n) : NULL;
+	atomic_store(&s->store.tier, u.tier ? u.tier : TIER_ONE);
+	store_url_fini(&u);
+}
+
 struct candidate_case {
-	const char *name;
-	enum store_case key_case;
-	bool any_case;
-	enum store_tier tier;
-	const char *key[5];
+	const char *url, *target;
+	bool cabinets;
+	const char *key[16];
 };
 
 static const struct candidate_case candidate_cases[] = {
-	{"both", CASE_BOTH, false, TIER_ONE, {LOWER, ASKED}},
-	{"lower", CASE_LOWER, false, TIER_ONE, {LOWER}},
-	{"as asked", CASE_ASKED, false, TIER_ONE, {ASKED}},
-	{"any case: one spelling is enough", CASE_BOTH, true, TIER_ONE, {ASKED}},
-	{"any case, where lower would do", CASE_LOWER, true, TIER_ONE, {ASKED}},
-	{"two tiers", CASE_LOWER, false, TIER_TWO, {"fo/" LOWER, LOWER}},
-	{"tiers unknown", CASE_LOWER, false, TIER_UNKNOWN, {LOWER, "fo/" LOWER}},
-	{"two tiers, any case", CASE_BOTH, true, TIER_TWO, {"Fo/" ASKED, ASKED}},
-	{"two tiers, both", CASE_BOTH, false, TIER_TWO, {"fo/" LOWER, "Fo/" ASKED, LOWER, ASKED}},
+	{"s3://b",
+	 "/" ASKED,
+	 false,
+	 {LOWER, ASKED, "foo.pdb/abcdef0123/foo.pd_", "Foo.pdb/ABCDEF0123/Foo.pd_"}},
+	{"s3://b?forms=plain", "/" ASKED, false, {LOWER, ASKED}},
+	{"s3://b?forms=plain&tiers=2",
+	 "/foo.pdb/1/foo.pdb",
+	 false,
+	 {"fo/foo.pdb/1/foo.pdb", "foo.pdb/1/foo.pdb"}},
+	{"s3://b?forms=plain&tiers=both",
+	 "/foo.pdb/1/foo.pdb",
+	 false,
+	 {"foo.pdb/1/foo.pdb", "fo/foo.pdb/1/foo.pdb"}},
+	{"s3://b?forms=gz,zst",
+	 "/foo.pdb/1/foo.pdb",
+	 false,
+	 {"foo.pdb/1/foo.pdb", "foo.pdb/1/foo.pdb.gz", "foo.pdb/1/foo.pdb.zst"}},
+	{"s3://b?forms=plain&aliases=all",
+	 "/" PDB "foo.pdb",
+	 false,
+	 {PDB "foo.pdb", "foo.pdb/" GUID "ffffffff/foo.pdb",
+	  "foo.pdb/497B72F6390A44FC878E5A2D63B6CC4Bffffffff/foo.pdb", "foo.pdb/" GUID "/foo.pdb",
+	  "foo.pdb/497B72F6390A44FC878E5A2D63B6CC4B/foo.pdb"}},
+	{"s3://b?forms=plain", "/buildid/" ID "/debuginfo", false, {SYM "ug"}},
+	{"s3://b?forms=plain&layout=gdb",
+	 "/buildid/" ID "/debuginfo",
+	 false,
+	 {"01/23456789abcdef0123456789abcdef01234567.debug"}},
+	{"http://h", "/buildid/" ID "/debuginfo", false, {"buildid/" ID "/debuginfo"}},
+	{"http://h", "/" ASKED, false, {ASKED, "Foo.pdb/ABCDEF0123/Foo.pd_"}},
+	{"s3://b?forms=plain&ptr=//srv/sym",
+	 "/foo.pdb/1/foo.pdb",
+	 false,
+	 {"foo.pdb/1/foo.pdb", "foo.pdb/1/file.ptr"}},
+	{"s3://b", "/foo.pdb/1/foo.pd_", false, {"foo.pdb/1/foo.pd_"}},
+	{"s3://b", "/foo.pdb/1/foo.pd_", true, {"foo.pdb/1/foo.pd_", "foo.pdb/1/foo.pdb"}},
+	{"file:///d",
+	 "/" PDB "foo.pdb",
+	 false,
+	 {PDB "foo.pdb", PDB "foo.pd_", PDB "foo.pdb.gz", PDB "foo.pdb.zst", PDB "msfz0/foo.pdb",
+	  PORTABLE "foo.pdb", PORTABLE "foo.pd_", PORTABLE "foo.pdb.gz", PORTABLE "foo.pdb.zst",
+	  PORTABLE "msfz0/foo.pdb", NO_AGE "foo.pdb", NO_AGE "foo.pd_", NO_AGE "foo.pdb.gz",
+	  NO_AGE "foo.pdb.zst", NO_AGE "msfz0/foo.pdb"}},
+	/* It finds any case by itself, whatever is said. */
+	{"file:///d?forms=plain&aliases=none&case=both", "/" ASKED, false, {ASKED}},
+	{"file:///d",
+	 "/buildid/" ID "/executable",
+	 false,
+	 {STORE_ANY_NAME "/elf-buildid-" ID "/" STORE_ANY_NAME}},
+	/* What is never to be asked for is not, as a twin either. */
+	{"s3://b?not=*.p%3F_", "/foo.pdb/1/foo.pdb", false, {"foo.pdb/1/foo.pdb"}},
+	{"s3://b?ptr=//srv/sym&not=file.ptr",
+	 "/foo.pdb/1/foo.pdb",
+	 false,
+	 {"foo.pdb/1/foo.pdb", "foo.pdb/1/foo.pd_"}},
 };
+
+static void check_keys(const struct candidates *c, const char *const key[static 16],
+		       const char *name)
+{
+	size_t n = 0;
+
+	while (n < 16 && key[n])
+		n++;
+	CHECK_INT(c->n, n, name);
+	for (size_t i = 0; i < MIN(c->n, n); i++)
+		CHECK_SLICE(c->list[i].key, key[i], name);
+}
 
 static void test_candidates(void)
 {
-	const struct store_context ctx = {0};
-	struct symbol_path path CLEANUP(symbol_path_fini);
-
-	clean("/" ASKED, &path);
 	for (size_t i = 0; i < ARRAY_LEN(candidate_cases); i++) {
 		const struct candidate_case *row = &candidate_cases[i];
+		struct symbol_path path CLEANUP(symbol_path_fini);
 		struct candidates c CLEANUP(candidates_fini);
+		const struct resolve_rules rules = {
+			.path = &path, .client = &nobody, .cabinets = row->cabinets};
 		struct fake_store s;
-		size_t n = 0;
 
-		fake_store_init(&s, "s", &ctx);
-		s.store.traits.key_case = row->key_case;
-		s.store.traits.any_case = row->any_case;
-		atomic_store(&s.store.tier, row->tier);
-		CHECK(resolve_candidates(&path, &s.store, &c), row->name);
-		for (; row->key[n]; n++)
-			if (n < c.n)
-				CHECK_SLICE(c.key[n], row->key[n], row->name);
-		CHECK_INT(c.n, n, row->name);
+		clean(row->target, &path);
+		open_store(&s, row->url);
+		CHECK(resolve_candidates(&rules, &s.store, &c), row->url);
+		check_keys(&c, row->key, row->target);
+		free(s.store.traits.not );
 	}
+}
+
+/* A part is not sent as gzip, whoever accepts it. */
+static void test_part(void)
+{
+	static const struct client gzip = {.gzip = true};
+	struct symbol_path path CLEANUP(symbol_path_fini);
+	struct fake_store s;
+
+	clean("/foo.pdb/1/foo.pdb", &path);
+	open_store(&s, "s3://b?forms=gz");
+	for (int ranged = 0; ranged < 2; ranged++) {
+		const struct resolve_rules rules = {
+			.path = &path, .client = &gzip, .ranged = ranged};
+		struct candidates c CLEANUP(candidates_fini);
+
+		ASSERT(resolve_candidates(&rules, &s.store, &c) && c.n == 2);
+		CHECK(c.list[1].gzipped == !ranged &&
+			      c.list[1].want == (ranged ? WANT_EXPANDED : WANT_FILE),
+		      "the whole, or a part");
+	}
+}
+
+static void test_target(void)
+{
+	static const char *const keys[16] = {"b/7/foo.pdb", "b/7/foo.pd_"};
+	struct symbol_path path CLEANUP(symbol_path_fini);
+	struct candidates c CLEANUP(candidates_fini);
+	const struct resolve_rules rules = {.path = &path, .client = &nobody};
+	struct fake_store s;
+
+	clean("/foo.pdb/1/foo.pdb", &path);
+	open_store(&s, "s3://b");
+	CHECK(resolve_target(&rules, SLICE("b/7/foo.pdb"), &s.store, &c), "made");
+	check_keys(&c, keys, "where file.ptr leads to");
 }
 
 /* ---- siblings ---- */
 
 struct sibling_case {
 	const char *target;
-	const char *twin; /* or plain; NULL: none of all */
-	const char *ptr;  /* for a client that wants it */
+	const char *plain; /* NULL: none, for it is no twin that was asked for */
+	const char *ptr;   /* for a client that wants it */
 };
 
 static const struct sibling_case sibling_cases[] = {
-	{"/foo.pdb" KEY "foo.pdb", "foo.pdb" KEY "foo.pd_", "foo.pdb" KEY "file.ptr"},
+	{"/foo.pdb" KEY "foo.pdb", NULL, "foo.pdb" KEY "file.ptr"},
 	{"/foo.pdb" KEY "foo.pd_", "foo.pdb" KEY "foo.pdb", "foo.pdb" KEY "file.ptr"},
-	{"/Foo.pdb" KEY "fOO.pdb", "Foo.pdb" KEY "fOO.pd_", "Foo.pdb" KEY "file.ptr"},
+	{"/Foo.pdb" KEY "fOO.pdb", NULL, "Foo.pdb" KEY "file.ptr"},
 	{"/Foo.pdb" KEY "fOO.pd_", "Foo.pdb" KEY "Foo.pdb", "Foo.pdb" KEY "file.ptr"},
-	{"/fo/foo.pdb" KEY "foo.pdb", "fo/foo.pdb" KEY "foo.pd_", "fo/foo.pdb" KEY "file.ptr"},
+	{"/fo/foo.pdb" KEY "foo.pdb", NULL, "fo/foo.pdb" KEY "file.ptr"},
 	{"/fo/foo.pdb" KEY "foo.pd_", "fo/foo.pdb" KEY "foo.pdb", "fo/foo.pdb" KEY "file.ptr"},
-	{"/a" KEY "a", "a" KEY "_", "a" KEY "file.ptr"},
+	{"/a" KEY "a", NULL, "a" KEY "file.ptr"},
 	{"/a" KEY "_", "a" KEY "a", "a" KEY "file.ptr"},
-	{"/b.c" KEY "b.c", "b.c" KEY "b._", "b.c" KEY "file.ptr"},
-	{"/x\xc3\x84" KEY "x\xc3\x84", "x\xc3\x84" KEY "x_", "x\xc3\x84" KEY "file.ptr"},
+	{"/b.c" KEY "b.c", NULL, "b.c" KEY "file.ptr"},
+	{"/x\xc3\x84" KEY "x\xc3\x84", NULL, "x\xc3\x84" KEY "file.ptr"},
 	{"/x\xc3\x84" KEY "x_", "x\xc3\x84" KEY "x\xc3\x84", "x\xc3\x84" KEY "file.ptr"},
-	{"/x\xff" KEY "x\xff", "x\xff" KEY "x_", "x\xff" KEY "file.ptr"},
+	{"/x\xff" KEY "x\xff", NULL, "x\xff" KEY "file.ptr"},
+	{"/libfoo" KEY "libfoo._", "libfoo" KEY "libfoo", "libfoo" KEY "file.ptr"},
 	/* A name that ends so is its own twin. */
 	{"/foo_" KEY "foo_", NULL, "foo_" KEY "file.ptr"},
 	{"/_" KEY "_", NULL, "_" KEY "file.ptr"},
 	/* '+' and space: the name as it is spelled first. */
-	{"/a+b.pdb" KEY "a+b.pdb", "a+b.pdb" KEY "a+b.pd_", "a+b.pdb" KEY "file.ptr"},
+	{"/a+b.pdb" KEY "a+b.pd_", "a+b.pdb" KEY "a+b.pdb", "a+b.pdb" KEY "file.ptr"},
 	/* What is asked for last, and what no debugger asks for in turn. */
 	{"/foo.pdb" KEY "file.ptr"},
 	{"/foo.pdb" KEY "msfz0/foo.pdb"},
@@ -176,9 +306,9 @@ static void check_siblings(const struct sibling_case *row, bool wants_ptr)
 
 	clean(row->target, &path);
 	n = resolve_siblings(&path, wants_ptr, sibling);
-	CHECK_INT(n, (row->twin != NULL) + (wants_ptr && row->ptr), row->target);
-	if (n > at && row->twin)
-		CHECK(is_path(&sibling[at++], row->twin), row->twin);
+	CHECK_INT(n, (row->plain != NULL) + (wants_ptr && row->ptr), row->target);
+	if (n > at && row->plain)
+		CHECK(is_path(&sibling[at++], row->plain), row->plain);
 	if (n > at)
 		CHECK(is_path(&sibling[at], row->ptr), row->ptr);
 	for (size_t i = 0; i < n; i++)
@@ -193,13 +323,13 @@ static void test_siblings(void)
 	}
 }
 
-/* The longest path there is: the twin has its length, and file.ptr must not be longer. */
+/* The longest path there is: what is asked for next to it must not be longer. */
 static void test_longest(void)
 {
 	static const struct {
 		size_t name; /* bytes of the name, which stands twice in the path */
 		size_t n;
-	} rows[] = {{1, 1}, {7, 1}, {8, 2}, {508, 2}};
+	} rows[] = {{7, 0}, {8, 1}, {508, 1}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct buf target CLEANUP(buf_fini) = BUF_MAX(REQUEST_TARGET_MAX);
@@ -213,11 +343,78 @@ static void test_longest(void)
 		clean(buf_str(&target), &path);
 		n = resolve_siblings(&path, true, sibling);
 		CHECK_INT(n, rows[i].n, "only what is no longer than a key may be");
-		CHECK(sibling[0].spelling[0].n == REQUEST_KEY_MAX &&
-			      slice_ends(sibling[0].spelling[0], SLICE("_")),
-		      "the twin has the same length");
 		while (n)
 			symbol_path_fini(&sibling[--n]);
+	}
+}
+
+/* ---- a missing module costs one round ---- */
+
+#define ROUND_MAX 16
+
+struct asked {
+	size_t n;
+	char key[ROUND_MAX][64];
+};
+
+static bool was_asked(const struct asked *a, struct slice key)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (slice_eq(slice_of(a->key[i]), key))
+			return true;
+	return false;
+}
+
+/* Ask for what is not among them yet; false: there was something. */
+static bool ask_rest(struct asked *a, const struct symbol_path *path, struct store *s, bool all)
+{
+	const struct resolve_rules rules = {.path = path, .client = &nobody};
+	struct candidates c CLEANUP(candidates_fini);
+	size_t before = a->n;
+
+	ASSERT(resolve_candidates(&rules, s, &c));
+	for (size_t i = 0; i < c.n; i++) {
+		if ((!all && !c.list[i].eager) || was_asked(a, c.list[i].key))
+			continue;
+		ASSERT(a->n < ROUND_MAX && c.list[i].key.n < sizeof(a->key[0]));
+		memcpy(a->key[a->n++], c.list[i].key.p, c.list[i].key.n);
+	}
+	return a->n == before;
+}
+
+/* All that a debugger asks for when it finds nothing, in either order, by the first of its requests. */
+static void test_one_round(void)
+{
+	static const struct {
+		const char *target[3];
+		size_t requests;
+	} misses[] = {
+		{{"/foo.pdb/1/foo.pdb", "/foo.pdb/1/foo.pd_", "/foo.pdb/1/file.ptr"}, 3},
+		{{"/foo.pdb/1/foo.pd_", "/foo.pdb/1/foo.pdb", "/foo.pdb/1/file.ptr"}, 3},
+		{{"/Foo.pdb/1/Foo.pdb", "/Foo.pdb/1/Foo.pd_", "/Foo.pdb/1/file.ptr"}, 6},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(misses); i++) {
+		struct symbol_path path[3], sibling[2];
+		struct asked a = {0};
+		struct fake_store s;
+		size_t n;
+
+		open_store(&s, "s3://b");
+		for (size_t k = 0; k < 3; k++)
+			clean(misses[i].target[k], &path[k]);
+		ask_rest(&a, &path[0], &s.store, true);
+		n = resolve_siblings(&path[0], true, sibling);
+		for (size_t k = 0; k < n; k++) {
+			ask_rest(&a, &sibling[k], &s.store, false);
+			symbol_path_fini(&sibling[k]);
+		}
+		CHECK_INT(a.n, misses[i].requests, misses[i].target[0]);
+		CHECK(ask_rest(&a, &path[1], &s.store, true) &&
+			      ask_rest(&a, &path[2], &s.store, true),
+		      "nothing is left to ask for");
+		for (size_t k = 0; k < 3; k++)
+			symbol_path_fini(&path[k]);
 	}
 }
 
@@ -225,7 +422,10 @@ int main(void)
 {
 	test_passes_over();
 	test_candidates();
+	test_part();
+	test_target();
 	test_siblings();
 	test_longest();
+	test_one_round();
 	return tap_done();
 }

@@ -62,6 +62,15 @@ static void test_yes(void)
 		"/buildid/" ID40 "/source/usr/src/main.c",
 		"/buildid/" ID40 "/source/%2Fusr%2Fsrc%2Fmain.c",
 		"/buildid/" ID40 "/section/.debug_info",
+		"/buildid/012345/debuginfo",
+		"/" ID40 "/debuginfo",
+		"/" ID40 "/executable",
+		"/01/23456789abcdef01.debug",
+		"/01/23456789ABCDEF01",
+		"/.build-id/01/23456789abcdef.debug",
+		"/.build-id/01/2345",
+		"/01/23456789abcdef/debuginfo",
+		"/01/23456789abcdef/executable",
 		"/foo.pdb/12345/foo.pdb",
 		"/foo.pdb/" HEX128 "/foo.pdb",
 		"/\\\\host\\x\\foo.pdb/12345/foo.pdb",
@@ -121,7 +130,18 @@ static void test_no(void)
 		"/buildid/" ID40 "/other/x",
 		"/buildid/1234/debuginfo",
 		"/buildid/xyzxyz/debuginfo",
+		"/buildid/01234/debuginfo",
+		"/buildid/1234/source/a",
+		"/buildid/xyzxyz/source/a",
 		"/bu/buildid/" ID40 "/debuginfo",
+		"/.build-id/01/23",
+		"/01/23456789abcd.debug",
+		"/01/23456789abcdef.sym",
+		"/01/23456789abcdef/breakpad",
+		"/01/23456789abcdef/x/debuginfo",
+		"/0123/456789abcdef0123.debug",
+		"/" ID40,
+		"/01234567/debuginfo",
 		"/secret.key",
 		"/backups/2024/dump.sql",
 		"/a/b/c/d/e/f",
@@ -129,6 +149,40 @@ static void test_no(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++)
 		CHECK(!judge(targets[i]), targets[i]);
+}
+
+static void test_file(void)
+{
+	static const struct {
+		const char *name, *last;
+		enum shape_file is;
+	} rows[] = {
+		{"foo.pdb", "fOO.PDB", SHAPE_PLAIN},
+		{"foo_", "foo_", SHAPE_PLAIN},
+		{"file.ptr", "file.ptr", SHAPE_PLAIN},
+		{"foo.sym", "foo.sym", SHAPE_PLAIN},
+		{"foo.pdb", "Foo.pd_", SHAPE_TWIN},
+		{"libfoo", "libfo_", SHAPE_TWIN},
+		{"libfoo", "libfoo._", SHAPE_TWIN},
+		{"a", "_", SHAPE_TWIN},
+		{"x\xc3\x84", "x_", SHAPE_TWIN},
+		{"foo.pdb", "foo.pdb._", SHAPE_OTHER},
+		{"foo.pdb", "foo.pdb_", SHAPE_OTHER},
+		{"foo.pdb", "foo_", SHAPE_OTHER},
+		{"foo.pdb", "foo.sym", SHAPE_SYM},
+		{"foo.DLL", "FOO.sym", SHAPE_SYM},
+		{"libfoo.so", "libfoo.so.sym", SHAPE_SYM},
+		{"libfoo.so", "libfoo.sym", SHAPE_OTHER},
+		{"foo.pdb", "File.ptr", SHAPE_PTR},
+		{"foo.pdb", "refs.ptr", SHAPE_OTHER},
+		{"foo.pdb", "msfz0/foo.pdb", SHAPE_OTHER},
+		{"foo.pdb", "", SHAPE_OTHER},
+		{"", "", SHAPE_PLAIN},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_INT(shape_file(slice_of(rows[i].name), slice_of(rows[i].last)), rows[i].is,
+			  rows[i].last);
 }
 
 static void test_folder(void)
@@ -154,6 +208,7 @@ int main(void)
 {
 	test_yes();
 	test_no();
+	test_file();
 	test_folder();
 	return tap_done();
 }

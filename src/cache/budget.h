@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A number of bytes that many may have parts of, for memory that only few files need much of. Who
+ * wants more than is left waits; what is wanted by itself is no more than all of it. Thread safe.
+ */
+#pragma once
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct budget;
+
+struct budget *budget_new(int64_t bytes);
+void budget_free(struct budget *b); /* nothing is taken; accepts NULL */
+/* Waits. Gives up soon after *cancelled is set: 0, and nothing is taken. Returns what to give back. */
+int64_t budget_take(struct budget *b, int64_t bytes, const atomic_bool *cancelled);
+void budget_give(struct budget *b, int64_t bytes);

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A flight of a derived form (flight.h): it finds the stored form of its object, in the cache, in a
+ * local store, or in a flight of that where it takes a seat, and has a maker turn it into what is
+ * wanted while it arrives. What the store says of the stored form it says of this one, too.
+ *
+ *	LOOKING  the stored form is being asked for
+ *	MAKING   the maker runs; before it has begun the flight is still ASKING
+ *	OVER     it has ended, or must not begin any more
+ *
+ * The maker is a job of its flight (flight.jobs), and reads the fill of the seat: both stay until it
+ * has ended, also when nobody wants the outcome any more.
+ */
+#include "base/clock.h"
+#include "cache/maker.h"
+#include "metric/metric.h"
+
+#include <fcntl.h>
+
+struct derivation {
+	struct flight *flight;
+	struct seat seat;          /* in the flight of the stored form */
+	struct fetch *fetch;       /* of a local store */
+	struct object_head stored; /* fd: the stored form, where it is a file */
+	struct maker *maker;
+	bool declined;          /* the cache has declined the stored form before */
+	struct loop_timer soon; /* what is known at the start */
+	struct error refusal;
+};
+
+/* ---- what the maker makes ---- */
+
+static bool fits(const struct flight *f, int64_t length)
+{
+	return cache_disk_usable(f->cache) && evict_fits(f->cache->evict, length);
+}
+
+/*
+ * From now on readers follow the draft. One that was made in a temporary file because its length was not
+ * known is complete, and is copied into the cache when it lands.
+ */
+static void adopt(struct flight *f)
+{
+	struct derivation *d = f->derivation;
+	struct draft *draft;
+
+	f->head = form_head(f->form, &d->stored);
+	f->head.total = f->head.length = maker_length(d->maker);
+	draft = maker_draft(d->maker, &f->scratch);
+	if (f->scratch && maker_made(d->maker) == f->head.total && fits(f, f->head.total)) {
+		f->spool_draft = draft;
+		f->spool = fcntl(draft_fd(draft), F_DUPFD_CLOEXEC, 0);
+		f->spool_base = OBJECT_HEADER_SIZE;
+		f->scratch = false;
+	} else {
+		f->draft = draft;
+		f->drafted = true;
+	}
+	f->unkept = f->unkept || f->scratch || !fits(f, f->head.total) ||
+		    (!f->draft && f->spool < 0);
+	f->phase = FLYING;
+	f->counted = true;
+	f->cache->flights->fills++;
+	metric_inc(active_fills);
+	fill_begin_file(f->fill, f->head.total);
+	fill_set_file(f->fill, draft_fd(draft), OBJECT_HEADER_SIZE);
+	fill_add_part(f->fill, 0, f->head.total);
+}
+
+static void take_made(struct flight *f)
+{
+	int64_t made = maker_made(f->derivation->maker);
+
+	landing_arrived(f, made - f->received);
+	f->received = made;
+	fill_stored(f->fill, 0, made);
+}
+
+static void began(void *ud)
+{
+	struct flight *f = ud;
+
+	if (f->phase != ASKING)
+		return;
+	adopt(f);
+	metric_inc(fills_started);
+	take_made(f);
+	flight_found(f);
+}
+
+static void grew(void *ud)
+{
+	struct flight *f = ud;
+
+	if (f->phase == FLYING)
+		take_made(f);
+}
+
+static void remember_liar(struct flights *all, const struct object_id *id)
+{
+	all->liars[all->next_liar++ % FLIGHT_LIARS] = *id;
+}
+
+static bool is_liar(const struct flights *all, const struct object_id *id)
+{
+	for (size_t i = 0; i < FLIGHT_LIARS; i++)
+		if (memcmp(&all->liars[i], id, sizeof(*id)) == 0)
+			return true;
+	return false;
+}
+
+static void conclude(struct flight *f, enum maker_end end)
+{
+	struct error e;
+
+	switch (end) {
+	case MAKER_MADE:
+		take_made(f);
+		landing_made(f);
+		return;
+	case MAKER_WRONG: flight_is_other(f); return;
+	case MAKER_NONE: flight_missing(f, FETCH_MISS); return;
+	case MAKER_FAILED:
+		e = *maker_failure(f->derivation->maker);
+		flight_fail(f, &e);
+		return;
+	}
+}
+
+static void ended(void *ud, enum maker_end end)
+{
+	struct flight *f = ud;
+	struct derivation *d = f->derivation;
+
+	if (maker_broke_promise(d->maker))
+		remember_liar(f->cache->flights, &f->id);
+	if (f->phase == ASKING || f->phase == FLYING)
+		conclude(f, end);
+	maker_free(TAKE(d->maker));
+	seat_leave(&d->seat);
+	flight_let_go(f);
+}
+
+/* ---- the stored form ---- */
+
+static void find_stored(struct flight *f);
+
+static void fail_soon(struct flight *f, const struct error *e)
+{
+	f->derivation->refusal = *e;
+	loop_timer_set(f->cache->loop, &f->derivation->soon, 0);
+}
+
+static void refuse(struct loop_timer *timer)
+{
+	struct derivation *d = CONTAINER_OF(timer, struct derivation, soon);
+
+	flight_fail(d->flight, &d->refusal);
+}
+
+/* The stored form lies in a file, or arrives in a fill. */
+static void start_maker(struct flight *f, const struct object_head *head, struct fill *fill)
+{
+	struct derivation *d = f->derivation;
+	const char *path = f->expect ? f->expect : f->key;
+	struct error e;
+
+	d->stored = *head;
+	const struct maker_request r = {
+		.cache = f->cache,
+		.form = f->form,
+		.input = {fill, head->fd, head->fd_base, head->total, d->stored.encoding},
+		.store = f->store->traits.name,
+		.key = f->key,
+		.expect = f->cache->settings.verify ? path : NULL,
+		.mtime = MAX(head->mtime, 0),
+		.promise = !is_liar(f->cache->flights, &f->id),
+		.began = began,
+		.grew = grew,
+		.ended = ended,
+		.ud = f,
+	};
+
+	if (maker_start(&r, &d->maker, &e) == OK)
+		f->jobs++;
+	else
+		fail_soon(f, &e);
+}
+
+static void stored_answered(struct flight *f, enum fetch_result result,
+			    const struct object_head *head, struct fill *fill,
+			    const struct error *e)
+{
+	ASSERT(result != FETCH_UNSATISFIABLE); /* no part was asked for */
+	if (result == FETCH_FOUND)
+		start_maker(f, head, fill);
+	else if (result == FETCH_FAULT)
+		flight_fail(f, e);
+	else
+		flight_missing(f, result);
+}
+
+static void seat_decided(struct seat *s, enum fetch_result result, const struct object_head *head,
+			 const struct error *e)
+{
+	struct flight *f = CONTAINER_OF(s, struct derivation, seat)->flight;
+
+	if (f->phase == ASKING)
+		stored_answered(f, result, head, result == FETCH_FOUND ? seat_fill(s) : NULL, e);
+}
+
+static void seat_declined(struct seat *s)
+{
+	struct derivation *d = CONTAINER_OF(s, struct derivation, seat);
+	struct flight *f = d->flight;
+	struct error e;
+
+	seat_leave(s);
+	if (f->phase != ASKING)
+		return;
+	if (!d->declined) {
+		d->declined = true; /* the disk has failed: once more, in a temporary file */
+		find_stored(f);
+		return;
+	}
+	err_set(&e, ERR_IO, "no file for what is to be decoded");
+	flight_fail(f, &e);
+}
+
+static void file_decided(void *ud, enum fetch_result result, const struct object_head *head,
+			 const struct error *e)
+{
+	struct flight *f = ud;
+
+	fetch_free(TAKE(f->derivation->fetch));
+	stored_answered(f, result, head, NULL, e);
+}
+
+static void take_seat(struct flight *f)
+{
+	struct object_id id = cache_id(f->store, slice_of(f->key), FORM_STORED, f->expect);
+	struct derivation *d = f->derivation;
+	const struct flight_request r = {
+		.cache = f->cache,
+		.store = f->store,
+		.key = slice_of(f->key),
+		.expect = f->expect,
+		.via = f->via,
+		.deadline_ns = f->deadline_ns,
+		.patient = f->patient,
+		.scratch = true,
+	};
+	struct error e;
+
+	d->seat.use = SEAT_MAKES;
+	d->seat.decided = seat_decided;
+	d->seat.declined = seat_declined;
+	d->seat.key = slice_of(f->key);
+	switch (seat_take(&r, &d->seat)) {
+	case SEATED: return;
+	case NO_SEAT_LANDED:
+		flights_forget_landed(f->cache->flights, &id);
+		find_stored(f);
+		return;
+	case NO_SEAT_LEFT:
+		metric_inc(refused_fill_waiters);
+		err_set(&e, ERR_BUSY, "too many wait for this object");
+		break;
+	case NO_SEAT: err_set(&e, ERR_CANCELED, "shutting down"); break;
+	}
+	fail_soon(f, &e);
+}
+
+static void fetch_file(struct flight *f)
+{
+	static const struct fetch_sink none = {0};
+	const struct fetch_request r = {
+		.store = f->store, .key = slice_of(f->key), .deadline_ns = f->deadline_ns};
+
+	f->derivation->fetch = fetch_start(&r, &none, file_decided, f);
+}
+
+static void find_stored(struct flight *f)
+{
+	struct cache_object o;
+
+	if (f->store->traits.local)
+		fetch_file(f);
+	else if (!f->anew &&
+		 cache_find(f->cache, f->store, slice_of(f->key), FORM_STORED, f->expect, &o))
+		start_maker(f, &o.head, NULL);
+	else
+		take_seat(f);
+}
+
+void derive_ask(struct flight *f)
+{
+	struct derivation *d = xnew(struct derivation);
+
+	d->flight = f;
+	d->stored.fd = -1;
+	d->soon.due = refuse;
+	f->derivation = d;
+	find_stored(f);
+}
+
+/* ---- the frame ---- */
+
+void derive_extend(struct flight *f)
+{
+	struct derivation *d = f->derivation;
+
+	if (d && d->seat.flight)
+		seat_extend(&d->seat, f->deadline_ns, f->patient);
+}
+
+/* Its length is known only when all of it has been made. */
+bool derive_is_spooling(const struct flight *f)
+{
+	return f->derivation && f->phase == ASKING && f->derivation->maker;
+}
+
+bool derive_worth_finishing(const struct flight *f)
+{
+	const struct derivation *d = f->derivation;
+
+	return !d || !d->maker || f->patient || d->stored.total <= FLIGHT_FINISH_BYTES;
+}
+
+/* Not wanted any more. What the maker uses stays until it has ended. */
+void derive_stop(struct flight *f)
+{
+	struct derivation *d = f->derivation;
+
+	if (!d)
+		return;
+	loop_timer_stop(f->cache->loop, &d->soon);
+	fetch_free(TAKE(d->fetch));
+	if (d->maker)
+		maker_cancel(d->maker);
+	else
+		seat_leave(&d->seat);
+}
+
+void derive_free(struct flight *f)
+{
+	struct derivation *d = TAKE(f->derivation);
+
+	if (!d)
+		return;
+	close_p(&d->stored.fd);
+	free(d);
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is kept of an object of a store, or made of it. Each form is an object of the cache in its own
+ * right: another identity, another ETag, a flight of its own. All but the first are made from the
+ * first (maker.h). Pure.
+ */
+#pragma once
+#include "store/store.h"
+
+enum form {
+	FORM_STORED,   /* as the store has it, Content-Encoding included */
+	FORM_PLAIN,    /* its Content-Encoding undone */
+	FORM_EXPANDED, /* what it holds compressed: a cabinet, gzip, zstd, MSFZ */
+	FORM_CABINET,  /* a cabinet made of it */
+};
+#define FORMS 4
+
+/* "stored", "plain", ...: part of identities, so it never changes. */
+const char *form_name(enum form form);
+/* Can this Content-Encoding be undone? */
+bool form_undoes(const char *encoding);
+/*
+ * The head of the form that was made of an object: of the same version and date, with an ETag of its
+ * own, not encoded. The length is not known yet.
+ */
+struct object_head form_head(enum form form, const struct object_head *stored);
+/* Is what was made of it still what would be made of the object that this is the head of? */
+bool form_is_current(enum form form, const struct object_head *made,
+		     const struct object_head *stored);

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See maker.h: the thread of a maker. It holds a permit all the time but while it waits for input,
+ * and offers it to others now and then.
+ *
+ * The draft is made when the length is known, or with the first bytes. What is written is shown to
+ * readers once the length is known and the beginning has been inspected.
+ */
+#include "base/clock.h"
+#include "cache/maker_priv.h"
+#include "metric/metric.h"
+
+#include <errno.h>
+
+#define REPORT_STEP (INT64_C(256) * 1024) /* a task for less is not worth it */
+#define PASS_STEP   (INT64_C(1) << 20)
+
+static enum err cancelled(struct error *e)
+{
+	return err_set(e, ERR_CANCELED, "nobody waits for it");
+}
+
+/* ---- what readers see ---- */
+
+/* A small file of which only the whole tells is inspected first. */
+static void begin(struct maker *m)
+{
+	if (m->begun || m->length < 0 || m->inspection.looking ||
+	    (m->inspection.whole && m->length <= FILL_SMALL))
+		return;
+	m->begun = true;
+	atomic_store(&m->made, m->written);
+	loop_post(m->request.cache->loop, &m->began_task);
+}
+
+/* At least so many bytes more than at the last time? Then show them. */
+static void report(struct maker *m, int64_t step)
+{
+	if (!m->begun || m->written - m->reported < step)
+		return;
+	m->reported = m->written;
+	atomic_store(&m->made, m->written);
+	loop_post(m->request.cache->loop, &m->grew_task);
+}
+
+/* ---- input ---- */
+
+static void wait_for(struct maker *m, int64_t offset)
+{
+	struct fill *fill = m->input.fill;
+
+	report(m, 1);
+	m->wait.offset = offset;
+	permits_give(m->request.cache->permits);
+	if (fill_wait(fill, &m->wait) &&
+	    !(atomic_load(&m->cancelled) && fill_unwait(fill, &m->wait)))
+		while (sem_wait(&m->woken) != 0)
+			;
+	permits_take(m->request.cache->permits);
+}
+
+static enum err read_fill(struct maker *m, int64_t offset, void *to, size_t n, size_t *ret_n,
+			  struct error *e)
+{
+	for (;;) {
+		if (atomic_load(&m->cancelled))
+			return cancelled(e);
+		switch (fill_read_ahead(m->input.fill, offset, to, n, ret_n)) {
+		case FILL_DATA: return OK;
+		case FILL_END: *ret_n = 0; return OK;
+		case FILL_WAIT: wait_for(m, offset); break;
+		case FILL_FAILED:
+			m->input_failed = true;
+			if (!fill_failed(m->input.fill, e))
+				err_sys(e, ERR_IO, "cannot read back what came");
+			return e->code;
+		}
+	}
+}
+
+static enum err read_file(const struct maker *m, int64_t offset, void *to, size_t n, size_t *ret_n,
+			  struct error *e)
+{
+	ssize_t got;
+
+	n = (size_t)MIN((int64_t)n, MAX(m->input.length - offset, 0));
+	do
+		got = pread(m->input.fd, to, n, m->input.base + offset);
+	while (got < 0 && errno == EINTR);
+	if (got < 0 || (got == 0 && n > 0))
+		return err_sys(e, ERR_IO, "cannot read a stored file");
+	*ret_n = (size_t)got;
+	return OK;
+}
+
+static void let_others_work(struct maker *m, size_t n)
+{
+	m->worked += (int64_t)n;
+	if (m->worked < PASS_STEP)
+		return;
+	m->worked = 0;
+	permits_pass(m->request.cache->permits);
+}
+
+enum err maker_read(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n, struct error *e)
+{
+	struct maker *m = ud;
+
+	if (atomic_load(&m->cancelled))
+		return cancelled(e);
+	let_others_work(m, n);
+	return m->input.fill ? read_fill(m, offset, to, n, ret_n, e)
+			     : read_file(m, offset, to, n, ret_n, e);
+}
+
+enum err maker_read_all(void *ud, int64_t offset, void *to, size_t n, struct error *e)
+{
+	for (size_t got = 0, more = 0; got < n; got += more) {
+		enum err err = maker_read(ud, offset + (int64_t)got, (char *)to + got, n - got,
+					  &more, e);
+
+		if (err)
+			return err;
+		if (more == 0)
+			return err_set(e, ERR_CORRUPT, "a stored file ends too early");
+	}
+	return OK;
+}
+
+/* Until the store's word for the input is good: everything may have been read ahead of that. */
+static enum err await_commit(struct maker *m, struct error *e)
+{
+	struct fill *fill = m->request.input.fill;
+	size_t n;
+	char byte;
+
+	if (!fill)
+		return OK;
+	m->input = m->request.input;
+	return read_fill(m, fill_length(fill), &byte, 1, &n, e);
+}
+
+/* ---- output ---- */
+
+static enum err open_draft(struct maker *m, int64_t length, struct error *e)
+{
+	struct cache *c = m->request.cache;
+	enum err err = ERR_IO;
+
+	if (m->fd >= 0)
+		return OK;
+	/* What has no length yet may be longer than all there is room for. */
+	m->scratch = length == 0 || !cache_disk_usable(c) || !evict_fits(c->evict, length);
+	if (!m->scratch)
+		err = disk_draft(c->disk, 0, &m->draft, e); /* to reserve may wait for the disk */
+	if (!m->scratch && err)
+		cache_disk_failed(c, e);
+	if (err) {
+		m->scratch = true;
+		err = draft_scratch(length, &m->draft, e);
+	}
+	if (!err)
+		m->fd = draft_fd(m->draft);
+	return err;
+}
+
+enum err maker_promise(void *ud, int64_t length, struct error *e)
+{
+	struct maker *m = ud;
+	enum err err;
+
+	if (length == 0)
+		return OK; /* nothing to begin; if that is true it ends as none */
+	err = open_draft(m, length, e);
+	if (err)
+		return err;
+	m->length = length;
+	begin(m);
+	return OK;
+}
+
+static enum err cannot_write(const struct maker *m, struct error *e)
+{
+	err_sys(e, ERR_IO, "cannot write to the %s", m->scratch ? "temporary file" : "cache");
+	if (!m->scratch)
+		cache_disk_failed(m->request.cache, e);
+	return e->code;
+}
+
+enum err maker_write_at(void *ud, int64_t offset, struct slice bytes, struct error *e)
+{
+	struct maker *m = ud;
+	enum err err = open_draft(m, 0, e);
+
+	if (!err && m->scratch &&
+	    !m->begun) /* then the length is known, and the draft the loop's */
+		err = draft_grow(m->draft, MAX(m->written, offset + (int64_t)bytes.n), e);
+	while (!err && bytes.n) {
+		ssize_t n = pwrite(m->fd, bytes.p, bytes.n, OBJECT_HEADER_SIZE + offset);
+
+		if (n < 0 && errno != EINTR)
+			return cannot_write(m, e);
+		bytes = slice_from(bytes, (size_t)MAX(n, 0));
+		offset += MAX(n, 0);
+	}
+	m->written = MAX(m->written, offset);
+	return err;
+}
+
+enum err maker_write(void *ud, struct slice bytes, struct error *e)
+{
+	struct maker *m = ud;
+	enum err err;
+
+	if (atomic_load(&m->cancelled))
+		return cancelled(e);
+	err = maker_write_at(m, m->written, bytes, e);
+	if (err)
+		return err;
+	if (m->inspection.looking)
+		inspection_feed(&m->inspection, bytes, m->length < 0 ? INT64_MAX : m->length);
+	if (m->inspection.wrong)
+		return err_set(e, ERR_CORRUPT, "another file than its key names");
+	begin(m);
+	report(m, REPORT_STEP);
+	let_others_work(m, bytes.n);
+	return OK;
+}
+
+/* ---- memory ---- */
+
+enum err maker_charge(struct maker *m, int64_t bytes, struct error *e)
+{
+	struct cache *c = m->request.cache;
+
+	permits_give(c->permits);
+	m->charged = budget_take(c->windows, bytes, &m->cancelled);
+	permits_take(c->permits);
+	return m->charged ? OK : cancelled(e);
+}
+
+/* ---- the whole ---- */
+
+/* What could not be told by the beginning. */
+static enum err inspect(struct maker *m, struct error *e)
+{
+	struct file_source at = {m->fd, OBJECT_HEADER_SIZE};
+	struct source file = file_source_of(&at, m->written);
+
+	if (m->inspection.looking || m->inspection.whole)
+		inspection_finish(&m->inspection, &file);
+	m->inspection.looking = false;
+	return m->inspection.wrong ? err_set(e, ERR_CORRUPT, "another file than its key names")
+				   : OK;
+}
+
+static enum err make(struct maker *m, struct error *e)
+{
+	enum err err = maker_make(m, e);
+
+	if (!err && m->written == 0) {
+		m->none = true;
+		err = err_set(e, ERR_CORRUPT, "there is nothing in it");
+	}
+	if (!err)
+		err = inspect(m, e);
+	if (!err)
+		err = await_commit(m, e);
+	if (err)
+		return err;
+	if (m->length < 0)
+		m->length = m->written;
+	begin(m);
+	atomic_store(&m->made, m->written);
+	return OK;
+}
+
+static void note_end(struct maker *m, enum err err)
+{
+	bool made = m->fd >= 0 && m->request.form != FORM_CABINET;
+	struct file_source at = {m->fd, OBJECT_HEADER_SIZE};
+	struct source file = file_source_of(&at, m->written);
+	struct source input = {maker_read_all, m, m->input.length};
+
+	m->broke_promise = err == ERR_CORRUPT && m->promised && !m->input_failed &&
+			   !m->inspection.wrong;
+	metric_add(decoded_bytes, m->written);
+	if (m->inspection.wrong)
+		inspection_tell(&m->inspection, m->request.store, made ? &file : &input);
+	else if (err && err != ERR_CANCELED && !m->none)
+		metric_inc(decode_failed);
+}
+
+/* On a thread of the pool. */
+void maker_run(struct pool_job *job)
+{
+	struct maker *m = CONTAINER_OF(job, struct maker, job);
+	struct error e;
+	enum err err;
+
+	permits_take(m->request.cache->permits);
+	err = make(m, &e);
+	permits_give(m->request.cache->permits);
+	if (m->charged)
+		budget_give(m->request.cache->windows, m->charged);
+	if (err)
+		m->failure = e;
+	note_end(m, err);
+	draft_free(TAKE(m->middle)); /* here: to give up a large file may take a while */
+	if (!m->begun)
+		draft_free(TAKE(m->draft));
+	loop_post(m->request.cache->loop, &m->ended_task);
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is known of a client from its request headers, as far as it decides what the client gets:
+ * what it accepts, and the habits of those debuggers that cannot be served like the rest (protocol
+ * notes: User-Agent is copied by many, so no capability is concluded from it, only a need). Pure.
+ */
+#pragma once
+#include "base/slice.h"
+
+struct client {
+	bool gzip;         /* Accept-Encoding: what is stored as gzip may be sent so */
+	bool msfz;         /* Accept names application/msfz0: PDBs may come as MSFZ */
+	bool symsrv;       /* asks for file.ptr when it misses the rest */
+	bool decimal_ages; /* may print the age of a key in decimal: LLDB, or who does not say */
+	bool short_stamps; /* may print the stamp of a PE key without leading zeros: PerfView */
+	bool spoils_cabs;  /* takes a compressed file for the plain one: radare2 */
+	int64_t max_size;  /* X-DEBUGINFOD-MAXSIZE in bytes; INT64_MAX: none */
+};
+
+struct client_headers {
+	struct slice user_agent, accept, accept_encoding, debuginfod_maxsize; /* n == 0: absent */
+};
+
+struct client client_of(const struct client_headers *h);

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The headers of found answers, by what the answer says of itself. respond.c is included: describe()
+ * fills a response without there being a connection.
+ */
+#include "serve/respond.c"
+
+#include "tap.h"
+
+#define ETAG "\"abc\""
+
+struct rig {
+	struct conf conf;
+	struct server server;
+	struct exchange x;
+};
+
+static void rig_init(struct rig *r)
+{
+	*r = (struct rig){
+		.x = {
+			.client.max_size = INT64_MAX,
+			.answer =
+				{.kind = ANSWER_FOUND,
+				 .head = {.total = 1000, .length = 1000, .mtime = 0, .etag = ETAG}},
+		}};
+	r->server.parts.conf = &r->conf;
+	r->server.cache_control = (char *)(uintptr_t) "public";
+	r->x.server = &r->server;
+}
+
+/* What the answer of the rig says in this header, or "-"; lives until the next call. */
+static const char *says(struct rig *r, const char *header)
+{
+	static char text[128];
+	struct MHD_Response *response = MHD_create_response_from_buffer(0, NULL,
+									MHD_RESPMEM_PERSISTENT);
+	const char *value;
+
+	describe(&r->x, response);
+	value = MHD_get_response_header(response, header);
+	snprintf(text, sizeof(text), "%s", value ? value : "-");
+	MHD_destroy_response(response);
+	return text;
+}
+
+static void test_plain(void)
+{
+	struct rig r;
+
+	rig_init(&r);
+	CHECK_STR(says(&r, "Content-Type"), OCTET_STREAM, "a file");
+	CHECK_STR(says(&r, "Accept-Ranges"), "bytes", "of which parts may be asked for");
+	CHECK_STR(says(&r, "ETag"), ETAG, "with its name");
+	CHECK_STR(says(&r, "Last-Modified"), "Thu, 01 Jan 1970 00:00:00 GMT", "and its date");
+	CHECK_STR(says(&r, "Cache-Control"), "public", "that may be kept");
+	CHECK_STR(says(&r, "Vary"), "-", "the same for everybody");
+	CHECK_STR(says(&r, "Content-Encoding"), "-", "not encoded");
+	CHECK_STR(says(&r, "x-ms-symbol-format"), "-", "not MSFZ");
+	CHECK_STR(says(&r, "X-DEBUGINFOD-SIZE"), "-", "not debuginfod's");
+}
+
+static void test_vary(void)
+{
+	static const struct {
+		const char *encoding;
+		bool by_encoding, by_accept;
+		const char *want;
+	} t[] = {
+		{"", false, false, "-"},
+		{"", true, false, "Accept-Encoding"},
+		{"", false, true, "Accept"},
+		{"", true, true, "Accept-Encoding, Accept"},
+		{"gzip", false, false, "Accept-Encoding"},
+		{"gzip", false, true, "Accept-Encoding, Accept"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct rig r;
+
+		rig_init(&r);
+		r.x.answer.vary_encoding = t[i].by_encoding;
+		r.x.answer.vary_accept = t[i].by_accept;
+		snprintf(r.x.answer.head.encoding, sizeof(r.x.answer.head.encoding), "%s",
+			 t[i].encoding);
+		CHECK_STR(says(&r, "Vary"), t[i].want, "one header for all");
+		CHECK_STR(says(&r, "Accept-Ranges"), t[i].encoding[0] ? "-" : "bytes",
+			  "no parts of what is encoded");
+	}
+}
+
+static void test_msfz(void)
+{
+	struct rig r;
+
+	rig_init(&r);
+	r.x.answer.msfz = true;
+	CHECK_STR(says(&r, "x-ms-symbol-format"), "application/msfz0", "MSFZ says so");
+	CHECK_STR(says(&r, "Content-Type"), OCTET_STREAM, "PerfView takes nothing else");
+}
+
+static void test_debuginfod(void)
+{
+	struct rig r;
+
+	rig_init(&r);
+	r.x.debuginfod = true;
+	CHECK_STR(says(&r, "X-DEBUGINFOD-SIZE"), "1000", "the whole");
+	r.x.answer.head.ranged = true;
+	r.x.answer.head.first = 10;
+	r.x.answer.head.length = 5;
+	CHECK_STR(says(&r, "X-DEBUGINFOD-SIZE"), "1000", "of a part, too");
+	CHECK_STR(says(&r, "Content-Range"), "bytes 10-14/1000", "which is this");
+	r.x.answer.head.total = -1;
+	CHECK_STR(says(&r, "X-DEBUGINFOD-SIZE"), "-", "unknown");
+	CHECK_STR(says(&r, "Content-Range"), "bytes 10-14/*", "there as well");
+}
+
+static void test_too_large(void)
+{
+	static const struct {
+		bool debuginfod;
+		int64_t total, max;
+		bool want;
+	} t[] = {
+		{true, 1000, INT64_MAX, false}, {true, 1000, 1000, false},
+		{true, 1000, 999, true},        {true, 1000, 1, true},
+		{true, -1, 1, false},           {false, 1000, 999, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct rig r;
+
+		rig_init(&r);
+		r.x.debuginfod = t[i].debuginfod;
+		r.x.client.max_size = t[i].max;
+		CHECK_INT(is_too_large(&r.x, t[i].total), t[i].want, "more than is wanted");
+	}
+}
+
+int main(void)
+{
+	test_plain();
+	test_vary();
+	test_msfz();
+	test_debuginfod();
+	test_too_large();
+	return tap_done();
+}
