@@ -4,6 +4,7 @@ stale; and it is told where each answer came from.
 
 The cache on its way is test_fills.py, misses test_misses.py, the disk test_cache_disk.py. """
 
+import gzip
 import time
 
 import pytest
@@ -183,17 +184,34 @@ def test_conditions_on_a_hit(size, cached, origin):
 
 
 def test_an_encoded_object(origin, store, serve):
-    """Kept as it is stored; who does not accept that gets what he got without a cache."""
-    origin.put("bucket", LOWER, body(SMALL), [("Content-Encoding", "gzip")])
+    """Who does not accept gzip gets it decoded, out of what has come for who does (it was refused
+    before there were decoders). Both forms are kept; the store sends its bytes once."""
+    packed = gzip.compress(body(SMALL), mtime=0)
+    origin.put("bucket", LOWER, packed, [("Content-Encoding", "gzip")])
     server = serve(stores=store)
-    accepts = {"Accept-Encoding": "gzip"}
-    for n in range(3):
-        answer = server.fetch(FOO, headers=accepts)
-        assert answer.status == 200 and answer["Content-Encoding"] == "gzip"
-        assert answer.body == body(SMALL)
+    for _ in range(2):
+        encoded = server.fetch(FOO, headers={"Accept-Encoding": "gzip"})
+        assert encoded.body == packed and encoded["Content-Encoding"] == "gzip"
         kept(server)
-        assert server.fetch(FOO).status == 503
-    assert origin.sent(LOWER) == SMALL
+        plain = server.fetch(FOO)
+        assert plain.body == body(SMALL) and plain["Content-Encoding"] is None
+        assert plain["ETag"] != encoded["ETag"]
+        kept(server, 2)
+    assert origin.sent(LOWER) == len(packed)
+    assert len(CacheDir(server).objects()) == 2
+
+
+@SIZES
+def test_an_object_that_only_says_that_it_is_encoded(size, origin, store, serve):
+    """It is what it is: its bytes unchanged, for who does not accept gzip without the claim."""
+    origin.put("bucket", LOWER, body(size), [("Content-Encoding", "gzip")])
+    server = serve(stores=store)
+    for _ in range(2):
+        for accepts, encoding in (("gzip", "gzip"), (None, None)):
+            answer = server.fetch(FOO, headers={"Accept-Encoding": accepts})
+            assert answer.status == 200 and answer.body == body(size)
+            assert answer["Content-Encoding"] == encoding
+        kept(server, 2)
 
 
 def test_a_directory_is_not_cached(tmp, serve):

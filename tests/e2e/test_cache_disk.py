@@ -206,7 +206,7 @@ def passed_through(server, origin, size):
         with client:
             assert client.answer().body == body(size, seed)
     quiet(server)
-    assert errors(server) >= 2
+    assert errors(server) >= 1, "after the first the others do not even try"
     for seed, key in enumerate(names):
         assert server.fetch("/" + key).body == body(size, seed)
     assert len(server.log(msg="the cache cannot be used, passing through")) == 1

@@ -470,14 +470,14 @@ def test_every_limit_is_counted(bucket, serve):
 @pytest.mark.parametrize("accept, good", [("*;q=0, gzip", True), ("gzip;q=0.00", False),
                                           ("*, gzip;q=0", False), ("*", True)])
 def test_accept_encoding(accept, good, origin, serve):
-    """C: what is said of gzip by name counts, and no weight is no weight however it is written."""
-    origin.put("bucket", FOO, b"\x1f\x8b packed", [("Content-Encoding", "gzip")])
+    """C: what is said of gzip by name counts, and no weight is no weight however it is written. Who
+    does not accept it gets it decoded (a 503 before there were decoders)."""
+    packed = gzip.compress(b"unpacked")
+    origin.put("bucket", FOO, packed, [("Content-Encoding", "gzip")])
     answer = serve(stores=s3("bucket", origin), **HASTY).fetch(
         "/" + FOO, headers={"Accept-Encoding": accept})
-    if good:
-        assert answer.body == b"\x1f\x8b packed" and answer["Content-Encoding"] == "gzip"
-    else:
-        assert is_fault(answer)
+    assert answer.body == (packed if good else b"unpacked")
+    assert answer["Content-Encoding"] == ("gzip" if good else None)
 
 
 def test_health_above_the_limit_of_connections(bucket, serve):

@@ -198,9 +198,12 @@ def test_two_tier_bucket(asked_two, stage, serve):
 
 @pytest.mark.row("C63")
 def test_debuginfod_sources_are_a_miss(server):
-    for target in (f"/buildid/{BUILD_ID}/source/usr/src/x.c", f"/buildid/{BUILD_ID}/section/.text",
-                   f"/buildid/{BUILD_ID}/debuginfo"):
+    """The debug file itself is found since the server knows where a store has it."""
+    for target in (f"/buildid/{BUILD_ID}/source/usr/src/x.c", f"/buildid/{BUILD_ID}/section/.text"):
         assert is_miss(server.fetch(target))
+    answer = server.fetch(f"/buildid/{BUILD_ID}/debuginfo")
+    assert answer.body == f"_.debug/elf-buildid-sym-{BUILD_ID}/_.debug".encode()
+    assert answer["X-DEBUGINFOD-SIZE"] == answer["Content-Length"]
 
 
 @pytest.mark.row("C31")

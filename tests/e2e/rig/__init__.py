@@ -11,8 +11,11 @@
     client.py      the debugger's side: exact bytes on the wire
     server.py      pepto-symbol as a process: environment in, log lines and exit code out
     cachedir.py    the server's cache as it lies on the disk, and as its metrics tell of it
-    rows.py        the rows of the conformance table that wait for a later part
-    samples.py     symbol keys, bodies that show where they were torn, real PE and PDB files
+    rows.py        the rows of the conformance table, and which of them do not apply
+    samples.py     symbol keys, bodies that show where they were torn, the store of `make run`
+    symbols.py     genuine symbol files of every kind, with the identity that a test wants
+    msfz.py        PDBs in both of their containers
+    layouts.py     how such files lie in a store, and the bucket or directory that holds them
 
 Nothing here sleeps to get an order of events: what must wait waits at a Gate (stage.py) or for a
 line of the log. """
