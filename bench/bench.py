@@ -5,8 +5,8 @@ bench.py: this server beside nginx and Varnish, on one machine, in one run.
 
 An nginx on loopback plays the bucket (conf/origin.conf). In front of it stand this server, nginx as a
 caching symbol proxy, Varnish, and a floor (floor.c) that no server can beat; they do the same works
-(works.py) in turn, several rounds. The tables (report.py) go to standard output, and after a run of all
-works into bench/results.md.
+(works.py) in turn, several rounds. The codecs are measured beside the usual tools (forms.py). The tables
+(report.py) go to standard output, and after a run of all works into bench/results.md.
 
 	bench.py [--rounds N] [--binary build/pepto-symbol] [WORK ...]
 """
@@ -18,21 +18,23 @@ import sys
 import tempfile
 import time
 
+import forms
 import report
 import servers
 import works
 
+WORKS = forms.WORKS | works.WORKS  # where they stand in the report, too
 RESULTS = servers.BENCH / "results.md"
 
 
 def chosen(names):
     """In the order of the table; a herd is judged by what a lone client gets."""
-    unknown = set(names) - set(works.WORKS)
+    unknown = set(names) - set(WORKS)
     if unknown:
-        sys.exit(f"bench: no such work: {' '.join(sorted(unknown))} (there are {' '.join(works.WORKS)})")
+        sys.exit(f"bench: no such work: {' '.join(sorted(unknown))} (there are {' '.join(WORKS)})")
     if {"herd64", "herd500"} & set(names):
         names = [*names, "herd1"]
-    return {name: work for name, work in works.WORKS.items() if not names or name in names}
+    return {name: work for name, work in WORKS.items() if not names or name in names}
 
 
 def run(lab, chosen_works, rounds):
@@ -59,7 +61,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--binary", default=str(servers.ROOT / "build" / "pepto-symbol"))
-    parser.add_argument("works", nargs="*", metavar="WORK", help=", ".join(works.WORKS))
+    parser.add_argument("works", nargs="*", metavar="WORK", help=", ".join(WORKS))
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))  # so that servers are stopped
     binary, todo = os.path.abspath(args.binary), chosen(args.works)
@@ -70,7 +72,7 @@ def main():
     print(text)
     if failed:
         sys.exit(f"bench: failed: {' '.join(failed)}")
-    if len(todo) == len(works.WORKS):
+    if len(todo) == len(WORKS):
         RESULTS.write_text(text)
 
 

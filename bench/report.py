@@ -14,7 +14,7 @@ import subprocess
 from servers import tool
 
 OURS, FLOOR = "pepto-symbol", "floor"
-PEER, FORWARDER = "nginx cache", "nginx forward, keepalive"
+PEER, FORWARDER, TOOL = "nginx cache", "nginx forward, keepalive", "the tool"
 
 
 class Results:
@@ -50,7 +50,7 @@ def table(results, work, first):
     """A row per measure, a column per server, each with its ratio to the peer in brackets."""
     rows = results.values[work]
     servers = list(dict.fromkeys(name for row in rows.values() for name in row))
-    peer = PEER if PEER in servers else FORWARDER
+    peer = next((name for name in (PEER, TOOL) if name in servers), FORWARDER)
     lines = [f"| {first} | {' | '.join(servers)} |", f"|---{'|--:' * len(servers)}|"]
     for row in rows:
         cells = []
@@ -117,6 +117,21 @@ def replay_targets(results):
                     results.get("replay", "warm, requests to the bucket", OURS), 0, form="{:.0f}"))
 
 
+def forms_targets(results):
+    """A codec is judged by the clock, CPU or wall, that speaks less well of it."""
+    judged = []
+    for row in results.values.get("codec", {}):
+        title, clock = row.rsplit(" ", 1)
+        ratios = [results.ratio("codec", f"{title} {c}", OURS, TOOL) for c in ("CPU", "wall")]
+        if clock == "CPU" and None not in ratios and not row.startswith("make "):
+            judged += at_least(f"{row.split(':')[0]}: our speed / the tool's", min(ratios), 0.9)
+    for row in results.values.get("decode", {}):
+        if "bucket here: first byte" in row:
+            judged += at_most(f"cold PDB of {row.removesuffix(', ms')}",
+                              results.get("decode", row, OURS), 50, " ms", "{:.1f}")
+    return judged
+
+
 def targets(results):
     return (hot_targets(results, "hot4k", "hot 4 KiB", PEER, 0.6) +
             hot_targets(results, "hot78k", "hot 78 KB", PEER, 0.7) +
@@ -129,7 +144,8 @@ def targets(results):
             herd_targets(results, "herd64", 64) + herd_targets(results, "herd500", 500) +
             replay_targets(results) + memory_targets(results) +
             at_most("a million cached files: start to first answer",
-                    results.get("million", "ms", OURS), 200, " ms", "{:.0f}"))
+                    results.get("million", "ms", OURS), 200, " ms", "{:.0f}") +
+            forms_targets(results))
 
 
 # ---- the page ----

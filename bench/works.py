@@ -15,6 +15,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import servers
+from clients import check_missing, check_object, load, note_peak, path, started, wrk
 from servers import Failure, free_port
 
 KIB4, KIB78, BIG, GIB = 4096, 79872, 200_000_000, 1 << 30
@@ -24,10 +25,6 @@ CELL_SECONDS = 1
 WARM_SECONDS = 1
 MODULES, PRESENT_EVERY = 1000, 5
 IDLE = 10_000
-
-
-def path(name):
-    return f"{name}.pdb/0000000011/{name}.pdb"
 
 
 def module(i):
@@ -50,71 +47,6 @@ def make_data(directory):
         folder = bucket / name / key
         folder.mkdir(parents=True)
         os.link(bucket / path("78k"), folder / name)
-
-
-# ---- clients ----
-
-def get(server, what):
-    with contextlib.closing(urllib.request.urlopen(f"http://127.0.0.1:{server.port}/{what}")) as r:
-        return r.read()
-
-
-def check_object(lab, server, name):
-    """Fetch the object twice; it must be the bucket's, byte for byte, cold and hot."""
-    expected = (lab.directory / "data" / "bucket" / path(name)).read_bytes()
-    for _ in range(2):
-        if get(server, path(name)) != expected:
-            raise Failure(f"{server.name}: {name} is not what the bucket has")
-
-
-def check_missing(server, what):
-    for _ in range(2):
-        try:
-            get(server, what)
-            raise Failure(f"{server.name}: {what} is there")
-        except urllib.error.HTTPError as e:
-            if e.code != 404:
-                raise Failure(f"{server.name}: {e.code} where 404 was expected") from e
-
-
-def wrk(server, what, connections, seconds, kept=True, status=200):
-    """Returns (requests done, requests per second)."""
-    argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
-    argv += [] if kept else ["-H", "Connection: close"]
-    text = subprocess.run([*argv, f"http://127.0.0.1:{server.port}/{what}"], check=True,
-                          capture_output=True, text=True).stdout
-    done = int(text.split(" requests in ")[0].split()[-1])
-    rate = float(text.split("Requests/sec:")[1].split()[0])
-    refused = int(text.split("Non-2xx or 3xx responses:")[1].split()[0]) if "Non-2xx" in text else 0
-    if "Socket errors" in text or refused != (done if status == 404 else 0) or not done:
-        raise Failure(f"{server.name}: {text}")
-    return done, rate
-
-
-def load(lab, mode, server, *args, **kwargs):
-    """Run bench/load.c; returns its name=value words as numbers."""
-    done = subprocess.run([lab.load, mode, str(server.port), *map(str, args)], capture_output=True,
-                          text=True, check=False, **kwargs)
-    if done.returncode:
-        raise Failure(f"{server.name}: {mode}: {done.stderr.strip()}")
-    return {k: float(v) for k, v in (word.split("=") for word in done.stdout.split())}
-
-
-@contextlib.contextmanager
-def started(*makers):
-    """All at once: a server that nobody asks costs nothing."""
-    with contextlib.ExitStack() as stack:
-        running = []
-        for make in makers:
-            running.append(make())
-            stack.callback(running[-1].stop)
-        yield running
-
-
-def note_peak(results, work, running):
-    for server in running:
-        if server.name != "floor":
-            results.add("memory", work, server.name, server.peak_mib())
 
 
 # ---- hot: what the caches already hold ----
