@@ -20,6 +20,10 @@ _pepto_symbol() {
 	--cors) words='on off' ;;
 	--cache-control) return ;;
 	--outage) words='503 404' ;;
+	--decode-max) return ;;
+	--max-object-size) return ;;
+	--serve-cab) words='on off' ;;
+	--verify-keys) words='on off' ;;
 	--request-budget) return ;;
 	--try-timeout) return ;;
 	--connect-timeout) return ;;
@@ -48,7 +52,7 @@ _pepto_symbol() {
 	--log-level) words='debug info warn error' ;;
 	--log-format) words='logfmt json' ;;
 	--access-log) words='on off' ;;
-	*) words='--s3-bucket --path-prefix --store --listen-address --port --base-path --public-url --admin-address --auth-tokens --auth-tokens-file --serve-any-path --cors --cache-control --outage --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --stream-buffer --cache-dir --cache-size --cache-min-free --cache-fresh --miss-ttl --miss-entries --fetch-parallel --fetch-block --max-fills --max-fill-waiters --admin-token --slow-fetch --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version' ;;
+	*) words='--s3-bucket --path-prefix --store --listen-address --port --base-path --public-url --admin-address --auth-tokens --auth-tokens-file --serve-any-path --cors --cache-control --outage --decode-max --max-object-size --serve-cab --verify-keys --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --stream-buffer --cache-dir --cache-size --cache-min-free --cache-fresh --miss-ttl --miss-entries --fetch-parallel --fetch-block --max-fills --max-fill-waiters --admin-token --slow-fetch --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
