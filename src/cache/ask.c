@@ -70,7 +70,8 @@ void ask_tell_wrong_soon(struct ask *a)
 {
 	if (a->fetch)
 		fetch_abort(a->fetch);
-	note_miss(a);
+	if (!a->expect)
+		note_miss(a);
 	tell_soon(a, tell_miss);
 }
 

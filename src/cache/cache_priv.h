@@ -153,7 +153,7 @@ struct flight {
 /* A flight that nobody waits for is finished when it is smaller than this, or half done. */
 #define FLIGHT_FINISH_BYTES (INT64_C(64) << 20)
 #define FLIGHT_BUCKETS      4096
-#define FLIGHT_LIARS        64
+#define FLIGHT_LIARS        512
 
 struct flights {
 	struct flight *bucket[FLIGHT_BUCKETS];

@@ -4,29 +4,16 @@
  * local store, or in a flight of that where it takes a seat, and has a maker turn it into what is
  * wanted while it arrives. What the store says of the stored form it says of this one, too.
  *
- *	LOOKING  the stored form is being asked for
- *	MAKING   the maker runs; before it has begun the flight is still ASKING
- *	OVER     it has ended, or must not begin any more
- *
- * The maker is a job of its flight (flight.jobs), and reads the fill of the seat: both stay until it
+ * The flight stays ASKING until its maker has begun. The maker is a job of its flight (flight.jobs), and reads the fill of the seat: both stay until it
  * has ended, also when nobody wants the outcome any more.
  */
 #include "base/clock.h"
-#include "cache/maker.h"
+#include "cache/derive_priv.h"
 #include "metric/metric.h"
 
 #include <fcntl.h>
 
-struct derivation {
-	struct flight *flight;
-	struct seat seat;          /* in the flight of the stored form */
-	struct fetch *fetch;       /* of a local store */
-	struct object_head stored; /* fd: the stored form, where it is a file */
-	struct maker *maker;
-	bool declined;          /* the cache has declined the stored form before */
-	struct loop_timer soon; /* what is known at the start */
-	struct error refusal;
-};
+static void find_stored(struct flight *f);
 
 /* ---- what the maker makes ---- */
 
@@ -127,23 +114,45 @@ static void conclude(struct flight *f, enum maker_end end)
 	}
 }
 
+/* The disk failed under the stored form, and nobody has seen anything yet. */
+static bool may_try_again(const struct flight *f, enum maker_end end)
+{
+	const struct derivation *d = f->derivation;
+
+	return f->phase == ASKING && end == MAKER_FAILED && !d->declined &&
+	       maker_failure(d->maker)->code == ERR_IO;
+}
+
+static void try_again(struct flight *f)
+{
+	struct derivation *d = f->derivation;
+
+	d->declined = true;
+	d->tail_n = 0;
+	close_p(&d->stored.fd);
+	d->stored.fd = -1;
+	find_stored(f);
+}
+
 static void ended(void *ud, enum maker_end end)
 {
 	struct flight *f = ud;
 	struct derivation *d = f->derivation;
+	bool again = may_try_again(f, end);
 
 	if (maker_broke_promise(d->maker))
 		remember_liar(f->cache->flights, &f->id);
-	if (f->phase == ASKING || f->phase == FLYING)
+	if (!again && (f->phase == ASKING || f->phase == FLYING))
 		conclude(f, end);
+	fetch_free(TAKE(d->tail_fetch));
 	maker_free(TAKE(d->maker));
 	seat_leave(&d->seat);
+	if (again)
+		try_again(f);
 	flight_let_go(f);
 }
 
 /* ---- the stored form ---- */
-
-static void find_stored(struct flight *f);
 
 static void fail_soon(struct flight *f, const struct error *e)
 {
@@ -157,6 +166,8 @@ static void refuse(struct loop_timer *timer)
 
 	flight_fail(d->flight, &d->refusal);
 }
+
+/* ---- making ---- */
 
 /* The stored form lies in a file, or arrives in a fill. */
 static void start_maker(struct flight *f, const struct object_head *head, struct fill *fill)
@@ -181,10 +192,13 @@ static void start_maker(struct flight *f, const struct object_head *head, struct
 		.ud = f,
 	};
 
-	if (maker_start(&r, &d->maker, &e) == OK)
-		f->jobs++;
-	else
+	if (maker_start(&r, &d->maker, &e) != OK) {
 		fail_soon(f, &e);
+		return;
+	}
+	f->jobs++;
+	if (fill)
+		derive_fetch_tail(f, &d->stored);
 }
 
 static void stored_answered(struct flight *f, enum fetch_result result,
@@ -219,8 +233,7 @@ static void seat_declined(struct seat *s)
 	if (f->phase != ASKING)
 		return;
 	if (!d->declined) {
-		d->declined = true; /* the disk has failed: once more, in a temporary file */
-		find_stored(f);
+		try_again(f);
 		return;
 	}
 	err_set(&e, ERR_IO, "no file for what is to be decoded");
@@ -336,6 +349,7 @@ void derive_stop(struct flight *f)
 		return;
 	loop_timer_stop(f->cache->loop, &d->soon);
 	fetch_free(TAKE(d->fetch));
+	fetch_free(TAKE(d->tail_fetch));
 	if (d->maker)
 		maker_cancel(d->maker);
 	else

@@ -46,7 +46,8 @@ void flight_is_other(struct flight *f)
 {
 	static const struct error wrong = {ERR_CORRUPT, 0, "another file than its key names"};
 
-	if (!f->expect) /* else it is there, if not for who asked */
+	/* Else it is there, if not for who asked; or it may only be damaged on its way. */
+	if (!f->expect && !f->hasher.digest)
 		note_misses(f);
 	flight_hold(f);
 	if (f->phase == FLYING)

@@ -99,7 +99,8 @@ bool flight_inspects(struct flight *f)
 void flight_inspect(struct flight *f, struct slice bytes)
 {
 	inspection_feed(&f->inspection, bytes, f->head.total);
-	if (!f->inspection.looking && !(f->inspection.whole && f->small))
+	/* A small one is waited for: what looks like another file may be damaged on its way. */
+	if (!f->inspection.looking && !((f->inspection.whole || f->inspection.wrong) && f->small))
 		loop_timer_set(f->cache->loop, &f->inspected, 0); /* outside of the fetch's call */
 }
 

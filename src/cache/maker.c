@@ -74,12 +74,25 @@ enum err maker_start(const struct maker_request *r, struct maker **ret, struct e
 	return OK;
 }
 
-/* The thread looks whether it is cancelled once it is registered; so one of us sees the other. */
+/* The thread looks whether it was nudged once it is registered; so one of us sees the other. */
+static void nudge(struct maker *m)
+{
+	atomic_store(&m->nudged, true);
+	if (m->request.input.fill && fill_unwait(m->request.input.fill, &m->wait))
+		sem_post(&m->woken);
+}
+
 void maker_cancel(struct maker *m)
 {
 	atomic_store(&m->cancelled, true);
-	if (m->request.input.fill && fill_unwait(m->request.input.fill, &m->wait))
-		sem_post(&m->woken);
+	nudge(m);
+}
+
+void maker_tell_tail(struct maker *m, const char tail[static MAKER_TAIL])
+{
+	memcpy(m->tail, tail, MAKER_TAIL);
+	atomic_store(&m->tail_known, true);
+	nudge(m);
 }
 
 void maker_free(struct maker *m)

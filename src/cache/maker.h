@@ -56,6 +56,9 @@ struct maker;
 
 /* ERR_BUSY when too many wait already. */
 MUST_CHECK enum err maker_start(const struct maker_request *r, struct maker **ret, struct error *e);
+#define MAKER_TAIL 4
+/* The last bytes of the input, fetched for themselves: they tell the length of what is gzip. */
+void maker_tell_tail(struct maker *m, const char tail[static MAKER_TAIL]);
 /* It ends soon, with ERR_CANCELED; ended() comes all the same. */
 void maker_cancel(struct maker *m);
 void maker_free(struct maker *m); /* after ended() */

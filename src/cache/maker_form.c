@@ -16,6 +16,8 @@
 #include "metric/metric.h"
 #include "symfmt/msfz.h"
 
+_Static_assert(MAKER_TAIL == GZIP_TRAILER_SIZE, "that is what the tail is for");
+
 #define SNIFF_SIZE    MSFZ_MAGIC_SIZE
 #define CABINET_LEVEL 3 /* 0.4 of the time of zlib's default, for 7 % more bytes (a PDB) */
 #define COPY_SIZE     ((size_t)64 * 1024)
@@ -23,7 +25,7 @@
 #define WINDOW_FREE    (INT64_C(8) << 20)
 #define ZSTD_HEAD_SIZE 18
 /* A chunk, decoded and not, and those that are kept (msfz.h): mostly far less. */
-#define MSFZ_MEMORY (INT64_C(64) << 20)
+#define MSFZ_MEMORY (INT64_C(128) << 20)
 /* Longer cabinets exist on paper; tools take a signed number for their length. */
 #define CABINET_MAX INT64_C(0x7fffffff)
 
@@ -68,7 +70,7 @@ static enum err guess_gzip(struct maker *m, int64_t *ret, struct error *e)
 	*ret = CODEC_SIZE_UNKNOWN;
 	if (m->input.length < GZIP_TRAILER_SIZE)
 		return OK;
-	err = maker_read_all(m, m->input.length - GZIP_TRAILER_SIZE, trailer, sizeof(trailer), e);
+	err = maker_read_tail(m, trailer, e);
 	if (!err)
 		*ret = gzip_guess_size((struct slice){trailer, sizeof(trailer)}, m->input.length);
 	if (*ret > m->request.cache->settings.max_object)
@@ -76,7 +78,10 @@ static enum err guess_gzip(struct maker *m, int64_t *ret, struct error *e)
 	return err;
 }
 
-/* What more memory than most have is needed for. */
+/*
+ * What more memory than most have is needed for. The first frame tells; one behind it that needs more
+ * is a broken promise, and the next time it may have all there is.
+ */
 static enum err charge_window(struct maker *m, struct error *e)
 {
 	char head[ZSTD_HEAD_SIZE];
@@ -85,7 +90,8 @@ static enum err charge_window(struct maker *m, struct error *e)
 
 	if (err)
 		return err;
-	m->window = zstd_window((struct slice){head, n});
+	m->window = m->request.promise ? zstd_window((struct slice){head, n})
+				       : CODEC_ZSTD_WINDOW_MAX;
 	if (m->window <= WINDOW_FREE)
 		m->window = WINDOW_FREE;
 	else
@@ -192,13 +198,12 @@ static enum err write_middle(void *ud, struct slice bytes, struct error *e)
 /* From here on the input is the file without its Content-Encoding. */
 static enum err undo_encoding(struct maker *m, struct error *e)
 {
-	const struct codec_io io = {
+	struct codec_io io = {
 		.read = maker_read,
 		.write = write_middle,
 		.ud = m,
 		.promised = CODEC_SIZE_UNKNOWN,
 		.max_output = m->request.cache->settings.max_object,
-		.max_window = WINDOW_FREE,
 	};
 	enum kind kind = KIND_OTHER;
 	enum err err = OK;
@@ -212,7 +217,11 @@ static enum err undo_encoding(struct maker *m, struct error *e)
 	err = sniff(m, &kind, e);
 	if (err || !is_coding(kind))
 		return err;
-	err = draft_scratch(0, &m->middle, e);
+	if (kind == KIND_ZSTD)
+		err = charge_window(m, e);
+	io.max_window = m->window;
+	if (!err)
+		err = draft_scratch(0, &m->middle, e);
 	if (!err)
 		err = codec_decode(kind == KIND_GZIP ? CODEC_GZIP : CODEC_ZSTD, &io, e);
 	if (err)

@@ -15,8 +15,11 @@ struct maker {
 	struct pool_job job;
 	struct loop_task began_task, grew_task, ended_task;
 	atomic_bool cancelled;
+	atomic_bool nudged; /* look again, though nothing has arrived */
 
 	/* input */
+	atomic_bool tail_known; /* tail is, which the loop has set before */
+	char tail[MAKER_TAIL];
 	struct fill_waiter wait; /* offset: the thread's while not registered */
 	sem_t woken;
 	struct draft *
@@ -49,6 +52,8 @@ void maker_run(struct pool_job *job);
 
 /* As codec_io.read. */
 enum err maker_read(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n, struct error *e);
+/* The last MAKER_TAIL bytes of the input, from wherever they come first. */
+enum err maker_read_tail(struct maker *m, char *to, struct error *e);
 /* All n bytes. */
 enum err maker_read_all(void *ud, int64_t offset, void *to, size_t n, struct error *e);
 /* The length of what is going to be made. */

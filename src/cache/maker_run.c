@@ -53,7 +53,7 @@ static void wait_for(struct maker *m, int64_t offset)
 	m->wait.offset = offset;
 	permits_give(m->request.cache->permits);
 	if (fill_wait(fill, &m->wait) &&
-	    !(atomic_load(&m->cancelled) && fill_unwait(fill, &m->wait)))
+	    !(atomic_exchange(&m->nudged, false) && fill_unwait(fill, &m->wait)))
 		while (sem_wait(&m->woken) != 0)
 			;
 	permits_take(m->request.cache->permits);
@@ -124,6 +124,25 @@ enum err maker_read_all(void *ud, int64_t offset, void *to, size_t n, struct err
 		if (more == 0)
 			return err_set(e, ERR_CORRUPT, "a stored file ends too early");
 	}
+	return OK;
+}
+
+enum err maker_read_tail(struct maker *m, char *to, struct error *e)
+{
+	int64_t offset = m->input.length - MAKER_TAIL;
+
+	while (m->input.fill && !atomic_load(&m->tail_known)) {
+		size_t n = 0;
+
+		if (atomic_load(&m->cancelled))
+			return cancelled(e);
+		if (fill_read_ahead(m->input.fill, offset, to, MAKER_TAIL, &n) != FILL_WAIT)
+			return maker_read_all(m, offset, to, MAKER_TAIL, e);
+		wait_for(m, offset);
+	}
+	if (!m->input.fill)
+		return maker_read_all(m, offset, to, MAKER_TAIL, e);
+	memcpy(to, m->tail, MAKER_TAIL);
 	return OK;
 }
 
@@ -234,6 +253,8 @@ enum err maker_charge(struct maker *m, int64_t bytes, struct error *e)
 	struct cache *c = m->request.cache;
 
 	permits_give(c->permits);
+	if (m->charged)
+		budget_give(c->windows, m->charged); /* the step before is over */
 	m->charged = budget_take(c->windows, bytes, &m->cancelled);
 	permits_take(c->permits);
 	return m->charged ? OK : cancelled(e);
@@ -282,8 +303,8 @@ static void note_end(struct maker *m, enum err err)
 	struct source file = file_source_of(&at, m->written);
 	struct source input = {maker_read_all, m, m->input.length};
 
-	m->broke_promise = err == ERR_CORRUPT && m->promised && !m->input_failed &&
-			   !m->inspection.wrong;
+	m->broke_promise = !m->input_failed && !m->inspection.wrong && m->request.promise &&
+			   ((err == ERR_CORRUPT && m->promised) || (err == ERR_LIMIT && m->window));
 	metric_add(decoded_bytes, m->written);
 	if (m->inspection.wrong)
 		inspection_tell(&m->inspection, m->request.store, made ? &file : &input);

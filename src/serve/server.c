@@ -131,6 +131,11 @@ static enum err start_admin(struct server *s, struct error *e)
 	return OK;
 }
 
+static void sweep_lookups(struct loop_task *task)
+{
+	lookup_sweep(&CONTAINER_OF(task, struct server, sweep)->lookups);
+}
+
 enum err server_start(const struct server_parts *parts, struct server **ret, struct error *e)
 {
 	struct server *s = xnew(struct server);
@@ -141,6 +146,7 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 		.min_send_rate = parts->conf->min_send_rate,
 	};
 
+	s->sweep.run = sweep_lookups;
 	raise_file_limit();
 	s->parts = *parts;
 	s->conns = conns_new(&limits);
@@ -158,14 +164,8 @@ uint16_t server_port(const struct server *s)
 	return s->port;
 }
 
-static void sweep_lookups(struct loop_task *task)
-{
-	lookup_sweep(&CONTAINER_OF(task, struct server, sweep)->lookups);
-}
-
 void server_sweep(struct server *s)
 {
-	s->sweep.run = sweep_lookups;
 	if (conns_sweep(s->conns))
 		loop_post(s->parts.loop, &s->sweep);
 }

@@ -6,7 +6,8 @@ static void copy_text(char *to, size_t size, struct slice value)
 {
 	size_t n = MIN(value.n, size - 1);
 
-	memcpy(to, value.p, n);
+	if (n)
+		memcpy(to, value.p, n);
 	to[n] = '\0';
 }
 

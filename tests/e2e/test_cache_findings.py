@@ -11,13 +11,13 @@ import pytest
 
 from rig import faults
 from rig.cachedir import CacheDir, fills, kept, quiet, told
-from rig.client import is_fault, is_miss
+from rig.client import is_fault
 from rig.samples import Pattern, Plain, body, path
 from rig.server import s3, until
 from rig.stage import Gate
 from rig.wire import Response
 
-from test_fills import FOO, HELD_BACK, LOWER, MIB, PARTS, PATIENT, SIZE, starts_at
+from test_fills import FOO, HELD_BACK, LOWER, PARTS, PATIENT, SIZE, starts_at
 from test_misses import TOKEN, purge
 
 pytestmark = pytest.mark.cache_on

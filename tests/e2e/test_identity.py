@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A file under a key is the file that the key names, or it is not served: where its beginning tells,
+"""A file under a key is the one that the key names, or it is not served: where its beginning tells,
 there is a 404 at once; of a large PDB only the whole tells, so its first delivery is cut. """
 
 import dataclasses
@@ -9,13 +9,13 @@ import pytest
 from rig import faults
 from rig.cachedir import CacheDir, quiet
 from rig.client import is_miss
-from rig.forms import EVERY
+from rig.forms import EVERY, genuine
 from rig.layouts import KEYS
 from rig.server import s3, until
 from rig.stage import Gate
 
 from test_fills import PATIENT
-from test_forms import ALL, genuine, put                # noqa: F401
+from test_forms import ALL, put
 
 
 @pytest.fixture
@@ -78,9 +78,9 @@ WRONG = [(role, "plain") for role in SOON] + [("aged", form) for form in FORMS[1
 
 @pytest.mark.cache_on
 @pytest.mark.parametrize("role, form", WRONG)
-def test_another_file_is_a_miss(role, form, genuine, origin, server):  # noqa: F811
+def test_another_file_is_a_miss(role, form, origin, server):
     """Before there is an answer, whatever form it lies in."""
-    symbol = genuine[role]
+    symbol = genuine()[role]
     target = lay(origin, symbol, wrong_key(symbol), form)
     assert is_miss(server.fetch(target))
     refused(server, origin, target)
@@ -92,9 +92,9 @@ WHOLE_FIRST = ["zst unsized", "msfz zstd"]
 
 @pytest.mark.cache_on
 @pytest.mark.parametrize("form", FORMS + ["lzx", "msfz zstd"])
-def test_another_large_pdb_is_cut(form, genuine, origin, server):  # noqa: F811
+def test_another_large_pdb_is_cut(form, origin, server):
     """Nobody gets its end; then it is a miss."""
-    symbol = genuine["pdb"]
+    symbol = genuine()["pdb"]
     target = lay(origin, symbol, wrong_key(symbol), form)
     answer = server.fetch(target)
     if form in WHOLE_FIRST:
@@ -105,9 +105,10 @@ def test_another_large_pdb_is_cut(form, genuine, origin, server):  # noqa: F811
     refused(server, origin, target)
 
 
+@pytest.mark.cache_on
 @pytest.mark.parametrize("form", ["plain", "mszip"])
-def test_all_who_wait_for_another_large_pdb(form, genuine, origin, server):  # noqa: F811
-    symbol = genuine["pdb"]
+def test_all_who_wait_for_another_large_pdb(form, origin, server):
+    symbol = genuine()["pdb"]
     target = lay(origin, symbol, wrong_key(symbol), form)
     gate = Gate("")
     last = (symbol.name if form == "plain" else EVERY[form].last(symbol.name)).lower()
@@ -129,9 +130,9 @@ def test_all_who_wait_for_another_large_pdb(form, genuine, origin, server):  # n
 
 @pytest.mark.both_ways
 @pytest.mark.parametrize("role, form", [*WRONG, *((role, form) for role in LATE for form in FORMS)])
-def test_the_right_file_is_served(role, form, genuine, origin, store, serve):  # noqa: F811
+def test_the_right_file_is_served(role, form, origin, store, serve):
     server = serve(stores=store, **PATIENT)
-    symbol = genuine[role]
+    symbol = genuine()[role]
     target = lay(origin, symbol, symbol.key, form)
     for _ in range(2):
         assert server.fetch(target).body == symbol.data
@@ -141,9 +142,9 @@ def test_the_right_file_is_served(role, form, genuine, origin, store, serve):  #
 @pytest.mark.parametrize("role, form", [("pdb", "plain"), ("pdb", "mszip"), ("aged", "plain"),
                                         ("aged", "gzip"), ("exe", "plain"), ("exe", "gz"),
                                         ("sym", "plain")])
-def test_it_can_be_turned_off(role, form, genuine, origin, store, serve):  # noqa: F811
+def test_it_can_be_turned_off(role, form, origin, store, serve):
     server = serve(stores=store, VERIFY_KEYS="off", **PATIENT)
-    symbol = genuine[role]
+    symbol = genuine()[role]
     target = lay(origin, symbol, wrong_key(symbol), form)
     for _ in range(2):
         assert server.fetch(target).body == symbol.data
@@ -153,10 +154,10 @@ def test_it_can_be_turned_off(role, form, genuine, origin, store, serve):  # noq
 @pytest.mark.cache_off("without a directory the bytes pass by")
 @pytest.mark.parametrize("role, form", [(role, "plain") for role in SOON if role != "aged"] +
                          [(role, form) for role in ("aged", "exe") for form in ("mszip", "gzip")])
-def test_without_a_cache(role, form, genuine, origin, server):  # noqa: F811
+def test_without_a_cache(role, form, origin, server):
     """What is made lies in a temporary file, which is looked at whole; of what passes by it is the
     first 64 KiB."""
-    symbol = genuine[role]
+    symbol = genuine()[role]
     target = lay(origin, symbol, wrong_key(symbol), form)
     for _ in range(2):
         assert is_miss(server.fetch(target))
@@ -165,9 +166,9 @@ def test_without_a_cache(role, form, genuine, origin, server):  # noqa: F811
 
 @pytest.mark.parametrize("form", ["plain", "mszip", "gz"])
 @pytest.mark.parametrize("role", SOON + LATE)
-def test_in_a_directory(role, form, genuine, serve, tmp):  # noqa: F811
-    """A file that is there can be looked at whole, before the first byte, for a part and for HEAD."""
-    symbol = genuine[role]
+def test_in_a_directory(role, form, serve, tmp):
+    """A file that is there is looked at whole before the first byte, for a part and HEAD, too."""
+    symbol = genuine()[role]
     if form != "plain" and symbol.last:
         pytest.skip("compressed twins are those of the file itself")
     last = (symbol.last or symbol.name) if form == "plain" else EVERY[form].last(symbol.name)
@@ -190,10 +191,10 @@ def test_in_a_directory(role, form, genuine, serve, tmp):  # noqa: F811
 
 @pytest.mark.parametrize("form", ["plain", "mszip"])
 @pytest.mark.parametrize("role", ["pdb", "aged"])
-def test_stored_under_an_alias(role, form, genuine, origin, server):  # noqa: F811
+def test_stored_under_an_alias(role, form, origin, server):
     """Without an age, with one in decimal, in any case; asked for by that, or by what it should be
     (protocol 2.1)."""
-    symbol = genuine[role]
+    symbol = genuine()[role]
     age = int(symbol.key[32:], 16)
     for key in (symbol.guid, f"{symbol.guid}{age}", symbol.key.lower()):
         target = lay(origin, symbol, key, form)
@@ -204,41 +205,44 @@ def test_stored_under_an_alias(role, form, genuine, origin, server):  # noqa: F8
 
 @pytest.mark.row("C28", "C29")
 @pytest.mark.parametrize("role, asked", [("pdb", "ffffffff"), ("portable", "1"), ("portable", "")])
-def test_asked_for_by_an_alias(role, asked, genuine, origin, server):  # noqa: F811
-    symbol = genuine[role]
+def test_asked_for_by_an_alias(role, asked, origin, server):
+    symbol = genuine()[role]
     lay(origin, symbol, symbol.key)
     answer = server.fetch(f"/{symbol.name}/{symbol.guid}{asked}/{symbol.name}")
     assert answer.body == symbol.data and mismatches(server) == 0
 
 
-def test_a_stamp_without_its_zeros(genuine, origin, server):  # noqa: F811
-    symbol = genuine["early"]
+def test_a_stamp_without_its_zeros(origin, server):
+    symbol = genuine()["early"]
     assert server.fetch(lay(origin, symbol, symbol.unpadded_key)).body == symbol.data
 
 
-def test_another_age_is_another_file(genuine, origin, server):  # noqa: F811
-    symbol = genuine["aged"]
+@pytest.mark.cache_on
+def test_another_age_is_another_file(origin, server):
+    symbol = genuine()["aged"]
     assert is_miss(server.fetch(lay(origin, symbol, symbol.guid + "b")))
 
 
 @pytest.mark.parametrize("key", ["opaque", "no-key-at-all", "0123"])
-def test_what_cannot_be_told_is_not_held_against_it(key, genuine, origin, server):  # noqa: F811
-    symbol = genuine["pdb"]
+def test_what_cannot_be_told_is_not_held_against_it(key, origin, server):
+    symbol = genuine()["pdb"]
     assert server.fetch(lay(origin, symbol, key)).body == symbol.data
 
 
-def test_the_wrong_file_is_replaced(genuine, origin, store, serve):  # noqa: F811
+@pytest.mark.cache_on
+def test_the_wrong_file_is_replaced(origin, store, serve):
     """After MISS_TTL the store is asked again."""
-    right, server = genuine["pdb"], serve(stores=store, MISS_TTL="1s", **PATIENT)
-    target = lay(origin, dataclasses.replace(genuine["aged"], name=right.name), right.key)
+    right, server = genuine()["pdb"], serve(stores=store, MISS_TTL="1s", **PATIENT)
+    target = lay(origin, dataclasses.replace(genuine()["aged"], name=right.name), right.key)
     assert is_miss(server.fetch(target))
     lay(origin, right, right.key)
     until(lambda: server.fetch(target).status == 200)
     assert server.fetch(target).body == right.data
 
 
-def test_the_next_store_has_the_right_one(genuine, origin, serve, stage):  # noqa: F811
-    right, wrong = genuine["aged"], genuine["ten"]
+@pytest.mark.cache_on
+def test_the_next_store_has_the_right_one(origin, serve, stage):
+    right, wrong = genuine()["aged"], genuine()["ten"]
     origin.listable = True
     other = stage(type(origin), listable=True)
     target = lay(origin, dataclasses.replace(wrong, name=right.name), right.key)
@@ -248,29 +252,32 @@ def test_the_next_store_has_the_right_one(genuine, origin, serve, stage):  # noq
         assert server.fetch(target).body == right.data
 
 
-def test_the_next_form_is_the_right_one(genuine, origin, server):  # noqa: F811
+@pytest.mark.cache_on
+def test_the_next_form_is_the_right_one(origin, server):
     """A wrong file in the plain one's place does not hide a right cabinet."""
-    right, wrong = genuine["aged"], genuine["ten"]
+    right, wrong = genuine()["aged"], genuine()["ten"]
     target = lay(origin, dataclasses.replace(wrong, name=right.name), right.key)
     lay(origin, right, right.key, "mszip")
     for _ in range(2):
         assert server.fetch(target).body == right.data
 
 
+@pytest.mark.cache_on
 @pytest.mark.parametrize("role", ["aged", "pdb", "exe"])
-def test_no_cabinet_is_made_of_another_file(role, genuine, origin, store, serve):  # noqa: F811
-    symbol, server = genuine[role], serve(stores=store, SERVE_CAB="on", **PATIENT)
+def test_no_cabinet_is_made_of_another_file(role, origin, store, serve):
+    symbol, server = genuine()[role], serve(stores=store, SERVE_CAB="on", **PATIENT)
     target = lay(origin, symbol, wrong_key(symbol))[:-1] + "_"
     for _ in range(2):
         assert is_miss(server.fetch(target))
     assert mismatches(server) == 1
 
 
-@pytest.mark.parametrize("role", ["aged", "pdb", "exe"])
-def test_where_a_pointer_leads_to(role, genuine, origin, serve):  # noqa: F811
+@pytest.mark.parametrize("role", ["exe", pytest.param("aged", marks=pytest.mark.cache_on),
+                                  pytest.param("pdb", marks=pytest.mark.cache_on)])
+def test_where_a_pointer_leads_to(role, origin, serve):
     """The file has to be that of the key which was asked for, not of the place where it lies. One
     that is wrong for one key is right for another."""
-    symbol = genuine[role]
+    symbol = genuine()[role]
     origin.listable = True
     server = serve(stores=s3(origin.bucket("bucket"), origin, ptr="%5C%5Cbuilds%5Cshare"),
                    **PATIENT)
@@ -285,11 +292,12 @@ def test_where_a_pointer_leads_to(role, genuine, origin, serve):  # noqa: F811
         assert server.fetch(f"/{right}/{symbol.name}").body == symbol.data
 
 
+@pytest.mark.cache_on
 @pytest.mark.row("C01")
-def test_in_a_real_s3(genuine, rgw, bucket, put, serve):  # noqa: F811
+def test_in_a_real_s3(rgw, bucket, put, serve):
     """Whose ETags are checksums, so that both are looked at."""
     server = serve(stores=s3(bucket, rgw), **KEYS, **PATIENT)
-    right, wrong = genuine["pdb"], wrong_key(genuine["pdb"])
+    right, wrong = genuine()["pdb"], wrong_key(genuine()["pdb"])
     put(right.path.lower(), right.data)
     put(f"{right.name}/{wrong}/{right.name}".lower(), right.data)
     assert server.fetch("/" + right.path).body == right.data

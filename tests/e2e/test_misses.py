@@ -5,7 +5,7 @@ same module is found out in the same round. Purging forgets them, and cached obj
 import pytest
 
 from rig import faults
-from rig.cachedir import CacheDir, fills, kept, quiet, told
+from rig.cachedir import CacheDir, kept, quiet, told
 from rig.client import is_fault, is_miss
 from rig.origin import Origin
 from rig.rgw import free_ports
@@ -47,12 +47,13 @@ def test_a_miss_is_remembered(origin, store, serve):
 
 @pytest.mark.parametrize("settings", [{"MISS_TTL": "0s"}, {"MISS_ENTRIES": "0"}])
 def test_remembering_can_be_turned_off(settings, origin, store, serve):
-    """Each time it is asked for by its name and by that of its compressed twin, of which it could be
-    made (no twin was asked for before there were decoders); nothing that nobody wants to know yet."""
+    """Each time it is asked for by its name and by that of its compressed twin, which it could be
+    made of (since there are decoders); and for nothing that nobody wants to know yet."""
     server = serve(stores=store, **settings)
     for n in (1, 2):
         assert is_miss(server.fetch("/" + GONE))
-        assert sorted(r.path for r in asked(origin)) == sorted(n * ["/bucket/" + t for t in TRIPLE[:2]])
+        expected = sorted(n * ["/bucket/" + target for target in TRIPLE[:2]])
+        assert sorted(r.path for r in asked(origin)) == expected
 
 
 def test_a_miss_expires(origin, store, serve):

@@ -15,6 +15,8 @@
     samples.py     symbol keys, bodies that show where they were torn, the store of `make run`
     symbols.py     genuine symbol files of every kind, with the identity that a test wants
     msfz.py        PDBs in both of their containers
+    forms.py       stored forms of a file, damaged and lying ones too
+    cabinets.py    cabinets: MSZIP, and LZX by lzxcab.c
     layouts.py     how such files lie in a store, and the bucket or directory that holds them
 
 Nothing here sleeps to get an order of events: what must wait waits at a Gate (stage.py) or for a

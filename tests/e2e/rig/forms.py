@@ -16,14 +16,21 @@ import tempfile
 import zipfile
 import zlib
 
-from . import cabinets, layouts, msfz
+from . import cabinets, layouts, msfz, symbols
 from .symbols import twin
 
 
 @functools.lru_cache
 def text(size, seed=1):
-    """Bytes that pack to about a half, of no format that names itself; where they were torn shows."""
+    """Bytes that pack to about a half, in no format that tells its key; where they were torn shows."""
     return random.Random(seed).randbytes(size // 2 + 1).hex().encode()[:size]
+
+
+@functools.cache
+def genuine():
+    """Symbol files of every kind, by their role."""
+    with tempfile.TemporaryDirectory() as directory:
+        return symbols.make(pathlib.Path(directory))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,4 +151,5 @@ def zeros(size):
     """gzip of so many zeros, in MiB: a thousandth of that. The checksum at its end is wrong."""
     packer = zlib.compressobj(9, wbits=-15)
     piece = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
-    return b"\x1f\x8b\x08\0\0\0\0\0\0\3" + (size >> 20) * piece + b"\3\0" + struct.pack("<II", 1, size)
+    head, end = b"\x1f\x8b\x08\0\0\0\0\0\0\3", b"\3\0" + struct.pack("<II", 1, size)
+    return head + (size >> 20) * piece + end

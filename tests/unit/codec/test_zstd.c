@@ -150,6 +150,31 @@ static void test_probe(void)
 	CHECK_INT(zstd_probe(SLICE("MSCF"), &size, &e), PROBE_BAD, "another format");
 }
 
+static void test_window_told(void)
+{
+	static const struct {
+		struct slice head;
+		int64_t window;
+		const char *name;
+	} rows[] = {
+		{{"\x28\xb5\x2f\xfd\x00\x50", 6}, INT64_C(1) << 20, "1 MiB"},
+		{{"\x28\xb5\x2f\xfd\x00\x51", 6}, (INT64_C(9) << 20) / 8, "and an eighth"},
+		{{"\x28\xb5\x2f\xfd\x00\x88", 6}, INT64_C(1) << 27, "128 MiB"},
+		{{"\x28\xb5\x2f\xfd\x00\xff", 6},
+		 (INT64_C(15) << 40) / 8,
+		 "no more than the shift bears"},
+		{{"\x28\xb5\x2f\xfd\x20\x07", 6}, 7, "one segment of 7 bytes"},
+		{{"\x28\xb5\x2f\xfd\xe0\0\0\0\0\1\0\0\0", 13},
+		 CODEC_ZSTD_WINDOW_MAX,
+		 "one segment of 4 GiB"},
+		{{"\x50\x2a\x4d\x18\0\0", 6}, 0, "none: skipped"},
+		{{"\x28\xb5\x2f\xfd\x00", 5}, 0, "none: too short"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_INT(zstd_window(rows[i].head), rows[i].window, rows[i].name);
+}
+
 int main(void)
 {
 	test_good();
@@ -157,5 +182,6 @@ int main(void)
 	test_window();
 	test_damage();
 	test_probe();
+	test_window_told();
 	return tap_done();
 }
