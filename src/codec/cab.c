@@ -179,9 +179,13 @@ __attribute__((format(printf, 2, 3))) static void cab_message(struct mspack_file
 {
 }
 
+/*
+ * Zeroed: libmspack lets the first block of MSZIP refer to what lies before it, in a window that it
+ * has not cleared, and would hand out what the heap held there.
+ */
 static void *cab_alloc(struct mspack_system *self, size_t n)
 {
-	return malloc(n);
+	return calloc(1, n);
 }
 
 static void cab_copy(void *from, void *to, size_t n)

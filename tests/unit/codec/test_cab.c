@@ -383,8 +383,31 @@ static void test_header_written(void)
 	}
 }
 
+/* A match of 258 bytes from 32,768 bytes before the first one: nobody else's memory. */
+static void test_before_the_beginning(void)
+{
+	static const char packed[] = "CK\x1b\xbd\xff\x1f\x00";
+	struct buf b CLEANUP(buf_fini) = BUF_MAX(RIG_MAX);
+	struct rig r = {0};
+	struct error e = {0};
+	bool zeros = true;
+	char *dirt = malloc(64 * 1024);
+
+	ASSERT(dirt);
+	memset(dirt, 'x', 64 * 1024);
+	free(dirt);
+	head(&b, 258, CAB_MSZIP);
+	block(&b, (struct slice){packed, sizeof(packed) - 1}, 258);
+	CHECK_INT(rig_decode(&r, CODEC_CAB, buf_slice(&b), &e), OK, "decodes");
+	for (size_t i = 0; i < r.out.n; i++)
+		zeros = zeros && r.out.p[i] == 0;
+	CHECK(zeros && r.out.n == 258, "to zeros");
+	buf_fini(&r.out);
+}
+
 int main(void)
 {
+	test_before_the_beginning();
 	test_mszip();
 	test_history();
 	test_by_hand();
