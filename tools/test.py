@@ -190,8 +190,9 @@ def main(names):
               f"in {time.monotonic() - start:.0f} s\n", flush=True)
     for name in failures:
         print(f"FAILED {name}")
-    print(f"{passed} passed, {len(failures)} failed" + (f", {skipped} skipped" if skipped else ""),
-          flush=True)
+    if skipped:
+        print(f"{skipped} skipped")
+    print(f"{passed} passed, {len(failures)} failed", flush=True)
     return 1 if failures else 0
 
 

@@ -501,6 +501,17 @@ def test_what_was_made_goes_with_what_it_was_made_of(origin, store, serve):
     until(lambda: server.fetch(FOO).status == 404)
 
 
+@pytest.mark.parametrize("name", ["mszip", "gz", "zst"])
+def test_a_twin_in_a_directory_is_replaced(name, serve, tmp):
+    """What was made of it is kept, other than the files of a directory, but not for long."""
+    server = serve(stores=f"file://{tmp}")
+    for seed in (1, 2):
+        key, packed, _ = EVERY[name].lay("foo.pdb", KEY, text(SIZE, seed))
+        (tmp / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp / key).write_bytes(packed)
+        until(lambda seed=seed: server.fetch(FOO).body == text(SIZE, seed))
+
+
 # what a miss costs
 
 GONE = path("gone.pdb").lower()
