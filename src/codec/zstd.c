@@ -72,13 +72,27 @@ enum codec_probe zstd_probe(struct slice head, int64_t *ret_size, struct error *
 	return PROBE_OK;
 }
 
+/* The next power of two, for the library takes no other bound. */
+static int window_log_max(const struct codec_io *io)
+{
+	int log = 10;
+
+	while (io->max_window && log < WINDOW_LOG_MAX && INT64_C(1) << log < io->max_window)
+		log++;
+	return io->max_window ? log : WINDOW_LOG_MAX;
+}
+
+static enum err window_too_large(const struct codec_run *run)
+{
+	return err_set(run->e, ERR_LIMIT, "zstd: window beyond %lld MiB",
+		       (1LL << window_log_max(run->io)) >> 20);
+}
+
 static enum err zstd_failed(struct zstd *z, size_t code)
 {
 	switch (ZSTD_getErrorCode(code)) {
 	case ZSTD_error_memory_allocation: return err_set(z->run->e, ERR_NOMEM, "zstd: no memory");
-	case ZSTD_error_frameParameter_windowTooLarge:
-		return err_set(z->run->e, ERR_LIMIT, "zstd: window beyond %d MiB",
-			       1 << (WINDOW_LOG_MAX - 20));
+	case ZSTD_error_frameParameter_windowTooLarge: return window_too_large(z->run);
 	default: return err_set(z->run->e, ERR_CORRUPT, "zstd: %s", ZSTD_getErrorName(code));
 	}
 }
@@ -123,6 +137,9 @@ static enum err open_frame(struct zstd *z, bool is_first)
 	case PROBE_MORE: return err_set(z->run->e, ERR_CORRUPT, "zstd: cut off");
 	case PROBE_OK: break;
 	}
+	/* The library looks at it only where it cannot decode a frame in one go. */
+	if (zstd_window(head) > INT64_C(1) << window_log_max(z->run->io))
+		return window_too_large(z->run);
 	return is_first && size != CODEC_SIZE_UNKNOWN ? codec_state_size(z->run, size) : OK;
 }
 
@@ -140,16 +157,6 @@ static enum err decode_all(struct zstd *z)
 		if (err)
 			return err;
 	}
-}
-
-/* The next power of two, for the library takes no other bound. */
-static int window_log_max(const struct codec_io *io)
-{
-	int log = 10;
-
-	while (io->max_window && log < WINDOW_LOG_MAX && INT64_C(1) << log < io->max_window)
-		log++;
-	return io->max_window ? log : WINDOW_LOG_MAX;
 }
 
 enum err zstd_decode(struct codec_run *run)

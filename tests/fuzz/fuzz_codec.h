@@ -97,9 +97,11 @@ static void fuzz_codec(enum codec c, const uint8_t *data, size_t size)
 	struct fuzz_run whole = {input, SIZE_MAX, CODEC_SIZE_UNKNOWN, 0, 0};
 	struct fuzz_run pieces = {input, size ? 1 + data[0] / 2U : 1, CODEC_SIZE_UNKNOWN, 0, 0};
 	enum err err = fuzz_decode_once(c, &whole, wants_size);
+	enum err other = fuzz_decode_once(c, &pieces, wants_size);
 
-	ASSERT(fuzz_decode_once(c, &pieces, wants_size) == err);
+	/* Of a frame that comes in pieces libzstd does not compare the length that it states. */
+	ASSERT(other == err || c == CODEC_ZSTD);
 	ASSERT(whole.stated == pieces.stated);
-	ASSERT(err || (whole.written == pieces.written && whole.hash == pieces.hash));
+	ASSERT(err || other || (whole.written == pieces.written && whole.hash == pieces.hash));
 	fuzz_probe(c, input);
 }
