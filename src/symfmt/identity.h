@@ -30,11 +30,16 @@ enum symbol_kind {
 
 struct symbol_identity {
 	enum symbol_kind kind;
-	size_t ids; /* 0 or 1, but for a fat Mach-O file, which has one of each slice */
+	/*
+	 * 0 or 1, but for a fat Mach-O file, which has one of each slice, and for a PE image, which
+	 * has none until pe_add_ids() gives it those of its PDBs
+	 */
+	size_t ids;
 	struct symbol_id id[IDENTITY_IDS_MAX];
-	bool has_age; /* SYMBOL_PDB with a DBI stream, SYMBOL_BREAKPAD */
-	uint32_t age;
-	uint32_t stamp; /* SYMBOL_PE, SYMBOL_PDB_OLD */
+	bool has_age;     /* SYMBOL_PDB with a DBI stream, SYMBOL_BREAKPAD */
+	uint32_t age;     /* of a PDB without one: that of stream 1 */
+	bool age_or_zero; /* SYMBOL_PDB: its DBI stream says 0, so keys are made with 0 as well */
+	uint32_t stamp;   /* SYMBOL_PE, SYMBOL_PDB_OLD */
 	uint32_t size;
 	struct slice code_id; /* SYMBOL_BREAKPAD: of its image, as written there; may be empty */
 };

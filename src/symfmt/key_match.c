@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#define GUID_SIZE      16
 #define GUID_DIGITS    32
 #define AGE_DIGITS_MAX 8
 #define STAMP_DIGITS   8
@@ -153,6 +154,8 @@ static enum key_match compare_age(const struct symbol_key *k, const struct symbo
 		return k->age == UINT32_MAX ? KEY_MATCH : KEY_MATCH_ALIAS;
 	if ((k->age_text.n > 0) == i->has_age && k->age == (i->has_age ? i->age : 0))
 		return KEY_MATCH;
+	if (i->age_or_zero && k->age == 0)
+		return KEY_MATCH_ALIAS;
 	if (k->age_text.n == 0 || !i->has_age)
 		return KEY_MATCH_ALIAS;
 	if (decimal_age(k->age_text, &age) && age == i->age)
@@ -160,14 +163,38 @@ static enum key_match compare_age(const struct symbol_key *k, const struct symbo
 	return KEY_MATCH_NOT;
 }
 
-/* An image under an id of this form is a habit of stores that are not ours to judge. */
+/*
+ * A file of another format than the key is for is not refused for that: GNU ld calls the GUID of an
+ * image its build-id, and a unified store keeps everything under ids of one form. Its own id
+ * decides, if it has one of that length: a GUID, in the order of its text or of its bytes, or a
+ * UUID. What follows the 16 bytes in the key is an age or padding.
+ */
+static enum key_match compare_foreign(const struct symbol_key *k, const struct symbol_identity *i)
+{
+	bool is_comparable = false;
+
+	for (size_t n = 0; n < i->ids && k->id.n >= GUID_SIZE; n++) {
+		const unsigned char *id = i->id[n].b;
+		struct symbol_id turned =
+			symbol_id_of_guid((struct slice){(const char *)id, GUID_SIZE});
+
+		if (i->id[n].n < GUID_SIZE)
+			continue;
+		if (!memcmp(id, k->id.b, GUID_SIZE) || !memcmp(turned.b, k->id.b, GUID_SIZE))
+			return KEY_MATCH_ALIAS;
+		is_comparable = true;
+	}
+	return is_comparable ? KEY_MATCH_NOT : KEY_MATCH_UNKNOWN;
+}
+
+/* An ELF or Mach-O image under an id of this form is a habit of stores that are not ours to judge. */
 static enum key_match compare_guid(const struct symbol_key *k, const struct symbol_identity *i)
 {
 	switch (i->kind) {
 	case SYMBOL_PDB:
 	case SYMBOL_PDB_PORTABLE: return has_id(i, &k->id) ? compare_age(k, i) : KEY_MATCH_NOT;
+	case SYMBOL_PE: return compare_foreign(k, i);
 	case SYMBOL_PDB_OLD:
-	case SYMBOL_PE: return KEY_MATCH_NOT;
 	case SYMBOL_ELF:
 	case SYMBOL_MACHO:
 	case SYMBOL_BREAKPAD:
@@ -181,11 +208,12 @@ static enum key_match compare_stamp(const struct symbol_key *k, const struct sym
 	struct key_text t = key_of_stamp(i->stamp, i->size);
 	struct slice want = slice_of(t.s);
 
-	/* rust-minidump asks for ELF and Mach-O images by a build-id or UUID alone. */
-	if (i->kind == SYMBOL_UNKNOWN || i->kind == SYMBOL_ELF || i->kind == SYMBOL_MACHO)
-		return KEY_MATCH_UNKNOWN;
+	/*
+	 * No other format has a stamp to compare. rust-minidump asks for ELF and Mach-O images by a
+	 * build-id or UUID alone.
+	 */
 	if (i->kind != SYMBOL_PE && i->kind != SYMBOL_PDB_OLD)
-		return KEY_MATCH_NOT;
+		return KEY_MATCH_UNKNOWN;
 	if (slice_eq_nocase(k->text, want))
 		return KEY_MATCH;
 	return slice_eq_nocase(without_zeros(k->text), without_zeros(want)) ? KEY_MATCH_ALIAS
@@ -198,10 +226,8 @@ static enum key_match compare_id(const struct symbol_key *k, const struct symbol
 	bool is_elf = k->kind == KEY_ELF || k->kind == KEY_ELF_SYM;
 	struct symbol_id a, b;
 
-	if (i->kind == SYMBOL_UNKNOWN)
-		return KEY_MATCH_UNKNOWN;
 	if (i->kind != (is_elf ? SYMBOL_ELF : SYMBOL_MACHO))
-		return KEY_MATCH_NOT;
+		return compare_foreign(k, i);
 	if (i->ids == 0)
 		return KEY_MATCH_UNKNOWN;
 	if (has_id(i, &k->id))

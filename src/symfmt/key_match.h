@@ -15,6 +15,7 @@
  *	01234567c2000	1234567c2000				a store filled by such a client
  *	elf-buildid-	the same with zeros up to 20 bytes,	SSQP pads, Symbolicator does not
  *			or without
+ *	a build-id	a PE or Mach-O file, a PDB		GNU ld and gdb, unified stores
  *
  * An age in ambiguous digits is meant in hex: only the caller's order decides that, so the
  * exact key always comes first. Letters are compared without case. Pure.

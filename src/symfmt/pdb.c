@@ -51,7 +51,8 @@ struct symbol_identity pdb_identity_of(const struct pdb_facts *f)
 		.ids = 1,
 		.id = {f->guid},
 		.has_age = f->has_dbi,
-		.age = f->dbi_age,
+		.age = f->dbi_age ? f->dbi_age : f->info_age,
+		.age_or_zero = f->has_dbi && !f->dbi_age,
 	};
 }
 

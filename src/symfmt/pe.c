@@ -181,6 +181,22 @@ enum parse pe_identity(struct head *h, struct symbol_identity *ret)
 	return state;
 }
 
+enum parse pe_add_ids(struct head *h, struct symbol_identity *i)
+{
+	struct pe pe = {0};
+	struct pe_debug debug = {0};
+	enum parse state = pe_read(h, &pe);
+
+	if (state == PARSE_OK)
+		state = pe_read_debug(h, &pe, &debug);
+	if (state != PARSE_OK)
+		return state;
+	for (size_t n = 0; n < debug.codeviews; n++)
+		if (debug.codeview[n].pdb.ids)
+			i->id[i->ids++] = debug.codeview[n].pdb.id[0];
+	return PARSE_OK;
+}
+
 /* The magic is but two letters, so the two words at 40, which are reserved, must be zero too. */
 enum parse dbg_identity(struct head *h, struct symbol_identity *ret)
 {

@@ -5,6 +5,7 @@
  */
 #include "symfmt/verify.h"
 #include "base/buf.h"
+#include "symfmt/pe.h"
 
 #include <stdio.h>
 #include <unistr.h>
@@ -142,9 +143,16 @@ bool expected_of_path(struct slice path, struct expected *ret)
 
 static enum verdict judge(const struct expected *x, struct head *h)
 {
+	struct head from_start = *h;
 	struct symbol_identity i;
+	enum parse state = identity_read(h, &i);
 
-	switch (identity_read(h, &i)) {
+	if (state == PARSE_OK && i.kind == SYMBOL_PE && x->key.kind != KEY_STAMP &&
+	    x->key.kind != KEY_OTHER) {
+		state = pe_add_ids(&from_start, &i);
+		h->need = from_start.need;
+	}
+	switch (state) {
 	case PARSE_OK: break;
 	case PARSE_MORE: return h->need > VERIFY_HEAD ? VERDICT_WHOLE : VERDICT_MORE;
 	case PARSE_OTHER:

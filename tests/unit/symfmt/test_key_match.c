@@ -164,18 +164,24 @@ static void test_pdb(void)
 	struct symbol_identity pdb = with_age(SYMBOL_PDB, 10), none = with_id(SYMBOL_PDB, GUID);
 	struct symbol_identity portable = with_id(SYMBOL_PDB_PORTABLE, GUID);
 
-	CHECK_VERDICTS(&pdb, {GUID "a", KEY_MATCH},
-		       {"c9a61dddd7e44353a668e39ac614a7eaA", KEY_MATCH}, {GUID "0a", KEY_MATCH},
-		       {GUID "10", KEY_MATCH_ALIAS}, {GUID, KEY_MATCH_ALIAS},
-		       {GUID "1", KEY_MATCH_NOT}, {GUID "b", KEY_MATCH_NOT},
-		       {GUID "12", KEY_MATCH_NOT}, {GUID "ffffffff", KEY_MATCH_NOT},
-		       {OTHER "a", KEY_MATCH_NOT}, {"5617D4FE8000", KEY_MATCH_NOT},
-		       {"elf-buildid-" HEX20, KEY_MATCH_NOT}, {"mach-uuid-" GUID, KEY_MATCH_NOT},
-		       {"sha1-" HEX20, KEY_MATCH_UNKNOWN}, {"", KEY_MATCH_UNKNOWN});
+	CHECK_VERDICTS(
+		&pdb, {GUID "a", KEY_MATCH}, {"c9a61dddd7e44353a668e39ac614a7eaA", KEY_MATCH},
+		{GUID "0a", KEY_MATCH}, {GUID "10", KEY_MATCH_ALIAS}, {GUID, KEY_MATCH_ALIAS},
+		{GUID "1", KEY_MATCH_NOT}, {GUID "b", KEY_MATCH_NOT}, {GUID "12", KEY_MATCH_NOT},
+		{GUID "ffffffff", KEY_MATCH_NOT}, {OTHER "a", KEY_MATCH_NOT},
+		{"5617D4FE8000", KEY_MATCH_UNKNOWN}, {"elf-buildid-" HEX20, KEY_MATCH_NOT},
+		{"elf-buildid-" GUID "0a", KEY_MATCH_ALIAS}, {"mach-uuid-" GUID, KEY_MATCH_ALIAS},
+		{"mach-uuid-" OTHER, KEY_MATCH_NOT}, {"sha1-" HEX20, KEY_MATCH_UNKNOWN},
+		{"", KEY_MATCH_UNKNOWN});
 	pdb.age = 16;
 	CHECK_VERDICTS(&pdb, {GUID "10", KEY_MATCH}, {GUID "16", KEY_MATCH_ALIAS});
 	pdb.age = 0;
 	CHECK_VERDICTS(&pdb, {GUID "0", KEY_MATCH}, {GUID, KEY_MATCH_ALIAS});
+	pdb.age = 3;
+	pdb.age_or_zero = true;
+	CHECK_VERDICTS(&pdb, {GUID "3", KEY_MATCH}, {GUID "0", KEY_MATCH_ALIAS},
+		       {GUID "00", KEY_MATCH_ALIAS}, {GUID "1", KEY_MATCH_NOT},
+		       {GUID "2", KEY_MATCH_NOT}, {OTHER "0", KEY_MATCH_NOT});
 	CHECK_VERDICTS(&none, {GUID, KEY_MATCH}, {GUID "1", KEY_MATCH_ALIAS},
 		       {GUID "0", KEY_MATCH_ALIAS}, {OTHER, KEY_MATCH_NOT});
 	CHECK_VERDICTS(&portable, {GUID "FFFFFFFF", KEY_MATCH}, {GUID "1", KEY_MATCH_ALIAS},
@@ -190,13 +196,34 @@ static void test_stamp(void)
 	CHECK_VERDICTS(&pe, {"01234567c2000", KEY_MATCH}, {"01234567C2000", KEY_MATCH},
 		       {"1234567c2000", KEY_MATCH_ALIAS}, {"001234567c2000", KEY_MATCH_ALIAS},
 		       {"01234567c200", KEY_MATCH_NOT}, {"01234567c2001", KEY_MATCH_NOT},
-		       {"234567c2000", KEY_MATCH_NOT}, {GUID "1", KEY_MATCH_NOT},
-		       {"elf-buildid-" HEX20, KEY_MATCH_NOT},
+		       {"234567c2000", KEY_MATCH_NOT}, {GUID "1", KEY_MATCH_UNKNOWN},
+		       {"elf-buildid-" HEX20, KEY_MATCH_UNKNOWN},
+		       {"mach-uuid-" GUID, KEY_MATCH_UNKNOWN},
 		       {"r2rmap-v1-" GUID, KEY_MATCH_UNKNOWN});
 	pe.stamp = 0;
 	CHECK_VERDICTS(&pe, {"00000000c2000", KEY_MATCH}, {"0c2000", KEY_MATCH_ALIAS});
 	CHECK_VERDICTS(&old, {"37a8f40e2", KEY_MATCH}, {"37a8f40e1", KEY_MATCH_NOT},
-		       {GUID "1", KEY_MATCH_NOT});
+		       {GUID "1", KEY_MATCH_UNKNOWN}, {"elf-buildid-" HEX20, KEY_MATCH_UNKNOWN});
+}
+
+/* The ids of an image are those of the PDBs that it names. */
+static void test_image_by_its_pdb(void)
+{
+	struct symbol_identity pe = with_id(SYMBOL_PE, GUID);
+	struct symbol_identity two = with_id(SYMBOL_PE, OTHER);
+
+	two.ids = 2;
+	two.id[1] = pe.id[0];
+	CHECK_VERDICTS(&pe, {GUID "1", KEY_MATCH_ALIAS}, {OTHER "1", KEY_MATCH_NOT},
+		       {"elf-buildid-" GUID, KEY_MATCH_ALIAS},
+		       {"elf-buildid-sym-" GUID "00000000", KEY_MATCH_ALIAS},
+		       /* the GUID as its bytes lie in the file */
+		       {"elf-buildid-DD1DA6C9E4D75343A668E39AC614A7EA", KEY_MATCH_ALIAS},
+		       {"elf-buildid-" OTHER, KEY_MATCH_NOT},
+		       {"elf-buildid-" HEX8, KEY_MATCH_UNKNOWN});
+	CHECK_VERDICTS(&two, {"elf-buildid-" GUID, KEY_MATCH_ALIAS},
+		       {"elf-buildid-" OTHER, KEY_MATCH_ALIAS},
+		       {"elf-buildid-" HEX16, KEY_MATCH_NOT});
 }
 
 static void test_images(void)
@@ -221,7 +248,8 @@ static void test_images(void)
 		       {"5617D4FE8000", KEY_MATCH_UNKNOWN});
 	CHECK_VERDICTS(&fat, {"mach-uuid-" GUID, KEY_MATCH}, {"mach-uuid-sym-" OTHER, KEY_MATCH},
 		       {"mach-uuid-E9A61DDDD7E44353A668E39AC614A7EA", KEY_MATCH_NOT},
-		       {"elf-buildid-" GUID, KEY_MATCH_NOT});
+		       {"elf-buildid-" GUID, KEY_MATCH_ALIAS},
+		       {"elf-buildid-" HEX20, KEY_MATCH_NOT});
 }
 
 static void test_breakpad(void)
@@ -277,6 +305,7 @@ int main(void)
 	test_long_key();
 	test_pdb();
 	test_stamp();
+	test_image_by_its_pdb();
 	test_images();
 	test_breakpad();
 	test_unknown();

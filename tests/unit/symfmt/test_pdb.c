@@ -108,6 +108,12 @@ static void test_rules(void)
 		CHECK_INT(pdb_facts_of(info, slice_head(dbi, n), &f, &e), ERR_CORRUPT,
 			  "DBI too short");
 	CHECK_INT(pdb_facts_of(info, slice_head(dbi, 64), &f, &e), OK, "just long enough");
+	id = pdb_identity_of(&f);
+	CHECK(id.has_age && id.age == 0x1a && !id.age_or_zero, "the age of DBI");
+	store_le32(p.dbi + 8, 0);
+	CHECK_INT(pdb_facts_of(info, dbi, &f, &e), OK, "age 0 in DBI");
+	id = pdb_identity_of(&f);
+	CHECK(id.has_age && id.age == 7 && id.age_or_zero, "that of stream 1, or 0");
 	p.dbi[0] = 0;
 	CHECK_INT(pdb_facts_of(info, dbi, &f, &e), ERR_CORRUPT, "another header");
 	store_le32(p.info, 19990604);

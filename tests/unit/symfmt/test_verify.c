@@ -126,6 +126,7 @@ static void test_path_ids(void)
 
 enum file {
 	PE,
+	PE_RSDS,
 	DBG,
 	ELF,
 	ELF_SHORT,
@@ -137,6 +138,7 @@ enum file {
 	SYM_CODE_ID,
 	PDB,
 	PDB_NO_DBI,
+	PDB_AGE_0,
 	PDB_OLD,
 	PDB_MSFZ,
 	CAB,
@@ -165,9 +167,13 @@ static void make_images(void)
 {
 	struct symbol_id id;
 	struct sample_elf elf = {.is_64 = true, .segments = true};
+	struct sample_record codeview = {
+		.type = 2, .bytes = SLICE("RSDS" SAMPLE_GUID_BYTES "\1\0\0\0foo.pdb\0")};
 	struct sample s = make_pe(true, NULL, 0);
 
 	keep(PE, &s);
+	s = make_pe(true, &codeview, 1);
+	keep(PE_RSDS, &s);
 	ASSERT(symbol_id_parse(SLICE(HEX20), &id));
 	elf.build_id = (struct slice){(const char *)id.b, id.n};
 	s = make_elf(&elf);
@@ -202,6 +208,8 @@ static void make_pdbs(void)
 	rig_make_msf(&files[PDB], false, 512, 9, s, 4);
 	rig_make_msf(&files[PDB_NO_DBI], false, 512, 9, s, 3);
 	rig_make_msfz(&files[PDB_MSFZ], (struct rig_msfz){1, 64, 0, 1}, s, 4);
+	store_le32(p.dbi + 8, 0);
+	rig_make_msf(&files[PDB_AGE_0], false, 512, 9, s, 4);
 	store_le32(p.info, 19970604);
 	rig_make_msf(&files[PDB_OLD], true, 1024, 9, s, 2);
 	buf_add(&files[PDB_CUT], slice_head(buf_slice(&files[PDB]), 9 * 512 - 1));
@@ -309,9 +317,16 @@ static void test_images(void)
 		{PE, "renamed.sys/05617D4F8000/renamed.sys", VERDICT_GOOD},
 		{PE, "foo.exe/05617D4F9000/foo.exe", VERDICT_WRONG},
 		{PE, "foo.exe/15617D4F8000/foo.exe", VERDICT_WRONG},
-		{PE, "foo.pdb/" SAMPLE_GUID "1/foo.pdb", VERDICT_WRONG},
-		{PE, "foo.exe/elf-buildid-" HEX20 "/foo.exe", VERDICT_WRONG},
-		{PE, "buildid/" HEX20 "/executable", VERDICT_WRONG},
+		{PE, "foo.pdb/" SAMPLE_GUID "1/foo.pdb", VERDICT_UNKNOWN},
+		{PE, "foo.exe/elf-buildid-" HEX20 "/foo.exe", VERDICT_UNKNOWN},
+		{PE, "buildid/" HEX20 "/executable", VERDICT_UNKNOWN},
+		{PE_RSDS, "buildid/" SAMPLE_GUID "/executable", VERDICT_GOOD},
+		{PE_RSDS, "buildid/" SAMPLE_GUID "/debuginfo", VERDICT_GOOD},
+		{PE_RSDS, "buildid/" HEX20 "/executable", VERDICT_WRONG},
+		{PE_RSDS, "foo.dll/" SAMPLE_GUID "1/foo.dll", VERDICT_GOOD},
+		{PE_RSDS, "foo.dll/" PDB_GUID "1/foo.dll", VERDICT_WRONG},
+		{PE_RSDS, "foo.exe/05617D4F8000/foo.exe", VERDICT_GOOD},
+		{DBG, "buildid/" HEX20 "/debuginfo", VERDICT_UNKNOWN},
 		{PE, "foo.wasm/" HEX20 HEX8 "/foo.wasm.sym", VERDICT_UNKNOWN},
 		{PE_CUT, "foo.exe/05617D4F8000/foo.exe", VERDICT_UNKNOWN},
 		{DBG, "foo.dbg/05617D4F8000/foo.dbg", VERDICT_GOOD},
@@ -338,6 +353,10 @@ static void test_images(void)
 		{FAT, "a/mach-uuid-" UUID "/a", VERDICT_GOOD},
 		{FAT, "a/mach-uuid-" UUID_2 "/a", VERDICT_GOOD},
 		{FAT, "a/mach-uuid-" SAMPLE_GUID "/a", VERDICT_WRONG},
+		{FAT, "buildid/" UUID_2 "/debuginfo", VERDICT_GOOD},
+		{MACHO, "buildid/" UUID "/debuginfo", VERDICT_GOOD},
+		{MACHO, "buildid/" UUID_2 "/debuginfo", VERDICT_WRONG},
+		{MACHO, "4c/4c445c55553144a1c2c9799943d644.debug", VERDICT_GOOD},
 	};
 
 	check_rows(rows, ARRAY_LEN(rows));
@@ -352,14 +371,19 @@ static void test_symbols(void)
 		{PDB, "a.pdb/" PDB_GUID "/a.pdb", VERDICT_GOOD},
 		{PDB, "a.pdb/" PDB_GUID "7/a.pdb", VERDICT_WRONG},
 		{PDB, "a.pdb/" OTHER_GUID "1a/a.pdb", VERDICT_WRONG},
-		{PDB, "a.exe/05617D4F8000/a.exe", VERDICT_WRONG},
+		{PDB, "a.exe/05617D4F8000/a.exe", VERDICT_UNKNOWN},
 		{PDB, "buildid/" HEX20 "/debuginfo", VERDICT_WRONG},
+		{PDB, "buildid/" PDB_GUID "1a/debuginfo", VERDICT_GOOD},
+		{PDB_AGE_0, "a.pdb/" PDB_GUID "7/a.pdb", VERDICT_GOOD},
+		{PDB_AGE_0, "a.pdb/" PDB_GUID "0/a.pdb", VERDICT_GOOD},
+		{PDB_AGE_0, "a.pdb/" PDB_GUID "8/a.pdb", VERDICT_WRONG},
+		{PDB_AGE_0, "a.pdb/" PDB_GUID "ffffffff/a.pdb", VERDICT_WRONG},
 		{PDB_NO_DBI, "a.pdb/" PDB_GUID "/a.pdb", VERDICT_GOOD},
 		{PDB_NO_DBI, "a.pdb/" PDB_GUID "1/a.pdb", VERDICT_GOOD},
 		{PDB_NO_DBI, "a.pdb/" OTHER_GUID "/a.pdb", VERDICT_WRONG},
 		{PDB_OLD, "a.pdb/5f3759df7/a.pdb", VERDICT_GOOD},
 		{PDB_OLD, "a.pdb/5f3759df8/a.pdb", VERDICT_WRONG},
-		{PDB_OLD, "a.pdb/" PDB_GUID "1a/a.pdb", VERDICT_WRONG},
+		{PDB_OLD, "a.pdb/" PDB_GUID "1a/a.pdb", VERDICT_UNKNOWN},
 		{PDB_MSFZ, "a.pdb/" PDB_GUID "1a/msfz0/a.pdb", VERDICT_GOOD},
 		{PDB_MSFZ, "a.pdb/" PDB_GUID "1b/msfz0/a.pdb", VERDICT_WRONG},
 		{PDB_CUT, "a.pdb/" OTHER_GUID "1a/a.pdb", VERDICT_UNKNOWN},
