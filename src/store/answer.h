@@ -9,9 +9,8 @@
 /*
  * For status 200 and 206. ERR_CORRUPT when the length is nonsense, or when a 206 has no usable
  * Content-Range, or one that contradicts Content-Length; but a part of an empty object counts as
- * the whole, for HTTP has no way to write it. An ETag that is not well-formed is dropped. Content
- * codings that are none ("identity", and "aws-chunked", which buggy uploaders leave in the
- * metadata) are dropped.
+ * the whole, for HTTP has no way to write it. An ETag that is not well-formed is dropped. Of a
+ * Content-Encoding the names of content codings are kept; what else it says changes no byte.
  */
 MUST_CHECK enum err answer_head(const struct transfer_head *answer, struct object_head *ret,
 				struct error *e);

@@ -39,7 +39,7 @@ struct transfer_head {
 	char etag[128];
 	char last_modified[40];
 	char content_range[80];
-	char content_encoding[40];
+	char content_encoding[128]; /* all of them, where the header comes more than once */
 	char content_type[80];
 	char date[40];
 	char bucket_region[40]; /* x-amz-bucket-region */

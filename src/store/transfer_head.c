@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* See transfer_head.h. A header that comes twice counts as it came last, but for the length. */
+/*
+ * See transfer_head.h. A header that comes twice counts as it came last, but for the length, and for
+ * Content-Encoding, which is a list.
+ */
 #include "store/transfer_head.h"
 
 static void copy_text(char *to, size_t size, struct slice value)
@@ -9,6 +12,18 @@ static void copy_text(char *to, size_t size, struct slice value)
 	if (n)
 		memcpy(to, value.p, n);
 	to[n] = '\0';
+}
+
+/* As if all had come in one line. */
+static void add_to_list(char *list, size_t size, struct slice value)
+{
+	size_t n = strlen(list);
+
+	if (n && n + 2 < size) {
+		copy_text(list + n, size - n, SLICE(", "));
+		n += 2;
+	}
+	copy_text(list + n, size - n, value);
 }
 
 void transfer_head_add(struct transfer_head *h, struct slice name, struct slice value)
@@ -22,7 +37,6 @@ void transfer_head_add(struct transfer_head *h, struct slice name, struct slice 
 		FIELD("etag", etag),
 		FIELD("last-modified", last_modified),
 		FIELD("content-range", content_range),
-		FIELD("content-encoding", content_encoding),
 		FIELD("content-type", content_type),
 		FIELD("date", date),
 		FIELD("x-amz-bucket-region", bucket_region),
@@ -44,6 +58,10 @@ void transfer_head_add(struct transfer_head *h, struct slice name, struct slice 
 			h->bad_length = true;
 		else
 			h->length = (int64_t)length;
+		return;
+	}
+	if (slice_eq_nocase(name, SLICE("content-encoding"))) {
+		add_to_list(h->content_encoding, sizeof(h->content_encoding), value);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)

@@ -205,6 +205,21 @@ def test_gzip_is_what_is_sent_as_gzip(claim, first, origin, store, serve):
         quiet(server)
 
 
+@pytest.mark.parametrize("label", ["UTF-8", "binary", "none", "8bit", "aws-chunked", "text/plain",
+                                   "gzip,utf-8", "utf-8, gzip"])
+def test_labels_that_are_no_coding(label, origin, store, serve):
+    """Uploaders write charsets and worse into Content-Encoding: only the codings in it count."""
+    content = text(9000)
+    packed = forms.gz("", content) if "gzip" in label else content
+    origin.put("bucket", LOWER, packed, [("Content-Encoding", label)])
+    server = serve(stores=store)
+    for _ in range(2):
+        answer = server.fetch(FOO)
+        assert answer.status == 200 and answer.body == content
+        assert answer["Content-Encoding"] is None
+        quiet(server)
+
+
 @pytest.mark.skipif(not symbols.by_symstore(), reason="no real-symbols folder beside the checkout")
 @pytest.mark.parametrize("role", ["pdb", "exe"])
 def test_cabinets_of_symstore(role, shelf):
