@@ -7,11 +7,10 @@
  */
 #include "base/log.h"
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-
-#include <unistr.h>
 
 #define TAIL 8
 
@@ -49,38 +48,20 @@ static bool put_whole(struct log_line *l, const char *p, size_t n)
 	return true;
 }
 
-/* U+0080 to U+009F: terminals obey these controls too (U+009B begins an escape sequence). */
-static bool is_c1(struct slice s)
-{
-	return s.n >= 2 && s.p[0] == '\xc2' && (unsigned char)s.p[1] >= 0x80 &&
-	       (unsigned char)s.p[1] < 0xa0;
-}
-
 /* One character of a quoted value; returns the bytes consumed, 0 when the line is full. */
 static size_t put_escaped(struct log_line *l, struct slice s)
 {
-	unsigned char c = (unsigned char)s.p[0];
-	char text[8];
-	int n;
+	char text[TEXT_ESCAPE_SIZE];
+	size_t used;
 
-	if (c == '"' || c == '\\')
-		n = snprintf(text, sizeof(text), "\\%c", c);
-	else if (c == '\n')
-		n = snprintf(text, sizeof(text), "\\n");
-	else if (c < 0x20 || c == 0x7f)
-		n = snprintf(text, sizeof(text), "\\u%04x", c);
-	else if (c < 0x80)
-		return put_whole(l, s.p, 1) ? 1 : 0;
-	else if (is_c1(s)) {
-		n = snprintf(text, sizeof(text), "\\u%04x", (unsigned char)s.p[1]);
-		return put_whole(l, text, (size_t)n) ? 2 : 0;
-	} else {
-		n = u8_mblen((const uint8_t *)s.p, s.n);
-		if (n > 0)
-			return put_whole(l, s.p, (size_t)n) ? (size_t)n : 0;
-		n = snprintf(text, sizeof(text), "\\u%04x", c);
-	}
-	return put_whole(l, text, (size_t)n) ? 1 : 0;
+	if (s.p[0] == '"' || s.p[0] == '\\')
+		return put_whole(l, (char[]){'\\', s.p[0]}, 2) ? 1 : 0;
+	if (s.p[0] == '\n')
+		return put_whole(l, "\\n", 2) ? 1 : 0;
+	used = text_escape(s, text);
+	if (text[0])
+		return put_whole(l, text, strlen(text)) ? used : 0;
+	return put_whole(l, s.p, used) ? used : 0;
 }
 
 static void put_quoted(struct log_line *l, struct slice s)

@@ -14,7 +14,7 @@
  *	log_add_i64(&l, "bytes", n);
  *	log_end(&l);
  *
- * Values are escaped here (quotes, control bytes, invalid UTF-8) and cut at LOG_LINE_MAX.
+ * Values are escaped here (quotes, and what text_escape() does) and cut at LOG_LINE_MAX.
  * Thread safe after log_setup().
  */
 #pragma once

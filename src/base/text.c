@@ -5,7 +5,10 @@
  */
 #include "base/text.h"
 
+#include <stdio.h>
+
 #include <unicase.h>
+#include <unictype.h>
 #include <unistr.h>
 
 int hex_digit(char c)
@@ -203,6 +206,53 @@ bool fold_equal(struct slice a, struct slice b)
 			return false;
 	}
 	return a.n == b.n;
+}
+
+/* U+2800 is a blank of Braille, by its category a symbol. */
+static bool is_unseen(ucs4_t c)
+{
+	const uint32_t unseen = UC_CATEGORY_MASK_C | UC_CATEGORY_MASK_Z;
+
+	if (c < 0x7f)
+		return c < ' ';
+	return uc_is_general_category_withtable(c, unseen) ||
+	       uc_is_property_default_ignorable_code_point(c) || c == 0x2800;
+}
+
+size_t text_escape(struct slice s, char ret[static TEXT_ESCAPE_SIZE])
+{
+	ucs4_t c;
+	int n = u8_mbtoucr(&c, (const uint8_t *)s.p, s.n);
+
+	ret[0] = '\0';
+	if (n <= 0)
+		snprintf(ret, TEXT_ESCAPE_SIZE, "\\u%04x", (unsigned char)s.p[0]);
+	else if (is_unseen(c) && c < 0x10000)
+		snprintf(ret, TEXT_ESCAPE_SIZE, "\\u%04x", (unsigned)c);
+	else if (is_unseen(c))
+		snprintf(ret, TEXT_ESCAPE_SIZE, "\\u%04x\\u%04x",
+			 0xd800 + (unsigned)((c - 0x10000) >> 10), 0xdc00 + (unsigned)(c & 0x3ff));
+	return n > 0 ? (size_t)n : 1;
+}
+
+void text_show(struct slice s, struct buf *out)
+{
+	char text[TEXT_ESCAPE_SIZE];
+
+	while (s.n) {
+		size_t used = text_escape(s, text);
+
+		buf_add(out, text[0] ? slice_of(text) : slice_head(s, used));
+		s = slice_from(s, used);
+	}
+}
+
+bool text_is_field_value(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] > '~')
+			return false;
+	return true;
 }
 
 bool equal_secret(struct slice a, struct slice b)

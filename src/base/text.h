@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Encodings of text that more than one domain needs: hex, base64 (decode), percent-encoding, and
- * the folding of names. Pure functions.
+ * the folding of names, and what text may stand where. Pure functions.
  */
 #pragma once
 #include "base/buf.h"
@@ -28,5 +28,18 @@ void fold_lower(struct slice s, struct buf *out);
 bool fold_lower_ascii(struct slice s, char *ret);
 /* Are two names the same after fold_lower()? */
 bool fold_equal(struct slice a, struct slice b);
+/*
+ * How the first character of s is written where people read it. Returns its bytes. ret stays "" when it
+ * stands there as it is; else it is \uXXXX (two of them beyond U+FFFF, as in JSON): what nobody
+ * sees or what changes how its neighbours are shown (controls, format and bidirectional characters,
+ * separators of lines, blanks but ' ', fillers, what is not assigned or private), and each byte that
+ * is no UTF-8. s must not be empty.
+ */
+#define TEXT_ESCAPE_SIZE 16
+size_t text_escape(struct slice s, char ret[static TEXT_ESCAPE_SIZE]);
+/* Append all of s written so. */
+void text_show(struct slice s, struct buf *out);
+/* May it stand as (a part of) the value of a header: nothing but printable ASCII, ' ' and tabs? */
+bool text_is_field_value(struct slice s);
 /* Constant-time comparison: time depends on the lengths only. */
 bool equal_secret(struct slice a, struct slice b);

@@ -5,6 +5,7 @@
  * for the loop's thread by a semaphore.
  */
 #include "cmd/check.h"
+#include "base/text.h"
 
 #include <semaphore.h>
 #include <stdio.h>
@@ -60,15 +61,21 @@ static const char *tier_text(struct store *s)
 	}
 }
 
+/* Some of it are a server's own words. */
 static void print(const struct check *c)
 {
+	struct buf line CLEANUP(buf_fini) = BUF_MAX(16384),
+			shown CLEANUP(buf_fini) = BUF_MAX(65536);
+
 	if (c->error.code)
-		printf("FAIL %s: %s (%s)\n", c->store->traits.name, c->error.msg,
-		       buf_str(&c->text));
+		buf_printf(&line, "FAIL %s: %s (%s)", c->store->traits.name, c->error.msg,
+			   buf_str(&c->text));
 	else
-		printf("ok   %s: %s; %s%s%s; %.1f ms\n", c->store->traits.name, buf_str(&c->text),
-		       tier_text(c->store), c->layout[0] ? "; " : "", c->layout,
-		       (double)c->took_ns / 1e6);
+		buf_printf(&line, "ok   %s: %s; %s%s%s; %.1f ms", c->store->traits.name,
+			   buf_str(&c->text), tier_text(c->store), c->layout[0] ? "; " : "",
+			   c->layout, (double)c->took_ns / 1e6);
+	text_show(buf_slice(&line), &shown);
+	printf("%s\n", buf_str(&shown));
 }
 
 /* The struct stays allocated when the store never reports: the loop may still write to it. */

@@ -175,10 +175,14 @@ static void build_url(const struct http_store *h, struct slice key, struct buf *
 		buf_printf(out, "?%s", h->query);
 }
 
-/* Others' names are kept while there is room; ours has to be there, or a loop is never seen. */
+/*
+ * Others' names are kept while there is room, but not where a client has put anything else into them;
+ * ours has to be there, or a loop is never seen.
+ */
 static void put_via(char *ret, size_t size, const char *theirs, const char *ours)
 {
-	bool fits = theirs && strlen(theirs) + strlen(ours) + 8 < size;
+	bool fits = theirs && text_is_field_value(slice_of(theirs)) &&
+		    strlen(theirs) + strlen(ours) + 8 < size;
 
 	snprintf(ret, size, "Via: %s%s%s", fits ? theirs : "", fits ? ", " : "", ours);
 }

@@ -294,6 +294,24 @@ static CURL *new_easy(struct transfer_engine *engine)
 	return easy;
 }
 
+/* A control byte would end the line that it stands in, for some server if not for all. */
+static bool is_clean(const char *line)
+{
+	for (; *line; line++)
+		if (((unsigned char)*line < ' ' && *line != '\t') || *line == 0x7f)
+			return false;
+	return true;
+}
+
+/* Whoever makes a request cleans what goes into it; this is for who has forgotten to. */
+static bool may_be_sent(const struct transfer_request *r)
+{
+	for (size_t i = 0; r->headers && r->headers[i]; i++)
+		if (!is_clean(r->headers[i]))
+			return false;
+	return is_clean(r->url);
+}
+
 static void set_request(struct transfer *t, const struct transfer_request *r)
 {
 	bool https = slice_starts_nocase(slice_of(r->url), SLICE("https:"));
@@ -329,6 +347,8 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 
 	if (engine->closing)
 		return err_set(e, ERR_CANCELED, "shutting down");
+	if (!may_be_sent(request))
+		return err_set(e, ERR_DENIED, "a request with a control byte in a line");
 	if (engine->active >= engine->limits.max_transfers) {
 		metric_inc(refused_transfers);
 		return err_set(e, ERR_BUSY, "%zu transfers in flight already", engine->active);

@@ -22,6 +22,7 @@ struct transfer_limits {
 	const char *ca_bundle;    /* file of CA certificates; NULL: the system's */
 };
 
+/* A URL or header with control bytes in it is refused: ERR_DENIED. */
 struct transfer_request {
 	const char *url; /* copied, like all strings here */
 	bool head;

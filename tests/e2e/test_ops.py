@@ -16,6 +16,7 @@ from rig.origin import Origin
 from rig.rgw import free_ports
 from rig.samples import Pattern, body, path
 from rig.server import run, s3, until
+from rig.wire import Response
 
 FOO, GONE = path("foo.pdb").lower(), path("gone.pdb").lower()
 
@@ -170,6 +171,15 @@ def test_check_of_what_does_not_work(rgw, make_bucket, tmp):
     assert any("NoSuchBucket" in line for line in lines) and any(good in line and "exact" in line
                                                                  for line in lines)
     assert any("x-bucket" in line for line in lines) and any("nowhere" in line for line in lines)
+
+
+def test_check_shows_no_escapes_of_a_server(origin, tmp):
+    """What a server says about its failure is printed to a terminal."""
+    said = [("x-amz-request-id", "\x1b[2Jred\u00ad")]
+    origin.fault(faults.respond(lambda request: Response(503, said)))
+    code, out, err = run(tmp, "serve", "--check", STORES=s3("bucket", origin), **FAST, **KEYS)
+    assert code not in (0, 2) and "request \\u001b[2Jred" in out
+    assert (out + err).replace("\n", "").isprintable()
 
 
 def test_check_with_a_wrong_secret(rgw, make_bucket, tmp):

@@ -162,8 +162,14 @@ def test_a_raw_nul_ends_the_path(server):
 @pytest.mark.row("C67")
 def test_odd_paths_are_escaped_in_the_log(server):
     server.fetch('/"quoted"%0amsg=forged%20level=error/%1b[31m/x')
+    for odd in ("\u202e", "\u2028", "\u2029", "\u200b", "\u2066", "\x9b", "\ufeff", "\U000e0041"):
+        server.fetch("/a" + quote(odd) + "b/x", headers={"User-Agent": f"a{odd}b"})
+        server.fetch(f"/a{odd}b/x")
+    server.fetch("/%ff%c0%af/x")
     assert not server.log(msg="forged")
-    assert all("\x1b" not in line for line in server.text)
+    lines = "\n".join(server.text)
+    assert lines.replace("\n", "").isprintable() and "\ufffd" not in lines
+    assert r'path="/a\u202eb/x"' in lines and r'agent="a\u202eb"' in lines
 
 
 @pytest.mark.row("C08")

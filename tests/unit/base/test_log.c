@@ -93,7 +93,11 @@ static void test_logfmt(void)
 		{"\xc2\x9b"
 		 "31m",
 		 "\"\\u009b31m\""},
-		{"\xc2\x80\xc2\x9f\xc2\xa0", "\"\\u0080\\u009f\xc2\xa0\""},
+		{"\xc2\x80\xc2\x9f\xc2\xa0", "\"\\u0080\\u009f\\u00a0\""},
+		{"a\xe2\x80\xae\xe2\x80\xa8"
+		 "b",
+		 "\"a\\u202e\\u2028b\""},
+		{"\xf3\xa0\x81\x81", "\"\\udb40\\udc41\""},
 		{"\xed\xa0\x80", "\"\\u00ed\\u00a0\\u0080\""},
 		{"\xc0\xaf", "\"\\u00c0\\u00af\""},
 		{"\xe2\x82", "\"\\u00e2\\u0082\""},

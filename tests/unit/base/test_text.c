@@ -3,6 +3,9 @@
 #include "base/text.h"
 #include "tap.h"
 
+#include <unictype.h>
+#include <unistr.h>
+
 static void test_hex(void)
 {
 	char text[9];
@@ -166,6 +169,93 @@ static void test_secret(void)
 	CHECK(equal_secret(SLICE_NONE, SLICE("")), "nothing with nothing");
 }
 
+static void test_show(void)
+{
+	static const struct {
+		const char *name, *text, *want;
+	} rows[] = {
+		{"ASCII", "foo.pdb ~", "foo.pdb ~"},
+		{"controls", "\x01\t\x1b\x7f", "\\u0001\\u0009\\u001b\\u007f"},
+		{"C1 controls", "\xc2\x80\xc2\x9b", "\\u0080\\u009b"},
+		{"letters, accents and signs",
+		 "\xc3\xa4\xd7\x90\xe4\xb8\xad"
+		 "e\xcc\x81\xe2\x82\xac",
+		 "\xc3\xa4\xd7\x90\xe4\xb8\xad"
+		 "e\xcc\x81\xe2\x82\xac"},
+		{"beyond U+FFFF", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+		{"U+202E, right to left override",
+		 "a\xe2\x80\xae"
+		 "bdp.exe",
+		 "a\\u202ebdp.exe"},
+		{"U+2066, U+2069, U+200F, U+061C: bidirectional",
+		 "\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\x8f\xd8\x9c", "\\u2066\\u2069\\u200f\\u061c"},
+		{"U+2028, U+2029: ends of lines", "\xe2\x80\xa8\xe2\x80\xa9", "\\u2028\\u2029"},
+		{"U+200B, U+FEFF, U+00AD, U+2060: no width",
+		 "\xe2\x80\x8b\xef\xbb\xbf\xc2\xad\xe2\x81\xa0", "\\u200b\\ufeff\\u00ad\\u2060"},
+		{"U+00A0, U+2003, U+3000: blanks", "\xc2\xa0\xe2\x80\x83\xe3\x80\x80",
+		 "\\u00a0\\u2003\\u3000"},
+		{"U+3164, U+115F, U+034F, U+FE0F, U+2800: fillers",
+		 "\xe3\x85\xa4\xe1\x85\x9f\xcd\x8f\xef\xb8\x8f\xe2\xa0\x80",
+		 "\\u3164\\u115f\\u034f\\ufe0f\\u2800"},
+		{"U+E000, U+0378, U+FFFE: private, not assigned, no character",
+		 "\xee\x80\x80\xcd\xb8\xef\xbf\xbe", "\\ue000\\u0378\\ufffe"},
+		{"U+E0041, U+10FFFF: tags, the last", "\xf3\xa0\x81\x81\xf4\x8f\xbf\xbf",
+		 "\\udb40\\udc41\\udbff\\udfff"},
+		{"no UTF-8: a surrogate", "\xed\xa0\x80", "\\u00ed\\u00a0\\u0080"},
+		{"no UTF-8: too long", "\xc0\xaf\xe0\x80\xaf",
+		 "\\u00c0\\u00af\\u00e0\\u0080\\u00af"},
+		{"no UTF-8: beyond U+10FFFF", "\xf4\x90\x80\x80", "\\u00f4\\u0090\\u0080\\u0080"},
+		{"no UTF-8: cut", "\xe2\x80", "\\u00e2\\u0080"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf b CLEANUP(buf_fini) = BUF_MAX(200);
+
+		text_show(slice_of(rows[i].text), &b);
+		CHECK_STR(buf_str(&b), rows[i].want, rows[i].name);
+	}
+}
+
+/* Of all characters: what is written as it is can be told apart, and each is consumed whole. */
+static void test_escape_all(void)
+{
+	int as_is = 0, wrong = 0;
+
+	for (ucs4_t c = 1; c < 0x110000; c++) {
+		char text[TEXT_ESCAPE_SIZE];
+		uint8_t utf8[6];
+		int n = u8_uctomb(utf8, c, sizeof(utf8));
+
+		if (n < 0)
+			continue;
+		wrong += text_escape((struct slice){(const char *)utf8, (size_t)n}, text) !=
+			 (size_t)n;
+		as_is += !text[0];
+		wrong += !text[0] && (uc_is_general_category(c, UC_OTHER) ||
+				      uc_is_general_category(c, UC_LINE_SEPARATOR) ||
+				      uc_is_general_category(c, UC_PARAGRAPH_SEPARATOR) ||
+				      uc_is_property_bidi_control(c));
+	}
+	CHECK_INT(wrong, 0, "no control, format or bidirectional character, no end of line");
+	CHECK(as_is > 100000, "but all that is written");
+}
+
+static void test_field_value(void)
+{
+	static const struct {
+		const char *text;
+		bool want;
+	} rows[] = {
+		{"", true},          {"1.1 a (b)\t, c", true}, {" !~", true},   {"a\rb", false},
+		{"a\nb", false},     {"a\x0b", false},         {"\x7f", false}, {"\x1b[m", false},
+		{"\xc3\xa4", false}, {"\xff", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_INT(text_is_field_value(slice_of(rows[i].text)), rows[i].want, rows[i].text);
+	CHECK(!text_is_field_value((struct slice){"a\0b", 3}), "NUL");
+}
+
 int main(void)
 {
 	test_hex();
@@ -175,5 +265,8 @@ int main(void)
 	test_fold();
 	test_fold_equal();
 	test_secret();
+	test_show();
+	test_escape_all();
+	test_field_value();
 	return tap_done();
 }

@@ -35,6 +35,40 @@ static void test_request(void)
 	rig_fini(&r);
 }
 
+/* A client's Via goes on as it is, or not at all. */
+static void test_via(void)
+{
+	static const struct {
+		const char *via, *want;
+	} rows[] = {
+		{"1.1 first", "1.1 first, 1.1 pepto-test"},
+		{"1.0 a, 1.1 b (\"c\")", "1.0 a, 1.1 b (\"c\"), 1.1 pepto-test"},
+		{"1.1 a\rX-Injected: yes", "1.1 pepto-test"},
+		{"1.1 a\nX-Injected: yes", "1.1 pepto-test"},
+		{"1.1 a\x0bX-Injected: yes", "1.1 pepto-test"},
+		{"1.1 a, 1.1 b\r", "1.1 pepto-test"},
+		{"\x1b[31m", "1.1 pepto-test"},
+		{"\xff\xfe", "1.1 pepto-test"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		static const struct http_reply script[] = {
+			{"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"}};
+		char line[100], name[20];
+		struct rig r;
+
+		rig_init(&r, script, 1);
+		rig_open(&r, OPEN);
+		(void)rig_ask(&r, (struct store_read){.key = SLICE("k"), .via = rows[i].via});
+		snprintf(line, sizeof(line), "\r\nVia: %s\r\n", rows[i].want);
+		snprintf(name, sizeof(name), "Via %zu", i);
+		CHECK(http_server_heard(&r.server, 0, line) &&
+			      !http_server_heard(&r.server, 0, "Injected"),
+		      name);
+		rig_fini(&r);
+	}
+}
+
 static void test_password(void)
 {
 	static const struct http_reply script[] = {
@@ -284,6 +318,7 @@ int main(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	test_request();
+	test_via();
 	test_password();
 	test_answers();
 	test_probe();

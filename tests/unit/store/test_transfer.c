@@ -299,6 +299,24 @@ static void test_refused(void)
 	engine_stop();
 }
 
+static void test_control_bytes(void)
+{
+	static const char *const lines[] = {"A: b\rX: y", "A: b\nX: y", "A: \x01", "A: b\x7f"};
+
+	engine_start(4);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		const char *const headers[] = {"B: c", lines[i], NULL};
+		struct client c = {0};
+
+		CHECK_INT(ask(&c, (struct transfer_request){.headers = headers}, "/", NULL),
+			  ERR_DENIED, "a header that is more than one line, or none");
+	}
+	CHECK_INT(ask(&(struct client){0}, (struct transfer_request){0}, "/a\r\nX: y", NULL),
+		  ERR_DENIED, "a URL that is");
+	CHECK_INT(metric_get(active_transfers), 0, "none of them was begun");
+	engine_stop();
+}
+
 static void test_redirects(void)
 {
 	static const struct http_reply there[] = {{"HTTP/1.1 302 Found\r\nLocation: /b\r\nETag: "
@@ -570,6 +588,7 @@ int main(void)
 	test_request();
 	test_ends();
 	test_refused();
+	test_control_bytes();
 	test_redirects();
 	test_head_deadline();
 	test_body_after_deadline();
