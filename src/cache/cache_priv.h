@@ -101,7 +101,7 @@ struct flight {
 	struct seat *seats, *aboard; /* waiting for the decision; told */
 	size_t n_seats;              /* of both */
 	size_t takers;               /* who have, or had, a seat because they want it as it is */
-	size_t jobs; /* that workers have; and one for each caller on the stack that holds it */
+	size_t jobs; /* that workers have; and one for each caller on the stack (flight_hold()) */
 	bool purged; /* begun before a purge: neither kept nor joined */
 	bool unkept; /* for another reason */
 	bool anew;   /* what lies in the cache of the stored form may be out of date */
@@ -167,12 +167,14 @@ struct flights {
 	size_t next_liar;
 };
 
-/* flight.c */
-/* Keep it while it is worked on; let_go settles. */
+/*
+ * flight.c. Every task, timer and event of a flight holds it before anything else, and lets go as
+ * the last thing it does, which may free it; a job of a worker holds it, too. All that is declared
+ * below takes a flight that is held, and never frees it; a part or a fetch of it may be gone
+ * afterwards.
+ */
 void flight_hold(struct flight *f);
 void flight_let_go(struct flight *f);
-/* Free it if nothing holds it any more: to be called last. */
-void flight_settle(struct flight *f);
 /* Tell all who wait for the decision. */
 void flight_tell(struct flight *f, enum fetch_result result, const struct error *e);
 /* It is there: send all who wait for it to fetch it by themselves. */

@@ -163,8 +163,11 @@ static void fail_soon(struct flight *f, const struct error *e)
 static void refuse(struct loop_timer *timer)
 {
 	struct derivation *d = CONTAINER_OF(timer, struct derivation, soon);
+	struct flight *f = d->flight;
 
-	flight_fail(d->flight, &d->refusal);
+	flight_hold(f);
+	flight_fail(f, &d->refusal);
+	flight_let_go(f);
 }
 
 /* ---- making ---- */
@@ -196,7 +199,7 @@ static void start_maker(struct flight *f, const struct object_head *head, struct
 		fail_soon(f, &e);
 		return;
 	}
-	f->jobs++;
+	flight_hold(f);
 	if (fill)
 		derive_fetch_tail(f, &d->stored);
 }
@@ -219,8 +222,10 @@ static void seat_decided(struct seat *s, enum fetch_result result, const struct 
 {
 	struct flight *f = CONTAINER_OF(s, struct derivation, seat)->flight;
 
+	flight_hold(f);
 	if (f->phase == ASKING)
 		stored_answered(f, result, head, result == FETCH_FOUND ? seat_fill(s) : NULL, e);
+	flight_let_go(f);
 }
 
 static void seat_declined(struct seat *s)
@@ -229,15 +234,15 @@ static void seat_declined(struct seat *s)
 	struct flight *f = d->flight;
 	struct error e;
 
+	flight_hold(f);
 	seat_leave(s);
-	if (f->phase != ASKING)
-		return;
-	if (!d->declined) {
+	if (f->phase == ASKING && !d->declined) {
 		try_again(f);
-		return;
+	} else if (f->phase == ASKING) {
+		err_set(&e, ERR_IO, "no file for what is to be decoded");
+		flight_fail(f, &e);
 	}
-	err_set(&e, ERR_IO, "no file for what is to be decoded");
-	flight_fail(f, &e);
+	flight_let_go(f);
 }
 
 static void file_decided(void *ud, enum fetch_result result, const struct object_head *head,
@@ -245,8 +250,10 @@ static void file_decided(void *ud, enum fetch_result result, const struct object
 {
 	struct flight *f = ud;
 
+	flight_hold(f);
 	fetch_free(TAKE(f->derivation->fetch));
 	stored_answered(f, result, head, NULL, e);
+	flight_let_go(f);
 }
 
 static void take_seat(struct flight *f)

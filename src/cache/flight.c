@@ -4,8 +4,12 @@
  * store's first answer.
  *
  * Seats that wait for the decision are in `seats`, those that have been told in `aboard`.
- * Telling one may make it leave, and take others along, so the list is read anew each time; the
- * flight is held (`jobs`) meanwhile, since the last seat to leave a flight that is GONE frees it.
+ * Telling one may make it leave, and take others along, so the list is read anew each time.
+ *
+ * Nearly everything that happens to a flight may end it: who is told leaves, and the last seat to
+ * leave a flight that is GONE frees it. So whatever the loop or a fetch calls (a task, a timer, an
+ * event) holds its flight from its first line to its last, and nothing in between can lose it. What
+ * tells or ends a flight checks that it is held.
  */
 #include "cache/cache_priv.h"
 #include "metric/metric.h"
@@ -88,7 +92,7 @@ static void uncount(struct flight *f)
 	metric_dec(active_fills);
 }
 
-void flight_settle(struct flight *f)
+static void settle(struct flight *f)
 {
 	if (f->at || f->seats || f->aboard || f->jobs || atomic_load(&f->wanted.queued))
 		return;
@@ -113,8 +117,9 @@ void flight_hold(struct flight *f)
 
 void flight_let_go(struct flight *f)
 {
+	ASSERT(f->jobs);
 	f->jobs--;
-	flight_settle(f);
+	settle(f);
 }
 
 static void leave_list(struct seat *s)
@@ -150,16 +155,15 @@ static void tell(struct flight *f, struct seat *s, enum fetch_result result, con
 
 void flight_tell(struct flight *f, enum fetch_result result, const struct error *e)
 {
+	ASSERT(f->jobs);
 	f->told = true;
-	flight_hold(f);
 	while (f->seats)
 		tell(f, f->seats, result, e);
-	flight_let_go(f);
 }
 
-/* Out of the table: from now on another flight may bring the object. */
 void flight_gone(struct flight *f)
 {
+	ASSERT(f->jobs);
 	f->phase = GONE;
 	take_out(f);
 	uncount(f);
@@ -172,22 +176,20 @@ void flight_fail(struct flight *f, const struct error *e)
 	struct error why = *e; /* it may lie in what is dropped now */
 	bool flying = f->phase == FLYING;
 
-	flight_hold(f);
 	flight_gone(f);
 	if (flying)
 		fill_fail(f->fill, &why);
 	flight_tell(f, FETCH_FAULT, &why);
-	flight_let_go(f);
 }
 
 void flight_landed(struct flight *f, bool kept)
 {
 	if (kept)
 		all_of(f)->landed[bucket_of(&f->id)] = f->id;
+	ASSERT(f->jobs);
 	f->phase = LANDED;
 	take_out(f);
 	uncount(f);
-	flight_settle(f);
 }
 
 /* ---- seats ---- */
@@ -253,7 +255,6 @@ void flight_decline(struct flight *f)
 	struct object_head head = f->head;
 	struct seat *s;
 
-	flight_hold(f);
 	flight_gone(f);
 	while ((s = f->seats)) {
 		board(f, s);
@@ -262,7 +263,6 @@ void flight_decline(struct flight *f)
 		else
 			s->declined(s);
 	}
-	flight_let_go(f);
 }
 
 /* Who came first may have had less time. */
@@ -334,14 +334,14 @@ void seat_leave(struct seat *s)
 
 	if (!f)
 		return;
+	flight_hold(f);
 	loop_timer_stop(f->cache->loop, &s->late);
 	leave_list(s);
 	f->n_seats--;
 	if (f->n_seats == 0 && ((f->phase == FLYING && !flight_worth_finishing(f)) ||
 				(f->phase == ASKING && !derive_worth_finishing(f))))
 		flight_cancel(f);
-	else
-		flight_settle(f);
+	flight_let_go(f);
 }
 
 void seat_refuse(struct seat *s)
@@ -387,9 +387,13 @@ void flights_purge(struct flights *all, const struct object_id *id)
 void flights_abort(struct flights *all)
 {
 	static const struct error closing = {ERR_CANCELED, 0, "shutting down"};
+	struct flight *f;
 
 	all->closing = true;
 	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
-		while (all->bucket[i])
-			flight_fail(all->bucket[i], &closing);
+		while ((f = all->bucket[i])) {
+			flight_hold(f);
+			flight_fail(f, &closing);
+			flight_let_go(f);
+		}
 }

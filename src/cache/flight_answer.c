@@ -29,10 +29,8 @@ static void note_misses(struct flight *f)
 
 static void tell_missing(struct flight *f, enum fetch_result result)
 {
-	flight_hold(f);
 	flight_gone(f);
 	flight_tell(f, result, NULL);
-	flight_let_go(f);
 }
 
 void flight_missing(struct flight *f, enum fetch_result result)
@@ -49,11 +47,9 @@ void flight_is_other(struct flight *f)
 	/* Else it is there, if not for who asked; or it may only be damaged on its way. */
 	if (!f->expect && !f->hasher.digest)
 		note_misses(f);
-	flight_hold(f);
 	if (f->phase == FLYING)
 		fill_fail(f->fill, &wrong);
 	tell_missing(f, FETCH_MISS);
-	flight_let_go(f);
 }
 
 /* An answer that came without a length lies whole in a file of its own. */
@@ -102,10 +98,8 @@ static void probe_found(struct flight *f, const struct object_head *head)
 	f->head = *head;
 	f->head.fd = -1;
 	if (all_probe(f)) {
-		flight_hold(f);
 		flight_gone(f);
 		flight_tell(f, FETCH_FOUND, NULL);
-		flight_let_go(f);
 	} else if (cache_disk_usable(f->cache) || f->scratch_ok) {
 		flight_ask(f, ASKING);
 	} else {
@@ -115,18 +109,15 @@ static void probe_found(struct flight *f, const struct object_head *head)
 
 void flight_found(struct flight *f)
 {
-	flight_hold(f);
 	flight_tell(f, FETCH_FOUND, NULL);
 	if (f->phase == FLYING && !f->seats && !f->aboard && !flight_worth_finishing(f))
 		flight_cancel(f);
-	flight_let_go(f);
 }
 
 static void found(struct flight *f, const struct object_head *head)
 {
 	bool waits;
 
-	flight_hold(f);
 	if (head->fd >= 0)
 		adopt_spool(f, head);
 	metric_inc(fills_started);
@@ -135,7 +126,6 @@ static void found(struct flight *f, const struct object_head *head)
 		flight_found(f);
 	if (f->phase == FLYING)
 		parts_start(f);
-	flight_let_go(f);
 }
 
 /*
@@ -154,10 +144,9 @@ static bool ask_whole(struct flight *f)
 	return true;
 }
 
-void flight_decided(void *ud, enum fetch_result result, const struct object_head *head,
-		    const struct error *e)
+static void answered(struct flight *f, enum fetch_result result, const struct object_head *head,
+		     const struct error *e)
 {
-	struct flight *f = ((struct part *)ud)->flight;
 	struct error odd;
 
 	if (f->phase == PROBING)
@@ -187,6 +176,16 @@ void flight_decided(void *ud, enum fetch_result result, const struct object_head
 		flight_decline(f);
 	else if (e->code != ERR_CORRUPT || f->phase != ASKING || !ask_whole(f))
 		flight_fail(f, e);
+}
+
+void flight_decided(void *ud, enum fetch_result result, const struct object_head *head,
+		    const struct error *e)
+{
+	struct flight *f = ((struct part *)ud)->flight;
+
+	flight_hold(f);
+	answered(f, result, head, e);
+	flight_let_go(f);
 }
 
 /* Could it be continued, and fetched in parts? */

@@ -59,10 +59,12 @@ static void inspected(struct loop_timer *timer)
 
 	if (f->phase == GONE)
 		return;
+	flight_hold(f);
 	if (f->inspection.wrong && f->phase == FLYING)
 		wrong(f);
 	else if (!f->told)
 		flight_found(f);
+	flight_let_go(f);
 }
 
 /* What is only made something of is inspected as that. */
@@ -121,11 +123,8 @@ static void job_done(struct loop_task *task)
 
 	free(j);
 	f->inspecting = false;
-	f->jobs--;
-	if (f->phase == FLYING)
-		landing_advance(f);
-	else
-		flight_settle(f);
+	landing_advance(f);
+	flight_let_go(f);
 }
 
 /* Without a worker the file is let through: the alternative would be to fail what may be right. */
@@ -141,7 +140,7 @@ static bool start_job(struct flight *f)
 		return false;
 	}
 	f->inspecting = true;
-	f->jobs++;
+	flight_hold(f);
 	return true;
 }
 

@@ -68,16 +68,14 @@ static void draft_made(struct loop_task *task)
 {
 	struct flight *f = CONTAINER_OF(task, struct flight, drafted_task);
 
-	f->jobs--;
 	if (f->phase == FLYING && f->draft_failure.code) {
 		landing_disk_failed(f, &f->draft_failure);
 	} else if (f->phase == FLYING) {
 		fill_set_file(f->fill, draft_fd(f->draft), OBJECT_HEADER_SIZE);
 		f->drafted = true;
 		parts_flush(f);
-	} else {
-		flight_settle(f);
 	}
+	flight_let_go(f);
 }
 
 enum err landing_draft(struct flight *f, struct error *e)
@@ -92,7 +90,7 @@ enum err landing_draft(struct flight *f, struct error *e)
 		cache_disk_failed(f->cache, e);
 		return err;
 	}
-	f->jobs++;
+	flight_hold(f);
 	return OK;
 }
 
@@ -136,6 +134,7 @@ static void sum_told(void *ud, enum fetch_result result, const struct object_hea
 {
 	struct flight *f = ud;
 
+	flight_hold(f);
 	fetch_free(TAKE(f->sum_fetch));
 	if (result == FETCH_FOUND && head->fd >= 0)
 		close(head->fd);
@@ -147,6 +146,7 @@ static void sum_told(void *ud, enum fetch_result result, const struct object_hea
 	    head->total == f->head.total)
 		expect_sum(f, head);
 	landing_advance(f);
+	flight_let_go(f);
 }
 
 void landing_expect(struct flight *f, bool ranged)
@@ -216,14 +216,12 @@ static void hashed_more(struct loop_task *task)
 {
 	struct flight *f = CONTAINER_OF(task, struct flight, hasher.done);
 
-	f->jobs--;
 	f->hasher.running = false;
-	if (f->phase != FLYING)
-		flight_settle(f);
-	else if (f->hasher.failure.code)
+	if (f->phase == FLYING && f->hasher.failure.code)
 		landing_disk_failed(f, &f->hasher.failure);
 	else
 		landing_advance(f);
+	flight_let_go(f);
 }
 
 static void hash_up_to(struct flight *f, int64_t target)
@@ -233,10 +231,10 @@ static void hash_up_to(struct flight *f, int64_t target)
 
 	h->target = target;
 	h->running = true;
-	f->jobs++;
+	flight_hold(f);
 	if (pool_submit(f->cache->pool, &h->job) == OK)
 		return;
-	f->jobs--;
+	flight_let_go(f);
 	h->running = false;
 	err_set(&e, ERR_BUSY, "too much waits for the cache's disk");
 	landing_disk_failed(f, &e);
@@ -323,7 +321,6 @@ static void file_kept(struct loop_task *task)
 	bool kept = !f->keep_failure.code;
 	struct error e;
 
-	f->jobs--;
 	if (f->keep_failure.code == ERR_IO)
 		cache_disk_failed(f->cache, &f->keep_failure);
 	else if (kept)
@@ -335,6 +332,7 @@ static void file_kept(struct loop_task *task)
 	if (kept)
 		metric_inc(fills_kept);
 	flight_landed(f, kept);
+	flight_let_go(f);
 }
 
 void landing_made(struct flight *f)
@@ -344,10 +342,10 @@ void landing_made(struct flight *f)
 	f->phase = LANDING;
 	f->unkept = f->unkept || f->purged || !f->takers;
 	fill_commit(f->fill);
-	f->jobs++;
+	flight_hold(f);
 	if (!f->unkept && pool_submit(f->cache->keepers, &f->keep_job) == OK)
 		return;
-	f->jobs--;
+	flight_let_go(f);
 	if (!f->unkept) {
 		err_set(&e, ERR_BUSY, "too much waits for the cache's disk");
 		cache_disk_failed(f->cache, &e);

@@ -106,10 +106,10 @@ static bool turn(struct part *p)
 	p->filling = !p->filling;
 	p->job.run = write_half;
 	p->written.run = half_written;
-	f->jobs++;
+	flight_hold(f);
 	if (pool_submit(f->cache->pool, &p->job) == OK)
 		return true;
-	f->jobs--;
+	flight_let_go(f);
 	p->writing = false;
 	return false;
 }
@@ -152,7 +152,6 @@ static void go_on(struct part *p)
 	}
 }
 
-/* Who is told of a failure or of new bytes may leave, which can end the flight: it is held. */
 static void half_written(struct loop_task *task)
 {
 	struct part *p = CONTAINER_OF(task, struct part, written);
@@ -168,8 +167,7 @@ static void half_written(struct loop_task *task)
 	else
 		part_free(p);
 	landing_advance(f);
-	f->jobs--;
-	flight_settle(f);
+	flight_let_go(f);
 }
 
 void parts_flush(struct flight *f)
@@ -205,9 +203,8 @@ static bool keep_bytes(struct part *p, struct slice data)
 	return true;
 }
 
-static enum fill_flow part_write(void *ud, struct slice data)
+static enum fill_flow take_bytes(struct part *p, struct slice data)
 {
-	struct part *p = ud;
 	struct flight *f = p->flight;
 	struct error e;
 
@@ -231,6 +228,18 @@ static enum fill_flow part_write(void *ud, struct slice data)
 	return p->paused ? FILL_PAUSE : FILL_GO;
 }
 
+static enum fill_flow part_write(void *ud, struct slice data)
+{
+	struct part *p = ud;
+	struct flight *f = p->flight;
+	enum fill_flow flow;
+
+	flight_hold(f);
+	flow = take_bytes(p, data);
+	flight_let_go(f);
+	return flow;
+}
+
 static bool part_may_write(void *ud)
 {
 	const struct part *p = ud;
@@ -243,13 +252,14 @@ static void part_end(void *ud, const struct error *e)
 	struct part *p = ud;
 	struct flight *f = p->flight;
 
-	if (e) {
+	flight_hold(f);
+	if (e)
 		flight_fail(f, e);
-		return;
-	}
-	fetch_free(TAKE(p->fetch));
-	if (f->small || p->stored == p->end)
+	else
+		fetch_free(TAKE(p->fetch));
+	if (!e && (f->small || p->stored == p->end))
 		part_done(p);
+	flight_let_go(f);
 }
 
 static const struct fetch_sink part_sink = {part_begin, part_write, part_may_write, part_end};
@@ -296,16 +306,19 @@ static void part_decided(void *ud, enum fetch_result result, const struct object
 			 const struct error *e)
 {
 	struct part *p = ud;
+	struct flight *f = p->flight;
 	struct error changed;
 
 	if (result == FETCH_FOUND)
 		return;
-	if (result == FETCH_FAULT && e->code == ERR_BUSY && p->flight->n_parts > 1) {
+	if (result == FETCH_FAULT && e->code == ERR_BUSY && f->n_parts > 1) {
 		put_back(p);
 		return;
 	}
 	err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");
-	flight_fail(p->flight, result == FETCH_FAULT ? e : &changed);
+	flight_hold(f);
+	flight_fail(f, result == FETCH_FAULT ? e : &changed);
+	flight_let_go(f);
 }
 
 static void start_part(struct flight *f, int64_t first, int64_t end)
@@ -381,8 +394,8 @@ void parts_wanted(struct loop_task *task)
 {
 	struct flight *f = CONTAINER_OF(task, struct flight, wanted);
 
+	flight_hold(f);
 	if (f->phase == FLYING)
 		parts_start(f);
-	else
-		flight_settle(f);
+	flight_let_go(f);
 }

@@ -373,6 +373,54 @@ static void test_leaves_before(void)
 	}
 }
 
+/* What is said last of a file that is told of only when all of it is known. */
+static const struct {
+	const char *name;
+	bool md5, asked_sum;
+} last_words[] = {
+	{"its last byte", false, false},
+	{"its checksum, by a worker", true, false},
+	{"the store's answer that it has no checksum", false, true},
+};
+
+/* By the time it may be told of, nobody wants it any more, and that ends it in mid-sentence. */
+static void test_nobody_stays(size_t i, bool left_before)
+{
+	struct slice whole = buf_slice(&small_pdb);
+	struct passenger p = {.leaves = !left_before};
+	struct store_call *c;
+	struct object_head h;
+	struct cache_rig r;
+
+	verifying(&r);
+	r.store.store.traits.tells_sums = last_words[i].asked_sum;
+	rig_take(&r, FORMS_PDB_KEY, &p);
+	c = r.store.first;
+	h = head_for(c, SMALL_PDB, "");
+	h.etag_is_md5 = last_words[i].md5;
+	if (h.etag_is_md5)
+		md5_etag(whole, h.etag);
+	fake_head(c, &h);
+	if (left_before)
+		seat_leave(&p.seat);
+	flights_purge(r.cache->flights, NULL);
+	give_bytes(&r, c, whole);
+	fake_done(c, STORE_FOUND);
+	cache_rig_quiet(&r);
+	if (r.store.first) {
+		h = fake_whole(SMALL_PDB, RIG_ETAG);
+		fake_head(r.store.first, &h);
+		fake_done(r.store.first, STORE_FOUND);
+		cache_rig_quiet(&r);
+	}
+	CHECK_INT(p.told, !left_before, last_words[i].name);
+	CHECK(!p.seat.flight && metric_get(active_fills) == 0 &&
+		      !kept_as(&r, FORMS_PDB_KEY, FORM_STORED, whole, h.etag),
+	      left_before ? "... comes when all had left and it was purged: the end"
+			  : "... comes, and the last one leaves with it: the end");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 /* ---- spellings ---- */
 
 #define UPPER "FOO.PDB/B3A2A1A0A5A4A7A6A8A9AAABACADAEAF1a/FOO.PDB"
@@ -489,6 +537,10 @@ int main(void)
 	test_spooled();
 	test_fails_before();
 	test_leaves_before();
+	for (size_t i = 0; i < ARRAY_LEN(last_words); i++) {
+		test_nobody_stays(i, true);
+		test_nobody_stays(i, false);
+	}
 	test_spellings();
 	test_expectation();
 	test_abort();
