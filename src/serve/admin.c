@@ -7,14 +7,6 @@
 #include "metric/metric.h"
 #include "serve/respond.h"
 
-static struct MHD_Response *metrics_page(void)
-{
-	struct buf text CLEANUP(buf_fini) = BUF_MAX((size_t)1 << 20);
-
-	metric_print(&text);
-	return respond_text(buf_slice(&text), "text/plain; version=0.0.4; charset=utf-8");
-}
-
 static const char *not_ready(const struct server *s)
 {
 	if (atomic_load(&s->draining))
@@ -22,19 +14,21 @@ static const char *not_ready(const struct server *s)
 	return health_ready(s->parts.health) ? NULL : "no store answers\n";
 }
 
-bool admin_answer(struct server *s, struct slice path, struct MHD_Response **ret, int *ret_status)
+bool admin_answer(struct server *s, struct slice path, struct page *ret)
 {
 	const char *why;
 
-	*ret_status = MHD_HTTP_OK;
+	ret->status = MHD_HTTP_OK;
+	ret->type = "text/plain";
 	if (slice_eq(path, SLICE("/healthz"))) {
-		*ret = respond_text(SLICE("ok\n"), "text/plain");
+		buf_puts(&ret->text, "ok\n");
 	} else if (slice_eq(path, SLICE("/readyz"))) {
 		why = not_ready(s);
-		*ret_status = why ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
-		*ret = respond_text(why ? slice_of(why) : SLICE("ready\n"), "text/plain");
+		ret->status = why ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
+		buf_puts(&ret->text, why ? why : "ready\n");
 	} else if (slice_eq(path, SLICE("/metrics"))) {
-		*ret = metrics_page();
+		ret->type = "text/plain; version=0.0.4; charset=utf-8";
+		metric_print(&ret->text);
 	} else {
 		return false;
 	}
@@ -47,10 +41,10 @@ enum MHD_Result admin_run(void *cls, struct MHD_Connection *mhd, const char *url
 			  size_t *upload_n, void **state)
 {
 	static char seen;
+	struct page page CLEANUP(page_fini) = {.text = BUF_MAX(PAGE_MAX)};
 	struct server *s = cls;
-	struct MHD_Response *page;
+	struct MHD_Response *r;
 	enum MHD_Result result;
-	int status;
 	bool read = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 
 	if (!read)
@@ -61,9 +55,10 @@ enum MHD_Result admin_run(void *cls, struct MHD_Connection *mhd, const char *url
 		*upload_n = 0;
 		return MHD_YES;
 	}
-	if (!admin_answer(s, slice_of(url), &page, &status))
+	if (!admin_answer(s, slice_of(url), &page))
 		return MHD_queue_response(mhd, MHD_HTTP_NOT_FOUND, s->canned[CANNED_MISS][0]);
-	result = MHD_queue_response(mhd, (unsigned)status, page);
-	MHD_destroy_response(page);
+	r = respond_text(&page);
+	result = MHD_queue_response(mhd, (unsigned)page.status, r);
+	MHD_destroy_response(r);
 	return result;
 }

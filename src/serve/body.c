@@ -134,7 +134,7 @@ struct MHD_Response *body_response(struct exchange *x)
 	struct MHD_Response *r;
 	size_t block;
 
-	x->promised = x->head ? 0 : h->length;
+	x->promised = h->length;
 	if (x->head)
 		return MHD_create_response_from_callback(length, 1, no_body, NULL, NULL);
 	atomic_store(&x->conn->file_body, h->fd >= 0);

@@ -95,7 +95,38 @@ size_t conns_count(struct conns *t)
 	return atomic_load(&t->count);
 }
 
-static bool overdue(const struct conns *t, struct conn *c, int64_t now)
+const char *conn_limit_name(enum conn_limit limit)
+{
+	static const char *const names[] = {
+		[CONN_NO_LIMIT] = "",
+		[CONN_HEADER_TIMEOUT] = "header_timeout",
+		[CONN_IDLE_TIMEOUT] = "idle_timeout",
+		[CONN_MIN_SEND_RATE] = "min_send_rate",
+		[CONN_SHORT_FILE] = "short_file",
+		[CONN_DRAIN_TIMEOUT] = "drain_timeout",
+	};
+
+	return names[limit];
+}
+
+static bool ask_kernel(const struct conn *c, struct tcp_info *ret)
+{
+	socklen_t n = sizeof(*ret);
+
+	return getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, ret, &n) == 0;
+}
+
+int64_t conn_taken(const struct conn *c, size_t head_size)
+{
+	uint64_t before = c->written + head_size;
+	struct tcp_info info;
+
+	if (!ask_kernel(c, &info) || info.tcpi_bytes_acked <= before)
+		return 0;
+	return (int64_t)(info.tcpi_bytes_acked - before);
+}
+
+static enum conn_limit overdue(const struct conns *t, struct conn *c, int64_t now)
 {
 	/* The phase first: a phase that has just begun is then never taken with an older time. */
 	enum conn_phase phase = atomic_load_explicit(&c->phase, memory_order_acquire);
@@ -103,72 +134,127 @@ static bool overdue(const struct conns *t, struct conn *c, int64_t now)
 
 	switch (phase) {
 	case CONN_OPENED:
-	case CONN_HEADERS: return age > t->limits.header_timeout_ns;
-	case CONN_IDLE: return age > t->limits.idle_timeout_ns;
+	case CONN_HEADERS:
+		return age > t->limits.header_timeout_ns ? CONN_HEADER_TIMEOUT : CONN_NO_LIMIT;
+	case CONN_IDLE: return age > t->limits.idle_timeout_ns ? CONN_IDLE_TIMEOUT : CONN_NO_LIMIT;
 	case CONN_ACTIVE: break;
 	}
-	return false;
+	return CONN_NO_LIMIT;
 }
 
-enum pace { PACE_FINE, PACE_SLOW, PACE_STUCK };
-
-/* Start a new window of measurement at now. */
-static enum pace restart(struct conn *c, bool empty, uint64_t acked, int64_t now)
+/* Start a new window of measurement. */
+static enum conn_limit restart(struct conn *c, bool empty, struct conn_mark here)
 {
-	c->window_ns = now;
-	c->window_acked = acked;
+	c->window = c->minute[1] = here;
+	c->minute[0].ns = 0;
 	c->window_empty = empty;
-	return PACE_FINE;
+	c->rate = UINT64_MAX;
+	return CONN_NO_LIMIT;
+}
+
+static uint64_t rate_since(struct conn_mark then, struct conn_mark now)
+{
+	return (now.acked - then.acked) / (uint64_t)((now.ns - then.ns) / NS_PER_S);
+}
+
+/* Called under mu: how fast has it been for a minute at least, and for two at most? */
+static void measure_minute(struct conn *c, struct conn_mark here)
+{
+	if (here.ns - c->minute[1].ns >= CONN_BUSY_WINDOW_NS) {
+		c->minute[0] = c->minute[1];
+		c->minute[1] = here;
+	}
+	if (c->minute[0].ns)
+		c->rate = rate_since(c->minute[0], here);
 }
 
 /*
  * Called under mu. A verdict needs a whole window in which bytes waited for the client all the
- * time (too slow), or in which none did though a file was being sent (stuck).
+ * time (too slow), or in which none did though a file was being sent (short).
  */
-static enum pace pace(const struct conns *t, struct conn *c, int64_t now)
+static enum conn_limit pace(const struct conns *t, struct conn *c, int64_t now)
 {
+	struct conn_mark here = {.ns = now};
 	struct tcp_info info;
-	socklen_t n = sizeof(info);
-	bool empty;
 	int64_t age;
+	bool empty;
 
-	if (atomic_load(&c->phase) != CONN_ACTIVE ||
-	    getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0) {
-		c->window_ns = 0;
-		return PACE_FINE;
+	if (atomic_load(&c->phase) != CONN_ACTIVE || !ask_kernel(c, &info)) {
+		c->window.ns = 0;
+		c->rate = UINT64_MAX;
+		return CONN_NO_LIMIT;
 	}
+	here.acked = info.tcpi_bytes_acked;
 	empty = info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0;
-	if (!c->window_ns || empty != c->window_empty)
-		return restart(c, empty, info.tcpi_bytes_acked, now);
-	age = now - c->window_ns;
-	if (empty && (!atomic_load(&c->file_body) || info.tcpi_bytes_acked != c->window_acked))
-		return restart(c, empty, info.tcpi_bytes_acked, now);
+	if (!c->window.ns || empty != c->window_empty)
+		return restart(c, empty, here);
+	age = now - c->window.ns;
+	if (empty && (!atomic_load(&c->file_body) || here.acked != c->window.acked))
+		return restart(c, empty, here);
 	if (empty)
-		return age >= CONN_STUCK_NS ? PACE_STUCK : PACE_FINE;
+		return age >= CONN_STUCK_NS ? CONN_SHORT_FILE : CONN_NO_LIMIT;
+	measure_minute(c, here);
 	if (age < CONN_RATE_WINDOW_NS)
-		return PACE_FINE;
-	if (info.tcpi_bytes_acked - c->window_acked <
-	    t->limits.min_send_rate * (uint64_t)(age / NS_PER_S))
-		return PACE_SLOW;
-	return restart(c, empty, info.tcpi_bytes_acked, now);
+		return CONN_NO_LIMIT;
+	if (rate_since(c->window, here) < t->limits.min_send_rate)
+		return CONN_MIN_SEND_RATE;
+	c->window = here;
+	return CONN_NO_LIMIT;
 }
 
-/* Called under mu: is this connection to be closed? Counts why. */
-static bool condemned(const struct conns *t, struct conn *c, int64_t now)
+static void count_closed(enum conn_limit limit)
 {
-	if (overdue(t, c, now)) {
-		if (atomic_load(&c->phase) == CONN_IDLE)
-			metric_inc(closed_idle);
-		else
-			metric_inc(closed_headers);
-		return true;
+	switch (limit) {
+	case CONN_HEADER_TIMEOUT: metric_inc(closed_headers); break;
+	case CONN_IDLE_TIMEOUT: metric_inc(closed_idle); break;
+	case CONN_MIN_SEND_RATE: metric_inc(closed_slow); break;
+	case CONN_SHORT_FILE: metric_inc(closed_stuck); break;
+	case CONN_NO_LIMIT:
+	case CONN_DRAIN_TIMEOUT: break;
 	}
-	switch (pace(t, c, now)) {
-	case PACE_FINE: return false;
-	case PACE_SLOW: metric_inc(closed_slow); break;
-	case PACE_STUCK: metric_inc(closed_stuck); break;
+}
+
+/* Called under mu. The reason first: whoever notices the shutdown asks for it. */
+static void close_by(struct conn *c, enum conn_limit limit)
+{
+	if (atomic_load(&c->closed_by) == CONN_NO_LIMIT) {
+		atomic_store(&c->closed_by, limit);
+		count_closed(limit);
 	}
-	return true;
+	shutdown(c->fd, SHUT_RDWR);
+}
+
+/* The slowest are told apart to a factor of two: which of two like ones goes does not matter. */
+enum { PACES = 65 };
+
+static unsigned pace_of(uint64_t rate)
+{
+	return rate ? 64 - (unsigned)__builtin_clzll(rate) : 0;
+}
+
+static bool is_slow(const struct conns *t, const struct conn *c)
+{
+	return atomic_load(&c->closed_by) == CONN_NO_LIMIT && c->rate < t->limits.min_send_rate;
+}
+
+/* Called under mu: close so many of those that have been slow for a minute, the slowest first. */
+static void close_slowest(struct conns *t, size_t excess)
+{
+	size_t slow[PACES] = {0}, quota[PACES];
+
+	for (struct conn *c = t->first; c; c = c->next)
+		if (is_slow(t, c))
+			slow[pace_of(c->rate)]++;
+	for (unsigned i = 0; i < PACES; i++) {
+		quota[i] = MIN(excess, slow[i]);
+		excess -= quota[i];
+	}
+	for (struct conn *c = t->first; c; c = c->next) {
+		if (!is_slow(t, c) || !quota[pace_of(c->rate)])
+			continue;
+		quota[pace_of(c->rate)]--;
+		close_by(c, CONN_MIN_SEND_RATE);
+	}
 }
 
 void conn_watch(struct conns *t, struct conn *c, atomic_bool *left)
@@ -189,10 +275,8 @@ static bool has_left(struct conn *c)
 		STATE_CLOSE_WAIT = 8
 	}; /* TCP_CLOSE, TCP_CLOSE_WAIT of netinet/tcp.h */
 	struct tcp_info info;
-	socklen_t n = sizeof(info);
 
-	if (!c->left || atomic_load(c->left) ||
-	    getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) != 0 ||
+	if (!c->left || atomic_load(c->left) || !ask_kernel(c, &info) ||
 	    (info.tcpi_state != STATE_CLOSE && info.tcpi_state != STATE_CLOSE_WAIT))
 		return false;
 	atomic_store(c->left, true);
@@ -201,15 +285,24 @@ static bool has_left(struct conn *c)
 
 bool conns_sweep(struct conns *t)
 {
+	size_t many = t->limits.max_connections * 3 / 4;
 	int64_t now = clock_mono_ns();
+	size_t in_use = 0;
 	bool left = false;
 	LOCK_SCOPE(&t->mu);
 
 	for (struct conn *c = t->first; c; c = c->next) {
+		enum conn_limit limit = overdue(t, c, now);
+
 		left |= has_left(c);
-		if (condemned(t, c, now))
-			shutdown(c->fd, SHUT_RDWR);
+		if (!limit)
+			limit = pace(t, c, now);
+		if (limit)
+			close_by(c, limit);
+		in_use += atomic_load(&c->closed_by) == CONN_NO_LIMIT;
 	}
+	if (in_use > many)
+		close_slowest(t, in_use - many);
 	return left;
 }
 
@@ -218,5 +311,5 @@ void conns_shutdown_all(struct conns *t)
 	LOCK_SCOPE(&t->mu);
 
 	for (struct conn *c = t->first; c; c = c->next)
-		shutdown(c->fd, SHUT_RDWR);
+		close_by(c, CONN_DRAIN_TIMEOUT);
 }

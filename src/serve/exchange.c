@@ -91,17 +91,16 @@ static enum MHD_Result front_page(struct exchange *x)
 	const struct conf *conf = x->server->parts.conf;
 	bool html = pages_wants_html(header(x, "Accept"));
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(4096);
-	struct buf page CLEANUP(buf_fini) = BUF_MAX(65536);
+	struct page page CLEANUP(page_fini) = {
+		.status = MHD_HTTP_OK,
+		.type = html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8",
+		.text = BUF_MAX(PAGE_MAX),
+	};
 
 	pages_public_url(&url, slice_of(conf->public_url), header(x, "Host"), "http",
 			 slice_of(conf->base_path));
-	pages_root(&page, html, buf_slice(&url));
-	x->outcome = "page";
-	metric_inc(requests_page);
-	return respond_page(x,
-			    respond_text(buf_slice(&page), html ? "text/html; charset=utf-8"
-								: "text/plain; charset=utf-8"),
-			    MHD_HTTP_OK);
+	pages_root(&page.text, html, buf_slice(&url));
+	return respond_page(x, &page);
 }
 
 static enum MHD_Result answer_path(struct exchange *x)
@@ -126,16 +125,13 @@ static enum MHD_Result answer_path(struct exchange *x)
 /* Paths of our own, told apart before the base path is: health checks know no base path. */
 static bool admin_page(struct exchange *x, enum MHD_Result *ret)
 {
+	struct page page CLEANUP(page_fini) = {.text = BUF_MAX(PAGE_MAX)};
 	struct slice target = {x->target, x->target_n};
-	struct MHD_Response *page;
-	int status;
 
 	if (x->server->admin ||
-	    !admin_answer(x->server, slice_head(target, slice_find(target, '?')), &page, &status))
+	    !admin_answer(x->server, slice_head(target, slice_find(target, '?')), &page))
 		return false;
-	x->outcome = "page";
-	metric_inc(requests_page);
-	*ret = respond_page(x, page, status);
+	*ret = respond_page(x, &page);
 	return true;
 }
 
@@ -244,12 +240,13 @@ static bool first_call_of_purge(struct exchange *x, const char *method, enum MHD
 
 static enum MHD_Result answer_purge(struct exchange *x)
 {
-	struct MHD_Response *page;
-	int status;
+	struct page page CLEANUP(page_fini) = {.text = BUF_MAX(PAGE_MAX)};
+	enum MHD_Result result;
 
-	metric_inc(requests_page);
-	page = purge_answer(x->purge, &status);
-	return respond_page(x, page, status);
+	purge_answer(x->purge, &page);
+	result = respond_page(x, &page);
+	x->outcome = "purge";
+	return result;
 }
 
 static enum MHD_Result run_purge(struct exchange *x)
@@ -308,21 +305,56 @@ enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *
 
 /* ---- the end ---- */
 
-/* What came of a body: all of it, or cut by the store or by the client. */
+/*
+ * Of a body that broke off, what has reached the client: of a file nobody else counts it, and of
+ * another what was handed over may still lie in the kernel.
+ */
+static void count_taken(struct exchange *x)
+{
+	int64_t body = x->head ? 0 : x->promised;
+
+	x->sent = MIN(conn_taken(x->conn, x->head_size), body);
+}
+
+/* Was it we who broke it off, for a reason that has nothing to do with the store? */
+static enum conn_limit closed_by(const struct exchange *x)
+{
+	if (x->cut && atomic_load(&x->server->aborted))
+		return CONN_DRAIN_TIMEOUT;
+	return x->cut ? CONN_NO_LIMIT : atomic_load(&x->conn->closed_by);
+}
+
+static void judge_closed(struct exchange *x, enum conn_limit limit)
+{
+	x->outcome = "closed";
+	x->limit = conn_limit_name(limit);
+	if (x->state != EXCHANGE_RESPONDING)
+		return;
+	metric_inc(requests_closed);
+	count_taken(x);
+}
+
+/* What came of a body: all of it, or cut by a limit, by the store or by the client. */
 static void judge_end(struct exchange *x, enum MHD_RequestTerminationCode why)
 {
-	if (x->cut) {
+	enum conn_limit limit = closed_by(x);
+
+	if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+		x->sent = x->head ? 0 : x->promised;
+		x->conn->written += x->head_size + (size_t)x->sent;
+	} else if (limit) {
+		judge_closed(x, limit);
+	} else if (x->cut) {
 		x->outcome = "cut";
 		metric_inc(requests_cut);
-	} else if (why != MHD_REQUEST_TERMINATED_COMPLETED_OK && x->state == EXCHANGE_RESPONDING) {
+	} else if (x->state == EXCHANGE_RESPONDING) {
 		x->outcome = "left";
 		metric_inc(requests_left);
+		count_taken(x);
 	} else if (x->state == EXCHANGE_NEW && why != MHD_REQUEST_TERMINATED_CLIENT_ABORT &&
 		   why != MHD_REQUEST_TERMINATED_READ_ERROR) {
 		metric_inc(refused_headers); /* libmicrohttpd has said 431, 414 or 400 */
 		x->outcome = "unreadable";
-	} else if (x->promised) {
-		x->sent = x->promised;
 	}
 	metric_add(client_bytes, x->sent);
 }

@@ -49,8 +49,10 @@ struct exchange {
 	int status;
 	const char *outcome;
 	const char *cache; /* where a found object came from; NULL: it was not found */
+	const char *limit; /* by which we closed the connection before the end; or NULL */
+	size_t head_size;  /* of the answer */
 	int64_t sent;      /* bytes of the body handed over */
-	int64_t promised;  /* Content-Length of the body to come */
+	int64_t promised;  /* Content-Length */
 	bool cut;          /* by a failure of the store */
 };
 

@@ -52,6 +52,8 @@ void exchange_log(const struct exchange *x, int64_t took_ns)
 	log_path(x, &l);
 	log_add_i64(&l, "status", x->status);
 	log_add(&l, "outcome", slice_of(x->outcome));
+	if (x->limit)
+		log_add(&l, "limit", slice_of(x->limit));
 	if (x->answer.from)
 		log_add(&l, "store", slice_of(x->answer.from->traits.name));
 	if (x->cache)

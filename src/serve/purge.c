@@ -217,34 +217,26 @@ bool purge_start(struct purge *p)
 
 /* ---- the answer ---- */
 
-static struct MHD_Response *text(int *ret_status, int status, const char *what)
+void purge_answer(const struct purge *p, struct page *ret)
 {
-	*ret_status = status;
-	return respond_text(slice_of(what), "text/plain; charset=utf-8");
-}
-
-struct MHD_Response *purge_answer(const struct purge *p, int *ret_status)
-{
-	char line[80 + ERROR_MSG_MAX];
-
-	if (buf_failed(&p->body) || p->too_many)
-		return text(ret_status, MHD_HTTP_CONTENT_TOO_LARGE,
-			    "too much at a time: 1 MiB, and keys of 16 MiB, at most\n");
-	if (p->bad_line) {
-		snprintf(line, sizeof(line), "line %zu is no path; nothing was purged\n",
-			 p->bad_line);
-		return text(ret_status, MHD_HTTP_BAD_REQUEST, line);
+	ret->status = MHD_HTTP_OK;
+	ret->type = "text/plain; charset=utf-8";
+	if (buf_failed(&p->body) || p->too_many) {
+		ret->status = MHD_HTTP_CONTENT_TOO_LARGE;
+		buf_puts(&ret->text, "too much at a time: 1 MiB, and keys of 16 MiB, at most\n");
+	} else if (p->bad_line) {
+		ret->status = MHD_HTTP_BAD_REQUEST;
+		buf_printf(&ret->text, "line %zu is no path; nothing was purged\n", p->bad_line);
+	} else if (!p->all && !p->paths) {
+		ret->status = MHD_HTTP_BAD_REQUEST;
+		buf_puts(&ret->text, "name paths, one per line, or * for everything\n");
+	} else if (p->failure.code) {
+		ret->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+		buf_printf(&ret->text, "purged from memory, but not from the disk: %s\n",
+			   p->failure.msg);
+	} else if (p->all) {
+		buf_puts(&ret->text, "purged everything\n");
+	} else {
+		buf_printf(&ret->text, "purged %zu paths\n", p->paths);
 	}
-	if (!p->all && !p->paths)
-		return text(ret_status, MHD_HTTP_BAD_REQUEST,
-			    "name paths, one per line, or * for everything\n");
-	if (p->failure.code) {
-		snprintf(line, sizeof(line), "purged from memory, but not from the disk: %s\n",
-			 p->failure.msg);
-		return text(ret_status, MHD_HTTP_INTERNAL_SERVER_ERROR, line);
-	}
-	if (p->all)
-		return text(ret_status, MHD_HTTP_OK, "purged everything\n");
-	snprintf(line, sizeof(line), "purged %zu paths\n", p->paths);
-	return text(ret_status, MHD_HTTP_OK, line);
 }

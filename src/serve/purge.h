@@ -31,5 +31,5 @@ void purge_free(struct purge *p); /* accepts NULL; not while it runs */
 void purge_body(struct purge *p, struct slice bytes);
 /* The body is in. False: there is nothing to do, the answer is ready. Else suspend before. */
 bool purge_start(struct purge *p);
-/* What came of it; the response is the caller's. */
-struct MHD_Response *purge_answer(const struct purge *p, int *ret_status);
+/* What came of it. */
+void purge_answer(const struct purge *p, struct page *ret);

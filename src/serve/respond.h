@@ -19,7 +19,4 @@ enum MHD_Result respond_fault(struct exchange *x);
 enum MHD_Result respond_answer(struct exchange *x);
 /* One of the hottest files, if it is one. False: nothing was queued. */
 bool respond_hot(struct exchange *x, const struct resolve_rules *rules, enum MHD_Result *ret);
-/* A short text of our own; takes the response. */
-enum MHD_Result respond_page(struct exchange *x, struct MHD_Response *page, int status);
-/* Copies text. */
-struct MHD_Response *respond_text(struct slice text, const char *type);
+enum MHD_Result respond_page(struct exchange *x, const struct page *page);

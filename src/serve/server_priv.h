@@ -39,12 +39,27 @@ struct server {
 	struct loop_task abort, sweep;
 };
 
-/* admin.c: /healthz, /readyz, /metrics. False when the path is none of them. */
-bool admin_answer(struct server *s, struct slice path, struct MHD_Response **ret, int *ret_status);
+/* A short text of our own. */
+struct page {
+	int status;
+	const char *type; /* its Content-Type */
+	struct buf text;
+};
+
+#define PAGE_MAX ((size_t)1 << 20)
+
+static inline void page_fini(struct page *p)
+{
+	buf_fini(&p->text);
+}
+
+/* admin.c: /healthz, /readyz, /metrics, added to ret. False when the path is none of them. */
+bool admin_answer(struct server *s, struct slice path, struct page *ret);
 enum MHD_Result admin_run(void *cls, struct MHD_Connection *mhd, const char *url,
 			  const char *method, const char *version, const char *upload,
 			  size_t *upload_n, void **state);
 
 /* respond.c */
+struct MHD_Response *respond_text(const struct page *page);
 MUST_CHECK enum err respond_init(struct server *s, struct error *e);
 void respond_fini(struct server *s);

@@ -279,6 +279,8 @@ def test_drain_ends_at_its_timeout(origin, serve):
                                      or b" 503 " in client.buffer.split(b"\r\n")[0])
     for client in reading:
         assert client.skip(50_000_000) < 50_000_000
+    lines = server.log(msg="request", path="/" + FOO)
+    assert [(line["outcome"], line["limit"]) for line in lines] == [("closed", "drain_timeout")] * 10
 
 
 def test_second_sigterm_ends_at_once(origin, serve):

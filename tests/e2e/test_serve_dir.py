@@ -2,6 +2,7 @@
 """A directory as a store: any case on disk, nothing outside it."""
 
 import concurrent.futures
+import email.utils
 import os
 import socket
 from urllib.parse import quote
@@ -11,6 +12,10 @@ import pytest
 from rig.client import is_fault, is_miss
 from rig.samples import GUID, KEY, body, path
 from rig.server import until
+
+
+def http_date():
+    return email.utils.formatdate(usegmt=True)
 
 
 @pytest.fixture
@@ -147,15 +152,45 @@ def test_replaced_during_the_download(store, serve):
 
 @pytest.mark.row("C69", "C70")
 def test_truncated_during_the_download(store, serve):
-    """A careless writer: the promised length cannot be kept, and the connection is cut when it has
-    made no progress for IDLE_TIMEOUT (sendfile at the end of a file says nothing)."""
+    """A careless writer: the promised length cannot be kept, and the connection is cut when there
+    is nothing more to send (sendfile at the end of a file says nothing). That is told as what it
+    is, with the bytes that came of the file, whatever the connection has carried before."""
+    foo = "/" + path("foo.pdb")
     store(path("foo.pdb"), body(20_000_000, 1))
+    store(path("bar.pdb"), body(1_234, 2))
     server = serve(stores=f"file://{store.root}", IDLE_TIMEOUT="1s")
+    with server.connect(receive_buffer=65536) as client:
+        for before, how in (("/", {}), ("/metrics", {}), ("/pingme.txt", {}), ("/" + path("no"), {}),
+                            ("/" + path("bar.pdb"), {}),
+                            ("/" + path("bar.pdb"), {"Range": "bytes=2-4"}),
+                            ("/" + path("bar.pdb"), {"Range": "bytes=9999-"}),
+                            ("/" + path("bar.pdb"), {"If-Modified-Since": http_date()})):
+            client.fetch(before, headers=how)
+            client.fetch(before, "HEAD", headers=how)
+        client.ask(foo)
+        assert client.head().status == 200
+        os.truncate(store.root / path("foo.pdb"), 1_000)
+        came = len(client.read(20_000_000))
+        assert came < 20_000_000
+    line = server.wait_log(msg="request", path=foo)
+    assert line["outcome"] == "closed" and line["limit"] == "short_file"
+    assert line["bytes"] == str(came)
+    assert server.metrics()["pepto_requests_cut_total", '{by="limit"}'] == 1
+    pages = server.log(msg="request", outcome="page", path="/metrics")
+    assert int(pages[0]["bytes"]) > 5_000 and pages[1]["bytes"] == "0", "GET and HEAD"
+
+
+def test_bytes_that_a_client_took_before_it_left(store, serve):
+    """Of a file, nobody counts them but the kernel."""
+    store(path("foo.pdb"), body(50_000_000, 1))
+    server = serve(stores=f"file://{store.root}")
     with server.connect(receive_buffer=65536) as client:
         client.ask("/" + path("foo.pdb"))
         client.head()
-        os.truncate(store.root / path("foo.pdb"), 1_000)
-        assert len(client.read(20_000_000)) < 20_000_000
+        client.read(3_000_000)
+    line = server.wait_log(msg="request", path="/" + path("foo.pdb"))
+    assert line["outcome"] == "left" and 3_000_000 <= int(line["bytes"]) < 50_000_000
+    until(lambda: server.metrics()["pepto_client_bytes_total", ""] >= int(line["bytes"]))
 
 
 @pytest.mark.row("C07")

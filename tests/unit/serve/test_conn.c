@@ -184,10 +184,11 @@ static bool swept_after(struct conns *t, int fd[static 2], int64_t at)
 	return is_shut(fd);
 }
 
+/* Fifteen minutes of bytes that wait, with too few of them taken; not a second less. */
 static void test_slow_client(void)
 {
 	struct conns *t = conns_new(&limits);
-	int64_t before = metric_get(closed_slow);
+	int64_t before = metric_get(closed_slow), began = 101 * NS_PER_S;
 	struct conn *c;
 	int fd[2];
 
@@ -197,10 +198,157 @@ static void test_slow_client(void)
 	conn_phase_set(c, CONN_ACTIVE);
 	CHECK(!swept_after(t, fd, 100 * NS_PER_S), "nothing waits for the client: it waits for us");
 	stuff(fd[0]);
-	CHECK(!swept_after(t, fd, 101 * NS_PER_S), "bytes wait: the window begins");
-	CHECK(!swept_after(t, fd, 111 * NS_PER_S - 1), "and is not over");
-	CHECK(swept_after(t, fd, 111 * NS_PER_S), "now it is, and too little was taken");
-	CHECK_INT(metric_get(closed_slow) - before, 1, "counted");
+	CHECK(!swept_after(t, fd, began), "bytes wait: the window begins");
+	for (int64_t s = 1; s < 15 * 60; s++)
+		if (swept_after(t, fd, began + s * NS_PER_S))
+			CHECK_INT(s, 15 * 60, "closed before its time");
+	CHECK(!swept_after(t, fd, began + CONN_RATE_WINDOW_NS - 1), "it is not over");
+	CHECK(swept_after(t, fd, began + CONN_RATE_WINDOW_NS),
+	      "now it is, and too little was taken");
+	CHECK_STR(conn_limit_name(atomic_load(&c->closed_by)), "min_send_rate", "by this limit");
+	swept_after(t, fd, began + 2 * CONN_RATE_WINDOW_NS);
+	CHECK_INT(metric_get(closed_slow) - before, 1,
+		  "counted once, whenever the thread closes it");
+	conn_close(t, c);
+	conns_free(t);
+	close_pair(fd);
+}
+
+/* Read so much on the client's side, while more is sent. */
+static void take(int fd[static 2], size_t n)
+{
+	static char sink[1 << 16];
+
+	for (ssize_t got; n; n -= (size_t)got) {
+		stuff(fd[0]);
+		got = recv(fd[1], sink, MIN(sizeof(sink), n), 0);
+		ASSERT(got > 0);
+	}
+	stuff(fd[0]);
+}
+
+/* A proxy with its buffers full reads nothing for as long as its own client takes. */
+static void test_pause_of_a_reader(void)
+{
+	struct conns *t = conns_new(&limits);
+	bool shut = false;
+	struct conn *c;
+	int fd[2];
+
+	clock_freeze_mono_ns(START);
+	connect_pair(AF_INET, fd);
+	c = conn_open(t, fd[0]);
+	conn_phase_set(c, CONN_ACTIVE);
+	stuff(fd[0]);
+	for (int pause = 0; pause < 3; pause++) {
+		for (int s = 0; s < 14 * 60; s += 60)
+			shut = shut || swept_after(t, fd, (pause * 14 * 60 + s) * NS_PER_S);
+		take(fd, (size_t)16 << 20);
+	}
+	CHECK(!shut, "three pauses of fourteen minutes");
+	conn_close(t, c);
+	conns_free(t);
+	close_pair(fd);
+}
+
+enum { CROWD = 4 };
+
+struct crowd {
+	struct conns *t;
+	struct conn *c[CROWD];
+	int fd[CROWD][2];
+};
+
+/* So many clients of at most max, all in mid-body; the first takes nothing, each other one more. */
+static void crowd_open(struct crowd *w, size_t max)
+{
+	struct conn_limits crowded = limits;
+
+	crowded.max_connections = max;
+	crowded.min_send_rate = 1 << 20;
+	w->t = conns_new(&crowded);
+	clock_freeze_mono_ns(START);
+	for (int i = 0; i < CROWD; i++) {
+		connect_pair(AF_INET, w->fd[i]);
+		w->c[i] = conn_open(w->t, w->fd[i][0]);
+		conn_phase_set(w->c[i], CONN_ACTIVE);
+		stuff(w->fd[i][0]);
+	}
+}
+
+/* Bytes that each takes in a minute: nothing, a little, more, enough. */
+static const size_t crowd_takes[CROWD] = {0, 1 << 20, 8 << 20, 80 << 20};
+
+/* Which are closed after the minutes, as a bit for each. */
+static unsigned crowd_closed(struct crowd *w, int minutes)
+{
+	unsigned closed = 0;
+
+	for (int m = 0; m <= minutes; m++) {
+		clock_freeze_mono_ns(START + m * 60 * NS_PER_S);
+		conns_sweep(w->t);
+		for (int i = 0; i < CROWD && m < minutes; i++)
+			if (!is_shut(w->fd[i]))
+				take(w->fd[i], crowd_takes[i]);
+	}
+	for (unsigned i = 0; i < CROWD; i++)
+		closed |= (unsigned)is_shut(w->fd[i]) << i;
+	return closed;
+}
+
+static void crowd_close(struct crowd *w)
+{
+	for (int i = 0; i < CROWD; i++) {
+		conn_close(w->t, w->c[i]);
+		close_pair(w->fd[i]);
+	}
+	conns_free(w->t);
+}
+
+static void test_slow_clients_in_a_crowd(void)
+{
+	static const struct {
+		const char *name;
+		size_t max;
+		int minutes;
+		unsigned closed;
+	} t[] = {
+		{"not more than three quarters", 6, 3, 0x0},
+		{"more than three quarters, but no minute yet", 5, 0, 0x0},
+		{"one more than three quarters", 5, 1, 0x1},
+		{"one too many: the slowest", 4, 1, 0x1},
+		{"and no other after it", 4, 3, 0x1},
+		{"two too many: the two slowest", 3, 1, 0x3},
+		{"more than are slow: who takes enough stays", 1, 3, 0x7},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct crowd w;
+
+		crowd_open(&w, t[i].max);
+		CHECK_INT(crowd_closed(&w, t[i].minutes), t[i].closed, t[i].name);
+		crowd_close(&w);
+	}
+}
+
+/* What has reached the client of the present answer. */
+static void test_taken(void)
+{
+	struct conns *t = conns_new(&limits);
+	struct conn *c;
+	int fd[2];
+
+	clock_freeze_mono_ns(START);
+	connect_pair(AF_INET, fd);
+	c = conn_open(t, fd[0]);
+	CHECK_INT(conn_taken(c, 100), 0, "nothing");
+	ASSERT(send(fd[0], "0123456789", 10, 0) == 10);
+	for (int i = 0; i < 1000 && !conn_taken(c, 0); i++)
+		usleep(1000);
+	CHECK_INT(conn_taken(c, 0), 10, "all of it");
+	CHECK_INT(conn_taken(c, 4), 6, "but for the head");
+	c->written = 3;
+	CHECK_INT(conn_taken(c, 4), 3, "and what went before");
 	conn_close(t, c);
 	conns_free(t);
 	close_pair(fd);
@@ -208,7 +356,6 @@ static void test_slow_client(void)
 
 static void test_client_that_reads(void)
 {
-	static char sink[1 << 16];
 	struct conns *t = conns_new(&limits);
 	struct conn *c;
 	int fd[2];
@@ -219,11 +366,9 @@ static void test_client_that_reads(void)
 	c = conn_open(t, fd[0]);
 	conn_phase_set(c, CONN_ACTIVE);
 	stuff(fd[0]);
-	for (int s = 1; s < 60; s++) {
-		for (int i = 0; i < 16 && recv(fd[1], sink, sizeof(sink), MSG_DONTWAIT) > 0; i++)
-			;
-		stuff(fd[0]);
-		shut = shut || swept_after(t, fd, s * NS_PER_S);
+	for (int minute = 0; minute < 20; minute++) {
+		shut = shut || swept_after(t, fd, minute * 60 * NS_PER_S);
+		take(fd, (size_t)1 << 20);
 	}
 	CHECK(!shut, "a client that takes enough is left alone");
 	conn_close(t, c);
@@ -308,6 +453,9 @@ int main(void)
 	test_peer_after_a_reset();
 	test_phases();
 	test_slow_client();
+	test_pause_of_a_reader();
+	test_slow_clients_in_a_crowd();
+	test_taken();
 	test_client_that_reads();
 	test_no_rate();
 	test_slow_answer_behind_a_file();
