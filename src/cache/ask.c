@@ -60,10 +60,10 @@ void ask_tell_soon(struct ask *a, const struct error *fault)
 	tell_soon(a, tell_refusal);
 }
 
-static void note_miss(struct ask *a)
+static void note_miss(struct ask *a, enum fetch_result how)
 {
 	cache_note_miss(a->request.cache, a->request.store, slice_of(a->key), a->request.via,
-			a->ticket);
+			a->ticket, how);
 }
 
 void ask_tell_wrong_soon(struct ask *a)
@@ -71,7 +71,7 @@ void ask_tell_wrong_soon(struct ask *a)
 	if (a->fetch)
 		fetch_abort(a->fetch);
 	if (!a->expect)
-		note_miss(a);
+		note_miss(a, FETCH_MISS);
 	tell_soon(a, tell_miss);
 }
 
@@ -172,8 +172,8 @@ static void fetch_answered(void *ud, enum fetch_result result, const struct obje
 {
 	struct ask *a = ud;
 
-	if (result == FETCH_MISS || result == FETCH_DENIED)
-		note_miss(a);
+	if (fetch_is_miss(result))
+		note_miss(a, result);
 	if (result == FETCH_FOUND && needs_plain(a, head)) {
 		if (head->fd >= 0)
 			close(head->fd);

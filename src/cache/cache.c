@@ -107,9 +107,14 @@ bool cache_may_know(const struct cache *c)
 	return c->disk || cache_remembers(c);
 }
 
-bool cache_knows_missing(struct cache *c, struct store *s, struct slice key)
+struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key)
 {
-	return negative_knows(c->negative, miss_of(c, s, key), clock_coarse_ns());
+	return negative_find(c->negative, miss_of(c, s, key), clock_coarse_ns());
+}
+
+bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key)
+{
+	return cache_find_miss(c, s, key).answers_ns > 0;
 }
 
 uint64_t cache_miss_ticket(struct cache *c, struct store *s)
@@ -118,11 +123,14 @@ uint64_t cache_miss_ticket(struct cache *c, struct store *s)
 }
 
 void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
-		     uint64_t ticket)
+		     uint64_t ticket, enum fetch_result how)
 {
+	bool refused = how == FETCH_REFUSED;
+	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns);
+
 	if (ticket == cache_miss_ticket(c, s) && !(via && s->traits.loops))
 		negative_add(c->negative, miss_of(c, s, key),
-			     MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns),
+			     refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns, refused,
 			     negative_generation(c->negative));
 }
 
@@ -382,7 +390,8 @@ enum err cache_new(struct loop *loop, const struct cache_settings *settings, str
 	    pool_new(KEEP_THREADS, DISK_QUEUE, "pepto-keep", &c->keepers, e) != OK ||
 	    pool_new(MAKER_THREADS, MAKER_QUEUE, "pepto-maker", &c->makers, e) != OK ||
 	    pool_new(FILE_MAKERS, MAKER_QUEUE, "pepto-maker", &c->file_makers, e) != OK ||
-	    negative_new(settings->miss_entries, settings->miss_ttl_ns, &c->negative, e) != OK) {
+	    negative_new(settings->miss_entries, settings->miss_ttl_ns, settings->miss_ttl_ns,
+			 &c->negative, e) != OK) {
 		(void)!cache_stop(c, NS_PER_S); /* its workers have nothing to do */
 		cache_free(c);
 		return e->code;

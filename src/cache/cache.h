@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "cache/form.h"
+#include "cache/negative.h"
 
 struct cache;
 
@@ -47,8 +48,10 @@ void cache_free(struct cache *c); /* after the loop has stopped; accepts NULL */
 bool cache_may_know(const struct cache *c);
 /* Are misses remembered at all? */
 bool cache_remembers(const struct cache *c);
-/* Has this store proven lately that it has no such key? */
-bool cache_knows_missing(struct cache *c, struct store *s, struct slice key);
+/* What is remembered of the key's being missing in this store. */
+struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key);
+/* Has this store said lately that it has no such key? */
+bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key);
 
 struct cache_object {
 	struct object_head head; /* of the whole; fd is the receiver's */

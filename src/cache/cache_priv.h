@@ -44,11 +44,11 @@ void cache_disk_failed(struct cache *c, const struct error *e);
 /* To be taken before a store is asked: a miss counts if nothing has happened since. */
 uint64_t cache_miss_ticket(struct cache *c, struct store *s);
 /*
- * Remember that s has no such key. Not when it was asked in the name of a server before us (via),
- * which it may have passed over for that reason.
+ * Remember that s has no such key, as it has said so (fetch_is_miss()). Not when it was asked in
+ * the name of a server before us (via), which it may have passed over for that reason.
  */
 void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
-		     uint64_t ticket);
+		     uint64_t ticket, enum fetch_result how);
 
 /* ---- a flight, for flight.c, part.c and landing.c ---- */
 

@@ -168,6 +168,7 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 		change(q, true);
 		return;
 	case FETCH_DENIED:
+	case FETCH_REFUSED:
 	case FETCH_UNSATISFIABLE:
 	case FETCH_FAULT: break;
 	}

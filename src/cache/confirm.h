@@ -2,7 +2,7 @@
 /*
  * Asking a store whether a cached object is still what it has, in the background: the client has
  * been served already. Only a store that says 404 makes the object go; where it denies (a policy
- * may have slipped) or fails, the object stays, is served, and is asked about again a minute later.
+ * may have slipped), refuses the name or fails, the object stays, is served, and is asked about again a minute later.
  */
 #pragma once
 #include "cache/form.h"

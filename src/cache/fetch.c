@@ -53,6 +53,7 @@ static void note(struct store *s, enum fetch_result result, const struct error *
 		break;
 	case FETCH_MISS:
 	case FETCH_DENIED:
+	case FETCH_REFUSED:
 		metric_inc(store_missing);
 		note_success(s);
 		break;
@@ -279,6 +280,7 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 	case STORE_FAULT_RETRY: fault_done(f, result == STORE_FAULT_RETRY, e); return;
 	case STORE_MISS:
 	case STORE_MISS_DENIED:
+	case STORE_MISS_REFUSED:
 	case STORE_UNSATISFIABLE:
 	case STORE_CHANGED: break;
 	}
@@ -293,8 +295,11 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 		err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");
 		fetch_decide(f, FETCH_FAULT, NULL, &changed);
 	} else {
-		fetch_decide(f, result == STORE_MISS_DENIED ? FETCH_DENIED : FETCH_MISS, NULL,
-			     NULL);
+		fetch_decide(f,
+			     result == STORE_MISS_DENIED    ? FETCH_DENIED
+			     : result == STORE_MISS_REFUSED ? FETCH_REFUSED
+							    : FETCH_MISS,
+			     NULL, NULL);
 	}
 }
 

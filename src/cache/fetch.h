@@ -8,6 +8,7 @@
  * Loop's thread only. The owner frees it with fetch_free(), which cancels what is still running.
  */
 #pragma once
+#include "base/clock.h"
 #include "cache/fill.h"
 #include "store/store.h"
 
@@ -17,9 +18,21 @@ enum fetch_result {
 	FETCH_FOUND,
 	FETCH_MISS,   /* the store has said that it is not there */
 	FETCH_DENIED, /* a miss too, but only implied: the store denies what it does not have */
+	/*
+	 * A miss for who asks: the store will not have a key of this name. Nobody is to keep the
+	 * answer, we do for FETCH_REFUSED_NS, and no copy goes for it.
+	 */
+	FETCH_REFUSED,
 	FETCH_UNSATISFIABLE,
 	FETCH_FAULT,
 };
+
+#define FETCH_REFUSED_NS (2 * NS_PER_S)
+
+static inline bool fetch_is_miss(enum fetch_result result)
+{
+	return result == FETCH_MISS || result == FETCH_DENIED || result == FETCH_REFUSED;
+}
 
 struct fetch_request {
 	struct store *store;

@@ -18,13 +18,13 @@ void flight_ask(struct flight *f, enum flight_phase phase)
 		derive_ask(f);
 }
 
-static void note_misses(struct flight *f)
+static void note_misses(struct flight *f, enum fetch_result how)
 {
 	for (const struct seat *seat = f->seats; seat; seat = seat->next)
-		cache_note_miss(f->cache, f->store, seat->key, f->via, f->ticket);
+		cache_note_miss(f->cache, f->store, seat->key, f->via, f->ticket, how);
 	for (const struct seat *seat = f->aboard; seat; seat = seat->next)
-		cache_note_miss(f->cache, f->store, seat->key, f->via, f->ticket);
-	cache_note_miss(f->cache, f->store, slice_of(f->key), f->via, f->ticket);
+		cache_note_miss(f->cache, f->store, seat->key, f->via, f->ticket, how);
+	cache_note_miss(f->cache, f->store, slice_of(f->key), f->via, f->ticket, how);
 }
 
 static void tell_missing(struct flight *f, enum fetch_result result)
@@ -36,7 +36,7 @@ static void tell_missing(struct flight *f, enum fetch_result result)
 void flight_missing(struct flight *f, enum fetch_result result)
 {
 	if (f->form != FORM_CABINET) /* what is too long for one is there, all the same */
-		note_misses(f);
+		note_misses(f, result);
 	tell_missing(f, result);
 }
 
@@ -46,7 +46,7 @@ void flight_is_other(struct flight *f)
 
 	/* Else it is there, if not for who asked; or it may only be damaged on its way. */
 	if (!f->expect && !f->hasher.digest)
-		note_misses(f);
+		note_misses(f, FETCH_MISS);
 	if (f->phase == FLYING)
 		fill_fail(f->fill, &wrong);
 	tell_missing(f, FETCH_MISS);
@@ -159,7 +159,8 @@ static void answered(struct flight *f, enum fetch_result result, const struct ob
 			found(f, head);
 		return;
 	case FETCH_MISS:
-	case FETCH_DENIED: flight_missing(f, result); return;
+	case FETCH_DENIED:
+	case FETCH_REFUSED: flight_missing(f, result); return;
 	case FETCH_UNSATISFIABLE:
 		if (f->phase == PROBING) {
 			probe_found(f, head); /* it has a size */

@@ -3,14 +3,15 @@
  * See negative.h. The table is an array of buckets, each one cache line: a lookup touches one line
  * and no more. One half of the hash chooses the bucket, the other half is the tag.
  *
- * Time is counted in ticks of 1/16 s since the table was made. A slot holds the low 32 bits of the
+ * Time is counted in ticks of 1/8 s since the table was made. A slot holds the low 31 bits of the
  * tick at which it expires; the high bits count eras of 8.5 years. An entry is alive while
  *
  *	the epoch of its bucket is that of the table  and  tick now < expiry
  *
  * where the epoch is the number of purges + the number of eras, which only ever rises. A purge
  * thus costs one increment: buckets of an older epoch count as empty, and are emptied when the
- * writer next comes by. A free slot has expiry 0, which no tick is below.
+ * writer next comes by. The lowest bit of a slot tells that the miss is proven: then it goes on as
+ * a proof for `longer` ticks, the same for all. A free slot is 0.
  *
  * Readers and the writer agree by order alone (atomics in plain C notation are sequentially
  * consistent, which costs a reader nothing on x86):
@@ -30,12 +31,14 @@
 #include <sys/mman.h>
 #include <xxhash.h>
 
-#define SLOTS 5
-#define TICK  (NS_PER_S / 16)
+#define SLOTS  5
+#define TICK   (NS_PER_S / 8)
+#define ERA    UINT32_C(0x80000000) /* ticks */
+#define PROVEN UINT32_C(1)
 
 struct bucket {
 	_Atomic uint64_t tag[SLOTS];
-	_Atomic uint32_t expiry[SLOTS]; /* tick, low half; 0: free */
+	_Atomic uint32_t expiry[SLOTS]; /* tick within its era * 2 + PROVEN; 0: free */
 	_Atomic uint32_t epoch;
 };
 
@@ -45,19 +48,23 @@ struct negative {
 	struct bucket *buckets; /* mapped, zeroed by the kernel when first touched; NULL: none */
 	size_t n_buckets;
 	int64_t ttl_ns;
+	uint64_t longer; /* ticks */
 	int64_t born_ns;
 	uint64_t salt;
 	_Atomic uint64_t generation;
 	_Atomic uint32_t purges;
 };
 
-enum err negative_new(size_t max_entries, int64_t ttl_ns, struct negative **ret, struct error *e)
+enum err negative_new(size_t max_entries, int64_t ttl_ns, int64_t proof_ns, struct negative **ret,
+		      struct error *e)
 {
-	size_t n_buckets = ttl_ns > 0 ? max_entries / SLOTS + (max_entries % SLOTS > 0) : 0;
+	size_t n_buckets = max_entries / SLOTS + (max_entries % SLOTS > 0);
 	void *buckets = NULL;
 	struct negative *n;
 	size_t bytes;
 
+	if (ttl_ns <= 0 && proof_ns <= 0)
+		n_buckets = 0;
 	if (__builtin_mul_overflow(n_buckets, sizeof(struct bucket), &bytes))
 		return err_set(e, ERR_LIMIT, "no table of %zu misses fits into memory",
 			       max_entries);
@@ -69,7 +76,8 @@ enum err negative_new(size_t max_entries, int64_t ttl_ns, struct negative **ret,
 	n = xnew(struct negative);
 	n->buckets = buckets;
 	n->n_buckets = n_buckets;
-	n->ttl_ns = MIN(ttl_ns, INT64_MAX / 2); /* so that it can be added to any time */
+	n->ttl_ns = MIN(MAX(ttl_ns, 0), INT64_MAX / 2); /* so that it can be added to any time */
+	n->longer = (uint64_t)MAX(MIN(proof_ns, INT64_MAX / 4) - n->ttl_ns, 0) / (uint64_t)TICK;
 	n->born_ns = clock_mono_ns();
 	n->salt = random_u64();
 	*ret = n;
@@ -97,7 +105,7 @@ struct miss_id miss_id_make(uint64_t seed, struct slice key)
 	return (struct miss_id){h.high64, h.low64};
 }
 
-/* The tick of a time; its high half is the era. */
+/* The tick of a time. */
 static uint64_t tick_at(const struct negative *n, int64_t ns)
 {
 	return (uint64_t)MAX(ns - n->born_ns, 0) / (uint64_t)TICK;
@@ -105,7 +113,7 @@ static uint64_t tick_at(const struct negative *n, int64_t ns)
 
 static uint32_t epoch_at(const struct negative *n, uint64_t tick)
 {
-	return n->purges + (uint32_t)(tick >> 32);
+	return n->purges + (uint32_t)(tick / ERA);
 }
 
 /* Evenly over any number of buckets, by a multiplication in place of a division. */
@@ -114,30 +122,41 @@ static struct bucket *bucket_of(const struct negative *n, struct miss_id id)
 	return &n->buckets[(size_t)((unsigned __int128)id.hi * n->n_buckets >> 64)];
 }
 
-static bool slot_knows(const struct bucket *b, size_t i, uint64_t tag, uint32_t tick)
+/* The slot, if it is of this tag; 0 else. */
+static uint32_t read_slot(const struct bucket *b, size_t i, uint64_t tag)
 {
 	uint32_t expiry;
 
 	if (b->tag[i] != tag)
-		return false;
+		return 0;
 	expiry = b->expiry[i];
-	return tick < expiry && b->tag[i] == tag && b->expiry[i] == expiry;
+	return b->tag[i] == tag && b->expiry[i] == expiry ? expiry : 0;
 }
 
-bool negative_knows(const struct negative *n, struct miss_id id, int64_t now_ns)
+/* What a slot says at a time; both ends may lie behind. */
+static struct miss describe(const struct negative *n, uint32_t slot, uint64_t tick, int64_t now_ns)
+{
+	int64_t end = (int64_t)(tick / ERA * ERA + slot / 2) * TICK;
+	int64_t left = end - MAX(now_ns - n->born_ns, 0);
+	bool refused = !(slot & PROVEN);
+
+	return (struct miss){left, left + (refused ? 0 : (int64_t)n->longer * TICK), refused};
+}
+
+struct miss negative_find(const struct negative *n, struct miss_id id, int64_t now_ns)
 {
 	uint64_t tick = tick_at(n, now_ns);
 	const struct bucket *b;
+	uint32_t slot = 0;
 
 	if (!n->buckets)
-		return false;
+		return (struct miss){0};
 	b = bucket_of(n, id);
 	if (b->epoch != epoch_at(n, tick))
-		return false;
-	for (size_t i = 0; i < SLOTS; i++)
-		if (slot_knows(b, i, id.lo, (uint32_t)tick))
-			return true;
-	return false;
+		return (struct miss){0};
+	for (size_t i = 0; i < SLOTS && !slot; i++)
+		slot = read_slot(b, i, id.lo);
+	return slot ? describe(n, slot, tick, now_ns) : (struct miss){0};
 }
 
 uint64_t negative_generation(const struct negative *n)
@@ -153,7 +172,7 @@ size_t negative_count(const struct negative *n, int64_t now_ns)
 
 	for (size_t k = 0; k < n->n_buckets; k++)
 		for (size_t i = 0; i < SLOTS && n->buckets[k].epoch == epoch; i++)
-			count += (uint32_t)tick < n->buckets[k].expiry[i];
+			count += tick % ERA < n->buckets[k].expiry[i] / 2;
 	return count;
 }
 
@@ -181,16 +200,18 @@ static size_t slot_for(const struct bucket *b, uint64_t tag)
 	return found;
 }
 
-void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, uint64_t generation)
+void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, bool refused,
+		  uint64_t generation)
 {
 	int64_t now = clock_mono_ns();
-	uint64_t tick = tick_at(n, now), until = tick_at(n, now + MIN(ttl_ns, n->ttl_ns));
+	uint64_t tick = tick_at(n, now), until = tick_at(n, now + MIN(MAX(ttl_ns, 0), n->ttl_ns));
+	bool proves = !refused && n->longer;
 	struct bucket *b;
 	size_t i;
 
-	if (!n->buckets || until <= tick || generation != negative_generation(n))
+	if (!n->buckets || (until <= tick && !proves) || generation != negative_generation(n))
 		return;
-	until = MIN(until, tick | UINT32_MAX); /* the era's last tick */
+	until = MIN(until, tick | (ERA - 1)) % ERA;
 	b = bucket_of(n, id);
 	bring_up(b, epoch_at(n, tick));
 	i = slot_for(b, id.lo);
@@ -198,7 +219,7 @@ void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, uint64_
 		b->expiry[i] = 0;
 		b->tag[i] = id.lo;
 	}
-	b->expiry[i] = (uint32_t)until;
+	b->expiry[i] = (uint32_t)until * 2 + (refused ? 0 : PROVEN);
 }
 
 void negative_remove(struct negative *n, struct miss_id id)

@@ -32,9 +32,11 @@ static bool find(const struct known_request *r, struct store *s, const struct ca
 static enum found look_for(const struct known_request *r, struct store *s,
 			   const struct candidate *c, struct answer *ret)
 {
+	struct miss miss = cache_find_miss(r->cache, s, c->key);
 	bool found = false;
 
-	if (cache_knows_missing(r->cache, s, c->key))
+	ret->unsure = ret->unsure || miss.refused;
+	if (miss.answers_ns > 0)
 		return MISSING;
 	switch (c->want) {
 	case WANT_FILE:
@@ -83,6 +85,7 @@ bool known_answer(const struct known_request *r, struct answer *ret)
 {
 	bool all_known = true;
 
+	*ret = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
 	if (!cache_may_know(r->cache))
 		return false;
 	for (size_t i = 0; i < r->stores->n; i++) {
@@ -96,7 +99,5 @@ bool known_answer(const struct known_request *r, struct answer *ret)
 		case MISSING: break;
 		}
 	}
-	if (all_known)
-		*ret = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
 	return all_known;
 }

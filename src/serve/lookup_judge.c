@@ -300,6 +300,10 @@ void lookup_decided(void *ud, enum fetch_result result, const struct object_head
 	case FETCH_FOUND: slot->state = slot->probes ? THERE : FOUND; break;
 	case FETCH_MISS:
 	case FETCH_DENIED: slot->state = MISSING; break;
+	case FETCH_REFUSED:
+		slot->state = MISSING;
+		slot->lookup->unsure = true;
+		break;
 	case FETCH_UNSATISFIABLE: slot->state = slot->probes ? THERE : UNSATISFIABLE; break;
 	case FETCH_FAULT:
 		slot->state = FAULTY;

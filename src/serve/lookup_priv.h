@@ -54,7 +54,7 @@ struct lookup {
 	struct lookup *next_one, **at_one;            /* in request.all */
 	struct error fault; /* of the first store that counts; code OK = none */
 	struct store *fault_store;
-	bool unsure;  /* an optional store failed */
+	bool unsure;  /* an optional store failed, or one refused a name */
 	bool working; /* a flight goes on that was not waited for any longer */
 };
 

@@ -108,6 +108,14 @@ void lookup_ask(struct slot *slot)
 	start_ask(slot, false);
 }
 
+static bool knows_missing(struct lookup *l, struct slice key)
+{
+	struct miss miss = cache_find_miss(l->request.cache, lookup_present(l), key);
+
+	l->unsure = l->unsure || miss.refused;
+	return miss.answers_ns > 0;
+}
+
 /*
  * The keys go from the candidates to the lookup. Of a store that packs its files the first packed form
  * is as likely as the plain one, and saves a round when it is asked for itself.
@@ -130,7 +138,7 @@ static void start_asks(struct lookup *l, struct candidates *c)
 		packs = packs && c->list[i].want != WANT_EXPANDED;
 		*slot = (struct slot){
 			.lookup = l, .candidate = c->list[i], .state = MISSING, .head.fd = -1};
-		if (!cache_knows_missing(l->request.cache, lookup_present(l), c->list[i].key))
+		if (!knows_missing(l, c->list[i].key))
 			start_ask(slot, !eager);
 	}
 }
@@ -175,10 +183,10 @@ static void probe_siblings(struct lookup *l)
 	}
 }
 
-static bool misses_all(const struct lookup *l, const struct candidates *c)
+static bool misses_all(struct lookup *l, const struct candidates *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (!cache_knows_missing(l->request.cache, lookup_present(l), c->list[i].key))
+		if (!knows_missing(l, c->list[i].key))
 			return false;
 	return true;
 }

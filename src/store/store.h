@@ -120,6 +120,8 @@ enum store_result {
 	STORE_MISS,          /* proven: the store says that the object is not there */
 	STORE_MISS_DENIED,   /* a miss told by 403: an opaque store's word for it, or an object in
 				an archive. No proof that a copy of it should go */
+	STORE_MISS_REFUSED,  /* the store will not have this name: a miss for who asks, and proof of
+				nothing: remembered for a moment only */
 	STORE_UNSATISFIABLE, /* the range lies outside; head->total is the size */
 	STORE_CHANGED,       /* if_match does not match */
 	STORE_FAULT,         /* no answer: see e */

@@ -37,7 +37,7 @@ static bool has(struct cache_rig *r, const char *key)
 static void miss(struct cache_rig *r, const char *key)
 {
 	cache_note_miss(r->cache, &r->store.store, slice_of(key), NULL,
-			cache_miss_ticket(r->cache, &r->store.store));
+			cache_miss_ticket(r->cache, &r->store.store), FETCH_MISS);
 }
 
 static bool knows(struct cache_rig *r, const char *key)
@@ -356,7 +356,7 @@ static void test_epoch(void)
 	ticket = cache_miss_ticket(r.cache, &r.store.store);
 	atomic_fetch_add(&r.store.store.epoch, 1);
 	CHECK(!knows(&r, "k"), "forgotten");
-	cache_note_miss(r.cache, &r.store.store, SLICE("l"), NULL, ticket);
+	cache_note_miss(r.cache, &r.store.store, SLICE("l"), NULL, ticket, FETCH_MISS);
 	CHECK(!knows(&r, "l"), "nor is what was asked before learned after");
 	miss(&r, "l");
 	CHECK(knows(&r, "l"), "what is asked now is");
@@ -409,7 +409,7 @@ static void test_purge_keys(void)
 	CHECK(purge(&r, which, ARRAY_LEN(which)), "some keys");
 	CHECK(!has(&r, "one") && has(&r, "two"), "those objects, and no others");
 	CHECK(!knows(&r, "gone") && knows(&r, "away"), "those misses, and no others");
-	cache_note_miss(r.cache, &r.store.store, SLICE("gone"), NULL, ticket);
+	cache_note_miss(r.cache, &r.store.store, SLICE("gone"), NULL, ticket, FETCH_MISS);
 	CHECK(!knows(&r, "gone"), "and nothing that was asked before");
 	CHECK(rig_take(&r, "one", &p) == SEATED && r.store.started == 3, "it is asked for anew");
 	seat_leave(&p.seat);

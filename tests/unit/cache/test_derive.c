@@ -337,6 +337,7 @@ static const struct {
 } answers[] = {
 	{"missing", STORE_MISS, FETCH_MISS, true},
 	{"denied", STORE_MISS_DENIED, FETCH_DENIED, true},
+	{"refused", STORE_MISS_REFUSED, FETCH_REFUSED, true},
 	{"no answer", STORE_FAULT, FETCH_FAULT, false},
 };
 

@@ -41,6 +41,7 @@ struct simple {
 static const struct simple simple[] = {
 	{"a miss", STORE_MISS, 0, false, FETCH_MISS},
 	{"a denied miss", STORE_MISS_DENIED, 0, false, FETCH_DENIED},
+	{"a refused name", STORE_MISS_REFUSED, 0, false, FETCH_REFUSED},
 	{"a change that nobody asked about", STORE_CHANGED, 0, false, FETCH_MISS},
 	{"a fault", STORE_FAULT, 0, false, FETCH_FAULT},
 	{"a range outside", STORE_UNSATISFIABLE, 7, true, FETCH_UNSATISFIABLE},
@@ -216,6 +217,7 @@ static const struct {
 } tallies[] = {
 	{"a miss", STORE_MISS, 0, 1, 0},
 	{"a denied miss", STORE_MISS_DENIED, 0, 1, 0},
+	{"a refused name", STORE_MISS_REFUSED, 0, 1, 0},
 	{"a fault", STORE_FAULT, 0, 0, 1},
 	{"a fault after four tries", STORE_FAULT_RETRY, 0, 0, 1},
 };

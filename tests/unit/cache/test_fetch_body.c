@@ -360,6 +360,7 @@ static const struct pin_case {
 	{"a change that the store noticed", {0}, STORE_CHANGED, ERR_CORRUPT},
 	{"gone", {0}, STORE_MISS, ERR_CORRUPT},
 	{"denied", {0}, STORE_MISS_DENIED, ERR_CORRUPT},
+	{"refused", {0}, STORE_MISS_REFUSED, ERR_CORRUPT},
 	{"a fault", {0}, STORE_FAULT, ERR_NET},
 };
 

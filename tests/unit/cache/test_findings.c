@@ -335,7 +335,7 @@ static void test_no_seat_from_before_a_purge(void)
 static void note_miss(struct cache_rig *r, const char *key)
 {
 	cache_note_miss(r->cache, &r->store.store, slice_of(key), NULL,
-			cache_miss_ticket(r->cache, &r->store.store));
+			cache_miss_ticket(r->cache, &r->store.store), FETCH_MISS);
 }
 
 /* A miss was remembered as it was asked, and a purge of another spelling left it. */

@@ -11,8 +11,8 @@
 
 #define START (1000 * NS_PER_S)
 #define TTL   (60 * NS_PER_S)
-#define TICK  (NS_PER_S / 16)
-#define ERA   (TICK << 32)
+#define TICK  (NS_PER_S / 8)
+#define ERA   (TICK << 31)
 
 static const struct miss_id a = {0x1111, 0xa}, b = {0x1111, 0xb};
 
@@ -27,18 +27,23 @@ static struct negative *make(size_t max_entries, int64_t ttl_ns)
 	struct negative *n;
 
 	clock_freeze_mono_ns(START);
-	ASSERT(negative_new(max_entries, ttl_ns, &n, NULL) == OK);
+	ASSERT(negative_new(max_entries, ttl_ns, 0, &n, NULL) == OK);
 	return n;
 }
 
 static void add(struct negative *n, struct miss_id id, int64_t ttl_ns)
 {
-	negative_add(n, id, ttl_ns, negative_generation(n));
+	negative_add(n, id, ttl_ns, false, negative_generation(n));
+}
+
+static bool knows_at(const struct negative *n, struct miss_id id, int64_t now_ns)
+{
+	return negative_find(n, id, now_ns).answers_ns > 0;
 }
 
 static bool knows(const struct negative *n, struct miss_id id)
 {
-	return negative_knows(n, id, clock_mono_ns());
+	return knows_at(n, id, clock_mono_ns());
 }
 
 static void test_basics(void)
@@ -101,11 +106,70 @@ static void test_lives(void)
 		struct negative *n = make(10, lives[i].table_ttl);
 
 		add(n, a, lives[i].ttl);
-		CHECK(negative_knows(n, a, START + lives[i].at) == lives[i].known, lives[i].name);
+		CHECK(knows_at(n, a, START + lives[i].at) == lives[i].known, lives[i].name);
 		CHECK_INT(negative_count(n, START + lives[i].at), lives[i].known,
 			  "and the count agrees");
 		negative_free(n);
 	}
+}
+
+/* The second age, in whole seconds of a table, of an entry, and at a time. */
+static const struct {
+	const char *name;
+	int64_t table_ttl, proof, ttl;
+	bool refused;
+	int64_t at, answers, proves;
+} ages[] = {
+	{"a proven miss", 60, 3600, 60, false, 0, 60, 3600},
+	{"is no answer after its life", 60, 3600, 60, false, 60, 0, 3540},
+	{"but a proof for longer", 60, 3600, 60, false, 3599, -3539, 1},
+	{"and not for ever", 60, 3600, 60, false, 3600, -3540, 0},
+	{"one with a shorter life is a proof for so much less", 60, 3600, 2, false, 0, 2, 3542},
+	{"a refusal proves no more than it answers", 60, 3600, 2, true, 0, 2, 2},
+	{"and no longer", 60, 3600, 2, true, 2, 0, 0},
+	{"a proof that is shorter than the life is as long", 60, 10, 60, false, 0, 60, 60},
+	{"no life, but a proof", 0, 3600, 0, false, 0, 0, 3600},
+	{"whatever life is wanted", 0, 3600, 60, false, 0, 0, 3600},
+	{"a refusal without a life is nothing", 0, 3600, 2, true, 0, 0, 0},
+	{"neither", 0, 0, 60, false, 0, 0, 0},
+};
+
+static void test_ages(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ages); i++) {
+		struct negative *n;
+		struct miss miss;
+
+		clock_freeze_mono_ns(START);
+		ASSERT(negative_new(5, ages[i].table_ttl * NS_PER_S, ages[i].proof * NS_PER_S, &n,
+				    NULL) == OK);
+		negative_add(n, a, ages[i].ttl * NS_PER_S, ages[i].refused, 0);
+		miss = negative_find(n, a, START + ages[i].at * NS_PER_S);
+		CHECK(miss.answers_ns == ages[i].answers * NS_PER_S &&
+			      miss.proves_ns == ages[i].proves * NS_PER_S,
+		      ages[i].name);
+		CHECK(miss.refused == (ages[i].refused && ages[i].table_ttl > 0),
+		      "a refusal says so");
+		miss = negative_find(n, b, START);
+		CHECK(!miss.answers_ns && !miss.proves_ns && !miss.refused, "and others nothing");
+		negative_free(n);
+	}
+}
+
+/* What is left is told to the nanosecond, and never more than there is. */
+static void test_what_is_left(void)
+{
+	struct negative *n = make(5, TTL);
+	bool exact = true;
+
+	clock_freeze_mono_ns(START + TICK / 3);
+	add(n, a, TTL);
+	for (int64_t at = START + TICK / 3; at < START + TTL; at += TICK / 7)
+		exact &= negative_find(n, a, at).answers_ns == START + TTL - at;
+	CHECK(exact, "from the last tick on");
+	CHECK(negative_find(n, a, START - 1).answers_ns == TTL,
+	      "a time before the table's is its first");
+	negative_free(n);
 }
 
 static void test_phase(void)
@@ -117,8 +181,8 @@ static void test_phase(void)
 
 		clock_freeze_mono_ns(at);
 		add(n, a, TTL);
-		kept &= negative_knows(n, a, at + TTL - TICK);
-		ended &= !negative_knows(n, a, at + TTL);
+		kept &= knows_at(n, a, at + TTL - TICK);
+		ended &= !knows_at(n, a, at + TTL);
 		negative_free(n);
 	}
 	CHECK(kept, "between two ticks too an entry lives to the last one");
@@ -132,9 +196,9 @@ static void test_renewal(void)
 	add(n, a, TTL);
 	clock_freeze_mono_ns(START + TTL / 2);
 	add(n, a, TTL);
-	CHECK(negative_knows(n, a, START + TTL), "added again, it lives anew");
+	CHECK(knows_at(n, a, START + TTL), "added again, it lives anew");
 	add(n, a, NS_PER_S);
-	CHECK(!negative_knows(n, a, START + TTL), "or shorter: the last word counts");
+	CHECK(!knows_at(n, a, START + TTL), "or shorter: the last word counts");
 	negative_free(n);
 }
 
@@ -157,7 +221,7 @@ static void test_eras(void)
 	for (uint64_t i = 5; i < 10; i++)
 		new &= knows(n, nth(i));
 	CHECK(new, "whose entries find room");
-	CHECK(!negative_knows(n, nth(5), START + 2 * ERA), "and end before the one after it");
+	CHECK(!knows_at(n, nth(5), START + 2 * ERA), "and end before the one after it");
 	negative_free(n);
 }
 
@@ -207,9 +271,9 @@ static void test_bounds(void)
 		negative_purge(n);
 		negative_free(n);
 	}
-	CHECK_INT(negative_new(SIZE_MAX, TTL, &n, &e), ERR_LIMIT, "more than can be counted");
-	CHECK_INT(negative_new(SIZE_MAX >> 8, TTL, &n, &e), ERR_NOMEM, "more than there is");
-	CHECK(negative_new(SIZE_MAX, 0, &n, &e) == OK, "any number for no time");
+	CHECK_INT(negative_new(SIZE_MAX, TTL, 0, &n, &e), ERR_LIMIT, "more than can be counted");
+	CHECK_INT(negative_new(SIZE_MAX >> 8, TTL, 0, &n, &e), ERR_NOMEM, "more than there is");
+	CHECK(negative_new(SIZE_MAX, 0, 0, &n, &e) == OK, "any number for no time");
 	negative_free(n);
 }
 
@@ -246,11 +310,11 @@ static void test_generations(void)
 	uint64_t asked = negative_generation(n);
 
 	CHECK_INT((long long)negative_raise(n), (long long)asked + 1, "a purge raises it");
-	negative_add(n, a, TTL, asked);
+	negative_add(n, a, TTL, false, asked);
 	CHECK(!knows(n, a), "a miss asked before says nothing");
-	negative_add(n, a, TTL, asked + 2);
+	negative_add(n, a, TTL, false, asked + 2);
 	CHECK(!knows(n, a), "nor one from the future");
-	negative_add(n, a, TTL, asked + 1);
+	negative_add(n, a, TTL, false, asked + 1);
 	CHECK(knows(n, a), "one asked after is remembered");
 	negative_raise(n);
 	CHECK(knows(n, a), "raising alone forgets nothing");
@@ -272,7 +336,7 @@ static void test_purge(void)
 		any |= knows(n, nth(i));
 	CHECK(before > 400 && !any, "after a purge nothing is known");
 	CHECK_INT(negative_count(n, START), 0, "nor counted");
-	negative_add(n, nth(1), TTL, asked);
+	negative_add(n, nth(1), TTL, false, asked);
 	CHECK(!knows(n, nth(1)), "what was asked before is not added");
 	add(n, nth(1), TTL);
 	CHECK(knows(n, nth(1)), "what is asked after is");
@@ -339,9 +403,9 @@ static void *read_all(void *ud)
 
 	pthread_barrier_wait(&r->start);
 	for (unsigned i = 0; !atomic_load(&r->over); i++) {
-		if (!negative_knows(r->n, staying, now))
+		if (!knows_at(r->n, staying, now))
 			atomic_fetch_add(&r->lost, 1);
-		if (negative_knows(r->n, short_lived(i), now))
+		if (knows_at(r->n, short_lived(i), now))
 			atomic_fetch_add(&r->wrong, 1);
 		atomic_fetch_add(&r->reads, 1);
 	}
@@ -389,7 +453,7 @@ static void *read_purged(void *ud)
 		uint64_t generation = negative_generation(r->n);
 
 		for (uint64_t back = 1; back <= MIN(generation, 3); back++)
-			if (negative_knows(r->n, nth(generation - back), START))
+			if (knows_at(r->n, nth(generation - back), START))
 				atomic_fetch_add(&r->wrong, 1);
 		atomic_fetch_add(&r->reads, 1);
 	}
@@ -419,6 +483,8 @@ int main(void)
 {
 	test_basics();
 	test_lives();
+	test_ages();
+	test_what_is_left();
 	test_phase();
 	test_renewal();
 	test_eras();

@@ -137,6 +137,26 @@ static void test_precedence(void)
 	CHECK(world_fini(&w) && !w.fake[0].started && !w.fake[1].started, "and nobody is asked");
 }
 
+/* What was refused is missing, but nobody is to keep that. */
+static void test_refused(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 1, "/" ASKED);
+	w.fake[0].store.traits.key_case = CASE_LOWER;
+	atomic_store(&w.fake[0].store.tier, TIER_TWO);
+	r = request_of(&w);
+	world_miss(&w, 0, two_keys[1]);
+	cache_note_miss(w.cache, w.store[0], slice_of(two_keys[0]), NULL,
+			cache_miss_ticket(w.cache, w.store[0]), FETCH_REFUSED);
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && w.answer.unsure, "a refused name");
+	world_miss(&w, 0, two_keys[0]);
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && !w.answer.unsure,
+	      "until a miss is proven");
+	CHECK(world_fini(&w), "refused");
+}
+
 /* ---- what is told of a hit ---- */
 
 static void test_hit(void)
@@ -464,6 +484,7 @@ int main(void)
 {
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
 	test_precedence();
+	test_refused();
 	test_hit();
 	test_stale();
 	test_parts();

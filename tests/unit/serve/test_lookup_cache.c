@@ -73,7 +73,7 @@ struct proof {
 	enum store_result result;
 	bool optional;
 	enum answer_kind kind;
-	bool unsure, remembered;
+	bool unsure, remembered, briefly;
 };
 
 static const struct proof proofs[] = {
@@ -82,6 +82,9 @@ static const struct proof proofs[] = {
 	{"a fault", STORE_FAULT, false, ANSWER_FAULT, false, false},
 	{"a miss of an optional store", STORE_MISS, true, ANSWER_MISS, false, true},
 	{"a fault of an optional store", STORE_FAULT, true, ANSWER_MISS, true, false},
+	{"a refused name", STORE_MISS_REFUSED, false, ANSWER_MISS, true, true, true},
+	{"a name that an optional store refuses", STORE_MISS_REFUSED, true, ANSWER_MISS, true, true,
+	 true},
 };
 
 static void test_what_is_remembered(void)
@@ -100,8 +103,38 @@ static void test_what_is_remembered(void)
 		CHECK_INT(cache_knows_missing(w.cache, w.store[0], SLICE(OTHER)), p->remembered,
 			  p->remembered ? "... is remembered" : "... is not remembered");
 		world_release(&w);
+		manual_advance(w.loop, FETCH_REFUSED_NS);
+		CHECK_INT(cache_knows_missing(w.cache, w.store[0], SLICE(OTHER)),
+			  p->remembered && !p->briefly, "... for a moment, or for MISS_TTL");
 		ASSERT(world_fini(&w));
 	}
+}
+
+/* A refusal that is remembered, of the first of two candidates: the answer stays nobody's to keep. */
+static void test_known_refusals(void)
+{
+	struct world w;
+
+	world_remembering(&w, 2, "/" ASKED);
+	w.fake[0].store.traits.not = w.fake[1].store.traits.not = (char *)(uintptr_t) "*_";
+	world_start(&w);
+	fake_done(fake_call(&w.fake[0], LOWER), STORE_MISS_REFUSED);
+	fake_done(fake_call(&w.fake[0], ASKED), STORE_FAULT);
+	manual_settle(w.loop);
+	play_store(&w, 1, "MM", FORWARD);
+	CHECK_INT(w.answer.kind, ANSWER_FAULT, "one is refused, of the other one nothing is known");
+	world_release(&w);
+	again(&w, "/" ASKED);
+	CHECK(!fake_call(&w.fake[0], LOWER), "what was refused is not asked for again");
+	fake_done(fake_call(&w.fake[0], ASKED), STORE_MISS);
+	manual_settle(w.loop);
+	CHECK(w.answer.kind == ANSWER_MISS && w.answer.unsure, "but the miss is an unsure one");
+	world_release(&w);
+	again(&w, "/" ASKED);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_MISS && w.answer.unsure,
+	      "also when all of it is known");
+	world_release(&w);
+	CHECK(world_fini(&w), "known refusals");
 }
 
 /* ---- one transfer for all ---- */
@@ -344,6 +377,7 @@ int main(void)
 	test_known_misses();
 	test_known_misses_and_the_breaker();
 	test_what_is_remembered();
+	test_known_refusals();
 	test_joined();
 	test_just_landed();
 	test_parts_of_a_fill();
