@@ -5,6 +5,7 @@
  */
 #include "symfmt/verify.h"
 #include "base/buf.h"
+#include "symfmt/page.h"
 #include "symfmt/pe.h"
 
 #include <stdio.h>
@@ -141,6 +142,16 @@ bool expected_of_path(struct slice path, struct expected *ret)
 	return expect_key(t, ret) || expect_debuginfod(t, ret) || expect_split(t, ret);
 }
 
+/* No format that we know: a text may turn out to be a page as more of it comes. */
+static enum verdict judge_page(const struct head *h)
+{
+	if (page_name(h->bytes))
+		return VERDICT_WRONG;
+	return h->bytes.n < MIN(PAGE_HEAD, h->file_size) && page_is_text(h->bytes)
+		       ? VERDICT_MORE
+		       : VERDICT_UNKNOWN;
+}
+
 static enum verdict judge(const struct expected *x, struct head *h)
 {
 	struct head from_start = *h;
@@ -155,7 +166,7 @@ static enum verdict judge(const struct expected *x, struct head *h)
 	switch (state) {
 	case PARSE_OK: break;
 	case PARSE_MORE: return h->need > VERIFY_HEAD ? VERDICT_WHOLE : VERDICT_MORE;
-	case PARSE_OTHER:
+	case PARSE_OTHER: return judge_page(h);
 	case PARSE_CORRUPT: return VERDICT_UNKNOWN;
 	}
 	switch (key_compare(&x->key, &i)) {
@@ -218,10 +229,12 @@ void verify_describe(const struct source *file, char *to, size_t n)
 	struct head h = head_of_file(file, room);
 	struct symbol_identity i;
 	struct key_text key;
+	const char *page;
 
 	if (identity_read(&h, &i) != PARSE_OK)
 		i = (struct symbol_identity){.kind = SYMBOL_UNKNOWN};
-	buf_puts(&text, kinds[i.kind]);
+	page = i.kind == SYMBOL_UNKNOWN ? page_name(h.bytes) : NULL;
+	buf_puts(&text, page ? page : kinds[i.kind]);
 	for (size_t which = 0; key_of_identity(&i, false, which, &key); which++)
 		buf_printf(&text, "%s%s", which ? ", " : " ", key.s);
 	(void)snprintf(to, n, "%s", buf_str(&text));

@@ -2,7 +2,8 @@
 /*
  * Is the file that came for a key the one that the key names? The key is taken out of the path that
  * the file has in its store; the identity out of the file (identity.h). What cannot be told is not
- * held against it: an opaque key, a format that nobody knows, a damaged header. Pure.
+ * held against it: an opaque key, a format that nobody knows, a damaged header. But what is known to
+ * be no symbol file at all (page.h) is not the one. Pure.
  */
 #pragma once
 #include "symfmt/key_match.h"

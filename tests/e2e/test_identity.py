@@ -217,6 +217,44 @@ def test_a_stamp_without_its_zeros(origin, server):
     assert server.fetch(lay(origin, symbol, symbol.unpadded_key)).body == symbol.data
 
 
+PAGES = {
+    "HTML": b"<!DOCTYPE html>\n<html><title>Sign in</title></html>\n",
+    "XML": b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>',
+    "LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d" * 32 + b"\nsize 12345\n",
+    "aws-chunked": b"12;chunk-signature=" + b"ad" * 32 + b"\r\nMicrosoft C/C++ MS\r\n",
+}
+
+
+@pytest.mark.cache_on
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_in_the_place_of_a_file(name, origin, server):
+    """Saved sign-in forms, pointers, framing: whatever their label says, no debugger can use them."""
+    symbol = dataclasses.replace(genuine()["pdb"], data=PAGES[name])
+    target = lay(origin, symbol, symbol.key)
+    assert is_miss(server.fetch(target))
+    refused(server, origin, target)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_in_a_directory(name, serve, tmp):
+    symbol = genuine()["pdb"]
+    file = tmp / symbol.path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(PAGES[name])
+    server = serve(stores=f"file://{tmp}")
+    assert is_miss(server.fetch("/" + symbol.path))
+    file.write_bytes(symbol.data)
+    until(lambda: server.fetch("/" + symbol.path).body == symbol.data)
+
+
+def test_a_file_is_what_its_bytes_are(origin, server):
+    """A PDB that was uploaded as text/html is a PDB."""
+    symbol = genuine()["pdb"]
+    target = lay(origin, symbol, symbol.key)
+    origin.put("bucket", target[1:].lower(), symbol.data, [("Content-Type", "text/html")])
+    assert server.fetch(target).body == symbol.data
+
+
 @pytest.mark.cache_on
 def test_another_age_is_another_file(origin, server):
     symbol = genuine()["aged"]

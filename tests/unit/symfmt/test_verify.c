@@ -143,6 +143,8 @@ enum file {
 	PDB_MSFZ,
 	CAB,
 	TEXT,
+	HTML,
+	LFS,
 	PE_CUT,
 	PDB_CUT,
 	FILES
@@ -231,6 +233,12 @@ static void make_others(void)
 				  "INFO CODE_ID 05617D4F8000 foo.exe\nFILE 0 foo.c\n");
 	buf_add(&b[CAB], SLICE("MSCF\0\0\0\0 and so on, for as long as a magic may be"));
 	buf_puts(&b[TEXT], "hello");
+	buf_puts(&b[HTML], "\xef\xbb\xbf\r\n<!DOCTYPE html><title>Sign in</title>");
+	rig_zeros(&b[HTML], 4);
+	buf_puts(&b[LFS],
+		 "version https://git-lfs.github.com/spec/v1\n"
+		 "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e\n"
+		 "size 12345\n");
 	buf_add(&b[PE_CUT], slice_head(buf_slice(&b[PE]), 0x50));
 }
 
@@ -399,6 +407,12 @@ static void test_symbols(void)
 		{SYM_CODE_ID, "foo.exe/15617D4F8000/foo.sym", VERDICT_WRONG},
 		{CAB, "foo.exe/05617D4F8000/foo.ex_", VERDICT_UNKNOWN},
 		{TEXT, "foo.exe/05617D4F8000/foo.exe", VERDICT_UNKNOWN},
+		{HTML, "foo.exe/05617D4F8000/foo.exe", VERDICT_WRONG},
+		{HTML, "a.pdb/" PDB_GUID "1a/a.pd_", VERDICT_WRONG},
+		{HTML, "buildid/" HEX20 "/debuginfo", VERDICT_WRONG},
+		{HTML, "foo.pdb/" SAMPLE_GUID "A/foo.sym", VERDICT_WRONG},
+		{LFS, "a.pdb/" PDB_GUID "1a/a.pdb", VERDICT_WRONG},
+		{LFS, "_.debug/elf-buildid-sym-" HEX20 "/_.debug", VERDICT_WRONG},
 	};
 
 	check_rows(rows, ARRAY_LEN(rows));
@@ -552,6 +566,8 @@ static void test_describe(void)
 		{PDB_OLD, "PDB 2.0 5F3759DF7"},
 		{PDB_MSFZ, "PDB " PDB_GUID "1a"},
 		{CAB, "unknown"},
+		{HTML, "an HTML page"},
+		{LFS, "a Git LFS pointer"},
 		{PE_CUT, "unknown"},
 	};
 	char text[160];

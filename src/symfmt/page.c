@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/* See page.h. White space and a byte order mark may stand before a page, before nothing else. */
+#include "symfmt/page.h"
+#include "base/text.h"
+
+#define CHUNK_DIGITS_MAX 8
+
+static struct slice without_blanks(struct slice s)
+{
+	if (slice_starts(s, SLICE("\xef\xbb\xbf")))
+		s = slice_from(s, 3);
+	while (s.n && memchr(" \t\r\n\f", s.p[0], 5))
+		s = slice_from(s, 1);
+	return s;
+}
+
+/* A tag ends with its name: "<htmlx" is none. */
+static bool starts_tag(struct slice s, const char *tag)
+{
+	struct slice name = slice_of(tag);
+
+	return slice_starts_nocase(s, name) && s.n > name.n && memchr(" \t\r\n\f>", s.p[name.n], 6);
+}
+
+static bool is_html(struct slice s)
+{
+	static const char *const tags[] = {"<!doctype html", "<html", "<head", "<title", "<body"};
+
+	for (size_t i = 0; i < ARRAY_LEN(tags); i++)
+		if (starts_tag(s, tags[i]))
+			return true;
+	return false;
+}
+
+/* "10000;chunk-signature=..." where chunks are signed, "10000" and a line break where not. */
+static bool is_chunk(struct slice s)
+{
+	size_t digits = 0;
+
+	while (digits < s.n && hex_digit(s.p[digits]) >= 0)
+		digits++;
+	s = slice_from(s, digits);
+	return digits && digits <= CHUNK_DIGITS_MAX &&
+	       (slice_starts(s, SLICE("\r\n")) || slice_starts(s, SLICE(";chunk-signature=")));
+}
+
+const char *page_name(struct slice beginning)
+{
+	struct slice s = without_blanks(slice_head(beginning, PAGE_HEAD));
+
+	if (is_html(s))
+		return "an HTML page";
+	if (slice_starts_nocase(s, SLICE("<?xml")))
+		return "an XML document";
+	if (slice_starts(s, SLICE("version https://git-lfs.github.com/spec/")))
+		return "a Git LFS pointer";
+	return is_chunk(slice_head(beginning, PAGE_HEAD)) ? "the framing of an upload (aws-chunked)"
+							  : NULL;
+}
+
+bool page_is_text(struct slice beginning)
+{
+	struct slice s = slice_head(beginning, PAGE_HEAD);
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if ((c < ' ' && !memchr("\t\r\n\f", c, 4)) || c == 0x7f)
+			return false;
+	}
+	return s.n > 0;
+}
