@@ -160,11 +160,11 @@ static bool check_path(const struct auth *a, struct slice path_token)
 	return ok;
 }
 
-bool auth_check(const struct auth *a, struct slice authorization, struct slice path_token)
+enum auth_way auth_check(const struct auth *a, struct slice authorization, struct slice path_token)
 {
 	bool by_header = check_header(a, authorization), by_path = check_path(a, path_token);
 
-	return by_header || by_path;
+	return by_path ? AUTH_BY_PATH : by_header ? AUTH_BY_HEADER : AUTH_DENIED;
 }
 
 bool auth_mentions(const struct auth *a, struct slice text)

@@ -28,8 +28,15 @@ void auth_free(struct auth *a);
  */
 MUST_CHECK enum err auth_add_list(struct auth *a, struct slice list, struct error *e);
 MUST_CHECK enum err auth_add_file(struct auth *a, struct slice content, struct error *e);
+/* Where the token was that lets a client in. */
+enum auth_way {
+	AUTH_DENIED,
+	AUTH_BY_HEADER,
+	AUTH_BY_PATH, /* also when both did */
+};
+
 /* authorization is the header's value, path_token what request.h found; n == 0 for neither. */
-MUST_CHECK bool auth_check(const struct auth *a, struct slice authorization,
-			   struct slice path_token);
+MUST_CHECK enum auth_way auth_check(const struct auth *a, struct slice authorization,
+				    struct slice path_token);
 /* Does one of the tokens stand in text, in any case? Then text does not belong into a log. */
 bool auth_mentions(const struct auth *a, struct slice text);

@@ -90,6 +90,7 @@ static enum MHD_Result front_page(struct exchange *x)
 {
 	const struct conf *conf = x->server->parts.conf;
 	bool html = pages_wants_html(header(x, "Accept"));
+	bool by_path = x->auth == AUTH_BY_PATH;
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(4096);
 	struct page page CLEANUP(page_fini) = {
 		.status = MHD_HTTP_OK,
@@ -99,7 +100,10 @@ static enum MHD_Result front_page(struct exchange *x)
 
 	pages_public_url(&url, slice_of(conf->public_url), header(x, "Host"), "http",
 			 slice_of(conf->base_path));
-	pages_root(&page.text, html, buf_slice(&url));
+	if (x->server->parts.auth)
+		buf_printf(&url, "/t/" SLICE_FMT,
+			   SLICE_ARG(by_path ? x->path.token : SLICE("TOKEN")));
+	pages_root(&page.text, html, buf_slice(&url), x->server->parts.auth && !by_path);
 	return respond_page(x, &page);
 }
 
@@ -158,7 +162,9 @@ static enum MHD_Result answer_request(struct exchange *x)
 		return refuse(x);
 	verdict = request_clean((struct slice){x->target, x->target_n}, &rules, &x->path);
 	x->cleaned = verdict == REQUEST_CLEAN;
-	if (p->auth && !auth_check(p->auth, header(x, "Authorization"), x->path.token)) {
+	if (p->auth)
+		x->auth = auth_check(p->auth, header(x, "Authorization"), x->path.token);
+	if (p->auth && x->auth == AUTH_DENIED) {
 		x->outcome = "denied";
 		metric_inc(requests_denied);
 		return respond_canned(x, CANNED_LOGIN);

@@ -33,6 +33,7 @@ struct exchange {
 	bool head, close; /* HEAD; the connection ends after this answer */
 	bool cleaned;     /* path is there */
 	struct symbol_path path;
+	enum auth_way auth;   /* by which it was let in, where a token is asked for */
 	bool debuginfod;      /* the answer to it tells X-DEBUGINFOD-SIZE */
 	struct client client; /* who asks for a symbol */
 	bool looking;         /* counted in server.looking */

@@ -18,7 +18,15 @@ static const struct client {
 	 "At the prompt or in .lldbinit:", "settings set plugin.symbol-locator.symstore.urls ", ""},
 	{"dotnet-symbol", "In a shell, with the file to find symbols for at the end:",
 	 "dotnet-symbol --server-path ", ""},
+	{"gdb and other debuginfod clients",
+	 "In a shell, before they are started:", "export DEBUGINFOD_URLS=", ""},
 };
+
+static const char token_note[] = "Put your token in the place of TOKEN, if it consists of "
+				 "lower-case hex digits: some debuggers "
+				 "lower-case a path. Any other works only where a user name and a "
+				 "password can be given: any "
+				 "name, and the token as the password.";
 
 static const char html_head[] =
 	"<!DOCTYPE html>\n"
@@ -90,11 +98,13 @@ static void put_text(struct buf *out, const struct client *c, struct slice url)
 	buf_printf(out, "%s\n", c->after);
 }
 
-void pages_root(struct buf *out, bool html, struct slice public_url)
+void pages_root(struct buf *out, bool html, struct slice public_url, bool placeholder)
 {
 	buf_puts(out, html ? html_head
 			   : "Symbol server\n"
 			     "Debuggers find PDB, EXE and DLL files here. Point yours at it:\n");
+	if (placeholder)
+		buf_printf(out, html ? "<p>%s</p>\n" : "%s\n", token_note);
 	for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
 		if (html)
 			put_html(out, &clients[i], public_url);

@@ -8,8 +8,12 @@
 #pragma once
 #include "base/buf.h"
 
-/* public_url as pages_public_url() made it; escaped here. */
-void pages_root(struct buf *out, bool html, struct slice public_url);
+/*
+ * public_url: what debuggers are pointed at, as pages_public_url() made it, with a token behind it
+ * where one is asked for; escaped here. placeholder: that token is the word TOKEN, since the
+ * visitor showed another way than the path that it has one.
+ */
+void pages_root(struct buf *out, bool html, struct slice public_url, bool placeholder);
 /*
  * The URL that users type, without a slash at the end: the configured one when there is one; else
  * scheme, Host header and base path. A Host that is not plainly a name or an address with an

@@ -161,7 +161,7 @@ struct MHD_Response *respond_text(const struct page *page)
 
 	ASSERT(r);
 	add(r, "Content-Type", page->type);
-	add(r, "Cache-Control", "no-store");
+	add(r, "Cache-Control", "private, no-store");
 	return r;
 }
 

@@ -237,6 +237,7 @@ def test_front_page(one):
     assert answer.status == 200 and answer["Content-Type"].startswith("text/plain")
     text = answer.body.decode()
     assert "srv*" in text.lower() and "http://symbols.example:8080" in text
+    assert "DEBUGINFOD_URLS=http://symbols.example:8080\n" in text and "/t/" not in text
     assert one.fetch("/", "HEAD").status == 200
     page = one.fetch("/",
                      headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8",

@@ -74,6 +74,22 @@ def test_kept_out(headers, server, bucket):
     assert not bucket.asked(), "who is not let in costs no S3 request"
 
 
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+@pytest.mark.parametrize("base,headers,shown", [
+    (f"/t/{HEX}", {}, HEX), (f"/T/{HEX.upper()}/", {}, HEX.upper()), (f"/t/{HEX}", basic(WORD), HEX),
+    ("", basic(HEX), "TOKEN"), ("", bearer(WORD), "TOKEN"), ("/t/0123", bearer(HEX), "TOKEN")])
+def test_front_page_says_how_to_come_back(base, headers, shown, accept, server):
+    """With the token of the path; else with the place for one, since a password stays unsaid."""
+    page = server.fetch(base or "/", headers={"Host": "h", "Accept": accept, **headers})
+    text = page.body.decode()
+    assert page.status == 200 and page["Cache-Control"] == "private, no-store"
+    for line in (f".sympath srv*C:\\Symbols*http://h/t/{shown}",
+                 f"export DEBUGINFOD_URLS=http://h/t/{shown}"):
+        assert f"{line}\n" in text or f"{line}</code>" in text, line
+    assert ("in the place of TOKEN" in text) == (shown == "TOKEN")
+    assert WORD not in text and (HEX in text.lower()) == (shown != "TOKEN")
+
+
 @pytest.mark.row("C23")
 def test_token_in_the_path(server):
     """For debuggers that can send no header; cdb lower-cases it, which hex survives."""

@@ -12,7 +12,7 @@ static void test_text(void)
 {
 	struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
 
-	pages_root(&b, false, SLICE("https://sym.example.com/<x>"));
+	pages_root(&b, false, SLICE("https://sym.example.com/<x>"), false);
 	CHECK(!buf_failed(&b), "made");
 	CHECK(has(&b, " .sympath srv*C:\\Symbols*https://sym.example.com/<x>\n"), "WinDbg");
 	CHECK(has(&b, " setx _NT_SYMBOL_PATH \"srv*C:\\Symbols*https://sym.example.com/<x>\"\n"),
@@ -24,6 +24,8 @@ static void test_text(void)
 	      "LLDB");
 	CHECK(has(&b, " dotnet-symbol --server-path https://sym.example.com/<x>\n"),
 	      "dotnet-symbol");
+	CHECK(has(&b, " export DEBUGINFOD_URLS=https://sym.example.com/<x>\n"), "gdb");
+	CHECK(!has(&b, "TOKEN"), "nothing of tokens");
 	CHECK(!has(&b, "&lt;"), "plain text is not escaped");
 }
 
@@ -31,7 +33,7 @@ static void test_html(void)
 {
 	struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
 
-	pages_root(&b, true, SLICE("http://h/\"><script>'&"));
+	pages_root(&b, true, SLICE("http://h/\"><script>'&"), false);
 	CHECK(!buf_failed(&b), "made");
 	CHECK(slice_starts(buf_slice(&b), SLICE("<!DOCTYPE html>\n")), "begins");
 	CHECK(slice_ends(buf_slice(&b), SLICE("</html>\n")), "ends");
@@ -45,11 +47,23 @@ static void test_html(void)
 	CHECK(has(&b, "prefers-color-scheme: dark"), "light and dark");
 }
 
+static void test_placeholder(void)
+{
+	for (int html = 0; html < 2; html++) {
+		struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
+
+		pages_root(&b, html, SLICE("http://h/t/TOKEN"), true);
+		CHECK(has(&b, "DEBUGINFOD_URLS=http://h/t/TOKEN"), "the word stands in the path");
+		CHECK(has(&b, "token in the place of TOKEN"),
+		      "and the page says what to do with it");
+	}
+}
+
 static void test_ceiling(void)
 {
 	struct buf b CLEANUP(buf_fini) = BUF_MAX(100);
 
-	pages_root(&b, true, SLICE("http://h"));
+	pages_root(&b, true, SLICE("http://h"), false);
 	CHECK(buf_failed(&b), "a small buf fails and does not overflow");
 }
 
@@ -128,6 +142,7 @@ int main(void)
 {
 	test_text();
 	test_html();
+	test_placeholder();
 	test_ceiling();
 	test_public_url();
 	test_wants_html();
