@@ -13,10 +13,10 @@
  * (redirects to presigned URLs allow one method only).
  */
 #include "base/clock.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "metric/metric.h"
 #include "store/answer.h"
+#include "store/question.h"
 #include "store/store_priv.h"
 
 #include <stdio.h>
@@ -289,11 +289,11 @@ static void http_probe(struct store *s, void (*done)(void *ud, const struct erro
 {
 	static const struct transfer_events on = {on_head, on_data, probe_done};
 	struct store_call *c = xnew(struct store_call);
-	char key[48];
+	char key[QUESTION_KEY_MAX];
 	struct store_read read = {.deadline_ns = INT64_MAX};
 	struct error e;
 
-	snprintf(key, sizeof(key), ".pepto-probe-%016llx", (unsigned long long)random_u64());
+	question_random_key(QUESTION_SYMBOL, false, key);
 	read.key = slice_of(key);
 	c->http = (struct http_store *)s;
 	c->probed = done;

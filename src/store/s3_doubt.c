@@ -6,11 +6,9 @@
  * store, NoSuchKey from an opaque one; such doubt is allowed to cost one probe in DOUBT_EVERY.
  */
 #include "base/clock.h"
-#include "base/random.h"
 #include "metric/metric.h"
+#include "store/question.h"
 #include "store/s3_priv.h"
-
-#include <stdio.h>
 
 #define DOUBT_EVERY_NS  (10 * NS_PER_S)
 #define RETRY_AFTER_NS  (1 * NS_PER_S)
@@ -49,13 +47,13 @@ void s3_doubt_probe(struct s3_store *s3)
 	struct s3_asking mine = asking;
 	struct store_read read = {.deadline_ns = clock_mono_ns() + PROBE_BUDGET_NS};
 	struct buf key CLEANUP(buf_fini) = BUF_MAX(4096);
-	char name[48];
+	char name[QUESTION_KEY_MAX];
 
 	if (s3->doubt.probing)
 		return;
 	s3->doubt.probing = true;
 	metric_inc(store_probes);
-	snprintf(name, sizeof(name), ".pepto-probe-%016llx", (unsigned long long)random_u64());
+	question_random_key(QUESTION_SYMBOL, false, name);
 	s3_full_key(s3, slice_of(name), &key);
 	read.key = buf_slice(&key);
 	mine.ud = s3;

@@ -34,6 +34,20 @@ def test_found_and_missing(public, serve):
     assert is_miss(server.fetch("/" + path("gone.pdb"), "GET", {"Range": "bytes=0-9"}))
 
 
+def no_dotfiles(request):
+    """The rule of many web servers: `location ~ /\\. { deny all; }`."""
+    return "/." in request.path
+
+
+def test_a_probe_meets_no_rule_against_dotfiles(public, serve):
+    """What is denied by its name tells nothing of how this server says that a file is missing."""
+    public.fault(faults.respond(lambda r: Response(403)), no_dotfiles)
+    server = serve(stores=f"{public.url}/symbols", MISS_TTL="0s")
+    assert is_miss(server.fetch("/" + path("gone.pdb")))
+    public.fault(faults.respond(lambda r: Response(403)), "foo.pdb")
+    assert is_fault(server.fetch("/" + FOO)), "a refusal, of a server whose misses are 404"
+
+
 @pytest.mark.parametrize("base", ["/symbols", "/symbols/", ""])
 def test_the_slash_of_a_base_does_not_matter(base, upstream, serve):
     upstream.put((base.strip("/") + "/" + FOO.lower()).lstrip("/"), b"found")

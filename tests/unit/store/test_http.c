@@ -160,7 +160,7 @@ static void test_probe(void)
 	rig_init(&r, denies, 2);
 	rig_open(&r, OPEN);
 	CHECK(rig_probe(&r).code == OK, "403 to a random name");
-	CHECK(http_server_heard(&r.server, 0, "GET /base/.pepto-probe-"), "which was asked for");
+	CHECK(http_server_heard(&r.server, 0, "GET /base/pepto-probe-"), "which was asked for");
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
 		  "then 403 means missing");
 	rig_fini(&r);

@@ -473,7 +473,7 @@ static void test_patience(void)
 
 static bool probed_at(struct rig *r, size_t i)
 {
-	return heard(r, i, "GET /bucket/pre/.pepto-probe-");
+	return heard(r, i, "GET /bucket/pre/pepto-probe-");
 }
 
 static void test_opaque(void)
