@@ -208,6 +208,43 @@ bool fold_equal(struct slice a, struct slice b)
 	return a.n == b.n;
 }
 
+/* Does the glob's first character stand for the name's? Both have one. */
+static bool stands_for(struct slice glob, struct slice name, bool open_end)
+{
+	ucs4_t x, y;
+	size_t n = fold_char(name, &x);
+
+	fold_char(glob, &y);
+	return x == y || glob.p[0] == '?' || (open_end && n == name.n);
+}
+
+/* The usual two-pointer walk: on a mismatch go back to the last star and let it take one more. */
+bool fold_glob(struct slice name, struct slice glob, bool open_end)
+{
+	struct slice star = SLICE_NONE, mark = SLICE_NONE;
+	ucs4_t c;
+
+	while (name.n) {
+		if (glob.n && glob.p[0] == '*') {
+			star = glob = slice_from(glob, 1);
+			mark = name;
+			if (!star.n)
+				return true;
+		} else if (glob.n && stands_for(glob, name, open_end)) {
+			glob = slice_from(glob, fold_char(glob, &c));
+			name = slice_from(name, fold_char(name, &c));
+		} else if (star.n) {
+			glob = star;
+			name = mark = slice_from(mark, fold_char(mark, &c));
+		} else {
+			return false;
+		}
+	}
+	while (glob.n && glob.p[0] == '*')
+		glob = slice_from(glob, 1);
+	return !glob.n;
+}
+
 /* U+2800 is a blank of Braille, by its category a symbol. */
 static bool is_unseen(ucs4_t c)
 {

@@ -29,6 +29,11 @@ bool fold_lower_ascii(struct slice s, char *ret);
 /* Are two names the same after fold_lower()? */
 bool fold_equal(struct slice a, struct slice b);
 /*
+ * Does the name match the glob, case ignored as above? '*' is any text, '?' any character. With
+ * open_end the name's last character is any one, too.
+ */
+bool fold_glob(struct slice name, struct slice glob, bool open_end);
+/*
  * How the first character of s is written where people read it. Returns its bytes. ret stays "" when it
  * stands there as it is; else it is \uXXXX (two of them beyond U+FFFF, as in JSON): what nobody
  * sees or what changes how its neighbours are shown (controls, format and bidirectional characters,

@@ -97,6 +97,30 @@ bool build_id_is_part(const struct symbol_path *p)
 	       (is(p->segment[2], "source") || is(p->segment[2], "section"));
 }
 
+static bool is_hex(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (hex_digit(s.p[i]) < 0)
+			return false;
+	return true;
+}
+
+bool build_id_is_unified(const struct symbol_path *p)
+{
+	static const char *const words[] = {"executable",   "debuginfo", "breakpad",
+					    "sourcebundle", "uuidmap",   "bcsymbolmap",
+					    "il2cpp",       "proguard",  "meta"};
+	const struct slice *seg = p->segment;
+
+	if (p->segments != 3 || seg[0].n != 2 || seg[0].n + seg[1].n < 2 * (size_t)ID_MIN ||
+	    !is_hex(seg[0]) || !is_hex(seg[1]))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (is(seg[2], words[i]))
+			return true;
+	return false;
+}
+
 void build_id_put_key(enum store_layout layout, struct slice hex, bool executable, struct buf *out)
 {
 	switch (layout) {

@@ -35,6 +35,8 @@ bool build_id_parse(const struct symbol_path *p, struct build_id_path *ret);
 bool build_id_is_debuginfod(const struct symbol_path *p);
 /* Is it /buildid/HEX/source/... or /section/..., which only a debuginfod server can tell? */
 bool build_id_is_part(const struct symbol_path *p);
+/* Is it nn/nnnn/WORD of Sentry's unified layout, whatever file WORD says and whatever id that is? */
+bool build_id_is_unified(const struct symbol_path *p);
 /*
  * Append the key of a store of this layout for the id given in hex; of one with SSQP's for executables
  * only, where it knows wildcards: the debug file is a name/KEY/name as any other (key.h).

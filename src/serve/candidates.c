@@ -225,6 +225,7 @@ static void add_by_layout(struct candidate_list *l, const struct build_id_path *
 		    (i > 0 && l->o->aliases == ALIASES_NONE))
 			continue;
 		as.eager = i == 0 && !b->ssqp;
+		as.unnamed = true;
 		build_id_put_key(l->o->layout, hex, b->executable, &l->key);
 		candidate_list_add(l, &as);
 	}

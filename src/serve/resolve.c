@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See resolve.h. */
 #include "serve/resolve.h"
+#include "serve/file_name.h"
 #include "serve/shape.h"
 
 /* What the path is, as far as its last three segments tell: [.../]name/KEY/last. */
@@ -16,12 +17,24 @@ bool resolve_refuses(const struct resolve_rules *rules)
 	return rules->client->spoils_cabs && shape_of(rules->path) == SHAPE_TWIN;
 }
 
+/* only= and not= */
+static bool takes_name(const struct store *s, const struct symbol_path *path)
+{
+	const struct store_traits *t = &s->traits;
+
+	if (!t->only && !t->not )
+		return true;
+	if (file_name_absent(path))
+		return !t->only;
+	return (!t->only || file_name_wanted(path, slice_of(t->only))) &&
+	       (!t->not || !file_name_barred(path, slice_of(t->not )));
+}
+
 bool resolve_passes_over(const struct resolve_rules *rules, struct store *s)
 {
 	const struct symbol_path *path = rules->path;
 
-	return !store_takes_name(s, path->segment[path->segments - 1]) ||
-	       (rules->looped && s->traits.loops) ||
+	return !takes_name(s, path) || (rules->looped && s->traits.loops) ||
 	       (!rules->any_path && store_is_private(s) && !shape_is_symbol(path)) ||
 	       resolve_refuses(rules);
 }
@@ -44,21 +57,21 @@ static struct candidate_options options_of(const struct resolve_rules *rules, st
 	};
 }
 
+static bool is_unwanted(const struct store *s, struct slice key)
+{
+	struct slice glob = slice_of(s->traits.not );
+
+	return glob.n > 0 && file_name_is(key, glob);
+}
+
 /* A store that is never to be asked for a name (not=) is not asked for it as the twin of another. */
 static void drop_unwanted(const struct store *s, struct candidates *c)
 {
 	size_t kept = 0;
 
-	if (!s->traits.not )
-		return;
-	for (size_t i = 0; i < c->n; i++) {
-		struct slice key = c->list[i].key, last;
-
-		while (slice_next(&key, '/', &last))
-			;
-		if (!slice_glob_nocase(last, slice_of(s->traits.not )))
+	for (size_t i = 0; i < c->n; i++)
+		if (c->list[i].unnamed || !is_unwanted(s, c->list[i].key))
 			c->list[kept++] = c->list[i];
-	}
 	c->n = kept;
 }
 
@@ -67,7 +80,8 @@ bool resolve_candidates(const struct resolve_rules *rules, struct store *s, stru
 	const struct candidate_options options = options_of(rules, s);
 	bool made = candidates_make(rules->path, &options, ret);
 
-	drop_unwanted(s, ret);
+	if (!file_name_absent(rules->path))
+		drop_unwanted(s, ret);
 	return made;
 }
 
@@ -75,8 +89,11 @@ bool resolve_target(const struct resolve_rules *rules, struct slice target, stru
 		    struct candidates *ret)
 {
 	const struct candidate_options options = options_of(rules, s);
+	bool made = candidates_of_target(is_unwanted(s, target) ? SLICE_NONE : target, &options,
+					 ret);
 
-	return candidates_of_target(target, &options, ret);
+	drop_unwanted(s, ret);
+	return made;
 }
 
 /* ---- siblings ---- */

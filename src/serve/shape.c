@@ -54,6 +54,11 @@ static bool is_ssqp_key(struct slice s)
 	return false;
 }
 
+bool shape_is_key(struct slice s)
+{
+	return is_hex_key(s) || is_ssqp_key(s);
+}
+
 static size_t char_size(struct slice s)
 {
 	int n = s.n ? u8_mblen((const uint8_t *)s.p, s.n) : 0;
@@ -125,7 +130,7 @@ static bool is_one_tier(struct path p)
 	case SHAPE_OTHER: break;
 	case SHAPE_PLAIN:
 	case SHAPE_TWIN:
-	case SHAPE_PTR: return is_hex_key(p.seg[1]) || is_ssqp_key(p.seg[1]);
+	case SHAPE_PTR: return shape_is_key(p.seg[1]);
 	case SHAPE_SYM: return is_hex_key(p.seg[1]) && p.n == 3;
 	}
 	return false;

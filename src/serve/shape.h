@@ -29,6 +29,8 @@ enum shape_file {
 	SHAPE_PTR,   /* file.ptr */
 };
 
+/* Can it be a KEY: 5 to 128 hex digits, or one of SSQP's? */
+bool shape_is_key(struct slice s);
 enum shape_file shape_file(struct slice name, struct slice last);
 /* Judges the first spelling; the others differ from it in '+' and space only. */
 bool shape_is_symbol(const struct symbol_path *p);

@@ -116,13 +116,6 @@ void store_probe(struct store *s, void (*done)(void *ud, const struct error *e),
 	s->ops->probe(s, done, ud);
 }
 
-bool store_takes_name(const struct store *s, struct slice name)
-{
-	if (s->traits.only && !slice_glob_nocase(name, slice_of(s->traits.only)))
-		return false;
-	return !s->traits.not || !slice_glob_nocase(name, slice_of(s->traits.not ));
-}
-
 bool store_is_private(struct store *s)
 {
 	return s->ops->is_private(s);

@@ -80,7 +80,7 @@ struct store_traits {
 	enum store_layout layout;
 	bool wildcards; /* takes STORE_ANY_NAME */
 	char *ptr; /* what file.ptr calls our prefix, "\\\\server\\share"; NULL: not followed */
-	char *only, *not ; /* globs on the file name, or NULL */
+	char *only, *not ; /* globs on the file name (serve/file_name.h), or NULL */
 };
 
 struct store_read {
@@ -187,8 +187,6 @@ void store_call_resume(struct store *s, struct store_call *call);
 void store_call_cancel(struct store *s, struct store_call *call);
 void store_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud);
 
-/* Would its traits (only=, not=) let this file name be asked there? */
-bool store_takes_name(const struct store *s, struct slice name);
 /* Any thread: are reads signed, so that serving it publishes something private? */
 bool store_is_private(struct store *s);
 /* The store has answered something, be it a miss. */

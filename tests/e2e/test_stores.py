@@ -8,7 +8,7 @@ import pytest
 from rig import faults
 from rig.client import is_fault, is_miss
 from rig.origin import Origin, SymbolServer
-from rig.samples import KEY, Pattern, body, path
+from rig.samples import BUILD_ID, KEY, Pattern, body, path
 from rig.server import s3, until
 from rig.stage import Gate
 
@@ -129,7 +129,23 @@ def test_names_that_a_store_may_hear(glob, asked, hidden, upstream, serve):
     assert server.fetch("/" + path(asked)).body == b"public"
     assert is_miss(server.fetch("/" + path(hidden)))
     assert is_miss(server.fetch("/" + path(hidden.upper())))
+    stem = hidden.rpartition(".")[0]
+    for last in (hidden[:-1] + "_", "file.ptr", stem + ".sym", "msfz0/" + hidden, hidden + ".gz"):
+        assert is_miss(server.fetch("/" + path(hidden, last=last))), last
+        assert is_miss(server.fetch(f"/{hidden[:2]}/" + path(hidden, last=last))), last
+    assert is_miss(server.fetch(f"/{hidden[:-1]}_"))
     assert not upstream.asked(lambda r: hidden.lower() in r.path.lower())
+
+
+@pytest.mark.parametrize("glob, is_asked", [("only=*", False), ("not=*", True)])
+def test_a_build_id_tells_no_name(glob, is_asked, upstream, serve):
+    """What cannot be held against a name is not asked for where only some names may be."""
+    server = serve(stores=f"{upstream.url}/?{glob}&layout=gdb", MISS_TTL="0s")
+    for ask in (f"buildid/{BUILD_ID}/debuginfo", f"{BUILD_ID[:2]}/{BUILD_ID[2:]}.debug",
+                f"{BUILD_ID[:2]}/{BUILD_ID[2:]}/executable", f"{BUILD_ID[:2]}/{KEY}/breakpad"):
+        upstream.forget()
+        assert is_miss(server.fetch("/" + ask))
+        assert bool(upstream.asked(BUILD_ID[:2] + "/")) == is_asked, ask
 
 
 def test_names_that_only_one_store_may_hear_fail_with_it(pair, serve):

@@ -5,6 +5,7 @@
  */
 #include "base/text.h"
 #include "serve/candidates.h"
+#include "serve/file_name.h"
 #include "serve/shape.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -87,6 +88,22 @@ static void check_candidates(const struct symbol_path *p)
 	}
 }
 
+/* What only= wants is what not= bars, and more. */
+static void check_names(const struct symbol_path *p)
+{
+	static const char *const globs[] = {"*", "*.pdb", "a*", "*_", "?*.p?r", "*\xc3\xa4*"};
+
+	for (size_t i = 0; i < ARRAY_LEN(globs) && p->segments; i++) {
+		bool wanted = file_name_wanted(p, slice_of(globs[i]));
+
+		ASSERT(wanted || i > 0);
+		ASSERT(!wanted || file_name_barred(p, slice_of(globs[i])));
+		ASSERT(!wanted || p->spellings > 1 ||
+		       file_name_is(p->spelling[0], slice_of(globs[i])));
+	}
+	(void)file_name_absent(p);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data;
@@ -104,6 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_path(&p);
 	check_round_trip(&p);
 	check_candidates(&p);
+	check_names(&p);
 	ASSERT(!shape_is_symbol(&p) || p.segments >= 2);
 	return 0;
 }

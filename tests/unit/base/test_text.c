@@ -169,6 +169,49 @@ static void test_secret(void)
 	CHECK(equal_secret(SLICE_NONE, SLICE("")), "nothing with nothing");
 }
 
+static void test_glob(void)
+{
+	static const struct {
+		const char *name, *glob;
+		bool want, open_end;
+	} rows[] = {
+		{"foo.pdb", "foo.pdb", true},
+		{"foo.pdb", "FOO.*", true},
+		{"foo.pdb", "f*o*b", true},
+		{"foo.pdb", "f*x*b", false},
+		{"", "", true},
+		{"", "*", true},
+		{"", "?", false},
+		{"a", "", false},
+		{"abcabd", "*abd", true},
+		{"ab", "*?*?*", true},
+		{"a", "*?*?*", false},
+		{"mississippi", "m*issip*i", true},
+		{"\xc3\x9c"
+		 "b",
+		 "\xc3\xbc?", true},
+		{"\xc3\x9c", "?", true},
+		{"\xc3\x9c", "??", false},
+		{"\xff\xfe", "?\xfe", true},
+		{"\xff", "\xfe", false},
+		{"a*", "a*", true},
+		{"foo.pd_", "*.pdb", false},
+		{"foo.pd_", "*.pdb", true, true},
+		{"foo.pd_", "*.pd", false, true},
+		{"foo.pd_", "foo.pdbx", false, true},
+		{"foo.pd_", "foo.pd?", true, true},
+		{"_", "\xc3\xbc", true, true},
+		{"", "a", false, true},
+	};
+	struct slice as = SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_INT(
+			fold_glob(slice_of(rows[i].name), slice_of(rows[i].glob), rows[i].open_end),
+			rows[i].want, rows[i].glob);
+	CHECK(!fold_glob(as, SLICE("*a*a*a*a*a*a*a*a*a*a*a*a*b"), false), "no explosion");
+}
+
 static void test_show(void)
 {
 	static const struct {
@@ -265,6 +308,7 @@ int main(void)
 	test_fold();
 	test_fold_equal();
 	test_secret();
+	test_glob();
 	test_show();
 	test_escape_all();
 	test_field_value();

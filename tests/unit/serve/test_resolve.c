@@ -9,6 +9,7 @@
 #define ASKED "Foo.pdb/ABCDEF0123/Foo.pdb"
 #define LOWER "foo.pdb/abcdef0123/foo.pdb"
 #define KEY   "/12345/"
+#define ID    "0123456789abcdef0123456789abcdef01234567"
 
 static const struct client nobody = {.max_size = INT64_MAX};
 static const struct client radare2 = {.spoils_cabs = true};
@@ -32,7 +33,18 @@ static const struct which_case which_cases[] = {
 	{"plain", "/" ASKED, .asked = true},
 	{"only= of its kind", "/" ASKED, .only = "*.PDB", .asked = true},
 	{"only= of another kind", "/" ASKED, .only = "*.dll", .asked = false},
-	{"only= looks at the last name", "/Foo.pdb/12345/foo.pd_", .only = "*.pdb", .asked = false},
+	{"only= of the file that is meant", "/Foo.pdb/12345/foo.pd_", .only = "*.pdb",
+	 .asked = true},
+	{"only= of it, by its pointer", "/Foo.pdb/12345/file.ptr", .only = "foo*", .asked = true},
+	{"not= of it, by its pointer", "/Foo.pdb/12345/file.ptr", .not = "foo*", .asked = false},
+	{"not= of it, by its twin", "/foo.pd_", .not = "*.pdb", .asked = false},
+	{"not= of it, by its .sym", "/Foo.pdb/12345/Foo.sym", .not = "*.pdb", .asked = false},
+	{"only= of what has no name", "/buildid/" ID "/debuginfo", .only = "debuginfo",
+	 .asked = false},
+	{"not= of what has no name", "/buildid/" ID "/debuginfo", .not = "debuginfo",
+	 .asked = true},
+	{"only= of Sentry's path", "/01/23456789abcdef01/executable", .only = "*", .asked = false},
+	{"not= of Sentry's path", "/01/23456789abcdef01/executable", .not = "*", .asked = true},
 	{"not= of its kind", "/" ASKED, .not = "foo.*", .asked = false},
 	{"not= of another kind", "/" ASKED, .not = "*.dll", .asked = true},
 	{"only= and not=", "/" ASKED, .only = "*.pdb", .not = "f*", .asked = false},
@@ -85,7 +97,6 @@ static void test_passes_over(void)
 #define PORTABLE "foo.pdb/497B72F6390A44FC878E5A2D63B6CC4Bffffffff/"
 #define NO_AGE   "foo.pdb/497B72F6390A44FC878E5A2D63B6CC4B/"
 #define PDB      "foo.pdb/" GUID "1/"
-#define ID       "0123456789abcdef0123456789abcdef01234567"
 #define SYM      "_.debug/elf-buildid-sym-" ID "/_.deb"
 
 /* A store as its URL makes it (store.c), without the place that it names. */
@@ -172,6 +183,13 @@ static const struct candidate_case candidate_cases[] = {
 	 "/foo.pdb/1/foo.pdb",
 	 false,
 	 {"foo.pdb/1/foo.pdb", "foo.pdb/1/foo.pd_"}},
+	{"s3://b?forms=plain&not=f*", "/buildid/" ID "/debuginfo", false, {SYM "ug"}},
+	{"s3://b?forms=plain&not=*.debug", "/buildid/" ID "/debuginfo", false, {SYM "ug"}},
+	{"http://h?not=exec*",
+	 "/foo.so/elf-buildid-" ID "/foo.so",
+	 false,
+	 {"foo.so/elf-buildid-" ID "/foo.so", "foo.so/elf-buildid-" ID "/foo.s_",
+	  "buildid/" ID "/executable"}},
 };
 
 static void check_keys(const struct candidates *c, const char *const key[static 16],
@@ -237,6 +255,22 @@ static void test_target(void)
 	open_store(&s, "s3://b");
 	CHECK(resolve_target(&rules, SLICE("b/7/foo.pdb"), &s.store, &c), "made");
 	check_keys(&c, keys, "where file.ptr leads to");
+}
+
+/* An image has led to the .sym of a PDB: not= counts for that, too. */
+static void test_unwanted_target(void)
+{
+	struct symbol_path path CLEANUP(symbol_path_fini);
+	struct candidates c CLEANUP(candidates_fini);
+	const struct resolve_rules rules = {.path = &path, .client = &nobody};
+	struct fake_store s;
+
+	clean("/foo.dll/5617D4FE8000/foo.sym", &path);
+	open_store(&s, "s3://b?not=*.pdb");
+	CHECK(!resolve_passes_over(&rules, &s.store), "the path has no such name");
+	CHECK(resolve_target(&rules, SLICE("foo.pdb/" GUID "1/foo.sym"), &s.store, &c) && c.n == 0,
+	      "what it leads to has");
+	free(s.store.traits.not );
 }
 
 /* ---- siblings ---- */
@@ -424,6 +458,7 @@ int main(void)
 	test_candidates();
 	test_part();
 	test_target();
+	test_unwanted_target();
 	test_siblings();
 	test_longest();
 	test_one_round();

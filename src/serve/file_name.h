@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which file a path means, for the globs of only= and not=: those count for the file, under whatever
+ * name it is asked for, so that no way to ask for it gets past them.
+ *
+ *	asked for				the names it goes by
+ *	[fo/]foo.pdb/KEY/[msfz0/]foo.pdb	foo.pdb
+ *	foo.pdb/KEY/foo.pd_			foo.pdb and foo.pd_
+ *	foo.pdb/KEY/foo.sym			foo.pdb and foo.sym
+ *	foo.pdb/KEY/file.ptr			foo.pdb; file.ptr for a glob that ends in .ptr
+ *	any other path				its last segment
+ *	by a build-id or a UUID alone		none: not= never bars it, only= never wants it
+ *
+ * not= bars what goes by the name of a folder before those, too, unless that is a key or a tier.
+ *
+ * A name of which nothing tells what it is the packed form of is that of many: foo.pdb.gz is foo.pdb
+ * too, and foo.pd_ is foo.pd and any letter. '*' is any text, '?' any character; case does not count,
+ * as in fold_equal(). Pure; no allocation.
+ */
+#pragma once
+#include "serve/request.h"
+
+/* Is it a path that tells no name? */
+bool file_name_absent(const struct symbol_path *p);
+/* Does the glob of an only= name the file? In any spelling of '+' and space. */
+bool file_name_wanted(const struct symbol_path *p, struct slice glob);
+/* Does the glob of a not= name it? In any spelling, too. */
+bool file_name_barred(const struct symbol_path *p, struct slice glob);
+/* Is the glob a name of what lies under a key of a store, such as a candidate's? */
+bool file_name_is(struct slice key, struct slice glob);
