@@ -19,7 +19,7 @@ struct answer {
 	enum ask_way way;    /* FOUND */
 	int64_t fresh_ns;    /* ASK_HIT: fresh for so long; 0: stale */
 	struct store *from;  /* the store that answered; NULL on a miss */
-	bool unsure;         /* MISS: an optional store did not answer, or one refused the name */
+	int64_t keep_ns;     /* MISS: whoever is told may keep it for so long */
 	bool working;        /* FAULT: it is still being fetched, for who asks again */
 	/* FOUND: it is in MSFZ form; others could be given it encoded, or in another form */
 	bool msfz, vary_encoding, vary_accept;

@@ -117,7 +117,7 @@ static enum MHD_Result answer_path(struct exchange *x)
 		return respond_canned(x, CANNED_EMPTY);
 	case REQ_INDEX2:
 		if (!health_two_tier(x->server->parts.health))
-			return respond_miss(x, CANNED_MISS);
+			return respond_miss(x, x->server->parts.conf->miss_ttl_ns);
 		x->outcome = "page";
 		metric_inc(requests_page);
 		return respond_canned(x, CANNED_EMPTY);
@@ -175,9 +175,7 @@ static enum MHD_Result answer_request(struct exchange *x)
 	case REQUEST_BAD:
 	case REQUEST_OUTSIDE: break;
 	}
-	x->outcome = "bad_path";
-	metric_inc(requests_miss);
-	return respond_canned(x, CANNED_MISS);
+	return respond_bad_path(x);
 }
 
 static bool is_read(struct exchange *x, const char *method)

@@ -188,9 +188,9 @@ enum MHD_Result exchange_find(struct exchange *x)
 	enum MHD_Result result;
 
 	if (build_id_is_part(&x->path))
-		return respond_miss(x, CANNED_MISS);
+		return respond_miss(x, p->conf->miss_ttl_ns);
 	if (resolve_refuses(&rules)) /* to others it may be there: a 404 for nobody to keep */
-		return respond_miss(x, CANNED_MISS_UNSURE);
+		return respond_miss(x, 0);
 	x->hot_generation = hot_generation(x->server->hot);
 	if (plain && respond_hot(x, &rules, &result))
 		return result;

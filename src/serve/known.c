@@ -35,9 +35,10 @@ static enum found look_for(const struct known_request *r, struct store *s,
 	struct miss miss = cache_find_miss(r->cache, s, c->key);
 	bool found = false;
 
-	ret->unsure = ret->unsure || miss.refused;
-	if (miss.answers_ns > 0)
+	if (miss.answers_ns > 0) {
+		ret->keep_ns = MIN(ret->keep_ns, miss.refused ? 0 : miss.answers_ns);
 		return MISSING;
+	}
 	switch (c->want) {
 	case WANT_FILE:
 		found = find(r, s, c, FORM_STORED, ret) ||
@@ -85,12 +86,14 @@ bool known_answer(const struct known_request *r, struct answer *ret)
 {
 	bool all_known = true;
 
-	*ret = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
+	*ret = (struct answer){.kind = ANSWER_MISS, .head.fd = -1, .keep_ns = INT64_MAX};
 	if (!cache_may_know(r->cache))
 		return false;
 	for (size_t i = 0; i < r->stores->n; i++) {
 		struct store *s = r->stores->store[i];
 
+		if (resolve_is_loop(&r->rules, s))
+			ret->keep_ns = 0;
 		if (resolve_passes_over(&r->rules, s))
 			continue;
 		switch (look_in(r, s, ret)) {

@@ -173,6 +173,7 @@ struct lookup *lookup_start(const struct lookup_request *request,
 	l->settled.due = lookup_settled;
 	l->overdue.due = lookup_overdue;
 	l->deadline_ns = clock_mono_ns() + request->budget_ns;
+	l->keep_ns = INT64_MAX;
 	loop_post(request->loop, &l->start);
 	return l;
 }

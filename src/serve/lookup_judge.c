@@ -79,7 +79,7 @@ static void answer_found(struct lookup *l, struct slot *slot)
 
 void lookup_answer_nothing(struct lookup *l)
 {
-	struct answer a = {.kind = ANSWER_MISS, .head.fd = -1, .unsure = l->unsure};
+	struct answer a = {.kind = ANSWER_MISS, .head.fd = -1, .keep_ns = l->keep_ns};
 
 	if (l->fault.code || l->working) {
 		a.kind = ANSWER_FAULT;
@@ -120,7 +120,7 @@ void lookup_store_failed(struct lookup *l, const struct error *e, bool log)
 		log_event(LOG_WARN, "store failed", "store", s->traits.name, "error", e->msg,
 			  "kind", err_name(e->code), NULL);
 	if (s->traits.optional) {
-		l->unsure = true;
+		l->keep_ns = 0;
 	} else if (!l->fault.code) {
 		l->fault = *e;
 		l->fault_store = s;
@@ -262,6 +262,15 @@ static void unsatisfiable(struct lookup *l, const struct slot *slot)
 		lookup_answer(l, &a);
 }
 
+/* What is not remembered by now, for whatever reason, nobody else is to keep. */
+static void all_missing(struct lookup *l)
+{
+	for (size_t i = 0; i < l->n_slots; i++)
+		if (!lookup_knows_missing(l, l->slots[i].candidate.key))
+			l->keep_ns = 0;
+	lookup_next_stage(l);
+}
+
 void lookup_judge(struct lookup *l)
 {
 	if (l->settling)
@@ -282,7 +291,7 @@ void lookup_judge(struct lookup *l)
 			return;
 		}
 	}
-	lookup_next_stage(l);
+	all_missing(l);
 }
 
 void lookup_decided(void *ud, enum fetch_result result, const struct object_head *head,
@@ -299,11 +308,8 @@ void lookup_decided(void *ud, enum fetch_result result, const struct object_head
 	switch (result) {
 	case FETCH_FOUND: slot->state = slot->probes ? THERE : FOUND; break;
 	case FETCH_MISS:
-	case FETCH_DENIED: slot->state = MISSING; break;
-	case FETCH_REFUSED:
-		slot->state = MISSING;
-		slot->lookup->unsure = true;
-		break;
+	case FETCH_DENIED:
+	case FETCH_REFUSED: slot->state = MISSING; break;
 	case FETCH_UNSATISFIABLE: slot->state = slot->probes ? THERE : UNSATISFIABLE; break;
 	case FETCH_FAULT:
 		slot->state = FAULTY;

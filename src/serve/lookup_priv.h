@@ -54,7 +54,7 @@ struct lookup {
 	struct lookup *next_one, **at_one;            /* in request.all */
 	struct error fault; /* of the first store that counts; code OK = none */
 	struct store *fault_store;
-	bool unsure;  /* an optional store failed, or one refused a name */
+	int64_t keep_ns; /* a miss may be kept so long: the least that is left of all that it is made of */
 	bool working; /* a flight goes on that was not waited for any longer */
 };
 
@@ -75,6 +75,8 @@ void lookup_forget_target(struct lookup *l);
 
 /* lookup_stage.c: asking the present store */
 void lookup_ask(struct slot *slot); /* it is there: ask for it */
+/* Is it known to be missing, and how long (l->keep_ns)? */
+bool lookup_knows_missing(struct lookup *l, struct slice key);
 void lookup_stage(struct loop_timer *next);
 void lookup_overdue(struct loop_timer *overdue);
 

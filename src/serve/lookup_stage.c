@@ -108,11 +108,12 @@ void lookup_ask(struct slot *slot)
 	start_ask(slot, false);
 }
 
-static bool knows_missing(struct lookup *l, struct slice key)
+bool lookup_knows_missing(struct lookup *l, struct slice key)
 {
 	struct miss miss = cache_find_miss(l->request.cache, lookup_present(l), key);
 
-	l->unsure = l->unsure || miss.refused;
+	if (miss.answers_ns > 0)
+		l->keep_ns = MIN(l->keep_ns, miss.refused ? 0 : miss.answers_ns);
 	return miss.answers_ns > 0;
 }
 
@@ -138,7 +139,7 @@ static void start_asks(struct lookup *l, struct candidates *c)
 		packs = packs && c->list[i].want != WANT_EXPANDED;
 		*slot = (struct slot){
 			.lookup = l, .candidate = c->list[i], .state = MISSING, .head.fd = -1};
-		if (!knows_missing(l, c->list[i].key))
+		if (!lookup_knows_missing(l, c->list[i].key))
 			start_ask(slot, !eager);
 	}
 }
@@ -186,7 +187,7 @@ static void probe_siblings(struct lookup *l)
 static bool misses_all(struct lookup *l, const struct candidates *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (!knows_missing(l, c->list[i].key))
+		if (!lookup_knows_missing(l, c->list[i].key))
 			return false;
 	return true;
 }
@@ -223,8 +224,11 @@ void lookup_stage(struct loop_timer *timer)
 	struct candidates c;
 	struct error e;
 
-	while (l->at < stores->n && resolve_passes_over(&l->request.rules, lookup_present(l)))
+	while (l->at < stores->n && resolve_passes_over(&l->request.rules, lookup_present(l))) {
+		if (resolve_is_loop(&l->request.rules, lookup_present(l)))
+			l->keep_ns = 0;
 		l->at++;
+	}
 	if (l->at == stores->n) {
 		lookup_answer_nothing(l);
 		return;

@@ -30,11 +30,16 @@ static bool takes_name(const struct store *s, const struct symbol_path *path)
 	       (!t->not || !file_name_barred(path, slice_of(t->not )));
 }
 
+bool resolve_is_loop(const struct resolve_rules *rules, const struct store *s)
+{
+	return rules->looped && s->traits.loops;
+}
+
 bool resolve_passes_over(const struct resolve_rules *rules, struct store *s)
 {
 	const struct symbol_path *path = rules->path;
 
-	return !takes_name(s, path) || (rules->looped && s->traits.loops) ||
+	return !takes_name(s, path) || resolve_is_loop(rules, s) ||
 	       (!rules->any_path && store_is_private(s) && !shape_is_symbol(path)) ||
 	       resolve_refuses(rules);
 }

@@ -27,6 +27,8 @@ struct resolve_rules {
 bool resolve_refuses(const struct resolve_rules *rules);
 /* Is this store not to be asked for the path, whatever it has? */
 bool resolve_passes_over(const struct resolve_rules *rules, struct store *s);
+/* Is it passed over for who asks, whatever the path? Then a miss is nobody else's to keep. */
+bool resolve_is_loop(const struct resolve_rules *rules, const struct store *s);
 /* What may hold it, likeliest first. As candidates_make(). */
 MUST_CHECK bool resolve_candidates(const struct resolve_rules *rules, struct store *s,
 				   struct candidates *ret);

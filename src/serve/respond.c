@@ -69,8 +69,6 @@ static const struct {
 	int status;
 	const char *headers[3][2];
 } canned_rows[CANNED_COUNT] = {
-	[CANNED_MISS] = {404, {{NULL, NULL}}},
-	[CANNED_MISS_UNSURE] = {404, {{"Cache-Control", "no-store"}}},
 	[CANNED_METHOD] = {405, {{"Allow", "GET, HEAD"}}},
 	[CANNED_METHOD_PURGE] = {405, {{"Allow", "POST"}}},
 	[CANNED_TOO_LARGE] = {406, {{"Cache-Control", "no-store"}}},
@@ -106,10 +104,42 @@ static struct MHD_Response *make_canned(const struct server *s, enum canned whic
 	return r;
 }
 
+/*
+ * A 404 costs what a canned answer does, so there is one for each time that it may be kept. Long
+ * ones are cut to minutes and hours.
+ */
+static size_t miss_step(int64_t keep_s)
+{
+	if (keep_s <= 60)
+		return (size_t)MAX(keep_s, 0);
+	return (size_t)(keep_s < 3600 ? 59 + keep_s / 60 : 118 + MIN(keep_s / 3600, 24));
+}
+
+static int64_t miss_seconds(size_t step)
+{
+	return (int64_t)(step <= 60 ? step : step <= 118 ? (step - 59) * 60 : (step - 118) * 3600);
+}
+
+static struct MHD_Response *make_miss(const struct server *s, size_t step, bool close)
+{
+	struct MHD_Response *r = empty_response(s);
+	char keep[40];
+
+	snprintf(keep, sizeof(keep), "%s, max-age=%lld", s->parts.auth ? "private" : "public",
+		 (long long)miss_seconds(step));
+	add(r, "Cache-Control", step ? keep : "no-store");
+	if (close)
+		add(r, "Connection", "close");
+	return r;
+}
+
 enum err respond_init(struct server *s, struct error *e)
 {
 	const struct conf *conf = s->parts.conf;
 
+	for (size_t i = 0; i <= miss_step(conf->miss_ttl_ns / NS_PER_S); i++)
+		for (int close = 0; close < 2; close++)
+			s->miss[i][close] = make_miss(s, i, close);
 	for (int i = 0; i < CANNED_COUNT; i++)
 		for (int close = 0; close < 2; close++)
 			s->canned[i][close] = make_canned(s, (enum canned)i, close);
@@ -130,6 +160,10 @@ void respond_fini(struct server *s)
 		for (int close = 0; close < 2; close++)
 			if (s->canned[i][close])
 				MHD_destroy_response(s->canned[i][close]);
+	for (size_t i = 0; i < MISS_STEPS; i++)
+		for (int close = 0; close < 2; close++)
+			if (s->miss[i][close])
+				MHD_destroy_response(s->miss[i][close]);
 	free(s->cache_control);
 }
 
@@ -138,11 +172,28 @@ enum MHD_Result respond_canned(struct exchange *x, enum canned which)
 	return queue(x, canned_rows[which].status, x->server->canned[which][x->close]);
 }
 
-enum MHD_Result respond_miss(struct exchange *x, enum canned which)
+static struct MHD_Response *miss_response(const struct server *s, int64_t keep_ns, bool close)
+{
+	return s->miss[miss_step(MIN(keep_ns, s->parts.conf->miss_ttl_ns) / NS_PER_S)][close];
+}
+
+static enum MHD_Result queue_miss(struct exchange *x, int64_t keep_ns)
+{
+	return queue(x, MHD_HTTP_NOT_FOUND, miss_response(x->server, keep_ns, x->close));
+}
+
+enum MHD_Result respond_miss(struct exchange *x, int64_t keep_ns)
 {
 	x->outcome = "miss";
 	metric_inc(requests_miss);
-	return respond_canned(x, which);
+	return queue_miss(x, keep_ns);
+}
+
+enum MHD_Result respond_bad_path(struct exchange *x)
+{
+	x->outcome = "bad_path";
+	metric_inc(requests_miss);
+	return queue_miss(x, INT64_MAX);
 }
 
 enum MHD_Result respond_fault(struct exchange *x)
@@ -383,7 +434,7 @@ enum MHD_Result respond_answer(struct exchange *x)
 			x->cache = "miss";
 			metric_inc(cache_miss);
 		}
-		return respond_miss(x, x->answer.unsure ? CANNED_MISS_UNSURE : CANNED_MISS);
+		return respond_miss(x, x->answer.keep_ns);
 	case ANSWER_FAULT: break;
 	}
 	if (atomic_load(&x->left)) {
@@ -396,6 +447,7 @@ enum MHD_Result respond_answer(struct exchange *x)
 		return respond_canned(x, CANNED_WORKING);
 	}
 	metric_inc(requests_fault);
-	return respond_canned(x, x->server->parts.conf->outage == OUTAGE_404 ? CANNED_MISS_UNSURE
-									     : CANNED_FAULT);
+	if (x->server->parts.conf->outage == OUTAGE_404)
+		return queue_miss(x, 0);
+	return respond_canned(x, CANNED_FAULT);
 }

@@ -10,9 +10,7 @@
 
 /* Answers without a body that are always the same: made once, queued many times. */
 enum canned {
-	CANNED_MISS,        /* 404 */
-	CANNED_MISS_UNSURE, /* 404 that is not proven: not to be kept by anybody */
-	CANNED_METHOD,      /* 405 */
+	CANNED_METHOD, /* 405 */
 	CANNED_METHOD_PURGE,
 	CANNED_TOO_LARGE, /* 406, to debuginfod clients that say how much they take */
 	CANNED_LOGIN,     /* 401 */
@@ -23,6 +21,9 @@ enum canned {
 	CANNED_COUNT,
 };
 
+/* 404s that may be kept: none, 1 to 60 seconds, 2 to 59 minutes, 1 to 24 hours. */
+#define MISS_STEPS 143
+
 struct server {
 	struct server_parts parts;
 	struct MHD_Daemon *daemon, *admin;
@@ -32,6 +33,7 @@ struct server {
 	struct hot *hot;
 	struct lookups lookups;                       /* the loop's */
 	struct MHD_Response *canned[CANNED_COUNT][2]; /* [closing the connection] */
+	struct MHD_Response *miss[MISS_STEPS][2];     /* as far as MISS_TTL goes; else NULL */
 	char *cache_control;
 	bool may_have_msfz; /* one of the stores */
 	atomic_bool draining, aborted;

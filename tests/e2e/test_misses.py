@@ -2,6 +2,9 @@
 """Misses are remembered, for a while, when they are proven; and what a debugger asks next for the
 same module is found out in the same round. Purging forgets them, and cached objects. """
 
+import re
+import time
+
 import pytest
 
 from rig import faults
@@ -71,6 +74,47 @@ def test_without_a_disk_it_is_remembered_all_the_same(origin, store, serve):
     origin.forget()
     assert is_miss(server.fetch("/" + GONE))
     assert not asked(origin)
+
+
+def max_age(answer, scope="public"):
+    said = re.fullmatch(scope + r", max-age=(\d+)", answer["Cache-Control"])
+    assert said, answer["Cache-Control"]
+    return int(said[1])
+
+
+def test_no_cache_in_front_keeps_it_longer(origin, store, serve):
+    """What a 404 may be kept is what is left of ours, in whole seconds: asked for at any time, it is
+    over there before it is over here."""
+    server = serve(stores=store, MISS_TTL="1h")
+    before = time.monotonic()
+    assert 3_500 <= max_age(server.fetch("/" + GONE)) < 3_600
+    for _ in range(2):
+        time.sleep(1)
+        assert 3_500 - (time.monotonic() - before) <= max_age(server.fetch("/" + GONE)) < 3_600
+    server = serve(stores=store, MISS_TTL="5s")
+    asked_at = time.monotonic()
+    said = [(time.monotonic(), server.fetch("/" + GONE))]
+    while said[-1][1]["Cache-Control"] != "no-store" and time.monotonic() < asked_at + 60:
+        time.sleep(0.1)
+        said.append((time.monotonic(), server.fetch("/" + GONE)))
+    assert said[-1][1]["Cache-Control"] == "no-store"
+    known = [(at, max_age(answer)) for at, answer in said[:-1]]
+    assert known and all(is_miss(answer) and 0 < age < 5 for (_, answer), (_, age) in
+                         zip(said, known))
+    assert known == sorted(known, key=lambda one: -one[1])
+
+
+@pytest.mark.parametrize("settings", [{"MISS_TTL": "0s"}, {"MISS_ENTRIES": "0"}])
+def test_what_is_not_remembered_is_kept_by_nobody(settings, origin, store, serve):
+    server = serve(stores=store, **settings)
+    assert server.fetch("/" + GONE)["Cache-Control"] == "no-store"
+
+
+def test_a_miss_behind_tokens_is_private(origin, store, serve):
+    server = serve(stores=store, AUTH_TOKENS=TOKEN)
+    for _ in range(2):
+        answer = server.fetch("/" + GONE, headers={"Authorization": "Bearer " + TOKEN})
+        assert is_miss(answer) and 50 < max_age(answer, "private") < 60
 
 
 UNPROVEN = {"503": faults.status(503, "SlowDown"),

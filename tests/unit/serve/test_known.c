@@ -150,11 +150,35 @@ static void test_refused(void)
 	world_miss(&w, 0, two_keys[1]);
 	cache_note_miss(w.cache, w.store[0], slice_of(two_keys[0]), NULL,
 			cache_miss_ticket(w.cache, w.store[0]), FETCH_REFUSED);
-	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && w.answer.unsure, "a refused name");
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && !w.answer.keep_ns, "a refused name");
 	world_miss(&w, 0, two_keys[0]);
-	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && !w.answer.unsure,
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && w.answer.keep_ns > 0,
 	      "until a miss is proven");
 	CHECK(world_fini(&w), "refused");
+}
+
+/* A miss that is made of several may be kept as long as the one that is over first. */
+static void test_how_long_it_is_kept(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 2, "/" ASKED);
+	for (size_t i = 0; i < 2; i++) {
+		w.fake[i].store.traits.key_case = CASE_LOWER;
+		atomic_store(&w.fake[i].store.tier, TIER_TWO);
+		world_miss(&w, i, two_keys[0]);
+		manual_advance(w.loop, 10 * NS_PER_S);
+		world_miss(&w, i, two_keys[1]);
+	}
+	r = request_of(&w);
+	CHECK(ask(&w, &r) && w.answer.keep_ns == 40 * NS_PER_S, "the first one's 60 s less 20");
+	manual_advance(w.loop, 40 * NS_PER_S - NS_PER_MS);
+	CHECK(ask(&w, &r) && w.answer.keep_ns == NS_PER_MS, "to the end of it");
+	w.fake[0].store.traits.loops = r.rules.looped = true;
+	CHECK(ask(&w, &r) && w.answer.keep_ns == 0,
+	      "of who may have come by one of the stores nobody knows");
+	CHECK(world_fini(&w), "how long it is kept");
 }
 
 /* ---- what is told of a hit ---- */
@@ -401,7 +425,7 @@ static void test_missing(void)
 	world_miss(&w, 1, LOWER);
 	CHECK(!ask(&w, &r), "the other spelling may be there");
 	world_miss(&w, 1, ASKED);
-	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && !w.answer.from && !w.answer.unsure,
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && !w.answer.from && w.answer.keep_ns > 0,
 	      "missing when all stores miss all candidates, also without a disk");
 	clock_freeze_mono_ns(MANUAL_START_NS + 60 * NS_PER_S);
 	CHECK(!ask(&w, &r), "for a while");
@@ -485,6 +509,7 @@ int main(void)
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
 	test_precedence();
 	test_refused();
+	test_how_long_it_is_kept();
 	test_hit();
 	test_stale();
 	test_parts();

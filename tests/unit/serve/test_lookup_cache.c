@@ -68,23 +68,102 @@ static void test_known_misses_and_the_breaker(void)
 	CHECK(world_fini(&w), "known misses and the breaker");
 }
 
+/* For how many seconds the answer may be kept, a table's resolution aside. */
+static int keeps_s(const struct world *w)
+{
+	return (int)((w->answer.keep_ns + NS_PER_S / 8) / NS_PER_S);
+}
+
+/* A miss is made of many, and others may keep it as long as the one that is over first. */
+static void test_how_long_a_miss_is_kept(void)
+{
+	struct world w;
+
+	world_remembering(&w, 2, "/" ASKED);
+	w.fake[0].store.traits.not = w.fake[1].store.traits.not = (char *)(uintptr_t) "*_";
+	world_miss(&w, 0, LOWER);
+	manual_advance(w.loop, 10 * NS_PER_S);
+	world_miss(&w, 1, ASKED);
+	manual_advance(w.loop, 10 * NS_PER_S);
+	world_start(&w);
+	fake_done(fake_call(&w.fake[0], ASKED), STORE_MISS);
+	manual_settle(w.loop);
+	fake_done(fake_call(&w.fake[1], LOWER), STORE_MISS);
+	manual_settle(w.loop);
+	CHECK_INT(keeps_s(&w), 40, "one of the first store's is the oldest");
+	world_release(&w);
+	manual_advance(w.loop, 45 * NS_PER_S);
+	again(&w, "/" ASKED);
+	fake_done(fake_call(&w.fake[0], LOWER), STORE_MISS);
+	manual_settle(w.loop);
+	CHECK_INT(keeps_s(&w), 5, "asked again, it is one of the second's");
+	world_release(&w);
+	again(&w, "/" ASKED);
+	CHECK(w.answered == 1 && keeps_s(&w) == 5, "also when nobody is asked");
+	world_release(&w);
+	CHECK(world_fini(&w), "how long a miss is kept");
+}
+
+/* What is not remembered here, whatever the reason, is to be kept nowhere. */
+static const struct {
+	const char *name;
+	bool via, looped, remembers_none, purged;
+	int64_t store_max_ns;
+	int keeps;
+} keepers[] = {
+	{"a miss", .keeps = 60},
+	{"of a store whose word counts for less", .store_max_ns = 2 * NS_PER_S, .keeps = 2},
+	{"asked in the name of a server before us", .via = true},
+	{"from which the request came", .looped = true},
+	{"where none are remembered", .remembers_none = true},
+	{"that is older than a purge", .purged = true},
+};
+
+static void test_who_may_keep_a_miss(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keepers); i++) {
+		struct cache_settings settings = world_settings;
+		struct world w;
+
+		settings.miss_ttl_ns = keepers[i].remembers_none ? 0 : 60 * NS_PER_S;
+		settings.miss_entries = 1000;
+		world_open(&w, 1, "/" OTHER, &settings);
+		one_spelling(&w);
+		w.fake[0].store.traits.loops = true;
+		if (keepers[i].store_max_ns)
+			w.fake[0].store.traits.miss_ttl_max_ns = keepers[i].store_max_ns;
+		w.request.via = keepers[i].via || keepers[i].looped ? "1.1 other" : NULL;
+		w.request.rules.looped = keepers[i].looped;
+		world_start(&w);
+		if (keepers[i].purged)
+			negative_raise(w.cache->negative);
+		if (!keepers[i].looped)
+			fake_done(fake_call(&w.fake[0], OTHER), STORE_MISS);
+		manual_settle(w.loop);
+		CHECK(w.answered == 1 && w.answer.kind == ANSWER_MISS, keepers[i].name);
+		CHECK_INT(keeps_s(&w), keepers[i].keeps, "... may be kept so many seconds");
+		world_release(&w);
+		ASSERT(world_fini(&w));
+	}
+}
+
 struct proof {
 	const char *name;
 	enum store_result result;
 	bool optional;
 	enum answer_kind kind;
-	bool unsure, remembered, briefly;
+	bool kept, remembered, briefly; /* kept: by who is told of it */
 };
 
 static const struct proof proofs[] = {
-	{"a miss", STORE_MISS, false, ANSWER_MISS, false, true},
-	{"a denied miss", STORE_MISS_DENIED, false, ANSWER_MISS, false, true},
+	{"a miss", STORE_MISS, false, ANSWER_MISS, true, true},
+	{"a denied miss", STORE_MISS_DENIED, false, ANSWER_MISS, true, true},
 	{"a fault", STORE_FAULT, false, ANSWER_FAULT, false, false},
-	{"a miss of an optional store", STORE_MISS, true, ANSWER_MISS, false, true},
-	{"a fault of an optional store", STORE_FAULT, true, ANSWER_MISS, true, false},
-	{"a refused name", STORE_MISS_REFUSED, false, ANSWER_MISS, true, true, true},
-	{"a name that an optional store refuses", STORE_MISS_REFUSED, true, ANSWER_MISS, true, true,
-	 true},
+	{"a miss of an optional store", STORE_MISS, true, ANSWER_MISS, true, true},
+	{"a fault of an optional store", STORE_FAULT, true, ANSWER_MISS, false, false},
+	{"a refused name", STORE_MISS_REFUSED, false, ANSWER_MISS, false, true, true},
+	{"a name that an optional store refuses", STORE_MISS_REFUSED, true, ANSWER_MISS, false,
+	 true, true},
 };
 
 static void test_what_is_remembered(void)
@@ -99,7 +178,10 @@ static void test_what_is_remembered(void)
 		world_start(&w);
 		fake_done(fake_call(&w.fake[0], OTHER), p->result);
 		manual_settle(w.loop);
-		CHECK(w.answer.kind == p->kind && w.answer.unsure == p->unsure, p->name);
+		CHECK(w.answer.kind == p->kind, p->name);
+		CHECK(p->kind != ANSWER_MISS ||
+			      (p->kept ? keeps_s(&w) == 60 : w.answer.keep_ns == 0),
+		      "... is others' to keep, or not");
 		CHECK_INT(cache_knows_missing(w.cache, w.store[0], SLICE(OTHER)), p->remembered,
 			  p->remembered ? "... is remembered" : "... is not remembered");
 		world_release(&w);
@@ -128,10 +210,11 @@ static void test_known_refusals(void)
 	CHECK(!fake_call(&w.fake[0], LOWER), "what was refused is not asked for again");
 	fake_done(fake_call(&w.fake[0], ASKED), STORE_MISS);
 	manual_settle(w.loop);
-	CHECK(w.answer.kind == ANSWER_MISS && w.answer.unsure, "but the miss is an unsure one");
+	CHECK(w.answer.kind == ANSWER_MISS && !w.answer.keep_ns,
+	      "but the miss is nobody's to keep");
 	world_release(&w);
 	again(&w, "/" ASKED);
-	CHECK(w.answered == 1 && w.answer.kind == ANSWER_MISS && w.answer.unsure,
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_MISS && !w.answer.keep_ns,
 	      "also when all of it is known");
 	world_release(&w);
 	CHECK(world_fini(&w), "known refusals");
@@ -377,6 +460,8 @@ int main(void)
 	test_known_misses();
 	test_known_misses_and_the_breaker();
 	test_what_is_remembered();
+	test_how_long_a_miss_is_kept();
+	test_who_may_keep_a_miss();
 	test_known_refusals();
 	test_joined();
 	test_just_landed();

@@ -138,6 +138,72 @@ static void test_too_large(void)
 	}
 }
 
+/* The Cache-Control of a 404 that may be kept so many seconds, by a server with this MISS_TTL. */
+static const struct {
+	int64_t ttl, keep;
+	bool tokens;
+	const char *want;
+} misses[] = {
+	{60, 0, false, "no-store"},
+	{60, -5, false, "no-store"},
+	{60, 1, false, "public, max-age=1"},
+	{60, 42, false, "public, max-age=42"},
+	{60, 42, true, "private, max-age=42"},
+	{60, 0, true, "no-store"},
+	{60, 60, false, "public, max-age=60"},
+	{60, 61, false, "public, max-age=60"},
+	{60, INT64_MAX / NS_PER_S, false, "public, max-age=60"},
+	{0, 60, false, "no-store"},
+	{86400, 60, false, "public, max-age=60"},
+	{86400, 119, false, "public, max-age=60"},
+	{86400, 120, false, "public, max-age=120"},
+	{86400, 3599, false, "public, max-age=3540"},
+	{86400, 3600, false, "public, max-age=3600"},
+	{86400, 7199, false, "public, max-age=3600"},
+	{86400, 86399, false, "public, max-age=82800"},
+	{86400, 86400, false, "public, max-age=86400"},
+	{86400, 90000, false, "public, max-age=86400"},
+};
+
+static void test_misses(void)
+{
+	static const struct store_list none;
+
+	for (size_t i = 0; i < ARRAY_LEN(misses); i++) {
+		struct MHD_Response *kept, *closing;
+		struct rig r;
+		struct error e;
+
+		rig_init(&r);
+		r.conf.cache_control = (char *)(uintptr_t) "";
+		r.conf.miss_ttl_ns = misses[i].ttl * NS_PER_S;
+		r.server.parts.stores = &none;
+		r.server.parts.auth = misses[i].tokens ? (struct auth *)&r : NULL;
+		ASSERT(respond_init(&r.server, &e) == OK);
+		kept = miss_response(&r.server, misses[i].keep * NS_PER_S, false);
+		closing = miss_response(&r.server, misses[i].keep * NS_PER_S, true);
+		CHECK_STR(MHD_get_response_header(kept, "Cache-Control"), misses[i].want, "a 404");
+		CHECK_STR(MHD_get_response_header(closing, "Cache-Control"), misses[i].want,
+			  "on a connection that ends");
+		CHECK_STR(MHD_get_response_header(closing, "Connection"), "close", "says so");
+		respond_fini(&r.server);
+	}
+}
+
+/* Each time has a response, which says no more than that. */
+static void test_miss_steps(void)
+{
+	bool good = true;
+
+	for (int64_t s = 0; s <= 90000; s++) {
+		size_t step = miss_step(s);
+		int64_t told = miss_seconds(step);
+
+		good &= step < MISS_STEPS && told <= s && (s > 86400 || told >= s - s / 2);
+	}
+	CHECK(good, "for each time one that is not longer, and not much shorter");
+}
+
 int main(void)
 {
 	test_plain();
@@ -145,5 +211,7 @@ int main(void)
 	test_msfz();
 	test_debuginfod();
 	test_too_large();
+	test_misses();
+	test_miss_steps();
 	return tap_done();
 }
