@@ -136,7 +136,7 @@ struct creds_env creds_env_process(void)
 /* A profile that is named has to exist, whoever wins in the end; so says the AWS CLI. */
 static enum err named_profile(const struct creds_env *env, struct plan *p, struct error *e)
 {
-	return creds_var(env, "AWS_PROFILE") ? creds_profile_open(env, &p->profile, e) : OK;
+	return creds_profile_name(env) ? creds_profile_open(env, &p->profile, e) : OK;
 }
 
 static enum err from_environment(const struct creds_env *env, struct plan *p, struct error *e)
@@ -359,16 +359,14 @@ static void plan_fini(struct plan *p)
 	buf_fini(&p->url);
 }
 
-static enum err sts_endpoint(const struct creds_env *env, const char *region, struct buf *out,
-			     struct error *e)
+static enum err sts_endpoint(const struct creds_env *env, const char *region,
+			     const struct creds_profile *p, struct buf *out, struct error *e)
 {
-	const char *named = creds_var(env, "AWS_ENDPOINT_URL_STS");
-
-	if (!named)
-		named = creds_var(env, "AWS_ENDPOINT_URL");
-	if (named)
-		buf_puts(out, named);
-	else if (region && s3_region_valid(slice_of(region)))
+	if (creds_profile_endpoint(env, p, "sts", out, e) != OK)
+		return e->code;
+	if (out->n)
+		return OK;
+	if (region && s3_region_valid(slice_of(region)))
 		buf_printf(out, "https://sts.%s.amazonaws.com%s/", region,
 			   strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
 	else
@@ -388,7 +386,7 @@ static enum err load_sts(const struct creds_env *env, const char *region, const 
 {
 	struct buf token CLEANUP(creds_wipe_buf) = BUF_MAX(CREDS_TOKEN_MAX);
 	struct buf endpoint CLEANUP(buf_fini) = BUF_MAX(2048);
-	enum err err = sts_endpoint(env, region, &endpoint, e);
+	enum err err = sts_endpoint(env, region, &p->profile, &endpoint, e);
 
 	if (!err)
 		err = read_token(p->token_file, &token, e);
@@ -458,7 +456,7 @@ enum err creds_load(const struct creds_env *env, const char *region, struct cred
 /* The id of session keys changes with every session; what is left is where they came from. */
 static void put_session(const struct creds_env *env, const struct creds *c, struct buf *out)
 {
-	const char *profile = creds_var(env, "AWS_PROFILE");
+	const char *profile = creds_profile_name(env);
 	const char *role = creds_var(env, "AWS_ROLE_ARN");
 
 	buf_printf(out, "session, %s, profile '%s', role '%s'", c->source, profile ? profile : "",
@@ -507,4 +505,47 @@ enum err creds_region(const struct creds_env *env, struct buf *out, struct error
 		buf_add(out, creds_profile_get(&p, "region"));
 	}
 	return buf_failed(out) ? err_set(e, ERR_LIMIT, "region name too long") : OK;
+}
+
+/* Hosts of AWS that we do not know the names of. */
+static enum err refuse_hosts(const struct creds_env *env, const struct creds_profile *p,
+			     struct error *e)
+{
+	static const struct {
+		const char *variable, *key, *nested;
+	} hosts[] = {
+		{"AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", NULL},
+		{"AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint", "use_dualstack_endpoint"},
+		{NULL, NULL, "use_accelerate_endpoint"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+		const char *told = hosts[i].variable ? creds_var(env, hosts[i].variable) : NULL;
+		struct slice v = slice_of(told);
+
+		if (!v.n && hosts[i].nested)
+			v = creds_profile_nested(p, "s3", hosts[i].nested);
+		if (!v.n && hosts[i].key)
+			v = creds_profile_get(p, hosts[i].key);
+		if (slice_eq_nocase(v, SLICE("true")))
+			return err_set(e, ERR_USAGE,
+				       "%s is not supported here: set the endpoint that it means, "
+				       "by AWS_ENDPOINT_URL_S3 or endpoint=",
+				       told           ? hosts[i].variable
+				       : hosts[i].key ? hosts[i].key
+						      : hosts[i].nested);
+	}
+	return OK;
+}
+
+enum err creds_s3_settings(const struct creds_env *env, struct buf *ret_endpoint,
+			   struct buf *ret_style, struct error *e)
+{
+	struct creds_profile p CLEANUP(creds_profile_close) = {.open = false};
+
+	if (creds_profile_open(env, &p, e) != OK ||
+	    creds_profile_endpoint(env, &p, "s3", ret_endpoint, e) != OK)
+		return e->code;
+	buf_add(ret_style, creds_profile_nested(&p, "s3", "addressing_style"));
+	return ret_endpoint->n ? OK : refuse_hosts(env, &p, e);
 }

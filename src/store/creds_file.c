@@ -6,7 +6,7 @@
  */
 #include "store/creds_file.h"
 
-enum event { END, SECTION, PROPERTY, BAD };
+enum event { END, SECTION, PROPERTY, NESTED, BAD };
 
 struct ini {
 	struct slice rest;
@@ -14,8 +14,9 @@ struct ini {
 	bool in_section;
 	bool has_key; /* since the section began */
 	size_t key_indent;
-	struct slice name;       /* SECTION: what stands in the brackets */
-	struct slice key, value; /* PROPERTY */
+	struct slice name;               /* SECTION: what stands in the brackets */
+	struct slice key, value;         /* PROPERTY; of NESTED what it stands below */
+	struct slice inner, inner_value; /* NESTED */
 };
 
 static bool is_space(char c)
@@ -56,6 +57,16 @@ static enum event property(struct ini *it, struct slice line, size_t indent)
 	return it->key.n ? PROPERTY : BAD;
 }
 
+/* A line below a key; only one that reads "key = value" tells something. */
+static enum event nested(struct ini *it, struct slice line)
+{
+	size_t at = slice_find(line, '=');
+
+	it->inner = slice_trim(slice_head(line, at));
+	it->inner_value = without_comment(slice_trim(slice_from(line, at + 1)));
+	return NESTED;
+}
+
 static enum event next(struct ini *it)
 {
 	struct slice raw, line;
@@ -70,7 +81,7 @@ static enum event next(struct ini *it)
 		while (is_space(raw.p[indent]))
 			indent++;
 		if (it->has_key && indent > it->key_indent)
-			continue;
+			return nested(it, line);
 		return line.p[0] == '[' ? section(it, line) : property(it, line, indent);
 	}
 	return END;
@@ -85,14 +96,14 @@ static struct slice unquoted(struct slice s)
 
 static bool is_profile(enum creds_file_kind kind, struct slice name, struct slice profile)
 {
-	static const char word[] = "profile";
-	size_t n = sizeof(word) - 1;
+	struct slice word = kind == CREDS_FILE_SERVICES ? SLICE("services") : SLICE("profile");
 
 	if (kind == CREDS_FILE_CREDENTIALS)
 		return slice_eq(name, profile);
-	if (slice_starts(name, SLICE(word)) && name.n > n && is_space(name.p[n]))
-		return slice_eq(unquoted(slice_trim(slice_from(name, n))), profile);
-	return slice_eq(name, SLICE("default")) && slice_eq(profile, name);
+	if (slice_starts(name, word) && name.n > word.n && is_space(name.p[word.n]))
+		return slice_eq(unquoted(slice_trim(slice_from(name, word.n))), profile);
+	return kind == CREDS_FILE_CONFIG && slice_eq(name, SLICE("default")) &&
+	       slice_eq(profile, name);
 }
 
 enum err creds_file_check(struct slice text, struct error *e)
@@ -134,6 +145,25 @@ bool creds_file_get(struct slice text, enum creds_file_kind kind, struct slice p
 			*ret_value = it.value;
 			found = true;
 		}
+	}
+	return found;
+}
+
+bool creds_file_get_nested(struct slice text, enum creds_file_kind kind, struct slice profile,
+			   struct slice key, struct slice inner, struct slice *ret_value)
+{
+	struct ini it = {.rest = text};
+	bool inside = false, found = false;
+	enum event event;
+
+	while ((event = next(&it)) != END) {
+		if (event == SECTION)
+			inside = is_profile(kind, it.name, profile);
+		if (event != NESTED || !inside || it.value.n || !slice_eq_nocase(it.key, key) ||
+		    !slice_eq_nocase(it.inner, inner))
+			continue;
+		*ret_value = it.inner_value;
+		found = true;
 	}
 	return found;
 }

@@ -221,23 +221,28 @@ static const struct store_ops s3_ops = {
 	.free = s3_free,
 };
 
-static const char *env(const struct store_context *ctx, const char *name)
+/* A store's URL, or else what the AWS CLI is told. */
+static enum err find_endpoint(struct s3_store *s3, const struct store_context *ctx,
+			      const struct store_url *url, struct error *e)
 {
-	const char *v = ctx->creds_env->get(ctx->creds_env->ctx, name);
+	struct buf endpoint CLEANUP(buf_fini) = BUF_MAX(2048),
+			    style CLEANUP(buf_fini) = BUF_MAX(64);
 
-	return v && v[0] ? v : NULL;
-}
-
-static char *endpoint_of(const struct store_context *ctx, const struct store_url *url)
-{
-	const char *v;
-
-	if (url->endpoint.n)
-		return xstrndup(url->endpoint.p, url->endpoint.n);
-	v = env(ctx, "AWS_ENDPOINT_URL_S3");
-	if (!v)
-		v = env(ctx, "AWS_ENDPOINT_URL");
-	return xstrdup(v ? v : "");
+	s3->style = url->style;
+	if (url->endpoint.n) {
+		s3->endpoint = xstrndup(url->endpoint.p, url->endpoint.n);
+		return OK;
+	}
+	if (creds_s3_settings(ctx->creds_env, &endpoint, &style, e) != OK)
+		return e->code;
+	s3->endpoint = xstrdup(buf_str(&endpoint));
+	if (s3->style != STYLE_DEFAULT)
+		return OK;
+	if (slice_eq_nocase(buf_slice(&style), SLICE("path")))
+		s3->style = STYLE_PATH;
+	else if (slice_eq_nocase(buf_slice(&style), SLICE("virtual")))
+		s3->style = STYLE_VIRTUAL;
+	return OK;
 }
 
 static enum err find_region(struct s3_store *s3, const struct store_context *ctx,
@@ -301,10 +306,8 @@ enum err s3_open(const struct store_context *ctx, const struct store_url *url, s
 	s3->store.traits.tells_sums = true;
 	s3->bucket = xstrndup(url->host.p, url->host.n);
 	s3->prefix = xstrndup(url->path.p, url->path.n);
-	s3->endpoint = endpoint_of(ctx, url);
-	s3->style = url->style;
 	sigv4_init(&s3->signer);
-	if (find_region(s3, ctx, url, e) != OK ||
+	if (find_endpoint(s3, ctx, url, e) != OK || find_region(s3, ctx, url, e) != OK ||
 	    keeper_init(&s3->keeper, ctx, s3->region, url->anonymous, e) != OK ||
 	    identify(s3, ctx, e) != OK) {
 		store_free(&s3->store);

@@ -56,6 +56,17 @@ def test_shared_file(private, tmp, serve):
     assert reads(serve(stores=private, HOME=tmp, **ENV))
 
 
+@pytest.mark.parametrize("config", [
+    "[default]\nendpoint_url = {url}\n",
+    "[default]\nservices = here\n[services here]\ns3 =\n    endpoint_url = {url}\n"])
+def test_endpoint_of_the_profile(config, origin, tmp, serve):
+    """Signed requests of a private service never go to AWS."""
+    origin.put("bucket", FOO, CONTENT)
+    home(tmp, f"[default]\n{keys(ceph.OWNER)}", config.format(url=origin.url))
+    assert reads(serve(S3_BUCKET="bucket", HOME=tmp, **ENV))
+    assert all(ceph.OWNER[0] in r.get("Authorization") for r in origin.asked())
+
+
 def test_profile(private, tmp, serve):
     home(tmp, f"[default]\n{keys(('NO', 'NO'))}\n[builds]\n{keys(ceph.OWNER)}")
     assert reads(serve(stores=private, HOME=tmp, AWS_PROFILE="builds", **ENV))

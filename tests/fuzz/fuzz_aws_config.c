@@ -16,6 +16,9 @@ static void fuzz_get(struct slice text, enum creds_file_kind kind, struct slice 
 		ASSERT(v.n == 0 || (v.p >= text.p && v.p + v.n <= text.p + text.n));
 		ASSERT(v.n == slice_trim(v).n && !memchr(v.n ? v.p : "", '\n', v.n));
 	}
+	if (creds_file_get_nested(text, kind, profile, SLICE("s3"), SLICE("k"), &v))
+		ASSERT(creds_file_has(text, kind, profile) &&
+		       (v.n == 0 || (v.p >= text.p && v.p + v.n <= text.p + text.n)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -28,5 +31,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_get(text, CREDS_FILE_CREDENTIALS, SLICE("x"));
 	fuzz_get(text, CREDS_FILE_CONFIG, SLICE("default"));
 	fuzz_get(text, CREDS_FILE_CONFIG, SLICE("x"));
+	fuzz_get(text, CREDS_FILE_SERVICES, SLICE("x"));
 	return 0;
 }

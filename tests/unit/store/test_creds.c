@@ -483,6 +483,154 @@ static void check_region(void)
 	}
 }
 
+#define SERVICES "[services l]\ns3 =\n  endpoint_url = http://s\nsts =\n  endpoint_url = http://t\n"
+
+/* Where S3 is, as botocore finds it: what the AWS CLI reads is read, or the start is refused. */
+static void check_s3_settings(void)
+{
+	static const struct {
+		const char *name;
+		struct pair vars[MAX_VARS];
+		const char *credentials, *config, *want, *style;
+		enum err err;
+	} cases[] = {
+		{"nothing", {{NULL}}, NULL, NULL, "", ""},
+		{"both variables",
+		 {{"AWS_ENDPOINT_URL_S3", "http://a"}, {"AWS_ENDPOINT_URL", "http://b"}},
+		 NULL,
+		 "[default]\nendpoint_url = http://c\n",
+		 "http://a",
+		 ""},
+		{"the general variable goes before the profile",
+		 {{"AWS_ENDPOINT_URL", "http://b"}},
+		 NULL,
+		 "[default]\nservices = l\n" SERVICES,
+		 "http://b",
+		 ""},
+		{"the services section goes before the profile's own",
+		 {{NULL}},
+		 NULL,
+		 "[default]\nservices = l\nendpoint_url = http://c\n" SERVICES,
+		 "http://s",
+		 ""},
+		{"a services section without s3",
+		 {{NULL}},
+		 NULL,
+		 "[default]\nservices = l\nendpoint_url = http://c\n[services l]\nsts =\n"
+		 "  endpoint_url = http://t\n",
+		 "http://c",
+		 ""},
+		{"a services section that is not there",
+		 {{NULL}},
+		 NULL,
+		 "[default]\nservices = m\n" SERVICES,
+		 "",
+		 "",
+		 ERR_USAGE},
+		{"one that nobody names", {{NULL}}, NULL, "[default]\nk = v\n" SERVICES, "", ""},
+		{"of the profile",
+		 {{PROFILE, "x"}},
+		 NULL,
+		 "[default]\nendpoint_url = http://c\n[profile x]\nendpoint_url = http://d\n",
+		 "http://d",
+		 ""},
+		{"of the other variable's profile",
+		 {{"AWS_DEFAULT_PROFILE", "x"}},
+		 NULL,
+		 "[profile x]\nendpoint_url = http://d\n",
+		 "http://d",
+		 ""},
+		{"in the credentials file",
+		 {{NULL}},
+		 "[default]\nendpoint_url = http://c\n",
+		 NULL,
+		 "http://c",
+		 ""},
+		{"ignored, says a variable",
+		 {{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "True"},
+		  {"AWS_ENDPOINT_URL", "http://b"}},
+		 NULL,
+		 "[default]\nendpoint_url = http://c\n",
+		 "",
+		 ""},
+		{"ignored, says the profile",
+		 {{"AWS_ENDPOINT_URL", "http://b"}},
+		 NULL,
+		 "[default]\nignore_configured_endpoint_urls = true\n",
+		 "",
+		 ""},
+		{"not ignored after all",
+		 {{"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false"}},
+		 NULL,
+		 "[default]\nignore_configured_endpoint_urls = true\nendpoint_url = http://c\n",
+		 "http://c",
+		 ""},
+		{"style",
+		 {{NULL}},
+		 NULL,
+		 "[default]\ns3 =\n  addressing_style = path\n",
+		 "",
+		 "path"},
+		{"FIPS", {{"AWS_USE_FIPS_ENDPOINT", "true"}}, NULL, NULL, "", "", ERR_USAGE},
+		{"no FIPS",
+		 {{"AWS_USE_FIPS_ENDPOINT", "false"}},
+		 NULL,
+		 "[default]\nuse_fips_endpoint = true\n",
+		 "",
+		 ""},
+		{"FIPS of the profile",
+		 {{NULL}},
+		 NULL,
+		 "[default]\nuse_fips_endpoint = true\n",
+		 "",
+		 "",
+		 ERR_USAGE},
+		{"dual stack",
+		 {{NULL}},
+		 NULL,
+		 "[default]\nuse_dualstack_endpoint=true\n",
+		 "",
+		 "",
+		 ERR_USAGE},
+		{"dual stack for S3",
+		 {{NULL}},
+		 NULL,
+		 "[default]\ns3 =\n use_dualstack_endpoint = true\n",
+		 "",
+		 "",
+		 ERR_USAGE},
+		{"acceleration",
+		 {{NULL}},
+		 NULL,
+		 "[default]\ns3 =\n use_accelerate_endpoint = true\n",
+		 "",
+		 "",
+		 ERR_USAGE},
+		{"FIPS by an endpoint that is set",
+		 {{"AWS_USE_FIPS_ENDPOINT", "true"}, {"AWS_ENDPOINT_URL_S3", "http://a"}},
+		 NULL,
+		 NULL,
+		 "http://a",
+		 ""},
+		{"no such profile", {{PROFILE, "y"}}, NULL, NULL, "", "", ERR_USAGE},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct buf endpoint CLEANUP(buf_fini) = BUF_MAX(64),
+				    style CLEANUP(buf_fini) = BUF_MAX(64);
+		struct pair vars[MAX_VARS];
+		struct creds_env env;
+		struct error e = {0};
+
+		memcpy(vars, cases[i].vars, sizeof(vars));
+		env = world(vars, cases[i].credentials, cases[i].config);
+		CHECK_INT(creds_s3_settings(&env, &endpoint, &style, &e), cases[i].err,
+			  cases[i].name);
+		CHECK_STR(buf_str(&endpoint), cases[i].want, cases[i].name);
+		CHECK_STR(buf_str(&style), cases[i].style, cases[i].name);
+	}
+}
+
 static void check_process(void)
 {
 	struct creds_env env;
@@ -932,6 +1080,7 @@ int main(void)
 	check_paths();
 	check_dmi();
 	check_region();
+	check_s3_settings();
 	check_process();
 	check_new();
 	for (size_t i = 0; i < ARRAY_LEN(imds_cases); i++)

@@ -69,6 +69,41 @@ static void check_get(void)
 	}
 }
 
+/* Keys below "s3 =", in the profile or in a section of services. */
+static void check_nested(void)
+{
+	static const struct {
+		const char *name, *text, *want;
+		enum creds_file_kind kind;
+	} t[] = {
+		{"below a key", "[a]\ns3 =\n  k = v\n", "v"},
+		{"the last one wins", "[a]\ns3 =\n  k = 1\n  k = 2\n", "2"},
+		{"after others, a comment and a blank line", "[a]\ns3=\n  j=0\n# x\n\n\tk=v # y\n",
+		 "v"},
+		{"any case", "[a]\nS3 =\n  K = v\n", "v"},
+		{"below another key", "[a]\nsts =\n  k = v\n", ABSENT},
+		{"below a key with a value", "[a]\ns3 = x\n  k = v\n", ABSENT},
+		{"not below", "[a]\ns3 =\nk = v\n", ABSENT},
+		{"of another profile", "[b]\ns3 =\n  k = v\n[a]\n", ABSENT},
+		{"no equals sign", "[a]\ns3 =\n  k\n", ""},
+		{"services", "[services a]\ns3 =\n  k = v\n", "v", CREDS_FILE_SERVICES},
+		{"services, quoted", "[services \"a\"]\ns3 =\n  k = v\n", "v", CREDS_FILE_SERVICES},
+		{"a profile is no services", "[profile a]\ns3 =\n  k = v\n", ABSENT,
+		 CREDS_FILE_SERVICES},
+		{"services is no profile", "[services a]\ns3 =\n  k = v\n", ABSENT,
+		 CREDS_FILE_CONFIG},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct slice value = SLICE("untouched");
+		bool found = creds_file_get_nested(slice_of(t[i].text), t[i].kind, SLICE("a"),
+						   SLICE("s3"), SLICE("k"), &value);
+
+		CHECK(found == (t[i].want != ABSENT), t[i].name);
+		CHECK_SLICE(value, t[i].want ? t[i].want : "untouched", t[i].name);
+	}
+}
+
 static void check_bad_lines(void)
 {
 	static const struct {
@@ -124,6 +159,7 @@ static void check_truncation(void)
 int main(void)
 {
 	check_get();
+	check_nested();
 	check_bad_lines();
 	check_has();
 	check_truncation();
