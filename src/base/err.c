@@ -68,6 +68,7 @@ const char *err_name(enum err code)
 	case ERR_DENIED: return "denied";
 	case ERR_TIMEOUT: return "timeout";
 	case ERR_CORRUPT: return "corrupt";
+	case ERR_OTHER: return "other";
 	case ERR_LIMIT: return "limit";
 	case ERR_BUSY: return "busy";
 	case ERR_CANCELED: return "canceled";

@@ -22,6 +22,7 @@ enum err {
 	ERR_DENIED,   /* the other side says no to this request: credentials, policy, syntax */
 	ERR_TIMEOUT,
 	ERR_CORRUPT,  /* data is not what it has to be */
+	ERR_OTHER,    /* it is whole, but another file than was asked for */
 	ERR_LIMIT,    /* input beyond a limit of ours */
 	ERR_BUSY,     /* a queue or pool of ours is full */
 	ERR_CANCELED, /* nobody wants it any more */

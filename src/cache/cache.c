@@ -128,7 +128,7 @@ void cache_note_miss(struct cache *c, struct store *s, struct slice key, const c
 	bool refused = how == FETCH_REFUSED;
 	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns);
 
-	if (ticket == cache_miss_ticket(c, s) && !(via && s->traits.loops))
+	if (fetch_is_miss(how) && ticket == cache_miss_ticket(c, s) && !(via && s->traits.loops))
 		negative_add(c->negative, miss_of(c, s, key),
 			     refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns, refused,
 			     negative_generation(c->negative));

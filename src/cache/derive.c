@@ -211,10 +211,10 @@ static void stored_answered(struct flight *f, enum fetch_result result,
 	ASSERT(result != FETCH_UNSATISFIABLE); /* no part was asked for */
 	if (result == FETCH_FOUND)
 		start_maker(f, head, fill);
-	else if (result == FETCH_FAULT)
-		flight_fail(f, e);
-	else
+	else if (fetch_is_miss(result))
 		flight_missing(f, result);
+	else
+		flight_fail(f, e);
 }
 
 static void seat_decided(struct seat *s, enum fetch_result result, const struct object_head *head,

@@ -20,6 +20,19 @@
 
 static void ask(struct fetch *f);
 
+bool fetch_is_miss(enum fetch_result result)
+{
+	switch (result) {
+	case FETCH_MISS:
+	case FETCH_DENIED:
+	case FETCH_REFUSED: return true;
+	case FETCH_FAULT:
+	case FETCH_FOUND:
+	case FETCH_UNSATISFIABLE: break;
+	}
+	return false;
+}
+
 /* ---- the tally ---- */
 
 static void note_success(struct store *s)
@@ -105,12 +118,12 @@ static void begin_body(struct fetch *f)
 	fetch_decide_found(f);
 }
 
-/* Passed on, it would tell a client that asked for the whole something of a part. */
-static void unasked(struct fetch *f, int status)
+/* An answer to a question that was not asked tells nothing of the object. */
+static void unasked(struct fetch *f, const char *what)
 {
 	struct error e;
 
-	err_set(&e, ERR_CORRUPT, "answered %d to a request without a range", status);
+	err_set(&e, ERR_CORRUPT, "answered %s", what);
 	fetch_drop_call(f);
 	fetch_decide(f, FETCH_FAULT, NULL, &e);
 }
@@ -141,7 +154,7 @@ static bool check_range(struct fetch *f)
 	struct error e;
 
 	if (!f->request.ranged) {
-		unasked(f, 206);
+		unasked(f, "206 to a request without a range");
 		return false;
 	}
 	if (h->total >= 0 &&
@@ -174,6 +187,7 @@ static void on_head(void *ud, const struct object_head *head)
 		return;
 	}
 	f->head = *head;
+	f->headed = true;
 	if (head->ranged && !check_range(f))
 		return;
 	if (!head->ranged && f->request.pin) {
@@ -232,7 +246,9 @@ static void found_done(struct fetch *f)
 		fetch_body_ended(f, NULL);
 		break;
 	case ASKING:
-		if (f->head.total == 0) {
+		if (!f->headed) {
+			unasked(f, "without a head");
+		} else if (f->head.total == 0) {
 			fetch_decide(f, FETCH_MISS, NULL, NULL);
 		} else if (f->request.head && f->head.length < 0 && !f->request.no_length) {
 			f->request.head = false; /* the length shows only at the end */
@@ -267,39 +283,56 @@ static void fault_done(struct fetch *f, bool retry, const struct error *e)
 	loop_timer_set(fetch_loop(f), &f->again, now + pause);
 }
 
+/* It is not what has been begun, or was known to be there. */
+static void changed_done(struct fetch *f)
+{
+	struct error e;
+
+	err_set(&e, ERR_CORRUPT, "the object changed during the transfer");
+	if (f->phase == BODY)
+		fetch_body_failed(f, &e);
+	else
+		fetch_decide(f, FETCH_FAULT, NULL, &e);
+}
+
+static void miss_done(struct fetch *f, enum fetch_result miss)
+{
+	if (f->phase == BODY || f->request.pin)
+		changed_done(f);
+	else
+		fetch_decide(f, miss, NULL, NULL);
+}
+
+static void unsatisfiable_done(struct fetch *f, const struct object_head *head)
+{
+	if (f->phase == BODY)
+		changed_done(f);
+	else if (!f->request.ranged)
+		unasked(f, "416 to a request without a range");
+	else
+		fetch_decide(f, head->total == 0 ? FETCH_MISS : FETCH_UNSATISFIABLE, head, NULL);
+}
+
 static void on_done(void *ud, enum store_result result, const struct object_head *head,
 		    const struct error *e)
 {
 	struct fetch *f = ud;
-	struct error changed;
 
 	f->call = NULL;
 	switch (result) {
+	case STORE_FAULT: fault_done(f, false, e); return;
+	case STORE_FAULT_RETRY: fault_done(f, true, e); return;
 	case STORE_FOUND: found_done(f); return;
-	case STORE_FAULT:
-	case STORE_FAULT_RETRY: fault_done(f, result == STORE_FAULT_RETRY, e); return;
-	case STORE_MISS:
-	case STORE_MISS_DENIED:
-	case STORE_MISS_REFUSED:
-	case STORE_UNSATISFIABLE:
-	case STORE_CHANGED: break;
-	}
-	if (f->phase == BODY) {
-		err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");
-		fetch_body_failed(f, &changed);
-	} else if (result == STORE_UNSATISFIABLE && !f->request.ranged) {
-		unasked(f, 416);
-	} else if (result == STORE_UNSATISFIABLE) {
-		fetch_decide(f, head->total == 0 ? FETCH_MISS : FETCH_UNSATISFIABLE, head, NULL);
-	} else if (f->request.pin) {
-		err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");
-		fetch_decide(f, FETCH_FAULT, NULL, &changed);
-	} else {
-		fetch_decide(f,
-			     result == STORE_MISS_DENIED    ? FETCH_DENIED
-			     : result == STORE_MISS_REFUSED ? FETCH_REFUSED
-							    : FETCH_MISS,
-			     NULL, NULL);
+	case STORE_UNSATISFIABLE: unsatisfiable_done(f, head); return;
+	case STORE_CHANGED:
+		if (f->phase == BODY || f->request.pin)
+			changed_done(f);
+		else
+			unasked(f, "412 to a request without If-Match");
+		return;
+	case STORE_MISS: miss_done(f, FETCH_MISS); return;
+	case STORE_MISS_DENIED: miss_done(f, FETCH_DENIED); return;
+	case STORE_MISS_REFUSED: miss_done(f, FETCH_REFUSED); return;
 	}
 }
 

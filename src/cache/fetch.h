@@ -14,8 +14,11 @@
 
 struct fetch;
 
+/* As enum store_result: three kinds of miss, and what is none of these is a fault. */
 enum fetch_result {
+	FETCH_FAULT,
 	FETCH_FOUND,
+	FETCH_UNSATISFIABLE,
 	FETCH_MISS,   /* the store has said that it is not there */
 	FETCH_DENIED, /* a miss too, but only implied: the store denies what it does not have */
 	/*
@@ -23,16 +26,11 @@ enum fetch_result {
 	 * answer, we do for FETCH_REFUSED_NS, and no copy goes for it.
 	 */
 	FETCH_REFUSED,
-	FETCH_UNSATISFIABLE,
-	FETCH_FAULT,
 };
 
 #define FETCH_REFUSED_NS (2 * NS_PER_S)
 
-static inline bool fetch_is_miss(enum fetch_result result)
-{
-	return result == FETCH_MISS || result == FETCH_DENIED || result == FETCH_REFUSED;
-}
+bool fetch_is_miss(enum fetch_result result);
 
 struct fetch_request {
 	struct store *store;

@@ -122,14 +122,23 @@ bool fetch_spool(struct fetch *f, struct slice bytes)
 	return true;
 }
 
+/* Nothing tells an object of no length from an answer that broke off before its first byte. */
+static void nothing_came(struct fetch *f)
+{
+	struct error e;
+
+	err_set(&e, ERR_NET, "the answer has neither a length nor a body");
+	fetch_decide(f, FETCH_FAULT, NULL, &e);
+}
+
 void fetch_spool_done(struct fetch *f)
 {
-	f->head.total = f->head.length = f->spooled;
-	f->head.fd = TAKE_FD(f->spool);
 	if (f->spooled == 0) {
-		fetch_decide(f, FETCH_MISS, NULL, NULL);
+		nothing_came(f);
 		return;
 	}
+	f->head.total = f->head.length = f->spooled;
+	f->head.fd = TAKE_FD(f->spool);
 	fetch_decide_found(f);
 }
 

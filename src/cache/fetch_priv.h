@@ -21,6 +21,7 @@ struct fetch {
 	struct loop_timer again;
 	unsigned tries, resumes;
 	struct object_head head; /* of the first answer */
+	bool headed;             /* it has come */
 	int64_t received;        /* bytes of the body, handed to the sink */
 	bool resuming;           /* this call continues a body */
 	int64_t resumed_at;      /* what had been received when it was asked for the rest */

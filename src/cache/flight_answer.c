@@ -42,7 +42,7 @@ void flight_missing(struct flight *f, enum fetch_result result)
 
 void flight_is_other(struct flight *f)
 {
-	static const struct error wrong = {ERR_CORRUPT, 0, "another file than its key names"};
+	static const struct error wrong = {ERR_OTHER, 0, "another file than its key names"};
 
 	/* Else it is there, if not for who asked; or it may only be damaged on its way. */
 	if (!f->expect && !f->hasher.digest)

@@ -8,7 +8,7 @@
 #include "serve/candidates.h"
 #include "serve/condition.h"
 
-enum answer_kind { ANSWER_FOUND, ANSWER_MISS, ANSWER_UNSATISFIABLE, ANSWER_FAULT };
+enum answer_kind { ANSWER_FAULT, ANSWER_FOUND, ANSWER_MISS, ANSWER_UNSATISFIABLE };
 
 struct answer {
 	enum answer_kind kind;

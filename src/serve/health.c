@@ -74,14 +74,26 @@ static bool tier_data(void *ud, struct slice bytes)
 	return true;
 }
 
+static void set_tier(struct watch *w, enum store_tier tier)
+{
+	w->tier_known = true;
+	atomic_store(&w->store->tier, tier);
+}
+
 static void tier_done(void *ud, enum store_result result, const struct object_head *head,
 		      const struct error *e)
 {
 	struct watch *w = ud;
 
-	if (result == STORE_FOUND || result == STORE_MISS || result == STORE_MISS_DENIED) {
-		w->tier_known = true;
-		atomic_store(&w->store->tier, result == STORE_FOUND ? TIER_TWO : TIER_ONE);
+	switch (result) {
+	case STORE_FOUND: set_tier(w, TIER_TWO); break;
+	case STORE_MISS:
+	case STORE_MISS_DENIED: set_tier(w, TIER_ONE); break;
+	case STORE_MISS_REFUSED:
+	case STORE_UNSATISFIABLE:
+	case STORE_CHANGED:
+	case STORE_FAULT:
+	case STORE_FAULT_RETRY: break;
 	}
 	note_first(w);
 	set_timer(w, HEALTH_QUIET_NS);

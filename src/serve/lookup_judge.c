@@ -79,10 +79,12 @@ static void answer_found(struct lookup *l, struct slot *slot)
 
 void lookup_answer_nothing(struct lookup *l)
 {
-	struct answer a = {.kind = ANSWER_MISS, .head.fd = -1, .keep_ns = l->keep_ns};
+	struct answer a = {.kind = ANSWER_FAULT, .head.fd = -1};
 
-	if (l->fault.code || l->working) {
-		a.kind = ANSWER_FAULT;
+	if (!l->fault_store && !l->working) {
+		a.kind = ANSWER_MISS;
+		a.keep_ns = l->keep_ns;
+	} else {
 		a.error = l->fault;
 		a.from = l->fault_store;
 		a.working = l->working;
@@ -121,7 +123,7 @@ void lookup_store_failed(struct lookup *l, const struct error *e, bool log)
 			  "kind", err_name(e->code), NULL);
 	if (s->traits.optional) {
 		l->keep_ns = 0;
-	} else if (!l->fault.code) {
+	} else if (!l->fault_store) {
 		l->fault = *e;
 		l->fault_store = s;
 	}
@@ -182,10 +184,10 @@ static bool may_go_gzipped(struct slot *slot)
 	return false;
 }
 
-/* It turned out to be another file than its key names: a miss by now, not a failure of the store. */
+/* Another file than its key names is a miss, not a failure of the store. */
 static void body_failed(struct lookup *l, struct slot *slot, const struct error *e)
 {
-	if (cache_knows_missing(l->request.cache, lookup_present(l), slot->candidate.key))
+	if (e->code == ERR_OTHER)
 		lookup_take_for_missing(l, slot);
 	else
 		lookup_store_failed(l, e, true);

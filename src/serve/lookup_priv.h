@@ -52,8 +52,8 @@ struct lookup {
 	void (*rescued)(void *ud, struct fill *body); /* to be called, while a rescue runs */
 	bool done;                                    /* answered() was called */
 	struct lookup *next_one, **at_one;            /* in request.all */
-	struct error fault; /* of the first store that counts; code OK = none */
-	struct store *fault_store;
+	struct store *fault_store; /* the first that failed and counts; NULL: none */
+	struct error fault;        /* its */
 	int64_t keep_ns; /* a miss may be kept so long: the least that is left of all that it is made of */
 	bool working; /* a flight goes on that was not waited for any longer */
 };

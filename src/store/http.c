@@ -152,6 +152,8 @@ static void on_done(void *ud, const struct error *e)
 
 	c->transfer = NULL;
 	loop_timer_stop(c->http->store.ctx->loop, &c->later);
+	if (!e->code && !c->status)
+		err_set(&c->error, ERR_CORRUPT, "ended without an answer");
 	if (e->code && (c->body || !c->status)) {
 		call_end(c,
 			 e->code == ERR_DENIED || e->code == ERR_UPSTREAM ? STORE_FAULT

@@ -115,17 +115,21 @@ struct object_head {
 	int64_t fd_base;  /* where in it byte 0 of the object lies */
 };
 
+/*
+ * A miss is what a store has said to be one, and has one of three names, by what that is worth. Nothing
+ * becomes one for being nothing else: whoever tells these apart names them all, and what nobody has
+ * judged is a fault, as zeroed memory says.
+ */
 enum store_result {
-	STORE_FOUND,         /* head() was called and all bytes were given */
-	STORE_MISS,          /* proven: the store says that the object is not there */
-	STORE_MISS_DENIED,   /* a miss told by 403: an opaque store's word for it, or an object in
-				an archive. No proof that a copy of it should go */
-	STORE_MISS_REFUSED,  /* the store will not have this name: a miss for who asks, and proof of
-				nothing: remembered for a moment only */
-	STORE_UNSATISFIABLE, /* the range lies outside; head->total is the size */
-	STORE_CHANGED,       /* if_match does not match */
 	STORE_FAULT,         /* no answer: see e */
 	STORE_FAULT_RETRY,   /* no answer now, another try may help */
+	STORE_FOUND,         /* head() was called and all bytes were given */
+	STORE_UNSATISFIABLE, /* the range lies outside; head->total is the size */
+	STORE_CHANGED,       /* if_match does not match */
+	STORE_MISS,          /* proven: the store says that the object is not there */
+	STORE_MISS_DENIED,   /* by 403: an opaque store's word for it, or an object in an archive.
+				No proof that a copy of it should go */
+	STORE_MISS_REFUSED,  /* it takes no such name: nothing to rely on for long */
 };
 
 struct store_events {

@@ -136,6 +136,27 @@ def test_what_is_not_proven_is_not_remembered(name, origin, store, serve):
     assert server.fetch("/" + GONE).body == body(5_000)
 
 
+# what no question of ours asks for, and what says nothing of the object
+NO_ANSWERS = [201, 202, 203, 204, 205, 300, 302, 304, 400, 401, 402, 405, 406, 409, 411, 412, 413,
+              415, 416, 417, 418, 421, 423, 424, 426, 428, 431, 451, 499, 501]
+
+
+@pytest.mark.parametrize("status", NO_ANSWERS)
+@pytest.mark.parametrize("kind", ["s3", "http"])
+def test_what_answers_no_question_is_no_miss(kind, status, origin, upstream, store, serve):
+    """Nothing is missing for being neither there nor broken: 503, and nothing is remembered."""
+    at = origin if kind == "s3" else upstream
+    server = serve(stores=store if kind == "s3" else f"{upstream.url}/bucket")
+    until(lambda: server.fetch("/readyz").status == 200)
+    origin.put("bucket", GONE, body(5_000))
+    upstream.put("bucket/" + GONE, body(5_000))
+    at.fault(faults.respond(lambda request: Response(status)), "gone.pdb")
+    assert is_fault(server.fetch("/" + GONE))
+    assert is_fault(server.fetch("/" + GONE, "GET", {"Range": "bytes=1-2"}))
+    at.heal()
+    assert server.fetch("/" + GONE).body == body(5_000)
+
+
 def test_each_store_has_its_own_misses(stage, serve):
     one, two = stage(Origin, listable=True), stage(Origin, listable=True)
     one.bucket("one"), two.bucket("two")

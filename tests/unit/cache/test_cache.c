@@ -34,10 +34,15 @@ static bool has(struct cache_rig *r, const char *key)
 	return true;
 }
 
-static void miss(struct cache_rig *r, const char *key)
+static void note(struct cache_rig *r, const char *key, enum fetch_result result)
 {
 	cache_note_miss(r->cache, &r->store.store, slice_of(key), NULL,
-			cache_miss_ticket(r->cache, &r->store.store), FETCH_MISS);
+			cache_miss_ticket(r->cache, &r->store.store), result);
+}
+
+static void miss(struct cache_rig *r, const char *key)
+{
+	note(r, key, FETCH_MISS);
 }
 
 static bool knows(struct cache_rig *r, const char *key)
@@ -345,6 +350,35 @@ static void test_no_misses(void)
 	}
 }
 
+static const struct {
+	const char *name;
+	enum fetch_result result;
+	bool now, in_3_s; /* is it known to be missing? */
+} kinds[] = {
+	{"proven", FETCH_MISS, true, true},
+	{"implied", FETCH_DENIED, true, true},
+	{"a refused name", FETCH_REFUSED, true, false},
+	{"a fault", FETCH_FAULT, false, false},
+	{"found", FETCH_FOUND, false, false},
+	{"a range outside", FETCH_UNSATISFIABLE, false, false},
+};
+
+/* How long each kind of miss counts; and what is none is not remembered, whoever says so. */
+static void test_kinds_of_misses(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		note(&r, "k", kinds[i].result);
+		CHECK_INT(knows(&r, "k"), kinds[i].now, kinds[i].name);
+		manual_advance(r.loop, 3 * NS_PER_S);
+		CHECK_INT(knows(&r, "k"), kinds[i].in_3_s, "... three seconds later");
+		CHECK_INT(fetch_is_miss(kinds[i].result), kinds[i].now, "... as it says");
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
 /* What a store said before its epoch changed (new credentials, say) does not count after it. */
 static void test_epoch(void)
 {
@@ -553,6 +587,7 @@ int main(void)
 	test_no_room_for_misses();
 	test_misses();
 	test_no_misses();
+	test_kinds_of_misses();
 	test_epoch();
 	test_purge_keys();
 	test_purge_forms();

@@ -128,7 +128,8 @@ static const struct answer_case answers[] = {
 	{"no ETag, another date", STORE_FOUND, "", "", LENGTH, 12346, REPLACED},
 	{"missing", STORE_MISS, "\"v1\"", "", 0, 0, REMOVED},
 	{"denied", STORE_MISS_DENIED, "\"v1\"", "", 0, 0, STAYS},
-	{"refused", STORE_MISS_REFUSED, "\"v1\"", "", 0, 0, STAYS},
+	{"refused for its name", STORE_MISS_REFUSED, "\"v1\"", "", 0, 0, STAYS},
+	{"changed, though nobody asked", STORE_CHANGED, "\"v1\"", "", 0, 0, STAYS},
 	{"no answer", STORE_FAULT, "\"v1\"", "", 0, 0, STAYS},
 	{"416", STORE_UNSATISFIABLE, "\"v1\"", "", 0, 0, STAYS},
 };

@@ -333,7 +333,7 @@ static void bring_wrong(struct slice stored, bool large, const char *name)
 	CHECK(SOON(&r, p.told) && p.result == (large ? FETCH_FOUND : FETCH_MISS), name);
 	ASSERT(makers_over(&r));
 	if (large)
-		CHECK(fill_failed(seat_fill(&p.seat), &e) && e.code == ERR_CORRUPT,
+		CHECK(fill_failed(seat_fill(&p.seat), &e) && e.code == ERR_OTHER,
 		      "... is broken off");
 	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER)),
 	      "... and remembered as missing");

@@ -42,8 +42,11 @@ static const struct simple simple[] = {
 	{"a miss", STORE_MISS, 0, false, FETCH_MISS},
 	{"a denied miss", STORE_MISS_DENIED, 0, false, FETCH_DENIED},
 	{"a refused name", STORE_MISS_REFUSED, 0, false, FETCH_REFUSED},
-	{"a change that nobody asked about", STORE_CHANGED, 0, false, FETCH_MISS},
+	{"a change that nobody asked about", STORE_CHANGED, 0, false, FETCH_FAULT},
+	{"a change of a part of whatever there is", STORE_CHANGED, 0, true, FETCH_FAULT},
 	{"a fault", STORE_FAULT, 0, false, FETCH_FAULT},
+	{"found, though no head came", STORE_FOUND, 0, false, FETCH_FAULT},
+	{"a part found, though no head came", STORE_FOUND, 0, true, FETCH_FAULT},
 	{"a range outside", STORE_UNSATISFIABLE, 7, true, FETCH_UNSATISFIABLE},
 	{"a range of an empty object", STORE_UNSATISFIABLE, 0, true, FETCH_MISS},
 	{"a range outside that nobody asked for", STORE_UNSATISFIABLE, 7, false, FETCH_FAULT},
@@ -329,7 +332,7 @@ static void test_spool(void)
 	c = init_and_start(&w);
 	give_head(c, -1);
 	fake_done(c, STORE_FOUND);
-	CHECK(w.decided == 1 && w.result == FETCH_MISS, "nothing at all is a miss");
+	CHECK(w.decided == 1 && w.result == FETCH_FAULT, "nothing at all may have broken off");
 	ASSERT(world_fini(&w));
 
 	c = init_and_start(&w);

@@ -228,6 +228,27 @@ static void test_body_fails_before_it_is_chosen(void)
 	CHECK(world_fini(&w), "body fails before it is chosen");
 }
 
+/* What is remembered of the key, from another time, does not make a miss of a body that broke off. */
+static void test_body_fails_of_a_known_miss(void)
+{
+	struct object_head head = fake_whole(10, "\"e\"");
+	struct store_call *c;
+	struct world w;
+
+	world_remembering(&w, 1, "/" ASKED);
+	w.fake[0].store.traits.any_case = true;
+	world_start(&w);
+	world_miss(&w, 0, ASKED);
+	c = fake_call(&w.fake[0], ASKED);
+	fake_head(c, &head);
+	fake_data(c, "012", 3);
+	fake_done(c, STORE_FAULT);
+	manual_settle(w.loop);
+	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT, "a fault, whatever is remembered");
+	world_release(&w);
+	CHECK(world_fini(&w), "body fails of a known miss");
+}
+
 static void test_body_fails_late(void)
 {
 	struct object_head head = fake_whole(10, "\"e\"");
@@ -259,6 +280,7 @@ int main(void)
 	test_files();
 	test_body_fails_early();
 	test_body_fails_before_it_is_chosen();
+	test_body_fails_of_a_known_miss();
 	test_body_fails_late();
 	return tap_done();
 }

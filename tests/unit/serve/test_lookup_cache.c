@@ -158,6 +158,7 @@ struct proof {
 static const struct proof proofs[] = {
 	{"a miss", STORE_MISS, false, ANSWER_MISS, true, true},
 	{"a denied miss", STORE_MISS_DENIED, false, ANSWER_MISS, true, true},
+	{"a change that nobody asked about", STORE_CHANGED, false, ANSWER_FAULT, false, false},
 	{"a fault", STORE_FAULT, false, ANSWER_FAULT, false, false},
 	{"a miss of an optional store", STORE_MISS, true, ANSWER_MISS, true, true},
 	{"a fault of an optional store", STORE_FAULT, true, ANSWER_MISS, false, false},
