@@ -18,7 +18,6 @@
 #include <limits.h>
 
 #define QUOTE_MAX  64
-#define BUCKET_MIN 3
 #define BUCKET_MAX 255                 /* what the oldest buckets may have; a new one may have 63 */
 #define URL_MAX    (3 * PATH_MAX + 64) /* a path with every byte escaped */
 
@@ -266,18 +265,13 @@ static struct slice trim_slashes(struct slice s)
 	return s;
 }
 
+/* Services differ in what they allow, so only what is no name at all is refused. */
 static bool is_bucket_name(struct slice s)
 {
-	if (s.n < BUCKET_MIN || s.n > BUCKET_MAX)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		char c = ascii_lower(s.p[i]);
-
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
-		    (i == 0 || !strchr("._-", c)))
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || strchr("/\\", s.p[i]))
 			return false;
-	}
-	return true;
+	return s.n > 0 && s.n <= BUCKET_MAX;
 }
 
 static enum err add_bucket(struct conf *c, struct error *e)
@@ -286,10 +280,13 @@ static enum err add_bucket(struct conf *c, struct error *e)
 	struct slice prefix = trim_slashes(slice_of(c->path_prefix));
 
 	if (!is_bucket_name(slice_of(c->s3_bucket)))
-		return err_set(e, ERR_USAGE, "S3_BUCKET: '%s' is not a bucket name: %d to %d of %s",
-			       quote(slice_of(c->s3_bucket)).text, BUCKET_MIN, BUCKET_MAX,
-			       "a-z A-Z 0-9 . _ -");
-	buf_printf(&url, "s3://%s%s", c->s3_bucket, prefix.n ? "/" : "");
+		return err_set(e, ERR_USAGE,
+			       "S3_BUCKET: '%s' is not a bucket name: 1 to %d characters, without "
+			       "blanks and slashes",
+			       quote(slice_of(c->s3_bucket)).text, BUCKET_MAX);
+	buf_puts(&url, "s3://");
+	percent_encode(slice_of(c->s3_bucket), "", &url);
+	buf_puts(&url, prefix.n ? "/" : "");
 	percent_encode(prefix, "/", &url);
 	if (buf_failed(&url))
 		return err_set(e, ERR_USAGE, "PATH_PREFIX: too long");

@@ -11,7 +11,7 @@
 #include "store/creds_file.h"
 #include "store/creds_http.h"
 #include "store/creds_profile.h"
-#include "store/s3_error.h"
+#include "store/s3_address.h"
 #include <openssl/crypto.h>
 #include <pwd.h>
 #include <stdatomic.h>
@@ -366,7 +366,7 @@ static enum err sts_endpoint(const struct creds_env *env, const char *region,
 		return e->code;
 	if (out->n)
 		return OK;
-	if (region && s3_region_valid(slice_of(region)))
+	if (region && s3_region_names_host(slice_of(region)))
 		buf_printf(out, "https://sts.%s.amazonaws.com%s/", region,
 			   strncmp(region, "cn-", 3) == 0 ? ".cn" : "");
 	else

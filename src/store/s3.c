@@ -33,8 +33,15 @@ static enum err make_address(struct s3_store *s3, struct error *e)
 
 enum err s3_set_region(struct s3_store *s3, struct slice region, struct error *e)
 {
+	char before[sizeof(s3->region)];
+	enum err err;
+
+	memcpy(before, s3->region, sizeof(before));
 	snprintf(s3->region, sizeof(s3->region), SLICE_FMT, SLICE_ARG(region));
-	return make_address(s3, e);
+	err = make_address(s3, e);
+	if (err)
+		memcpy(s3->region, before, sizeof(before));
+	return err;
 }
 
 /* ---- operations ---- */

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* See s3_address.h. */
 #include "store/s3_address.h"
+#include "base/text.h"
 #include "store/sigv4.h"
 
 #include <stdio.h>
+
+#define HOST_LABEL_MAX 63
 
 struct origin {
 	const char *scheme;
@@ -56,9 +59,49 @@ const char *s3_partition(struct slice region)
 	return slice_starts(region, SLICE("us-gov-")) ? "aws-us-gov" : "aws";
 }
 
+bool s3_bucket_valid(struct slice bucket)
+{
+	for (size_t i = 0; i < bucket.n; i++) {
+		unsigned char c = (unsigned char)bucket.p[i];
+
+		if (c < ' ' || c == 0x7f || c == '/' || c == '\\')
+			return false;
+	}
+	return bucket.n > 0 && bucket.n <= S3_BUCKET_MAX;
+}
+
+bool s3_region_names_host(struct slice region)
+{
+	for (size_t i = 0; i < region.n; i++) {
+		char c = ascii_lower(region.p[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+			return false;
+	}
+	return region.n > 0 && region.n <= HOST_LABEL_MAX;
+}
+
+/* Hosts know no case, so a name with capitals cannot be one: another bucket would be asked. */
+static bool names_host(struct slice bucket)
+{
+	struct slice label, left = bucket;
+
+	while (slice_next(&left, '.', &label)) {
+		for (size_t i = 0; i < label.n; i++)
+			if (label.p[i] != ascii_lower(label.p[i]))
+				return false;
+		if (!s3_region_names_host(label) || label.p[0] == '-' ||
+		    label.p[label.n - 1] == '-')
+			return false;
+	}
+	return bucket.n <= HOST_LABEL_MAX && bucket.p[bucket.n - 1] != '.';
+}
+
 /* A dot in the name breaks the wildcard certificate *.s3.REGION.amazonaws.com. */
 static bool is_virtual(const struct s3_place *place)
 {
+	if (!names_host(place->bucket))
+		return false;
 	switch (place->style) {
 	case STYLE_PATH: return false;
 	case STYLE_VIRTUAL: return true;
@@ -69,24 +112,33 @@ static bool is_virtual(const struct s3_place *place)
 
 enum err s3_address_make(const struct s3_place *place, struct s3_address *ret, struct error *e)
 {
-	struct buf bucket CLEANUP(buf_fini) = BUF_MAX((size_t)3 * 128);
+	struct buf bucket CLEANUP(buf_fini) = BUF_MAX((size_t)3 * S3_BUCKET_MAX);
 	struct origin origin = {.scheme = "https"};
 	char aws[128];
-	bool virtual = is_virtual(place);
+	bool virtual;
 	enum err err;
 
-	if (place->bucket.n == 0 || place->bucket.n > 128)
-		return err_set(e, ERR_USAGE, "a bucket name has 1 to 128 characters");
+	if (!s3_bucket_valid(place->bucket))
+		return err_set(e, ERR_USAGE,
+			       "a bucket name has 1 to %d characters, and no slashes among them",
+			       S3_BUCKET_MAX);
+	virtual = is_virtual(place);
 	s3_key_encode(place->bucket, &bucket);
 	if (place->endpoint.n) {
 		err = split_endpoint(place->endpoint, &origin, e);
 		if (err)
 			return err;
+	} else if (!s3_region_names_host(place->region)) {
+		return err_set(e, ERR_USAGE,
+			       "'" SLICE_FMT
+			       "' is no region of AWS: another service has to be named "
+			       "with endpoint=",
+			       SLICE_ARG(slice_head(place->region, 60)));
 	} else {
 		aws_host(place->region, aws, sizeof(aws));
 		origin.host = slice_of(aws);
 	}
-	if (origin.host.n + origin.path.n + 2 * bucket.n + 8 > S3_HOST_MAX)
+	if (origin.host.n + origin.path.n + (virtual ? bucket.n : 0) + 8 > S3_HOST_MAX)
 		return err_set(e, ERR_USAGE, "the S3 endpoint is too long");
 	snprintf(ret->host, sizeof(ret->host), "%s%s" SLICE_FMT, virtual ? buf_str(&bucket) : "",
 		 virtual ? "." : "", SLICE_ARG(origin.host));

@@ -49,9 +49,9 @@ bool s3_region_valid(struct slice region)
 	if (region.n == 0 || region.n > S3_REGION_MAX)
 		return false;
 	for (size_t i = 0; i < region.n; i++) {
-		char c = region.p[i];
+		unsigned char c = (unsigned char)region.p[i];
 
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+		if (c < ' ' || c == 0x7f || c == '/' || c == '\\')
 			return false;
 	}
 	return true;

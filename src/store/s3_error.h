@@ -32,7 +32,7 @@ enum s3_verdict {
 	S3_FAULT,           /* credentials, policy, configuration, or something unknown */
 };
 
-#define S3_REGION_MAX 32
+#define S3_REGION_MAX 62 /* one less than s3_xml.h and transfer.h cut at: what is cut is none */
 
 struct s3_answer {
 	int status;

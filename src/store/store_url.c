@@ -252,8 +252,11 @@ static enum err parse_parts(struct store_url *u, struct slice url, struct error 
 	u->host = authority;
 	if (!decode(u, u->raw_path, &u->path))
 		return err_set(e, ERR_USAGE, "invalid percent-encoding in the path");
-	if (slice_eq(u->scheme, SLICE("s3")))
+	if (slice_eq(u->scheme, SLICE("s3"))) {
 		u->path = trim_slashes(u->path);
+		if (!decode(u, authority, &u->host))
+			return err_set(e, ERR_USAGE, "invalid percent-encoding in the bucket name");
+	}
 	return query.n ? parse_query(u, query, e) : OK;
 }
 

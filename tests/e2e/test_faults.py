@@ -233,7 +233,7 @@ def test_region_of_an_unsigned_bucket(origin, serve):
     assert timed_fault(server)
 
 
-@pytest.mark.parametrize("name", ["eu-west-7/../x", "", "a" * 300, "x y", "eu\twest"])
+@pytest.mark.parametrize("name", ["eu-west-7/../x", "", "a" * 300, "eu\twest", "eu\\west"])
 def test_region_that_is_no_name(name, server, proxy):
     proxy.fault(faults.status(400, "AuthorizationHeaderMalformed", f"<Region>{name}</Region>"), FOO)
     assert timed_fault(server)

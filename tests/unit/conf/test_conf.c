@@ -223,7 +223,8 @@ static void test_messages(void)
 		 "S3_BUCKET and STORES (--store) are both set: choose one"},
 		{"S3_BUCKET=a b",
 		 {NULL},
-		 "S3_BUCKET: 'a b' is not a bucket name: 3 to 255 of a-z A-Z 0-9 . _ -"},
+		 "S3_BUCKET: 'a b' is not a bucket name: 1 to 255 characters, without blanks and "
+		 "slashes"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -332,15 +333,16 @@ static void test_bucket(void)
 		{"abc", "/a//b/", "s3://abc/a//b"},
 		{"abc", "a b+c%d#e?f", "s3://abc/a%20b%2Bc%25d%23e%3Ff"},
 		{"abc", "\xc3\xa4", "s3://abc/%C3%A4"},
-		{"ab", "", NULL},
+		{"ab", "", "s3://ab"},
+		{"tenant:abc", "", "s3://tenant%3Aabc"},
+		{"abc?x", "", "s3://abc%3Fx"},
+		{"user@abc", "", "s3://user%40abc"},
+		{".abc", "", "s3://.abc"},
+		{"\xc3\xa4\xc3\xa4", "", "s3://%C3%A4%C3%A4"},
 		{"a/b", "", NULL},
+		{"a\\b", "", NULL},
 		{"s3://abc", "", NULL},
-		{"abc?x", "", NULL},
-		{"user@abc", "", NULL},
-		{"abc:9", "", NULL},
-		{".abc", "", NULL},
-		{"-abc", "", NULL},
-		{"\xc3\xa4\xc3\xa4", "", NULL},
+		{"a\x01", "", NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {

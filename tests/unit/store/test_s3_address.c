@@ -32,7 +32,27 @@ static const struct {
 	{"b", "http://h:8080", "r", STYLE_DEFAULT, "http://h:8080", "h:8080", "/b/"},
 	{"b", "HTTPS://h", "r", STYLE_DEFAULT, "https://h", "h", "/b/"},
 	{"b", "https://[::1]:443", "r", STYLE_DEFAULT, "https://[::1]", "[::1]", "/b/"},
-	{"a b/c", "http://h", "r", STYLE_PATH, "http://h", "h", "/a%20b/c/"},
+	{"a b", "http://h", "r", STYLE_PATH, "http://h", "h", "/a%20b/"},
+	{"b", "http://h", "default_zone", STYLE_DEFAULT, "http://h", "h", "/b/"},
+	/* what cannot be part of a host name */
+	{"My-Bucket", "", "us-east-1", STYLE_DEFAULT, "https://s3.us-east-1.amazonaws.com",
+	 "s3.us-east-1.amazonaws.com", "/My-Bucket/"},
+	{"my_bucket", "", "us-east-1", STYLE_VIRTUAL, "https://s3.us-east-1.amazonaws.com",
+	 "s3.us-east-1.amazonaws.com", "/my_bucket/"},
+	{"tenant:b", "http://h:9000", "r", STYLE_VIRTUAL, "http://h:9000", "h:9000",
+	 "/tenant%3Ab/"},
+	{"b@evil", "http://h", "r", STYLE_VIRTUAL, "http://h", "h", "/b%40evil/"},
+	{"-b", "http://h", "r", STYLE_VIRTUAL, "http://h", "h", "/-b/"},
+	{"b-", "http://h", "r", STYLE_VIRTUAL, "http://h", "h", "/b-/"},
+	{"a..b", "http://h", "r", STYLE_VIRTUAL, "http://h", "h", "/a..b/"},
+	{"b.", "http://h", "r", STYLE_VIRTUAL, "http://h", "h", "/b./"},
+	/* no host is made of a name that a service may well have for its region */
+	{"b", "", "default_zone", STYLE_DEFAULT, NULL, NULL, NULL},
+	{"b", "", "evil.example#", STYLE_PATH, NULL, NULL, NULL},
+	{"b", "", "x@evil", STYLE_PATH, NULL, NULL, NULL},
+	{"a/b", "http://h", "r", STYLE_PATH, NULL, NULL, NULL},
+	{"a\\b", "http://h", "r", STYLE_PATH, NULL, NULL, NULL},
+	{"a\rb", "http://h", "r", STYLE_PATH, NULL, NULL, NULL},
 	{"", "", "r", STYLE_DEFAULT, NULL, NULL, NULL},
 	{"b", "h:9000", "r", STYLE_DEFAULT, NULL, NULL, NULL},
 	{"b", "ftp://h", "r", STYLE_DEFAULT, NULL, NULL, NULL},
@@ -73,14 +93,24 @@ static void test_lengths(void)
 	struct s3_address a;
 
 	memset(name, 'n', sizeof(name));
-	place.bucket = (struct slice){name, 128};
+	place.bucket = (struct slice){name, 63};
+	place.style = STYLE_VIRTUAL;
+	CHECK_INT(s3_address_make(&place, &a, NULL), OK, "the longest label");
+	CHECK_STR(a.root, "/", "is part of the host name");
+	place.bucket.n++;
+	CHECK_INT(s3_address_make(&place, &a, NULL), OK, "one more");
+	CHECK_INT(strlen(a.root), 66, "is part of the path");
+	memset(name, '%', sizeof(name));
+	place.bucket = (struct slice){name, S3_BUCKET_MAX};
 	CHECK_INT(s3_address_make(&place, &a, NULL), OK, "the longest bucket");
-	CHECK(strlen(a.root) == 130 && a.root[129] == '/', "is whole");
+	CHECK_INT(strlen(a.root), 2 + 3 * S3_BUCKET_MAX, "is whole");
 	place.bucket.n++;
 	CHECK_INT(s3_address_make(&place, &a, NULL), ERR_USAGE, "one more");
+	memset(name, 'n', sizeof(name));
 	memcpy(name, "http://", 7);
+	place.style = STYLE_DEFAULT;
 	place.bucket = SLICE("b");
-	for (size_t n = 200; n < 400; n++) {
+	for (size_t n = 200; n < sizeof(name); n++) {
 		size_t host = n - 7;
 
 		place.endpoint = (struct slice){name, n};

@@ -182,10 +182,12 @@ static void check_region(void)
 		{307, "TemporaryRedirect", "us-east-1", "", false, S3_RETRY},
 		{301, "PermanentRedirect", "us-east-1", "eu-west-1", false, S3_REGION, "eu-west-1"},
 		{400, "AuthorizationHeaderMalformed", "us-east-1", "us-east-1", false, S3_FAULT},
-		/* no region at all: never into a host name */
+		/* no region at all */
 		{301, "PermanentRedirect", "evil.example/", "", false, S3_FAULT},
-		{301, "PermanentRedirect", "EU-WEST-1", "", false, S3_FAULT},
-		{301, "PermanentRedirect", "", "a b", false, S3_FAULT},
+		{301, "PermanentRedirect", "", "a\nb", false, S3_FAULT},
+		{301, "PermanentRedirect", "", "NL", false, S3_REGION, "NL"},
+		{400, "AuthorizationHeaderMalformed", "", "default_zone", false, S3_REGION,
+		 "default_zone"},
 		{400, "", "us-east-1", "", true, S3_ASK_GET},
 		/* most errors carry the header: it decides nothing about them */
 		{403, "AccessDenied", "eu-west-1", "", false, S3_DENIED_IN_DOUBT},
@@ -218,12 +220,16 @@ static void check_region_names(void)
 		{"", false},
 		{"a", true},
 		{"us-gov-west-1", true},
-		{"abcdefghijklmnopqrstuvwxyz012345", true},
-		{"abcdefghijklmnopqrstuvwxyz0123456", false},
-		{"us-east-1.evil", false},
-		{"us_east", false},
-		{"US", false},
-		{"\xc3\xa9", false},
+		{"NL", true},
+		{"RegionOne", true},
+		{"default_zone", true},
+		{"\xc3\xa9", true},
+		{"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz", true},
+		{"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0", false},
+		{"evil/", false},
+		{"evil\\", false},
+		{"a\r\nb", false},
+		{"\x7f", false},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
