@@ -11,6 +11,7 @@
 #include "cache/inspect.h"
 #include "cache/negative.h"
 #include "cache/permits.h"
+#include "cache/recent.h"
 
 struct confirms;
 
@@ -97,6 +98,7 @@ struct flight {
 	bool patient;
 	uint64_t ticket;             /* for its miss, from when the store was asked */
 	bool whole;                  /* do not ask in parts */
+	bool unranged;               /* nor, to see whether it is there, for its first byte */
 	bool declined;               /* the cache cannot take it */
 	struct seat *seats, *aboard; /* waiting for the decision; told */
 	size_t n_seats;              /* of both */
@@ -148,12 +150,9 @@ struct flight {
 	struct hasher hasher;
 };
 
-/* A store that has so often given no usable part is asked for whole objects. */
-#define NO_RANGES 4
 /* A flight that nobody waits for is finished when it is smaller than this, or half done. */
 #define FLIGHT_FINISH_BYTES (INT64_C(64) << 20)
 #define FLIGHT_BUCKETS      4096
-#define FLIGHT_LIARS        512
 
 struct flights {
 	struct flight *bucket[FLIGHT_BUCKETS];
@@ -163,8 +162,9 @@ struct flights {
 	/* What has landed lately: the last one of each bucket. */
 	struct object_id landed[FLIGHT_BUCKETS];
 	/* What did not keep the length that its end promised: no promise is made of it again. */
-	struct object_id liars[FLIGHT_LIARS];
-	size_t next_liar;
+	struct recent liars;
+	/* What did not come in parts, as stored: for an hour the whole is asked for. */
+	struct recent wholes;
 };
 
 /*
@@ -198,6 +198,10 @@ void flight_cancel(struct flight *f);
 MUST_CHECK enum err flight_begin(struct flight *f, struct part *p, const struct object_head *head,
 				 struct error *e);
 fetch_decided flight_decided;
+/* Is it known that this object has to be asked for as a whole? */
+bool flight_whole(const struct flight *f);
+/* A part, or the whole, has failed: learn from it how to ask the next time. */
+void flight_learn(struct flight *f, const struct error *e);
 
 /* flight_inspect.c: is it what its key names? */
 

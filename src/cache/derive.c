@@ -83,19 +83,6 @@ static void grew(void *ud)
 		take_made(f);
 }
 
-static void remember_liar(struct flights *all, const struct object_id *id)
-{
-	all->liars[all->next_liar++ % FLIGHT_LIARS] = *id;
-}
-
-static bool is_liar(const struct flights *all, const struct object_id *id)
-{
-	for (size_t i = 0; i < FLIGHT_LIARS; i++)
-		if (memcmp(&all->liars[i], id, sizeof(*id)) == 0)
-			return true;
-	return false;
-}
-
 static void conclude(struct flight *f, enum maker_end end)
 {
 	struct error e;
@@ -141,7 +128,7 @@ static void ended(void *ud, enum maker_end end)
 	bool again = may_try_again(f, end);
 
 	if (maker_broke_promise(d->maker))
-		remember_liar(f->cache->flights, &f->id);
+		recent_note(&f->cache->flights->liars, &f->id, INT64_MAX);
 	if (!again && (f->phase == ASKING || f->phase == FLYING))
 		conclude(f, end);
 	fetch_free(TAKE(d->tail_fetch));
@@ -188,7 +175,7 @@ static void start_maker(struct flight *f, const struct object_head *head, struct
 		.key = f->key,
 		.expect = f->cache->settings.verify ? path : NULL,
 		.mtime = MAX(head->mtime, 0),
-		.promise = !is_liar(f->cache->flights, &f->id),
+		.promise = !recent_has(&f->cache->flights->liars, &f->id, clock_mono_ns()),
 		.began = began,
 		.grew = grew,
 		.ended = ended,

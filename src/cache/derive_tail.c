@@ -33,6 +33,8 @@ static void tail_decided(void *ud, enum fetch_result result, const struct object
 			 const struct error *e)
 {
 	/* What does not come is read when all has arrived. */
+	if (result == FETCH_FAULT && e->code == ERR_CORRUPT)
+		flight_learn(ud, e);
 }
 
 static bool may_be_gzip(const struct flight *f, const struct object_head *head)
@@ -60,6 +62,6 @@ void derive_fetch_tail(struct flight *f, const struct object_head *head)
 	};
 
 	if (head->total >= TAIL_FROM && head->total < TAIL_TO && head->etag[0] == '"' &&
-	    may_be_gzip(f, head) && f->store->no_ranges < NO_RANGES)
+	    may_be_gzip(f, head) && !flight_whole(f))
 		f->derivation->tail_fetch = fetch_start(&r, &sink, tail_decided, f);
 }

@@ -9,8 +9,12 @@
  *
  * In ASKING a passing failure is tried again after a growing, jittered pause, within the deadline.
  * In BODY the bytes that have arrived are promised already: the rest is asked for by a range that
- * is pinned to the ETag, again within a budget of its own; what does not fit exactly (another
- * ETag, size or offset) ends the body as failed.
+ * is pinned to the ETag, again within a budget of its own.
+ *
+ * What does not fit a version that is known exactly (another ETag, size or offset, a miss, 412) is
+ * tried again like a passing failure: behind one address there may be several nodes, of which
+ * another one knows it, and some refuse any If-Match, which the next try then does without. The
+ * last try for a body of which all is wanted asks for all of it, since some give no parts.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -128,18 +132,32 @@ static void unasked(struct fetch *f, const char *what)
 	fetch_decide(f, FETCH_FAULT, NULL, &e);
 }
 
-/* A part of a version that is known: nothing else will do. */
-static bool check_pinned(struct fetch *f, const struct range *want)
+static void fault_done(struct fetch *f, bool retry, const struct error *e);
+
+/* The store has something else than the version that is known. */
+static void refused(struct fetch *f, const char *why)
 {
-	const struct object_head *h = &f->head;
 	struct error e;
 
-	if (h->total == f->pin.total && strcmp(h->etag, f->pin.etag) == 0 &&
-	    h->first == want->first && h->length == want->last - want->first + 1)
-		return true;
-	err_set(&e, ERR_CORRUPT, "the object changed during the transfer");
+	err_set(&e, ERR_CORRUPT, "%s", why);
 	fetch_drop_call(f);
-	fetch_decide(f, FETCH_FAULT, NULL, &e);
+	if (f->phase == ASKING)
+		close_p(&f->head.fd);
+	fault_done(f, true, &e);
+}
+
+/* A part of a version that is known: nothing else will do. */
+static bool check_pinned(struct fetch *f)
+{
+	const struct object_head *h = &f->head;
+	struct range want = {0};
+
+	if (h->ranged && h->total == f->pin.total && strcmp(h->etag, f->pin.etag) == 0 &&
+	    range_resolve(&f->request.range, h->total, &want) != RANGE_UNSATISFIABLE &&
+	    h->first == want.first && h->length == want.last - want.first + 1)
+		return true;
+	refused(f, h->ranged ? "the object changed during the transfer"
+			     : "the whole came in place of a part");
 	return false;
 }
 
@@ -163,8 +181,6 @@ static bool check_range(struct fetch *f)
 		fetch_decide(f, FETCH_UNSATISFIABLE, &f->head, NULL);
 		return false;
 	}
-	if (f->request.pin)
-		return check_pinned(f, &want);
 	if (h->total >= 0 && h->first == want.first && h->length > 0 &&
 	    h->length <= want.last - want.first + 1)
 		return true; /* a store may give less than was asked for */
@@ -177,25 +193,16 @@ static bool check_range(struct fetch *f)
 static void on_head(void *ud, const struct object_head *head)
 {
 	struct fetch *f = ud;
-	struct error e;
 
 	if (f->phase == BODY) {
-		if (!fetch_body_continues(f, head)) {
-			err_set(&e, ERR_CORRUPT, "the object changed during the transfer");
-			fetch_body_failed(f, &e);
-		}
+		if (!fetch_body_continues(f, head))
+			refused(f, "the object changed during the transfer");
 		return;
 	}
 	f->head = *head;
 	f->headed = true;
-	if (head->ranged && !check_range(f))
+	if (f->request.pin ? !check_pinned(f) : head->ranged && !check_range(f))
 		return;
-	if (!head->ranged && f->request.pin) {
-		err_set(&e, ERR_CORRUPT, "the whole came in place of a part");
-		fetch_drop_call(f);
-		fetch_decide(f, FETCH_FAULT, NULL, &e);
-		return;
-	}
 	if (f->request.head)
 		return; /* nothing more to say before done */
 	if (head->fd >= 0 || head->total == 0)
@@ -216,11 +223,15 @@ static bool on_data(void *ud, struct slice bytes)
 {
 	struct fetch *f = ud;
 	struct error e;
+	size_t before;
 
 	if (f->phase == SPOOLING)
 		return fetch_spool(f, bytes);
 	if (f->phase != BODY)
 		return true;
+	before = (size_t)MIN((int64_t)bytes.n, f->skip);
+	f->skip -= (int64_t)before;
+	bytes = slice_from(bytes, before);
 	if (f->received + (int64_t)bytes.n > f->head.length) {
 		err_set(&e, ERR_CORRUPT, "more bytes than promised");
 		fetch_body_failed(f, &e);
@@ -261,12 +272,20 @@ static void found_done(struct fetch *f)
 	}
 }
 
+/* An answer that was understood, if not one that helps. */
+static bool is_answer(const struct error *e)
+{
+	return e->code == ERR_UPSTREAM || e->code == ERR_DENIED || e->code == ERR_CORRUPT;
+}
+
 static void fault_done(struct fetch *f, bool retry, const struct error *e)
 {
 	int64_t pause, now = clock_mono_ns();
 
+	f->answered = e->code == ERR_UPSTREAM;
 	if (f->phase == BODY) {
-		if (retry)
+		/* What is said to a part may not be said to the whole. */
+		if (retry || (f->resuming && is_answer(e)))
 			fetch_body_resume(f, e);
 		else
 			fetch_body_failed(f, e);
@@ -286,13 +305,7 @@ static void fault_done(struct fetch *f, bool retry, const struct error *e)
 /* It is not what has been begun, or was known to be there. */
 static void changed_done(struct fetch *f)
 {
-	struct error e;
-
-	err_set(&e, ERR_CORRUPT, "the object changed during the transfer");
-	if (f->phase == BODY)
-		fetch_body_failed(f, &e);
-	else
-		fetch_decide(f, FETCH_FAULT, NULL, &e);
+	refused(f, "the object changed during the transfer");
 }
 
 static void miss_done(struct fetch *f, enum fetch_result miss)
@@ -305,7 +318,7 @@ static void miss_done(struct fetch *f, enum fetch_result miss)
 
 static void unsatisfiable_done(struct fetch *f, const struct object_head *head)
 {
-	if (f->phase == BODY)
+	if (f->phase == BODY || f->request.pin)
 		changed_done(f);
 	else if (!f->request.ranged)
 		unasked(f, "416 to a request without a range");
@@ -325,6 +338,7 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 	case STORE_FOUND: found_done(f); return;
 	case STORE_UNSATISFIABLE: unsatisfiable_done(f, head); return;
 	case STORE_CHANGED:
+		f->unmatched = true;
 		if (f->phase == BODY || f->request.pin)
 			changed_done(f);
 		else
@@ -351,12 +365,17 @@ static void ask(struct fetch *f)
 	};
 
 	f->tries++;
+	f->skip = 0;
 	if (f->resuming) {
 		read.if_match = f->head.etag;
-		read.ranged = true;
+		read.ranged = !fetch_body_anew(f);
 		read.range = (struct range_ask){f->head.first + f->resumed_at,
 						f->head.first + f->head.length - 1};
+	} else if (f->request.or_whole && f->answered && f->tries == FETCH_TRIES_MAX) {
+		read.ranged = false;
 	}
+	if (f->unmatched || (f->resuming && !read.ranged))
+		read.if_match = NULL; /* the answer is compared all the same */
 	f->call = store_start(f->request.store, &read, &events, f);
 }
 

@@ -38,6 +38,7 @@ struct fetch_request {
 	bool head;
 	bool no_length; /* it is enough to know that it is there, if no length is told */
 	bool ranged;    /* only this part is wanted */
+	bool or_whole;  /* or all of it, where the store answers no question for a part */
 	struct range_ask range;
 	/* Exactly this part of exactly this version; copied. NULL: whatever is there. */
 	const struct object_head *pin;
@@ -64,7 +65,8 @@ struct fetch_sink {
 /*
  * Called once, never from inside fetch_start(). FOUND: head is complete and the sink gets the
  * body, unless only the head was asked or head->fd holds it (the callee owns the descriptor).
- * UNSATISFIABLE: head->total is the size. FAULT: e says why. The fetch may be freed in here.
+ * UNSATISFIABLE: head->total is the size. FAULT: e says why. A pinned fetch is FOUND or FAULT. The
+ * fetch may be freed in here.
  */
 typedef void fetch_decided(void *ud, enum fetch_result result, const struct object_head *head,
 			   const struct error *e);

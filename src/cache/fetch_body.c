@@ -66,12 +66,24 @@ void fetch_body_resume(struct fetch *f, const struct error *e)
 		       now + (f->tries ? (FETCH_FIRST_PAUSE_NS << f->tries) : 0));
 }
 
-/* Does the answer to a resuming call continue exactly what we have? */
-bool fetch_body_continues(const struct fetch *f, const struct object_head *head)
+/* Is all of the object wanted? Then what a store gives without regard to a range will do. */
+static bool is_all(const struct object_head *h)
 {
-	return strcmp(head->etag, f->head.etag) == 0 && head->total == f->head.total &&
-	       head->first == f->head.first + f->resumed_at &&
-	       head->length == f->head.length - f->resumed_at && head->fd < 0;
+	return h->first == 0 && h->length == h->total;
+}
+
+bool fetch_body_anew(const struct fetch *f)
+{
+	return f->tries == FETCH_TRIES_MAX && is_all(&f->head);
+}
+
+bool fetch_body_continues(struct fetch *f, const struct object_head *head)
+{
+	if (strcmp(head->etag, f->head.etag) != 0 || head->total != f->head.total || head->fd >= 0)
+		return false;
+	f->skip = is_all(&f->head) && is_all(head) ? f->resumed_at : 0;
+	return f->skip || (head->first == f->head.first + f->resumed_at &&
+			   head->length == f->head.length - f->resumed_at);
 }
 
 /* ---- a body without a length ---- */

@@ -26,6 +26,9 @@ struct fetch {
 	bool resuming;           /* this call continues a body */
 	int64_t resumed_at;      /* what had been received when it was asked for the rest */
 	bool held;               /* the rest is to be asked for once the sink has room */
+	bool unmatched;          /* If-Match was refused: only the answer is compared */
+	bool answered;           /* the last try failed by an answer of the store */
+	int64_t skip;            /* bytes of this answer that have come before */
 	int spool;               /* -1 unless SPOOLING */
 	int64_t spooled;
 };
@@ -47,8 +50,10 @@ void fetch_body_ended(struct fetch *f, const struct error *e);
 void fetch_body_failed(struct fetch *f, const struct error *e);
 /* It has broken off: ask for the rest, or give up. */
 void fetch_body_resume(struct fetch *f, const struct error *e);
-/* Does the answer to a resuming call continue exactly what we have? */
-bool fetch_body_continues(const struct fetch *f, const struct object_head *head);
+/* Does the answer to a resuming call continue exactly what we have? Sets f->skip. */
+bool fetch_body_continues(struct fetch *f, const struct object_head *head);
+/* Is it the last try to go on, and may that ask for all of it anew? */
+bool fetch_body_anew(const struct fetch *f);
 bool fetch_sink_may_write(const struct fetch *f);
 /* A body without a length. */
 void fetch_begin_spool(struct fetch *f);

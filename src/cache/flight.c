@@ -216,7 +216,7 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	f->patient = r->patient;
 	f->scratch_ok = r->scratch;
 	f->anew = r->anew;
-	f->whole = r->store->no_ranges >= NO_RANGES;
+	f->whole = flight_whole(f);
 	f->spool = -1;
 	f->head.fd = -1;
 	f->fill = fill_new((struct fill_writer){.wanted = post_wanted, .ud = f});

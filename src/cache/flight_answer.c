@@ -3,9 +3,13 @@
  * What becomes of the first answer of a flight (see flight.h): it is told to the seats, begins the
  * body, or leads to another question. Here too: whether a body is worth to be finished.
  */
+#include "base/clock.h"
 #include "base/log.h"
 #include "cache/cache_priv.h"
 #include "metric/metric.h"
+
+#define WHOLE_NS   (3600 * NS_PER_S)
+#define REFUSED_NS (60 * NS_PER_S)
 
 void flight_ask(struct flight *f, enum flight_phase phase)
 {
@@ -128,19 +132,71 @@ static void found(struct flight *f, const struct object_head *head)
 		parts_start(f);
 }
 
-/*
- * A store that does not do ranges as it should (no ETag to pin them to, nonsense in place of a
- * part) is asked for the whole from then on.
- */
-static bool ask_whole(struct flight *f)
+/* ---- parts or the whole ---- */
+
+static struct object_id stored_id(const struct flight *f)
 {
+	return cache_id(f->store, slice_of(f->key), FORM_STORED, NULL);
+}
+
+bool flight_whole(const struct flight *f)
+{
+	struct object_id id = stored_id(f);
+
+	return recent_has(&f->cache->flights->wholes, &id, clock_mono_ns());
+}
+
+static void learn_whole(struct flight *f, const struct error *why)
+{
+	struct object_id id = stored_id(f);
+
+	metric_inc(fills_whole);
+	recent_note(&f->cache->flights->wholes, &id, clock_mono_ns() + WHOLE_NS);
+	log_event(LOG_INFO, "does not come in parts: asked for as a whole for an hour", "store",
+		  f->store->traits.name, "key", f->key, "error", why->msg, NULL);
+}
+
+/*
+ * Behind one address there may be nodes that tell other ETags, refuse If-Match, or know nothing of
+ * ranges: such an object would fail in parts for ever. Which failures pass cannot be told, so any
+ * one counts; where the whole fails as well, parts are as good.
+ */
+void flight_learn(struct flight *f, const struct error *e)
+{
+	struct object_id id = stored_id(f);
+
+	if (e->code == ERR_BUSY || e->code == ERR_LIMIT || e->code == ERR_NOMEM ||
+	    e->code == ERR_CANCELED || e->code == ERR_IO)
+		return; /* ours */
 	if (f->whole)
-		return false;
-	f->whole = true;
-	if (++f->store->no_ranges == NO_RANGES)
-		log_event(LOG_WARN, "gives no usable parts: asked for whole objects from now on",
-			  "store", f->store->traits.name, NULL);
-	flight_ask(f, ASKING);
+		recent_forget(&f->cache->flights->wholes, &id);
+	else
+		learn_whole(f, e);
+}
+
+/*
+ * No answer to the first question. A refusal may be one of the range, so that the next question goes
+ * without, if it comes soon; later, whatever it was may have passed.
+ */
+static void learn_refusal(struct flight *f, const struct error *e)
+{
+	struct object_id id = stored_id(f);
+
+	if (f->phase == ASKING && f->whole)
+		flight_learn(f, e);
+	else if (f->phase == ASKING && e->code == ERR_DENIED)
+		recent_note(&f->cache->flights->wholes, &id, clock_mono_ns() + REFUSED_NS);
+}
+
+/* Nonsense in place of the first part, or no ETag to pin the others to. */
+static bool ask_whole(struct flight *f, const struct error *why)
+{
+	if (f->unranged || (f->whole && f->phase == ASKING))
+		return false; /* it was asked so */
+	if (!f->whole)
+		learn_whole(f, why);
+	f->whole = f->unranged = true;
+	flight_ask(f, f->phase);
 	return true;
 }
 
@@ -149,6 +205,8 @@ static void answered(struct flight *f, enum fetch_result result, const struct ob
 {
 	struct error odd;
 
+	if (result == FETCH_FAULT && e->code == ERR_CORRUPT && !f->declined && ask_whole(f, e))
+		return;
 	if (f->phase == PROBING)
 		f->cache->flights->probes--;
 	switch (result) {
@@ -166,17 +224,18 @@ static void answered(struct flight *f, enum fetch_result result, const struct ob
 			probe_found(f, head); /* it has a size */
 			return;
 		}
-		if (ask_whole(f))
-			return;
-		err_set(&odd, ERR_CORRUPT, "416 to a request for everything");
-		flight_fail(f, &odd);
+		err_set(&odd, ERR_CORRUPT, "416 to a request for the beginning");
+		if (!ask_whole(f, &odd))
+			flight_fail(f, &odd);
 		return;
 	case FETCH_FAULT: break;
 	}
-	if (f->declined)
+	if (f->declined) {
 		flight_decline(f);
-	else if (e->code != ERR_CORRUPT || f->phase != ASKING || !ask_whole(f))
-		flight_fail(f, e);
+		return;
+	}
+	learn_refusal(f, e);
+	flight_fail(f, e);
 }
 
 void flight_decided(void *ud, enum fetch_result result, const struct object_head *head,

@@ -253,6 +253,8 @@ static void part_end(void *ud, const struct error *e)
 	struct flight *f = p->flight;
 
 	flight_hold(f);
+	if (e && (f->whole || p->end - p->first < f->head.total))
+		flight_learn(f, e);
 	if (e)
 		flight_fail(f, e);
 	else
@@ -282,7 +284,8 @@ void parts_ask(struct flight *f)
 	struct fetch_request r = {
 		.store = f->store,
 		.key = slice_of(f->key),
-		.ranged = probe || !f->whole,
+		.ranged = !f->unranged && (probe || !f->whole),
+		.or_whole = true,
 		.no_length = probe,
 		.range = {0, probe ? 0 : f->cache->settings.fetch_block - 1},
 		.via = f->via,
@@ -307,17 +310,17 @@ static void part_decided(void *ud, enum fetch_result result, const struct object
 {
 	struct part *p = ud;
 	struct flight *f = p->flight;
-	struct error changed;
 
 	if (result == FETCH_FOUND)
 		return;
-	if (result == FETCH_FAULT && e->code == ERR_BUSY && f->n_parts > 1) {
+	ASSERT(result == FETCH_FAULT); /* that of a pinned fetch */
+	if (e->code == ERR_BUSY && f->n_parts > 1) {
 		put_back(p);
 		return;
 	}
-	err_set(&changed, ERR_CORRUPT, "the object changed during the transfer");
 	flight_hold(f);
-	flight_fail(f, result == FETCH_FAULT ? e : &changed);
+	flight_learn(f, e);
+	flight_fail(f, e);
 	flight_let_go(f);
 }
 

@@ -10,9 +10,10 @@
 static void describe(const struct store_call *c, const struct s3_error *x, struct error *e)
 {
 	int status = c->answer.status;
-	/* Such an answer is about this request, not about the store's health. */
-	bool refused = status >= 400 && status < 500 && status != 404 && status != 408 &&
-		       status != 429;
+	/* Such an answer is about this request, not about the store's health: 501 is one to a header. */
+	bool refused = (status >= 400 && status < 500 && status != 404 && status != 408 &&
+			status != 429) ||
+		       status == 501;
 
 	err_set(e, refused ? ERR_DENIED : ERR_UPSTREAM, "answered %d%s%s%s%s", c->answer.status,
 		x->code[0] ? " " : "", x->code, c->answer.request_id[0] ? ", request " : "",

@@ -173,7 +173,6 @@ struct store {
 	atomic_uint epoch;    /* raised when its misses do not count any more; any thread */
 	bool sums_told;       /* it knows checksums; the loop's, as the next */
 	unsigned sums_silent; /* heads that were asked for one and told none */
-	unsigned no_ranges;   /* asked for a part it gave what cannot be used */
 	bool packs;           /* what was found last had to be expanded */
 	int64_t logged_ns;    /* last failure that was logged; 0 = never */
 	atomic_int tier; /* enum store_tier: told by the URL, or learned at start; any thread */

@@ -3,6 +3,9 @@
 stands, it gets what is right, cut where that ends. Nothing of it is kept; the next one tries again.
 """
 
+import itertools
+import re
+
 import pytest
 
 from conftest import KEYS
@@ -95,6 +98,129 @@ def test_replaced_during_the_fill(origin, store, serve):
     quiet(server)
     assert not CacheDir(server).objects()
     assert server.fetch(FOO).body == body(SIZE, 2)
+
+
+# stores of which some nodes, or all, give no parts
+
+def first_byte(request):
+    """Of the part that is asked for; None: the whole is."""
+    span = re.match(r"bytes=(\d+)-", request.get("Range") or "")
+    return int(span[1]) if span else None
+
+
+def change(name, value):
+    return faults.edit(lambda response: response.set(name, value))
+
+
+def another_total(response):
+    span = response.get("Content-Range")
+    if span:
+        response.set("Content-Range", span.rpartition("/")[0] + "/99999999")
+
+
+NO_PART = {
+    "412": faults.status(412, "PreconditionFailed"),
+    "416": faults.status(416, "InvalidRange", headers=[("Content-Range", f"bytes */{SIZE}")]),
+    "416 without a size": faults.status(416, "InvalidRange"),
+    "the whole": faults.edit_request("Range", None),
+    "another range": faults.edit_request("Range", "bytes=7-99"),
+    "another total": faults.edit(another_total),
+    "another ETag": change("ETag", '"another"'),
+    "a weak ETag": change("ETag", 'W/"weak"'),
+    "no ETag": change("ETag", None),
+    "400": faults.status(400, "BadRequest"),
+    "403": faults.status(403, "AccessDenied"),
+    "404": faults.status(404, "NoSuchKey"),
+    "500": faults.status(500, "InternalError"),
+    "501": faults.status(501, "NotImplemented"),
+    "no answer": faults.close(),
+}
+STORES = ["s3", "http"]
+
+
+@pytest.fixture
+def keeper(origin, upstream, store):
+    """Puts an object into a store of a kind: keeper(kind, size) -> stage, STORES"""
+    def put(kind, size):
+        if kind == "s3":
+            origin.put("bucket", LOWER, Pattern(size))
+            return origin, store
+        upstream.put(LOWER, Pattern(size))
+        return upstream, upstream.url
+    return put
+
+
+def right(answer, size=SIZE):
+    """As far as it goes, at least. Is it all?"""
+    if answer.status != 200:
+        assert is_fault(answer)
+        return False
+    assert answer.body == body(size)[:len(answer.body)]
+    return len(answer.body) == size
+
+
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("how", NO_PART)
+def test_no_part_but_the_first(how, kind, keeper, serve):
+    """Whatever is answered to the second question, the file comes at the next try, and others in
+    parts as ever."""
+    stage, stores = keeper(kind, SIZE)
+    server = serve(stores=stores, **PARTS)
+    stage.fault(NO_PART[how], lambda r: LOWER in r.path and first_byte(r))
+    assert not right(server.fetch(FOO))
+    asked = len(stage.asked(LOWER))
+    assert right(server.fetch(FOO))
+    assert [first_byte(r) for r in stage.asked(LOWER)[asked:] if r.method == "GET"] == [None]
+    assert server.metrics()["pepto_fills_whole_total", ""] == 1
+    kept(server)
+    assert right(server.fetch(FOO))
+
+
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("how", [how for how in NO_PART if how != "404"])
+def test_no_part_at_all(how, kind, keeper, serve):
+    """404 is a miss, whatever was asked; all else is one of the range at the next try."""
+    stage, stores = keeper(kind, SIZE)
+    server = serve(stores=stores, **PARTS)
+    stage.fault(NO_PART[how], lambda r: LOWER in r.path and r.get("Range"))
+    assert right(server.fetch(FOO)) or right(server.fetch(FOO)) or how == "no answer"
+
+
+@pytest.mark.parametrize("kind", STORES)
+@pytest.mark.parametrize("how", NO_PART)
+def test_no_rest_of_a_body_that_breaks_off(how, kind, keeper, serve):
+    """Then it is asked for from the start; the client, who has had some, does not notice."""
+    stage, stores = keeper(kind, SIZE)
+    server = serve(stores=stores)
+    stage.fault(faults.cut(3_000_000), LOWER, times=1)
+    stage.fault(NO_PART[how], lambda r: LOWER in r.path and first_byte(r))
+    assert right(server.fetch(FOO))
+    kept(server)
+    assert right(server.fetch(FOO))
+
+
+@pytest.mark.parametrize("nodes", [2, 3])
+@pytest.mark.parametrize("kind", STORES)
+def test_nodes_that_tell_other_etags(kind, nodes, keeper, serve):
+    """In turn: each part is asked for until its node comes."""
+    stage, stores = keeper(kind, SIZE)
+    server = serve(stores=stores, **PARTS, FETCH_PARALLEL=1)
+    count = itertools.count()
+
+    def node(response):
+        response.set("ETag", f'"node{next(count) % nodes}"')
+    stage.fault(faults.edit(node), LOWER)
+    assert right(server.fetch(FOO)) or right(server.fetch(FOO))
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_if_match_is_always_refused(kind, keeper, serve):
+    """Then the ETags are compared here alone, and parts come at the first try."""
+    stage, stores = keeper(kind, SIZE)
+    server = serve(stores=stores, **PARTS)
+    stage.fault(NO_PART["412"], lambda r: r.get("If-Match"))
+    assert right(server.fetch(FOO))
+    assert len([r for r in stage.asked(LOWER) if first_byte(r)]) > 6
 
 
 @pytest.mark.parametrize("delta", [-1_000, 1_000])

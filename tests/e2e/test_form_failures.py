@@ -18,6 +18,7 @@ from rig.samples import body, path
 from rig.server import s3, until
 from rig.stage import Gate
 
+from test_fill_failures import NO_PART, first_byte
 from test_fills import FOO, LOWER, MIB, PATIENT
 from test_forms import ALL, SIZE, decoded, half_way, put
 
@@ -249,6 +250,18 @@ def test_a_store_that_comes_back(origin, store, serve):
     server = serve(stores=store)
     assert server.fetch(FOO).body == content
     assert decoded(server, "cab") == 1 and failed(server) == 0
+
+
+@pytest.mark.parametrize("how", ["412", "416", "the whole", "another ETag", "403", "404", "500"])
+@pytest.mark.parametrize("name", ["mszip", "gz", "gzip", "zstd"])
+def test_no_part_but_the_first(name, how, origin, store, serve):
+    """Neither the others nor, of gzip, its end, which is asked for beside them."""
+    content = random.Random(1).randbytes(3 * MIB)
+    key, _ = put(origin, EVERY[name], content)
+    server = serve(stores=store, FETCH_BLOCK="1MiB")
+    origin.fault(NO_PART[how], lambda r: key in r.path and first_byte(r))
+    answer = server.fetch(FOO)
+    assert answer.body == content or never_whole(answer, content) and server.fetch(FOO).body == content
 
 
 @pytest.mark.parametrize("name", ["mszip", "zstd"])

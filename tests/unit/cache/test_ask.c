@@ -387,7 +387,10 @@ static void test_rescue(void)
 	rig_answer(&r, r.store.first, SMALL);
 	ASSERT(ask_rescue(a.ask, &version, 600, SMALL - 1, told, &a));
 	head = fake_part(SMALL, "\"v2\"", 600, SMALL - 1);
-	fake_head(r.store.first, &head);
+	while (r.store.first) {
+		fake_head(r.store.first, &head);
+		manual_advance(r.loop, NS_PER_S);
+	}
 	CHECK(a.told == 2 && a.result == FETCH_FAULT && a.error.code == ERR_CORRUPT,
 	      "another version does not do");
 	done(&a);

@@ -526,7 +526,7 @@ static void test_no_liar(void)
 	give_bytes(&r, r.store.first, buf_slice(&gz));
 	fake_done(r.store.first, STORE_FOUND);
 	ASSERT(makers_over(&r));
-	CHECK_INT((long long)r.cache->flights->next_liar, 0, "it has kept its promise");
+	CHECK_INT((long long)r.cache->flights->liars.next, 0, "it has kept its promise");
 	seat_leave(&p.seat);
 	CHECK(cache_rig_close(&r), "nothing is left");
 }

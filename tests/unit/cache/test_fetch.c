@@ -44,6 +44,7 @@ static const struct simple simple[] = {
 	{"a refused name", STORE_MISS_REFUSED, 0, false, FETCH_REFUSED},
 	{"a change that nobody asked about", STORE_CHANGED, 0, false, FETCH_FAULT},
 	{"a change of a part of whatever there is", STORE_CHANGED, 0, true, FETCH_FAULT},
+	{"a miss of a part", STORE_MISS, 0, true, FETCH_MISS},
 	{"a fault", STORE_FAULT, 0, false, FETCH_FAULT},
 	{"found, though no head came", STORE_FOUND, 0, false, FETCH_FAULT},
 	{"a part found, though no head came", STORE_FOUND, 0, true, FETCH_FAULT},
@@ -195,6 +196,36 @@ static void test_retries(void)
 	fake_done(fake_call(&w.store, NULL), STORE_MISS);
 	CHECK(w.result == FETCH_MISS, "a later try decides");
 	ASSERT(world_fini(&w));
+}
+
+/* A store may answer no question for a part, but one for the whole. */
+static void test_or_whole(void)
+{
+	static const struct error upstream = {ERR_UPSTREAM, 0, "500"}, net = {ERR_NET, 0, "reset"};
+
+	for (int answers = 0; answers < 2; answers++) {
+		struct world w;
+		struct store_call *c;
+
+		world_init(&w);
+		w.request.ranged = w.request.or_whole = true;
+		w.request.range = (struct range_ask){0, 4};
+		c = world_start(&w);
+		for (int i = 0; i < 3; i++) {
+			CHECK(c->read.ranged, "a part is asked for");
+			fake_end(c, STORE_FAULT_RETRY, NULL, answers ? &upstream : &net);
+			manual_advance(w.loop, NS_PER_S);
+			c = fake_call(&w.store, NULL);
+		}
+		CHECK_INT(c->read.ranged, !answers,
+			  "the last question does without, if it answers");
+		give_head(c, 10);
+		fake_data(c, "0123456789", 10);
+		fake_done(c, STORE_FOUND);
+		CHECK(w.result == FETCH_FOUND && w.ended == 1, "the whole will do");
+		CHECK_SLICE(readable(&w, 0), "0123456789", "and comes");
+		ASSERT(world_fini(&w));
+	}
 }
 
 static void test_budget(void)
@@ -452,6 +483,7 @@ int main(void)
 	test_head_without_length();
 	test_file();
 	test_retries();
+	test_or_whole();
 	test_budget();
 	test_tallies();
 	test_blame();

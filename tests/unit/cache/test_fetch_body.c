@@ -78,68 +78,170 @@ static void test_short_body(void)
 	ASSERT(world_fini(&w));
 }
 
-enum change { SAME, OTHER_ETAG, NO_ETAG, OTHER_TOTAL, OTHER_FIRST, OTHER_LENGTH, WHOLE };
+/* ---- what does not go on with it ---- */
 
-static const struct {
-	const char *name;
-	enum change change;
-} changes[] = {
-	{"another ETag", OTHER_ETAG},     {"no ETag", NO_ETAG},
-	{"another size", OTHER_TOTAL},    {"another place", OTHER_FIRST},
-	{"another length", OTHER_LENGTH}, {"the whole in place of the rest", WHOLE},
+enum change {
+	OTHER_ETAG,
+	NO_ETAG,
+	WEAK_ETAG,
+	OTHER_TOTAL,
+	OTHER_FIRST,
+	OTHER_LENGTH,
+	OTHER_WHOLE,
+	GONE,
+	DENIED,
+	CHANGED,
+	SHORTER,
+	REFUSED,
+	UPSTREAM,
+	CHANGES,
 };
 
-static void test_resume_refused(void)
+static const char *const changes[CHANGES] = {
+	"another ETag", "no ETag",       "a weak one",    "another size", "another place",
+	"another size", "another whole", "a miss",        "a denied one", "changed",
+	"no such part", "a refusal",     "a server error"};
+
+static void answer_with(struct store_call *c, enum change change, struct object_head rest)
 {
-	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+	static const struct error refused = {ERR_DENIED, 0, "403"},
+				  upstream = {ERR_UPSTREAM, 0, "500"};
+
+	switch (change) {
+	case OTHER_ETAG: rest.etag[2] = '2'; break;
+	case NO_ETAG: rest.etag[0] = '\0'; break;
+	case WEAK_ETAG: memcpy(rest.etag, "W/" ETAG, sizeof("W/" ETAG)); break;
+	case OTHER_TOTAL: rest.total++; break;
+	case OTHER_FIRST: rest.first--; break;
+	case OTHER_LENGTH: rest.length--; break;
+	case OTHER_WHOLE: rest = fake_whole(rest.total, "\"v2\""); break;
+	case GONE: fake_done(c, STORE_MISS); return;
+	case DENIED: fake_done(c, STORE_MISS_DENIED); return;
+	case CHANGED: fake_done(c, STORE_CHANGED); return;
+	case SHORTER: fake_unsatisfiable(c, 3); return;
+	case REFUSED: fake_end(c, STORE_FAULT, NULL, &refused); return;
+	case UPSTREAM: fake_end(c, STORE_FAULT, NULL, &upstream); return;
+	case CHANGES: return;
+	}
+	fake_head(c, &rest);
+}
+
+/* Behind one address there may be nodes of which not all know the version. */
+static void test_resume_refused_once(void)
+{
+	for (int i = 0; i < CHANGES; i++) {
 		struct object_head head = fake_whole(10, ETAG), rest = rest_of(&head, 4);
 		struct world w;
 		struct store_call *c = broken(&w, &head, STORE_FAULT_RETRY);
-		struct error e = {OK, 0, ""};
 
-		switch (changes[i].change) {
-		case SAME: break;
-		case OTHER_ETAG: rest.etag[2] = '2'; break;
-		case NO_ETAG: rest.etag[0] = '\0'; break;
-		case OTHER_TOTAL: rest.total++; break;
-		case OTHER_FIRST: rest.first--; break;
-		case OTHER_LENGTH: rest.length--; break;
-		case WHOLE: rest = head; break;
-		}
+		answer_with(c, (enum change)i, rest);
+		manual_advance(w.loop, NS_PER_S);
+		c = fake_call(&w.store, NULL);
+		CHECK(c && c->read.ranged && !c->read.if_match == (i == CHANGED), changes[i]);
 		fake_head(c, &rest);
-		CHECK(fill_failed(w.fill, &e) && e.code == ERR_CORRUPT, changes[i].name);
-		ASSERT(world_fini(&w) && w.store.cancelled == 1);
+		fake_data(c, "456789", 6);
+		fake_done(c, STORE_FOUND);
+		CHECK_SLICE(readable(&w, 0), "0123456789", "another try may be answered");
+		ASSERT(world_fini(&w));
 	}
 }
 
-static const struct {
-	const char *name;
-	enum store_result result;
-	enum err code;
-} resumed_ends[] = {
-	{"gone", STORE_MISS, ERR_CORRUPT},
-	{"changed", STORE_CHANGED, ERR_CORRUPT},
-	{"shorter", STORE_UNSATISFIABLE, ERR_CORRUPT},
-	{"a fault", STORE_FAULT, ERR_NET},
-};
-
-static void test_resume_answers(void)
+/* Of a part no other question than for the rest of it makes sense. */
+static void test_resume_refused_for_good(void)
 {
-	for (size_t i = 0; i < ARRAY_LEN(resumed_ends); i++) {
+	for (int i = 0; i < 2 * CHANGES; i++) {
+		struct object_head head = fake_whole(10, ETAG), rest;
+		bool part = i >= CHANGES;
+		struct world w;
+		struct store_call *c;
+		struct error e = {OK, 0, ""};
+		int n = 0;
+
+		if (part)
+			head = fake_part(20, ETAG, 0, 9);
+		rest = rest_of(&head, 4);
+		world_init(&w);
+		w.request.ranged = part;
+		w.request.range = (struct range_ask){0, 9};
+		c = world_start(&w);
+		fake_head(c, &head);
+		fake_data(c, "0123", 4);
+		fake_done(c, STORE_FAULT_RETRY);
+		manual_advance(w.loop, NS_PER_S);
+		for (; (c = fake_call(&w.store, NULL)); n++) {
+			CHECK_INT(c->read.ranged, part || n < 3, "the last try may do without");
+			if (!c->read.ranged)
+				CHECK(!c->read.if_match, "and without If-Match");
+			answer_with(c, (enum change)(i % CHANGES), rest);
+			manual_advance(w.loop, NS_PER_S);
+		}
+		CHECK(n == 4 && fill_failed(w.fill, &e), changes[i % CHANGES]);
+		CHECK(w.decided == 1 && w.ended == 1 && e.code != ERR_NET, "fails it in the end");
+		ASSERT(world_fini(&w));
+	}
+}
+
+/* What has come before is passed over. */
+static void test_resume_by_the_whole(void)
+{
+	for (int last = 0; last < 2; last++) {
 		struct object_head head = fake_whole(10, ETAG);
 		struct world w;
 		struct store_call *c = broken(&w, &head, STORE_FAULT_RETRY);
-		struct error e = {OK, 0, ""};
 
-		if (resumed_ends[i].result == STORE_UNSATISFIABLE)
-			fake_unsatisfiable(c, 3);
-		else
-			fake_done(c, resumed_ends[i].result);
-		CHECK(fill_failed(w.fill, &e) && e.code == resumed_ends[i].code,
-		      resumed_ends[i].name);
-		CHECK_INT(w.decided, 1, "decided once");
+		for (int i = 0; last && i < 3; i++) {
+			fake_done(c, STORE_MISS);
+			manual_advance(w.loop, NS_PER_S);
+			c = fake_call(&w.store, NULL);
+		}
+		fake_head(c, &head);
+		fake_data(c, "012", 3);
+		fake_data(c, "345", 3);
+		fake_data(c, "6789", 4);
+		fake_done(c, STORE_FOUND);
+		CHECK_SLICE(readable(&w, 0), "0123456789", "all of it goes on where it broke");
 		ASSERT(world_fini(&w));
 	}
+}
+
+/* It breaks again before, and behind, what had come. */
+static void test_break_in_the_whole(void)
+{
+	struct object_head head = fake_whole(10, ETAG), rest;
+	struct world w;
+	struct store_call *c = broken(&w, &head, STORE_FAULT_RETRY);
+
+	fake_head(c, &head);
+	fake_data(c, "012", 3);
+	fake_done(c, STORE_FAULT_RETRY);
+	manual_advance(w.loop, NS_PER_S);
+	c = fake_call(&w.store, NULL);
+	CHECK(c && c->read.range.first == 4, "the rest is asked for again");
+	fake_head(c, &head);
+	fake_data(c, "01234", 5);
+	fake_done(c, STORE_FAULT_RETRY);
+	manual_advance(w.loop, NS_PER_S);
+	c = fake_call(&w.store, NULL);
+	CHECK(c && c->read.range.first == 5, "which is less by now");
+	rest = rest_of(&head, 5);
+	fake_head(c, &rest);
+	fake_data(c, "56789", 5);
+	fake_done(c, STORE_FOUND);
+	CHECK_SLICE(readable(&w, 0), "0123456789", "and each byte comes once");
+	ASSERT(world_fini(&w));
+}
+
+/* The store is broken in another way than by an answer. */
+static void test_resume_fault(void)
+{
+	struct object_head head = fake_whole(10, ETAG);
+	struct world w;
+	struct store_call *c = broken(&w, &head, STORE_FAULT_RETRY);
+	struct error e = {OK, 0, ""};
+
+	fake_done(c, STORE_FAULT);
+	CHECK(fill_failed(w.fill, &e) && e.code == ERR_NET && w.decided == 1, "a fault ends it");
+	ASSERT(world_fini(&w));
 }
 
 static void test_not_resumable(void)
@@ -361,34 +463,81 @@ static const struct pin_case {
 	{"gone", {0}, STORE_MISS, ERR_CORRUPT},
 	{"denied", {0}, STORE_MISS_DENIED, ERR_CORRUPT},
 	{"refused", {0}, STORE_MISS_REFUSED, ERR_CORRUPT},
+	{"nothing there", {0}, STORE_UNSATISFIABLE, ERR_CORRUPT},
 	{"a fault", {0}, STORE_FAULT, ERR_NET},
 };
 
+static struct store_call *start_pinned(struct world *w)
+{
+	static const struct object_head pin = {
+		.total = PIN_TOTAL, .length = PIN_TOTAL, .mtime = -1, .etag = ETAG, .fd = -1};
+
+	world_init(w);
+	w->request.ranged = true;
+	w->request.range = (struct range_ask){100, 109};
+	w->request.pin = &pin;
+	return world_start(w);
+}
+
+static void answer_pinned(struct store_call *c, const struct pin_case *p)
+{
+	struct object_head head = p->head;
+
+	head.fd = -1;
+	if (head.total)
+		fake_head(c, &head);
+	else if (p->result == STORE_UNSATISFIABLE)
+		fake_unsatisfiable(c, 50);
+	else
+		fake_done(c, p->result);
+}
+
 static void test_pin(void)
 {
-	const struct object_head pin = fake_whole(PIN_TOTAL, ETAG);
-
 	for (size_t i = 0; i < ARRAY_LEN(pin_cases); i++) {
-		struct object_head head = pin_cases[i].head;
+		const struct pin_case *p = &pin_cases[i];
 		struct world w;
-		struct store_call *c;
+		struct store_call *c = start_pinned(&w);
+		int n = 0;
 
-		world_init(&w);
-		w.request.ranged = true;
-		w.request.range = (struct range_ask){100, 109};
-		w.request.pin = &pin;
-		c = world_start(&w);
 		CHECK_STR(c->read.if_match, ETAG, "the version is asked for");
-		head.fd = -1;
-		if (head.total)
-			fake_head(c, &head);
-		else
-			fake_done(c, pin_cases[i].result);
-		CHECK(w.decided == 1 && (w.result == FETCH_FOUND) == !pin_cases[i].code &&
+		for (; c && !w.decided; n++) {
+			CHECK(c->read.ranged && c->read.range.first == 100, "a part of it");
+			answer_pinned(c, p);
+			manual_advance(w.loop, NS_PER_S);
+			c = fake_call(&w.store, NULL);
+		}
+		CHECK(w.decided == 1 && (w.result == FETCH_FOUND) == !p->code &&
 			      (w.result == FETCH_FOUND ||
-			       (w.result == FETCH_FAULT && w.error.code == pin_cases[i].code)),
-		      pin_cases[i].name);
-		CHECK_INT(w.begun, !pin_cases[i].code, "nothing else reaches the sink");
+			       (w.result == FETCH_FAULT && w.error.code == p->code)),
+		      p->name);
+		CHECK_INT(n, p->code == ERR_CORRUPT ? 4 : 1, "what does not fit is tried again");
+		CHECK_INT(w.begun, !p->code, "nothing else reaches the sink");
+		ASSERT(world_fini(&w));
+	}
+}
+
+/* Some refuse any If-Match, and of some the next node knows the version. */
+static void test_pin_in_the_end(void)
+{
+	for (size_t i = 1; i < ARRAY_LEN(pin_cases); i++) {
+		struct world w;
+		struct store_call *c = start_pinned(&w);
+
+		if (pin_cases[i].code != ERR_CORRUPT) {
+			ASSERT(world_fini(&w));
+			continue;
+		}
+		answer_pinned(c, &pin_cases[i]);
+		manual_advance(w.loop, NS_PER_S);
+		c = fake_call(&w.store, NULL);
+		CHECK_INT(!c->read.if_match, pin_cases[i].result == STORE_CHANGED,
+			  pin_cases[i].name);
+		answer_pinned(c, &pin_cases[0]);
+		CHECK(w.decided == 1 && w.result == FETCH_FOUND && w.begun == 1, "then the part");
+		fake_data(c, "0123456789", 10);
+		fake_done(c, STORE_FOUND);
+		CHECK(w.ended == 1, "comes");
 		ASSERT(world_fini(&w));
 	}
 }
@@ -492,8 +641,11 @@ int main(void)
 	test_resume();
 	test_resume_part();
 	test_short_body();
-	test_resume_refused();
-	test_resume_answers();
+	test_resume_refused_once();
+	test_resume_refused_for_good();
+	test_resume_by_the_whole();
+	test_break_in_the_whole();
+	test_resume_fault();
 	test_not_resumable();
 	test_resumes_with_progress();
 	test_resumes_without_progress();
@@ -503,6 +655,7 @@ int main(void)
 	test_too_many_bytes();
 	test_small_chunks();
 	test_pin();
+	test_pin_in_the_end();
 	test_pin_end();
 	test_sink_refuses();
 	test_fail_in_write();

@@ -598,6 +598,63 @@ static void test_miss_of_before(void)
 
 /* ---- stores that do not do ranges as they should ---- */
 
+/*
+ * The first question for a part is refused, if another one might not be: the next goes without, for
+ * a while.
+ */
+static void test_refused_at_first(void)
+{
+	static const enum err codes[] = {ERR_DENIED, ERR_UPSTREAM, ERR_NET};
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		const struct error e = {codes[i], 0, "no"};
+		struct passenger p = {0};
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		for (int n = 0; n < 3; n++) {
+			rig_take(&r, "k", &p);
+			CHECK_INT(fake_call(&r.store, NULL)->read.ranged,
+				  codes[i] != ERR_DENIED || n != 1, err_name(codes[i]));
+			fake_end(fake_call(&r.store, NULL), STORE_FAULT, NULL, &e);
+			CHECK(p.told == 1 && p.result == FETCH_FAULT, "a fault");
+			seat_leave(&p.seat);
+		}
+		manual_advance(r.loop, 61 * NS_PER_S);
+		rig_take(&r, "k", &p);
+		CHECK(fake_call(&r.store, NULL)->read.ranged, "then again as ever");
+		seat_leave(&p.seat);
+		fake_done(fake_call(&r.store, NULL), STORE_MISS);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* The probe, which asks for the first byte, is answered with nonsense. */
+static void test_odd_probe(void)
+{
+	struct flight_request probe;
+	struct object_head odd = fake_part(HUGE, RIG_ETAG, 5, 5),
+			   whole = fake_whole(HUGE, RIG_ETAG);
+	struct passenger p = {0};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	probe = rig_flight(&r, "k");
+	flight_probe(&probe);
+	fake_head(fake_call(&r.store, NULL), &odd);
+	CHECK(r.cache->flights->probes == 1 && !fake_call(&r.store, NULL)->read.ranged,
+	      "it is asked without a range");
+	rig_take(&r, "k", &p);
+	fake_head(fake_call(&r.store, NULL), &whole);
+	CHECK(p.told == 0 && r.cache->flights->probes == 0 && r.store.first &&
+		      !r.store.first->next && !fake_call(&r.store, NULL)->read.ranged,
+	      "it is there: who waits for it has it asked for so, too");
+	seat_leave(&p.seat);
+	flight_probe(&probe);
+	fake_done(fake_call(&r.store, NULL), STORE_MISS);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 enum oddity { UNNAMED, WEAK, OTHER_PLACE, TOO_LONG, NO_LENGTH, REFUSED, ODDITIES };
 
 static void odd_answer(struct store_call *c, enum oddity oddity)
@@ -625,16 +682,15 @@ static void test_no_ranges(void)
 	for (int i = 0; i < ODDITIES; i++) {
 		struct object_head whole = fake_whole(SMALL, "");
 		struct passenger p = {0};
+		struct object_id id;
 		struct store_call *c;
 		struct cache_rig r;
 
 		cache_rig_new(&r);
-		r.store.store.no_ranges = NO_RANGES - 1;
 		rig_take(&r, "k", &p);
 		odd_answer(fake_call(&r.store, NULL), (enum oddity)i);
 		c = fake_call(&r.store, NULL);
-		CHECK(p.told == 0 && c && !c->read.ranged && r.store.store.no_ranges == NO_RANGES,
-		      names[i]);
+		CHECK(p.told == 0 && c && !c->read.ranged, names[i]);
 		fake_head(c, &whole);
 		rig_give(&r, c, 0, SMALL);
 		fake_done(c, STORE_FOUND);
@@ -643,9 +699,16 @@ static void test_no_ranges(void)
 		      "the whole is asked for, and comes");
 		seat_leave(&p.seat);
 		rig_take(&r, "l", &p);
-		CHECK(!fake_call(&r.store, NULL)->read.ranged, "from then on at once");
+		CHECK(fake_call(&r.store, NULL)->read.ranged, "others are asked for in parts");
+		fake_done(fake_call(&r.store, NULL), STORE_MISS);
+		seat_leave(&p.seat);
+		cache_rig_quiet(&r);
+		id = cache_id(&r.store.store, SLICE("k"), FORM_STORED, NULL);
+		flights_forget_landed(r.cache->flights, &id);
+		rig_take(&r, "k", &p);
+		CHECK(!fake_call(&r.store, NULL)->read.ranged, "this one not");
 		fake_unsatisfiable(fake_call(&r.store, NULL), 10);
-		CHECK(p.told == 1 && p.result == FETCH_FAULT && r.store.started == 3,
+		CHECK(p.told == 1 && p.result == FETCH_FAULT && r.store.started == 4,
 		      "and nonsense to that is a fault");
 		seat_leave(&p.seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
@@ -756,6 +819,8 @@ int main(void)
 	test_purge_on_the_way();
 	test_purge_of_another();
 	test_miss_of_before();
+	test_refused_at_first();
+	test_odd_probe();
 	test_no_ranges();
 	test_spooled();
 	test_spooled_too_large();

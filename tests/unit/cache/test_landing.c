@@ -259,7 +259,6 @@ static void test_head_or_not(void)
 	memcpy(said.base64, known[1].value[IN_MEMORY], sizeof(said.base64));
 	cache_rig_new(&r);
 	r.store.store.traits.tells_sums = true;
-	r.store.store.no_ranges = 4;
 	ASSERT(rig_take(&r, "k", &p) == SEATED);
 	say(&head, &said);
 	fake_head(r.store.first, &head);

@@ -406,48 +406,179 @@ static void test_retried_alone(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
-enum fate { OTHER_ETAG, OTHER_TOTAL, WHOLE, GONE_NOW, CHANGED, BROKEN, FATES };
+/* ---- an object that does not come in parts ---- */
 
-static void meet(struct store_call *c, enum fate fate)
+enum fate {
+	OTHER_ETAG,
+	NO_ETAG,
+	WEAK_ETAG,
+	OTHER_TOTAL,
+	OTHER_PLACE,
+	WHOLE,
+	GONE_NOW,
+	DENIED,
+	CHANGED,
+	NO_SUCH_PART,
+	REFUSED,
+	UPSTREAM,
+	BROKEN,
+	IN_THE_BODY,
+	FATES
+};
+
+static const char *const fates[FATES] = {"another ETag", "no ETag",
+					 "a weak one",   "another size",
+					 "another part", "all of it",
+					 "missing",      "denied",
+					 "changed",      "no such part",
+					 "a refusal",    "a server error",
+					 "no answer",    "broken, and then changed"};
+
+static void meet(struct cache_rig *r, struct store_call *c, enum fate fate)
 {
+	static const struct error refused = {ERR_DENIED, 0, "403"},
+				  upstream = {ERR_UPSTREAM, 0, "500"};
 	struct object_head head = fake_part(3 * MI, RIG_ETAG, MI, 2 * MI - 1);
 
 	switch (fate) {
 	case OTHER_ETAG: head.etag[2] = '2'; break;
+	case NO_ETAG: head.etag[0] = '\0'; break;
+	case WEAK_ETAG: memcpy(head.etag, "W/" RIG_ETAG, sizeof("W/" RIG_ETAG)); break;
 	case OTHER_TOTAL: head.total++; break;
+	case OTHER_PLACE: head.first++; break;
 	case WHOLE: head = fake_whole(3 * MI, RIG_ETAG); break;
 	case GONE_NOW: fake_done(c, STORE_MISS); return;
+	case DENIED: fake_done(c, STORE_MISS_DENIED); return;
 	case CHANGED: fake_done(c, STORE_CHANGED); return;
+	case NO_SUCH_PART: fake_unsatisfiable(c, 3 * MI); return;
+	case REFUSED: fake_end(c, STORE_FAULT, NULL, &refused); return;
+	case UPSTREAM: fake_end(c, STORE_FAULT_RETRY, NULL, &upstream); return;
 	case BROKEN: fake_done(c, STORE_FAULT); return;
+	case IN_THE_BODY:
+		if (c->read.range.first > MI) {
+			fake_done(c, STORE_CHANGED);
+			return;
+		}
+		fake_head(c, &head);
+		rig_give(r, c, MI, MI + 1000);
+		fake_done(c, STORE_FAULT_RETRY);
+		return;
 	case FATES: return;
 	}
 	fake_head(c, &head);
 }
 
-static void test_other_version(void)
+/* The same answer to one of its parts again and again, until it is given up. */
+static struct fill *fail_in_a_part(struct cache_rig *r, struct passenger *p, enum fate fate)
 {
-	static const char *const names[FATES] = {"another ETag", "another size",      "all of it",
-						 "missing",      "changed, they say", "no answer"};
+	struct fill *fill = begin_flight(r, p, 3 * MI)->fill;
+	struct store_call *c;
 
+	rig_give(r, r->store.first, 0, 1000);
+	for (int i = 0; i < 8 && (c = r->store.first); i++) {
+		while (c && c->read.range.first / MI != 1)
+			c = c->next;
+		if (c)
+			meet(r, c, fate);
+		manual_advance(r->loop, NS_PER_S / 2);
+	}
+	return fill;
+}
+
+/* The whole of it, to whoever asks for that. */
+static void give_whole(struct cache_rig *r, struct store_call *c, int64_t total)
+{
+	struct object_head head = fake_whole(total, RIG_ETAG);
+
+	fake_head(c, &head);
+	rig_give(r, c, 0, total);
+	fake_done(c, STORE_FOUND);
+}
+
+/* Is the next question for this key one for the whole? The seat is left again. */
+static bool asks_whole(struct cache_rig *r, const char *key)
+{
+	struct passenger p = {0};
+	struct store_call *c;
+	bool whole;
+
+	ASSERT(rig_take(r, key, &p) == SEATED);
+	c = fake_call(&r->store, key);
+	ASSERT(c);
+	whole = !c->read.ranged;
+	seat_leave(&p.seat);
+	fake_done(c, STORE_MISS);
+	return whole;
+}
+
+/* Whatever a store answers to the second question, the next one is for the whole. */
+static void test_no_parts(void)
+{
 	for (int i = 0; i < FATES; i++) {
+		int64_t before = metric_get(fills_whole);
 		struct passenger p = {0};
 		struct error e = {OK, 0, ""};
 		struct cache_rig r;
-		struct flight *f;
 
 		cache_rig_new(&r);
-		f = begin_flight(&r, &p, 3 * MI);
-		rig_give(&r, r.store.first, 0, 1000);
-		meet(rig_part(&r, MI), (enum fate)i);
-		CHECK(fill_failed(f->fill, &e) && e.code == (i == BROKEN ? ERR_NET : ERR_CORRUPT),
-		      names[i]);
-		CHECK(!r.store.first && p.told == 1 && !r.store.store.no_ranges,
-		      "in one part fails all, at once");
+		CHECK(fill_failed(fail_in_a_part(&r, &p, (enum fate)i), &e) && !r.store.first &&
+			      p.told == 1,
+		      fates[i]);
 		seat_leave(&p.seat);
 		cache_rig_quiet(&r);
-		CHECK(!rig_kept(&r, "k", 3 * MI, RIG_ETAG) && cache_rig_close(&r),
-		      "nothing is kept");
+		CHECK(!rig_kept(&r, "k", 3 * MI, RIG_ETAG), "in one part fails all");
+		CHECK_INT(metric_get(fills_whole) - before, 1, "which is counted");
+		CHECK(!asks_whole(&r, "other"), "and means nothing for others");
+		ASSERT(rig_take(&r, "k", &p) == SEATED);
+		CHECK(r.store.first && !r.store.first->read.ranged, "it is asked for as a whole");
+		give_whole(&r, r.store.first, 3 * MI);
+		cache_rig_quiet(&r);
+		CHECK(p.told == 1 && p.result == FETCH_FOUND, "which comes");
+		seat_leave(&p.seat);
+		CHECK(rig_kept(&r, "k", 3 * MI, RIG_ETAG) && cache_rig_close(&r), "and is kept");
 	}
+}
+
+/* What says nothing about the object is not learnt from. */
+static void test_ours(void)
+{
+	static const enum err codes[] = {ERR_BUSY, ERR_LIMIT, ERR_NOMEM, ERR_CANCELED, ERR_IO};
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		const struct error e = {codes[i], 0, "ours"};
+		struct passenger p = {0};
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		begin_flight(&r, &p, 3 * MI);
+		flight_learn(p.seat.flight, &e);
+		CHECK(!flight_whole(p.seat.flight), err_name(e.code));
+		seat_leave(&p.seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* For an hour, or until the whole does not come either. */
+static void test_how_long(void)
+{
+	struct passenger p = {0};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	fail_in_a_part(&r, &p, CHANGED);
+	seat_leave(&p.seat);
+	manual_advance(r.loop, 3590 * NS_PER_S);
+	CHECK(asks_whole(&r, "k"), "an hour less a bit: the whole");
+	manual_advance(r.loop, 120 * NS_PER_S);
+	CHECK(!asks_whole(&r, "k"), "more than an hour: parts");
+	fail_in_a_part(&r, &p, CHANGED);
+	seat_leave(&p.seat);
+	ASSERT(rig_take(&r, "k", &p) == SEATED);
+	fake_done(r.store.first, STORE_FAULT);
+	CHECK(p.told == 1 && p.result == FETCH_FAULT, "no answer to the question for the whole");
+	seat_leave(&p.seat);
+	CHECK(!asks_whole(&r, "k"), "then parts are as good");
+	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
 /* ---- two halves ---- */
@@ -591,7 +722,9 @@ int main(void)
 	test_wanted_after_the_end();
 	test_parallel();
 	test_retried_alone();
-	test_other_version();
+	test_no_parts();
+	test_ours();
+	test_how_long();
 	test_slow_disk();
 	test_end_in_a_pause();
 	test_leave_when_woken();

@@ -123,7 +123,10 @@ static void test_rescue_fails(void)
 		rescue_begin(&r, "\"e\"");
 		lookup_rescue(r.w.lookup, 1000, 1003, rescued);
 		manual_settle(r.w.loop);
-		rescue_mishap(&r, (enum mishap)mishap);
+		for (int tries = 0; tries < 4 && !r.rescued; tries++) {
+			rescue_mishap(&r, (enum mishap)mishap);
+			manual_advance(r.w.loop, NS_PER_S);
+		}
 		CHECK(r.rescued == 1 && !r.body, names[mishap]);
 		CHECK(rescue_end(&r), "... is no rescue");
 	}

@@ -160,6 +160,8 @@ static const struct {
 	 STORE_FAULT, ERR_DENIED},
 	{"412", ERROR("412 Precondition Failed", "", CODE("PreconditionFailed")), STORE_CHANGED,
 	 OK},
+	{"501, to one of our headers", ERROR("501 No", "", CODE("NotImplemented")), STORE_FAULT,
+	 ERR_DENIED},
 	{"304", {"HTTP/1.1 304 Not Modified\r\n\r\n"}, STORE_FAULT, ERR_UPSTREAM},
 	{"503", ERROR("503 Slow Down", "", CODE("SlowDown")), STORE_FAULT_RETRY, ERR_UPSTREAM},
 	{"429", ERROR("429 Too Many", "", ""), STORE_FAULT_RETRY, ERR_UPSTREAM},
