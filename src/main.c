@@ -47,13 +47,14 @@ static int without_subcommand(int argc, char *const argv[])
 {
 	struct error e;
 
-	if (dotenv_load_file(".env", &e) != OK) {
+	if (dotenv_load_file(".env", NULL, &e) != OK) {
 		fprintf(stderr, "pepto-symbol: %s\n", e.msg);
 		return EXIT_USAGE;
 	}
 	if (wants_to_serve())
 		return serve_command(argc - 1, argv + 1);
-	help_print(stderr);
+	if (dotenv_load_file(".env", tell_stray, &e) == OK)
+		help_print(stderr);
 	return EXIT_USAGE;
 }
 

@@ -4,4 +4,7 @@
 
 #define EXIT_USAGE 2 /* the settings are wrong: one line on standard error says how */
 
+/* A variable of .env that looks like a misspelt setting, to standard error. */
+void tell_stray(const char *name, const char *meant);
+
 int serve_command(int argc, char *const argv[]);

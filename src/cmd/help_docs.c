@@ -63,7 +63,8 @@ void help_print_markdown(FILE *f)
 	fputs("Each setting is a variable in the environment or in a file `.env` in the working\n"
 	      "directory, or a flag: `PORT=5000` or `--port 5000`. The flag wins over the\n"
 	      "environment, the environment over the file; an empty variable counts as not set.\n"
-	      "Sizes are written `45056`, `44KiB`, `1m`, `2g`; times `500ms`, `8s`, `2m`, `1h`.\n",
+	      "Sizes are written `45056`, `44KiB`, `1m`, `10gb`, all in steps of 1024; times "
+	      "`500ms`, `8s`, `2m`, `1h`.\n",
 	      f);
 	for (enum option_group g = 0; g < GROUP_COUNT; g++)
 		md_group(f, g);

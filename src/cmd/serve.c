@@ -79,6 +79,32 @@ static void warn_if_open(const struct service *s, const struct auth *auth)
 	}
 }
 
+/* Said once, at the start: the 401 that comes of it says nothing. */
+static void warn_if_no_path_token(const struct auth *auth)
+{
+	size_t n = auth ? auth_header_only(auth) : 0;
+	struct log_line l;
+
+	if (!n)
+		return;
+	log_begin(&l, LOG_WARN,
+		  "tokens that are not of lower-case hex digits work as a password or Bearer only, "
+		  "not in a path (/t/TOKEN), which some debuggers lower-case");
+	log_add_i64(&l, "tokens", (int64_t)n);
+	log_end(&l);
+}
+
+/* A directory that is named may come later (a mount); one that nobody named is a forgotten setting. */
+static enum err check_default_store(const struct conf *conf, struct error *e)
+{
+	if (strcmp(conf->stores_from, "default") != 0 || access("symbols", F_OK) == 0)
+		return OK;
+	return err_set(
+		e, ERR_USAGE,
+		"no store is set, and there is no directory ./symbols: set S3_BUCKET, or STORES "
+		"(pepto-symbol serve --help)");
+}
+
 /* ---- the wait ---- */
 
 static void block_signals(sigset_t *set)
@@ -145,6 +171,7 @@ static int serve(struct service *s, const struct auth *auth, const sigset_t *set
 	if (server_start(&parts, &server, e) != OK)
 		return EXIT_FAILURE;
 	warn_if_open(s, auth);
+	warn_if_no_path_token(auth);
 	log_begin(&l, LOG_INFO, "listening");
 	log_add(&l, "address",
 		s->conf->listen_address[0] ? slice_of(s->conf->listen_address) : SLICE("*"));
@@ -185,7 +212,8 @@ static int run(const struct conf *conf)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), no more */
 	tune_malloc();
-	if (load_auth(conf, &auth, &e) == OK && service_init(&service, conf, &e) == OK &&
+	if (check_default_store(conf, &e) == OK && load_auth(conf, &auth, &e) == OK &&
+	    service_init(&service, conf, &e) == OK &&
 	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) == OK)
 		code = conf->check ? check_stores(&service) : serve(&service, auth, &set, &e);
 	if (e.code)
@@ -196,13 +224,19 @@ static int run(const struct conf *conf)
 	return code;
 }
 
+void tell_stray(const char *name, const char *meant)
+{
+	fprintf(stderr, "pepto-symbol: .env: %s is no setting: did you mean %s?\n", name, meant);
+}
+
 int serve_command(int argc, char *const argv[])
 {
 	struct conf conf;
 	struct error e;
 	int code = EXIT_SUCCESS;
 
-	if (dotenv_load_file(".env", &e) != OK || conf_load(&conf, argc, argv, &e) != OK) {
+	if (dotenv_load_file(".env", tell_stray, &e) != OK ||
+	    conf_load(&conf, argc, argv, &e) != OK) {
 		complain(&e);
 		return EXIT_USAGE;
 	}

@@ -9,6 +9,7 @@
 #include "metric/metric.h"
 
 #include <curl/curl.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 
 #define DISK_THREADS 4
@@ -67,6 +68,25 @@ static enum err open_cache(struct service *s, struct error *e)
 	return cache_new(s->loop, &settings, &s->cache, e);
 }
 
+/* libcurl would say of each request only that there is a problem with the certificates. */
+static enum err find_bundle(const struct creds_env *env, const char **ret, struct error *e)
+{
+	const char *name, *bundle = creds_ca_bundle(env, &name);
+	X509_STORE *trusted;
+	bool ok;
+
+	*ret = bundle;
+	if (!bundle)
+		return OK;
+	trusted = X509_STORE_new();
+	ok = trusted && X509_STORE_load_file(trusted, bundle);
+	X509_STORE_free(trusted);
+	return ok ? OK
+		  : err_set(e, ERR_USAGE,
+			    "%s: there are no certificates in '%s', or it cannot be read", name,
+			    bundle);
+}
+
 enum err service_init(struct service *s, const struct conf *conf, struct error *e)
 {
 	struct transfer_limits limits = {
@@ -74,15 +94,12 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 		.stall_timeout_ns = conf->stall_timeout_ns,
 		.max_transfers = conf->max_transfers,
 	};
-	const char *bundle;
 
 	*s = (struct service){.conf = conf};
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	snprintf(s->via, sizeof(s->via), "1.1 pepto-%016llx", (unsigned long long)random_u64());
 	s->creds_env = creds_env_process();
-	bundle = s->creds_env.get(s->creds_env.ctx, "AWS_CA_BUNDLE");
-	limits.ca_bundle = bundle && bundle[0] ? bundle : NULL;
-	if (loop_new(&s->loop, e) != OK ||
+	if (find_bundle(&s->creds_env, &limits.ca_bundle, e) != OK || loop_new(&s->loop, e) != OK ||
 	    pool_new(DISK_THREADS, DISK_QUEUE, "pepto-disk", &s->disk, e) != OK ||
 	    transfer_engine_new(s->loop, &limits, &s->engine, e) != OK)
 		return e->code;

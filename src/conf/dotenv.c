@@ -4,6 +4,7 @@
  * longer than it was with them, so each name and value ends up, NUL-terminated, where it stood.
  */
 #include "conf/dotenv.h"
+#include "conf/option.h"
 
 #include "base/file.h"
 
@@ -163,7 +164,19 @@ enum err dotenv_parse(struct slice text, struct dotenv *ret, struct error *e)
 	return OK;
 }
 
-enum err dotenv_load_file(const char *path, struct error *e)
+/* In the order of the file. */
+static void tell_strays(const struct dotenv *d, void (*stray)(const char *name, const char *meant))
+{
+	for (size_t i = 0; stray && i < d->n; i++) {
+		const char *meant = option_nearest_name(slice_of(d->vars[i].name));
+
+		if (meant)
+			stray(d->vars[i].name, meant);
+	}
+}
+
+enum err dotenv_load_file(const char *path, void (*stray)(const char *name, const char *meant),
+			  struct error *e)
 {
 	struct buf text CLEANUP(buf_fini) = BUF_MAX(DOTENV_SIZE_MAX);
 	struct dotenv d CLEANUP(dotenv_fini) = {.n = 0};
@@ -173,6 +186,7 @@ enum err dotenv_load_file(const char *path, struct error *e)
 		return why.sys == ENOENT ? OK : err_set(e, why.code, "%s", why.msg);
 	if (dotenv_parse(buf_slice(&text), &d, e))
 		return err_wrap(e, "'%s'", path);
+	tell_strays(&d, stray);
 	/* Backwards, so that the last of equal names is the one that finds its place free. */
 	while (d.n > 0) {
 		d.n--;

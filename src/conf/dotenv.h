@@ -38,5 +38,9 @@ void dotenv_fini(struct dotenv *d);
 /*
  * Put the file's variables into the environment, but for those that are there already. A missing
  * file is fine; of a file with an error nothing is taken. Call it before there are threads.
+ * stray(), unless NULL, is told each variable that is none of our settings but has nearly the name
+ * of one.
  */
-MUST_CHECK enum err dotenv_load_file(const char *path, struct error *e);
+MUST_CHECK enum err dotenv_load_file(const char *path,
+				     void (*stray)(const char *name, const char *meant),
+				     struct error *e);

@@ -119,6 +119,26 @@ bool option_nearest_flag(struct slice wrong, char ret[static OPTION_FLAG_MAX])
 	return ret[0] != '\0';
 }
 
+const char *option_nearest_name(struct slice variable)
+{
+	size_t best = MIN(variable.n / 3, 2) + 1;
+	const char *nearest = NULL;
+
+	if (!variable.n || variable.n >= OPTION_FLAG_MAX)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(option_rows); i++) {
+		size_t distance = edit_distance(variable, slice_of(option_rows[i].name));
+
+		if (distance == 0)
+			return NULL;
+		if (distance >= best || variable.p[0] != option_rows[i].name[0])
+			continue;
+		best = distance;
+		nearest = option_rows[i].name;
+	}
+	return nearest;
+}
+
 bool option_parse_number(enum option_kind kind, struct slice s, uint64_t *ret)
 {
 	switch (kind) {

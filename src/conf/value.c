@@ -13,12 +13,16 @@ static const struct unit size_units[] = {
 	{"", 1},
 	{"b", 1},
 	{"k", UINT64_C(1) << 10},
+	{"kb", UINT64_C(1) << 10},
 	{"kib", UINT64_C(1) << 10},
 	{"m", UINT64_C(1) << 20},
+	{"mb", UINT64_C(1) << 20},
 	{"mib", UINT64_C(1) << 20},
 	{"g", UINT64_C(1) << 30},
+	{"gb", UINT64_C(1) << 30},
 	{"gib", UINT64_C(1) << 30},
 	{"t", UINT64_C(1) << 40},
+	{"tb", UINT64_C(1) << 40},
 	{"tib", UINT64_C(1) << 40},
 };
 

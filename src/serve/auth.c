@@ -167,6 +167,15 @@ enum auth_way auth_check(const struct auth *a, struct slice authorization, struc
 	return by_path ? AUTH_BY_PATH : by_header ? AUTH_BY_HEADER : AUTH_DENIED;
 }
 
+size_t auth_header_only(const struct auth *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n; i++)
+		n += !check_path(a, a->token[i]);
+	return n;
+}
+
 bool auth_mentions(const struct auth *a, struct slice text)
 {
 	for (size_t i = 0; i < a->n; i++)

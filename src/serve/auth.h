@@ -38,5 +38,7 @@ enum auth_way {
 /* authorization is the header's value, path_token what request.h found; n == 0 for neither. */
 MUST_CHECK enum auth_way auth_check(const struct auth *a, struct slice authorization,
 				    struct slice path_token);
+/* How many tokens work in a header only, since they are not of lower-case hex digits. */
+size_t auth_header_only(const struct auth *a);
 /* Does one of the tokens stand in text, in any case? Then text does not belong into a log. */
 bool auth_mentions(const struct auth *a, struct slice text);

@@ -31,7 +31,7 @@ static enum err cannot(const char *address, uint16_t port, struct error *e)
 {
 	enum err code = errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT ? ERR_USAGE : ERR_IO;
 	const char *hint = errno == EADDRINUSE
-				   ? " (another program listens there: choose another PORT)"
+				   ? " (another program listens there: choose another port)"
 			   : errno == EACCES        ? " (ports below 1024 need a privilege)"
 			   : errno == EADDRNOTAVAIL ? " (not an address of this machine)"
 						    : "";

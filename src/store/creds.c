@@ -374,6 +374,12 @@ static enum err sts_endpoint(const struct creds_env *env, const char *region,
 	return buf_failed(out) ? err_set(e, ERR_USAGE, "STS endpoint too long") : OK;
 }
 
+const char *creds_ca_bundle(const struct creds_env *env, const char **ret_name)
+{
+	*ret_name = creds_var(env, "AWS_CA_BUNDLE") ? "AWS_CA_BUNDLE" : "SSL_CERT_FILE";
+	return creds_var(env, *ret_name);
+}
+
 static enum err read_token(struct slice path, struct buf *token, struct error *e)
 {
 	char *name CLEANUP(free_p) = xstrndup(path.p, path.n);
@@ -386,6 +392,7 @@ static enum err load_sts(const struct creds_env *env, const char *region, const 
 {
 	struct buf token CLEANUP(creds_wipe_buf) = BUF_MAX(CREDS_TOKEN_MAX);
 	struct buf endpoint CLEANUP(buf_fini) = BUF_MAX(2048);
+	const char *name, *bundle = creds_ca_bundle(env, &name);
 	enum err err = sts_endpoint(env, region, &p->profile, &endpoint, e);
 
 	if (!err)
@@ -394,7 +401,7 @@ static enum err load_sts(const struct creds_env *env, const char *region, const 
 		return err_wrap(e, "web identity");
 	return creds_http_sts(&(struct creds_web_identity){buf_str(&endpoint), p->role_arn,
 							   p->session,
-							   slice_trim(buf_slice(&token))},
+							   slice_trim(buf_slice(&token)), bundle},
 			      ret, e);
 }
 

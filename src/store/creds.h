@@ -65,6 +65,12 @@ struct creds_env {
 /* The environment of the process; HOME, or else the user's entry in the password database. */
 struct creds_env creds_env_process(void);
 
+/*
+ * The file of certificates to trust, or NULL: the system's. AWS_CA_BUNDLE, as the AWS CLI; else
+ * SSL_CERT_FILE, as OpenSSL's programs. *ret_name is the variable, for a message.
+ */
+const char *creds_ca_bundle(const struct creds_env *env, const char **ret_name);
+
 enum creds_static {
 	CREDS_FOUND,         /* *ret is set */
 	CREDS_NONE,          /* nothing anywhere: ask unsigned */

@@ -26,7 +26,8 @@ struct call {
 	const char *header; /* one line, or NULL */
 	struct slice form;
 	int64_t timeout_ms;
-	bool proxy; /* may go through the proxy of the environment */
+	bool proxy;            /* may go through the proxy of the environment */
+	const char *ca_bundle; /* NULL: the system's */
 };
 
 static void curl_p(CURL **c)
@@ -85,6 +86,8 @@ static bool set_options(CURL *c, const struct call *q, struct curl_slist *header
 
 	if (ok && !q->proxy)
 		ok = curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK;
+	if (ok && q->ca_bundle)
+		ok = curl_easy_setopt(c, CURLOPT_CAINFO, q->ca_bundle) == CURLE_OK;
 	if (ok && q->method)
 		ok = curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method) == CURLE_OK;
 	if (ok && q->form.n)
@@ -168,8 +171,11 @@ enum err creds_http_sts(const struct creds_web_identity *w, struct creds **ret, 
 {
 	struct buf form CLEANUP(creds_wipe_buf) = secret_buf(FORM_MAX);
 	struct buf body CLEANUP(creds_wipe_buf) = secret_buf(BODY_MAX);
-	struct call q = {
-		.what = "STS", .url = w->endpoint, .timeout_ms = STS_TIMEOUT_MS, .proxy = true};
+	struct call q = {.what = "STS",
+			 .url = w->endpoint,
+			 .timeout_ms = STS_TIMEOUT_MS,
+			 .proxy = true,
+			 .ca_bundle = w->ca_bundle};
 	long status = 0;
 	enum err err;
 

@@ -13,7 +13,8 @@
 struct creds_web_identity {
 	const char *endpoint; /* of STS; may be behind the proxy that the environment names */
 	struct slice role_arn, session_name;
-	struct slice token; /* the content of the token file */
+	struct slice token;    /* the content of the token file */
+	const char *ca_bundle; /* certificates to trust; NULL: the system's */
 };
 
 /* AssumeRoleWithWebIdentity; 8 s. (STS API reference.) */

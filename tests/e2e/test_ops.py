@@ -68,6 +68,52 @@ def test_bad_setting(name, value, tmp):
     assert name in err and len(err.strip().splitlines()) == 1 and not out, err
 
 
+def test_no_store_at_all(tmp, origin, serve):
+    """Nothing is set and nothing is there: which variable to set, at once, in place of a server whose
+    every answer is a 503. A directory that is named may come later."""
+    for settings in ({}, {"PORT": "0"}):
+        code, out, err = run(tmp, "serve", **settings)
+        assert code == 2 and "S3_BUCKET" in err and "STORES" in err and not out
+        assert len(err.splitlines()) == 1
+    (tmp / "symbols").mkdir()
+    assert is_miss(serve(cwd=tmp).fetch("/" + FOO))
+    serve(stores=f"file://{tmp}/later")
+
+
+def test_misspelt_setting_in_the_file(tmp):
+    (tmp / ".env").write_text("S3_BUCKT=my-secret-value\nMY_OWN=x\n")
+    for args, lines in (("serve",), 2), ((), None):
+        code, _, err = run(tmp, *args, PORT=None)
+        assert code == 2 and lines in (None, len(err.splitlines())), err
+        assert "S3_BUCKT" in err and "did you mean S3_BUCKET?" in err and "MY_OWN" not in err
+        assert "my-secret-value" not in err
+
+
+def test_tokens_that_no_path_can_carry(store, serve):
+    for tokens, n in ("0123456789abcdef", None), ("ABCDEF0123456789 Secret-Word 0123456789abcdef", "2"):
+        server = serve(stores=store, AUTH_TOKENS=tokens)
+        warned = server.log(level="warn", msg=lambda text: "lower-case hex" in text)
+        assert [line["tokens"] for line in warned] == ([n] if n else [])
+        assert "Secret" not in server.stderr()
+
+
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_no_certificates_to_trust(name, store, tmp):
+    (tmp / "empty.pem").write_text("")
+    for file in (tmp / "nowhere.pem", tmp / "empty.pem", tmp):
+        code, _, err = run(tmp, "serve", STORES=store, **{name: file})
+        assert code == 2 and len(err.splitlines()) == 1 and name in err and str(file) in err
+
+
+def test_admin_address_in_use(store, tmp, serve):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, err = run(tmp, "serve", STORES=store, ADMIN_ADDRESS=f"127.0.0.1:{port}")
+    assert code == 1 and len(err.splitlines()) == 1
+    assert "ADMIN_ADDRESS" in err and "PORT" not in err.replace("ADMIN_ADDRESS", "") and \
+        str(port) in err
+
+
 def test_bad_flag(tmp):
     for args, named in ((["--port=abc"], "port"), (["--nonsense"], "--nonsense"),
                         (["--port"], "--port"), (["extra"], "extra"),

@@ -129,7 +129,7 @@ def test_no_redirect_from_https_to_http(upstream, stage, authority, serve):
     secure.put("symbols/" + FOO, b"over tls")
     secure.fault(faults.respond(lambda r: Response(302, [("Location", f"{upstream.url}/plain")])),
                  "/symbols/down")
-    server = serve(stores=f"{secure.url}/symbols", AWS_CA_BUNDLE=authority[0])
+    server = serve(stores=f"{secure.url}/symbols", SSL_CERT_FILE=authority[0])
     assert server.fetch("/" + FOO).body == b"over tls"
     assert is_fault(server.fetch("/" + path("down.pdb")))
     assert not upstream.asked()

@@ -387,7 +387,7 @@ static void test_precedence(void)
 	clearenv();
 	setenv("THREADS", "3", 1);
 	setenv("PORT", "3", 1);
-	CHECK_INT(dotenv_load_file(".env", &e), OK, "the file");
+	CHECK_INT(dotenv_load_file(".env", NULL, &e), OK, "the file");
 	CHECK_INT(conf_load(&c, 1, flags, &e), OK, "and the rest");
 	CHECK_INT((long long)c.max_connections, 10000, "default");
 	CHECK_INT((long long)c.max_transfers, 2, ".env over default");

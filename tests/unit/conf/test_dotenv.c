@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What a .env file may look like, what it may not, and that no message shows what is in it. */
+#include "base/buf.h"
 #include "conf/dotenv.h"
 #include "tap.h"
 
@@ -113,26 +114,39 @@ static void write_file(const char *path, const char *text)
 	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "test file");
 }
 
+static struct buf strays;
+
+static void keep_stray(const char *name, const char *meant)
+{
+	buf_printf(&strays, "%s %s\n", name, meant);
+}
+
 static void test_load(void)
 {
 	char dir[] = "/tmp/dotenv-XXXXXX";
 	struct error e = {.msg = ""};
 
 	CHECK(mkdtemp(dir) && chdir(dir) == 0, "test directory");
-	CHECK_INT(dotenv_load_file(".env", &e), OK, "no file is fine");
+	CHECK_INT(dotenv_load_file(".env", NULL, &e), OK, "no file is fine");
 	write_file(".env", "DOTENV_A=file\nDOTENV_B=first\nDOTENV_B=last\nDOTENV_C=file\n");
 	setenv("DOTENV_A", "before", 1);
 	setenv("DOTENV_C", "", 1);
-	CHECK_INT(dotenv_load_file(".env", &e), OK, "a file");
+	CHECK_INT(dotenv_load_file(".env", NULL, &e), OK, "a file");
 	CHECK_STR(getenv("DOTENV_A"), "before", "what is set stays");
 	CHECK_STR(getenv("DOTENV_B"), "last", "the last of equal names");
 	CHECK_STR(getenv("DOTENV_C"), "", "what is set to nothing stays too");
 	write_file(".env", "DOTENV_D=1\noops\n");
-	CHECK_INT(dotenv_load_file(".env", &e), ERR_USAGE, "a bad file");
+	CHECK_INT(dotenv_load_file(".env", NULL, &e), ERR_USAGE, "a bad file");
 	CHECK_STR(e.msg, "'.env': line 2: not of the form NAME=value", "named with its line");
 	CHECK(!getenv("DOTENV_D"), "nothing is taken from it");
+	strays = BUF_MAX(4096);
+	write_file(".env", "S3_BUCKT=b\nPORT=1\nPROT=\nSTORE=s\nMY_BUCKET=x\nAWS_PROFILE=y\nP=1\n");
+	CHECK_INT(dotenv_load_file(".env", keep_stray, &e), OK, "odd names are no error");
+	CHECK_STR(buf_str(&strays), "S3_BUCKT S3_BUCKET\nSTORE STORES\n",
+		  "but those near a setting are told");
+	buf_fini(&strays);
 	unlink(".env");
-	CHECK_INT(dotenv_load_file(".", &e), ERR_IO, "a directory");
+	CHECK_INT(dotenv_load_file(".", NULL, &e), ERR_IO, "a directory");
 	CHECK(chdir("/") == 0 && rmdir(dir) == 0, "cleaned up");
 }
 

@@ -21,6 +21,11 @@ static void test_size(void)
 		{"1MiB", 1 << 20},
 		{"2g", UINT64_C(2) << 30},
 		{"3tib", UINT64_C(3) << 40},
+		{"1kb", 1 << 10}, /* as ls and docker mean it */
+		{"5MB", 5 << 20},
+		{"10gb", UINT64_C(10) << 30},
+		{"1Tb", UINT64_C(1) << 40},
+		{"1kbb", UNTOUCHED},
 		{"7B", 7},
 		{"18446744073709551615", UINT64_MAX},
 		{"18446744073709551616", UNTOUCHED},
@@ -33,7 +38,6 @@ static void test_size(void)
 		{"1.5k", UNTOUCHED},
 		{"1 k", UNTOUCHED},
 		{" 1", UNTOUCHED},
-		{"1kb", UNTOUCHED}, /* 1000 or 1024? */
 		{"0x10", UNTOUCHED},
 		{"1e3", UNTOUCHED},
 	};

@@ -60,6 +60,7 @@ static void test_check(void)
 	CHECK_INT(auth_add_list(a, SLICE("deadbeef01, b:c-d!tok MixedCase-Tok,CAFEBABE\tlowercase"),
 				&e),
 		  OK, "list");
+	CHECK_INT(auth_header_only(a), 4, "those that a path cannot carry");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		char name[100];
 

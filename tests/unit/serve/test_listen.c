@@ -39,7 +39,7 @@ static void test_address(void)
 	CHECK(port != 0 && answers(AF_INET, "127.0.0.1", port), "which is known and answers");
 	CHECK(listen_on("127.0.0.1", port, &second, &e) != OK && second == -1,
 	      "a port that is taken");
-	CHECK(strstr(e.msg, "choose another PORT"), "and what to do about it");
+	CHECK(strstr(e.msg, "choose another port"), "and what to do about it");
 	CHECK(listen_on("", port, &second, &e) != OK, "is taken for all addresses");
 	CHECK(strstr(e.msg, "all addresses"), "which have a name");
 }
