@@ -4,7 +4,8 @@
  * servers do not mind the case), redirects are followed by the transfer engine, and every request
  * carries Via so that a chain that leads back to us can be seen.
  *
- * What a status means: 200 and 206 are found, 404 and 410 missing. A 403 is a miss only on a
+ * What a status means: 200 and 206 are found, 404 and 410 missing. 400 and 414 refuse the name, if
+ * the last name that the server was probed with, an ordinary one, was missing. A 403 is a miss only on a
  * server that has answered 403 to a random name (a bucket behind a web server); otherwise it is a
  * fault, like 401 and every other status. An HTML page is never a symbol: it is a sign-in form or
  * a captive portal, a fault too.
@@ -29,7 +30,8 @@ struct http_store {
 	char *base;          /* scheme://host/path, no slash at the end */
 	char *query;         /* sent with every request, or NULL */
 	char *user_password; /* or NULL */
-	bool denies_missing; /* 403 is its way to say missing; loop's thread */
+	bool denies_missing; /* 403 is its way to say missing; loop's thread, as the next */
+	bool knows_names;    /* a name that it does not have was 404 when it was last probed */
 };
 
 struct store_call {
@@ -85,6 +87,8 @@ static enum store_result judge(struct store_call *c, const struct transfer_head 
 	}
 	if (answer->status == 403 && c->http->denies_missing)
 		return STORE_MISS_DENIED;
+	if ((answer->status == 400 || answer->status == 414) && c->http->knows_names)
+		return STORE_MISS_REFUSED;
 	retry = answer->status == 408 || answer->status == 429 || answer->status >= 500;
 	/* Another 4xx is about this request, not about the server's health. */
 	err_set(&c->error, answer->status >= 400 && !retry ? ERR_DENIED : ERR_UPSTREAM,
@@ -279,6 +283,7 @@ static void probe_done(void *ud, const struct error *e)
 	loop_timer_stop(c->http->store.ctx->loop, &c->later);
 	if (!e->code && status != 404 && status != 410 && status != 403)
 		err_set(&failure, ERR_UPSTREAM, "answered %d to a name that cannot exist", status);
+	c->http->knows_names = !failure.code && (status == 404 || status == 410);
 	if (!failure.code) {
 		c->http->denies_missing = status == 403;
 		store_alive(&c->http->store);

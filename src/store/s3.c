@@ -97,6 +97,7 @@ static const char *exactness_text(enum s3_exactness x)
 	switch (x) {
 	case S3_EXACT: return "exact (a miss is 404)";
 	case S3_OPAQUE: return "opaque (a miss is 403, as without s3:ListBucket)";
+	case S3_SILENT: return "unsure (a miss is a 404 without a reason: see misses=bare)";
 	case S3_UNKNOWN: break;
 	}
 	return "not probed";
@@ -236,6 +237,7 @@ static enum err find_endpoint(struct s3_store *s3, const struct store_context *c
 			    style CLEANUP(buf_fini) = BUF_MAX(64);
 
 	s3->style = url->style;
+	s3->bare_misses = url->bare_misses;
 	if (url->endpoint.n) {
 		s3->endpoint = xstrndup(url->endpoint.p, url->endpoint.n);
 		return OK;

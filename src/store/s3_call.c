@@ -57,8 +57,10 @@ static enum store_result result_of(enum s3_verdict verdict, int status)
 {
 	switch (verdict) {
 	case S3_FOUND: return STORE_FOUND;
-	case S3_MISS:
-	case S3_ARCHIVED: return status == 403 ? STORE_MISS_DENIED : STORE_MISS;
+	case S3_MISS: return status == 404 ? STORE_MISS : STORE_MISS_DENIED;
+	case S3_BARE:
+	case S3_ARCHIVED: return STORE_MISS_DENIED;
+	case S3_NAME: return STORE_MISS_REFUSED;
 	case S3_RANGE: return STORE_UNSATISFIABLE;
 	case S3_PRECONDITION: return STORE_CHANGED;
 	case S3_RETRY: return STORE_FAULT_RETRY;
@@ -189,12 +191,12 @@ static void found(struct store_call *c)
 {
 	struct error e;
 
-	s3_doubt_count_found(c->s3);
 	store_alive(&c->s3->store);
 	if (answer_head(&c->answer, &c->object, &e) != OK) {
 		s3_call_end(c, S3_FAULT, &e);
 		return;
 	}
+	s3_doubt_count_found(c->s3, c->object.etag[0]);
 	answer_sum(&c->answer, !c->read.ranged, &c->object);
 	if (c->as_get || c->whole) {
 		end_with_head(c);
@@ -234,7 +236,8 @@ static void on_done(void *ud, const struct error *e)
 		s3_call_end(c, e->code == ERR_DENIED ? S3_FAULT : S3_RETRY, e);
 		return;
 	}
-	if (buf_failed(&c->text))
+	c->too_long = buf_failed(&c->text);
+	if (c->too_long)
 		buf_clear(&c->text);
 	if (status == 200 || status == 206)
 		s3_call_end(c, S3_FOUND, e);
@@ -296,9 +299,9 @@ static void begin(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
 
-	/* S3 would answer 400: no object can have such a key. */
-	if (c->read.key.n > S3_KEY_MAX)
-		s3_call_end(c, S3_MISS, NULL);
+	/* S3 would answer 400. A listing is of a prefix, which may be empty. */
+	if (c->asking.what != S3_LIST && !s3_key_possible(c->read.key))
+		s3_call_fail(c, S3_NAME, ERR_DENIED, "no object can have such a key");
 	else
 		s3_call_ask(c);
 }

@@ -23,6 +23,7 @@ struct store_call {
 	struct transfer_head answer;
 	struct object_head object;
 	struct buf text; /* error body, or listing */
+	bool too_long;   /* so that there is nothing of it in text */
 };
 
 /*

@@ -23,11 +23,11 @@ static void probed(void *ud, enum s3_verdict verdict, struct slice body, const s
 	d->probing = false;
 	d->probe = NULL;
 	d->failure = (struct error){OK, 0, ""};
-	if (verdict == S3_MISS) {
+	if (verdict == S3_MISS || verdict == S3_BARE) {
 		/* What it denied so far may have been there. */
 		if (d->exactness == S3_OPAQUE)
 			atomic_fetch_add(&s3->store.epoch, 1);
-		d->exactness = S3_EXACT;
+		d->exactness = verdict == S3_MISS ? S3_EXACT : S3_SILENT;
 	} else if (verdict == S3_DENIED_IN_DOUBT) {
 		d->exactness = S3_OPAQUE;
 	} else {
@@ -100,9 +100,10 @@ void s3_doubt_count_denied(struct s3_store *s3)
 			    "denies every key and has never given one: credentials or policy?");
 }
 
-void s3_doubt_count_found(struct s3_store *s3)
+void s3_doubt_count_found(struct s3_store *s3, bool tagged)
 {
 	s3->doubt.ever_found = true;
+	s3->doubt.ever_tagged = s3->doubt.ever_tagged || tagged;
 }
 
 void s3_doubt_fini(struct s3_store *s3)

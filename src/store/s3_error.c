@@ -7,6 +7,7 @@
  *	3. the status alone: redirects, throttling, outages, and what an answer without a code means.
  */
 #include "store/s3_error.h"
+#include "store/s3_xml.h"
 
 /* How a code decides; most are a verdict as they stand. */
 enum rule { IS, BY_EXACTNESS, BY_REGION, IF_REFRESHABLE };
@@ -21,7 +22,12 @@ static const struct row {
 	{"NoSuchVersion", 404, IS, S3_MISS},
 	{"AccessDenied", 403, BY_EXACTNESS},
 	{"InvalidObjectState", 403, IS, S3_ARCHIVED},
-	{"KeyTooLongError", 400, IS, S3_MISS},
+
+	/* Of AWS, of Ceph, of MinIO. Any other 400 may be about how we ask, not about the name. */
+	{"KeyTooLongError", 400, IS, S3_NAME},
+	{"InvalidURI", 400, IS, S3_NAME},
+	{"InvalidObjectName", 400, IS, S3_NAME},
+	{"XMinioInvalidObjectName", 400, IS, S3_NAME},
 
 	{"AuthorizationHeaderMalformed", 400, BY_REGION},
 	{"IllegalLocationConstraintException", 400, BY_REGION},
@@ -43,6 +49,39 @@ static const struct row {
 	{"ServiceUnavailable", 0, IS, S3_RETRY},
 	{"OperationAborted", 409, IS, S3_RETRY},
 };
+
+/* The length of the UTF-8 sequence that s begins with (RFC 3629), 0 when it is none. */
+static size_t utf8_length(struct slice s)
+{
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	if (n == 0 || p[0] > 0xf4 || n > s.n)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* Longer than need be, a surrogate, beyond Unicode. */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+bool s3_key_possible(struct slice key)
+{
+	if (key.n == 0 || key.n > S3_KEY_MAX)
+		return false;
+	while (key.n) {
+		unsigned char c = (unsigned char)key.p[0];
+		size_t n = utf8_length(key);
+
+		if (n == 0 || c < ' ' || c == 0x7f)
+			return false;
+		key = slice_from(key, n);
+	}
+	return true;
+}
 
 bool s3_region_valid(struct slice region)
 {
@@ -98,7 +137,9 @@ static enum s3_verdict by_status(const struct s3_answer *a, struct slice *region
 {
 	if (a->status == 400 && other_region(a, region))
 		return S3_REGION;
-	return a->head ? S3_ASK_GET : S3_FAULT;
+	if (a->head)
+		return S3_ASK_GET;
+	return a->status == 404 && a->bare ? S3_BARE : S3_FAULT;
 }
 
 static const struct row *find_row(const struct s3_answer *a)
@@ -146,6 +187,8 @@ const char *s3_verdict_name(enum s3_verdict v)
 	switch (v) {
 	case S3_FOUND: return "found";
 	case S3_MISS: return "miss";
+	case S3_BARE: return "bare";
+	case S3_NAME: return "name";
 	case S3_ARCHIVED: return "archived";
 	case S3_RANGE: return "range";
 	case S3_NOT_MODIFIED: return "not_modified";

@@ -14,11 +14,14 @@ enum s3_exactness {
 	S3_UNKNOWN, /* not probed yet */
 	S3_EXACT,   /* 404 NoSuchKey: we may list */
 	S3_OPAQUE,  /* 403 AccessDenied: we may not, so that a miss looks like a refusal */
+	S3_SILENT,  /* 404 and nothing else: who says so cannot be told */
 };
 
 enum s3_verdict {
 	S3_FOUND,           /* 200, 206 */
 	S3_MISS,            /* proven: may be a 404 and may be remembered */
+	S3_BARE,            /* a 404 that gives no reason, where that counts: a miss, if no proof */
+	S3_NAME,            /* it can hold no key of such a name: a miss of the moment */
 	S3_ARCHIVED,        /* in a storage class that cannot be read: a miss with a counter */
 	S3_RANGE,           /* 416 */
 	S3_NOT_MODIFIED,    /* 304 */
@@ -37,6 +40,7 @@ enum s3_verdict {
 struct s3_answer {
 	int status;
 	struct slice code; /* <Code> of the body; empty when there was none to read */
+	bool bare;         /* there was none, and a 404 counts all the same */
 	bool head;         /* the request was a HEAD */
 	enum s3_exactness exactness;
 	bool refreshable;           /* new credentials could be had, and these are not new */
@@ -48,6 +52,11 @@ struct s3_answer {
 /* *ret_region, set for S3_REGION only, points into a; its name is safe to put into a host name. */
 enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region);
 
+/*
+ * Can there be an object of this key, prefix included, with any service? 1 to 1024 bytes of UTF-8
+ * without control characters. (AWS S3 user guide, "Naming Amazon S3 objects".)
+ */
+bool s3_key_possible(struct slice key);
 /* [a-z0-9-]{1,32} */
 bool s3_region_valid(struct slice region);
 /* "miss", "denied_in_doubt", ...: for logs and metric labels. */

@@ -21,8 +21,9 @@ struct s3_doubt {
 	int64_t failed_ns;    /* when it failed */
 	int64_t doubted_ns;   /* last probe that an unexpected answer led to; 0 = none */
 	struct waiters waiters;
-	unsigned denied; /* misses told by 403 */
-	bool ever_found, warned;
+	unsigned denied;              /* misses told by 403 */
+	bool ever_found, ever_tagged; /* an object was given; one with an ETag */
+	bool warned;
 };
 
 struct s3_store {
@@ -35,7 +36,8 @@ struct s3_store {
 	struct sigv4 signer;
 	int64_t skew_s; /* S3's clock minus ours */
 	struct s3_doubt doubt;
-	bool closing; /* calls that wait end now */
+	bool bare_misses; /* misses=bare: a 404 counts without a reason */
+	bool closing;     /* calls that wait end now */
 };
 
 enum s3_ask { S3_READ, S3_PROBE, S3_LIST };
@@ -83,7 +85,7 @@ bool s3_doubt_denied(struct s3_store *s3);
 void s3_doubt_not_found(struct s3_store *s3);
 /* A miss was told by a 403; an object was found. */
 void s3_doubt_count_denied(struct s3_store *s3);
-void s3_doubt_count_found(struct s3_store *s3);
+void s3_doubt_count_found(struct s3_store *s3, bool tagged);
 /* Probe, or join the probe under way. */
 void s3_doubt_probe(struct s3_store *s3);
 /* Who still waits hears that there will be no answer. */

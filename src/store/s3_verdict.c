@@ -105,7 +105,12 @@ static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice r
 		else if (c->asking.what == S3_READ)
 			s3_doubt_not_found(c->s3);
 		break;
+	case S3_BARE:
+		if (c->asking.what == S3_READ)
+			s3_doubt_not_found(c->s3);
+		break;
 	case S3_FOUND:
+	case S3_NAME:
 	case S3_NOT_MODIFIED:
 	case S3_PRECONDITION:
 	case S3_RETRY:
@@ -115,6 +120,23 @@ static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice r
 		s3_call_ask(c);
 	else
 		s3_call_end(c, verdict, &e);
+}
+
+/*
+ * A 404 without a code: something between us and the store may have said it. A probe only wants to
+ * know; else it counts when there is no body at all and the store has shown, by an object, that it is
+ * one; or, whatever the body, where whoever runs the server says so. But no error document, however
+ * torn or contradictory.
+ */
+static bool bare_counts(const struct store_call *c)
+{
+	bool silent = c->text.n == 0 && !c->too_long;
+
+	if (c->asking.what != S3_READ)
+		return silent;
+	if (c->s3->bare_misses)
+		return !c->too_long && !(c->text.n && memmem(c->text.p, c->text.n, "<Error", 6));
+	return silent && c->s3->doubt.ever_tagged;
 }
 
 void s3_call_judge(struct store_call *c)
@@ -134,9 +156,12 @@ void s3_call_judge(struct store_call *c)
 	if (s3_xml_error(buf_slice(&c->text), &x, NULL) == OK) {
 		a.code = slice_of(x.code);
 		a.body_region = slice_of(x.region);
+	} else {
+		a.bare = bare_counts(c);
 	}
 	verdict = s3_judge(&a, &region);
-	if (verdict == S3_MISS || verdict == S3_RANGE || verdict == S3_PRECONDITION)
+	if (verdict == S3_MISS || verdict == S3_BARE || verdict == S3_NAME || verdict == S3_RANGE ||
+	    verdict == S3_PRECONDITION)
 		store_alive(&c->s3->store);
 	act_on(c, verdict, region, &x);
 }

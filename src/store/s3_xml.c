@@ -29,6 +29,8 @@ struct walk {
 	char path[PATH_MAX_LEN];
 	size_t n_path;
 	struct buf text; /* of the innermost element so far */
+	bool parent;     /* that has held another one: its text is no value */
+	unsigned seen;   /* which of the values that come once have come */
 	enum err err;
 	struct error *e;
 };
@@ -53,6 +55,7 @@ static void XMLCALL on_start(void *ctx, const XML_Char *name, const XML_Char **a
 	w->path[w->n_path] = '/';
 	memcpy(w->path + w->n_path + 1, name, n + 1);
 	w->n_path += n + 1;
+	w->parent = false;
 	buf_clear(&w->text);
 }
 
@@ -63,13 +66,14 @@ static void XMLCALL on_end(void *ctx, const XML_Char *name)
 
 	if (w->err)
 		return;
-	err = w->leaf(w, w->path, buf_slice(&w->text));
+	err = w->leaf(w, w->path, w->parent ? SLICE_NONE : buf_slice(&w->text));
 	if (err) {
 		fail(w, err);
 		return;
 	}
 	w->n_path -= strlen(name) + 1;
 	w->path[w->n_path] = '\0';
+	w->parent = true;
 	buf_clear(&w->text);
 }
 
@@ -168,24 +172,42 @@ static void copy_cut(struct slice text, char *ret, size_t size)
 	ret[n] = '\0';
 }
 
+/* A document that says a thing twice may have been put together by others. */
+static enum err once(struct walk *w, unsigned which)
+{
+	if (w->seen & which)
+		return err_set(w->e, ERR_CORRUPT, "XML that says '%s' twice", w->path);
+	w->seen |= which;
+	return OK;
+}
+
+static enum err copy_once(struct walk *w, unsigned which, struct slice text, char *ret, size_t size)
+{
+	copy_cut(text, ret, size);
+	return once(w, which);
+}
+
 static enum err error_leaf(struct walk *w, const char *path, struct slice text)
 {
+	enum { CODE = 1, REGION = 2, ENDPOINT = 4, ACTUAL_SIZE = 8 };
 	struct s3_error *x = w->ret;
 	uint64_t size;
 
 	if (strncmp(path, "/ErrorResponse/Error", 20) == 0)
 		path += 14;
 	if (is(path, "/Error/Code"))
-		copy_cut(text, x->code, sizeof(x->code));
-	else if (is(path, "/Error/Message"))
+		return copy_once(w, CODE, text, x->code, sizeof(x->code));
+	if (is(path, "/Error/Region"))
+		return copy_once(w, REGION, text, x->region, sizeof(x->region));
+	if (is(path, "/Error/Endpoint"))
+		return copy_once(w, ENDPOINT, text, x->endpoint, sizeof(x->endpoint));
+	if (is(path, "/Error/Message"))
 		copy_cut(text, x->message, sizeof(x->message));
-	else if (is(path, "/Error/Region"))
-		copy_cut(text, x->region, sizeof(x->region));
-	else if (is(path, "/Error/Endpoint"))
-		copy_cut(text, x->endpoint, sizeof(x->endpoint));
-	else if (is(path, "/Error/ActualObjectSize") && parse_u64(text, INT64_MAX, &size))
+	if (!is(path, "/Error/ActualObjectSize"))
+		return OK;
+	if (parse_u64(text, INT64_MAX, &size))
 		x->actual_size = (int64_t)size;
-	return OK;
+	return once(w, ACTUAL_SIZE);
 }
 
 enum err s3_xml_error(struct slice body, struct s3_error *ret, struct error *e)
@@ -376,20 +398,29 @@ static enum err sts_leaf(struct walk *w, const char *path, struct slice text)
 {
 	static const char root[] =
 		"/AssumeRoleWithWebIdentityResponse/AssumeRoleWithWebIdentityResult/Credentials/";
+	enum { ACCESS_KEY = 1, SECRET_KEY = 2, TOKEN = 4, EXPIRATION = 8 };
 	struct s3_sts *x = w->ret;
 
 	if (strncmp(path, root, sizeof(root) - 1) != 0)
 		return OK;
 	path += sizeof(root) - 1;
-	if (is(path, "AccessKeyId"))
+	if (is(path, "AccessKeyId")) {
 		x->access_key = keep(&x->text, text);
-	else if (is(path, "SecretAccessKey"))
+		return once(w, ACCESS_KEY);
+	}
+	if (is(path, "SecretAccessKey")) {
 		x->secret_key = keep(&x->text, text);
-	else if (is(path, "SessionToken"))
+		return once(w, SECRET_KEY);
+	}
+	if (is(path, "SessionToken")) {
 		x->token = keep(&x->text, text);
-	else if (is(path, "Expiration") && !iso_date_parse(text, &x->expires_s))
+		return once(w, TOKEN);
+	}
+	if (!is(path, "Expiration"))
+		return OK;
+	if (!iso_date_parse(text, &x->expires_s))
 		return err_set(w->e, ERR_CORRUPT, "STS answer with an invalid expiration");
-	return OK;
+	return once(w, EXPIRATION);
 }
 
 void s3_sts_fini(struct s3_sts *s)

@@ -23,7 +23,10 @@ struct s3_error {
 	int64_t actual_size; /* of the object, with InvalidRange; else -1 */
 };
 
-/* ERR_CORRUPT when the body is not a well-formed <Error> (or STS's <ErrorResponse>) with a code. */
+/*
+ * ERR_CORRUPT when the body is not a well-formed <Error> (or STS's <ErrorResponse>) with a code, or
+ * says one thing twice: two codes are none.
+ */
 MUST_CHECK enum err s3_xml_error(struct slice body, struct s3_error *ret, struct error *e);
 
 struct s3_object {

@@ -129,6 +129,7 @@ static enum err parse_s3(struct store_url *u, struct slice name, struct slice va
 {
 	static const struct word styles[] = {
 		{"path", STYLE_PATH}, {"virtual", STYLE_VIRTUAL}, {NULL, 0}};
+	static const struct word misses[] = {{"coded", false}, {"bare", true}, {NULL, 0}};
 	enum err err = OK;
 	int word = 0;
 
@@ -141,6 +142,9 @@ static enum err parse_s3(struct store_url *u, struct slice name, struct slice va
 	} else if (slice_eq(name, SLICE("style"))) {
 		err = parse_word(name, value, styles, &word, e);
 		u->style = (enum store_style)word;
+	} else if (slice_eq(name, SLICE("misses"))) {
+		err = parse_word(name, value, misses, &word, e);
+		u->bare_misses = word;
 	} else {
 		*ret_known = false;
 	}

@@ -2,7 +2,7 @@
 /*
  * The URL of a store, taken apart. Pure.
  *
- *	s3://bucket/prefix?endpoint=URL&region=NAME&style=path|virtual&anonymous=true&...
+ *	s3://bucket/prefix?endpoint=URL&region=NAME&style=path|virtual&anonymous=true&misses=bare&...
  *	file:///dir?...
  *	https://user:password@host:port/base?...
  *
@@ -35,7 +35,7 @@ struct store_url {
 	struct slice endpoint, region, only, not, ptr; /* decoded; empty = not given */
 	enum store_style style;
 	enum store_case_option key_case;
-	bool anonymous, optional;
+	bool anonymous, optional, bare_misses;
 	enum store_tier tier;
 	unsigned forms; /* STORE_FORM_...; this and the next two are the scheme's when not given */
 	enum store_aliases aliases;

@@ -121,6 +121,7 @@ UNPROVEN = {"503": faults.status(503, "SlowDown"),
             "unknown 403": faults.status(403, "NeverHeardOf"),
             "no bucket": faults.status(404, "NoSuchBucket"),
             "403": faults.status(403, "AccessDenied"),
+            "two codes": faults.status(404, "NoSuchBucket", "<Code>NoSuchKey</Code>"),
             "not of S3": faults.respond(lambda request: Response(404, [], b"<html>"))}
 
 
@@ -137,7 +138,7 @@ def test_what_is_not_proven_is_not_remembered(name, origin, store, serve):
 
 
 # what no question of ours asks for, and what says nothing of the object
-NO_ANSWERS = [201, 202, 203, 204, 205, 300, 302, 304, 400, 401, 402, 405, 406, 409, 411, 412, 413,
+NO_ANSWERS = [201, 202, 203, 204, 205, 300, 302, 304, 401, 402, 405, 406, 409, 411, 412, 413,
               415, 416, 417, 418, 421, 423, 424, 426, 428, 431, 451, 499, 501]
 
 
@@ -155,6 +156,63 @@ def test_what_answers_no_question_is_no_miss(kind, status, origin, upstream, sto
     assert is_fault(server.fetch("/" + GONE, "GET", {"Range": "bytes=1-2"}))
     at.heal()
     assert server.fetch("/" + GONE).body == body(5_000)
+
+
+# names that a store cannot have
+
+REFUSALS = {"AWS": ("s3", faults.status(400, "InvalidURI")),
+            "Ceph": ("s3", faults.status(400, "InvalidObjectName")),
+            "MinIO": ("s3", faults.status(400, "XMinioInvalidObjectName")),
+            "length": ("s3", faults.status(400, "KeyTooLongError")),
+            "400": ("http", faults.respond(lambda request: Response(400))),
+            "414": ("http", faults.respond(lambda request: Response(414)))}
+
+
+@pytest.mark.parametrize("who", REFUSALS)
+def test_a_name_that_a_store_refuses(who, origin, upstream, store, serve):
+    """Missing for who asks, for nobody to keep, and asked for again in a moment."""
+    kind, refusal = REFUSALS[who]
+    at = origin if kind == "s3" else upstream
+    server = serve(stores=store if kind == "s3" else f"{upstream.url}/bucket")
+    until(lambda: server.fetch("/readyz").status == 200)
+    origin.put("bucket", GONE, body(5_000))
+    upstream.put("bucket/" + GONE, body(5_000))
+    at.fault(refusal, "gone.pdb")
+    for name in TRIPLE[:1] * 5 + TRIPLE:
+        answer = server.fetch("/" + name)
+        assert is_miss(answer) and answer["Cache-Control"] == "no-store"
+    at.heal()
+    until(lambda: server.fetch("/" + GONE).body == body(5_000), 10)
+
+
+def test_400_of_a_server_that_knows_no_404(upstream, serve):
+    """It may be http sent to an https port."""
+    upstream.fault(faults.respond(lambda request: Response(400)))
+    server = serve(stores=f"{upstream.url}/bucket", REQUEST_BUDGET="1s")
+    assert is_fault(server.fetch("/" + GONE))
+
+
+@pytest.mark.parametrize("name", ["Gr%FCn", "%83%5c%83%74", "cut%E2%82", "%C0%AE"])
+def test_a_name_that_no_bucket_has(name, origin, store, serve):
+    server = serve(stores=store)
+    for last in (f"{name}.pdb", f"{name}.pd_", "file.ptr"):
+        answer = server.fetch(f"/{name}.pdb/{KEY}1/{last}")
+        assert is_miss(answer) and answer["Cache-Control"] == "no-store"
+    quiet(server)
+    assert not origin.asked(KEY.lower()) and not origin.asked(KEY), "needs no request at all"
+
+
+def test_404_without_a_body(origin, store, serve):
+    """Some services say no more; but so may what stands before one."""
+    origin.put("bucket", path("foo.pdb").lower(), body(5_000))
+    server = serve(stores=store, MISS_TTL="0s")
+    origin.fault(faults.respond(lambda request: Response(404)), "gone.pdb")
+    assert is_fault(server.fetch("/" + GONE)), "nothing has shown that a store is there"
+    assert server.fetch("/" + path("foo.pdb").lower()).status == 200
+    for method in ("GET", "HEAD"):
+        assert is_miss(server.fetch("/" + GONE, method))
+    server = serve(stores=store + "&misses=bare")
+    assert is_miss(server.fetch("/" + GONE))
 
 
 def test_each_store_has_its_own_misses(stage, serve):

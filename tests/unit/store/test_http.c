@@ -146,6 +146,37 @@ static void test_answers(void)
 	}
 }
 
+/* A name is refused by a server that knows how to say that it does not have one. */
+static void test_refused_names(void)
+{
+	static const struct {
+		const char *name;
+		struct http_reply probe, answer;
+		enum store_result result;
+	} cases[] = {
+#define SAYS(status) {"HTTP/1.1 " status " No\r\nContent-Length: 0\r\n\r\n"}
+		{"400", SAYS("404"), SAYS("400"), STORE_MISS_REFUSED},
+		{"414", SAYS("404"), SAYS("414"), STORE_MISS_REFUSED},
+		{"413", SAYS("404"), SAYS("413"), STORE_FAULT},
+		{"431", SAYS("404"), SAYS("431"), STORE_FAULT},
+		{"400 of a server that denies", SAYS("403"), SAYS("400"), STORE_FAULT},
+		{"400 of one that says so to all", SAYS("400"), SAYS("400"), STORE_FAULT},
+		{"414 of one that fails", SAYS("503"), SAYS("414"), STORE_FAULT},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct http_reply script[] = {cases[i].probe, cases[i].answer};
+		struct rig r;
+
+		rig_init(&r, script, ARRAY_LEN(script));
+		rig_open(&r, OPEN);
+		rig_probe(&r);
+		CHECK_INT(rig_ask(&r, (struct store_read){0}).result, cases[i].result,
+			  cases[i].name);
+		rig_fini(&r);
+	}
+}
+
 static void test_probe(void)
 {
 	static const struct http_reply denies[] = {
@@ -321,6 +352,7 @@ int main(void)
 	test_via();
 	test_password();
 	test_answers();
+	test_refused_names();
 	test_probe();
 	test_range_first();
 	test_etag();

@@ -140,8 +140,11 @@ static void test_key_too_long(void)
 	rig_init(&r, NULL, 0);
 	rig_open(&r, OPEN);
 	a = rig_ask(&r, (struct store_read){.key = {key, 1021}});
-	CHECK(a.result == STORE_MISS && http_server_asked(&r.server) == 0,
+	CHECK(a.result == STORE_MISS_REFUSED && http_server_asked(&r.server) == 0,
 	      "a key that no object can have is missing without a question");
+	a = rig_ask(&r, (struct store_read){.key = SLICE("Gr\xfcn.pdb")});
+	CHECK(a.result == STORE_MISS_REFUSED && http_server_asked(&r.server) == 0,
+	      "as is one that is no UTF-8");
 	rig_fini(&r);
 }
 
@@ -154,6 +157,14 @@ static const struct {
 	{"NoSuchKey", NO_SUCH_KEY, STORE_MISS, OK},
 	{"InvalidObjectState", ERROR("403 Forbidden", "", CODE("InvalidObjectState")),
 	 STORE_MISS_DENIED, OK},
+	{"a name that it refuses", ERROR("400 Bad", "", CODE("InvalidObjectName")),
+	 STORE_MISS_REFUSED, OK},
+	{"two codes", ERROR("404 Not Found", "", CODE("NoSuchBucket") CODE("NoSuchKey")),
+	 STORE_FAULT, ERR_UPSTREAM},
+	{"404 and nothing else",
+	 {"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"},
+	 STORE_FAULT,
+	 ERR_UPSTREAM},
 	{"NoSuchBucket", ERROR("404 Not Found", "", CODE("NoSuchBucket")), STORE_FAULT,
 	 ERR_UPSTREAM},
 	{"SignatureDoesNotMatch", ERROR("403 Forbidden", "", CODE("SignatureDoesNotMatch")),
@@ -553,6 +564,8 @@ static const struct {
 } probes[] = {
 	{"exact", NO_SUCH_KEY, OK},
 	{"opaque", ACCESS_DENIED, OK},
+	{"silent", {"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"}, OK},
+	{"a page", {"HTTP/1.1 404 No\r\nContent-Length: 6\r\n\r\n<html>"}, ERR_UPSTREAM},
 	{"wrong key", ERROR("403 Forbidden", "", CODE("SignatureDoesNotMatch")), ERR_DENIED},
 	{"no bucket", ERROR("404 Not Found", "", CODE("NoSuchBucket")), ERR_UPSTREAM},
 	{"outage", ERROR("503 Oh", "", CODE("InternalError")), ERR_UPSTREAM},
@@ -577,6 +590,52 @@ static void test_probes(void)
 			printf("# %s '%s'\n", err_name(e.code), e.msg);
 		CHECK(probes[i].code != OK || atomic_load(&r.store->answered_ns) == MANUAL_START_NS,
 		      "a verdict is a sign of life");
+		rig_fini(&r);
+	}
+}
+
+#define SILENT                                                                                     \
+	{                                                                                          \
+		"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"                                     \
+	}
+#define PAGE                                                                                       \
+	{                                                                                          \
+		"HTTP/1.1 404 No\r\nContent-Length: 6\r\n\r\n<html>"                               \
+	}
+#define FOUND_UNTAGGED                                                                             \
+	{                                                                                          \
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"                                \
+	}
+#define TWO ERROR("404 Not Found", "", CODE("A") CODE("NoSuchKey"))
+
+static const struct {
+	const char *name, *options;
+	struct http_reply before, answer;
+	enum store_result result;
+} bare[] = {
+	{"before any object", "", NO_SUCH_KEY, SILENT, STORE_FAULT},
+	{"after an object", "", FOUND5, SILENT, STORE_MISS_DENIED},
+	{"after one without an ETag", "", FOUND_UNTAGGED, SILENT, STORE_FAULT},
+	{"a page, after an object", "", FOUND5, PAGE, STORE_FAULT},
+	{"two codes, after an object", "", FOUND5, TWO, STORE_FAULT},
+	{"as it is set", "&misses=bare", NO_SUCH_KEY, SILENT, STORE_MISS_DENIED},
+	{"a page, as it is set", "&misses=bare", NO_SUCH_KEY, PAGE, STORE_MISS_DENIED},
+	{"two codes, as it is set", "&misses=bare", NO_SUCH_KEY, TWO, STORE_FAULT},
+};
+
+/* A 404 that gives no reason may come from something before the store. */
+static void test_bare(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(bare); i++) {
+		const struct http_reply script[] = {bare[i].before, bare[i].answer};
+		char url[200];
+		struct rig r;
+
+		rig_init(&r, script, ARRAY_LEN(script));
+		snprintf(url, sizeof(url), "%s%s", OPEN, bare[i].options);
+		rig_open(&r, url);
+		rig_ask(&r, (struct store_read){0});
+		CHECK_INT(rig_ask(&r, (struct store_read){0}).result, bare[i].result, bare[i].name);
 		rig_fini(&r);
 	}
 }
@@ -784,6 +843,7 @@ int main(void)
 	test_exact();
 	test_exact_becomes_opaque();
 	test_probes();
+	test_bare();
 	test_warning();
 	test_survey();
 	test_cancel();

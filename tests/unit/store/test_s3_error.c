@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Every row of the verdict table, for GET and HEAD and for the three kinds of store. */
 #include "store/s3_error.h"
+#include "store/s3_xml.h"
 
 #include "tap.h"
 
@@ -18,9 +19,10 @@ static struct s3_answer answer(int status, const char *code)
 
 static const char *describe(const struct s3_answer *a)
 {
-	static const char *const kinds[] = {"unknown", "exact", "opaque"};
+	static const char *const kinds[] = {"unknown", "exact", "opaque", "silent"};
 	static char text[160];
 
+	ASSERT((size_t)a->exactness < ARRAY_LEN(kinds));
 	snprintf(text, sizeof(text), "%s %d '" SLICE_FMT "', %s store", a->head ? "HEAD" : "GET",
 		 a->status, SLICE_ARG(a->code), kinds[a->exactness]);
 	return text;
@@ -56,6 +58,18 @@ static void check_get(void)
 		{404, "SomethingNew", ANY, S3_FAULT},
 		{200, "NoSuchKey", ANY, S3_FOUND},
 		{400, "NoSuchKey", ANY, S3_FAULT},
+
+		{400, "KeyTooLongError", ANY, S3_NAME},
+		{400, "InvalidURI", ANY, S3_NAME},
+		{400, "InvalidObjectName", ANY, S3_NAME},
+		{400, "XMinioInvalidObjectName", ANY, S3_NAME},
+		{400, "InvalidBucketName", ANY, S3_FAULT},
+		{400, "InvalidArgument", ANY, S3_FAULT},
+		{400, "XMinioInvalidObjectNamePrefixSlash", ANY, S3_FAULT},
+		{400, "invaliduri", ANY, S3_FAULT},
+		{404, "InvalidURI", ANY, S3_FAULT},
+		{403, "InvalidObjectName", ANY, S3_FAULT},
+		{414, "", ANY, S3_FAULT},
 
 		{403, "AccessDenied", S3_OPAQUE, S3_MISS},
 		{403, "AccessDenied", S3_EXACT, S3_DENIED_IN_DOUBT},
@@ -119,7 +133,7 @@ static void check_get(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		for (int x = S3_UNKNOWN; x <= S3_OPAQUE; x++) {
+		for (int x = S3_UNKNOWN; x <= S3_SILENT; x++) {
 			struct s3_answer a = answer(cases[i].status, cases[i].code);
 
 			a.exactness = (enum s3_exactness)x;
@@ -145,7 +159,7 @@ static void check_head(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		for (int x = S3_UNKNOWN; x <= S3_OPAQUE; x++) {
+		for (int x = S3_UNKNOWN; x <= S3_SILENT; x++) {
 			struct s3_answer a = answer(cases[i].status, "");
 
 			a.head = true;
@@ -236,6 +250,62 @@ static void check_region_names(void)
 		CHECK(s3_region_valid(slice_of(cases[i].name)) == cases[i].valid, cases[i].name);
 }
 
+/* A 404 that gives no reason, where the caller says that it counts; nothing else does. */
+static void check_bare(void)
+{
+	static const struct {
+		int status;
+		const char *code;
+		bool head;
+		enum s3_verdict want;
+	} cases[] = {
+		{404, "", false, S3_BARE},  {404, "", true, S3_ASK_GET},
+		{403, "", false, S3_FAULT}, {410, "", false, S3_FAULT},
+		{400, "", false, S3_FAULT}, {404, "NoSuchBucket", false, S3_FAULT},
+		{500, "", false, S3_RETRY},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct s3_answer a = answer(cases[i].status, cases[i].code);
+
+		a.bare = true;
+		a.head = cases[i].head;
+		check_one(a, cases[i].want);
+	}
+}
+
+static void check_keys(void)
+{
+	static const struct {
+		const char *key;
+		bool possible;
+	} cases[] = {
+		{"", false},
+		{"foo.pdb/K/foo.pdb", true},
+		{"\x7f", false},
+		{"a\tb", false},
+		{"a\x1f", false},
+		{"Gr\xfcn.pdb", false},              /* Latin-1 */
+		{"Gr\xc3\xbcn.pdb", true},           /* the same in UTF-8 */
+		{"\x83\x5c\x83\x74\x83\x67", false}, /* Shift-JIS */
+		{"cut \xe2\x82", false},             /* in the middle of a character */
+		{"\xc0\xaf", false},                 /* longer than need be */
+		{"\xe0\x80\xaf", false},
+		{"\xf0\x80\x80\xaf", false},
+		{"\xed\xa0\x80", false},     /* a surrogate */
+		{"\xf4\x90\x80\x80", false}, /* beyond Unicode */
+		{"\xf4\x8f\xbf\xbf", true},
+		{"\xef\xbf\xbd \xf0\x9f\x98\x80", true},
+	};
+	static char key[S3_KEY_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		CHECK_INT(s3_key_possible(slice_of(cases[i].key)), cases[i].possible, cases[i].key);
+	memset(key, 'k', sizeof(key));
+	CHECK(s3_key_possible((struct slice){key, S3_KEY_MAX}), "1024 bytes");
+	CHECK(!s3_key_possible((struct slice){key, S3_KEY_MAX + 1}), "and no more");
+}
+
 static void check_not_refreshable(void)
 {
 	static const char *const codes[] = {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId",
@@ -255,6 +325,8 @@ int main(void)
 	check_head();
 	check_region();
 	check_region_names();
+	check_bare();
+	check_keys();
 	check_not_refreshable();
 	return tap_done();
 }
