@@ -197,7 +197,7 @@ static void start(struct loop_task *task)
 	};
 
 	if (q->all->closing || is_asked(q->all, &q->id) ||
-	    !breaker_allows(&q->store->breaker, clock_mono_ns())) {
+	    !gate_admits(q->store, question_of(slice_of(q->key)))) {
 		confirm_free(q);
 		return;
 	}

@@ -22,6 +22,8 @@
 #include "cache/fetch_priv.h"
 #include "metric/metric.h"
 
+#include <errno.h>
+
 static void ask(struct fetch *f);
 
 bool fetch_is_miss(enum fetch_result result)
@@ -39,43 +41,69 @@ bool fetch_is_miss(enum fetch_result result)
 
 /* ---- the tally ---- */
 
-static void note_success(struct store *s)
+static void note_success(const struct fetch *f)
 {
-	if (breaker_succeeded(&s->breaker))
+	struct store *s = f->request.store;
+
+	if (gate_answered(s, question_of(slice_of(f->key))))
 		log_event(LOG_INFO, "store answers again", "store", s->traits.name, NULL);
 }
 
-void fetch_note_fault(struct store *s, const struct error *e)
+/*
+ * Our own limits say nothing about the store, a refusal or a bad object nothing of others. What fails
+ * here (a disk, the descriptors) is the store's fault only if it is a directory's own.
+ */
+static bool is_of_the_store(const struct store *s, const struct error *e)
 {
+	if (e->sys == EMFILE || e->sys == ENFILE || e->sys == ENOMEM || e->sys == ENOBUFS)
+		return false;
+	switch (e->code) {
+	case ERR_NET:
+	case ERR_UPSTREAM:
+	case ERR_TIMEOUT: return true;
+	case ERR_IO: return s->traits.local;
+	case OK:
+	case ERR_NOMEM:
+	case ERR_DENIED:
+	case ERR_CORRUPT:
+	case ERR_OTHER:
+	case ERR_LIMIT:
+	case ERR_BUSY:
+	case ERR_CANCELED:
+	case ERR_USAGE: break;
+	}
+	return false;
+}
+
+static void note_fault(const struct fetch *f, const struct error *e)
+{
+	struct store *s = f->request.store;
+
 	if (e->code == ERR_CANCELED)
 		return; /* by us */
 	metric_inc(store_faults);
-	/* Our own limits say nothing about the store, a refusal or a bad object not of others. */
-	if (e->code == ERR_BUSY || e->code == ERR_LIMIT || e->code == ERR_NOMEM ||
-	    e->code == ERR_DENIED || e->code == ERR_CORRUPT)
+	if (!is_of_the_store(s, e) || !gate_failed(s, question_of(slice_of(f->key)), f->asked_ns))
 		return;
-	if (breaker_failed(&s->breaker, clock_mono_ns())) {
-		metric_inc(breaker_opened);
-		log_event(LOG_WARN, "store left alone for a while", "store", s->traits.name,
-			  "error", e->msg, NULL);
-	}
+	metric_inc(breaker_opened);
+	log_event(LOG_WARN, "store left alone until it answers a probe", "store", s->traits.name,
+		  "error", e->msg, NULL);
 }
 
-static void note(struct store *s, enum fetch_result result, const struct error *e)
+static void note(const struct fetch *f, enum fetch_result result, const struct error *e)
 {
 	switch (result) {
 	case FETCH_FOUND:
 		metric_inc(store_found);
-		note_success(s);
+		note_success(f);
 		break;
 	case FETCH_MISS:
 	case FETCH_DENIED:
 	case FETCH_REFUSED:
 		metric_inc(store_missing);
-		note_success(s);
+		note_success(f);
 		break;
-	case FETCH_UNSATISFIABLE: note_success(s); break;
-	case FETCH_FAULT: fetch_note_fault(s, e); break;
+	case FETCH_UNSATISFIABLE: note_success(f); break;
+	case FETCH_FAULT: note_fault(f, e); break;
 	}
 }
 
@@ -85,7 +113,7 @@ void fetch_decide(struct fetch *f, enum fetch_result result, const struct object
 {
 	if (f->phase != BODY)
 		f->phase = ENDED;
-	note(f->request.store, result, e);
+	note(f, result, e);
 	f->decided(f->ud, result, head, e);
 }
 
@@ -366,6 +394,7 @@ static void ask(struct fetch *f)
 
 	f->tries++;
 	f->skip = 0;
+	f->asked_ns = clock_mono_ns();
 	if (f->resuming) {
 		read.if_match = f->head.etag;
 		read.ranged = !fetch_body_anew(f);

@@ -86,6 +86,3 @@ void fetch_abort(struct fetch *f);
 bool fetch_is_spooling(const struct fetch *f);
 /* Accepts NULL. The sink's end() is not called any more. */
 void fetch_free(struct fetch *f);
-
-/* Count a store's failure, also one that was noticed by waiting for it. */
-void fetch_note_fault(struct store *s, const struct error *e);

@@ -20,6 +20,7 @@ struct fetch {
 	struct store_call *call; /* NULL between tries */
 	struct loop_timer again;
 	unsigned tries, resumes;
+	int64_t asked_ns;        /* when the last try began */
 	struct object_head head; /* of the first answer */
 	bool headed;             /* it has come */
 	int64_t received;        /* bytes of the body, handed to the sink */

@@ -49,7 +49,7 @@ static void begin(struct loop_task *task)
 	struct check *c = (struct check *)task;
 
 	c->began_ns = clock_mono_ns();
-	store_probe(c->store, probed, c);
+	store_probe(c->store, QUESTION_ANY, probed, c);
 }
 
 static const char *tier_text(struct store *s)

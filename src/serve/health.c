@@ -142,7 +142,7 @@ static void look(struct loop_timer *timer)
 	if (w->tier_known && !w->failing && quiet < HEALTH_QUIET_NS)
 		set_timer(w, HEALTH_QUIET_NS - quiet + NS_PER_MS);
 	else
-		store_probe(w->store, probed, w);
+		store_probe(w->store, QUESTION_ANY, probed, w);
 }
 
 static void start_all(struct loop_task *task)
@@ -150,7 +150,7 @@ static void start_all(struct loop_task *task)
 	struct health *h = CONTAINER_OF(task, struct health, start);
 
 	for (size_t i = 0; i < h->n; i++)
-		store_probe(h->watches[i].store, probed, &h->watches[i]);
+		store_probe(h->watches[i].store, QUESTION_ANY, probed, &h->watches[i]);
 }
 
 struct health *health_new(struct loop *loop, const struct store_list *stores)

@@ -51,8 +51,6 @@ void lookup_overdue(struct loop_timer *timer)
 	err_set(&e, ERR_TIMEOUT, "no answer in time");
 	working = goes_on(l);
 	l->working = l->working || working;
-	if (!working && !spools)
-		fetch_note_fault(lookup_present(l), &e);
 	lookup_store_failed(l, &e, !working);
 }
 
@@ -117,11 +115,18 @@ bool lookup_knows_missing(struct lookup *l, struct slice key)
 	return miss.answers_ns > 0;
 }
 
+static void leave_alone(struct slot *slot)
+{
+	slot->state = FAULTY;
+	err_set(&slot->error, ERR_UPSTREAM, "left alone after repeated failures");
+}
+
 /*
+ * Of the candidates' kinds of question (bits) those alone are asked that the store's gates admit.
  * The keys go from the candidates to the lookup. Of a store that packs its files the first packed form
  * is as likely as the plain one, and saves a round when it is asked for itself.
  */
-static void start_asks(struct lookup *l, struct candidates *c)
+static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 {
 	bool packs = lookup_present(l)->packs;
 
@@ -139,8 +144,12 @@ static void start_asks(struct lookup *l, struct candidates *c)
 		packs = packs && c->list[i].want != WANT_EXPANDED;
 		*slot = (struct slot){
 			.lookup = l, .candidate = c->list[i], .state = MISSING, .head.fd = -1};
-		if (!lookup_knows_missing(l, c->list[i].key))
+		if (lookup_knows_missing(l, c->list[i].key))
+			continue;
+		if (kinds & 1U << question_of(c->list[i].key))
 			start_ask(slot, !eager);
+		else
+			leave_alone(slot);
 	}
 }
 
@@ -192,12 +201,28 @@ static bool misses_all(struct lookup *l, const struct candidates *c)
 	return true;
 }
 
+/* Which kinds of question (bits) the store may be asked now, of those that the candidates are. */
+static unsigned admitted(struct lookup *l, const struct candidates *c)
+{
+	struct store *s = lookup_present(l);
+	unsigned kinds = 0, ret = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (!cache_knows_missing(l->request.cache, s, c->list[i].key))
+			kinds |= 1U << question_of(c->list[i].key);
+	for (int q = 0; q < QUESTIONS; q++)
+		if (kinds & 1U << q && gate_admits(s, (enum question)q))
+			ret |= 1U << q;
+	return ret;
+}
+
 static void ask_store(struct lookup *l, struct candidates *c)
 {
+	unsigned kinds = admitted(l, c);
 	struct error e;
 
-	if (breaker_allows(&lookup_present(l)->breaker, clock_mono_ns())) {
-		start_asks(l, c);
+	if (kinds) {
+		start_asks(l, c, kinds);
 		if (!l->target.n)
 			probe_siblings(l);
 		return;

@@ -1,40 +1,51 @@
 // SPDX-License-Identifier: MIT
-/* See breaker.h. A try that never reports back is replaced by another one a pause later. */
+/* See breaker.h. Four that never report back, half open, are replaced by others a pause later. */
 #include "store/breaker.h"
+
+static void change(struct breaker *b, enum breaker_state state, int64_t now_ns)
+{
+	*b = (struct breaker){.state = state, .since_ns = now_ns};
+}
 
 bool breaker_allows(struct breaker *b, int64_t now_ns)
 {
-	if (!b->open_until_ns)
+	if (b->state == BREAKER_CLOSED)
 		return true;
-	if (now_ns < b->open_until_ns)
+	if (b->state == BREAKER_OPEN)
 		return false;
-	b->trying = true;
-	b->open_until_ns = now_ns + b->pause_ns;
-	return true;
-}
-
-bool breaker_failed(struct breaker *b, int64_t now_ns)
-{
-	if (b->open_until_ns) {
-		if (!b->trying)
-			return false; /* a request from before it opened teaches nothing new */
-		b->trying = false;
-		b->pause_ns *= 2;
-		if (b->pause_ns > BREAKER_LAST_PAUSE_NS)
-			b->pause_ns = BREAKER_LAST_PAUSE_NS;
-	} else {
-		if (++b->failures < BREAKER_FAILURES)
-			return false;
-		b->pause_ns = BREAKER_FIRST_PAUSE_NS;
+	if (now_ns >= b->until_ns) {
+		b->until_ns = now_ns + BREAKER_PAUSE_NS;
+		b->tries = 0;
 	}
-	b->open_until_ns = now_ns + b->pause_ns;
+	return b->tries++ < BREAKER_TRIES;
+}
+
+bool breaker_failed(struct breaker *b, int64_t asked_ns, int64_t now_ns)
+{
+	bool half = b->state == BREAKER_HALF_OPEN;
+
+	if (b->state == BREAKER_OPEN || asked_ns < b->since_ns)
+		return false;
+	if (b->faults++ == 0)
+		b->first_ns = now_ns;
+	if (half ? b->faults < BREAKER_TRIES
+		 : b->faults < BREAKER_FAULTS || now_ns - b->first_ns < BREAKER_RUN_NS)
+		return false;
+	change(b, BREAKER_OPEN, now_ns);
+	b->until_ns = half ? now_ns + BREAKER_PAUSE_NS : now_ns;
 	return true;
 }
 
-bool breaker_succeeded(struct breaker *b)
+bool breaker_succeeded(struct breaker *b, int64_t now_ns)
 {
-	bool was_open = b->open_until_ns != 0;
+	bool was_closed = b->state == BREAKER_CLOSED;
 
-	*b = (struct breaker){0};
-	return was_open;
+	change(b, BREAKER_CLOSED, now_ns);
+	return !was_closed;
+}
+
+void breaker_probed(struct breaker *b, int64_t now_ns)
+{
+	if (b->state == BREAKER_OPEN && now_ns >= b->until_ns)
+		change(b, BREAKER_HALF_OPEN, now_ns);
 }

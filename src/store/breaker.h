@@ -1,28 +1,44 @@
 // SPDX-License-Identifier: MIT
 /*
- * The breaker of one store: after BREAKER_FAILURES faults in a row the store is left alone, first
- * for a second, then for twice as long each time, up to a minute; after a pause one lookup
- * may try, and what it meets first decides how it goes on. Any answer closes the breaker. Pure but for the time it is
- * told; not thread safe.
+ * The breaker of one store for one kind of question.
+ *
+ *	CLOSED --5 faults over 2 s, no good answer among them--> OPEN
+ *	OPEN --a probe is answered--> HALF OPEN --4 faults--> OPEN, for a second at least
+ *	any good answer closes it
+ *
+ * While it is open nobody asks but probes (store/gate.h), so a store that is back is asked again a
+ * moment later, however long it was away. Half open, four requests are let through at a time.
+ *
+ * A count of faults alone does not open it: keys that make a store fail, asked for again and
+ * again, would close it for all others. A fault counts only if its question went out after the last
+ * good answer and after the last change of state: what was sent before says nothing new. Pure but
+ * for the time it is told; not thread safe.
  */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BREAKER_FAILURES       5
-#define BREAKER_FIRST_PAUSE_NS (INT64_C(1) * 1000000000)
-#define BREAKER_LAST_PAUSE_NS  (INT64_C(60) * 1000000000)
+#define BREAKER_FAULTS   5
+#define BREAKER_RUN_NS   (INT64_C(2) * 1000000000) /* that they have to last */
+#define BREAKER_TRIES    4
+#define BREAKER_PAUSE_NS (INT64_C(1) * 1000000000)
+
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 
 struct breaker {
-	unsigned failures;     /* in a row */
-	bool trying;           /* half open: one request is out */
-	int64_t pause_ns;      /* the present pause; 0 while closed */
-	int64_t open_until_ns; /* 0 while closed */
+	enum breaker_state state;
+	int64_t since_ns; /* of the state, or the last good answer */
+	int64_t first_ns; /* the first of the faults */
+	unsigned faults;  /* that count, since then */
+	int64_t until_ns; /* OPEN: a probe may end it from now on; HALF OPEN: four more may try */
+	unsigned tries;   /* HALF OPEN: let through */
 };
 
 /* May a request go out now? */
 bool breaker_allows(struct breaker *b, int64_t now_ns);
-/* Returns true when this failure opened the breaker (again): the moment to log. */
-bool breaker_failed(struct breaker *b, int64_t now_ns);
-/* Returns true when it was open before. */
-bool breaker_succeeded(struct breaker *b);
+/* Its question went out at asked_ns. Returns true when this opened it (again). */
+bool breaker_failed(struct breaker *b, int64_t asked_ns, int64_t now_ns);
+/* A good answer. Returns true when it was not closed before. */
+bool breaker_succeeded(struct breaker *b, int64_t now_ns);
+/* A probe was answered well. */
+void breaker_probed(struct breaker *b, int64_t now_ns);

@@ -5,7 +5,8 @@
  * an open descriptor, from which the server sends without passing the bytes through us.
  *
  * A call belongs to the worker from pool_submit() until its task runs; a cancel in between only
- * marks it, and the task cleans up.
+ * marks it, and the task cleans up. At its deadline it ends for who asked: a worker that blocks is
+ * the directory's fault, a queue in front of the workers is ours.
  */
 #include "base/clock.h"
 #include "metric/metric.h"
@@ -22,6 +23,7 @@
 struct dir_store {
 	struct store store;
 	char *path;
+	bool probing; /* a worker has a probe: another one would block another worker */
 };
 
 struct store_call {
@@ -34,6 +36,8 @@ struct store_call {
 	void (*probed)(void *ud, const struct error *e);
 	void *ud;
 	atomic_bool cancelled; /* set by the loop; a worker that sees it does nothing */
+	atomic_bool begun;     /* set by the worker */
+	struct loop_timer overdue;
 	struct pool_job job;
 	struct loop_task back;
 
@@ -96,6 +100,7 @@ static void look(struct pool_job *job)
 {
 	struct store_call *c = CONTAINER_OF(job, struct store_call, job);
 
+	atomic_store(&c->begun, true);
 	if (atomic_load(&c->cancelled)) {
 		c->result = STORE_FAULT;
 	} else if (c->key) {
@@ -107,6 +112,23 @@ static void look(struct pool_job *job)
 			err_sys(&c->error, ERR_IO, "cannot open directory '%s'", c->dir->path);
 	}
 	loop_post(c->dir->store.ctx->loop, &c->back);
+}
+
+/* May free nothing: the worker still has it. */
+static void call_overdue(struct loop_timer *timer)
+{
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
+	struct error e;
+
+	if (atomic_load(&c->begun))
+		err_set(&e, ERR_TIMEOUT, "no answer in time");
+	else
+		err_set(&e, ERR_BUSY, "too many file lookups are waiting");
+	atomic_store(&c->cancelled, true);
+	if (c->probed)
+		c->probed(c->ud, &e);
+	else
+		c->events.done(c->ud, STORE_FAULT, NULL, &e);
 }
 
 static void deliver(struct store_call *c)
@@ -142,6 +164,9 @@ static void come_back(struct loop_task *task)
 {
 	struct store_call *c = CONTAINER_OF(task, struct store_call, back);
 
+	loop_timer_stop(c->dir->store.ctx->loop, &c->overdue);
+	if (!c->key)
+		c->dir->probing = false;
 	if (!c->cancelled)
 		deliver(c);
 	call_free(c);
@@ -156,14 +181,16 @@ static struct store_call *call_new(struct store *s, void *ud)
 	c->head.fd = -1;
 	c->job.run = look;
 	c->back.run = come_back;
+	c->overdue.due = call_overdue;
 	return c;
 }
 
-static void submit(struct store_call *c)
+static void submit(struct store_call *c, int64_t until_ns)
 {
 	struct store *s = &c->dir->store;
 
 	metric_inc(store_requests);
+	loop_timer_set(s->ctx->loop, &c->overdue, until_ns);
 	if (pool_submit(s->ctx->disk, &c->job) == OK)
 		return;
 	metric_inc(refused_disk_jobs);
@@ -183,7 +210,7 @@ static struct store_call *dir_start(struct store *s, const struct store_read *re
 	if (read->if_match)
 		snprintf(c->if_match, sizeof(c->if_match), "%s", read->if_match);
 	c->events = *events;
-	submit(c);
+	submit(c, read->deadline_ns);
 	return c;
 }
 
@@ -194,15 +221,26 @@ static void dir_resume(struct store_call *c)
 
 static void dir_cancel(struct store_call *c)
 {
+	loop_timer_stop(c->dir->store.ctx->loop, &c->overdue);
 	c->cancelled = true;
 }
 
-static void dir_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+static void dir_probe(struct store *s, enum question q,
+		      void (*done)(void *ud, const struct error *e), void *ud)
 {
-	struct store_call *c = call_new(s, ud);
+	struct dir_store *d = (struct dir_store *)s;
+	struct store_call *c;
+	struct error e;
 
+	if (d->probing) {
+		err_set(&e, ERR_TIMEOUT, "the last probe has not come back");
+		done(ud, &e);
+		return;
+	}
+	d->probing = true;
+	c = call_new(s, ud);
 	c->probed = done;
-	submit(c);
+	submit(c, store_try_until(s->ctx, false, INT64_MAX));
 }
 
 static void dir_describe(struct store *s, struct buf *out)

@@ -225,6 +225,7 @@ static enum err send(struct store_call *c, const struct store_read *read,
 			.user_password = h->user_password,
 			.follow = true,
 			.head_deadline_ns = store_try_until(ctx, read->patient, read->deadline_ns),
+			.fresh_ns = h->store.fresh_ns,
 		},
 		events, c, &c->transfer, e);
 }
@@ -292,7 +293,8 @@ static void probe_done(void *ud, const struct error *e)
 	free(c);
 }
 
-static void http_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+static void http_probe(struct store *s, enum question q,
+		       void (*done)(void *ud, const struct error *e), void *ud)
 {
 	static const struct transfer_events on = {on_head, on_data, probe_done};
 	struct store_call *c = xnew(struct store_call);

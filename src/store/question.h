@@ -8,9 +8,9 @@
 #pragma once
 #include "base/slice.h"
 
-enum question { QUESTION_SYMBOL, QUESTION_BUILD_ID };
-#define QUESTIONS        2
+enum question { QUESTION_SYMBOL, QUESTION_BUILD_ID, QUESTION_ANY };
 
+#define QUESTIONS        2 /* ANY is none: whichever a store is likely to be asked */
 #define QUESTION_KEY_MAX 128
 
 /* Which kind a key is, by its shape alone: buildid/..., .build-id/..., and nn/nnnn... of gdb. */

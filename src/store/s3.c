@@ -75,7 +75,8 @@ static void probe_came(struct waiter *w)
 	free(p);
 }
 
-static void s3_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+static void s3_probe(struct store *s, enum question q,
+		     void (*done)(void *ud, const struct error *e), void *ud)
 {
 	struct s3_store *s3 = (struct s3_store *)s;
 	struct probing *p = xnew(struct probing);

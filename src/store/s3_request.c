@@ -126,6 +126,7 @@ enum err s3_request_send(struct s3_store *s3, const struct s3_request *r,
 			      &(struct transfer_request){.url = buf_str(&url),
 							 .head = r->read.head,
 							 .headers = l.line,
-							 .head_deadline_ns = until},
+							 .head_deadline_ns = until,
+							 .fresh_ns = s3->store.fresh_ns},
 			      events, ud, ret, e);
 }

@@ -74,6 +74,7 @@ enum err store_open(const struct store_context *ctx, struct slice url, struct st
 		if (err)
 			return err;
 		s->ctx = ctx;
+		gates_init(s);
 		apply_options(s, &parts);
 		*ret = s;
 		return OK;
@@ -111,9 +112,10 @@ void store_call_cancel(struct store *s, struct store_call *call)
 	s->ops->cancel(call);
 }
 
-void store_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+void store_probe(struct store *s, enum question q, void (*done)(void *ud, const struct error *e),
+		 void *ud)
 {
-	s->ops->probe(s, done, ud);
+	s->ops->probe(s, q, done, ud);
 }
 
 bool store_is_private(struct store *s)

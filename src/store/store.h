@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "base/pool.h"
-#include "store/breaker.h"
+#include "store/gate.h"
 #include "store/range.h"
 #include "store/transfer.h"
 
@@ -148,8 +148,12 @@ struct store_ops {
 				    const struct store_events *events, void *ud);
 	void (*resume)(struct store_call *call);
 	void (*cancel)(struct store_call *call);
-	/* Find out whether the store answers, and how; exactly one done(). e == NULL: it does. */
-	void (*probe)(struct store *s, void (*done)(void *ud, const struct error *e), void *ud);
+	/*
+	 * Find out whether the store answers such questions, and how; exactly one done(). e == NULL:
+	 * it does. What it learns counts for all probes that are on their way.
+	 */
+	void (*probe)(struct store *s, enum question q,
+		      void (*done)(void *ud, const struct error *e), void *ud);
 	/* One line for `serve --check` after a probe: credentials, region, exact or opaque, ... */
 	void (*describe)(struct store *s, struct buf *out);
 	/* Look at some keys and say how they are laid out; exactly one done(). NULL: cannot. */
@@ -169,7 +173,8 @@ struct store {
 	 * processes and after a restart too. Options such as only= do not count.
 	 */
 	uint8_t id[STORE_ID_SIZE];
-	struct breaker breaker;
+	struct gate gate[QUESTIONS];
+	int64_t fresh_ns;     /* connections from before are not used any more; 0: any */
 	atomic_uint epoch;    /* raised when its misses do not count any more; any thread */
 	bool sums_told;       /* it knows checksums; the loop's, as the next */
 	unsigned sums_silent; /* heads that were asked for one and told none */
@@ -188,7 +193,8 @@ struct store_call *store_start(struct store *s, const struct store_read *read,
 			       const struct store_events *events, void *ud);
 void store_call_resume(struct store *s, struct store_call *call);
 void store_call_cancel(struct store *s, struct store_call *call);
-void store_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud);
+void store_probe(struct store *s, enum question q, void (*done)(void *ud, const struct error *e),
+		 void *ud);
 
 /* Any thread: are reads signed, so that serving it publishes something private? */
 bool store_is_private(struct store *s);

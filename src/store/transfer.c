@@ -21,6 +21,8 @@
 
 #define IDLE_HANDLES_MAX 64
 #define REDIRECTS_MAX    5L
+#define DNS_CACHE_S      60L
+#define STALE_S          120
 
 struct transfer {
 	struct transfer_engine *engine;
@@ -312,6 +314,20 @@ static bool may_be_sent(const struct transfer_request *r)
 	return is_clean(r->url);
 }
 
+/*
+ * After an outage connections of before may lead nowhere, and the name to another address. libcurl
+ * knows the age of a connection in seconds; one that has rested for two minutes is not used anyway.
+ */
+static void set_freshness(CURL *easy, int64_t fresh_ns)
+{
+	int64_t age_s = fresh_ns ? (clock_mono_ns() - fresh_ns) / NS_PER_S : STALE_S;
+	bool now = age_s == 0;
+
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, now ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, now ? 0L : DNS_CACHE_S);
+	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, age_s < STALE_S ? (long)age_s : 0L);
+}
+
 static void set_request(struct transfer *t, const struct transfer_request *r)
 {
 	bool https = slice_starts_nocase(slice_of(r->url), SLICE("https:"));
@@ -320,6 +336,7 @@ static void set_request(struct transfer *t, const struct transfer_request *r)
 	for (size_t i = 0; r->headers && r->headers[i]; i++)
 		t->headers = curl_slist_append(t->headers, r->headers[i]);
 	curl_easy_setopt(t->easy, CURLOPT_URL, r->url);
+	set_freshness(t->easy, r->fresh_ns);
 	curl_easy_setopt(t->easy, CURLOPT_NOBODY, r->head ? 1L : 0L);
 	if (!r->head)
 		curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);

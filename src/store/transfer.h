@@ -30,6 +30,7 @@ struct transfer_request {
 	const char *user_password;  /* for Basic authentication; NULL: none */
 	bool follow;                /* redirects: at most 5, never from https to http */
 	int64_t head_deadline_ns;   /* monotonic: the head of the answer must be in by then */
+	int64_t fresh_ns;           /* only on a connection that is made after this; 0: on any */
 };
 
 /* The head of an answer. Texts are "" when the header is absent; cut when longer. */

@@ -2,6 +2,7 @@
 """Several stores: their order, what the failure of one means, which names each may hear of."""
 
 import concurrent.futures
+import time
 
 import pytest
 
@@ -88,8 +89,7 @@ def test_outage_404(pair, serve):
 
 @pytest.mark.cache_off("what the second store gave would be served without asking the first")
 def test_breaker(pair, serve):
-    """After repeated failures the store is left alone for a growing while; then one request tries
-    it."""
+    """After repeated failures the store is left alone until it answers a probe."""
     server = serve(stores=urls(pair, first="&optional=true"), REQUEST_BUDGET="1s",
                    TRY_TIMEOUT="300ms")
     pair[0].fault(faults.reset(), "/one/")
@@ -114,6 +114,38 @@ def test_breaker_of_the_only_store(origin, serve):
     assert is_fault(server.fetch("/" + FOO))
     origin.heal()
     assert until(lambda: server.fetch("/" + FOO).status == 200, 15)
+
+
+@pytest.mark.cache_off("each good answer has to come from the store")
+def test_keys_that_fail_do_not_close_the_store(origin, serve):
+    """Somebody keeps asking for what makes the store fail; others are served meanwhile."""
+    origin.put("one", FOO, b"first")
+    origin.fault(faults.status(500, "Odd"), "boom")
+    server = serve(stores=s3("one", origin), REQUEST_BUDGET="1s", MISS_TTL="0s")
+    failed = 0
+    end = time.monotonic() + 5
+    while failed < 10 or time.monotonic() < end:
+        assert is_fault(server.fetch("/" + path(f"boom{failed}.pdb")))
+        assert server.fetch("/" + FOO).body == b"first"
+        failed += 1
+    assert server.metrics()["pepto_store_breaker_opened_total", ""] == 0
+
+
+def test_a_store_of_build_ids_alone_is_left_alone_for_those(upstream, serve):
+    """What one kind of question meets does not close the store to the other."""
+    build_id = "99a3901ffd67a5abb2aed30aa2308bd2e1675ed2"
+    upstream.put(f"buildid/{build_id}/debuginfo", b"found")
+    upstream.put(path("foo.pdb").lower(), b"found")
+    server = serve(stores=f"{upstream.url}?layout=debuginfod&case=lower", CACHE_DIR="off",
+                   REQUEST_BUDGET="1s", MISS_TTL="0s")
+    until(lambda: server.fetch("/" + FOO.lower()).body == b"found")
+    upstream.fault(faults.reset(), lambda request: ".pdb" in request.path)
+    until(lambda: is_fault(server.fetch("/" + FOO.lower())) and
+          server.metrics()["pepto_store_breaker_opened_total", ""] >= 1, 60)
+    for _ in range(5):
+        assert server.fetch(f"/buildid/{build_id}/debuginfo").body == b"found"
+    upstream.heal()
+    until(lambda: server.fetch("/" + FOO.lower()).body == b"found", 60)
 
 
 @pytest.mark.parametrize("glob, asked, hidden", [

@@ -9,6 +9,7 @@
  *	fake_done(fake_call(&s, "key"), STORE_MISS);
  */
 #pragma once
+#include "base/clock.h"
 #include "store/store.h"
 
 struct fake_store {
@@ -17,8 +18,11 @@ struct fake_store {
 	struct store_call *giving;        /* is being given data */
 	int started, cancelled, resumed;
 	bool is_private;
-	void (*probed)(void *ud, const struct error *e); /* the probe that waits for its answer */
-	void *probed_ud;
+	struct {
+		void (*done)(void *ud, const struct error *e);
+		void *ud;
+	} probe[8];    /* those that wait for their answers, the oldest first */
+	size_t probed; /* so many */
 	int probes;
 };
 
@@ -79,13 +83,14 @@ static void fake_cancel(struct store_call *c)
 	fake_call_free(c);
 }
 
-static void fake_probe(struct store *s, void (*done)(void *ud, const struct error *e), void *ud)
+static void fake_probe(struct store *s, enum question q,
+		       void (*done)(void *ud, const struct error *e), void *ud)
 {
 	struct fake_store *f = (struct fake_store *)s;
 
-	ASSERT(!f->probed);
-	f->probed = done;
-	f->probed_ud = ud;
+	ASSERT(f->probed < ARRAY_LEN(f->probe));
+	f->probe[f->probed].done = done;
+	f->probe[f->probed++].ud = ud;
 	f->probes++;
 }
 
@@ -107,6 +112,7 @@ __attribute__((unused)) static void fake_store_init(struct fake_store *f, const 
 						    const struct store_context *ctx)
 {
 	*f = (struct fake_store){.store = {.ops = &fake_ops, .ctx = ctx}};
+	gates_init(&f->store);
 	f->store.traits.name = (char *)(uintptr_t)name;
 	atomic_store(&f->store.tier, TIER_ONE);
 	f->last = &f->first;
@@ -124,9 +130,28 @@ __attribute__((unused)) static struct store_call *fake_call(struct fake_store *f
 
 __attribute__((unused)) static void fake_probed(struct fake_store *f, const struct error *e)
 {
-	void (*done)(void *ud, const struct error *e) = TAKE(f->probed);
+	void (*done)(void *ud, const struct error *e) = f->probe[0].done;
+	void *ud = f->probe[0].ud;
 
-	done(f->probed_ud, e);
+	ASSERT(f->probed);
+	f->probed--;
+	memmove(f->probe, f->probe + 1, f->probed * sizeof(f->probe[0]));
+	done(ud, e);
+}
+
+/* Five questions have failed; their gate is closed. */
+__attribute__((unused)) static void fake_leave_alone(struct fake_store *f, enum question q)
+{
+	int64_t now = clock_mono_ns();
+
+	for (int i = 0; i < BREAKER_FAULTS; i++)
+		breaker_failed(&f->store.gate[q].breaker, now, i ? now : now - BREAKER_RUN_NS);
+	ASSERT(f->store.gate[q].breaker.state == BREAKER_OPEN);
+}
+
+__attribute__((unused)) static unsigned fake_faults(const struct fake_store *f)
+{
+	return f->store.gate[QUESTION_SYMBOL].breaker.faults;
 }
 
 /* ---- answers; c is not to be used after a cancel from inside them, nor after the end ---- */

@@ -218,9 +218,9 @@ static int file_with(struct slice bytes)
 	return fd;
 }
 
-enum question { WHOLE, PART, HEAD, QUESTIONS };
+enum asks { WHOLE, PART, HEAD, N_ASKS };
 
-static int give_local(struct cache_rig *r, const struct buf *file, enum question question)
+static int give_local(struct cache_rig *r, const struct buf *file, enum asks question)
 {
 	struct object_head h = question == PART ? fake_part((int64_t)file->n, RIG_ETAG, 1, 10)
 						: fake_whole((int64_t)file->n, RIG_ETAG);
@@ -245,9 +245,9 @@ static void test_local(void)
 		     {FORMS_PDB_KEY, &pdb, false},
 		     {FORMS_PDB_OTHER, &pdb, true}};
 
-	for (size_t i = 0; i < QUESTIONS * ARRAY_LEN(files); i++) {
-		enum question question = (enum question)(i % QUESTIONS);
-		bool wrong = files[i / QUESTIONS].wrong;
+	for (size_t i = 0; i < N_ASKS * ARRAY_LEN(files); i++) {
+		enum asks question = (enum asks)(i % N_ASKS);
+		bool wrong = files[i / N_ASKS].wrong;
 		struct ask_request request;
 		struct cache_rig r;
 		struct asker a;
@@ -255,19 +255,19 @@ static void test_local(void)
 
 		verifying(&r, true);
 		r.store.store.traits.local = true;
-		request = rig_request(&r, files[i / QUESTIONS].key);
+		request = rig_request(&r, files[i / N_ASKS].key);
 		request.head = question == HEAD;
 		request.ranged = question == PART;
 		request.range = (struct range_ask){1, 10};
 		ask_for(&a, &request);
-		fd = give_local(&r, files[i / QUESTIONS].file, question);
+		fd = give_local(&r, files[i / N_ASKS].file, question);
 		CHECK_INT(a.told, 0, names[question]);
 		CHECK(SOON(&r, a.told) && a.result == (wrong ? FETCH_MISS : FETCH_FOUND),
 		      wrong ? "... of another file: a miss" : "... of the one: found");
 		CHECK(wrong ? a.head.fd < 0 && fcntl(fd, F_GETFD) < 0 : a.head.fd == fd,
 		      "... its file is closed, or handed over");
 		CHECK_INT(cache_knows_missing(r.cache, &r.store.store,
-					      slice_of(files[i / QUESTIONS].key)),
+					      slice_of(files[i / N_ASKS].key)),
 			  wrong, "... remembered, or not");
 		done(&a);
 		CHECK(closes(&r), "nothing is left");

@@ -235,10 +235,9 @@ static void test_breaker(void)
 	struct cache_rig r;
 
 	rig_with(&r, RIG_ETAG, FRESH_S);
-	for (int i = 0; i < BREAKER_FAILURES; i++)
-		breaker_failed(&r.store.store.breaker, clock_mono_ns());
+	fake_leave_alone(&r.store, QUESTION_SYMBOL);
 	CHECK(look(&r) == 0 && r.store.started == 0, "a store that is left alone is not asked");
-	manual_advance(r.loop, BREAKER_FIRST_PAUSE_NS);
+	breaker_probed(&r.store.store.gate[QUESTION_SYMBOL].breaker, clock_mono_ns());
 	CHECK(look(&r) == 0 && r.store.started == 1, "nor is that held against the object");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -264,7 +263,7 @@ static void test_limit(void)
 	look(&r);
 	manual_advance(r.loop, MINUTE);
 	put(&r, RIG_ETAG, 0, RIG_NOW - FRESH_S);
-	breaker_succeeded(&r.store.store.breaker);
+	gate_answered(&r.store.store, QUESTION_SYMBOL);
 	CHECK(look(&r) == 0 && r.store.started == CONFIRMS_MAX + 1, "and again when they are over");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }

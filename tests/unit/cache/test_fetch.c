@@ -8,6 +8,7 @@
 #include "metric/metric.h"
 
 #include "tap.h"
+#include <errno.h>
 #include <fcntl.h>
 
 /* ---- the simple ends ---- */
@@ -273,36 +274,48 @@ static void test_tallies(void)
 			      metric_get(store_missing) - missing == tallies[i].missing &&
 			      metric_get(store_faults) - faults == tallies[i].faults,
 		      tallies[i].name);
-		CHECK_INT(w.store.store.breaker.failures, tallies[i].faults,
-			  "the breaker counts faults");
+		CHECK_INT(fake_faults(&w.store), tallies[i].faults, "the breaker counts faults");
 		ASSERT(world_fini(&w));
 	}
 }
 
 /* What the breaker makes of a fault depends on whose it is. */
 static const struct {
-	enum err code;
+	struct error error;
 	int64_t faults;
-	unsigned failures;
+	unsigned counts, counts_local;
 } blames[] = {
-	{ERR_NET, 1, 1},     {ERR_TIMEOUT, 1, 1},  {ERR_UPSTREAM, 1, 1}, {ERR_IO, 1, 1},
-	{ERR_BUSY, 1, 0},    {ERR_LIMIT, 1, 0},    {ERR_NOMEM, 1, 0},    {ERR_DENIED, 1, 0},
-	{ERR_CORRUPT, 1, 0}, {ERR_CANCELED, 0, 0},
+	{{ERR_NET, 0, "network"}, 1, 1, 1},
+	{{ERR_TIMEOUT, 0, "time"}, 1, 1, 1},
+	{{ERR_UPSTREAM, 0, "its own failure"}, 1, 1, 1},
+	{{ERR_IO, EIO, "a disk, which is a directory's own, or ours"}, 1, 0, 1},
+	{{ERR_IO, EMFILE, "no descriptors"}, 1, 0, 0},
+	{{ERR_NET, ENFILE, "no descriptors in the system"}, 1, 0, 0},
+	{{ERR_NET, ENOBUFS, "no memory for a socket"}, 1, 0, 0},
+	{{ERR_BUSY, 0, "a limit of ours"}, 1, 0, 0},
+	{{ERR_LIMIT, 0, "another limit"}, 1, 0, 0},
+	{{ERR_NOMEM, 0, "memory"}, 1, 0, 0},
+	{{ERR_DENIED, 0, "a refusal"}, 1, 0, 0},
+	{{ERR_CORRUPT, 0, "a damaged object"}, 1, 0, 0},
+	{{ERR_CANCELED, 0, "nobody waits"}, 0, 0, 0},
 };
 
 static void test_blame(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(blames); i++) {
-		const struct error e = {blames[i].code, 0, "x"};
-		int64_t faults = metric_get(store_faults);
-		struct world w;
+		for (int local = 0; local < 2; local++) {
+			int64_t faults = metric_get(store_faults);
+			struct world w;
 
-		world_init(&w);
-		fetch_note_fault(&w.store.store, &e);
-		CHECK(metric_get(store_faults) - faults == blames[i].faults &&
-			      w.store.store.breaker.failures == blames[i].failures,
-		      err_name(e.code));
-		ASSERT(world_fini(&w));
+			world_init(&w);
+			w.store.store.traits.local = local;
+			fake_end(world_start(&w), STORE_FAULT, NULL, &blames[i].error);
+			CHECK(metric_get(store_faults) - faults == blames[i].faults &&
+				      fake_faults(&w.store) ==
+					      (local ? blames[i].counts_local : blames[i].counts),
+			      blames[i].error.msg);
+			ASSERT(world_fini(&w));
+		}
 	}
 }
 
@@ -315,28 +328,70 @@ static void test_tally_of_a_body(void)
 
 	ASSERT(!broken(&w, &head, STORE_FAULT_RETRY));
 	CHECK(metric_get(store_found) - found == 1 && metric_get(store_faults) == faults &&
-		      w.store.store.breaker.failures == 0,
+		      fake_faults(&w.store) == 0,
 	      "a body that breaks off is an answer all the same");
 	ASSERT(world_fini(&w));
 }
 
-/* Five faults open the breaker, an answer closes it. */
-static void test_breaker(void)
+static void fail_one(struct world *w, const char *key)
+{
+	w->request.key = slice_of(key);
+	fake_done(world_start(w), STORE_FAULT);
+	fetch_free(TAKE(w->fetch));
+	fill_unref(TAKE(w->fill));
+}
+
+/* Five faults over two seconds close the gate for such questions, and for no others. */
+static void test_gate(void)
 {
 	int64_t opened = metric_get(breaker_opened);
+	struct store *s;
 	struct world w;
 
 	world_init(&w);
-	for (int i = 0; i < BREAKER_FAILURES; i++) {
-		fake_done(world_start(&w), STORE_FAULT);
-		fetch_free(TAKE(w.fetch));
-		fill_unref(TAKE(w.fill));
+	s = &w.store.store;
+	for (int i = 0; i < BREAKER_FAULTS; i++) {
+		CHECK(gate_admits(s, QUESTION_SYMBOL), "not yet");
+		fail_one(&w, "a.pdb/1/a.pdb");
+		manual_advance(w.loop, BREAKER_RUN_NS / (BREAKER_FAULTS - 1));
 	}
-	CHECK(metric_get(breaker_opened) - opened == 1 &&
-		      !breaker_allows(&w.store.store.breaker, clock_mono_ns()),
+	CHECK(metric_get(breaker_opened) - opened == 1 && !gate_admits(s, QUESTION_SYMBOL),
 	      "five fetches, five failures, however often each tried");
+	CHECK(gate_admits(s, QUESTION_BUILD_ID), "other questions may be asked");
+	fail_one(&w, "buildid/0123/debuginfo");
+	CHECK(w.store.store.gate[QUESTION_BUILD_ID].breaker.faults == 1,
+	      "their faults are counted apart");
+	w.request.key = SLICE("buildid/0123/debuginfo");
 	fake_done(world_start(&w), STORE_MISS);
-	CHECK(breaker_allows(&w.store.store.breaker, clock_mono_ns()), "a miss is an answer");
+	fetch_free(TAKE(w.fetch));
+	fill_unref(TAKE(w.fill));
+	CHECK(!gate_admits(s, QUESTION_SYMBOL), "as are their answers");
+	w.request.key = SLICE("a.pdb/1/a.pdb");
+	fake_done(world_start(&w), STORE_MISS);
+	CHECK(gate_admits(s, QUESTION_SYMBOL), "a miss is an answer");
+	while (w.store.probed)
+		fake_probed(&w.store, NULL);
+	manual_advance(w.loop, 2 * NS_PER_S);
+	ASSERT(world_fini(&w));
+}
+
+/* What was asked before the last good answer says nothing new when it fails. */
+static void test_late_fault(void)
+{
+	struct store_call *slow;
+	struct fetch *fetch;
+	struct world w;
+
+	slow = init_and_start(&w);
+	fetch = TAKE(w.fetch);
+	manual_advance(w.loop, NS_PER_S);
+	w.request.key = SLICE("b/b/b");
+	fill_unref(TAKE(w.fill));
+	world_start(&w);
+	fake_done(fake_call(&w.store, "b/b/b"), STORE_MISS);
+	fake_done(slow, STORE_FAULT);
+	CHECK_INT(fake_faults(&w.store), 0, "a late fault does not count");
+	fetch_free(fetch);
 	ASSERT(world_fini(&w));
 }
 
@@ -488,7 +543,8 @@ int main(void)
 	test_tallies();
 	test_blame();
 	test_tally_of_a_body();
-	test_breaker();
+	test_gate();
+	test_late_fault();
 	test_spool();
 	test_spool_nowhere();
 	test_free_anywhere();

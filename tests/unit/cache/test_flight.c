@@ -344,7 +344,7 @@ static void test_too_many_fills(void)
 	CHECK(p[0].declined == 1 && p[1].declined == 1 && p[0].told == 0 && p[1].told == 0,
 	      "no room for a second fill: all are declined");
 	CHECK_INT(metric_get(refused_fills) - refused, 1, "which is counted once");
-	CHECK(!fake_call(&r.store, "two") && r.store.store.breaker.failures == 0,
+	CHECK(!fake_call(&r.store, "two") && fake_faults(&r.store) == 0,
 	      "the question is over, and that is not the store's fault");
 	rig_give(&r, fake_call(&r.store, "one"), 0, SMALL);
 	fake_done(fake_call(&r.store, "one"), STORE_FOUND);

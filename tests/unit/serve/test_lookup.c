@@ -186,8 +186,7 @@ static void test_breaker(void)
 	struct world w;
 
 	world_init(&w, 2, "/" ASKED);
-	for (int i = 0; i < BREAKER_FAILURES; i++)
-		breaker_failed(&w.fake[0].store.breaker, clock_mono_ns());
+	fake_leave_alone(&w.fake[0], QUESTION_SYMBOL);
 	world_start(&w);
 	CHECK(w.fake[0].started == 0 && w.fake[1].started == 2, "an open breaker: the next store");
 	CHECK_INT(metric_get(store_skipped) - skipped, 1, "which is counted");
@@ -198,12 +197,13 @@ static void test_breaker(void)
 	ASSERT(world_fini(&w));
 
 	world_init(&w, 1, "/" ASKED);
-	breaker_failed(&w.fake[0].store.breaker, clock_mono_ns());
+	breaker_failed(&w.fake[0].store.gate[QUESTION_SYMBOL].breaker, clock_mono_ns(),
+		       clock_mono_ns());
 	world_start(&w);
 	fake_done(fake_call(&w.fake[0], ASKED), STORE_MISS);
-	CHECK_INT(w.fake[0].store.breaker.failures, 0, "a miss is an answer: the breaker forgets");
+	CHECK_INT(fake_faults(&w.fake[0]), 0, "a miss is an answer: the breaker forgets");
 	fake_done(fake_call(&w.fake[0], LOWER), STORE_FAULT);
-	CHECK_INT(w.fake[0].store.breaker.failures, 1, "a fault counts");
+	CHECK_INT(fake_faults(&w.fake[0]), 1, "a fault counts");
 	world_release(&w);
 	ASSERT(world_fini(&w));
 }
@@ -224,8 +224,7 @@ static void test_what_spares_the_breaker(void)
 		world_start(&w);
 		fake_end(fake_call(&w.fake[0], LOWER), STORE_FAULT, NULL, &faults[i]);
 		manual_settle(w.loop);
-		CHECK(w.answer.kind == ANSWER_FAULT && w.fake[0].store.breaker.failures == 0,
-		      faults[i].msg);
+		CHECK(w.answer.kind == ANSWER_FAULT && fake_faults(&w.fake[0]) == 0, faults[i].msg);
 		world_release(&w);
 		ASSERT(world_fini(&w));
 	}

@@ -54,16 +54,16 @@ static void test_known_misses_and_the_breaker(void)
 	world_remembering(&w, 2, "/" ASKED);
 	world_miss(&w, 0, LOWER);
 	world_miss(&w, 0, ASKED);
-	for (int i = 0; i < BREAKER_FAILURES; i++)
-		breaker_failed(&w.fake[0].store.breaker, clock_mono_ns());
+	fake_leave_alone(&w.fake[0], QUESTION_SYMBOL);
 	world_start(&w);
 	play_store(&w, 1, "MM", FORWARD);
 	CHECK(w.answer.kind == ANSWER_MISS && metric_get(store_skipped) == skipped,
 	      "an open breaker does not make a fault of a known miss");
 	world_release(&w);
-	manual_advance(w.loop, BREAKER_FIRST_PAUSE_NS);
+	breaker_probed(&w.fake[0].store.gate[QUESTION_SYMBOL].breaker, clock_mono_ns());
 	again(&w, "/" ASKED);
-	CHECK(!w.fake[0].store.breaker.trying, "nor does a known miss use up the one try");
+	CHECK_INT(w.fake[0].store.gate[QUESTION_SYMBOL].breaker.tries, 0,
+		  "nor does a known miss use up a try");
 	world_release(&w);
 	CHECK(world_fini(&w), "known misses and the breaker");
 }
@@ -365,7 +365,8 @@ static void test_no_patience(void)
 	manual_advance(w.loop, BUDGET_NS + NS_PER_S);
 	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT && !w.answer.working,
 	      "no answer in time: a fault");
-	CHECK_INT(w.fake[0].store.breaker.failures, 1, "of the store");
+	CHECK_INT(fake_faults(&w.fake[0]), 0,
+		  "but whose, a store says itself, which has its deadline");
 	world_release(&w);
 	CHECK(world_fini(&w), "no patience");
 }
@@ -387,7 +388,7 @@ static void test_patience(void)
 	manual_advance(w.loop, 2 * NS_PER_S);
 	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT && w.answer.working,
 	      "no answer in time: it is being worked on");
-	CHECK_INT(w.fake[0].store.breaker.failures, 0, "and nobody's fault");
+	CHECK_INT(fake_faults(&w.fake[0]), 0, "and nobody's fault");
 	world_release(&w);
 	CHECK(fake_call(&w.fake[0], NULL) == c, "it goes on");
 	again(&w, "/readme.txt");

@@ -1,80 +1,173 @@
 // SPDX-License-Identifier: MIT
-/* The breaker, with the time told: what each step says, and how long the pauses are. */
+/* The breaker, with the time told: what each step says, and what it takes to open and to close. */
 #include "store/breaker.h"
 
 #include "tap.h"
 
-#define S INT64_C(1000000000)
+#define MS INT64_C(1000000)
+#define S  (1000 * MS)
 
-enum what { FAILS, WORKS, MAY, MAY_NOT };
+enum what { FAILS, WORKS, PROBED, MAY, MAY_NOT };
 
-static const struct {
+struct step {
 	const char *name;
-	int64_t at;
+	int64_t at, asked; /* asked 0: just now */
 	enum what what;
-	bool says; /* FAILS: it opened; WORKS: it was open */
-} steps[] = {
-	{"closed at first", 1 * S, MAY, false},
-	{"one failure", 1 * S, FAILS, false},
-	{"an answer", 1 * S, WORKS, false},
-	{"the count begins anew: 1", 1 * S, FAILS, false},
-	{"2", 1 * S, FAILS, false},
-	{"3", 1 * S, FAILS, false},
-	{"4", 1 * S, FAILS, false},
-	{"four in a row are not enough", 1 * S, MAY, false},
-	{"5: open", 1 * S, FAILS, true},
-	{"nobody may now", 1 * S, MAY_NOT, false},
-	{"a late failure changes nothing", 1 * S + 1, FAILS, false},
-	{"nor does the time, before the pause is over", 2 * S - 1, MAY_NOT, false},
-	{"after a second one may try", 2 * S, MAY, false},
-	{"one", 2 * S, MAY_NOT, false},
-	{"which fails: open again", 2 * S + 5, FAILS, true},
-	{"for two seconds", 4 * S + 4, MAY_NOT, false},
-	{"then one may try", 4 * S + 5, MAY, false},
-	{"and never reports back", 6 * S + 4, MAY_NOT, false},
-	{"a pause later another may", 6 * S + 5, MAY, false},
-	{"an answer closes", 6 * S + 5, WORKS, true},
-	{"everyone may", 6 * S + 5, MAY, false},
-	{"as before", 6 * S + 5, MAY, false},
-	{"and the count is zero", 6 * S + 5, FAILS, false},
+	bool says; /* FAILS: it opened; WORKS: it was not closed */
 };
 
-static void test_steps(void)
+static void play(const struct step *steps, size_t n)
 {
 	struct breaker b = {0};
 
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		switch (steps[i].what) {
+	for (size_t i = 0; i < n; i++) {
+		const struct step *s = &steps[i];
+		bool right = true;
+
+		switch (s->what) {
 		case FAILS:
-			CHECK(breaker_failed(&b, steps[i].at) == steps[i].says, steps[i].name);
+			right = breaker_failed(&b, s->asked ? s->asked : s->at, s->at) == s->says;
 			break;
-		case WORKS: CHECK(breaker_succeeded(&b) == steps[i].says, steps[i].name); break;
-		case MAY: CHECK(breaker_allows(&b, steps[i].at), steps[i].name); break;
-		case MAY_NOT: CHECK(!breaker_allows(&b, steps[i].at), steps[i].name); break;
+		case WORKS: right = breaker_succeeded(&b, s->at) == s->says; break;
+		case PROBED: breaker_probed(&b, s->at); break;
+		case MAY: right = breaker_allows(&b, s->at); break;
+		case MAY_NOT: right = !breaker_allows(&b, s->at); break;
 		}
+		CHECK(right, s->name);
 	}
 }
 
-static void test_pauses(void)
+static void test_opening(void)
 {
-	static const int64_t seconds[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
-	struct breaker b = {0};
-	int64_t now = 7;
+	static const struct step many[] = {
+		{"closed at first", 1 * S, 0, MAY},
+		{"1", 1 * S, 0, FAILS},
+		{"2", 1 * S, 0, FAILS},
+		{"3", 1 * S, 0, FAILS},
+		{"4", 1 * S, 0, FAILS},
+		{"5", 1 * S, 0, FAILS},
+		{"6, all in two seconds", 3 * S - 1, 0, FAILS},
+		{"however many fail at once, others may go well", 3 * S - 1, 0, MAY},
+		{"7, after two seconds without a good answer: open", 3 * S, 0, FAILS, true},
+		{"nobody may now", 3 * S, 0, MAY_NOT},
+		{"nor later, by itself", 3600 * S, 0, MAY_NOT},
+	};
+	static const struct step few[] = {
+		{"1", 1 * S, 0, FAILS},
+		{"2", 3 * S, 0, FAILS},
+		{"3", 5 * S, 0, FAILS},
+		{"4", 7 * S, 0, FAILS},
+		{"four are not enough, however long it takes", 9 * S, 0, MAY},
+		{"5: open", 9 * S, 0, FAILS, true},
+		{"an answer, to whomever", 9 * S, 0, WORKS, true},
+		{"closes it", 9 * S, 0, MAY},
+	};
+	static const struct step between[] = {
+		{"1", 1 * S, 0, FAILS},
+		{"2", 2 * S, 0, FAILS},
+		{"3", 3 * S, 0, FAILS},
+		{"4", 4 * S, 0, FAILS},
+		{"a good answer", 5 * S, 0, WORKS},
+		{"begins the count anew: 1", 6 * S, 0, FAILS},
+		{"2", 7 * S, 0, FAILS},
+		{"3", 8 * S, 0, FAILS},
+		{"4", 9 * S, 0, FAILS},
+		{"which was asked before that answer", 10 * S, 5 * S - 1, FAILS},
+		{"does not count", 10 * S, 0, MAY},
+		{"5", 10 * S, 5 * S, FAILS, true},
+	};
 
-	for (int i = 1; i < BREAKER_FAILURES; i++)
-		breaker_failed(&b, now);
-	for (size_t i = 0; i < ARRAY_LEN(seconds); i++) {
-		bool good = breaker_failed(&b, now) &&
-			    !breaker_allows(&b, now + seconds[i] * S - 1);
+	play(many, ARRAY_LEN(many));
+	play(few, ARRAY_LEN(few));
+	play(between, ARRAY_LEN(between));
+}
 
-		now += seconds[i] * S;
-		CHECK(good && breaker_allows(&b, now), "pauses double, up to a minute");
+/* Open since 9 s. */
+#define OPENS                                                                                      \
+	{"opens: 1", 1 * S, 0, FAILS}, {"2", 1 * S, 0, FAILS}, {"3", 1 * S, 0, FAILS},             \
+		{"4", 1 * S, 0, FAILS},                                                            \
+	{                                                                                          \
+		"5", 9 * S, 0, FAILS, true                                                         \
 	}
+
+static void test_half_open(void)
+{
+	static const struct step good[] = {
+		OPENS,
+		{"a probe is answered, at once", 9 * S, 0, PROBED},
+		{"one may try", 9 * S, 0, MAY},
+		{"two", 9 * S, 0, MAY},
+		{"three", 9 * S, 0, MAY},
+		{"four", 9 * S, 0, MAY},
+		{"no more at a time", 9 * S, 0, MAY_NOT},
+		{"three fail", 9 * S + 1, 0, FAILS},
+		{"", 9 * S + 1, 0, FAILS},
+		{"", 9 * S + 1, 0, FAILS},
+		{"one goes well", 9 * S + 2, 0, WORKS, true},
+		{"closed", 9 * S + 2, 0, MAY},
+		{"for everybody", 9 * S + 2, 0, MAY},
+	};
+	static const struct step bad[] = {
+		OPENS,
+		{"a probe", 10 * S, 0, PROBED},
+		{"one may try", 10 * S, 0, MAY},
+		{"what was asked before says nothing new", 11 * S, 10 * S - 1, FAILS},
+		{"", 11 * S, 10 * S - 1, FAILS},
+		{"", 11 * S, 10 * S - 1, FAILS},
+		{"", 11 * S, 10 * S - 1, FAILS},
+		{"another may try", 11 * S, 0, MAY},
+		{"one fails", 11 * S, 0, FAILS},
+		{"two", 11 * S, 0, FAILS},
+		{"three", 11 * S, 0, FAILS},
+		{"four: open again", 11 * S, 0, FAILS, true},
+		{"nobody", 11 * S, 0, MAY_NOT},
+		{"a probe", 12 * S - 1, 0, PROBED},
+		{"does not end the pause", 12 * S - 1, 0, MAY_NOT},
+		{"late failures change nothing", 12 * S - 1, 0, FAILS},
+		{"a probe after a second", 12 * S, 0, PROBED},
+		{"does", 12 * S, 0, MAY},
+	};
+	static const struct step silent[] = {
+		OPENS,
+		{"a probe", 10 * S, 0, PROBED},
+		{"one may try", 10 * S, 0, MAY},
+		{"two", 10 * S, 0, MAY},
+		{"three", 10 * S, 0, MAY},
+		{"four", 10 * S, 0, MAY},
+		{"none of them reports back", 11 * S - 1, 0, MAY_NOT},
+		{"a second later four others may", 11 * S, 0, MAY},
+		{"", 11 * S, 0, MAY},
+		{"", 11 * S, 0, MAY},
+		{"", 11 * S, 0, MAY},
+		{"", 11 * S, 0, MAY_NOT},
+		{"another probe is no news", 11 * S, 0, PROBED},
+		{"", 11 * S, 0, MAY_NOT},
+	};
+
+	play(good, ARRAY_LEN(good));
+	play(bad, ARRAY_LEN(bad));
+	play(silent, ARRAY_LEN(silent));
+}
+
+static void test_probe_of_a_closed_one(void)
+{
+	static const struct step steps[] = {
+		{"a probe", 1 * S, 0, PROBED},
+		{"changes nothing", 1 * S, 0, MAY},
+		{"", 1 * S, 0, MAY},
+		{"", 1 * S, 0, MAY},
+		{"", 1 * S, 0, MAY},
+		{"", 1 * S, 0, MAY},
+		{"it was not open", 1 * S, 0, WORKS, false},
+	};
+
+	play(steps, ARRAY_LEN(steps));
 }
 
 int main(void)
 {
-	test_steps();
-	test_pauses();
+	test_opening();
+	test_half_open();
+	test_probe_of_a_closed_one();
 	return tap_done();
 }

@@ -806,7 +806,7 @@ static void test_end_in_the_middle(void)
 
 	rig_init(&r, quiet, 1);
 	rig_open(&r, OPEN);
-	store_probe(r.store, rig_probed, &p);
+	store_probe(r.store, QUESTION_ANY, rig_probed, &p);
 	for (int i = 0; i < 100 && http_server_asked(&r.server) < 1; i++)
 		manual_turn(r.ctx.loop, 10);
 	rig_fini(&r);
@@ -815,7 +815,7 @@ static void test_end_in_the_middle(void)
 	p = (struct rig_probe){0};
 	rig_init(&r, quiet, 1);
 	rig_open(&r, OPEN);
-	store_probe(r.store, rig_probed, &p);
+	store_probe(r.store, QUESTION_ANY, rig_probed, &p);
 	transfer_engine_free(r.ctx.engine);
 	store_free(r.store);
 	CHECK(p.done && p.error.code == ERR_CANCELED, "the end before a probe has begun");
