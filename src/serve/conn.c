@@ -14,6 +14,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+/* TCP_FIN_WAIT2 and so on of netinet/tcp.h, which linux/tcp.h excludes. */
+enum { STATE_FIN_WAIT2 = 5, STATE_CLOSE = 7, STATE_CLOSE_WAIT = 8 };
+
 struct conns {
 	struct conn_limits limits;
 	atomic_size_t count;
@@ -121,7 +124,11 @@ int64_t conn_taken(const struct conn *c, size_t head_size)
 	uint64_t before = c->written + head_size;
 	struct tcp_info info;
 
-	if (!ask_kernel(c, &info) || info.tcpi_bytes_acked <= before)
+	if (!ask_kernel(c, &info))
+		return 0;
+	/* Our FIN, once it has been acknowledged, counts as a byte. */
+	before += info.tcpi_state == STATE_FIN_WAIT2;
+	if (info.tcpi_bytes_acked <= before)
 		return 0;
 	return (int64_t)(info.tcpi_bytes_acked - before);
 }
@@ -270,10 +277,6 @@ void conn_watch(struct conns *t, struct conn *c, atomic_bool *left)
  */
 static bool has_left(struct conn *c)
 {
-	enum {
-		STATE_CLOSE = 7,
-		STATE_CLOSE_WAIT = 8
-	}; /* TCP_CLOSE, TCP_CLOSE_WAIT of netinet/tcp.h */
 	struct tcp_info info;
 
 	if (!c->left || atomic_load(c->left) || !ask_kernel(c, &info) ||

@@ -147,6 +147,13 @@ static enum MHD_Result refuse(struct exchange *x)
 	return respond_canned(x, CANNED_FAULT);
 }
 
+static enum MHD_Result answer_preflight(struct exchange *x)
+{
+	x->outcome = "page";
+	metric_inc(requests_page);
+	return respond_canned(x, CANNED_PREFLIGHT);
+}
+
 static enum MHD_Result answer_request(struct exchange *x)
 {
 	const struct server_parts *p = &x->server->parts;
@@ -156,10 +163,12 @@ static enum MHD_Result answer_request(struct exchange *x)
 	enum MHD_Result result;
 
 	conn_phase_set(x->conn, CONN_ACTIVE);
-	if (admin_page(x, &result))
+	if (!x->preflight && admin_page(x, &result))
 		return result;
 	if (x->conn->over_limit)
 		return refuse(x);
+	if (x->preflight)
+		return answer_preflight(x);
 	verdict = request_clean((struct slice){x->target, x->target_n}, &rules, &x->path);
 	x->cleaned = verdict == REQUEST_CLEAN;
 	if (p->auth)
@@ -176,6 +185,18 @@ static enum MHD_Result answer_request(struct exchange *x)
 	case REQUEST_OUTSIDE: break;
 	}
 	return respond_bad_path(x);
+}
+
+/*
+ * A browser asks before it lets a script of another origin send Authorization or Range, and without
+ * the token that it will then send: no path is looked at.
+ */
+static bool is_preflight(struct exchange *x, const char *method)
+{
+	x->preflight = x->server->parts.conf->cors && strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0;
+	if (x->preflight)
+		x->method = "OPTIONS";
+	return x->preflight;
 }
 
 static bool is_read(struct exchange *x, const char *method)
@@ -275,7 +296,7 @@ static enum MHD_Result first_call(struct exchange *x, const char *method)
 	x->close = atomic_load(&x->server->draining) || x->conn->over_limit || has_body(x);
 	if (first_call_of_purge(x, method, &result))
 		return result;
-	if (is_read(x, method))
+	if (is_preflight(x, method) || is_read(x, method))
 		return MHD_YES;
 	x->method = "other";
 	x->outcome = "method";

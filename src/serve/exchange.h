@@ -31,6 +31,7 @@ struct exchange {
 	char short_target[256];
 	size_t target_n;
 	bool head, close; /* HEAD; the connection ends after this answer */
+	bool preflight;   /* OPTIONS, of a browser that asks what a script may ask */
 	bool cleaned;     /* path is there */
 	struct symbol_path path;
 	enum auth_way auth;   /* by which it was let in, where a token is asked for */

@@ -43,6 +43,8 @@ static size_t size_of_head(const struct exchange *x, int status, struct MHD_Resp
 
 	for (int64_t length = x->promised; length >= 10; length /= 10)
 		n++;
+	if (status == MHD_HTTP_NO_CONTENT)
+		n -= strlen("Content-Length: 0\r\n");
 	MHD_get_response_headers(r, add_size_of_header, &n);
 	return n;
 }
@@ -70,6 +72,12 @@ static const struct {
 	const char *headers[3][2];
 } canned_rows[CANNED_COUNT] = {
 	[CANNED_METHOD] = {405, {{"Allow", "GET, HEAD"}}},
+	[CANNED_PREFLIGHT] = {204,
+			      {{"Access-Control-Allow-Methods", "GET, HEAD"},
+			       {"Access-Control-Allow-Headers",
+				"Authorization, Range, If-Range, If-None-Match, If-Modified-Since, "
+				"Cache-Control, SymbolChecksum, X-DEBUGINFOD-MAXSIZE"},
+			       {"Access-Control-Max-Age", "86400"}}},
 	[CANNED_METHOD_PURGE] = {405, {{"Allow", "POST"}}},
 	[CANNED_TOO_LARGE] = {406, {{"Cache-Control", "no-store"}}},
 	[CANNED_LOGIN_ADMIN] = {401, {{"WWW-Authenticate", "Bearer realm=\"admin\""}}},

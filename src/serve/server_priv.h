@@ -12,6 +12,7 @@
 enum canned {
 	CANNED_METHOD, /* 405 */
 	CANNED_METHOD_PURGE,
+	CANNED_PREFLIGHT, /* 204: what a script of another origin may ask */
 	CANNED_TOO_LARGE, /* 406, to debuginfod clients that say how much they take */
 	CANNED_LOGIN,     /* 401 */
 	CANNED_LOGIN_ADMIN,

@@ -293,6 +293,27 @@ def test_cors(stores, serve, one):
         assert one.fetch(target, headers=origin)["Access-Control-Allow-Origin"] is None
 
 
+def test_cors_preflight(stores, serve):
+    """A browser asks without the token whether a script may send it; on any path, which costs
+    nothing and tells nothing."""
+    token = "0123456789abcdef"
+    server = serve(stores=stores["dir"], CORS="on", AUTH_TOKENS=token)
+    ask = {"Origin": "https://profiler.example", "Access-Control-Request-Method": "GET",
+           "Access-Control-Request-Headers": "authorization, range"}
+    with server.connect() as client:
+        for target in ("/" + SMALL, "/" + path("gone.pdb"), "/", "/%zz", "/metrics", "*"):
+            answer = client.fetch(target, "OPTIONS", ask)
+            assert answer.status == 204 and answer["Access-Control-Allow-Origin"] == "*", answer
+            assert "GET" in answer["Access-Control-Allow-Methods"]
+            allowed = answer["Access-Control-Allow-Headers"].lower().split(", ")
+            assert {"authorization", "range", "symbolchecksum"} <= set(allowed)
+            assert client.fetch("/" + SMALL, "GET", ask).status == 401
+        answer = client.fetch("/" + SMALL, headers={"Authorization": f"Bearer {token}", **ask})
+        assert answer.body == FILES[SMALL]
+    closed = serve(stores=stores["dir"]).fetch("/" + SMALL, "OPTIONS", ask)
+    assert closed.status == 405 and closed["Access-Control-Allow-Headers"] is None
+
+
 def test_cache_control(stores, serve):
     ours = "public, max-age=31536000, immutable"
     server = serve(stores=stores["dir"], CACHE_CONTROL=ours)

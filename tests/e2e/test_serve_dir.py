@@ -158,8 +158,9 @@ def test_truncated_during_the_download(store, serve):
     foo = "/" + path("foo.pdb")
     store(path("foo.pdb"), body(20_000_000, 1))
     store(path("bar.pdb"), body(1_234, 2))
-    server = serve(stores=f"file://{store.root}", IDLE_TIMEOUT="1s")
+    server = serve(stores=f"file://{store.root}", IDLE_TIMEOUT="1s", CORS="on")
     with server.connect(receive_buffer=65536) as client:
+        client.fetch("/", "OPTIONS")
         for before, how in (("/", {}), ("/metrics", {}), ("/pingme.txt", {}), ("/" + path("no"), {}),
                             ("/" + path("bar.pdb"), {}),
                             ("/" + path("bar.pdb"), {"Range": "bytes=2-4"}),
@@ -174,7 +175,7 @@ def test_truncated_during_the_download(store, serve):
         assert came < 20_000_000
     line = server.wait_log(msg="request", path=foo)
     assert line["outcome"] == "closed" and line["limit"] == "short_file"
-    assert line["bytes"] == str(came)
+    assert 0 <= int(line["bytes"]) - came <= 1, "the end of a connection may count as a byte"
     assert server.metrics()["pepto_requests_cut_total", '{by="limit"}'] == 1
     pages = server.log(msg="request", outcome="page", path="/metrics")
     assert int(pages[0]["bytes"]) > 5_000 and pages[1]["bytes"] == "0", "GET and HEAD"
