@@ -239,6 +239,7 @@ static enum err find_endpoint(struct s3_store *s3, const struct store_context *c
 
 	s3->style = url->style;
 	s3->bare_misses = url->bare_misses;
+	s3->requester_pays = url->requester_pays;
 	if (url->endpoint.n) {
 		s3->endpoint = xstrndup(url->endpoint.p, url->endpoint.n);
 		return OK;

@@ -36,8 +36,9 @@ struct s3_store {
 	struct sigv4 signer;
 	int64_t skew_s; /* S3's clock minus ours */
 	struct s3_doubt doubt;
-	bool bare_misses; /* misses=bare: a 404 counts without a reason */
-	bool closing;     /* calls that wait end now */
+	bool bare_misses;    /* misses=bare: a 404 counts without a reason */
+	bool requester_pays; /* and says so with every request */
+	bool closing;        /* calls that wait end now */
 };
 
 enum s3_ask { S3_READ, S3_PROBE, S3_LIST };

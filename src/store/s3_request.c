@@ -3,13 +3,15 @@
  * One request to S3: the URL and the headers, signed when there are credentials. What is asked and
  * what follows from the answer is the call's (s3_call.c).
  *
- * x-amz-checksum-mode is part of what is signed: AWS refuses x-amz-* headers that are not. Range
- * and If-Match need not be.
+ * The x-amz-* headers are part of what is signed: AWS refuses those that are not. Range and If-Match
+ * need not be.
  */
 #include "store/answer.h"
 #include "store/s3_priv.h"
 
 #include <stdio.h>
+
+#define AMZ_HEADERS 2
 
 struct lines {
 	const char *line[12]; /* NULL at the end */
@@ -57,18 +59,27 @@ static enum err sign(struct s3_store *s3, struct sigv4_request r, struct lines *
 	return OK;
 }
 
-/* Of the whole only: services disagree about what the checksum of a part is. */
-static bool wants_sum(const struct s3_request *r)
+/* Those of its x-amz-* headers that are the request's own; their number. */
+static size_t amz_headers(const struct s3_store *s3, const struct s3_request *r,
+			  struct sigv4_field ret[static AMZ_HEADERS])
 {
-	return r->what == S3_READ && !r->read.ranged;
+	size_t n = 0;
+
+	/* Of the whole only: services disagree about what the checksum of a part is. */
+	if (r->what == S3_READ && !r->read.ranged)
+		ret[n++] = (struct sigv4_field){SLICE("x-amz-checksum-mode"), SLICE("ENABLED")};
+	if (s3->requester_pays)
+		ret[n++] = (struct sigv4_field){SLICE("x-amz-request-payer"), SLICE("requester")};
+	return n;
 }
 
-static void add_plain_lines(const struct s3_request *r, struct lines *l)
+static void add_plain_lines(const struct s3_request *r, const struct sigv4_request *signed_as,
+			    struct lines *l)
 {
 	char range[64];
 
-	if (wants_sum(r))
-		add_line(l, "x-amz-checksum-mode", "ENABLED");
+	for (size_t i = 0; i < signed_as->n_headers; i++)
+		add_line(l, signed_as->headers[i].name.p, signed_as->headers[i].value.p);
 	range_header(&r->read, range, sizeof(range));
 	if (range[0])
 		add_line(l, "Range", range);
@@ -79,7 +90,7 @@ static void add_plain_lines(const struct s3_request *r, struct lines *l)
 static enum err build(struct s3_store *s3, const struct s3_request *r, struct buf *url,
 		      struct lines *l, struct error *e)
 {
-	const struct sigv4_field sum = {SLICE("x-amz-checksum-mode"), SLICE("ENABLED")};
+	struct sigv4_field headers[AMZ_HEADERS];
 	const struct sigv4_field query[] = {{SLICE("list-type"), SLICE("2")},
 					    {SLICE("max-keys"), SLICE("1000")},
 					    {SLICE("prefix"), r->read.key}};
@@ -89,8 +100,8 @@ static enum err build(struct s3_store *s3, const struct s3_request *r, struct bu
 		.method = r->read.head ? "HEAD" : "GET",
 		.query = query,
 		.n_query = list ? ARRAY_LEN(query) : 0,
-		.headers = &sum,
-		.n_headers = wants_sum(r) ? 1 : 0,
+		.headers = headers,
+		.n_headers = amz_headers(s3, r, headers),
 		.creds = r->creds,
 	};
 
@@ -103,7 +114,7 @@ static enum err build(struct s3_store *s3, const struct s3_request *r, struct bu
 	to_sign.path = buf_slice(&path);
 	if (r->creds && sign(s3, to_sign, l, e) != OK)
 		return e->code;
-	add_plain_lines(r, l);
+	add_plain_lines(r, &to_sign, l);
 	if (buf_failed(url) || buf_failed(&path) || buf_failed(&l->text))
 		return err_set(e, ERR_LIMIT, "the request is too long");
 	return OK;

@@ -135,6 +135,8 @@ static enum err parse_s3(struct store_url *u, struct slice name, struct slice va
 
 	if (slice_eq(name, SLICE("anonymous")))
 		return parse_flag(name, value, &u->anonymous, e);
+	if (slice_eq(name, SLICE("requester-pays")))
+		return parse_flag(name, value, &u->requester_pays, e);
 	if (slice_eq(name, SLICE("endpoint"))) {
 		u->endpoint = value;
 	} else if (slice_eq(name, SLICE("region"))) {

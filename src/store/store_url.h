@@ -2,7 +2,8 @@
 /*
  * The URL of a store, taken apart. Pure.
  *
- *	s3://bucket/prefix?endpoint=URL&region=NAME&style=path|virtual&anonymous=true&misses=bare&...
+ *	s3://bucket/prefix?endpoint=URL&region=NAME&style=path|virtual&anonymous=true&
+ *		misses=bare&requester-pays=true&...
  *	file:///dir?...
  *	https://user:password@host:port/base?...
  *
@@ -35,7 +36,7 @@ struct store_url {
 	struct slice endpoint, region, only, not, ptr; /* decoded; empty = not given */
 	enum store_style style;
 	enum store_case_option key_case;
-	bool anonymous, optional, bare_misses;
+	bool anonymous, optional, bare_misses, requester_pays;
 	enum store_tier tier;
 	unsigned forms; /* STORE_FORM_...; this and the next two are the scheme's when not given */
 	enum store_aliases aliases;

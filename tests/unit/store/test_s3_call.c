@@ -130,6 +130,28 @@ static void test_checksum(void)
 	}
 }
 
+/* A bucket whose requester pays denies who does not say so, and what is said has to be signed. */
+static void test_requester_pays(void)
+{
+	static const struct http_reply script[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello",
+		 .close = true}};
+
+	for (int pays = 0; pays < 2; pays++) {
+		struct rig r;
+
+		rig_init(&r, script, 1);
+		rig_var_set(&r, "AWS_ACCESS_KEY_ID", "AK1");
+		rig_var_set(&r, "AWS_SECRET_ACCESS_KEY", "TOPSECRET");
+		rig_open(&r, pays ? URL "&requester-pays=true" : URL);
+		CHECK_INT(rig_ask(&r, (struct store_read){.ranged = true, .range = {0, 4}}).result,
+			  STORE_FOUND, "found");
+		CHECK(heard(&r, 0, "\r\nx-amz-request-payer: requester\r\n") == pays, "said");
+		CHECK(heard(&r, 0, ";x-amz-request-payer,") == pays, "and signed");
+		rig_fini(&r);
+	}
+}
+
 static void test_key_too_long(void)
 {
 	static char key[1100];
@@ -830,6 +852,7 @@ int main(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	test_request();
 	test_checksum();
+	test_requester_pays();
 	test_key_too_long();
 	test_answers();
 	test_region();

@@ -53,7 +53,7 @@ static const struct {
 	const char *options;
 	enum store_style style;
 	enum store_case_option key_case;
-	bool anonymous, optional;
+	bool anonymous, requester_pays, optional;
 	const char *endpoint, *region, *only, *not ;
 } options[] = {
 	{"", .endpoint = ""},
@@ -65,6 +65,7 @@ static const struct {
 	{"anonymous=true", .anonymous = true},
 	{"anonymous=ON&optional=1", .anonymous = true, .optional = true},
 	{"anonymous=true&anonymous=false", .anonymous = false},
+	{"requester-pays=true", .requester_pays = true},
 	{"optional=off", .optional = false},
 	{"endpoint=http%3A%2F%2Fh%3A9000", .endpoint = "http://h:9000"},
 	{"endpoint=http://h:9000/p&region=eu-west-1", .endpoint = "http://h:9000/p",
@@ -84,7 +85,8 @@ static void test_options(void)
 		if (!CHECK(store_url_parse(slice_of(url), &u, NULL) == OK, url))
 			continue;
 		CHECK(u.style == options[i].style && u.key_case == options[i].key_case, "words");
-		CHECK(u.anonymous == options[i].anonymous && u.optional == options[i].optional,
+		CHECK(u.anonymous == options[i].anonymous && u.optional == options[i].optional &&
+			      u.requester_pays == options[i].requester_pays,
 		      "flags");
 		CHECK(slice_eq(u.endpoint, slice_of(options[i].endpoint)) &&
 			      slice_eq(u.region, slice_of(options[i].region)) &&
