@@ -104,6 +104,7 @@ static enum err ring_begin(void *ud, const struct object_head *head, struct erro
 {
 	struct ask *a = ud;
 
+	a->passed = *head;
 	if (!head->ranged && landing_told_sum(head, &a->expected))
 		a->digest = digest_new(a->expected.kind);
 	return fill_begin_ring(a->ring, head->length, a->request.ring_max, e);
@@ -132,15 +133,9 @@ static bool ring_may_write(void *ud)
 	return fill_may_write(a->ring);
 }
 
-static void ring_end(void *ud, const struct error *e)
+/* All has passed but for the tail. */
+static void ring_over(struct ask *a, const struct error *e)
 {
-	struct ask *a = ud;
-	struct error wrong;
-
-	if (!e && a->digest && !digest_matches(a->digest, &a->expected)) {
-		landing_corrupt(a->request.store, a->key, &wrong);
-		e = &wrong;
-	}
 	if (e)
 		fill_fail(a->ring, e);
 	else
@@ -148,6 +143,49 @@ static void ring_end(void *ud, const struct error *e)
 	if (e && a->holding) {
 		a->holding = false;
 		ask_tell_soon(a, e);
+	}
+}
+
+static void ring_corrupt(struct ask *a)
+{
+	struct error e;
+
+	landing_corrupt(a->request.store, a->key, &e);
+	ring_over(a, &e);
+}
+
+static void rechecked(void *ud, bool same)
+{
+	struct ask *a = ud;
+
+	recheck_free(TAKE(a->recheck));
+	if (same)
+		ring_over(a, NULL);
+	else
+		ring_corrupt(a);
+}
+
+static void ring_end(void *ud, const struct error *e)
+{
+	struct ask *a = ud;
+	bool md5 = a->digest && digest_kind(a->digest) == CHECKSUM_MD5; /* only ETags are one */
+	struct recheck_request again;
+
+	if (e) {
+		ring_over(a, e);
+	} else if (!a->digest || digest_matches(a->digest, &a->expected)) {
+		if (md5)
+			recheck_agreed(a->request.store);
+		ring_over(a, NULL);
+	} else if (!md5) {
+		ring_corrupt(a);
+	} else if (recheck_needless(a->request.store)) {
+		ring_over(a, NULL);
+	} else {
+		again = landing_recheck(a->request.store, a->key, &a->passed, a->digest);
+		again.via = a->request.via;
+		again.patient = a->request.patient;
+		a->recheck = recheck_start(&again, rechecked, a);
 	}
 }
 
@@ -384,8 +422,14 @@ bool ask_is_spooling(const struct ask *a)
 
 void ask_abort(struct ask *a)
 {
+	static const struct error gone = {ERR_CANCELED, 0, "nobody waits for it"};
+
 	if (a->fetch)
 		fetch_abort(a->fetch);
+	if (a->recheck) { /* the fetch has ended before */
+		recheck_free(TAKE(a->recheck));
+		ring_over(a, &gone);
+	}
 }
 
 bool ask_rescue(struct ask *a, const struct object_head *version, int64_t first, int64_t last,
@@ -417,6 +461,7 @@ void ask_free(struct ask *a)
 	seat_leave(&a->seats[0]);
 	seat_leave(&a->seats[1]);
 	fetch_free(a->fetch);
+	recheck_free(a->recheck);
 	fill_unref(a->ring);
 	digest_free(a->digest);
 	ask_inspect_fini(a);

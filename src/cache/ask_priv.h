@@ -27,6 +27,8 @@ struct ask {
 	bool rescuing;
 	struct digest *digest; /* of what passes, when there is something to compare with */
 	struct checksum expected;
+	struct object_head passed; /* of what passes */
+	struct recheck *recheck;
 
 	/* ask_inspect.c */
 	struct inspection inspection;

@@ -12,6 +12,7 @@
 #include "cache/negative.h"
 #include "cache/permits.h"
 #include "cache/recent.h"
+#include "cache/recheck.h"
 
 struct confirms;
 
@@ -148,6 +149,7 @@ struct flight {
 	int64_t expected;        /* bytes that evict_expect() was told of */
 	struct fetch *sum_fetch; /* asks for the checksum of an object that comes in parts */
 	struct hasher hasher;
+	struct recheck *recheck; /* of an MD5 that does not agree */
 };
 
 /* A flight that nobody waits for is finished when it is smaller than this, or half done. */
@@ -239,6 +241,9 @@ void landing_init(struct flight *f);
 MUST_CHECK enum err landing_draft(struct flight *f, struct error *e);
 /* The checksum that a store tells with an answer about the whole. */
 bool landing_told_sum(const struct object_head *h, struct checksum *ret);
+/* What came, and was added to d, is not what h says: fetch it once more. */
+struct recheck_request landing_recheck(struct store *s, const char *key,
+				       const struct object_head *h, const struct digest *d);
 /* Tell of a wrong checksum: log, count, *e. */
 void landing_corrupt(const struct store *s, const char *key, struct error *e);
 /* The head is in (of a part only?): find out what checksum to expect. */

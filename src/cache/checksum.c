@@ -12,6 +12,7 @@
 #include <endian.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <xxhash.h>
 #ifdef __x86_64__
 #include <nmmintrin.h>
 #endif
@@ -155,9 +156,10 @@ bool checksum_from_base64(enum checksum_kind kind, struct slice base64, struct c
 
 struct digest {
 	enum checksum_kind kind;
-	EVP_MD_CTX *hash; /* or NULL */
-	uint64_t crc;     /* the register of a CRC, not yet inverted at the end */
-	bool broken;      /* OpenSSL failed on the way: nothing will match */
+	EVP_MD_CTX *hash;  /* or NULL */
+	XXH3_state_t *own; /* or NULL: beside an MD5, to know the same bytes again */
+	uint64_t crc;      /* the register of a CRC, not yet inverted at the end */
+	bool broken;       /* OpenSSL failed on the way: nothing will match */
 };
 
 /* A refusal leaves nothing in the thread's error queue, where libcurl would find it. */
@@ -178,6 +180,11 @@ struct digest *digest_new(enum checksum_kind kind)
 	d->kind = kind;
 	if (kinds[kind].hash)
 		hash_begin(d);
+	if (d->kind == CHECKSUM_MD5) {
+		d->own = XXH3_createState();
+		ASSERT(d->own);
+		XXH3_128bits_reset(d->own);
+	}
 	if (kinds[kind].crc) {
 		pthread_once(&crc_once, crc_setup);
 		d->crc = kinds[kind].crc->ones;
@@ -190,6 +197,7 @@ void digest_free(struct digest *d)
 	if (!d)
 		return;
 	EVP_MD_CTX_free(d->hash);
+	XXH3_freeState(d->own);
 	free(d);
 }
 
@@ -206,6 +214,17 @@ void digest_add(struct digest *d, struct slice bytes)
 		d->crc = crc->add(crc, d->crc, bytes);
 	else if (d->kind != CHECKSUM_NONE)
 		d->broken |= !EVP_DigestUpdate(d->hash, bytes.p, bytes.n);
+	if (d->own)
+		XXH3_128bits_update(d->own, bytes.p, bytes.n);
+}
+
+void digest_own(const struct digest *d, uint8_t ret[static 16])
+{
+	XXH128_canonical_t own;
+
+	ASSERT(d->own);
+	XXH128_canonicalFromHash(&own, XXH3_128bits_digest(d->own));
+	memcpy(ret, own.digest, sizeof(own.digest));
 }
 
 bool digest_matches(struct digest *d, const struct checksum *expected)

@@ -42,10 +42,12 @@ bool checksum_from_base64(enum checksum_kind kind, struct slice base64, struct c
 
 struct digest;
 
-/* Never NULL. Of kind CHECKSUM_NONE where OpenSSL refuses (MD5 in FIPS mode). */
+/* Never NULL. One of MD5 computes an XXH3-128 as well. Of kind CHECKSUM_NONE where OpenSSL refuses (MD5 in FIPS mode). */
 struct digest *digest_new(enum checksum_kind kind);
 void digest_free(struct digest *d); /* accepts NULL */
 enum checksum_kind digest_kind(const struct digest *d);
+/* Of an MD5 digest, before it is freed: the XXH3-128 of what was added, big-endian. */
+void digest_own(const struct digest *d, uint8_t ret[static 16]);
 /* The next bytes of the body. */
 void digest_add(struct digest *d, struct slice bytes);
 /*

@@ -6,7 +6,8 @@
  * Checksum. A store may tell one with its answer, S3 does so for the whole only; of an object that
  * comes in parts it is asked for by a HEAD, unless the ETag is an MD5 already. A worker follows the
  * bytes in their order (hasher) while they arrive, reading them back from the page cache. Only when
- * it has seen the last one and agrees is the fill committed, which releases the held-back tail.
+ * it has seen the last one and agrees is the fill committed, which releases the held-back tail. An
+ * ETag that does not agree is no verdict yet (recheck.h).
  *
  * Then it is looked at whether it is the file that its key names, if its beginning could not tell
  * (flight_inspect.c).
@@ -245,7 +246,7 @@ void landing_advance(struct flight *f)
 	struct hasher *h = &f->hasher;
 	int64_t there;
 
-	if (f->phase != FLYING || h->running)
+	if (f->phase != FLYING || h->running || f->recheck)
 		return;
 	there = f->small ? f->received : fill_contiguous(f->fill);
 	if (h->digest && there > h->hashed &&
@@ -360,20 +361,65 @@ void landing_corrupt(const struct store *s, const char *key, struct error *e)
 	log_event(LOG_WARN, "object damaged on its way", "store", s->traits.name, "key", key, NULL);
 }
 
+struct recheck_request landing_recheck(struct store *s, const char *key,
+				       const struct object_head *h, const struct digest *d)
+{
+	struct recheck_request r = {.store = s, .key = slice_of(key), .head = *h};
+
+	digest_own(d, r.own);
+	return r;
+}
+
+/* It is what the store has, as far as can be known. */
+static void sound(struct flight *f)
+{
+	digest_free(TAKE(f->hasher.digest)); /* it can be asked once */
+	if (flight_inspected(f))
+		landing_made(f);
+}
+
+static void corrupt(struct flight *f)
+{
+	struct error e;
+
+	landing_corrupt(f->store, f->key, &e);
+	flight_fail(f, &e);
+}
+
+static void rechecked(void *ud, bool same)
+{
+	struct flight *f = ud;
+
+	flight_hold(f);
+	recheck_free(TAKE(f->recheck));
+	if (f->phase == FLYING && same)
+		sound(f);
+	else if (f->phase == FLYING)
+		corrupt(f);
+	flight_let_go(f);
+}
+
 /* All bytes are there and have been hashed, if they are to be. */
 static void check(struct flight *f)
 {
-	struct hasher *h = &f->hasher;
-	struct error e;
+	const struct hasher *h = &f->hasher;
+	bool md5 = h->digest && digest_kind(h->digest) == CHECKSUM_MD5; /* only ETags are one */
+	struct recheck_request again;
 
-	if (h->digest && !digest_matches(h->digest, &h->expected)) {
-		landing_corrupt(f->store, f->key, &e);
-		flight_fail(f, &e);
-		return;
+	if (!h->digest || digest_matches(h->digest, &h->expected)) {
+		if (md5)
+			recheck_agreed(f->store);
+		sound(f);
+	} else if (!md5) {
+		corrupt(f);
+	} else if (recheck_needless(f->store)) {
+		sound(f);
+	} else {
+		again = landing_recheck(f->store, f->key, &f->head, h->digest);
+		again.via = f->via;
+		again.patient = f->patient;
+		f->recheck = recheck_start(&again, rechecked, f);
 	}
-	digest_free(TAKE(h->digest)); /* it can be asked once */
-	if (flight_inspected(f))
-		landing_made(f);
 }
 
 /* ---- the frame ---- */
@@ -414,6 +460,7 @@ static void give_up(struct cache *c, struct draft *draft)
 void landing_drop(struct flight *f)
 {
 	fetch_free(TAKE(f->sum_fetch));
+	recheck_free(TAKE(f->recheck));
 	digest_free(f->hasher.digest);
 	if (f->draft)
 		give_up(f->cache, TAKE(f->draft));

@@ -18,7 +18,8 @@
 #include "store/range.h"
 #include "store/transfer.h"
 
-#define STORE_ID_SIZE 32
+#define STORE_ID_SIZE     32
+#define STORE_ETAG_PROOFS 3
 
 struct store;
 struct store_call;
@@ -179,7 +180,11 @@ struct store {
 	bool sums_told;       /* it knows checksums; the loop's, as the next */
 	unsigned sums_silent; /* heads that were asked for one and told none */
 	bool packs;           /* what was found last had to be expanded */
-	int64_t logged_ns;    /* last failure that was logged; 0 = never */
+	/* Its ETags that look like MD5: one has agreed; objects that proved that theirs is none. */
+	bool etags_agree;
+	unsigned etag_proofs;
+	uint64_t etag_proof[STORE_ETAG_PROOFS]; /* hashes of their keys */
+	int64_t logged_ns;                      /* last failure that was logged; 0 = never */
 	atomic_int tier; /* enum store_tier: told by the URL, or learned at start; any thread */
 	atomic_int_least64_t answered_ns; /* last proof of life; 0 = never; any thread */
 };

@@ -14,7 +14,7 @@ from rig.cachedir import CacheDir, fills, kept, quiet, told
 from rig.client import is_fault
 from rig.samples import Pattern, Plain, body, path
 from rig.server import s3, until
-from rig.stage import Gate
+from rig.stage import Gate, send
 from rig.wire import Response
 
 from test_fills import FOO, HELD_BACK, LOWER, PARTS, PATIENT, SIZE, starts_at
@@ -171,6 +171,13 @@ def test_what_passes_is_checked(settings, origin, store, serve):
     damaged.etag = Plain(b"another").etag
     origin.put("bucket", LOWER, damaged)
     server = serve(stores=store, **settings)
+
+    def change(connection, request, answer):
+        """What is asked for once more, to see whether the same comes, is another object by then."""
+        if len([r for r in origin.asked(LOWER, "GET") if not r.get("Range")]) > 1:
+            origin.put("bucket", LOWER, Pattern(3_000_000, 2))
+        send(connection, request, answer(request))
+    origin.fault(change, LOWER)
     answer = server.fetch(FOO)
     assert answer.cut and answer.body == body(3_000_000)[:3_000_000 - HELD_BACK]
     assert fills(server, "corrupt") == 1

@@ -12,7 +12,7 @@ from conftest import KEYS
 from rig import faults
 from rig.cachedir import CacheDir, fills, kept, quiet
 from rig.client import is_fault
-from rig.samples import Pattern, body, path
+from rig.samples import Pattern, Plain, body, path
 from rig.server import s3, until
 from rig.stage import Gate
 
@@ -244,11 +244,12 @@ SIZES = {"in memory": (20_000, {}), "a file": (300_000, {}), "in parts": (SIZE, 
 @pytest.mark.parametrize("at", [0.0, 0.5, 0.9999])
 @pytest.mark.parametrize("kind", SIZES)
 def test_a_wrong_byte_is_never_kept_nor_completed(kind, at, bucket, put, proxy, serve):
-    """The ETag of a real S3 is the MD5 of what it holds."""
+    """The ETag of a real S3 is the MD5 of what it holds; and what is asked for once more, as a whole,
+    comes another way than before."""
     size, settings = SIZES[kind]
     put(LOWER, body(size))
     server = serve(stores=s3(bucket, proxy), **settings, **KEYS)
-    proxy.fault(faults.flip(int(at * size)), LOWER)
+    proxy.fault(faults.flip(int(at * size)), lambda r: LOWER in r.path and r.get("Range"))
     for n in (1, 2):
         answer = server.fetch(FOO)
         assert answer.status == 503 or answer.cut, "complete, and wrong"
@@ -259,6 +260,34 @@ def test_a_wrong_byte_is_never_kept_nor_completed(kind, at, bucket, put, proxy, 
     proxy.heal()
     assert server.fetch(FOO).body == body(size)
     kept(server)
+
+
+def named(size, seed, etag):
+    """An object of a service whose ETags look like MD5 and are another hash."""
+    made = Plain(body(size, seed))
+    made.etag = etag or Plain(b"%d" % seed).etag
+    return made
+
+
+@pytest.mark.parametrize("cache", [{}, {"CACHE_DIR": "off"}])
+@pytest.mark.parametrize("kind", SIZES)
+def test_an_etag_that_is_no_md5(kind, cache, origin, store, serve):
+    """Three objects prove it, each by coming once more; then none is asked for twice, until one
+    agrees."""
+    size, settings = SIZES[kind]
+    server = serve(stores=store, **settings, **cache)
+
+    def asked(seed, etag=None):
+        key = path(f"foo{seed}.pdb").lower()
+        origin.put("bucket", key, named(size, seed, etag))
+        assert server.fetch("/" + key).body == body(size, seed)
+        return len([r for r in origin.asked(key, "GET") if not r.get("Range")]) > (1 if cache else 0)
+    assert [asked(seed) for seed in range(5)] == [True, True, True, False, False]
+    assert server.metrics()["pepto_etag_no_md5_total", ""] == 3
+    assert fills(server, "corrupt") == 0
+    assert server.wait_log(msg="its ETags look like MD5 and are none: not compared until one agrees")
+    assert not asked(5, Plain(body(size, 5)).etag)
+    assert asked(6), "it is compared again"
 
 
 @pytest.mark.parametrize("name, value", [

@@ -252,6 +252,17 @@ def test_a_store_that_comes_back(origin, store, serve):
     assert decoded(server, "cab") == 1 and failed(server) == 0
 
 
+@pytest.mark.parametrize("name", ["mszip", "gz", "gzip", "zstd"])
+def test_an_etag_that_is_no_md5(name, origin, store, serve):
+    """The stored form is asked for once more before anything that is made of it is completed."""
+    content = text(MIB)
+    key, _ = put(origin, EVERY[name], content)
+    origin.objects["bucket", key].body.etag = f'"{"5" * 32}"'
+    server = serve(stores=store, FETCH_BLOCK="1MiB")
+    assert server.fetch(FOO).body == content
+    assert server.metrics()["pepto_etag_no_md5_total", ""] == 1
+
+
 @pytest.mark.parametrize("how", ["412", "416", "the whole", "another ETag", "403", "404", "500"])
 @pytest.mark.parametrize("name", ["mszip", "gz", "gzip", "zstd"])
 def test_no_part_but_the_first(name, how, origin, store, serve):

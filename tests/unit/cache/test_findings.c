@@ -269,14 +269,32 @@ static void test_what_passes_is_checked(void)
 		fake_done(r.store.first, STORE_FOUND);
 		CHECK_INT(rig_readable(ask_body(a), 0), wrong ? 0 : SMALL,
 			  wrong ? "another body: its tail is held back" : "the right one comes");
+		CHECK_INT(!r.store.first, !wrong, "until it has been asked for once more");
 		ask_free(a);
+		CHECK(!r.store.first, "by who waits for it");
 	}
-	CHECK_INT(metric_get(fills_corrupt) - corrupt, 1, "which is counted");
+	for (int same = 0; same < 2; same++) {
+		a = ask_past(&r, NULL, &told);
+		for (int i = 0; i < 2; i++) {
+			int64_t from = i && !same ? 2 : 1;
+
+			fake_head(r.store.first, &head);
+			rig_give(&r, r.store.first, from, from + SMALL);
+			fake_done(r.store.first, STORE_FOUND);
+		}
+		CHECK_INT(fill_failed(ask_body(a), &e) && e.code == ERR_CORRUPT, !same,
+			  same ? "the same came twice: the ETag is no checksum"
+			       : "other bytes: wrong");
+		ask_free(a);
+		CHECK_INT(metric_get(fills_corrupt) - corrupt, 1, "which is counted");
+	}
 	a = ask_past(&r, NULL, &told);
 	fake_head(r.store.first, &head);
 	rig_give(&r, r.store.first, 1, 1 + SMALL);
 	fake_done(r.store.first, STORE_FOUND);
-	CHECK(fill_failed(ask_body(a), &e) && e.code == ERR_CORRUPT, "and told");
+	ask_abort(a);
+	CHECK(!r.store.first && fill_failed(ask_body(a), &e) && e.code == ERR_CANCELED,
+	      "broken off in between");
 	ask_free(a);
 	CHECK(cache_rig_close(&r), "nothing is left");
 }

@@ -261,6 +261,10 @@ static void test_checksum(void)
 		for (; (c = r.store.first); cache_rig_quiet(&r)) {
 			struct object_head h = head_for(c, (int64_t)whole.n, "");
 
+			if (!c->read.ranged) { /* once more: nothing is proven */
+				fake_done(c, STORE_FAULT);
+				continue;
+			}
 			memcpy(h.etag, etag, sizeof(etag));
 			h.etag_is_md5 = true;
 			fake_head(c, &h);
