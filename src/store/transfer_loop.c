@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * See transfer_loop.h. A descriptor is watched from the first time that libcurl names it until it
- * lets go of it or closes it; the struct behind it outlives that by one turn of the loop.
+ * See transfer_loop.h. A descriptor's number is libcurl's, and may be another thread's file once it
+ * has been closed. So it is used only where it is known to be open:
+ *
+ *	socket_changed	libcurl asks to be told of it
+ *	close_socket	libcurl has it closed by us
+ *	unasked		it has an event, in a later turn than that in which libcurl let go of it
+ *
+ * Not when libcurl lets go of it (CURL_POLL_REMOVE): a socket that was still connecting has then
+ * been closed by libcurl itself, without close_socket (7.88). Nothing has to be done about that, for
+ * what is closed leaves the epoll set by itself. What goes back to libcurl's pool stays there, until
+ * it is used again or its server says something unasked.
  */
 #include "store/transfer_loop.h"
 #include "base/clock.h"
@@ -11,16 +20,28 @@
 struct socket {
 	struct loop_fd fd; /* fd.fd == -1: gone */
 	struct transfer_loop *glue;
+	uint32_t wanted; /* epoll events; 0: libcurl has let go of it */
+	uint64_t let_go; /* in which turn, the last time */
 	struct socket *next_gone;
 };
+
+static void unasked(struct socket *s)
+{
+	loop_watch(s->glue->loop, &s->fd, 0);
+}
 
 static void socket_ready(struct loop_fd *fd, uint32_t events)
 {
 	struct socket *s = (struct socket *)fd;
 	int curl_events = 0;
 
-	if (fd->fd < 0)
+	/* Of this turn, epoll may still have told of what was there before. */
+	if (fd->fd < 0 || s->let_go == s->glue->turn)
 		return;
+	if (!s->wanted) {
+		unasked(s);
+		return;
+	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))
 		curl_events |= CURL_CSELECT_IN;
 	if (events & EPOLLOUT)
@@ -30,27 +51,20 @@ static void socket_ready(struct loop_fd *fd, uint32_t events)
 	s->glue->act(s->glue, fd->fd, curl_events);
 }
 
-/*
- * libcurl lets go of a descriptor while the loop may still hold an event for it in this turn: the
- * struct stays until the turn's tasks run.
- */
-static void socket_gone(struct transfer_loop *g, struct socket *s)
+static void let_go(struct socket *s)
 {
-	if (s->fd.fd < 0)
-		return;
-	g->by_fd[s->fd.fd] = NULL;
-	loop_watch(g->loop, &s->fd, 0);
-	s->fd.fd = -1;
-	s->next_gone = g->gone;
-	g->gone = s;
+	struct transfer_loop *g = s->glue;
+
+	s->let_go = g->turn;
 	if (!g->closing)
-		loop_post(g->loop, &g->reap);
+		loop_post(g->loop, &g->turn_over);
 }
 
-static void reap_sockets(struct loop_task *task)
+static void end_turn(struct loop_task *task)
 {
-	struct transfer_loop *g = CONTAINER_OF(task, struct transfer_loop, reap);
+	struct transfer_loop *g = CONTAINER_OF(task, struct transfer_loop, turn_over);
 
+	g->turn++;
 	while (g->gone) {
 		struct socket *s = g->gone;
 
@@ -59,51 +73,60 @@ static void reap_sockets(struct loop_task *task)
 	}
 }
 
-static void remember(struct transfer_loop *g, struct socket *s)
+static struct socket *remembered(const struct transfer_loop *g, curl_socket_t fd)
 {
-	size_t fd = (size_t)s->fd.fd, n = MAX(2 * g->n_by_fd, fd + 64);
+	return (size_t)fd < g->n_by_fd ? g->by_fd[fd] : NULL;
+}
 
-	if (fd >= g->n_by_fd) {
+static struct socket *remember(struct transfer_loop *g, curl_socket_t fd)
+{
+	size_t at = (size_t)fd, n = MAX(2 * g->n_by_fd, at + 64);
+	struct socket *s = xnew(struct socket);
+
+	if (at >= g->n_by_fd) {
 		g->by_fd = realloc(g->by_fd, n * sizeof(struct socket *));
 		ASSERT(g->by_fd);
 		memset(g->by_fd + g->n_by_fd, 0, (n - g->n_by_fd) * sizeof(struct socket *));
 		g->n_by_fd = n;
 	}
-	g->by_fd[fd] = s;
+	s->fd = (struct loop_fd){.ready = socket_ready, .fd = fd};
+	s->glue = g;
+	g->by_fd[at] = s;
+	return s;
 }
 
-/*
- * Called by libcurl in place of close(): the loop must let go of a descriptor before it is closed,
- * since its number may be another thread's a moment later.
- */
+/* Called by libcurl in place of close(), for what has been connected. */
 static int close_socket(void *ud, curl_socket_t fd)
 {
 	struct transfer_loop *g = ud;
+	struct socket *s = remembered(g, fd);
 
-	if ((size_t)fd < g->n_by_fd && g->by_fd[fd])
-		socket_gone(g, g->by_fd[fd]);
+	if (s) {
+		loop_watch(g->loop, &s->fd, 0);
+		g->by_fd[fd] = NULL;
+		s->fd.fd = -1;
+		s->next_gone = g->gone;
+		g->gone = s;
+		let_go(s);
+	}
 	return close(fd);
 }
 
 static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *ud, void *socket_ud)
 {
 	struct transfer_loop *g = ud;
-	struct socket *s = socket_ud;
+	struct socket *s = remembered(g, fd);
 
-	if (what == CURL_POLL_REMOVE) {
-		if (s)
-			socket_gone(g, s);
+	if (what == CURL_POLL_REMOVE && s) {
+		s->wanted = 0;
+		let_go(s);
+	}
+	if (what == CURL_POLL_REMOVE)
 		return 0;
-	}
-	if (!s) {
-		s = xnew(struct socket);
-		s->fd = (struct loop_fd){.ready = socket_ready, .fd = fd};
-		s->glue = g;
-		remember(g, s);
-		curl_multi_assign(g->multi, fd, s);
-	}
-	loop_watch(g->loop, &s->fd,
-		   (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0));
+	if (!s)
+		s = remember(g, fd);
+	s->wanted = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+	loop_watch(g->loop, &s->fd, s->wanted);
 	return 0;
 }
 
@@ -132,7 +155,8 @@ void transfer_loop_init(struct transfer_loop *g, struct loop *loop, CURLM *multi
 				    .multi = multi,
 				    .act = act,
 				    .timer.due = timer_due,
-				    .reap.run = reap_sockets};
+				    .turn = 1,
+				    .turn_over.run = end_turn};
 	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, socket_changed);
 	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, g);
 	curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, timer_changed);
@@ -147,6 +171,8 @@ void transfer_loop_adopt(struct transfer_loop *g, CURL *easy)
 
 void transfer_loop_fini(struct transfer_loop *g)
 {
-	reap_sockets(&g->reap);
+	end_turn(&g->turn_over);
+	for (size_t i = 0; i < g->n_by_fd; i++)
+		free(g->by_fd[i]);
 	free(g->by_fd);
 }

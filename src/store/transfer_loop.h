@@ -15,16 +15,18 @@ struct transfer_loop {
 	CURLM *multi;
 	void (*act)(struct transfer_loop *g, curl_socket_t fd, int curl_events);
 	struct loop_timer timer;
-	bool closing;          /* the loop has stopped: nothing is posted any more */
-	struct socket **by_fd; /* those that are watched */
+	bool closing; /* the loop has stopped: nothing is posted any more */
+	struct socket *
+		*by_fd; /* by number; what is closed without us stays until that comes back */
 	size_t n_by_fd;
-	struct socket *gone; /* no longer watched, freed after this turn of the loop */
-	struct loop_task reap;
+	struct socket *gone; /* closed by us; freed after this turn of the loop */
+	uint64_t turn;       /* counted where something was let go of */
+	struct loop_task turn_over;
 };
 
 /* Take over the callbacks of the multi handle, which has to be cleaned up before the end. */
 void transfer_loop_init(struct transfer_loop *g, struct loop *loop, CURLM *multi,
 			void (*act)(struct transfer_loop *g, curl_socket_t fd, int curl_events));
-/* The handle's sockets are closed by way of us from now on. */
+/* What the handle has connected is closed by way of us from now on. */
 void transfer_loop_adopt(struct transfer_loop *g, CURL *easy);
 void transfer_loop_fini(struct transfer_loop *g);
