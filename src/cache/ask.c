@@ -240,7 +240,7 @@ static void pass(struct ask *a, const struct object_head *pin)
 	};
 
 	a->way = ASK_PASSED;
-	a->ticket = cache_miss_ticket(r->cache, r->store);
+	a->ticket = cache_miss_ticket(r->cache, r->store, slice_of(a->key));
 	if (!fetch.head)
 		a->ring = fill_new((struct fill_writer){.room = post_room, .ud = a});
 	a->fetch = fetch_start(&fetch, fetch.head ? NULL : &sink, fetch_answered, a);
@@ -360,7 +360,7 @@ static void take_seat(struct ask *a)
 	}
 	if (look_for(a, a->form))
 		return;
-	id = cache_id(r->store, slice_of(a->key), a->form, a->expect);
+	id = cache_id(r->cache, r->store, slice_of(a->key), a->form, a->expect);
 	flights_forget_landed(r->cache->flights, &id);
 	begin(a);
 }

@@ -12,6 +12,8 @@
 #include "metric/metric.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <xxhash.h>
 
 #define DISK_THREADS  4
@@ -24,26 +26,77 @@
 #define DISK_PAUSE_NS (5 * NS_PER_S)
 #define DISK_LOG_NS   (60 * NS_PER_S)
 #define KEY_MAX       4096
-#define PURGE_TURN    512 /* keys, before others get the loop */
+#define KEY_SHORT     1024
 #define USED_EVERY_S  600 /* how exact the time of the last use has to be */
+
+/* In lower case: in space or longer, which is the caller's. */
+static struct slice fold(struct slice key, char space[static KEY_SHORT], struct buf *longer)
+{
+	if (key.n <= KEY_SHORT && fold_lower_ascii(key, space))
+		return (struct slice){space, key.n};
+	*longer = BUF_MAX(KEY_MAX);
+	fold_lower(key, longer);
+	return buf_slice(longer);
+}
+
+/* ---- generations ---- */
+
+/* Whatever its case: a purge reaches all spellings. */
+static uint64_t hash_of(const struct store *s, struct slice key)
+{
+	struct buf longer CLEANUP(buf_fini) = {0};
+	char space[KEY_SHORT];
+	uint64_t seed;
+
+	memcpy(&seed, s->id, sizeof(seed));
+	key = fold(key, space, &longer);
+	return XXH3_64bits_withSeed(key.p, key.n, seed);
+}
+
+uint64_t cache_generation(const struct cache *c, const struct store *s, struct slice key,
+			  const char *expect)
+{
+	const struct generations *g = c->generations;
+	uint64_t of_key;
+
+	if (generations_untouched(g))
+		return 0;
+	of_key = generation_of(g, hash_of(s, key));
+	return expect ? of_key * 3 + generation_of(g, hash_of(s, slice_of(expect))) : of_key;
+}
+
+uint64_t cache_purges(const struct cache *c)
+{
+	return generation_of_all(c->generations);
+}
+
+/* ---- identities ---- */
 
 /* Two keys that differ in case only are two objects, unless the store takes them for one. */
 static struct object_id id_of_key(const struct store *s, struct slice key, struct slice form)
 {
-	char space[1024];
-	struct buf folded CLEANUP(buf_fini) = BUF_MAX(KEY_MAX);
+	struct buf longer CLEANUP(buf_fini) = {0};
+	char space[KEY_SHORT];
 
-	if (!s->traits.folds)
-		return object_id_make(s->id, key, form);
-	if (key.n <= sizeof(space) && fold_lower_ascii(key, space))
-		return object_id_make(s->id, (struct slice){space, key.n}, form);
-	fold_lower(key, &folded);
-	return object_id_make(s->id, buf_slice(&folded), form);
+	return object_id_make(s->id, s->traits.folds ? fold(key, space, &longer) : key, form);
 }
 
-/* What was found true to one key has not been to another. */
-struct object_id cache_id(const struct store *s, struct slice key, enum form form,
-			  const char *expect)
+static void put_generation(const struct cache *c, const struct store *s, const char *whose,
+			   struct slice key, struct buf *name)
+{
+	uint64_t generation = generation_on_disk(c->generations, hash_of(s, key));
+	char text[40];
+
+	snprintf(text, sizeof(text), " %s %016" PRIx64, whose, generation);
+	buf_puts(name, generation ? text : "");
+}
+
+/*
+ * What was found true to one key has not been to another. Who purges that key does not know what
+ * was found for it: so the name changes, and the old file is not found any more.
+ */
+struct object_id cache_id(const struct cache *c, const struct store *s, struct slice key,
+			  enum form form, const char *expect)
 {
 	struct buf name CLEANUP(buf_fini) = BUF_MAX(KEY_MAX);
 
@@ -52,6 +105,10 @@ struct object_id cache_id(const struct store *s, struct slice key, enum form for
 	buf_puts(&name, form_name(form));
 	buf_puts(&name, " for ");
 	fold_lower(slice_of(expect), &name);
+	if (!generations_untouched(c->generations)) {
+		put_generation(c, s, "here", key, &name);
+		put_generation(c, s, "there", slice_of(expect), &name);
+	}
 	return id_of_key(s, key, buf_slice(&name));
 }
 
@@ -89,12 +146,19 @@ void cache_disk_failed(struct cache *c, const struct error *e)
 
 /* ---- misses ---- */
 
-/* What a store denied before it had credentials, or knew how it answers, is another question. */
-static struct miss_id miss_of(const struct cache *c, struct store *s, struct slice key)
+uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key)
 {
+	/* What a store denied before it had credentials, or knew how it answers, is another question. */
 	uint64_t epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed);
 
-	return miss_id_make(negative_seed(c->negative, s->id) + epoch, key);
+	return epoch + cache_generation(c, s, key, NULL) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* So a miss from before a purge is none of the keys that are looked for after it. */
+static struct miss_id miss_of(const struct cache *c, struct store *s, struct slice key,
+			      uint64_t ticket)
+{
+	return miss_id_make(negative_seed(c->negative, s->id) + ticket, key);
 }
 
 bool cache_remembers(const struct cache *c)
@@ -109,17 +173,14 @@ bool cache_may_know(const struct cache *c)
 
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key)
 {
-	return negative_find(c->negative, miss_of(c, s, key), clock_coarse_ns());
+	struct miss_id id = miss_of(c, s, key, cache_miss_ticket(c, s, key));
+
+	return negative_find(c->negative, id, clock_coarse_ns());
 }
 
 bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key)
 {
 	return cache_find_miss(c, s, key).answers_ns > 0;
-}
-
-uint64_t cache_miss_ticket(struct cache *c, struct store *s)
-{
-	return negative_generation(c->negative) + ((uint64_t)atomic_load(&s->epoch) << 48);
 }
 
 void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
@@ -128,10 +189,10 @@ void cache_note_miss(struct cache *c, struct store *s, struct slice key, const c
 	bool refused = how == FETCH_REFUSED;
 	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns);
 
-	if (fetch_is_miss(how) && ticket == cache_miss_ticket(c, s) && !(via && s->traits.loops))
-		negative_add(c->negative, miss_of(c, s, key),
-			     refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns, refused,
-			     negative_generation(c->negative));
+	if (fetch_is_miss(how) && ticket == cache_miss_ticket(c, s, key) &&
+	    !(via && s->traits.loops))
+		negative_add(c->negative, miss_of(c, s, key, ticket),
+			     refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns, refused);
 }
 
 /* ---- objects ---- */
@@ -224,7 +285,7 @@ bool cache_find(struct cache *c, struct store *s, struct slice key, enum form fo
 
 	if ((s->traits.local && form == FORM_STORED) || !cache_disk_usable(c))
 		return false;
-	id = cache_id(s, key, form, expect);
+	id = cache_id(c, s, key, form, expect);
 	if (!find_file(c, &id, &o))
 		return false;
 	ret->head = cached_head(&o);
@@ -238,115 +299,86 @@ bool cache_find(struct cache *c, struct store *s, struct slice key, enum form fo
 
 /* ---- purging ---- */
 
-static void purge_files(struct pool_job *job);
-static void purged(struct loop_task *task);
-
-static void purge_all(struct cache_purge *p)
+static void raise_all(struct cache_purge *p)
 {
-	negative_purge(p->cache->negative);
-	flights_purge(p->cache->flights, NULL);
+	struct generations *g = p->cache->generations;
+
+	if (!p->keys)
+		(void)!generation_raise_all(g, &p->failure);
+	for (size_t i = 0; p->keys && i < p->n; i++)
+		(void)!generation_raise(g, hash_of(p->store, p->keys[i]), &p->failure);
+}
+
+static void remove_file(struct cache_purge *p, struct slice key)
+{
+	struct cache *c = p->cache;
+
+	for (enum form form = 0; form < FORMS; form++) {
+		struct object_id id = cache_id(c, p->store, key, form, NULL);
+
+		(void)!disk_remove(c->disk, &id, &p->failure);
+	}
+}
+
+static void remove_files(struct cache_purge *p)
+{
+	if (!p->keys)
+		(void)!disk_empty(p->cache->disk, &p->failure);
+	for (size_t i = 0; p->keys && i < p->n; i++)
+		remove_file(p, p->keys[i]);
 }
 
 /*
- * A miss is remembered under the very spelling that was asked, and the one that is purged may be
- * another. Where spellings are different keys all misses of the store go.
+ * On a worker, in two rounds. After the first nothing is there that came from a store before the
+ * purge, nor will be. What somebody has made of that until then, and has kept meanwhile, goes in the
+ * second, and what he has not kept yet he will not.
  */
-static void begin_keys(struct cache_purge *p)
-{
-	negative_raise(p->cache->negative);
-	if (!p->store->traits.folds && p->store->traits.key_case != CASE_LOWER)
-		atomic_fetch_add(&p->store->epoch, 1);
-}
-
-static void purge_key(struct cache_purge *p, struct slice key)
-{
-	struct cache *c = p->cache;
-
-	negative_remove(c->negative, miss_of(c, p->store, key));
-	for (enum form form = 0; form < FORMS; form++) {
-		struct object_id id = cache_id(p->store, key, form, NULL);
-
-		flights_purge(c->flights, &id);
-		flights_forget_landed(c->flights, &id);
-	}
-}
-
-/* On the loop's thread, in turns: first what could bring a file back, then the files. */
-static void purge_memory(struct loop_task *task)
-{
-	struct cache_purge *p = CONTAINER_OF(task, struct cache_purge, task);
-	struct cache *c = p->cache;
-	size_t end = MIN(p->n, p->at + PURGE_TURN);
-
-	if (!p->keys)
-		purge_all(p);
-	else if (p->at == 0)
-		begin_keys(p);
-	while (p->keys && p->at < end)
-		purge_key(p, p->keys[p->at++]);
-	if (p->at < p->n) {
-		loop_post(c->loop, task);
-		return;
-	}
-	if (p->again) {
-		p->done(p);
-		return;
-	}
-	task->run = purged;
-	p->job.run = purge_files;
-	if (c->disk && pool_submit(c->pool, &p->job) == OK)
-		return;
-	if (c->disk)
-		err_set(&p->failure, ERR_BUSY, "too much waits for the cache's disk");
-	purged(task);
-}
-
-static void remove_files(struct cache_purge *p, struct slice key)
-{
-	struct cache *c = p->cache;
-
-	for (enum form form = 0; form < FORMS; form++) {
-		struct object_id id = cache_id(p->store, key, form, NULL);
-
-		if (disk_remove(c->disk, &id, &p->failure) != OK)
-			cache_disk_failed(c, &p->failure);
-	}
-}
-
-/* On a worker. */
-static void purge_files(struct pool_job *job)
+static void purge(struct pool_job *job)
 {
 	struct cache_purge *p = CONTAINER_OF(job, struct cache_purge, job);
 	struct cache *c = p->cache;
 
-	if (!p->keys && disk_empty(c->disk, &p->failure) != OK)
+	generations_check(c->generations);
+	for (int round = 0; round < 2; round++) {
+		raise_all(p);
+		if (c->disk)
+			remove_files(p);
+	}
+	if (p->failure.code)
 		cache_disk_failed(c, &p->failure);
-	for (size_t i = 0; p->keys && i < p->n; i++)
-		remove_files(p, p->keys[i]);
 	loop_post(c->loop, &p->task);
 }
 
-/*
- * The files are gone. What has been begun in between may have been made of one of them: it is not
- * kept either.
- */
+/* On the loop's thread. */
 static void purged(struct loop_task *task)
 {
 	struct cache_purge *p = CONTAINER_OF(task, struct cache_purge, task);
 
-	p->again = true;
-	p->at = 0;
-	task->run = purge_memory;
-	purge_memory(task);
+	if (!p->keys)
+		negative_purge(
+			p->cache->negative); /* nobody finds them: they need no room either */
+	p->done(p);
+}
+
+/* On the loop's thread. Without a worker all that is in memory goes. */
+static void start_purge(struct loop_task *task)
+{
+	struct cache_purge *p = CONTAINER_OF(task, struct cache_purge, task);
+
+	task->run = purged;
+	if (pool_submit(p->cache->pool, &p->job) == OK)
+		return;
+	(void)!generation_raise_all(p->cache->generations, &p->failure);
+	err_set(&p->failure, ERR_BUSY, "too much waits for the cache's disk");
+	purged(task);
 }
 
 void cache_purge(struct cache *c, struct cache_purge *p)
 {
 	p->cache = c;
-	p->at = 0;
-	p->again = false;
 	p->failure.code = OK;
-	p->task = (struct loop_task){.run = purge_memory};
+	p->task = (struct loop_task){.run = start_purge};
+	p->job = (struct pool_job){.run = purge};
 	loop_post(c->loop, &p->task);
 }
 
@@ -354,7 +386,19 @@ void cache_purge(struct cache *c, struct cache_purge *p)
 
 static void tidy(void *ud)
 {
-	disk_reclaim(ud);
+	struct cache *c = ud;
+
+	disk_reclaim(c->disk);
+	generations_check(c->generations);
+}
+
+/* Without it only the purges of other processes are missed. */
+static void share_generations(struct cache *c)
+{
+	struct error e;
+
+	if (generations_share(c->generations, disk_root(c->disk), &e) != OK)
+		log_event(LOG_WARN, "purges by other processes are not seen", "error", e.msg, NULL);
 }
 
 static void open_disk(struct cache *c)
@@ -367,9 +411,11 @@ static void open_disk(struct cache *c)
 		log_event(LOG_INFO, "no cache on disk", NULL);
 		return;
 	}
-	if (disk_open(c->settings.dir, &c->disk, &e) == OK &&
-	    evict_start(disk_root(c->disk), &limits, tidy, c->disk, &c->evict, &e) == OK)
-		return;
+	if (disk_open(c->settings.dir, &c->disk, &e) == OK) {
+		share_generations(c);
+		if (evict_start(disk_root(c->disk), &limits, tidy, c, &c->evict, &e) == OK)
+			return;
+	}
 	disk_free(TAKE(c->disk));
 	metric_inc(cache_errors);
 	log_event(LOG_WARN, "no cache on disk", "dir", c->settings.dir, "error", e.msg, NULL);
@@ -382,6 +428,7 @@ enum err cache_new(struct loop *loop, const struct cache_settings *settings, str
 
 	c->loop = loop;
 	c->settings = *settings;
+	c->generations = generations_new();
 	c->flights = flights_new();
 	c->confirms = confirms_new();
 	c->windows = budget_new(WINDOWS_BYTES);
@@ -428,6 +475,7 @@ void cache_free(struct cache *c)
 	confirms_free(c->confirms);
 	flights_free(c->flights);
 	negative_free(c->negative);
+	generations_free(c->generations);
 	disk_free(c->disk);
 	free(c);
 }

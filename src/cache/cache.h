@@ -67,6 +67,12 @@ bool cache_find(struct cache *c, struct store *s, struct slice key, enum form fo
 
 /* ---- purging: any thread ---- */
 
+/*
+ * Another number after each purge, also those of other processes on the same directory. What was
+ * looked for, and is remembered, is good as long as the number of before is that of now.
+ */
+uint64_t cache_purges(const struct cache *c);
+
 struct cache_purge {
 	struct slice *keys; /* as stores are asked, for all forms; NULL: everything */
 	size_t n;
@@ -74,11 +80,13 @@ struct cache_purge {
 	void (*done)(struct cache_purge *p); /* on the loop's thread */
 	struct error failure;                /* once done: the disk's, if it failed */
 	struct cache *cache;                 /* the cache's, as all below */
-	size_t at;
-	bool again; /* the second round */
 	struct loop_task task;
 	struct pool_job job;
 };
 
-/* Forget objects and misses. What is on its way when it is called is not kept. */
+/*
+ * Forget objects and misses, in all processes that share the directory. What is on its way when it
+ * is called is neither kept nor joined any more, and nobody who asks after done() is answered out of
+ * what was there before.
+ */
 void cache_purge(struct cache *c, struct cache_purge *p);

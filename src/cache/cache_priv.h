@@ -8,6 +8,7 @@
 #include "cache/disk.h"
 #include "cache/evict.h"
 #include "cache/flight.h"
+#include "cache/generation.h"
 #include "cache/inspect.h"
 #include "cache/negative.h"
 #include "cache/permits.h"
@@ -28,6 +29,7 @@ struct cache {
 	struct permits *permits;  /* of makers */
 	struct budget *windows;   /* memory of makers, beyond what each may have */
 	struct evict *evict;      /* NULL with disk */
+	struct generations *generations;
 	struct negative *negative;
 	struct flights *flights;
 	struct confirms *confirms;
@@ -37,14 +39,20 @@ struct cache {
 
 /* cache.c */
 /* expect: what it has to be true to in place of its own key, or NULL. */
-struct object_id cache_id(const struct store *s, struct slice key, enum form form,
+struct object_id cache_id(const struct cache *c, const struct store *s, struct slice key,
+			  enum form form, const char *expect);
+/*
+ * Of a key, and of what it has to be true to: another one means that a purge of either came in
+ * between. Any thread.
+ */
+uint64_t cache_generation(const struct cache *c, const struct store *s, struct slice key,
 			  const char *expect);
 /* Is the disk to be used, or has it failed a moment ago? Any thread. */
 bool cache_disk_usable(struct cache *c);
 /* Count a failure of the disk, and log it once in a while. Any thread. */
 void cache_disk_failed(struct cache *c, const struct error *e);
-/* To be taken before a store is asked: a miss counts if nothing has happened since. */
-uint64_t cache_miss_ticket(struct cache *c, struct store *s);
+/* To be taken before a store is asked for the key: a miss counts if nothing has happened since. */
+uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key);
 /*
  * Remember that s has no such key, as it has said so (fetch_is_miss()). Not when it was asked in
  * the name of a server before us (via), which it may have passed over for that reason.
@@ -97,7 +105,8 @@ struct flight {
 	char *key, *expect, *via; /* owned; the last two may be NULL */
 	int64_t deadline_ns;
 	bool patient;
-	uint64_t ticket;             /* for its miss, from when the store was asked */
+	/* from before the store was asked, or something looked for: for what comes, and for a miss */
+	uint64_t generation, ticket;
 	bool whole;                  /* do not ask in parts */
 	bool unranged;               /* nor, to see whether it is there, for its first byte */
 	bool declined;               /* the cache cannot take it */
@@ -105,9 +114,8 @@ struct flight {
 	size_t n_seats;              /* of both */
 	size_t takers;               /* who have, or had, a seat because they want it as it is */
 	size_t jobs; /* that workers have; and one for each caller on the stack (flight_hold()) */
-	bool purged; /* begun before a purge: neither kept nor joined */
-	bool unkept; /* for another reason */
-	bool anew;   /* what lies in the cache of the stored form may be out of date */
+	bool unkept;
+	bool anew;                /* what lies in the cache of the stored form may be out of date */
 	bool scratch_ok, scratch; /* may lie, and does lie in a temporary file: then never kept */
 	bool told;                /* FOUND, to who had a seat then */
 
@@ -163,6 +171,7 @@ struct flights {
 	bool closing;
 	/* What has landed lately: the last one of each bucket. */
 	struct object_id landed[FLIGHT_BUCKETS];
+	uint64_t landed_generation[FLIGHT_BUCKETS];
 	/* What did not keep the length that its end promised: no promise is made of it again. */
 	struct recent liars;
 	/* What did not come in parts, as stored: for an hour the whole is asked for. */
@@ -176,6 +185,8 @@ struct flights {
  * afterwards.
  */
 void flight_hold(struct flight *f);
+/* Was it begun before a purge? Then it is neither kept nor joined. Any thread that holds it. */
+bool flight_is_outdated(const struct flight *f);
 void flight_let_go(struct flight *f);
 /* Tell all who wait for the decision. */
 void flight_tell(struct flight *f, enum fetch_result result, const struct error *e);

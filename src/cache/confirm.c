@@ -23,6 +23,7 @@ struct confirm {
 	char *key, *expect; /* owned; expect may be NULL */
 	enum form form;
 	struct object_id id;
+	uint64_t generation; /* from before it was asked */
 	struct object_head have;
 	struct confirm *next, **at; /* at == NULL: not in the list yet */
 	struct loop_task start;
@@ -82,6 +83,12 @@ static void forget_in(struct confirm *q, int64_t ns)
 
 /* ---- the answer ---- */
 
+/* Has it been purged since it was asked about? What is there now is none of our business. */
+static bool is_outdated(const struct confirm *q)
+{
+	return q->generation != cache_generation(q->cache, q->store, slice_of(q->key), q->expect);
+}
+
 /* On a worker. */
 static void change_file(struct pool_job *job)
 {
@@ -89,12 +96,13 @@ static void change_file(struct pool_job *job)
 	struct disk_object o;
 	struct error e;
 
-	if (q->remove)
+	if (q->remove && !is_outdated(q))
 		(void)!disk_remove(q->cache->disk, &q->id, &e);
-	else if (disk_find(q->cache->disk, &q->id, &o, &e) == DISK_HIT)
-		disk_touch_checked(o.fd);
-	if (!q->remove)
-		close_p(&o.fd);
+	else if (!q->remove && disk_find(q->cache->disk, &q->id, &o, &e) == DISK_HIT) {
+		if (!is_outdated(q))
+			disk_touch_checked(o.fd);
+		close(o.fd);
+	}
 	loop_post(q->cache->loop, &q->job_done);
 }
 
@@ -154,6 +162,10 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 
 	if (result == FETCH_FOUND && head->fd >= 0)
 		close(head->fd);
+	if (is_outdated(q)) {
+		forget_in(q, 0);
+		return;
+	}
 	switch (result) {
 	case FETCH_FOUND:
 		if (!form_is_current(q->form, &q->have, head)) {
@@ -206,6 +218,7 @@ static void start(struct loop_task *task)
 	if (q->next)
 		q->next->at = &q->next;
 	q->all->first = q;
+	q->generation = cache_generation(q->cache, q->store, slice_of(q->key), q->expect);
 	q->fetch = fetch_start(&r, NULL, answered, q);
 }
 
@@ -225,7 +238,7 @@ void confirm_start(struct cache *c, struct store *s, struct slice key, enum form
 	q->key = xstrndup(key.p, key.n);
 	q->form = form;
 	q->expect = expect ? xstrdup(expect) : NULL;
-	q->id = cache_id(s, key, form, expect);
+	q->id = cache_id(c, s, key, form, expect);
 	q->have = *head;
 	q->start.run = start;
 	loop_post(c->loop, &q->start);

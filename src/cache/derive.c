@@ -245,7 +245,8 @@ static void file_decided(void *ud, enum fetch_result result, const struct object
 
 static void take_seat(struct flight *f)
 {
-	struct object_id id = cache_id(f->store, slice_of(f->key), FORM_STORED, f->expect);
+	struct object_id id = cache_id(f->cache, f->store, slice_of(f->key), FORM_STORED,
+				       f->expect);
 	struct derivation *d = f->derivation;
 	const struct flight_request r = {
 		.cache = f->cache,

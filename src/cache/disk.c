@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "cache/disk_priv.h"
+#include "cache/generation.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -83,8 +84,8 @@ static bool has_tag(int root)
 /* Also of a cache that another process is just making, and of a fresh volume. */
 static bool is_cache_name(const char *name)
 {
-	static const char *const ours[] = {".",          "..",     TAG_NAME,
-					   DISK_OBJECTS, DISK_TMP, "lost+found"};
+	static const char *const ours[] = {
+		".", "..", TAG_NAME, DISK_OBJECTS, DISK_TMP, GENERATION_FILE, "lost+found"};
 
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (strcmp(name, ours[i]) == 0)
@@ -229,7 +230,7 @@ enum disk_found disk_find(struct disk *d, const struct object_id *id, struct dis
 		err_sys(e, ERR_IO, "cannot open a cached object");
 		return DISK_ERROR;
 	}
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) || st.st_mode & DISK_NOT_YET)
 		return DISK_NONE;
 	err = read_meta(fd, id, st.st_size, &ret->meta, e);
 	if (err == ERR_CORRUPT) {

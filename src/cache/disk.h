@@ -4,6 +4,7 @@
  * start, none to repair after a crash, and several processes may use one directory at a time.
  *
  *	CACHEDIR.TAG          tells backup programs to leave it out
+ *	generations           how processes hear of each other's purges (generation.h)
  *	objects/ab/<30 hex>   one file per object (object.h); whole and valid as long as it has a name
  *	tmp/<16 hex>          drafts, where the file system knows no files without a name; flocked
  *	trash.<16 hex>        what disk_empty() has put aside, for evict.c to delete
@@ -15,6 +16,11 @@
  * A draft is a file that is being filled. It gets its name in one step, when it is complete and
  * on the disk; so a crash at any point leaves the older object or none, and space that the kernel
  * frees (files without a name) or disk_reclaim() does.
+ *
+ * A purge must not be undone by what was brought before it and gets its name after it. So whoever
+ * keeps an object looks whether it is still good once it has its name, and until then its file has
+ * the sticky bit, which means that there is no object: either the purge comes after the name, and
+ * removes it, or it came before, and the keeper does.
  *
  * Any thread; everything blocks for as long as the disk takes.
  */
@@ -77,11 +83,12 @@ int draft_fd(const struct draft *draft);
 /*
  * Write the header, have everything on the disk, and only then give the file its name, replacing
  * an older object; used and checked now. ERR_CORRUPT when the body is not of meta->length bytes or
- * meta is such that disk_find() would not take it. The draft stays readable, and the caller's, in
- * any case; it is kept once at most.
+ * meta is such that disk_find() would not take it. ERR_CANCELED when it is not still_good(ud),
+ * which is asked after anything that may take long, the last time when it has its name (NULL: it
+ * is). The draft stays readable, and the caller's, in any case; it is kept once at most.
  */
 MUST_CHECK enum err disk_keep(struct disk *d, struct draft *draft, const struct object_meta *meta,
-			      struct error *e);
+			      bool (*still_good)(void *ud), void *ud, struct error *e);
 /* Closes the file; one that was not kept is gone. Accepts NULL. */
 void draft_free(struct draft *draft);
 

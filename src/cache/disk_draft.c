@@ -47,10 +47,11 @@ static bool make_dir(int root, const char *path)
 /* As openat(), with a second try when the directory was missing. */
 static int open_in(int root, const char *dir, const char *path, int flags)
 {
-	int fd = openat(root, path, flags | O_RDWR | O_CLOEXEC, 0600);
+	const mode_t mode = 0600 | DISK_NOT_YET;
+	int fd = openat(root, path, flags | O_RDWR | O_CLOEXEC, mode);
 
 	if (fd < 0 && errno == ENOENT && make_dir(root, dir))
-		fd = openat(root, path, flags | O_RDWR | O_CLOEXEC, 0600);
+		fd = openat(root, path, flags | O_RDWR | O_CLOEXEC, mode);
 	return fd;
 }
 
@@ -263,12 +264,10 @@ static bool make_parents(int root, const char *path)
 	return make_dir(root, DISK_OBJECTS) && make_dir(root, parent);
 }
 
-static enum err publish(struct draft *draft, const struct object_id *id, struct error *e)
+static enum err give_name(struct draft *draft, const char *path, struct error *e)
 {
-	char path[DISK_PATH_LEN];
 	bool placed;
 
-	disk_object_path(id, path);
 	placed = place(draft, path);
 	if (!placed && errno == ENOENT && make_parents(draft->disk->root, path))
 		placed = place(draft, path);
@@ -280,18 +279,40 @@ static enum err publish(struct draft *draft, const struct object_id *id, struct 
 	return OK;
 }
 
-enum err disk_keep(struct disk *d, struct draft *draft, const struct object_meta *meta,
-		   struct error *e)
+/*
+ * What is removed here by its name may be a newer file that has just been put there: that one is
+ * lost to the cache, and no more than that.
+ */
+static enum err reveal(const struct draft *draft, const char *path, bool good, struct error *e)
 {
+	enum err err = OK;
+
+	if (!good)
+		err = err_set(e, ERR_CANCELED, "purged meanwhile");
+	else if (fchmod(draft->fd, 0600) != 0)
+		err = err_sys(e, ERR_IO, "cannot make an object of a file in the cache");
+	if (err)
+		unlinkat(draft->disk->root, path, 0);
+	return err;
+}
+
+enum err disk_keep(struct disk *d, struct draft *draft, const struct object_meta *meta,
+		   bool (*still_good)(void *ud), void *ud, struct error *e)
+{
+	char path[DISK_PATH_LEN];
 	enum err err;
 
 	ASSERT(draft->disk == d);
 	err = write_header(draft->fd, meta, e);
 	if (!err)
 		err = settle(draft->fd, meta->length, e);
-	if (!err)
-		err = publish(draft, &meta->id, e);
-	return err;
+	if (!err && still_good && !still_good(ud))
+		err = err_set(e, ERR_CANCELED, "purged meanwhile");
+	if (err)
+		return err;
+	disk_object_path(&meta->id, path);
+	err = give_name(draft, path, e);
+	return err ? err : reveal(draft, path, !still_good || still_good(ud), e);
 }
 
 static bool is_draft_name(const char *name)

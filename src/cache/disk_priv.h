@@ -4,8 +4,12 @@
 #include "cache/disk.h"
 
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #define DISK_PATH_LEN 48 /* the longest path below the root, and its NUL */
+
+/* In the mode of a file that is no object yet, whatever its name. */
+#define DISK_NOT_YET S_ISVTX
 
 struct disk {
 	int root;

@@ -43,6 +43,11 @@ static bool is_asking(const struct flight *f)
 	return f->phase == ASKING || f->phase == PROBING;
 }
 
+bool flight_is_outdated(const struct flight *f)
+{
+	return f->generation != cache_generation(f->cache, f->store, slice_of(f->key), f->expect);
+}
+
 /*
  * The flight of an object. One that was begun before a purge is passed over: what it brings, or
  * misses, is out of date.
@@ -50,7 +55,7 @@ static bool is_asking(const struct flight *f)
 static struct flight *find(const struct flights *all, const struct object_id *id)
 {
 	for (struct flight *f = all->bucket[bucket_of(id)]; f; f = f->next)
-		if (!f->purged && same_id(&f->id, id))
+		if (same_id(&f->id, id) && !flight_is_outdated(f))
 			return f;
 	return NULL;
 }
@@ -184,8 +189,10 @@ void flight_fail(struct flight *f, const struct error *e)
 
 void flight_landed(struct flight *f, bool kept)
 {
-	if (kept)
+	if (kept) {
 		all_of(f)->landed[bucket_of(&f->id)] = f->id;
+		all_of(f)->landed_generation[bucket_of(&f->id)] = f->generation;
+	}
 	ASSERT(f->jobs);
 	f->phase = LANDED;
 	take_out(f);
@@ -276,10 +283,20 @@ static void wait_longer(struct flight *f, int64_t deadline_ns, bool patient)
 		derive_extend(f);
 }
 
+static bool has_landed(const struct flight_request *r, const struct object_id *id)
+{
+	const struct flights *all = r->cache->flights;
+	size_t bucket = bucket_of(id);
+
+	return same_id(&all->landed[bucket], id) &&
+	       all->landed_generation[bucket] ==
+		       cache_generation(r->cache, r->store, r->key, r->expect);
+}
+
 enum seated seat_take(const struct flight_request *r, struct seat *s)
 {
 	struct flights *all = r->cache->flights;
-	struct object_id id = cache_id(r->store, r->key, r->form, r->expect);
+	struct object_id id = cache_id(r->cache, r->store, r->key, r->form, r->expect);
 	struct flight *f = find(all, &id);
 
 	if (all->closing)
@@ -288,7 +305,7 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 		metric_inc(refused_fill_waiters);
 		return NO_SEAT_LEFT;
 	}
-	if (!f && s->use != SEAT_PROBES && same_id(&all->landed[bucket_of(&id)], &id))
+	if (!f && s->use != SEAT_PROBES && has_landed(r, &id))
 		return NO_SEAT_LANDED;
 	if (!f && r->join_only)
 		return NO_SEAT;
@@ -354,7 +371,7 @@ void seat_refuse(struct seat *s)
 void flight_probe(const struct flight_request *r)
 {
 	struct flights *all = r->cache->flights;
-	struct object_id id = cache_id(r->store, r->key, FORM_STORED, NULL);
+	struct object_id id = cache_id(r->cache, r->store, r->key, FORM_STORED, NULL);
 	struct flight *f;
 
 	if (all->closing || all->probes >= PROBES_MAX || find(all, &id))
@@ -365,24 +382,6 @@ void flight_probe(const struct flight_request *r)
 }
 
 /* ---- all ---- */
-
-static void purge_bucket(struct flight *f, const struct object_id *id)
-{
-	for (; f; f = f->next)
-		if (!id || same_id(&f->id, id))
-			f->purged = true;
-}
-
-void flights_purge(struct flights *all, const struct object_id *id)
-{
-	if (id) {
-		purge_bucket(all->bucket[bucket_of(id)], id);
-		return;
-	}
-	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
-		purge_bucket(all->bucket[i], NULL);
-	memset(all->landed, 0, sizeof(all->landed));
-}
 
 void flights_abort(struct flights *all)
 {

@@ -92,7 +92,5 @@ void seat_refuse(struct seat *s);
 
 /* Find out whether the key is missing, to remember it; nobody waits for it. */
 void flight_probe(const struct flight_request *request);
-/* What flies under this identity (NULL: all) is not kept, and not joined any more. */
-void flights_purge(struct flights *all, const struct object_id *id);
 /* It is not where it has landed any more. */
 void flights_forget_landed(struct flights *all, const struct object_id *id);

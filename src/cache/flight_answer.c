@@ -15,7 +15,8 @@ void flight_ask(struct flight *f, enum flight_phase phase)
 {
 	parts_drop(f);
 	f->phase = phase;
-	f->ticket = cache_miss_ticket(f->cache, f->store);
+	f->generation = cache_generation(f->cache, f->store, slice_of(f->key), f->expect);
+	f->ticket = cache_miss_ticket(f->cache, f->store, slice_of(f->key));
 	if (f->form == FORM_STORED)
 		parts_ask(f);
 	else
@@ -73,7 +74,7 @@ static void adopt_spool(struct flight *f, const struct object_head *head)
 
 bool flight_worth_finishing(const struct flight *f)
 {
-	return !f->unkept && !f->purged && f->takers &&
+	return !f->unkept && !flight_is_outdated(f) && f->takers &&
 	       (f->patient || f->head.total <= FLIGHT_FINISH_BYTES ||
 		f->received > f->head.total - f->received);
 }
@@ -136,7 +137,7 @@ static void found(struct flight *f, const struct object_head *head)
 
 static struct object_id stored_id(const struct flight *f)
 {
-	return cache_id(f->store, slice_of(f->key), FORM_STORED, NULL);
+	return cache_id(f->cache, f->store, slice_of(f->key), FORM_STORED, NULL);
 }
 
 bool flight_whole(const struct flight *f)

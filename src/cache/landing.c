@@ -294,6 +294,11 @@ static void describe(const struct flight *f, struct object_meta *ret)
 	}
 }
 
+static bool still_good(void *ud)
+{
+	return !flight_is_outdated(ud);
+}
+
 /* On a keeper; nobody waits for it. */
 static enum err keep(struct flight *f, struct error *e)
 {
@@ -305,7 +310,8 @@ static enum err keep(struct flight *f, struct error *e)
 			return e->code;
 	}
 	describe(f, &meta);
-	return disk_keep(f->cache->disk, f->draft, &meta, e);
+	generations_check(f->cache->generations);
+	return disk_keep(f->cache->disk, f->draft, &meta, still_good, f, e);
 }
 
 static void keep_file(struct pool_job *job)
@@ -320,16 +326,11 @@ static void file_kept(struct loop_task *task)
 {
 	struct flight *f = CONTAINER_OF(task, struct flight, kept_task);
 	bool kept = !f->keep_failure.code;
-	struct error e;
 
 	if (f->keep_failure.code == ERR_IO)
 		cache_disk_failed(f->cache, &f->keep_failure);
 	else if (kept)
 		evict_added(f->cache->evict, OBJECT_HEADER_SIZE + f->head.total);
-	if (kept && f->purged) {
-		(void)!disk_remove(f->cache->disk, &f->id, &e);
-		kept = false;
-	}
 	if (kept)
 		metric_inc(fills_kept);
 	flight_landed(f, kept);
@@ -341,7 +342,7 @@ void landing_made(struct flight *f)
 	struct error e;
 
 	f->phase = LANDING;
-	f->unkept = f->unkept || f->purged || !f->takers;
+	f->unkept = f->unkept || flight_is_outdated(f) || !f->takers;
 	fill_commit(f->fill);
 	flight_hold(f);
 	if (!f->unkept && pool_submit(f->cache->keepers, &f->keep_job) == OK)

@@ -51,7 +51,6 @@ struct negative {
 	uint64_t longer; /* ticks */
 	int64_t born_ns;
 	uint64_t salt;
-	_Atomic uint64_t generation;
 	_Atomic uint32_t purges;
 };
 
@@ -159,11 +158,6 @@ struct miss negative_find(const struct negative *n, struct miss_id id, int64_t n
 	return slot ? describe(n, slot, tick, now_ns) : (struct miss){0};
 }
 
-uint64_t negative_generation(const struct negative *n)
-{
-	return n->generation;
-}
-
 size_t negative_count(const struct negative *n, int64_t now_ns)
 {
 	uint64_t tick = tick_at(n, now_ns);
@@ -200,8 +194,7 @@ static size_t slot_for(const struct bucket *b, uint64_t tag)
 	return found;
 }
 
-void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, bool refused,
-		  uint64_t generation)
+void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, bool refused)
 {
 	int64_t now = clock_mono_ns();
 	uint64_t tick = tick_at(n, now), until = tick_at(n, now + MIN(MAX(ttl_ns, 0), n->ttl_ns));
@@ -209,7 +202,7 @@ void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, bool re
 	struct bucket *b;
 	size_t i;
 
-	if (!n->buckets || (until <= tick && !proves) || generation != negative_generation(n))
+	if (!n->buckets || (until <= tick && !proves))
 		return;
 	until = MIN(until, tick | (ERA - 1)) % ERA;
 	b = bucket_of(n, id);
@@ -235,13 +228,7 @@ void negative_remove(struct negative *n, struct miss_id id)
 		b->expiry[i] = 0;
 }
 
-uint64_t negative_raise(struct negative *n)
-{
-	return ++n->generation;
-}
-
 void negative_purge(struct negative *n)
 {
 	n->purges++;
-	negative_raise(n); /* last: who sees the new generation sees nothing of the old one */
 }

@@ -11,10 +11,6 @@
  * Threads: one writer (the loop's thread); readers on any thread, without lock and without
  * waiting. A reader may miss what is being written at the moment; it never believes an entry for
  * longer than its writer meant.
- *
- * Generations: a miss that was asked for before a purge says nothing about the time after it. So
- * who asks a store takes negative_generation() first and hands it to negative_add(), which drops
- * the answer when a purge came in between.
  */
 #pragma once
 #include "base/err.h"
@@ -52,20 +48,15 @@ uint64_t negative_seed(const struct negative *n, const uint8_t store_id[static 3
 struct miss_id miss_id_make(uint64_t seed, struct slice key);
 /* Any thread. now_ns: of clock_mono_ns(). */
 struct miss negative_find(const struct negative *n, struct miss_id id, int64_t now_ns);
-/* Any thread. */
-uint64_t negative_generation(const struct negative *n);
 /* Any thread: entries that answer. Reads the whole table, about a millisecond per million: for gauges. */
 size_t negative_count(const struct negative *n, int64_t now_ns);
 
 /*
  * The writer only, from here on. Remember a miss from now (clock_mono_ns()) for ttl_ns, or for as
  * long as the table allows, in steps of 1/8 s, rounded down; refused: then it proves no longer than
- * it answers. Does nothing when `generation` is not the present one any more.
+ * it answers.
  */
-void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, bool refused,
-		  uint64_t generation);
+void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, bool refused);
 void negative_remove(struct negative *n, struct miss_id id);
-/* Begin a new generation, which is returned: before the keys of a purge are removed. */
-uint64_t negative_raise(struct negative *n);
-/* Forget everything, at once and whatever the size, and begin a new generation. */
+/* Forget everything, at once and whatever the size. */
 void negative_purge(struct negative *n);

@@ -176,7 +176,7 @@ bool body_offer(struct exchange *x, struct hot_offer *ret)
 		.fd = h->fd,
 		.length = h->length,
 		.fresh_ns = x->answer.fresh_ns,
-		.generation = x->hot_generation,
+		.purges = x->purges,
 	};
 	if (hot_wants_memory(x->server->hot, h->length)) {
 		ret->memory = (size_t)h->length;

@@ -40,8 +40,8 @@ struct exchange {
 	bool looking;         /* counted in server.looking */
 	struct purge *purge;  /* it is POST /-/purge */
 	struct lookup *lookup;
-	uint64_t hot_generation; /* from before anything was looked for */
-	struct answer answer;    /* EXCHANGE_ANSWERED and later */
+	uint64_t purges;      /* cache_purges() from before anything was looked for */
+	struct answer answer; /* EXCHANGE_ANSWERED and later */
 	struct fill_waiter body_wait;
 	atomic_bool left;   /* the client has gone away while we waited */
 	bool rescued;       /* the body goes on past the cache */

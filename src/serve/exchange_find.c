@@ -191,7 +191,7 @@ enum MHD_Result exchange_find(struct exchange *x)
 		return respond_miss(x, p->conf->miss_ttl_ns);
 	if (resolve_refuses(&rules)) /* to others it may be there: a 404 for nobody to keep */
 		return respond_miss(x, 0);
-	x->hot_generation = hot_generation(x->server->hot);
+	x->purges = cache_purges(p->cache);
 	if (plain && respond_hot(x, &rules, &result))
 		return result;
 	return find(x, &rules);

@@ -34,6 +34,7 @@ struct hot_entry {
 	int64_t length;
 	size_t memory;
 	int64_t fresh_until_ns;
+	uint64_t purges;
 	atomic_int_least64_t look_ns, used_ns; /* next look at the file; its last touch */
 	int64_t asked_ns;                      /* under the set's lock */
 };
@@ -48,7 +49,6 @@ struct hot {
 	atomic_size_t memory; /* bytes of bodies */
 	atomic_size_t n;
 	size_t max;
-	_Atomic uint64_t generation;
 };
 
 struct hot *hot_new(void)
@@ -93,7 +93,6 @@ void hot_done(struct hot *h, struct hot_entry *e)
 
 void hot_clear(struct hot *h)
 {
-	atomic_fetch_add(&h->generation, 1);
 	for (size_t i = 0; i < SETS * WAYS; i++) {
 		struct hot_set *set = &h->set[i / WAYS];
 		struct hot_entry *e;
@@ -166,7 +165,7 @@ static bool may_serve(const struct resolve_rules *rules, const struct hot_entry 
 	       !(rules->looped && e->store->traits.loops);
 }
 
-struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules)
+struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules, uint64_t purges)
 {
 	struct slice path = rules->path->spelling[0];
 	struct hot_set *set = set_of(h, path);
@@ -183,7 +182,7 @@ struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules)
 	pthread_mutex_unlock(&set->mu);
 	if (!e)
 		return NULL;
-	if (!still_good(e, now)) {
+	if (e->purges != purges || !still_good(e, now)) {
 		drop(h, set, e);
 	} else if (may_serve(rules, e)) {
 		return e;
@@ -214,11 +213,6 @@ struct store *hot_store(const struct hot_entry *e)
 
 /* ---- adding ---- */
 
-uint64_t hot_generation(const struct hot *h)
-{
-	return atomic_load(&h->generation);
-}
-
 bool hot_wants_memory(struct hot *h, int64_t length)
 {
 	return length <= MEMORY_EACH && atomic_load(&h->memory) + (size_t)length <= MEMORY_ALL;
@@ -242,6 +236,7 @@ static struct hot_entry *entry_new(const struct hot_offer *o)
 	e->length = o->length;
 	e->memory = o->memory;
 	e->fresh_until_ns = now + o->fresh_ns;
+	e->purges = o->purges;
 	e->asked_ns = now;
 	atomic_init(&e->look_ns, now + LOOK_EVERY_NS);
 	atomic_init(&e->used_ns, now);
@@ -266,17 +261,15 @@ bool hot_add(struct hot *h, const struct hot_offer *o)
 
 	if (atomic_load(&h->n) >= h->max)
 		return false;
-	e = old = entry_new(o);
+	e = entry_new(o);
 	atomic_fetch_add(&h->n, 1);
 	atomic_fetch_add(&h->memory, e->memory);
 	pthread_mutex_lock(&set->mu);
 	place = place_of(set, o->path->spelling[0], o->client);
 	if (!place)
 		place = worst_place(set);
-	if (hot_generation(h) == o->generation) {
-		old = *place;
-		*place = e;
-	}
+	old = *place;
+	*place = e;
 	pthread_mutex_unlock(&set->mu);
 	if (old)
 		hot_done(h, old);

@@ -9,7 +9,8 @@
  * For others the same path may be the key of another file.
  *
  * An entry counts as long as its file is fresh and still in the directory, which is looked at once
- * a second at most. Any thread.
+ * a second at most, and nobody has purged anything since it was looked for: cache_purges() tells
+ * that of all processes on the directory. Any thread.
  */
 #pragma once
 #include "serve/resolve.h"
@@ -29,7 +30,7 @@ struct hot_offer {
 	struct store *store;
 	struct MHD_Response *response; /* a 200 with the whole body */
 	int fd;                        /* of the file; duplicated */
-	uint64_t generation;           /* hot_generation() from before it was looked for */
+	uint64_t purges;               /* cache_purges() from before it was looked for */
 	int64_t length;
 	size_t memory;    /* bytes of the body that the response holds in memory */
 	int64_t fresh_ns; /* from now on */
@@ -37,22 +38,17 @@ struct hot_offer {
 
 /* Would a body of so many bytes be kept in memory? */
 bool hot_wants_memory(struct hot *h, int64_t length);
-/* Raised by hot_clear(): what was found before is not kept after it. */
-uint64_t hot_generation(const struct hot *h);
-/*
- * False: there is no room, and the response is still the caller's. Else it is taken, and kept
- * unless hot_clear() has been called since the generation was read.
- */
+/* False: there is no room, and the response is still the caller's. Else it is taken. */
 bool hot_add(struct hot *h, const struct hot_offer *offer);
 /*
- * The entry for a path, if these rules let it be served; to be given back with hot_done(). NULL
- * when there is none.
+ * The entry for a path, if these rules let it be served and purges (cache_purges() of now) is what
+ * it was; to be given back with hot_done(). NULL when there is none.
  */
-struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules);
+struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules, uint64_t purges);
 void hot_done(struct hot *h, struct hot_entry *entry);
 struct MHD_Response *hot_response(const struct hot_entry *entry);
 int64_t hot_length(const struct hot_entry *entry);
 bool hot_is_file(const struct hot_entry *entry);
 struct store *hot_store(const struct hot_entry *entry);
-/* Forget all. */
+/* Give back what it holds: files that a purge has removed. */
 void hot_clear(struct hot *h);

@@ -177,7 +177,7 @@ static void store_purged(struct cache_purge *work)
 		p->failure = work->failure;
 	if (--p->running > 0)
 		return;
-	hot_clear(p->server->hot); /* last: until now the files were there to be found */
+	hot_clear(p->server->hot); /* nobody finds them any more: the files need no room either */
 	p->resume(p->ud);
 }
 

@@ -6,7 +6,7 @@
  * lies under lower-case keys; what does not is reached by the case that it has.
  *
  * Asked with "Authorization: Bearer ADMIN_TOKEN"; without such a token in the settings the path
- * does not exist. Other processes on the same directory keep what they remember of misses.
+ * does not exist. It counts for all processes on the same directory (generation.h).
  *
  * A purge belongs to the thread of its connection, but while that is suspended to the loop's.
  */

@@ -381,7 +381,7 @@ bool respond_hot(struct exchange *x, const struct resolve_rules *rules, enum MHD
 	/* The hottest are what everybody may have; somewhere there may be what this one prefers. */
 	if (x->client.msfz && x->server->may_have_msfz)
 		return false;
-	e = hot_find(x->server->hot, rules);
+	e = hot_find(x->server->hot, rules, x->purges);
 	if (!e)
 		return false;
 	x->cache = "hit";

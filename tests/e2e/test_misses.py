@@ -382,6 +382,28 @@ def test_purge(what, size, purged):
     assert server.fetch("/" + GONE).body == body(size, 3)
 
 
+@pytest.mark.parametrize("what", ["*", "{}\n{}"])
+@pytest.mark.parametrize("size", [5_000, 300_000])
+def test_purge_reaches_other_processes(what, size, origin, store, serve, tmp):
+    """On the same directory: what another one has among its hottest files, and what it remembers of
+    misses, is from before the purge as well."""
+    found = path("foo.pdb").lower()
+    origin.put("bucket", found, body(size))
+    one, other = [serve(stores=store, CACHE_DIR=tmp, ADMIN_TOKEN=TOKEN) for _ in range(2)]
+    assert one.fetch("/" + found).body == body(size)
+    kept(one)
+    for _ in range(3):
+        assert other.fetch("/" + found).body == body(size)
+        assert is_miss(other.fetch("/" + GONE))
+    quiet(other)
+    origin.put("bucket", found, body(size, 2))
+    origin.put("bucket", GONE, body(size, 3))
+    assert other.fetch("/" + found).body == body(size) and is_miss(other.fetch("/" + GONE))
+    assert purge(one, what.format(found, GONE).encode()).status == 200
+    assert other.fetch("/" + found).body == body(size, 2)
+    assert other.fetch("/" + GONE).body == body(size, 3)
+
+
 def test_purge_of_one_leaves_the_others(purged):
     server = purged()
     assert purge(server, GONE.encode()).status == 200

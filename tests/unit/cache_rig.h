@@ -244,7 +244,7 @@ __attribute__((unused)) static void rig_answer(struct cache_rig *r, struct store
 __attribute__((unused)) static bool rig_kept(struct cache_rig *r, const char *key, int64_t length,
 					     const char *etag)
 {
-	struct object_id id = cache_id(&r->store.store, slice_of(key), FORM_STORED, NULL);
+	struct object_id id = cache_id(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL);
 	char to[RIG_PIECE];
 	struct disk_object o;
 	bool good;

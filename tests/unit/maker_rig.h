@@ -115,7 +115,7 @@ __attribute__((unused)) static void answer_with(struct cache_rig *r, struct stor
 __attribute__((unused)) static bool kept_as(struct cache_rig *r, const char *key, enum form form,
 					    struct slice bytes, const char *etag)
 {
-	struct object_id id = cache_id(&r->store.store, slice_of(key), form, NULL);
+	struct object_id id = cache_id(r->cache, &r->store.store, slice_of(key), form, NULL);
 	struct disk_object o;
 	bool good;
 

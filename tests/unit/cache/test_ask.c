@@ -70,7 +70,7 @@ static void test_landed_and_gone(void)
 	rig_answer(&r, r.store.first, SMALL);
 	cache_rig_quiet(&r);
 	done(&a);
-	id = cache_id(&r.store.store, SLICE("k"), FORM_STORED, NULL);
+	id = cache_id(r.cache, &r.store.store, SLICE("k"), FORM_STORED, NULL);
 	ASSERT(disk_remove(r.cache->disk, &id, NULL) == OK);
 	ask_key(&r, &a, "k");
 	CHECK(ask_way(a.ask) == ASK_FILLED && r.store.started == 2, "then it is brought again");

@@ -37,7 +37,7 @@ static bool has(struct cache_rig *r, const char *key)
 static void note(struct cache_rig *r, const char *key, enum fetch_result result)
 {
 	cache_note_miss(r->cache, &r->store.store, slice_of(key), NULL,
-			cache_miss_ticket(r->cache, &r->store.store), result);
+			cache_miss_ticket(r->cache, &r->store.store, slice_of(key)), result);
 }
 
 static void miss(struct cache_rig *r, const char *key)
@@ -72,18 +72,19 @@ static void test_identity(void)
 	cache_rig_new(&r);
 	other = r.store.store;
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		struct object_id a = cache_id(&r.store.store, slice_of(keys[i].a), FORM_STORED,
-					      NULL);
-		struct object_id b = cache_id(&r.store.store, slice_of(keys[i].b), FORM_STORED,
-					      NULL);
-		struct object_id again = cache_id(&other, slice_of(keys[i].a), FORM_STORED, NULL);
+		struct object_id a = cache_id(r.cache, &r.store.store, slice_of(keys[i].a),
+					      FORM_STORED, NULL);
+		struct object_id b = cache_id(r.cache, &r.store.store, slice_of(keys[i].b),
+					      FORM_STORED, NULL);
+		struct object_id again = cache_id(r.cache, &other, slice_of(keys[i].a), FORM_STORED,
+						  NULL);
 
 		CHECK_INT(memcmp(&a, &b, sizeof(a)) == 0, keys[i].same, keys[i].a);
 		CHECK(memcmp(&a, &again, sizeof(a)) == 0, "two stores of the same place: the same");
 	}
 	other.id[31] ^= 1;
-	struct object_id a = cache_id(&r.store.store, SLICE("k"), FORM_STORED, NULL),
-			 b = cache_id(&other, SLICE("k"), FORM_STORED, NULL);
+	struct object_id a = cache_id(r.cache, &r.store.store, SLICE("k"), FORM_STORED, NULL),
+			 b = cache_id(r.cache, &other, SLICE("k"), FORM_STORED, NULL);
 
 	CHECK(memcmp(&a, &b, sizeof(a)) != 0, "another place: another object");
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -100,9 +101,9 @@ static void test_long_keys(void)
 	for (size_t i = 0; i < 1500; i += 2)
 		memcpy(a + i, "\xc8\xba", 3); /* U+023A, whose lower case takes three bytes */
 	memcpy(b, a, sizeof(b));
-	x = cache_id(&r.store.store, slice_of(a), FORM_STORED, NULL);
+	x = cache_id(r.cache, &r.store.store, slice_of(a), FORM_STORED, NULL);
 	b[1498] = 'x';
-	y = cache_id(&r.store.store, slice_of(b), FORM_STORED, NULL);
+	y = cache_id(r.cache, &r.store.store, slice_of(b), FORM_STORED, NULL);
 	CHECK(memcmp(&x, &y, sizeof(x)) != 0, "told apart by their last letter");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -147,15 +148,16 @@ static void test_find(void)
 /* An object of the pattern in this form, as if it had been made. */
 static void keep_as(struct cache_rig *r, const char *key, enum form form, const char *expect)
 {
-	struct object_meta meta = {.id = cache_id(&r->store.store, slice_of(key), form, expect),
-				   .length = LENGTH,
-				   .etag = RIG_ETAG};
+	struct object_meta meta = {
+		.id = cache_id(r->cache, &r->store.store, slice_of(key), form, expect),
+		.length = LENGTH,
+		.etag = RIG_ETAG};
 	struct draft *draft;
 
 	ASSERT(disk_draft(r->cache->disk, LENGTH, &draft, NULL) == OK);
 	ASSERT(pwrite(draft_fd(draft), rig_bytes(0, LENGTH).p, LENGTH, OBJECT_HEADER_SIZE) ==
 	       LENGTH);
-	ASSERT(disk_keep(r->cache->disk, draft, &meta, NULL) == OK);
+	ASSERT(disk_keep(r->cache->disk, draft, &meta, NULL, NULL, NULL) == OK);
 	draft_free(draft);
 }
 
@@ -222,7 +224,7 @@ static void test_damage(void)
 
 	cache_rig_new(&r);
 	put(&r, "k");
-	id = cache_id(&r.store.store, SLICE("k"), FORM_STORED, NULL);
+	id = cache_id(r.cache, &r.store.store, SLICE("k"), FORM_STORED, NULL);
 	object_name(&id, name);
 	snprintf(path, sizeof(path), "%s/" DISK_OBJECTS "/%s", r.dir, name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -387,7 +389,7 @@ static void test_epoch(void)
 
 	cache_rig_new(&r);
 	miss(&r, "k");
-	ticket = cache_miss_ticket(r.cache, &r.store.store);
+	ticket = cache_miss_ticket(r.cache, &r.store.store, SLICE("l"));
 	atomic_fetch_add(&r.store.store.epoch, 1);
 	CHECK(!knows(&r, "k"), "forgotten");
 	cache_note_miss(r.cache, &r.store.store, SLICE("l"), NULL, ticket, FETCH_MISS);
@@ -439,7 +441,7 @@ static void test_purge_keys(void)
 	put(&r, "two");
 	miss(&r, "gone");
 	miss(&r, "away");
-	ticket = cache_miss_ticket(r.cache, &r.store.store);
+	ticket = cache_miss_ticket(r.cache, &r.store.store, SLICE("gone"));
 	CHECK(purge(&r, which, ARRAY_LEN(which)), "some keys");
 	CHECK(!has(&r, "one") && has(&r, "two"), "those objects, and no others");
 	CHECK(!knows(&r, "gone") && knows(&r, "away"), "those misses, and no others");
@@ -465,6 +467,39 @@ static void test_purge_forms(void)
 		for (enum form form = 0; form < FORMS; form++)
 			left += has_as(&r, "k", form, NULL);
 		CHECK_INT(left, 0, "in all forms");
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* A purge names what was asked for, not where a file.ptr has led from there. */
+static void test_purge_of_targets(void)
+{
+	static const struct {
+		const char *name, *which;
+		bool goes;
+	} t[] = {
+		{"what led there", "Foo.pdb/1/foo.pdb", true},
+		{"what it led to", "000/FOO.pdb", true},
+		{"another one", "bar.pdb/1/bar.pdb", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct slice which[] = {slice_of(t[i].which)};
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		keep_as(&r, "000/foo.pdb", FORM_STORED, "foo.pdb/1/foo.pdb");
+		CHECK(has_as(&r, "000/foo.pdb", FORM_STORED, "foo.pdb/1/foo.pdb"), t[i].name);
+		CHECK(purge(&r, which, 1), "is purged");
+		CHECK_INT(!has_as(&r, "000/foo.pdb", FORM_STORED, "foo.pdb/1/foo.pdb"), t[i].goes,
+			  "what lies there is found no more, or still");
+		keep_as(&r, "000/foo.pdb", FORM_STORED, "foo.pdb/1/foo.pdb");
+		ASSERT(cache_stop(r.cache, 10 * NS_PER_S));
+		manual_settle(r.loop);
+		cache_free(r.cache);
+		cache_rig_open(&r);
+		CHECK(has_as(&r, "000/foo.pdb", FORM_STORED, "foo.pdb/1/foo.pdb"),
+		      "what comes after is, in the next process as well");
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
 }
@@ -524,7 +559,6 @@ static void test_purge_on_the_way(void)
 	}
 }
 
-/* More keys than are forgotten in one turn of the loop. */
 static void test_purge_many(void)
 {
 	enum { MANY = 1500 };
@@ -591,6 +625,7 @@ int main(void)
 	test_epoch();
 	test_purge_keys();
 	test_purge_forms();
+	test_purge_of_targets();
 	test_purge_all();
 	test_purge_on_the_way();
 	test_purge_many();

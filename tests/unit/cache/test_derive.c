@@ -285,7 +285,7 @@ static void test_landed_and_gone(void)
 	answer_with(&r, r.store.first, buf_slice(&cab), "");
 	cache_rig_quiet(&r);
 	seat_leave(&p.seat);
-	id = cache_id(&r.store.store, SLICE(KEY), FORM_STORED, NULL);
+	id = cache_id(r.cache, &r.store.store, SLICE(KEY), FORM_STORED, NULL);
 	ASSERT(disk_remove(r.cache->disk, &id, NULL) == OK);
 	take(&r, FORM_EXPANDED, &p);
 	CHECK_INT(r.store.started, 2, "then it is asked for again");

@@ -122,7 +122,7 @@ static enum err put(struct disk *d, uint8_t n, char letter, int64_t length)
 	struct draft *draft = fill_draft(d, letter, length);
 	struct object_meta m = meta_of(n, letter, length);
 	struct error e = {0};
-	enum err err = disk_keep(d, draft, &m, &e);
+	enum err err = disk_keep(d, draft, &m, NULL, NULL, &e);
 
 	if (err)
 		printf("# %s\n", e.msg);
@@ -283,7 +283,7 @@ static void check_visibility(void)
 
 	CHECK_INT(look(d, 1), '-', "a draft is not seen");
 	CHECK_INT(count("tmp/*"), named, "and has a name only where it must");
-	CHECK_INT(disk_keep(d, draft, &m, NULL), OK, "kept");
+	CHECK_INT(disk_keep(d, draft, &m, NULL, NULL, NULL), OK, "kept");
 	CHECK_INT(look(d, 1), 'a', "it is");
 	CHECK(body_is(draft_fd(draft), 'a', BODY), "and can be read by way of the draft too");
 	draft_free(draft);
@@ -332,14 +332,15 @@ static void check_refused_bodies(void)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		meta = meta_of(1, cases[i].etag, cases[i].told);
 		draft = fill_draft(d, 'a', cases[i].written);
-		CHECK_INT(disk_keep(d, draft, &meta, NULL), ERR_CORRUPT, cases[i].name);
+		CHECK_INT(disk_keep(d, draft, &meta, NULL, NULL, NULL), ERR_CORRUPT, cases[i].name);
 		CHECK_INT(look(d, 1), '-', "is not kept");
 		draft_free(draft);
 	}
 	meta = meta_of(1, 'a', BODY);
 	ASSERT(disk_draft(d, BODY, &draft, NULL) == OK);
 	write_body(draft_fd(draft), 'a', BODY - 1);
-	CHECK_INT(disk_keep(d, draft, &meta, NULL), ERR_CORRUPT, "space reserved is none written");
+	CHECK_INT(disk_keep(d, draft, &meta, NULL, NULL, NULL), ERR_CORRUPT,
+		  "space reserved is none written");
 	draft_free(draft);
 	draft = NULL;
 	CHECK_INT(disk_draft(d, -1, &draft, NULL), ERR_LIMIT, "no draft of a negative length");
@@ -364,7 +365,8 @@ static void check_vanished(void)
 	CHECK_INT(look(d, 1), 'a', "and is found");
 	draft = fill_draft(d, 'b', BODY);
 	remove_tree(in_dir("objects"));
-	CHECK_INT(disk_keep(d, draft, &m, NULL), OK, "deleted while a draft was filled");
+	CHECK_INT(disk_keep(d, draft, &m, NULL, NULL, NULL), OK,
+		  "deleted while a draft was filled");
 	CHECK_INT(look(d, 1), 'b', "it is kept all the same");
 	draft_free(draft);
 	remove_tree(in_dir("objects"));
@@ -381,7 +383,8 @@ static void check_vanished_root(void)
 	struct object_meta m = meta_of(1, 'a', BODY);
 
 	remove_tree(dir);
-	CHECK_INT(disk_keep(d, draft, &m, NULL), ERR_IO, "the whole cache deleted: not kept");
+	CHECK_INT(disk_keep(d, draft, &m, NULL, NULL, NULL), ERR_IO,
+		  "the whole cache deleted: not kept");
 	CHECK(body_is(draft_fd(draft), 'a', BODY), "but what is being read stays readable");
 	draft_free(draft);
 	CHECK_INT(look(d, 1), '-', "nothing is found");
@@ -410,7 +413,7 @@ static void check_empty(void)
 	CHECK(count("trash.*") >= 1, "it waits in the trash");
 	CHECK_INT(put(other, 1, 'c', BODY), OK, "the other process fills it again");
 	CHECK_INT(look(d, 1), 'c', "for both");
-	CHECK_INT(disk_keep(d, draft, &m, NULL), OK, "a draft from before is kept");
+	CHECK_INT(disk_keep(d, draft, &m, NULL, NULL, NULL), OK, "a draft from before is kept");
 	CHECK_INT(look(other, 2), 'b', "and found by the other");
 	CHECK_INT(disk_empty(other, NULL), OK, "emptied again");
 	CHECK_INT(count("trash.*/c0/*"), 3, "under another name");
@@ -627,7 +630,7 @@ static void check_reclaim(void)
 	CHECK_INT(count("tmp/*"), 4, "a killed process leaves its draft");
 	disk_reclaim(d);
 	CHECK_INT(count("tmp/*"), 3, "which the next one takes away");
-	CHECK_INT(disk_keep(d, mine, &m, NULL), OK, "ours is still good");
+	CHECK_INT(disk_keep(d, mine, &m, NULL, NULL, NULL), OK, "ours is still good");
 	CHECK_INT(look(d, 1), 'a', "and kept");
 	draft_free(mine);
 	disk_free(d);

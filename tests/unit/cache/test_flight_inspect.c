@@ -407,7 +407,7 @@ static void test_nobody_stays(size_t i, bool left_before)
 	fake_head(c, &h);
 	if (left_before)
 		seat_leave(&p.seat);
-	flights_purge(r.cache->flights, NULL);
+	ASSERT(generation_raise_all(r.cache->generations, NULL) == OK);
 	give_bytes(&r, c, whole);
 	fake_done(c, STORE_FOUND);
 	cache_rig_quiet(&r);
@@ -486,10 +486,10 @@ static void test_expectation(void)
 	CHECK(p[1].told == 1 && p[1].result == FETCH_FOUND, "the one that was asked for: found");
 	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(TARGET)),
 	      "which is there, whatever it was to the other");
-	id = cache_id(&r.store.store, SLICE(TARGET), FORM_STORED, FORMS_PE_KEY);
+	id = cache_id(r.cache, &r.store.store, SLICE(TARGET), FORM_STORED, FORMS_PE_KEY);
 	CHECK(disk_find(r.cache->disk, &id, &o, NULL) == DISK_HIT, "it is kept for who asks so");
 	close_p(&o.fd);
-	id = cache_id(&r.store.store, SLICE(TARGET), FORM_STORED, FORMS_PE_OTHER);
+	id = cache_id(r.cache, &r.store.store, SLICE(TARGET), FORM_STORED, FORMS_PE_OTHER);
 	CHECK(disk_find(r.cache->disk, &id, &o, NULL) == DISK_NONE, "and for nobody else");
 	seat_leave(&p[0].seat);
 	seat_leave(&p[1].seat);

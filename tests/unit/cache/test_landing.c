@@ -367,7 +367,7 @@ static void test_header(void)
 		head.mtime = 1234567890;
 		memcpy(head.encoding, "gzip", 5);
 		cache_rig_new(&r);
-		id = cache_id(&r.store.store, SLICE("Ab/Cd"), FORM_STORED, NULL);
+		id = cache_id(r.cache, &r.store.store, SLICE("Ab/Cd"), FORM_STORED, NULL);
 		ASSERT(rig_take(&r, "Ab/Cd", &p) == SEATED);
 		fake_head(r.store.first, &head);
 		rig_give(&r, r.store.first, 0, head.length);

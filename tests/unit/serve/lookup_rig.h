@@ -208,16 +208,17 @@ static bool world_fini(struct world *w)
 __attribute__((unused)) static void world_miss(struct world *w, size_t store, const char *key)
 {
 	cache_note_miss(w->cache, w->store[store], slice_of(key), NULL,
-			cache_miss_ticket(w->cache, w->store[store]), FETCH_MISS);
+			cache_miss_ticket(w->cache, w->store[store], slice_of(key)), FETCH_MISS);
 }
 
 __attribute__((unused)) static void world_keep_body(struct world *w, size_t store, const char *key,
 						    enum form form, const char *etag,
 						    const char *encoding, struct slice body)
 {
-	struct object_meta meta = {.id = cache_id(w->store[store], slice_of(key), form, NULL),
-				   .length = (int64_t)body.n,
-				   .mtime = 784111777};
+	struct object_meta meta = {
+		.id = cache_id(w->cache, w->store[store], slice_of(key), form, NULL),
+		.length = (int64_t)body.n,
+		.mtime = 784111777};
 	struct draft *draft;
 	struct error e;
 
@@ -226,7 +227,7 @@ __attribute__((unused)) static void world_keep_body(struct world *w, size_t stor
 	snprintf(meta.key, sizeof(meta.key), "%s", key);
 	ASSERT(disk_draft(w->cache->disk, meta.length, &draft, &e) == OK);
 	ASSERT(pwrite(draft_fd(draft), body.p, body.n, OBJECT_HEADER_SIZE) == (ssize_t)body.n);
-	ASSERT(disk_keep(w->cache->disk, draft, &meta, &e) == OK);
+	ASSERT(disk_keep(w->cache->disk, draft, &meta, NULL, NULL, &e) == OK);
 	draft_free(draft);
 }
 

@@ -13,6 +13,7 @@
 
 struct rig {
 	struct hot *hot;
+	uint64_t purges; /* so many until now */
 	struct store store;
 	struct symbol_path path;
 	char file[24];
@@ -41,8 +42,8 @@ static void rig_fini(struct rig *r)
 static const struct client anybody, lldb = {.decimal_ages = true},
 				    perfview = {.short_stamps = true};
 
-/* Offer the file as it was found for this client when this was the generation. */
-static void offer_for(struct rig *r, const struct client *client, uint64_t generation)
+/* Offer the file as it was found for this client after so many purges. */
+static void offer_for(struct rig *r, const struct client *client, uint64_t purges)
 {
 	static char body[] = "x";
 	const struct hot_offer o = {
@@ -51,7 +52,7 @@ static void offer_for(struct rig *r, const struct client *client, uint64_t gener
 		.store = &r->store,
 		.response = MHD_create_response_from_buffer(1, body, MHD_RESPMEM_PERSISTENT),
 		.fd = r->fd,
-		.generation = generation,
+		.purges = purges,
 		.length = 1,
 		.memory = 1,
 		.fresh_ns = 60 * NS_PER_S,
@@ -60,15 +61,15 @@ static void offer_for(struct rig *r, const struct client *client, uint64_t gener
 	ASSERT(hot_add(r->hot, &o));
 }
 
-static void offer(struct rig *r, uint64_t generation)
+static void offer(struct rig *r, uint64_t purges)
 {
-	offer_for(r, &anybody, generation);
+	offer_for(r, &anybody, purges);
 }
 
 static bool is_hot_for(struct rig *r, const struct client *client)
 {
 	const struct resolve_rules rules = {.path = &r->path, .client = client, .any_path = true};
-	struct hot_entry *e = hot_find(r->hot, &rules);
+	struct hot_entry *e = hot_find(r->hot, &rules, r->purges);
 
 	if (e)
 		hot_done(r->hot, e);
@@ -86,7 +87,7 @@ static void test_found(void)
 
 	rig_init(&r);
 	CHECK(!is_hot(&r), "nothing yet");
-	offer(&r, hot_generation(r.hot));
+	offer(&r, r.purges);
 	CHECK(is_hot(&r), "found");
 	clock_freeze_mono_ns(clock_mono_ns() + 60 * NS_PER_S);
 	CHECK(!is_hot(&r), "as long as it is fresh");
@@ -98,7 +99,7 @@ static void test_removed(void)
 	struct rig r;
 
 	rig_init(&r);
-	offer(&r, hot_generation(r.hot));
+	offer(&r, r.purges);
 	ASSERT(unlink(r.file) == 0);
 	clock_freeze_mono_ns(clock_mono_ns() + NS_PER_S);
 	CHECK(!is_hot(&r), "a file that is gone is noticed within a second");
@@ -108,18 +109,18 @@ static void test_removed(void)
 /* Who had found the file before a purge made it hot after the purge: served as if never purged. */
 static void test_found_before_a_purge(void)
 {
-	uint64_t before;
 	struct rig r;
 
 	rig_init(&r);
-	before = hot_generation(r.hot);
-	offer(&r, before);
+	offer(&r, r.purges);
+	r.purges++;
+	CHECK(!is_hot(&r), "forgotten, whoever has purged");
+	offer(&r, r.purges - 1);
+	CHECK(!is_hot(&r), "what was found before does not count after");
+	offer(&r, r.purges);
+	CHECK(is_hot(&r), "what is found now does");
 	hot_clear(r.hot);
-	CHECK(!is_hot(&r), "forgotten");
-	offer(&r, before);
-	CHECK(!is_hot(&r), "what was found before is not kept after");
-	offer(&r, hot_generation(r.hot));
-	CHECK(is_hot(&r), "what is found now is");
+	CHECK(!is_hot(&r), "and can be given back");
 	rig_fini(&r);
 }
 
@@ -130,10 +131,10 @@ static void test_who_writes_keys_otherwise(void)
 	struct rig r;
 
 	rig_init(&r);
-	offer_for(&r, &lldb, hot_generation(r.hot));
+	offer_for(&r, &lldb, r.purges);
 	CHECK(is_hot_for(&r, &lldb) && !is_hot(&r) && !is_hot_for(&r, &perfview),
 	      "found for one that writes ages in decimal: for such alone");
-	offer(&r, hot_generation(r.hot));
+	offer(&r, r.purges);
 	CHECK(is_hot_for(&r, &lldb) && is_hot(&r), "one entry for each");
 	CHECK(is_hot_for(&r, &same), "what else a client is like does not matter");
 	CHECK(!is_hot_for(&r, &perfview), "and none for who pads no stamps");

@@ -67,7 +67,7 @@ static void unknow(struct world *w, size_t store)
 	struct error e;
 
 	for (size_t i = 0; i < 2; i++) {
-		id = cache_id(w->store[store], slice_of(two_keys[i]), FORM_STORED, NULL);
+		id = cache_id(w->cache, w->store[store], slice_of(two_keys[i]), FORM_STORED, NULL);
 		ASSERT(disk_remove(w->cache->disk, &id, &e) == OK);
 	}
 	negative_purge(w->cache->negative);
@@ -149,7 +149,8 @@ static void test_refused(void)
 	r = request_of(&w);
 	world_miss(&w, 0, two_keys[1]);
 	cache_note_miss(w.cache, w.store[0], slice_of(two_keys[0]), NULL,
-			cache_miss_ticket(w.cache, w.store[0]), FETCH_REFUSED);
+			cache_miss_ticket(w.cache, w.store[0], slice_of(two_keys[0])),
+			FETCH_REFUSED);
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && !w.answer.keep_ns, "a refused name");
 	world_miss(&w, 0, two_keys[0]);
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && w.answer.keep_ns > 0,

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See generation.h. Words of 32 bits, those in memory and those in the file alike:
+ *
+ *	0	changed by every purge
+ *	1	changed by a purge of everything
+ *	16...	one for each slot
+ *
+ * A generation is made of four words, two of ours and two of the file. Ours are counted up. Those
+ * of the file get another random number, since a write is no atomic increment, and two processes
+ * may purge at the same time: whoever writes last, it is none of the numbers that were read before.
+ * A reader that sees half of a write sees another generation, which is right.
+ *
+ * The file is mapped for reading, and locked into memory where that is allowed, so that nothing is
+ * read from a disk that fails. It is as large as it ever gets before it is mapped.
+ */
+#include "cache/generation.h"
+#include "base/random.h"
+#include "base/slice.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ANY   0
+#define ALL   1
+#define FIRST 16
+#define WORDS (FIRST + GENERATION_SLOTS)
+#define BYTES (WORDS * sizeof(uint32_t))
+
+struct generations {
+	_Atomic uint32_t own[WORDS];
+	const _Atomic uint32_t *shared; /* mapped; NULL: none */
+	int root, fd;
+	atomic_bool reopening;
+};
+
+struct generations *generations_new(void)
+{
+	struct generations *g = xnew(struct generations);
+
+	g->root = g->fd = -1;
+	return g;
+}
+
+void generations_free(struct generations *g)
+{
+	if (!g)
+		return;
+	if (g->shared)
+		munmap((void *)(uintptr_t)g->shared, BYTES);
+	close_p(&g->fd);
+	free(g);
+}
+
+/* ---- the file ---- */
+
+/* Its space is reserved where that can be: then a purge needs none on a full disk. */
+static bool has_room(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 &&
+	       (st.st_size >= (off_t)BYTES || !S_ISREG(st.st_mode) ||
+		fallocate(fd, 0, 0, (off_t)BYTES) == 0 || ftruncate(fd, (off_t)BYTES) == 0);
+}
+
+/* Or -1. What is no file cannot be mapped. */
+static int open_file(int root)
+{
+	const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	int fd CLEANUP(close_p) = openat(root, GENERATION_FILE, flags, 0600);
+
+	return fd >= 0 && has_room(fd) ? TAKE_FD(fd) : -1;
+}
+
+static bool write_word(const struct generations *g, size_t word, uint32_t value)
+{
+	off_t at = (off_t)(word * sizeof(value));
+	ssize_t n;
+
+	do
+		n = pwrite(g->fd, &value, sizeof(value), at);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0 && n != sizeof(value))
+		errno = ENOSPC;
+	return n == sizeof(value);
+}
+
+/* Another number than is there now. */
+static bool change_word(const struct generations *g, size_t word)
+{
+	uint32_t now = g->shared[word], next = (uint32_t)random_u64();
+
+	return write_word(g, word, next == now ? next + 1 : next);
+}
+
+/* Does the mapping show what is written? Not everywhere, on file systems of other machines. */
+static bool is_coherent(const struct generations *g)
+{
+	uint32_t before = g->shared[FIRST - 1];
+
+	return change_word(g, FIRST - 1) && g->shared[FIRST - 1] != before;
+}
+
+enum err generations_share(struct generations *g, int root, struct error *e)
+{
+	void *map = MAP_FAILED;
+
+	g->root = root;
+	g->fd = open_file(root);
+	if (g->fd >= 0)
+		map = mmap(NULL, BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE, g->fd, 0);
+	if (map == MAP_FAILED)
+		return err_sys(e, ERR_IO, "no " GENERATION_FILE " in the cache directory");
+	(void)mlock(map, BYTES);
+	g->shared = map;
+	if (is_coherent(g))
+		return OK;
+	g->shared = NULL;
+	munmap(map, BYTES);
+	return err_set(e, ERR_IO, GENERATION_FILE " in the cache directory cannot be shared");
+}
+
+/* In the place of the old one, descriptor and mapping, while others read it. */
+static void take_place(struct generations *g, int fd)
+{
+	void *place = (void *)(uintptr_t)g->shared;
+
+	if (mmap(place, BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE | MAP_FIXED, fd, 0) != place)
+		return;
+	(void)mlock(place, BYTES);
+	(void)dup3(fd, g->fd, O_CLOEXEC);
+}
+
+void generations_check(struct generations *g)
+{
+	int fd CLEANUP(close_p) = -1;
+	struct stat st;
+
+	if (!g->shared || atomic_exchange(&g->reopening, true))
+		return;
+	if (fstat(g->fd, &st) == 0 && st.st_nlink == 0)
+		fd = open_file(g->root);
+	if (fd >= 0)
+		take_place(g, fd);
+	atomic_store(&g->reopening, false);
+}
+
+/* ---- reading ---- */
+
+static uint32_t shared_word(const struct generations *g, size_t word)
+{
+	return g->shared ? g->shared[word] : 0;
+}
+
+static size_t word_of(uint64_t hash)
+{
+	return FIRST + hash % GENERATION_SLOTS;
+}
+
+static uint64_t pair(uint32_t shared, uint32_t own)
+{
+	return (uint64_t)shared << 32 | own;
+}
+
+bool generations_untouched(const struct generations *g)
+{
+	return !g->own[ANY] && !shared_word(g, ANY);
+}
+
+uint64_t generation_of_all(const struct generations *g)
+{
+	return pair(shared_word(g, ANY), g->own[ANY]);
+}
+
+uint64_t generation_of(const struct generations *g, uint64_t hash)
+{
+	size_t word = word_of(hash);
+
+	return pair(shared_word(g, ALL) + shared_word(g, word), g->own[ALL] + g->own[word]);
+}
+
+uint64_t generation_on_disk(const struct generations *g, uint64_t hash)
+{
+	size_t word = word_of(hash);
+
+	return g->shared ? pair(g->shared[ALL], g->shared[word]) : generation_of(g, hash);
+}
+
+/* ---- raising ---- */
+
+static enum err raise_word(struct generations *g, size_t word, struct error *e)
+{
+	g->own[word]++;
+	if (!g->shared || change_word(g, word))
+		return OK;
+	return err_sys(e, ERR_IO, "cannot tell other processes of a purge");
+}
+
+/* The common one first: who sees it unchanged does not look at the others. */
+static enum err raise_both(struct generations *g, size_t word, struct error *e)
+{
+	enum err any = raise_word(g, ANY, e), err = raise_word(g, word, e);
+
+	return any ? any : err;
+}
+
+enum err generation_raise(struct generations *g, uint64_t hash, struct error *e)
+{
+	return raise_both(g, word_of(hash), e);
+}
+
+enum err generation_raise_all(struct generations *g, struct error *e)
+{
+	return raise_both(g, ALL, e);
+}

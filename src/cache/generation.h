@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Generations: how a purge reaches what is on its way. Who brings something into the cache, or
+ * remembers something, takes the generation of its key before it asks or looks, and compares it
+ * when it is done: another one means that a purge of that key came in between, and what it has may
+ * be from before that. A purge raises those of its keys and then removes files, and does so twice:
+ * after the first time nothing is left that was asked for before it, after the second nothing that
+ * was made of such a file before it was removed.
+ *
+ * Our own purges are counted in memory. Those of other processes on the same cache directory are
+ * read from a file there that all of them map, and in which a purge writes new random numbers.
+ * It is written by pwrite(), so that a failing disk is an error and no signal.
+ *
+ * A key has one of GENERATION_SLOTS counters, by a hash of it. Two that share one cost at most a
+ * fetch that is not kept, or a question that is asked again.
+ *
+ * Any thread, but for the making and generations_share(), which come first.
+ */
+#pragma once
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GENERATION_FILE "generations"
+#define GENERATION_SLOTS                                                                           \
+	(UINT32_C(16) * 1024 - 16) /* with the common ones, 64 KiB of 32 bits each */
+
+struct generations;
+
+struct generations *generations_new(void);
+void generations_free(struct generations *g); /* accepts NULL */
+/*
+ * Share them with others who use this directory; root: its descriptor, which outlives g. On an
+ * error only our own purges count.
+ */
+MUST_CHECK enum err generations_share(struct generations *g, int root, struct error *e);
+/* Has the file lost its name, because somebody has emptied the directory? Then make it anew. */
+void generations_check(struct generations *g);
+
+/* Has anybody ever purged anything? Until then all generations are 0. */
+bool generations_untouched(const struct generations *g);
+/* Of a key, by its hash. */
+uint64_t generation_of(const struct generations *g, uint64_t hash);
+/* Changes with every purge. */
+uint64_t generation_of_all(const struct generations *g);
+/* Those that others see too, if they are shared: the same in all processes, and after a restart. */
+uint64_t generation_on_disk(const struct generations *g, uint64_t hash);
+
+/* ERR_IO: other processes may not see it. */
+MUST_CHECK enum err generation_raise(struct generations *g, uint64_t hash, struct error *e);
+MUST_CHECK enum err generation_raise_all(struct generations *g, struct error *e);
