@@ -7,7 +7,8 @@
 What is counted: each check of a unit program (one TAP line), each pytest case, each fuzz target. A
 build that fails, a program that dies between its checks and a stage that hangs count as one failed.
 
-In the environment: FUZZ_SECONDS (10), time for each fuzz target; PYTEST_ADDOPTS, as pytest has it.
+In the environment: FUZZ_SECONDS (10), time for each fuzz target; CHURN_SECONDS (12), time for
+tests/e2e/test_churn.py; PYTEST_ADDOPTS, as pytest has it.
 Whole-program tests find the program under test in PEPTO_BIN (with sanitizers) and in
 PEPTO_RELEASE_BIN (without: for memory and time).
 """
