@@ -7,8 +7,12 @@
  * What a status means: 200 and 206 are found, 404 and 410 missing. 400 and 414 refuse the name, if
  * the last name that the server was probed with, an ordinary one, was missing. A 403 is a miss only on a
  * server that has answered 403 to a random name (a bucket behind a web server); otherwise it is a
- * fault, like 401 and every other status. An HTML page is never a symbol: it is a sign-in form or
- * a captive portal, a fault too.
+ * fault, like 401 and every other status.
+ *
+ * A page is never a symbol file: it is a sign-in form or a captive portal, a fault; or a miss on a
+ * server that has given a page for a random name. Labels do not tell one, since servers call a PDB
+ * text/html as well, and pages nothing: the head of an answer is told when the first bytes of its
+ * body have been looked at (page.h).
  *
  * A HEAD is asked by GET and broken off at the head: not every server answers both alike
  * (redirects to presigned URLs allow one method only).
@@ -19,6 +23,8 @@
 #include "store/answer.h"
 #include "store/question.h"
 #include "store/store_priv.h"
+#include "symfmt/page.h"
+#include "symfmt/verify.h"
 
 #include <stdio.h>
 
@@ -30,7 +36,8 @@ struct http_store {
 	char *base;          /* scheme://host/path, no slash at the end */
 	char *query;         /* sent with every request, or NULL */
 	char *user_password; /* or NULL */
-	bool denies_missing; /* 403 is its way to say missing; loop's thread, as the next */
+	bool denies_missing; /* 403 is its way to say missing; loop's thread, as the next two */
+	bool pages_missing;  /* so is a page, with 200 */
 	bool knows_names;    /* a name that it does not have was 404 when it was last probed */
 };
 
@@ -42,7 +49,13 @@ struct store_call {
 	void *ud;
 	void (*finish)(void *ud, const struct error *e); /* on_done or probe_done */
 	bool head_only;                                  /* the body may go */
-	bool body; /* the head was found: bytes are passed on */
+	bool body;            /* the head was found: bytes are passed on */
+	bool looking;         /* found, but not told: is it a page? */
+	bool is_called_page;  /* by its Content-Type */
+	bool is_symbol_path;  /* what is asked for: no page can be that */
+	struct buf beginning; /* of what may be one */
+	bool page;            /* it was one */
+	bool *gone;           /* set when the call is cancelled by the event it is in */
 	enum store_result result;
 	int status;
 	struct object_head head;
@@ -56,16 +69,12 @@ static void call_end(struct store_call *c, enum store_result result, const struc
 	struct store_call call = *c;
 	struct error error = *e;
 
+	buf_fini(&c->beginning);
 	free(c);
 	call.events.done(call.ud, result, &call.head, &error);
 }
 
 /* ---- judging an answer ---- */
-
-static bool is_html(const struct transfer_head *head)
-{
-	return slice_starts_nocase(slice_of(head->content_type), SLICE("text/html"));
-}
 
 static enum store_result judge(struct store_call *c, const struct transfer_head *answer)
 {
@@ -73,12 +82,7 @@ static enum store_result judge(struct store_call *c, const struct transfer_head 
 
 	switch (answer->status) {
 	case 200:
-	case 206:
-		if (is_html(answer)) {
-			err_set(&c->error, ERR_CORRUPT, "an HTML page in place of a file");
-			return STORE_FAULT;
-		}
-		return answer_head(answer, &c->head, &c->error) ? STORE_FAULT : STORE_FOUND;
+	case 206: return answer_head(answer, &c->head, &c->error) ? STORE_FAULT : STORE_FOUND;
 	case 404:
 	case 410: return STORE_MISS;
 	case 412: return STORE_CHANGED;
@@ -125,6 +129,40 @@ static void end_soon(struct store_call *c, int64_t in_ns)
 	loop_timer_set(c->http->store.ctx->loop, &c->later, clock_mono_ns() + in_ns);
 }
 
+/* What it is, or NULL. Whose label says text/html may be a text of any kind. */
+static const char *page_of(const struct store_call *c, struct slice beginning)
+{
+	const char *name = page_name(beginning);
+
+	if (!name && c->is_called_page && page_is_text(beginning) &&
+	    !slice_starts(beginning, SLICE("MODULE ")))
+		name = "a text called text/html";
+	return c->is_called_page || c->is_symbol_path ? name : NULL;
+}
+
+/* A part from the midst of a file, and what is encoded, show nothing. */
+static bool may_be_page(const struct store_call *c)
+{
+	return (c->is_called_page || c->is_symbol_path || c->probed) && c->head.first == 0 &&
+	       c->head.length != 0 && !c->head.encoding[0];
+}
+
+/* False: the call is gone. */
+static bool tell_found(struct store_call *c)
+{
+	bool gone = false, *outer = c->gone;
+
+	if (c->head_only)
+		end_soon(c, 0);
+	c->gone = &gone;
+	c->events.head(c->ud, &c->head);
+	if (!gone)
+		c->gone = outer;
+	else if (outer)
+		*outer = true;
+	return !gone;
+}
+
 static void on_head(void *ud, const struct transfer_head *answer)
 {
 	struct store_call *c = ud;
@@ -133,20 +171,63 @@ static void on_head(void *ud, const struct transfer_head *answer)
 	c->result = judge(c, answer);
 	if (c->result == STORE_UNSATISFIABLE)
 		judge_unsatisfiable(c, answer);
-	if (c->result == STORE_FOUND && !c->probed) {
-		c->body = true;
-		if (c->head_only)
-			end_soon(c, 0);
-		c->events.head(c->ud, &c->head);
-	} else {
+	c->is_called_page = slice_starts_nocase(slice_of(answer->content_type), SLICE("text/html"));
+	c->looking = c->result == STORE_FOUND && may_be_page(c);
+	c->body = c->result == STORE_FOUND && !c->probed;
+	if (!c->body)
 		end_soon(c, ERROR_BODY_NS);
+	else if (!c->looking)
+		(void)tell_found(c);
+}
+
+/* It is none: tell the head, and the bytes that were held. False: pause, as of an event. */
+static bool is_file(struct store_call *c, struct slice more)
+{
+	struct buf held CLEANUP(buf_fini) = c->beginning;
+
+	c->looking = false;
+	c->beginning = (struct buf){0};
+	if (!c->body || !tell_found(c))
+		return true;
+	return c->events.data(c->ud, held.n ? buf_slice(&held) : more);
+}
+
+static bool is_page(struct store_call *c, const char *name)
+{
+	c->looking = c->body = false;
+	c->page = true;
+	c->result = c->http->pages_missing ? STORE_MISS_DENIED : STORE_FAULT;
+	err_set(&c->error, ERR_CORRUPT, "%s in place of a file", name);
+	end_soon(c, 0);
+	return true;
+}
+
+/* Bytes are held only while they are a text that is too short to tell. */
+static bool look(struct store_call *c, struct slice bytes)
+{
+	struct slice seen = bytes;
+	const char *name;
+
+	if (c->beginning.n) {
+		buf_add(&c->beginning, bytes);
+		seen = buf_slice(&c->beginning);
 	}
+	name = page_of(c, seen);
+	if (name)
+		return is_page(c, name);
+	if (seen.n >= PAGE_HEAD || seen.n >= (uint64_t)c->head.length || !page_is_text(seen))
+		return is_file(c, bytes);
+	if (!c->beginning.n)
+		buf_add(&c->beginning, bytes);
+	return true;
 }
 
 static bool on_data(void *ud, struct slice bytes)
 {
 	struct store_call *c = ud;
 
+	if (c->looking)
+		return look(c, bytes);
 	return !c->body || c->events.data(c->ud, bytes);
 }
 
@@ -154,8 +235,18 @@ static void on_done(void *ud, const struct error *e)
 {
 	struct store_call *c = ud;
 
+	bool gone = false;
+
 	c->transfer = NULL;
 	loop_timer_stop(c->http->store.ctx->loop, &c->later);
+	if (!e->code && c->looking) {
+		c->gone = &gone;
+		(void)is_file(c, SLICE_NONE); /* a short text without a length */
+		if (gone)
+			return;
+		c->gone = NULL;
+		loop_timer_stop(c->http->store.ctx->loop, &c->later);
+	}
 	if (!e->code && !c->status)
 		err_set(&c->error, ERR_CORRUPT, "ended without an answer");
 	if (e->code && (c->body || !c->status)) {
@@ -243,6 +334,7 @@ static struct store_call *http_start(struct store *s, const struct store_read *r
 {
 	static const struct transfer_events on = {on_head, on_data, on_done};
 	struct store_call *c = xnew(struct store_call);
+	struct expected expected;
 	struct error e;
 
 	c->http = (struct http_store *)s;
@@ -250,6 +342,8 @@ static struct store_call *http_start(struct store *s, const struct store_read *r
 	c->ud = ud;
 	c->finish = on_done;
 	c->head_only = read->head;
+	c->is_symbol_path = expected_of_path(read->key, &expected);
+	c->beginning = BUF_MAX(PAGE_HEAD + 2 * TRANSFER_READ_MAX);
 	c->head.fd = -1;
 	if (send(c, read, &on, &e) != OK) {
 		c->error = e;
@@ -270,6 +364,9 @@ static void http_cancel(struct store_call *c)
 	loop_timer_stop(c->http->store.ctx->loop, &c->later);
 	if (c->transfer)
 		transfer_cancel(c->transfer);
+	if (c->gone)
+		*c->gone = true;
+	buf_fini(&c->beginning);
 	free(c);
 }
 
@@ -282,14 +379,16 @@ static void probe_done(void *ud, const struct error *e)
 	int status = c->status;
 
 	loop_timer_stop(c->http->store.ctx->loop, &c->later);
-	if (!e->code && status != 404 && status != 410 && status != 403)
+	if (!e->code && status != 404 && status != 410 && status != 403 && !c->page)
 		err_set(&failure, ERR_UPSTREAM, "answered %d to a name that cannot exist", status);
 	c->http->knows_names = !failure.code && (status == 404 || status == 410);
 	if (!failure.code) {
 		c->http->denies_missing = status == 403;
+		c->http->pages_missing = c->page;
 		store_alive(&c->http->store);
 	}
 	c->probed(c->ud, failure.code ? &failure : NULL);
+	buf_fini(&c->beginning);
 	free(c);
 }
 
@@ -308,6 +407,8 @@ static void http_probe(struct store *s, enum question q,
 	c->probed = done;
 	c->ud = ud;
 	c->finish = probe_done;
+	c->is_symbol_path = true;
+	c->beginning = BUF_MAX(PAGE_HEAD + 2 * TRANSFER_READ_MAX);
 	metric_inc(store_probes);
 	if (send(c, &read, &on, &e) == OK)
 		return;
@@ -320,7 +421,9 @@ static void http_describe(struct store *s, struct buf *out)
 	struct http_store *h = (struct http_store *)s;
 
 	buf_printf(out, "symbol server, %s%s",
-		   h->denies_missing ? "opaque (a miss is 403)" : "exact (a miss is 404)",
+		   h->pages_missing    ? "a miss is a page"
+		   : h->denies_missing ? "opaque (a miss is 403)"
+				       : "exact (a miss is 404)",
 		   h->user_password ? ", with a password" : "");
 }
 

@@ -5,6 +5,11 @@
 #include "tap.h"
 
 #define OPEN "http://127.0.0.1:%u/base"
+#define SAYS(status)                                                                               \
+	{                                                                                          \
+		"HTTP/1.1 " status " No\r\nContent-Length: 0\r\n\r\n"                              \
+	}
+#define SYMBOL "foo.pdb/C9A61DDDD7E44353A668E39AC614A7EA1/foo.pdb"
 
 static void test_request(void)
 {
@@ -104,10 +109,27 @@ static const struct {
 	{"204", {"HTTP/1.1 204 No\r\n\r\n"}, STORE_FAULT, ERR_UPSTREAM},
 	{"429", {"HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n"}, STORE_FAULT_RETRY, ERR_UPSTREAM},
 	{"500", {"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"}, STORE_FAULT_RETRY, ERR_UPSTREAM},
-	{"a page",
+	{"a text called a page",
 	 {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1\r\n\r\nx"},
 	 STORE_FAULT,
 	 ERR_CORRUPT},
+	{"a file called a page",
+	 {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nMZ\x90\x01"},
+	 STORE_FOUND,
+	 OK},
+	{"a Breakpad file called a page",
+	 {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\nMODULE wi"},
+	 STORE_FOUND,
+	 OK},
+	{"a page called nothing",
+	 {"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<!doctype html>"},
+	 STORE_FAULT,
+	 ERR_CORRUPT},
+	{"a text", {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}, STORE_FOUND, OK},
+	{"a text without a length",
+	 {"HTTP/1.1 200 OK\r\n\r\nhello", .close = true},
+	 STORE_FOUND,
+	 OK},
 	{"416 with a size",
 	 {"HTTP/1.1 416 No\r\nContent-Range: bytes */5\r\nContent-Length: 0\r\n\r\n"},
 	 STORE_UNSATISFIABLE,
@@ -137,11 +159,55 @@ static void test_answers(void)
 
 		rig_init(&r, &answers[i].reply, 1);
 		rig_open(&r, OPEN);
-		a = rig_ask(&r, (struct store_read){.ranged = true, .range = {0, 9}});
+		a = rig_ask(&r, (struct store_read){
+					.key = SLICE(SYMBOL), .ranged = true, .range = {0, 9}});
 		if (!CHECK(a.result == answers[i].result && a.error.code == answers[i].code,
 			   answers[i].name))
 			printf("# result %d: %s '%s'\n", a.result, err_name(a.error.code),
 			       a.error.msg);
+		rig_fini(&r);
+	}
+}
+
+/* A server that has given a page for a random name says so that it does not have one. */
+static void test_pages(void)
+{
+#define PAGE                                                                                       \
+	{                                                                                          \
+		"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<!doctype html>"                     \
+	}
+	static const struct {
+		const char *name;
+		struct http_reply probe, answer;
+		const char *key;
+		bool head;
+		enum store_result result;
+	} cases[] = {
+		{"a page", PAGE, PAGE, SYMBOL, false, STORE_MISS_DENIED},
+		{"for a HEAD", PAGE, PAGE, SYMBOL, true, STORE_MISS_DENIED},
+		{"of one that says 404", SAYS("404"), PAGE, SYMBOL, false, STORE_FAULT},
+		{"of one that says 403", SAYS("403"), PAGE, SYMBOL, false, STORE_FAULT},
+		{"that was asked for", PAGE, PAGE, "docs/index.html", false, STORE_FOUND},
+		{"a 404 of one that gives pages", PAGE, SAYS("404"), SYMBOL, false, STORE_MISS},
+		{"a file",
+		 PAGE,
+		 {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nMZ"},
+		 SYMBOL,
+		 false,
+		 STORE_FOUND},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct http_reply script[] = {cases[i].probe, cases[i].answer};
+		struct rig r;
+
+		rig_init(&r, script, ARRAY_LEN(script));
+		rig_open(&r, OPEN);
+		CHECK_INT(rig_probe(&r).code, OK, "answers");
+		CHECK_INT(rig_ask(&r, (struct store_read){.key = slice_of(cases[i].key),
+							  .head = cases[i].head})
+				  .result,
+			  cases[i].result, cases[i].name);
 		rig_fini(&r);
 	}
 }
@@ -154,7 +220,6 @@ static void test_refused_names(void)
 		struct http_reply probe, answer;
 		enum store_result result;
 	} cases[] = {
-#define SAYS(status) {"HTTP/1.1 " status " No\r\nContent-Length: 0\r\n\r\n"}
 		{"400", SAYS("404"), SAYS("400"), STORE_MISS_REFUSED},
 		{"414", SAYS("404"), SAYS("414"), STORE_MISS_REFUSED},
 		{"413", SAYS("404"), SAYS("413"), STORE_FAULT},
@@ -352,6 +417,7 @@ int main(void)
 	test_via();
 	test_password();
 	test_answers();
+	test_pages();
 	test_refused_names();
 	test_probe();
 	test_range_first();
