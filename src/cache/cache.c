@@ -72,13 +72,21 @@ uint64_t cache_purges(const struct cache *c)
 
 /* ---- identities ---- */
 
-/* Two keys that differ in case only are two objects, unless the store takes them for one. */
+/* Are all spellings of this key one object, if they are any? */
+static bool folds(const struct store *s, struct slice key)
+{
+	struct expected held;
+
+	return s->traits.folds && (s->traits.folds_all || expected_of_path(key, &held));
+}
+
+/* Else two keys that differ in case only are two objects. */
 static struct object_id id_of_key(const struct store *s, struct slice key, struct slice form)
 {
 	struct buf longer CLEANUP(buf_fini) = {0};
 	char space[KEY_SHORT];
 
-	return object_id_make(s->id, s->traits.folds ? fold(key, space, &longer) : key, form);
+	return object_id_make(s->id, folds(s, key) ? fold(key, space, &longer) : key, form);
 }
 
 static void put_generation(const struct cache *c, const struct store *s, const char *whose,
@@ -229,12 +237,10 @@ static int64_t fresh_for(const struct cache *c, const struct store *s, const str
 	return fresh_ns - age_s * NS_PER_S;
 }
 
-/* How the store spells it, if that was short enough to be kept. */
-static struct slice spelling_of(const struct disk_object *o, struct slice asked)
+/* Is it kept how the store spells it, which it is if that was short enough? */
+static bool is_spelled(const struct disk_object *o, struct slice asked)
 {
-	struct slice kept = slice_of(o->meta.key);
-
-	return fold_equal(kept, asked) ? kept : asked;
+	return fold_equal(slice_of(o->meta.key), asked);
 }
 
 /* A small body is read and compared with its hash; a large one is believed. */
@@ -293,7 +299,8 @@ bool cache_find(struct cache *c, struct store *s, struct slice key, enum form fo
 	if (o.used_s > now_s || now_s - o.used_s >= USED_EVERY_S)
 		disk_touch_used(o.fd);
 	if (!ret->fresh_ns)
-		confirm_start(c, s, spelling_of(&o, key), form, expect, &ret->head);
+		confirm_start(c, s, is_spelled(&o, key) ? slice_of(o.meta.key) : key, form, expect,
+			      &ret->head, is_spelled(&o, key) || !s->traits.folds);
 	return true;
 }
 

@@ -5,7 +5,8 @@
  * it has no objects and everything is passed through; misses are remembered all the same.
  *
  * An object is known by its store, its key there (candidates.h makes lower-case keys of whatever
- * case is asked; the key in lower case where the store does not mind the case) and its form. A miss
+ * case is asked; the key in lower case where nobody knows whether the store minds the case, and the
+ * key holds the file) and its form. A miss
  * is known by the very key that was asked.
  */
 #pragma once

@@ -110,6 +110,7 @@ struct flight {
 	bool whole;                  /* do not ask in parts */
 	bool unranged;               /* nor, to see whether it is there, for its first byte */
 	bool declined;               /* the cache cannot take it */
+	bool alone;                  /* for who spells the key like this; others do not join */
 	struct seat *seats, *aboard; /* waiting for the decision; told */
 	size_t n_seats;              /* of both */
 	size_t takers;               /* who have, or had, a seat because they want it as it is */
@@ -192,6 +193,11 @@ void flight_let_go(struct flight *f);
 void flight_tell(struct flight *f, enum fetch_result result, const struct error *e);
 /* It is there: send all who wait for it to fetch it by themselves. */
 void flight_decline(struct flight *f);
+/*
+ * GONE, as its key is missing: who asked for another spelling of it goes on in a flight that is for
+ * that spelling alone.
+ */
+void flight_part_ways(struct flight *f);
 /* Out of the table: from now on another flight may bring the object. */
 void flight_gone(struct flight *f);
 void flight_fail(struct flight *f, const struct error *e);

@@ -33,6 +33,7 @@ struct confirm {
 	struct pool_job job; /* what the answer means for the file */
 	struct loop_task job_done;
 	bool remove;
+	bool spelled; /* it is asked for as the store spells it: a miss is one of the object */
 };
 
 struct confirms {
@@ -176,6 +177,8 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 		change(q, false);
 		return;
 	case FETCH_MISS:
+		if (!q->spelled)
+			break;
 		metric_inc(confirms_gone);
 		change(q, true);
 		return;
@@ -223,7 +226,7 @@ static void start(struct loop_task *task)
 }
 
 void confirm_start(struct cache *c, struct store *s, struct slice key, enum form form,
-		   const char *expect, const struct object_head *head)
+		   const char *expect, const struct object_head *head, bool spelled)
 {
 	struct confirm *q;
 
@@ -240,6 +243,7 @@ void confirm_start(struct cache *c, struct store *s, struct slice key, enum form
 	q->expect = expect ? xstrdup(expect) : NULL;
 	q->id = cache_id(c, s, key, form, expect);
 	q->have = *head;
+	q->spelled = spelled;
 	q->start.run = start;
 	loop_post(c->loop, &q->start);
 }

@@ -14,6 +14,9 @@ struct confirms *confirms_new(void);
 void confirms_free(struct confirms *all);  /* after the loop; accepts NULL */
 void confirms_abort(struct confirms *all); /* loop's thread */
 
-/* Any thread. Does nothing when it is being asked, or was a moment ago. All is copied. */
+/*
+ * Any thread. Does nothing when it is being asked, or was a moment ago. All is copied. spelled: the
+ * key is spelled as the store does; else a 404 may be one of the spelling, and removes nothing.
+ */
 void confirm_start(struct cache *c, struct store *s, struct slice key, enum form form,
-		   const char *expect, const struct object_head *head);
+		   const char *expect, const struct object_head *head, bool spelled);

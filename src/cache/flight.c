@@ -49,15 +49,22 @@ bool flight_is_outdated(const struct flight *f)
 }
 
 /*
- * The flight of an object. One that was begun before a purge is passed over: what it brings, or
- * misses, is out of date.
+ * The flight of an object: that which asks for this spelling, else that which is for all. One that
+ * was begun before a purge is passed over: what it brings, or misses, is out of date.
  */
-static struct flight *find(const struct flights *all, const struct object_id *id)
+static struct flight *find(const struct flights *all, const struct object_id *id, struct slice key)
 {
-	for (struct flight *f = all->bucket[bucket_of(id)]; f; f = f->next)
-		if (same_id(&f->id, id) && !flight_is_outdated(f))
+	struct flight *found = NULL;
+
+	for (struct flight *f = all->bucket[bucket_of(id)]; f; f = f->next) {
+		if (!same_id(&f->id, id) || flight_is_outdated(f))
+			continue;
+		if (slice_eq(slice_of(f->key), key))
 			return f;
-	return NULL;
+		if (!f->alone)
+			found = f;
+	}
+	return found;
 }
 
 static void enter(struct flights *all, struct flight *f)
@@ -297,7 +304,7 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 {
 	struct flights *all = r->cache->flights;
 	struct object_id id = cache_id(r->cache, r->store, r->key, r->form, r->expect);
-	struct flight *f = find(all, &id);
+	struct flight *f = find(all, &id, r->key);
 
 	if (all->closing)
 		return NO_SEAT;
@@ -320,6 +327,57 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 	sit(f, s);
 	wait_longer(f, r->deadline_ns, r->patient);
 	return SEATED;
+}
+
+static struct seat *other_spelling(const struct flight *f)
+{
+	struct seat *s = f->seats;
+
+	while (s && slice_eq(s->key, slice_of(f->key)))
+		s = s->next;
+	return s;
+}
+
+static void move(struct seat *s)
+{
+	struct flight *from = s->flight, *to = from->cache->flights->bucket[bucket_of(&from->id)];
+	const struct flight_request r = {
+		.cache = from->cache,
+		.store = from->store,
+		.key = s->key,
+		.form = from->form,
+		.expect = from->expect,
+		.via = from->via,
+		.deadline_ns = from->deadline_ns,
+		.patient = from->patient,
+		.scratch = from->scratch_ok,
+		.anew = from->anew,
+	};
+
+	leave_list(s);
+	from->n_seats--;
+	while (to && (flight_is_outdated(to) || !same_id(&to->id, &from->id) ||
+		      !slice_eq(slice_of(to->key), s->key)))
+		to = to->next;
+	s->first = !to;
+	if (!to) {
+		to = flight_new(&r, &from->id);
+		to->alone = true;
+		flight_ask(to, s->use == SEAT_PROBES ? PROBING : ASKING);
+		all_of(to)->probes += s->use == SEAT_PROBES;
+	}
+	to->n_seats++;
+	sit(to, s);
+	wait_longer(to, r.deadline_ns, r.patient);
+}
+
+void flight_part_ways(struct flight *f)
+{
+	struct seat *s;
+
+	ASSERT(f->phase == GONE && f->jobs);
+	while ((s = other_spelling(f)))
+		move(s);
 }
 
 void flights_forget_landed(struct flights *all, const struct object_id *id)
@@ -374,7 +432,7 @@ void flight_probe(const struct flight_request *r)
 	struct object_id id = cache_id(r->cache, r->store, r->key, FORM_STORED, NULL);
 	struct flight *f;
 
-	if (all->closing || all->probes >= PROBES_MAX || find(all, &id))
+	if (all->closing || all->probes >= PROBES_MAX || find(all, &id, r->key))
 		return;
 	all->probes++;
 	f = flight_new(r, &id);

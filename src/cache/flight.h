@@ -16,8 +16,9 @@
  * maker (maker.h), which reads the stored form while that flies or lies in the cache, and writes
  * what it makes of it.
  *
- * An object is what a store has under one key; where a store does not tell keys by their case
- * (traits.folds), under all spellings of it. A flight without seats goes
+ * An object is what a store has under one key; where nobody knows whether the store minds the case
+ * (traits.folds), under all spellings of it that it has. A miss is one of a spelling: who has joined
+ * a flight that asked for another one then has it asked for his own, once. A flight without seats goes
  * on while it is worth it (flight_worth_finishing()).
  *
  * Loop's thread only, but for fill_wait() of readers. A seat keeps the flight's memory alive.

@@ -23,25 +23,23 @@ void flight_ask(struct flight *f, enum flight_phase phase)
 		derive_ask(f);
 }
 
-static void note_misses(struct flight *f, enum fetch_result how)
+/* Of the spelling that was asked for, and of no other. */
+static void note_miss(struct flight *f, enum fetch_result how)
 {
-	for (const struct seat *seat = f->seats; seat; seat = seat->next)
-		cache_note_miss(f->cache, f->store, seat->key, f->via, f->ticket, how);
-	for (const struct seat *seat = f->aboard; seat; seat = seat->next)
-		cache_note_miss(f->cache, f->store, seat->key, f->via, f->ticket, how);
 	cache_note_miss(f->cache, f->store, slice_of(f->key), f->via, f->ticket, how);
 }
 
 static void tell_missing(struct flight *f, enum fetch_result result)
 {
 	flight_gone(f);
+	flight_part_ways(f);
 	flight_tell(f, result, NULL);
 }
 
 void flight_missing(struct flight *f, enum fetch_result result)
 {
 	if (f->form != FORM_CABINET) /* what is too long for one is there, all the same */
-		note_misses(f, result);
+		note_miss(f, result);
 	tell_missing(f, result);
 }
 
@@ -51,7 +49,7 @@ void flight_is_other(struct flight *f)
 
 	/* Else it is there, if not for who asked; or it may only be damaged on its way. */
 	if (!f->expect && !f->hasher.digest)
-		note_misses(f, FETCH_MISS);
+		note_miss(f, FETCH_MISS);
 	if (f->phase == FLYING)
 		fill_fail(f->fill, &wrong);
 	tell_missing(f, FETCH_MISS);

@@ -109,6 +109,7 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 		.disk = s->disk,
 		.creds_env = &s->creds_env,
 		.try_timeout_ns = conf->try_timeout_ns,
+		.holds_to_keys = conf->verify_keys,
 		.via = s->via,
 		.warn = warn,
 	};

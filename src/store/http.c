@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The http(s):// store: another symbol server. Keys are asked as the client asked them (such
- * servers do not mind the case), redirects are followed by the transfer engine, and every request
+ * The http(s):// store: another symbol server. Keys are asked as the client asked them (some such
+ * servers mind the case, some do not), redirects are followed by the transfer engine, and every request
  * carries Via so that a chain that leads back to us can be seen.
  *
  * What a status means: 200 and 206 are found, 404 and 410 missing. 400 and 414 refuse the name, if
@@ -501,7 +501,7 @@ enum err http_open(const struct store_context *ctx, const struct store_url *url,
 	h->store.ops = &http_ops;
 	h->store.traits.key_case = CASE_ASKED;
 	h->store.traits.loops = true;
-	h->store.traits.folds = true;
+	h->store.traits.folds = ctx->holds_to_keys;
 	h->store.traits.miss_ttl_max_ns = INT64_MAX;
 	h->base = xstrdup(buf_str(&base));
 	h->query = url->query.n ? xstrndup(url->query.p, url->query.n) : NULL;

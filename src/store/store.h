@@ -32,6 +32,7 @@ struct store_context {
 	struct pool *disk;                 /* for calls that block */
 	const struct creds_env *creds_env; /* how AWS settings are found */
 	int64_t try_timeout_ns;            /* one request: until the head of the answer */
+	bool holds_to_keys;                /* what they bring has to be what its key names */
 	const char *via;                   /* our own name in Via, to find loops */
 	/* Something that whoever runs the server should know, once; loop's thread. */
 	void (*warn)(const char *store, const char *what);
@@ -69,8 +70,13 @@ enum store_layout { LAYOUT_SSQP, LAYOUT_GDB, LAYOUT_DEBUGINFOD };
 struct store_traits {
 	char *name; /* for logs: the URL without credentials and options */
 	enum store_case key_case;
-	bool any_case;           /* finds keys in any case by itself: one spelling is enough */
-	bool folds;              /* its answer does not depend on the case that it is asked in */
+	bool any_case; /* finds keys in any case by itself: one spelling is enough */
+	/*
+	 * Whether it minds the case that it is asked in, nobody knows: what is missing in one spelling
+	 * may be there in another, but a file that is held to its key is the same in all of them.
+	 */
+	bool folds;
+	bool folds_all;          /* so is any other file */
 	bool optional;           /* its failures count as misses that are never remembered */
 	bool loops;              /* may lead back to ourselves: asked with Via */
 	bool tells_sums;         /* a HEAD of the whole may tell a checksum */

@@ -223,3 +223,39 @@ def test_upstream_without_ranges(public, serve):
     answer = server.fetch("/" + FOO, headers={"Range": "bytes=200000-200099"})
     assert (answer.status, answer.body) in ((206, body(300_000)[200_000:200_100]),
                                             (200, body(300_000)))
+
+
+# case
+
+def spellings(name, n):
+    """The name in n other cases."""
+    letters = [i for i, c in enumerate(name) if c.isalpha()]
+    return ["".join(c.upper() if i in letters and number >> letters.index(i) & 1 else c
+                    for i, c in enumerate(name)) for number in range(1, n + 1)]
+
+
+@pytest.mark.cache_on
+@pytest.mark.parametrize("verify", ["on", "off"])
+def test_odd_spellings_do_not_hide_a_file(verify, upstream, serve):
+    """On a server that minds the case: who asks for a spelling that is there gets it, whoever asks
+    for others at the same time."""
+    name = path("victim.pdb").lower()
+    upstream.put("symbols/" + name, body(5_000))
+    server = serve(stores=f"{upstream.url}/symbols?tiers=1", VERIFY_KEYS=verify, CACHE_FRESH="0s")
+    odd = [path(spelling, name.split("/")[1], spelling) for spelling in spellings("victim.pdb", 8)]
+    gate = upstream.hold("")
+    clients = [server.connect() for _ in range(len(odd) + 1)]
+    for client, asked in zip(clients, [*odd, name]):
+        client.ask("/" + asked)
+        until(lambda: server.metrics()["pepto_active_requests", ""] > clients.index(client) + 1)
+    gate.release()
+    answers = []
+    for client in clients:
+        with client:
+            answers.append(client.answer())
+    assert [a.status for a in answers] == [404] * len(odd) + [200]
+    assert answers[-1].body == body(5_000)
+    assert server.fetch("/" + name).body == body(5_000), "nothing else is remembered"
+    counts = [len([r for r in upstream.asked("") if r.path == "/symbols/" + asked])
+              for asked in [*odd, name]]
+    assert max(counts[:-1]) == 1, "each of the others is asked for once"

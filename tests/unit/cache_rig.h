@@ -64,7 +64,7 @@ __attribute__((unused)) static void cache_rig_init(struct cache_rig *r)
 	ASSERT(mkdtemp(r->dir));
 	r->ctx = (struct store_context){.loop = r->loop};
 	fake_store_init(&r->store, "fake", &r->ctx);
-	r->store.store.traits.folds = true;
+	r->store.store.traits.folds = r->store.store.traits.folds_all = true;
 	r->store.store.traits.miss_ttl_max_ns = INT64_MAX;
 	r->settings = (struct cache_settings){
 		.dir = r->dir,

@@ -242,6 +242,26 @@ static void test_breaker(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* A 404 to a spelling that the store may not have is none of the object. */
+static void test_another_spelling(void)
+{
+	for (int spelled = 0; spelled < 2; spelled++) {
+		int64_t gone = metric_get(confirms_gone);
+		struct object_head head = fake_whole(LENGTH, RIG_ETAG);
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		confirm_start(r.cache, &r.store.store, SLICE("Foo"), FORM_STORED, NULL, &head,
+			      spelled);
+		manual_settle(r.loop);
+		fake_done(r.store.first, STORE_MISS);
+		cache_rig_quiet(&r);
+		CHECK_INT(metric_get(confirms_gone) - gone, spelled,
+			  spelled ? "as the store spells it: removed" : "else: it stays");
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
 #define CONFIRMS_MAX 256 /* of confirm.c */
 
 static void test_limit(void)
@@ -254,7 +274,8 @@ static void test_limit(void)
 		char key[16];
 
 		snprintf(key, sizeof(key), "k%d", i);
-		confirm_start(r.cache, &r.store.store, slice_of(key), FORM_STORED, NULL, &head);
+		confirm_start(r.cache, &r.store.store, slice_of(key), FORM_STORED, NULL, &head,
+			      true);
 	}
 	manual_settle(r.loop);
 	CHECK_INT(r.store.started, CONFIRMS_MAX, "so many at a time");
@@ -303,6 +324,7 @@ int main(void)
 	test_pause();
 	test_no_pause();
 	test_breaker();
+	test_another_spelling();
 	test_limit();
 	test_abort();
 	return tap_done();

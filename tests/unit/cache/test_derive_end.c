@@ -296,7 +296,7 @@ static void test_confirmed(void)
 	seat_leave(&p[1].seat);
 	ASSERT(cache_find(r.cache, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, &o));
 	close(o.head.fd);
-	confirm_start(r.cache, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, &o.head);
+	confirm_start(r.cache, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, &o.head, true);
 	manual_settle(r.loop);
 	CHECK(r.store.first && r.store.first->read.head,
 	      "the store is asked about the stored form");

@@ -38,7 +38,7 @@ static void test_join(void)
 	bool good = true;
 
 	cache_rig_new(&r);
-	r.store.store.traits.folds = true;
+	r.store.store.traits.folds = r.store.store.traits.folds_all = true;
 	for (int i = 0; i < 3; i++)
 		good = good && rig_take(&r, keys[i], &p[i]) == SEATED &&
 		       p[i].seat.first == (i == 0);
@@ -125,24 +125,107 @@ static void test_spellings(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
-/* A store that does not mind the case has one object, and is asked once. */
+/*
+ * Whether the store minds the case nobody knows: one question for all spellings, and when that ends as
+ * a miss, one more for each of the others, which then wait for nobody else.
+ */
 static void test_folding_store(void)
 {
-	struct passenger p[2] = {0};
+	struct passenger p[5] = {0};
 	struct cache_rig r;
 
 	cache_rig_new(&r);
 	rig_take(&r, "foo", &p[0]);
 	rig_take(&r, "Foo", &p[1]);
-	CHECK(r.store.started == 1 && !p[1].seat.first, "two spellings, one question");
+	rig_take(&r, "FOO", &p[2]);
+	rig_take(&r, "Foo", &p[3]);
+	CHECK(r.store.started == 1 && !p[1].seat.first, "three spellings, one question");
 	fake_done(r.store.first, STORE_MISS);
-	CHECK(p[0].result == FETCH_MISS && p[1].result == FETCH_MISS, "missing for both");
+	CHECK(p[0].told == 1 && p[0].result == FETCH_MISS, "missing for who asked so");
+	CHECK(p[1].told == 0 && p[2].told == 0 && r.store.started == 3 &&
+		      fake_call(&r.store, "Foo") && fake_call(&r.store, "FOO"),
+	      "the two others are asked for themselves");
 	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("foo")) &&
-		      cache_knows_missing(r.cache, &r.store.store, SLICE("Foo")),
-	      "and remembered so");
-	seat_leave(&p[0].seat);
-	seat_leave(&p[1].seat);
+		      !cache_knows_missing(r.cache, &r.store.store, SLICE("Foo")),
+	      "and nothing is known of them");
+	rig_take(&r, "fOO", &p[4]);
+	CHECK_INT(r.store.started, 4, "a fourth one does not join what is for one spelling");
+	fake_done(fake_call(&r.store, "FOO"), STORE_MISS_REFUSED);
+	CHECK(p[2].told == 1 && p[2].result == FETCH_REFUSED && p[1].told == 0, "refused: its own");
+	fake_done(fake_call(&r.store, "fOO"), STORE_MISS);
+	CHECK(p[4].told == 1 && p[1].told == 0 && r.store.started == 4, "missing: its own, too");
+	give_small(&r);
+	CHECK(p[1].told == 1 && p[1].result == FETCH_FOUND && p[3].result == FETCH_FOUND,
+	      "the last one is there");
+	cache_rig_quiet(&r);
+	CHECK(rig_kept(&r, "Foo", SMALL, RIG_ETAG) && rig_kept(&r, "fOo", SMALL, RIG_ETAG),
+	      "and kept for all");
+	for (int i = 0; i < 5; i++)
+		seat_leave(&p[i].seat);
 	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* The same for who only wants to know, and for what is made of the object. */
+static void test_folding_store_otherwise(void)
+{
+	for (int made = 0; made < 2; made++) {
+		struct passenger p[2] = {0};
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		for (int i = 0; i < 2; i++) {
+			const char *key = i ? "Foo" : "foo";
+			struct flight_request q = rig_flight(&r, key);
+
+			q.form = made ? FORM_EXPANDED : FORM_STORED;
+			p[i].seat = (struct seat){.decided = passenger_told,
+						  .declined = passenger_declined,
+						  .key = slice_of(key),
+						  .use = made ? SEAT_TAKES : SEAT_PROBES};
+			ASSERT(seat_take(&q, &p[i].seat) == SEATED);
+		}
+		CHECK_INT(r.store.started, 1, "one question");
+		fake_done(r.store.first, STORE_MISS);
+		CHECK(p[0].result == FETCH_MISS && p[1].told == 0 && fake_call(&r.store, "Foo"),
+		      made ? "made: the other one is asked" : "probed: the other one is asked");
+		fake_done(r.store.first, STORE_MISS);
+		CHECK(p[1].result == FETCH_MISS && r.store.started == 2, "and missing by itself");
+		CHECK_INT(r.cache->flights->probes, 0, "nothing is counted twice");
+		seat_leave(&p[0].seat);
+		seat_leave(&p[1].seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* What nothing holds to its key may be two files, in two spellings. */
+static void test_what_does_not_fold(void)
+{
+	static const struct {
+		const char *one, *other;
+		bool folds, joined;
+	} cases[] = {
+		{"foo.pdb/497B72F6390A44FC878E5A2D63B6CC4B1/foo.pdb",
+		 "FOO.pdb/497b72f6390a44fc878e5a2d63b6cc4b1/foo.PDB", true, true},
+		{"foo.pdb/497B72F6390A44FC878E5A2D63B6CC4B1/foo.pdb",
+		 "FOO.pdb/497b72f6390a44fc878e5a2d63b6cc4b1/foo.PDB", false, false},
+		{"foo.txt/opaque/foo.txt", "Foo.txt/opaque/Foo.txt", true, false},
+		{"readme.txt", "README.txt", true, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct passenger p[2] = {0};
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		r.store.store.traits.folds = cases[i].folds;
+		r.store.store.traits.folds_all = false;
+		rig_take(&r, cases[i].one, &p[0]);
+		rig_take(&r, cases[i].other, &p[1]);
+		CHECK_INT(r.store.started, cases[i].joined ? 1 : 2, cases[i].one);
+		seat_leave(&p[0].seat);
+		seat_leave(&p[1].seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
 }
 
 static void test_waiters_limit(void)
@@ -788,6 +871,8 @@ int main(void)
 	test_late();
 	test_spellings();
 	test_folding_store();
+	test_folding_store_otherwise();
+	test_what_does_not_fold();
 	test_waiters_limit();
 	test_join_only();
 	test_leave();
