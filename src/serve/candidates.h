@@ -56,9 +56,10 @@ struct candidate {
 	struct slice key;
 	enum want want;
 	bool eager; /* likely: asked for at once. Else: asked whether it is there in the same round */
-	bool alias;   /* it has another key than was asked for */
-	bool msfz;    /* what is answered is in MSFZ form, which the client accepts */
-	bool unnamed; /* its key tells no name of the file: a build-id's */
+	bool alias;    /* it has another key than was asked for */
+	bool msfz;     /* what is answered is in MSFZ form, which the client accepts */
+	bool as_asked; /* the path itself, which lay in no other way in the list */
+	bool unnamed;  /* its key tells no name of the file: a build-id's */
 	bool gzipped; /* WANT_FILE: it is gzip by its name, to be sent with that Content-Encoding */
 };
 

@@ -161,6 +161,7 @@ static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rule
 		.part.if_range = exchange_header(x, "If-Range"),
 		.patient = p->conf->slow_fetch,
 		.ring_max = p->conf->stream_buffer,
+		.max_questions = p->conf->max_questions,
 	};
 
 	if (exchange_header(x, "Via"))

@@ -8,6 +8,8 @@
  *    before it are proven misses.
  *  - A miss moves on to the next store. So does a fault, but it is remembered: in the end 404 is
  *    said only when every store has answered (a store that is optional is not missed).
+ *  - Beyond max_questions the least likely are not asked for; then 404 is said, but to nobody's keeping.
+ *    What is known to be missing does not count, so the next request goes on from there.
  *  - A store whose breaker is open, or that does not take the name, is passed over.
  *
  * Threads: lookup_start() and lookup_release() may be called by any thread; all work, and the
@@ -39,6 +41,7 @@ struct lookup_request {
 	bool patient;      /* when the budget is over, what runs goes on (answer.working) */
 	int64_t budget_ns; /* to be answered in so much time */
 	size_t ring_max;
+	size_t max_questions; /* keys that a store over the network is asked for; 0: no limit */
 };
 
 /* answered is called exactly once unless the lookup is released before. */

@@ -37,6 +37,7 @@ struct lookup {
 	size_t n_slots;
 	struct buf keys; /* of the slots */
 	int64_t stage_deadline_ns;
+	size_t questions_left; /* of the present stage */
 	struct buf
 		target; /* where the present store's file.ptr has led to; empty: it was not followed */
 	char *asked;    /* then, the path whose key the target has to be true to */

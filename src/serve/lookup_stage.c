@@ -121,18 +121,34 @@ static void leave_alone(struct slot *slot)
 	err_set(&slot->error, ERR_UPSTREAM, "left alone after repeated failures");
 }
 
+/* One key more? The last in the list has a place of its own when it is the path as it was asked. */
+static bool take_question(struct lookup *l, const struct candidates *c, size_t i)
+{
+	size_t last = c->n - 1;
+	size_t reserved = c->list[last].as_asked && i < last;
+
+	if (l->questions_left <= reserved)
+		return false;
+	l->questions_left--;
+	return true;
+}
+
 /*
  * Of the candidates' kinds of question (bits) those alone are asked that the store's gates admit.
  * The keys go from the candidates to the lookup. Of a store that packs its files the first packed form
- * is as likely as the plain one, and saves a round when it is asked for itself.
+ * is as likely as the plain one, and saves a round when it is asked for itself. What nothing is left
+ * for is as good as missing, but not proven to be.
  */
 static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 {
-	bool packs = lookup_present(l)->packs;
+	bool packs = lookup_present(l)->packs, cut = false;
 
 	l->stage_deadline_ns = stage_deadline(l);
 	/* After all that end by themselves at the deadline. */
 	loop_timer_set(l->request.loop, &l->overdue, l->stage_deadline_ns + STAGE_GRACE_NS);
+	l->questions_left = lookup_present(l)->traits.local || !l->request.max_questions
+				    ? SIZE_MAX
+				    : l->request.max_questions;
 	l->keys = c->text;
 	c->text = (struct buf){0};
 	l->n_slots = c->n;
@@ -146,23 +162,32 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 			.lookup = l, .candidate = c->list[i], .state = MISSING, .head.fd = -1};
 		if (lookup_knows_missing(l, c->list[i].key))
 			continue;
-		if (kinds & 1U << question_of(c->list[i].key))
+		if (!(kinds & 1U << question_of(c->list[i].key)))
+			leave_alone(slot);
+		else if (take_question(l, c, i))
 			start_ask(slot, !eager);
 		else
-			leave_alone(slot);
+			cut = true;
+	}
+	if (cut) {
+		l->keep_ns = 0;
+		metric_inc(refused_questions);
 	}
 }
 
-static void probe(struct flight_request *flight, const struct resolve_rules *rules)
+static void probe(struct lookup *l, struct flight_request *flight,
+		  const struct resolve_rules *rules)
 {
 	struct candidates c;
 
 	if (resolve_candidates(rules, flight->store, &c))
-		for (size_t i = 0; i < c.n; i++) {
+		for (size_t i = 0; i < c.n && l->questions_left; i++) {
 			flight->key = c.list[i].key;
-			if (c.list[i].eager &&
-			    !cache_knows_missing(flight->cache, flight->store, flight->key))
-				flight_probe(flight);
+			if (!c.list[i].eager ||
+			    cache_knows_missing(flight->cache, flight->store, flight->key))
+				continue;
+			l->questions_left--;
+			flight_probe(flight);
 		}
 	candidates_fini(&c);
 }
@@ -188,7 +213,7 @@ static void probe_siblings(struct lookup *l)
 	for (size_t i = 0; i < n; i++) {
 		rules.path = &sibling[i];
 		if (!resolve_passes_over(&rules, lookup_present(l)))
-			probe(&flight, &rules);
+			probe(l, &flight, &rules);
 		symbol_path_fini(&sibling[i]);
 	}
 }

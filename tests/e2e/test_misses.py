@@ -517,3 +517,32 @@ def test_purge_on_the_main_port_beside_admin_pages(store, serve):
     port, = free_ports(1)
     server = serve(stores=store, ADMIN_TOKEN=TOKEN, ADMIN_ADDRESS=f"127.0.0.1:{port}")
     assert purge(server).status == 200
+
+
+# what one request may cost
+
+@pytest.mark.parametrize("agent", ["Microsoft-Symbol-Server/6.13.0009.1140", "LLVM-HTTPClient/1.0"])
+def test_what_one_request_may_cost(agent, origin, store, serve):
+    """However many spellings, cases, tiers and forms there are: no more keys than allowed, and a 404
+    that nobody keeps, since the rest is not proven."""
+    server = serve(stores=store + "&forms=cab,gz,zst,msfz&aliases=all&tiers=both")
+    quiet(server)
+    for name in ("Gone.pdb", "G%2Bo+n%20e.pdb", "G%2Bo+n%20e.exe"):
+        origin.forget()
+        answer = server.fetch("/" + path(name, "5a5a5a5aF000" if "exe" in name else KEY),
+                              headers={"User-Agent": agent})
+        assert is_miss(answer) and answer["Cache-Control"] == "no-store", name
+        quiet(server)
+        assert 0 < len(origin.asked("/bucket/")) <= 16, name
+    assert server.metrics()["pepto_refused_total", '{limit="questions"}'] == 3
+
+
+def test_what_lies_beyond_is_found_later(origin, store, serve):
+    """What was asked for and is not there does not count: the next request goes on from there."""
+    origin.put("bucket", "g+/g+o.pdb/k1/g+o.pdb", body(10))
+    server = serve(stores=store + "&forms=cab,gz,zst&tiers=both", MAX_QUESTIONS="2")
+    statuses = []
+    for _ in range(8):
+        statuses.append(server.fetch("/g+o.pdb/K1/g+o.pdb").status)
+        quiet(server)
+    assert statuses[0] == 404 and statuses[-1] == 200

@@ -456,6 +456,50 @@ static void test_patience_of_an_optional_store(void)
 	CHECK(world_fini(&w), "patience of an optional store");
 }
 
+/* '+' and space, two cases, two tiers, the twin: more keys than one request may ask for. */
+static void test_bound(void)
+{
+	int64_t cut = metric_get(refused_questions);
+	int total = 0;
+	struct world w;
+
+	world_remembering(&w, 1, "/A+b c.pdb/ABCDEF0123/A+b c.pdb");
+	with_twins(&w);
+	w.client.symsrv = true;
+	w.request.max_questions = 4;
+	for (int requests = 0;; requests++) {
+		int before = w.fake[0].started;
+
+		world_start(&w);
+		while (fake_call(&w.fake[0], NULL)) {
+			fake_done(fake_call(&w.fake[0], NULL), STORE_MISS);
+			manual_settle(w.loop);
+		}
+		ASSERT(w.answered == 1 && w.answer.kind == ANSWER_MISS && requests < 20);
+		total = w.fake[0].started;
+		if (total == before)
+			break;
+		CHECK(total - before <= 4, "never more than that");
+		CHECK((w.answer.keep_ns == 0) == (metric_get(refused_questions) > cut),
+		      "a miss that is not proven is for nobody to keep, and is counted");
+		cut = metric_get(refused_questions);
+		world_release(&w);
+		world_forget(&w);
+	}
+	CHECK(total >= 12 && w.answer.keep_ns > 0, "each goes on from there, until all is known");
+	world_release(&w);
+	CHECK(world_fini(&w), "bound");
+
+	world_remembering(&w, 1, "/A+b c.pdb/ABCDEF0123/A+b c.pdb");
+	with_twins(&w);
+	w.fake[0].store.traits.local = true;
+	w.request.max_questions = 4;
+	world_start(&w);
+	CHECK(w.fake[0].started > 4, "a local store is asked for all");
+	world_release(&w);
+	CHECK(world_fini(&w), "no bound");
+}
+
 int main(void)
 {
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
@@ -473,5 +517,6 @@ int main(void)
 	test_patience_without_a_disk();
 	test_patience_and_faults();
 	test_patience_of_an_optional_store();
+	test_bound();
 	return tap_done();
 }
