@@ -121,6 +121,12 @@ bool build_id_is_unified(const struct symbol_path *p)
 	return false;
 }
 
+void build_id_put_unified(struct slice hex, const char *word, struct buf *out)
+{
+	buf_printf(out, SLICE_FMT "/" SLICE_FMT "/%s", SLICE_ARG(slice_head(hex, 2)),
+		   SLICE_ARG(slice_from(hex, 2)), word);
+}
+
 void build_id_put_key(enum store_layout layout, struct slice hex, bool executable, struct buf *out)
 {
 	switch (layout) {
@@ -132,6 +138,9 @@ void build_id_put_key(enum store_layout layout, struct slice hex, bool executabl
 	case LAYOUT_GDB:
 		buf_printf(out, SLICE_FMT "/" SLICE_FMT "%s", SLICE_ARG(slice_head(hex, 2)),
 			   SLICE_ARG(slice_from(hex, 2)), executable ? "" : ".debug");
+		break;
+	case LAYOUT_UNIFIED:
+		build_id_put_unified(hex, executable ? "executable" : "debuginfo", out);
 		break;
 	case LAYOUT_DEBUGINFOD:
 		buf_printf(out, "buildid/" SLICE_FMT "/%s", SLICE_ARG(hex),

@@ -15,7 +15,9 @@
  *							ANY/elf-buildid-HEX/ANY (STORE_ANY_NAME)
  *	gdb		nn/nnnn.debug			nn/nnnn
  *	debuginfod	buildid/HEX/debuginfo		buildid/HEX/executable
+ *	unified		nn/nnnn/debuginfo		nn/nnnn/executable
  *
+ * Sentry's unified layout (symsorter) keeps PDBs so as well, by GUID and age, and .sym as nn/nnnn/breakpad.
  * SSQP fills an id up to 20 bytes with zeros, the others do not. Keys are lower-case. Pure.
  */
 #pragma once
@@ -37,6 +39,8 @@ bool build_id_is_debuginfod(const struct symbol_path *p);
 bool build_id_is_part(const struct symbol_path *p);
 /* Is it nn/nnnn/WORD of Sentry's unified layout, whatever file WORD says and whatever id that is? */
 bool build_id_is_unified(const struct symbol_path *p);
+/* Append the key of a file in that layout: by any id, in hex. */
+void build_id_put_unified(struct slice hex, const char *word, struct buf *out);
 /*
  * Append the key of a store of this layout for the id given in hex; of one with SSQP's for executables
  * only, where it knows wildcards: the debug file is a name/KEY/name as any other (key.h).

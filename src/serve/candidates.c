@@ -19,6 +19,8 @@ static const struct candidate gzipped = {.want = WANT_FILE, .gzipped = true};
 static const struct candidate msfz = {.want = WANT_FILE, .eager = true, .msfz = true};
 static const struct candidate expanded = {.want = WANT_EXPANDED};
 static const struct candidate cabinet = {.want = WANT_CABINET};
+static const struct candidate as_asked = {
+	.want = WANT_FILE, .eager = true, .as_asked = true, .unnamed = true};
 static const struct candidate pointer = {.want = WANT_POINTER};
 
 /* One way for a file to lie in its folder: as folder, stem and end put together. */
@@ -208,7 +210,8 @@ static void add_ssqp_debug_file(struct candidate_list *l, const struct symbol_id
 #define PREFIX "elf-buildid-"
 
 /* The id as it was asked for, then with zeros more or fewer at its end. */
-static void add_by_layout(struct candidate_list *l, const struct build_id_path *b)
+static void add_by_layout(struct candidate_list *l, const struct build_id_path *b,
+			  enum store_layout layout)
 {
 	char text[KEY_TEXT_MAX + 1] = PREFIX;
 	struct key_aliases a;
@@ -221,12 +224,12 @@ static void add_by_layout(struct candidate_list *l, const struct build_id_path *
 		struct candidate as = whole;
 		struct slice hex = slice_from(slice_of(a.key[i].text.s), strlen(PREFIX));
 
-		if ((a.key[i].why == KEY_PADDED && l->o->layout != LAYOUT_SSQP) ||
+		if ((a.key[i].why == KEY_PADDED && layout != LAYOUT_SSQP) ||
 		    (i > 0 && l->o->aliases == ALIASES_NONE))
 			continue;
 		as.eager = i == 0 && !b->ssqp;
 		as.unnamed = true;
-		build_id_put_key(l->o->layout, hex, b->executable, &l->key);
+		build_id_put_key(layout, hex, b->executable, &l->key);
 		candidate_list_add(l, &as);
 	}
 }
@@ -235,12 +238,51 @@ static void add_build_id(struct candidate_list *l, const struct build_id_path *b
 {
 	bool ssqp = l->o->layout == LAYOUT_SSQP;
 
-	if (ssqp && b->ssqp)
-		return; /* looked for already, as any name/KEY/name */
-	if (ssqp && !b->executable)
+	/* An SSQP path was looked for already, as any name/KEY/name. */
+	if (ssqp && !b->ssqp && !b->executable)
 		add_ssqp_debug_file(l, &b->id);
-	else if (!ssqp || l->o->wildcards)
-		add_by_layout(l, b);
+	else if (!ssqp || (!b->ssqp && l->o->wildcards))
+		add_by_layout(l, b, l->o->layout);
+	if (l->o->unified)
+		add_by_layout(l, b, LAYOUT_UNIFIED);
+}
+
+/* Sentry's word for what lies at name/KEY/last, when the key is an id that its layout goes by. */
+static const char *unified_word(enum shape_file shape, enum key_kind kind)
+{
+	if (kind == KEY_GUID && shape == SHAPE_SYM)
+		return "breakpad";
+	if (shape != SHAPE_PLAIN)
+		return NULL;
+	switch (kind) {
+	case KEY_GUID:
+	case KEY_MACHO_SYM: return "debuginfo";
+	case KEY_MACHO: return "executable";
+	case KEY_ELF:
+	case KEY_ELF_SYM: /* by their build-ids */
+	case KEY_STAMP:
+	case KEY_OTHER: break;
+	}
+	return NULL;
+}
+
+static void add_unified(struct candidate_list *l, const struct symbol_path *p, size_t name)
+{
+	struct candidate as = whole;
+	struct symbol_key key = key_parse(p->segment[name], p->segment[name + 1]);
+	const char *word = unified_word(shape_file(p->segment[name], p->segment[p->segments - 1]),
+					key.kind);
+	struct buf hex CLEANUP(buf_fini) = BUF_MAX(KEY_TEXT_MAX);
+	char id[2 * SYMBOL_ID_MAX + 1];
+
+	if (!word || p->segments != name + 3)
+		return;
+	hex_encode(key.id.b, key.id.n, id);
+	buf_puts(&hex, id);
+	fold_lower(key.age_text, &hex);
+	as.unnamed = true;
+	build_id_put_unified(buf_slice(&hex), word, &l->key);
+	candidate_list_add(l, &as);
 }
 
 /* ---- the path ---- */
@@ -324,12 +366,17 @@ static void add_path(struct candidate_list *l, const struct symbol_path *p)
 		return;
 	if (by_id && !b.ssqp) {
 		add_build_id(l, &b);
+		buf_add(&l->key, p->spelling[0]);
+		candidate_list_add(l, &as_asked);
 		return;
 	}
-	if (find_name(p, &name))
+	if (find_name(p, &name)) {
 		add_named(l, p, name);
-	else
+		if (l->o->unified)
+			add_unified(l, p, name);
+	} else {
 		add_as_asked(l, p);
+	}
 	if (by_id)
 		add_build_id(l, &b);
 }

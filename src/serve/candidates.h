@@ -22,7 +22,9 @@
  *
  * A path that names a file by its build-id (build_id.h) becomes the key that the store's layout gives
  * it, and then that with zeros more or fewer at the end of the id. An SSQP path is a name/KEY/name,
- * and is looked for as such before. Of /buildid/HEX/source/... and /section/... there are none.
+ * and is looked for as such before. A store of the unified layout, or one that has given a file out of it,
+ * is asked for that by the ids of PDBs and Mach-O files, too. Last comes the path as it was asked, where it is
+ * none of those. Of /buildid/HEX/source/... and /section/... there are none.
  * Whatever else is asked for is looked for as it is.
  *
  * Tiers: a path as it was asked comes before its twin, but for a store that is known to be
@@ -58,7 +60,7 @@ struct candidate {
 	bool eager; /* likely: asked for at once. Else: asked whether it is there in the same round */
 	bool alias;    /* it has another key than was asked for */
 	bool msfz;     /* what is answered is in MSFZ form, which the client accepts */
-	bool as_asked; /* the path itself, which lay in no other way in the list */
+	bool as_asked; /* the path itself, which nothing else in the list is */
 	bool unnamed;  /* its key tells no name of the file: a build-id's */
 	bool gzipped; /* WANT_FILE: it is gzip by its name, to be sent with that Content-Encoding */
 };
@@ -69,6 +71,7 @@ struct candidate_options {
 	unsigned forms; /* STORE_FORM_... */
 	enum store_aliases aliases;
 	enum store_layout layout;
+	bool unified;                /* a file has been found in that layout */
 	bool wildcards;              /* STORE_ANY_NAME */
 	bool pointers;               /* file.ptr is followed */
 	bool cabinets;               /* SERVE_CAB */

@@ -13,8 +13,10 @@
  * ignored.
  */
 #include "base/log.h"
+#include "base/text.h"
 #include "codec/gzip.h"
 #include "metric/metric.h"
+#include "serve/build_id.h"
 #include "serve/lookup_priv.h"
 
 /*
@@ -56,6 +58,7 @@ static bool settle(struct lookup *l, struct slot *slot)
 
 static void answer_found(struct lookup *l, struct slot *slot)
 {
+	const struct symbol_path *path = l->request.rules.path;
 	struct answer a = {
 		.kind = ANSWER_FOUND,
 		.head = slot->head,
@@ -68,6 +71,8 @@ static void answer_found(struct lookup *l, struct slot *slot)
 	slot->head.fd = -1;
 	answer_describe(&a, &slot->candidate, ask_form(slot->ask));
 	a.from->packs = slot->candidate.want == WANT_EXPANDED;
+	if (build_id_is_unified(path) && fold_equal(slot->candidate.key, path->spelling[0]))
+		atomic_store(&a.from->unified, true);
 	l->version = slot->head;
 	l->winner = TAKE(slot->ask);
 	if (a.way == ASK_HIT)

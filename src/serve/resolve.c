@@ -54,6 +54,7 @@ static struct candidate_options options_of(const struct resolve_rules *rules, st
 		.forms = t->forms,
 		.aliases = t->aliases,
 		.layout = t->layout,
+		.unified = t->layout == LAYOUT_UNIFIED || atomic_load(&s->unified),
 		.wildcards = t->wildcards,
 		.pointers = t->ptr != NULL,
 		.cabinets = rules->cabinets,

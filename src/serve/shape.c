@@ -8,6 +8,8 @@
 
 #define KEY_MIN 5
 #define KEY_MAX 128
+/* Digits of a UUID behind the first two, which Sentry's paths have that are by no build-id. */
+#define UNIFIED_MIN 30
 
 /* A path in whole or from its second segment on. */
 struct path {
@@ -148,6 +150,9 @@ static bool is_by_build_id(const struct symbol_path *p)
 
 	if (build_id_is_part(p))
 		return is_hex_key(p->segment[1]);
+	if (build_id_is_unified(p) && p->segment[1].n >= UNIFIED_MIN)
+		return is(p->segment[2], "debuginfo") || is(p->segment[2], "executable") ||
+		       is(p->segment[2], "breakpad");
 	return build_id_parse(p, &b) && 2 * b.id.n >= KEY_MIN;
 }
 

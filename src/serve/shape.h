@@ -10,6 +10,7 @@
  *	MSFZ		name/KEY/msfz0/name
  *	two-tier	any of these behind a folder of the first two characters of name
  *	Breakpad	x.pdb/ID/x.sym (.exe and .dll likewise), x/ID/x.sym
+ *	Sentry		nn/nnnn/debuginfo, executable or breakpad, by a GUID and age as well
  *	build-ids	what build_id.h names, and buildid/HEX/source/..., .../section/...
  *
  * KEY, ID and HEX are 5 to 128 hex digits: PE keys come unpadded, decimal ages are hex digits too.

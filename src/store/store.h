@@ -58,7 +58,7 @@ enum store_aliases {
 };
 
 /* Where files lie that are asked for by their build-id alone (serve/build_id.h). */
-enum store_layout { LAYOUT_SSQP, LAYOUT_GDB, LAYOUT_DEBUGINFOD };
+enum store_layout { LAYOUT_SSQP, LAYOUT_GDB, LAYOUT_DEBUGINFOD, LAYOUT_UNIFIED };
 
 /*
  * "Any name" as a segment of a key, for stores with traits.wildcards: in ANY/K/ANY both stand for the
@@ -192,6 +192,8 @@ struct store {
 	uint64_t etag_proof[STORE_ETAG_PROOFS]; /* hashes of their keys */
 	int64_t logged_ns;                      /* last failure that was logged; 0 = never */
 	atomic_int tier; /* enum store_tier: told by the URL, or learned at start; any thread */
+	/* Any thread: a file lay in Sentry's layout, so that build-ids are looked for there. */
+	atomic_bool unified;
 	atomic_int_least64_t answered_ns; /* last proof of life; 0 = never; any thread */
 };
 

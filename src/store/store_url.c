@@ -100,6 +100,7 @@ static enum err parse_contents(struct store_url *u, struct slice name, struct sl
 	static const struct word layouts[] = {{"ssqp", LAYOUT_SSQP},
 					      {"gdb", LAYOUT_GDB},
 					      {"debuginfod", LAYOUT_DEBUGINFOD},
+					      {"unified", LAYOUT_UNIFIED},
 					      {NULL, 0}};
 	enum err err = OK;
 	int word = 0;

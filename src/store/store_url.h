@@ -13,7 +13,7 @@
  *	forms=plain,cab,gz,zst,msfz	what it may hold; plain always
  *	tiers=1|2|both			instead of a look at index2.txt
  *	aliases=auto|all|none		other keys of the same file
- *	layout=ssqp|gdb|debuginfod	where files lie that are known by their build-id
+ *	layout=ssqp|gdb|debuginfod|unified	where files lie that are known by their build-id
  *	ptr=\\server\share		what file.ptr calls the place that this URL names
  *
  * An option that is unknown is an error, except that the query of an http(s) URL may hold what its

@@ -180,6 +180,31 @@ def test_a_build_id_tells_no_name(glob, is_asked, upstream, serve):
         assert bool(upstream.asked(BUILD_ID[:2] + "/")) == is_asked, ask
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_bucket_as_symsorter_writes_it(told, origin, serve):
+    """What lies where it is asked for is found. By other paths it is where the store is said to be laid out
+    so, or has given a file out of that layout."""
+    pdb, ids = KEY.lower(), BUILD_ID
+    for n, key in enumerate((f"{pdb[:2]}/{pdb[2:]}/debuginfo", f"{pdb[:2]}/{pdb[2:]}/breakpad",
+                             f"{ids[:2]}/{ids[2:]}/debuginfo", f"{ids[:2]}/{ids[2:]}/executable",
+                             f".build-id/{ids[:2]}/{ids[2:]}.debug", "buildid/aabbccddeeff/executable"), 1):
+        origin.put("bucket", key, body(10 + n))
+    server = serve(stores=s3("bucket", origin) + ("&layout=unified" if told else ""), MISS_TTL="0s")
+
+    def found(asked):
+        answer = server.fetch("/" + asked)
+        return answer.status == 200 and len(answer.body) - 10
+
+    assert found(f"buildid/{ids}/debuginfo") == (3 if told else False)
+    assert found(path("foo.pdb")) == (1 if told else False)
+    assert found(f".build-id/{ids[:2]}/{ids[2:]}.debug") == (3 if told else 5)
+    assert found("buildid/aabbccddeeff/executable") == 6
+    assert found(f"{pdb[:2]}/{pdb[2:]}/debuginfo") == 1
+    assert found(f"{ids[:2]}/{ids[2:]}/executable") == 4
+    assert found(f"buildid/{ids}/debuginfo") == 3
+    assert found(path("foo.pdb")) == 1 and found(path("foo.pdb", last="foo.sym")) == 2
+
+
 def test_names_that_only_one_store_may_hear_fail_with_it(pair, serve):
     server = serve(stores=urls(pair, first="&not=gone*"))
     pair[0].fault(DOWN, "/one/")

@@ -59,7 +59,8 @@ static struct candidate_options options_of(unsigned i, const struct client *clie
 	return (struct candidate_options){
 		.key_case = i % 3,
 		.tier = i / 3 % 4,
-		.layout = i / 12 % 3,
+		.layout = i / 12 % 4,
+		.unified = i % 3 == 0,
 		.forms = i % 2 ? STORE_FORMS_ALL : STORE_FORM_CAB,
 		.aliases = i % 5 % 3,
 		.wildcards = i % 7 == 0,
@@ -72,7 +73,7 @@ static struct candidate_options options_of(unsigned i, const struct client *clie
 
 static void check_candidates(const struct symbol_path *p)
 {
-	for (unsigned i = 0; i < 36; i++) {
+	for (unsigned i = 0; i < 48; i++) {
 		const struct client client = {
 			.gzip = i & 1, .msfz = i & 2, .decimal_ages = i & 4, .short_stamps = i & 8};
 		const struct candidate_options options = options_of(i, &client);

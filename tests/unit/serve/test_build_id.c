@@ -142,6 +142,8 @@ static void test_keys(void)
 	} keys[] = {
 		{LAYOUT_GDB, false, "01/" REST38 ".debug"},
 		{LAYOUT_GDB, true, "01/" REST38},
+		{LAYOUT_UNIFIED, false, "01/" REST38 "/debuginfo"},
+		{LAYOUT_UNIFIED, true, "01/" REST38 "/executable"},
 		{LAYOUT_DEBUGINFOD, false, "buildid/" ID40 "/debuginfo"},
 		{LAYOUT_DEBUGINFOD, true, "buildid/" ID40 "/executable"},
 		{LAYOUT_SSQP, true, STORE_ANY_NAME "/elf-buildid-" ID40 "/" STORE_ANY_NAME},

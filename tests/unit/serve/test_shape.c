@@ -57,6 +57,9 @@ static void test_yes(void)
 		"/xul.dll/5617D4FE8000/xul.sym",
 		"/app.exe/5617D4FE8000/app.sym",
 		"/XUL/" GUID "0/XUL.sym",
+		"/49/7b72f6390a44fc878e5a2d63b6cc4b1/debuginfo",
+		"/49/7B72F6390A44FC878E5A2D63B6CC4B1a/Executable",
+		"/49/7b72f6390a44fc878e5a2d63b6cc4b1/breakpad",
 		"/buildid/" ID40 "/debuginfo",
 		"/BuildID/" ID40 "/Executable",
 		"/buildid/" ID40 "/source/usr/src/main.c",
@@ -84,6 +87,9 @@ static void test_yes(void)
 static void test_no(void)
 {
 	static const char *const targets[] = {
+		"/49/7b72f6390a44fc878e5a2d63b6cc4b1/meta",
+		"/49/7b72f6390a44fc878e5a2d63b6cc4b1/sourcebundle",
+		"/000Admin/7b72f6390a44fc878e5a2d63b6cc4b1/debuginfo",
 		"/",
 		"/index2.txt",
 		"/pingme.txt",

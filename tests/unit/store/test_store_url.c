@@ -122,6 +122,7 @@ static const struct {
 	{"s3://b?tiers=2", STORE_FORM_CAB, .tier = TIER_TWO},
 	{"s3://b?tiers=Both", STORE_FORM_CAB, .tier = TIER_BOTH},
 	{"s3://b?layout=gdb", STORE_FORM_CAB, .layout = LAYOUT_GDB},
+	{"s3://b?layout=unified", STORE_FORM_CAB, .layout = LAYOUT_UNIFIED},
 	{"s3://b?layout=debuginfod", STORE_FORM_CAB, .layout = LAYOUT_DEBUGINFOD},
 	{"https://h?layout=ssqp", STORE_FORM_CAB, .layout = LAYOUT_SSQP},
 	{"s3://b?ptr=\\\\srv\\share", STORE_FORM_CAB, .ptr = "\\\\srv\\share"},
