@@ -136,6 +136,12 @@ static bool is_about_one_name(const struct error *e)
 	       e->sys == ELOOP;
 }
 
+/* Others have taken what was there: what lies in the cache can be had all the same. */
+static bool is_full(const struct error *e)
+{
+	return e->sys == ENOSPC || e->sys == EDQUOT;
+}
+
 void cache_disk_failed(struct cache *c, const struct error *e)
 {
 	int64_t now = clock_mono_ns();
@@ -144,7 +150,10 @@ void cache_disk_failed(struct cache *c, const struct error *e)
 	metric_inc(cache_errors);
 	if (is_about_one_name(e))
 		return;
-	atomic_store(&c->disk_failed_ns, now);
+	if (is_full(e) && c->evict)
+		evict_full(c->evict);
+	else
+		atomic_store(&c->disk_failed_ns, now);
 	if (logged && now - logged < DISK_LOG_NS)
 		return;
 	if (atomic_compare_exchange_strong(&c->disk_logged_ns, &logged, now))

@@ -72,6 +72,7 @@ struct part {
 	struct part *next, **at; /* in flight->parts */
 	int64_t first, end;      /* end: set once it is known */
 	int64_t stored;          /* reported to the fill */
+	int64_t reserved;        /* space on the disk, up to here; the job's */
 	struct fetch *fetch;     /* NULL once it has ended */
 	bool asking;             /* it is the flight's first question */
 	char *buffer[2];
@@ -150,11 +151,12 @@ struct flight {
 
 	/* landing.c */
 	struct draft *draft; /* made by a worker; the loop's once `drafted` */
-	int64_t reserve;     /* bytes to make it with */
+	int64_t reserve;     /* bytes that a part has space reserved for at a time; 0: none */
 	struct loop_task drafted_task, kept_task;
 	struct pool_job draft_job, keep_job;
 	struct error draft_failure, keep_failure;
 	bool drafted;
+	int64_t promised;        /* by evict_promise(), which ends with the flight */
 	int64_t expected;        /* bytes that evict_expect() was told of */
 	struct fetch *sum_fetch; /* asks for the checksum of an object that comes in parts */
 	struct hasher hasher;
@@ -256,6 +258,9 @@ void parts_wanted(struct loop_task *task);
 /* landing.c: the draft, the checksum, and the way into the directory */
 void landing_init(struct flight *f);
 MUST_CHECK enum err landing_draft(struct flight *f, struct error *e);
+/* May a body of so many bytes come into the cache? Counted until landing_promise_end(). */
+MUST_CHECK bool landing_promise(struct flight *f, int64_t bytes);
+void landing_promise_end(struct flight *f);
 /* The checksum that a store tells with an answer about the whole. */
 bool landing_told_sum(const struct object_head *h, struct checksum *ret);
 /* What came, and was added to d, is not what h says: fetch it once more. */

@@ -17,11 +17,6 @@ static void find_stored(struct flight *f);
 
 /* ---- what the maker makes ---- */
 
-static bool fits(const struct flight *f, int64_t length)
-{
-	return cache_disk_usable(f->cache) && evict_fits(f->cache->evict, length);
-}
-
 /*
  * From now on readers follow the draft. One that was made in a temporary file because its length was not
  * known is complete, and is copied into the cache when it lands.
@@ -34,7 +29,9 @@ static void adopt(struct flight *f)
 	f->head = form_head(f->form, &d->stored);
 	f->head.total = f->head.length = maker_length(d->maker);
 	draft = maker_draft(d->maker, &f->scratch);
-	if (f->scratch && maker_made(d->maker) == f->head.total && fits(f, f->head.total)) {
+	f->promised = maker_promised(d->maker);
+	if (f->scratch && maker_made(d->maker) == f->head.total && cache_disk_usable(f->cache) &&
+	    landing_promise(f, f->head.total)) {
 		f->spool_draft = draft;
 		f->spool = fcntl(draft_fd(draft), F_DUPFD_CLOEXEC, 0);
 		f->spool_base = OBJECT_HEADER_SIZE;
@@ -43,8 +40,7 @@ static void adopt(struct flight *f)
 		f->draft = draft;
 		f->drafted = true;
 	}
-	f->unkept = f->unkept || f->scratch || !fits(f, f->head.total) ||
-		    (!f->draft && f->spool < 0);
+	f->unkept = f->unkept || f->scratch || (!f->draft && f->spool < 0);
 	f->phase = FLYING;
 	f->counted = true;
 	f->cache->flights->fills++;

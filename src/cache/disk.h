@@ -65,7 +65,7 @@ MUST_CHECK enum disk_found disk_find(struct disk *d, const struct object_id *id,
 				     struct disk_object *ret, struct error *e);
 
 /*
- * A draft for a body of this length, with the space for it reserved where the file system can:
+ * A draft for a body of which this many bytes are about to come, with the space for it reserved where the file system can:
  * ERR_IO with ENOSPC, EDQUOT or EFBIG in e->sys when there is none. The file's own size is 0 and
  * grows by what is written.
  */
@@ -78,6 +78,9 @@ MUST_CHECK enum err disk_draft(struct disk *d, int64_t length, struct draft **re
  */
 MUST_CHECK enum err draft_scratch(int64_t length, struct draft **ret, struct error *e);
 MUST_CHECK enum err draft_grow(struct draft *draft, int64_t length, struct error *e);
+/* Space for so many bytes of the body from an offset on; as disk_draft(). Any thread. */
+MUST_CHECK enum err draft_reserve(const struct draft *draft, int64_t offset, int64_t length,
+				  struct error *e);
 /* Open for reading and writing; byte n of the body lies at OBJECT_HEADER_SIZE + n. The draft's. */
 int draft_fd(const struct draft *draft);
 /*

@@ -106,20 +106,22 @@ static enum err open_draft(struct disk *d, struct draft *draft, struct error *e)
  * The file keeps its size, which thus tells what has been written. A file system that cannot
  * reserve says so in many ways; only no space is an answer, the rest is seen when writing.
  */
-static enum err reserve(int fd, int64_t length, struct error *e)
+static enum err reserve(int fd, int64_t from, int64_t length, struct error *e)
 {
 	int r;
 
-	if (length < 0 || length > OBJECT_LENGTH_MAX)
-		return err_set(e, ERR_LIMIT, "no cached object can have %lld bytes",
-			       (long long)length);
 	do
-		r = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, OBJECT_HEADER_SIZE + length);
+		r = fallocate(fd, FALLOC_FL_KEEP_SIZE, from, length);
 	while (r != 0 && errno == EINTR);
 	if (r != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
 		return err_sys(e, ERR_IO, "cannot reserve %lld bytes in the cache",
 			       (long long)length);
 	return OK;
+}
+
+static enum err too_long(int64_t length, struct error *e)
+{
+	return err_set(e, ERR_LIMIT, "no cached object can have %lld bytes", (long long)length);
 }
 
 static void draft_free_p(struct draft **draft)
@@ -136,10 +138,17 @@ enum err disk_draft(struct disk *d, int64_t length, struct draft **ret, struct e
 	draft->fd = -1;
 	err = open_draft(d, draft, e);
 	if (!err)
-		err = reserve(draft->fd, length, e);
+		err = length < 0 || length > OBJECT_LENGTH_MAX
+			      ? too_long(length, e)
+			      : reserve(draft->fd, 0, OBJECT_HEADER_SIZE + length, e);
 	if (!err)
 		*ret = TAKE(draft);
 	return err;
+}
+
+enum err draft_reserve(const struct draft *draft, int64_t offset, int64_t length, struct error *e)
+{
+	return reserve(draft->fd, OBJECT_HEADER_SIZE + offset, length, e);
 }
 
 enum err draft_grow(struct draft *draft, int64_t length, struct error *e)

@@ -25,7 +25,7 @@
 #include <time.h>
 
 #define AUTO_MAX   (INT64_C(10) << 30) /* the largest cap that nobody has asked for */
-#define FLOOR_STEP (INT64_C(64) << 20) /* bytes after which the floor is looked at */
+#define FLOOR_STEP (INT64_C(16) << 20) /* bytes after which the floor is looked at */
 #define LOOK_NS    (5 * NS_PER_S)
 #define ROUND_NS   (300 * NS_PER_S)
 #define PAUSE_NS   (2 * NS_PER_MS)
@@ -75,6 +75,8 @@ int64_t evict_need(const struct evict *v)
 		over += atomic_load(&v->cap) / 20;
 	if (under > 0)
 		under += v->min_free / 20;
+	if (atomic_load(&v->full))
+		under = MAX(under, FLOOR_STEP);
 	return MAX(MAX(over, under), 0);
 }
 
@@ -115,6 +117,47 @@ void evict_removed(struct evict *v, int64_t bytes)
 bool evict_fits(const struct evict *v, int64_t bytes)
 {
 	return !atomic_load(&v->beyond) && bytes <= atomic_load(&v->cap) - OBJECT_HEADER_SIZE;
+}
+
+/* What is owed to the fills that run comes off what can be had. */
+static bool has_space(const struct evict *v)
+{
+	int64_t space = atomic_load(&v->free_seen);
+
+	if (space == INT64_MAX)
+		return true;
+	space += evict_total(&v->bytes) - atomic_load(&v->unchecked) - v->min_free;
+	return atomic_load(&v->owed) <= space;
+}
+
+bool evict_promise(struct evict *v, int64_t bytes)
+{
+	if (!evict_fits(v, bytes))
+		return false;
+	atomic_fetch_add(&v->owed, bytes);
+	if (atomic_fetch_add(&v->promised, bytes) + bytes <=
+		    atomic_load(&v->cap) - OBJECT_HEADER_SIZE &&
+	    !atomic_load(&v->full) && has_space(v))
+		return true;
+	evict_promise_end(v, bytes, 0);
+	return false;
+}
+
+void evict_promise_kept(struct evict *v, int64_t bytes)
+{
+	atomic_fetch_sub(&v->owed, bytes);
+}
+
+void evict_promise_end(struct evict *v, int64_t bytes, int64_t came)
+{
+	atomic_fetch_sub(&v->promised, bytes);
+	atomic_fetch_sub(&v->owed, bytes - came);
+}
+
+void evict_full(struct evict *v)
+{
+	atomic_store(&v->full, true);
+	wake(v);
 }
 
 void evict_expect(struct evict *v, int64_t bytes)
@@ -161,7 +204,9 @@ static int64_t timed_pass(struct evict *v, bool *ret_within)
 	int64_t began = clock_mono_ns();
 
 	*ret_within = evict_pass(v);
+	atomic_store(&v->full, false);
 	atomic_store(&v->beyond, !*ret_within);
+	atomic_store(&v->free_seen, evict_free_space(v));
 	if (*ret_within)
 		return LOOK_NS;
 	return MAX(LOOK_NS, VAIN_SHARE * (clock_mono_ns() - began));
@@ -187,6 +232,7 @@ static void *run(void *arg)
 
 		atomic_store(&v->woken, false);
 		atomic_store(&v->unchecked, 0);
+		atomic_store(&v->free_seen, evict_free_space(v));
 		if (due) {
 			next_round = clock_mono_ns() + ROUND_NS;
 			if (v->tidy)
@@ -208,6 +254,7 @@ struct evict *evict_new(int root_fd, const struct evict_limits *limits)
 	v->choose = limits->max_bytes < 0;
 	v->candidates = EVICT_CANDIDATES;
 	atomic_init(&v->cap, v->choose ? AUTO_MAX : limits->max_bytes);
+	atomic_init(&v->free_seen, evict_free_space(v));
 	pthread_mutex_init(&v->mu, NULL);
 	pthread_cond_init(&v->changed, NULL);
 	metric_add(cache_max_bytes, atomic_load(&v->cap));

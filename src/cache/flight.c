@@ -179,6 +179,7 @@ void flight_gone(struct flight *f)
 	f->phase = GONE;
 	take_out(f);
 	uncount(f);
+	landing_promise_end(f);
 	parts_drop(f);
 	derive_stop(f);
 }
@@ -204,6 +205,7 @@ void flight_landed(struct flight *f, bool kept)
 	f->phase = LANDED;
 	take_out(f);
 	uncount(f);
+	landing_promise_end(f);
 }
 
 /* ---- seats ---- */

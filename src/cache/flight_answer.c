@@ -61,7 +61,7 @@ static void adopt_spool(struct flight *f, const struct object_head *head)
 	f->head = *head;
 	f->head.fd = -1;
 	f->spool = head->fd;
-	f->unkept = f->unkept || !f->cache->evict || !evict_fits(f->cache->evict, head->total);
+	f->unkept = f->unkept || !landing_promise(f, head->total);
 	f->phase = FLYING;
 	fill_begin_file(f->fill, head->total);
 	fill_set_file(f->fill, f->spool, 0);
@@ -260,7 +260,7 @@ static enum err not_so(struct error *e)
 }
 
 /* Is there no room for it, among the fills or on the disk? */
-static bool declines(const struct flight *f, const struct object_head *head)
+static bool declines(struct flight *f, const struct object_head *head)
 {
 	struct cache *c = f->cache;
 
@@ -268,7 +268,7 @@ static bool declines(const struct flight *f, const struct object_head *head)
 		return true;
 	if (c->flights->fills >= c->settings.max_fills)
 		metric_inc(refused_fills);
-	else if (!c->evict || !evict_fits(c->evict, head->total))
+	else if (!landing_promise(f, head->total))
 		metric_inc(refused_size);
 	else
 		return false;

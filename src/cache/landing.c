@@ -29,12 +29,15 @@
 #include <sys/sendfile.h>
 #include <xxhash.h>
 
-#define SUMS_SILENT 4
-#define SUMS_RETRY  64
+/* Space is reserved, and made, as it is needed: what has been promised is not taken from others. */
+#define RESERVE_STEP (INT64_C(16) << 20)
 
-#define HASH_STEP   (INT64_C(1) << 20) /* less is not worth a job */
-#define HASH_BUFFER ((size_t)64 * 1024)
-#define COPY_STEP   ((size_t)1 << 20)
+#define SUMS_SILENT  4
+#define SUMS_RETRY   64
+
+#define HASH_STEP    (INT64_C(1) << 20) /* less is not worth a job */
+#define HASH_BUFFER  ((size_t)64 * 1024)
+#define COPY_STEP    ((size_t)1 << 20)
 
 static void check(struct flight *f);
 
@@ -61,7 +64,7 @@ static void make_draft(struct pool_job *job)
 	if (f->scratch)
 		(void)!draft_scratch(f->head.total, &f->draft, &f->draft_failure);
 	else
-		(void)!disk_draft(f->cache->disk, f->reserve, &f->draft, &f->draft_failure);
+		(void)!disk_draft(f->cache->disk, 0, &f->draft, &f->draft_failure);
 	loop_post(f->cache->loop, &f->drafted_task);
 }
 
@@ -84,7 +87,7 @@ enum err landing_draft(struct flight *f, struct error *e)
 	enum err err;
 
 	/* To reserve may wait for the disk. What is not kept had better not. */
-	f->reserve = f->takers ? f->head.total : 0;
+	f->reserve = f->takers && !f->scratch ? RESERVE_STEP : 0;
 	err = pool_submit(f->cache->pool, &f->draft_job);
 	if (err) {
 		err_set(e, err, "too much waits for the cache's disk");
@@ -93,6 +96,24 @@ enum err landing_draft(struct flight *f, struct error *e)
 	}
 	flight_hold(f);
 	return OK;
+}
+
+/* ---- what is promised ---- */
+
+bool landing_promise(struct flight *f, int64_t bytes)
+{
+	landing_promise_end(f);
+	if (!f->cache->evict || !evict_promise(f->cache->evict, bytes))
+		return false;
+	f->promised = bytes;
+	return true;
+}
+
+void landing_promise_end(struct flight *f)
+{
+	if (f->promised)
+		evict_promise_end(f->cache->evict, f->promised, f->expected);
+	f->promised = 0;
 }
 
 /* ---- what to expect ---- */
@@ -174,6 +195,8 @@ void landing_arrived(struct flight *f, int64_t bytes)
 		return;
 	evict_expect(f->cache->evict, bytes);
 	f->expected += bytes;
+	if (f->promised)
+		evict_promise_kept(f->cache->evict, bytes);
 }
 
 /* ---- following what arrives ---- */

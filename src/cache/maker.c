@@ -99,9 +99,19 @@ void maker_free(struct maker *m)
 {
 	draft_free(m->draft);
 	draft_free(m->middle);
+	if (m->admitted)
+		evict_promise_end(m->request.cache->evict, m->admitted, 0);
 	inspection_fini(&m->inspection);
 	sem_destroy(&m->woken);
 	free(m);
+}
+
+int64_t maker_promised(struct maker *m)
+{
+	int64_t bytes = m->admitted;
+
+	m->admitted = 0;
+	return bytes;
 }
 
 int64_t maker_length(const struct maker *m)

@@ -69,6 +69,8 @@ int64_t maker_length(const struct maker *m);
 int64_t maker_made(const struct maker *m); /* bytes of it that can be read */
 /* The receiver's from now on; the maker writes to it until ended(). */
 struct draft *maker_draft(struct maker *m, bool *ret_scratch);
+/* What evict_promise() has been told for it, 0 for a scratch file: the caller's from now on. */
+int64_t maker_promised(struct maker *m);
 
 /* ---- from ended() on ---- */
 

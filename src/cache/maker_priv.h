@@ -30,6 +30,7 @@ struct maker {
 	struct draft *draft; /* began */
 	int fd;
 	bool scratch;
+	int64_t admitted; /* by evict_promise(); the loop's once taken by maker_promised() */
 	int64_t length;   /* began; -1: not known yet */
 	bool begun;       /* began was posted */
 	bool promised;    /* the length was a promise that the bytes have to keep */

@@ -169,13 +169,17 @@ static enum err open_draft(struct maker *m, int64_t length, struct error *e)
 	if (m->fd >= 0)
 		return OK;
 	/* What has no length yet may be longer than all there is room for. */
-	m->scratch = length == 0 || !cache_disk_usable(c) || !evict_fits(c->evict, length);
+	m->scratch = length == 0 || !cache_disk_usable(c) || !evict_promise(c->evict, length);
+	m->admitted = m->scratch ? 0 : length;
 	if (!m->scratch)
 		err = disk_draft(c->disk, 0, &m->draft, e); /* to reserve may wait for the disk */
 	if (!m->scratch && err)
 		cache_disk_failed(c, e);
 	if (err) {
 		m->scratch = true;
+		if (m->admitted)
+			evict_promise_end(c->evict, m->admitted, 0);
+		m->admitted = 0;
 		err = draft_scratch(length, &m->draft, e);
 	}
 	if (!err)

@@ -70,6 +70,18 @@ void parts_drop(struct flight *f)
 
 /* ---- write-behind ---- */
 
+/* A step further than what is to be written, within the part. */
+static bool reserve(struct part *p, int64_t end)
+{
+	struct flight *f = p->flight;
+	int64_t from = MAX(p->reserved, p->stored);
+
+	if (!f->reserve || end <= p->reserved)
+		return true;
+	p->reserved = MAX(end, MIN(from + f->reserve, p->end));
+	return draft_reserve(f->draft, from, p->reserved - from, &p->failure) == OK;
+}
+
 /* On a worker. */
 static void write_half(struct pool_job *job)
 {
@@ -78,7 +90,7 @@ static void write_half(struct pool_job *job)
 	int64_t at = OBJECT_HEADER_SIZE + p->stored;
 	size_t done = 0;
 
-	while (done < p->n[half]) {
+	while (reserve(p, p->stored + (int64_t)p->n[half]) && done < p->n[half]) {
 		ssize_t n = pwrite(draft_fd(p->flight->draft), p->buffer[half] + done,
 				   p->n[half] - done, at + (int64_t)done);
 

@@ -608,6 +608,26 @@ static void test_purge_without_disk(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* Others have filled the disk: what lies there can be had all the same. */
+static void test_full_disk(void)
+{
+	static const int codes[] = {ENOSPC, EDQUOT, EIO};
+	int64_t errors = metric_get(cache_errors);
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+		const struct error e = {ERR_IO, codes[i], "cannot write"};
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		put(&r, "k");
+		cache_disk_failed(r.cache, &e);
+		CHECK_INT(cache_disk_usable(r.cache) && has(&r, "k"), codes[i] != EIO,
+			  codes[i] == EIO ? "a failing disk is left alone" : "a full one is not");
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+	CHECK_INT(metric_get(cache_errors) - errors, 3, "all are counted");
+}
+
 int main(void)
 {
 	test_identity();
@@ -630,5 +650,6 @@ int main(void)
 	test_purge_on_the_way();
 	test_purge_many();
 	test_purge_without_disk();
+	test_full_disk();
 	return tap_done();
 }

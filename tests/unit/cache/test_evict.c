@@ -235,7 +235,7 @@ static void test_wake(void)
 
 	begin();
 	v = new_evict(NO_LIMIT, 0);
-	evict_added(v, (64 << 20) - 1);
+	evict_added(v, (16 << 20) - 1);
 	CHECK(!atomic_load(&v->woken), "much has been written");
 	evict_expect(v, 1);
 	CHECK(atomic_load(&v->woken), "so much that a look at the floor is due");
@@ -269,6 +269,52 @@ static void test_fits(void)
 	v = new_evict(-1, 0);
 	CHECK(evict_fits(v, 1 << 20) && !evict_fits(v, (INT64_C(10) << 30)),
 	      "not to be known yet, but never above 10 GiB");
+	evict_free(v);
+}
+
+/* One fill's promise is not had twice, neither of the cap nor of the disk. */
+static void test_promises(void)
+{
+	struct evict *v = new_evict(100000 + OBJECT_HEADER_SIZE, 0);
+
+	CHECK(evict_promise(v, 60000) && !evict_promise(v, 40001), "together beyond the cap");
+	CHECK(evict_promise(v, 40000) && !evict_promise(v, 1), "just within");
+	evict_promise_end(v, 40000, 0);
+	CHECK(evict_promise(v, 1), "what is over makes room");
+	evict_promise_end(v, 1, 0);
+	evict_promise_kept(v, 100);
+	evict_promise_end(v, 60000, 100);
+	CHECK(atomic_load(&v->promised) == 0 && atomic_load(&v->owed) == 0, "nothing is left");
+	CHECK(!evict_promise(v, INT64_MAX) && !evict_promise(v, INT64_MAX), "absurd ones");
+	evict_free(v);
+
+	v = new_evict(NO_LIMIT / 2, 1000);
+	atomic_store(&v->free_seen, 11000);
+	CHECK(evict_promise(v, 6000) && !evict_promise(v, 4001),
+	      "beyond what is free above the floor");
+	evict_promise_kept(v, 5000);
+	CHECK(evict_promise(v, 4001), "what has come is seen as free no more at the next look");
+	evict_added(v, 2000);
+	CHECK(evict_promise(v, 4999) && !evict_promise(v, 1), "what can be evicted counts");
+	evict_promise_end(v, 4999, 0);
+	evict_expect(v, 3000);
+	CHECK(!evict_promise(v, 2000), "what was written since the look does not");
+	atomic_store(&v->free_seen, INT64_MAX);
+	CHECK(evict_promise(v, 1 << 30), "a file system that does not say");
+	evict_free(v);
+}
+
+/* Somebody has found no space: some is made, and nothing begins meanwhile. */
+static void test_full(void)
+{
+	struct evict *v;
+
+	begin();
+	put_many(10);
+	v = new_evict(NO_LIMIT, 0);
+	CHECK(evict_need(v) == 0 && evict_promise(v, 1), "room enough, it seems");
+	evict_full(v);
+	CHECK(atomic_load(&v->woken) && evict_need(v) > 0 && !evict_promise(v, 1), "full");
 	evict_free(v);
 }
 
@@ -664,6 +710,8 @@ int main(void)
 	test_expect();
 	test_wake();
 	test_fits();
+	test_promises();
+	test_full();
 	test_used_since();
 	test_foreign();
 	test_open_file();

@@ -455,6 +455,31 @@ static void test_too_large(void)
 
 /* ---- probing ---- */
 
+/* What is promised to one is not promised to another, until it is over. */
+static void test_promises(void)
+{
+	struct object_head head = fake_part(HUGE, RIG_ETAG, 0, RIG_BLOCK - 1);
+	struct passenger p[3] = {0};
+	struct cache_rig r;
+
+	cache_rig_init(&r);
+	r.settings.max_bytes = HUGE + HUGE / 2;
+	cache_rig_open(&r);
+	for (int i = 0; i < 3; i++) {
+		rig_take(&r, i == 1 ? "l" : i ? "m" : "k", &p[i]);
+		if (i == 2)
+			seat_leave(&p[0].seat);
+		fake_head(fake_call(&r.store, i == 1 ? "l" : i ? "m" : "k"), &head);
+		CHECK(p[i].told == (i != 1) && p[i].declined == (i == 1),
+		      i == 1 ? "no room beside the first" : "it begins");
+	}
+	seat_leave(&p[1].seat);
+	seat_leave(&p[2].seat);
+	cache_rig_quiet(&r);
+	CHECK(evict_promise(r.cache->evict, HUGE), "all that was promised is over");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 static void test_probe(void)
 {
 	struct flight_request request;
@@ -881,6 +906,7 @@ int main(void)
 	test_failure();
 	test_too_many_fills();
 	test_too_large();
+	test_promises();
 	test_probe();
 	test_probe_without_length();
 	test_probe_then_join();

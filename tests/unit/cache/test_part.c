@@ -581,6 +581,36 @@ static void test_how_long(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* ---- space ---- */
+
+/* Not for what is promised, but for what is about to come. */
+static void test_reserved_in_steps(void)
+{
+	struct passenger p = {0};
+	struct cache_rig r;
+	struct flight *f;
+	struct stat st;
+
+	cache_rig_init(&r);
+	r.settings.fetch_block = 64 * MI;
+	cache_rig_open(&r);
+	f = begin_flight(&r, &p, 60 * MI);
+	cache_rig_quiet(&r);
+	ASSERT(fstat(draft_fd(f->draft), &st) == 0);
+	CHECK(st.st_blocks * 512 < MI, "nothing has come: nothing is taken");
+	rig_give(&r, r.store.first, 0, MI);
+	cache_rig_quiet(&r);
+	ASSERT(fstat(draft_fd(f->draft), &st) == 0);
+	CHECK(st.st_blocks * 512 < 17 * MI, "a step");
+	rig_give(&r, r.store.first, MI, 20 * MI);
+	cache_rig_quiet(&r);
+	ASSERT(fstat(draft_fd(f->draft), &st) == 0);
+	CHECK(st.st_blocks * 512 >= 20 * MI && st.st_blocks * 512 < 34 * MI, "and the next");
+	CHECK_INT(rig_readable(f->fill, 0), 20 * MI, "for what is there");
+	seat_leave(&p.seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 /* ---- two halves ---- */
 
 /* The disk is slow: the connection is told to pause, and goes on when there is room again. */
@@ -725,6 +755,7 @@ int main(void)
 	test_no_parts();
 	test_ours();
 	test_how_long();
+	test_reserved_in_steps();
 	test_slow_disk();
 	test_end_in_a_pause();
 	test_leave_when_woken();
