@@ -18,6 +18,7 @@ struct check {
 	int64_t began_ns, took_ns;
 	struct error error;
 	char layout[200];
+	const char *doubt; /* why the answer proves little, or NULL */
 	struct buf text;
 	sem_t done;
 };
@@ -38,6 +39,7 @@ static void probed(void *ud, const struct error *e)
 	if (e)
 		c->error = *e;
 	c->store->ops->describe(c->store, &c->text);
+	c->doubt = c->store->ops->doubt ? c->store->ops->doubt(c->store) : NULL;
 	if (!e && c->store->ops->survey)
 		c->store->ops->survey(c->store, surveyed, c);
 	else
@@ -71,9 +73,14 @@ static void print(const struct check *c)
 		buf_printf(&line, "FAIL %s: %s (%s)", c->store->traits.name, c->error.msg,
 			   buf_str(&c->text));
 	else
-		buf_printf(&line, "ok   %s: %s; %s%s%s; %.1f ms", c->store->traits.name,
-			   buf_str(&c->text), tier_text(c->store), c->layout[0] ? "; " : "",
-			   c->layout, (double)c->took_ns / 1e6);
+		buf_printf(&line, "%s %s: %s; %s%s%s; %.1f ms", c->doubt ? "unsure" : "ok  ",
+			   c->store->traits.name, buf_str(&c->text), tier_text(c->store),
+			   c->layout[0] ? "; " : "", c->layout, (double)c->took_ns / 1e6);
+	if (!c->error.code && c->doubt)
+		buf_printf(&line,
+			   "; %s; to prove that it can be read: serve --check PATH, of a file "
+			   "that is there",
+			   c->doubt);
 	text_show(buf_slice(&line), &shown);
 	printf("%s\n", buf_str(&shown));
 }

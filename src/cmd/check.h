@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* `serve --check`: ask every store once and say what was found. */
+/* `serve --check [PATH]`: ask every store, for itself or for a file, and say what was found. */
 #pragma once
 #include "cmd/service.h"
 
-/* Prints a line per store on standard output. Returns 0 when all answer, else 1. */
+/*
+ * Prints a line per store on standard output. Returns 0 when all answer, else 1. A store whose answer
+ * is no proof that anything can be read is "unsure", which is no failure, and the line says why.
+ */
 int check_stores(struct service *s);
+/*
+ * Fetches what a client would get for this path, from each store alone, and prints what each said.
+ * Returns 0 when one has it, 1 when none has, 2 when it is no path.
+ */
+int check_path(struct service *s, const char *path);

@@ -205,8 +205,9 @@ static int run(const struct conf *conf)
 	sigset_t set;
 	int code = EXIT_FAILURE;
 
-	log_setup((enum log_level)conf->log_level, (enum log_format)conf->log_format,
-		  STDERR_FILENO);
+	/* What --check finds is in its lines: a warning would say the same once more. */
+	log_setup(conf->check ? LOG_ERROR : (enum log_level)conf->log_level,
+		  (enum log_format)conf->log_format, STDERR_FILENO);
 	if (!conf->check)
 		block_signals(&set);
 	signal(SIGPIPE, SIG_IGN);
@@ -215,7 +216,9 @@ static int run(const struct conf *conf)
 	if (check_default_store(conf, &e) == OK && load_auth(conf, &auth, &e) == OK &&
 	    service_init(&service, conf, &e) == OK &&
 	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) == OK)
-		code = conf->check ? check_stores(&service) : serve(&service, auth, &set, &e);
+		code = conf->check_path ? check_path(&service, conf->check_path)
+		       : conf->check    ? check_stores(&service)
+					: serve(&service, auth, &set, &e);
 	if (e.code)
 		code = complain(&e);
 	if (!service_fini(&service))

@@ -65,6 +65,10 @@ static enum err open_cache(struct service *s, struct error *e)
 
 	s->cache_dir = conf_cache_dir(conf);
 	settings.dir = s->cache_dir;
+	if (conf->check) { /* nothing is kept, and nothing remembered */
+		settings.dir = NULL;
+		settings.miss_entries = 0;
+	}
 	return cache_new(s->loop, &settings, &s->cache, e);
 }
 
@@ -113,7 +117,7 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 		.via = s->via,
 		.warn = warn,
 	};
-	if (open_stores(s, e) != OK || (!conf->check && open_cache(s, e) != OK))
+	if (open_stores(s, e) != OK || open_cache(s, e) != OK)
 		return e->code;
 	s->health = health_new(s->loop, &s->stores);
 	return OK;

@@ -249,8 +249,13 @@ static enum err take_flags(struct conf *c, int argc, char *const argv[], struct 
 	int taken;
 
 	for (int i = 0; i < argc && !err; i += taken) {
-		if (!slice_starts(slice_of(argv[i]), SLICE("--")))
-			return stray_argument(argv, i, e);
+		if (!slice_starts(slice_of(argv[i]), SLICE("--"))) {
+			if (i == 0 || strcmp(argv[i - 1], "--check") != 0 || !strchr(argv[i], '/'))
+				return stray_argument(argv, i, e);
+			c->check_path = argv[i];
+			taken = 1;
+			continue;
+		}
 		err = take_flag(c, argv + i, f, &taken, e);
 	}
 	return err;

@@ -427,6 +427,13 @@ static void http_describe(struct store *s, struct buf *out)
 		   h->user_password ? ", with a password" : "");
 }
 
+static const char *http_doubt(struct store *s)
+{
+	return ((struct http_store *)s)->denies_missing
+		       ? "denied: it answers 403 to a file that is not there, or to everything"
+		       : NULL;
+}
+
 static bool http_is_private(struct store *s)
 {
 	struct http_store *h = (struct http_store *)s;
@@ -450,6 +457,7 @@ static const struct store_ops http_ops = {
 	.cancel = http_cancel,
 	.probe = http_probe,
 	.describe = http_describe,
+	.doubt = http_doubt,
 	.is_private = http_is_private,
 	.free = http_free,
 };

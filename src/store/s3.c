@@ -117,6 +117,34 @@ static void s3_describe(struct store *s, struct buf *out)
 		   s3->region, exactness_text(s3->doubt.exactness));
 }
 
+/* "https://bucket.host": the bucket's name is put there, or into the path, by ourselves. */
+static bool endpoint_has_bucket(const struct s3_store *s3)
+{
+	struct slice host = slice_of(s3->endpoint);
+	size_t at = slice_find(host, '/');
+
+	host = slice_from(host, at + 2);
+	return slice_starts_nocase(host, slice_of(s3->bucket)) &&
+	       slice_starts(slice_from(host, strlen(s3->bucket)), SLICE("."));
+}
+
+static const char *s3_doubt(struct store *s)
+{
+	struct s3_store *s3 = (struct s3_store *)s;
+
+	if (endpoint_has_bucket(s3))
+		return "the endpoint begins with the bucket's name, which does not belong there";
+	if (s3->doubt.exactness == S3_SILENT)
+		return "a 404 without a reason may come from something that is no S3";
+	if (s3->doubt.exactness != S3_OPAQUE)
+		return NULL;
+	if (!s3->keeper.creds)
+		return "denied without credentials: the bucket is private and wants some, or it is "
+		       "public and only listing is not allowed";
+	return "denied: these credentials may not list the bucket (s3:ListBucket), or may not read "
+	       "it either (s3:GetObject)";
+}
+
 static bool s3_is_private(struct store *s)
 {
 	return atomic_load(&((struct s3_store *)s)->keeper.signs);
@@ -225,6 +253,7 @@ static const struct store_ops s3_ops = {
 	.cancel = s3_call_cancel,
 	.probe = s3_probe,
 	.describe = s3_describe,
+	.doubt = s3_doubt,
 	.survey = s3_survey,
 	.is_private = s3_is_private,
 	.free = s3_free,

@@ -163,6 +163,11 @@ struct store_ops {
 		      void (*done)(void *ud, const struct error *e), void *ud);
 	/* One line for `serve --check` after a probe: credentials, region, exact or opaque, ... */
 	void (*describe)(struct store *s, struct buf *out);
+	/*
+	 * After a good probe: why that is no proof that anything can be read there. NULL: it is one,
+	 * as far as a probe can tell; also for the function.
+	 */
+	const char *(*doubt)(struct store *s);
 	/* Look at some keys and say how they are laid out; exactly one done(). NULL: cannot. */
 	void (*survey)(struct store *s, void (*done)(void *ud, const char *layout), void *ud);
 	bool (*is_private)(struct store *s); /* any thread */

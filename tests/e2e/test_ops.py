@@ -202,6 +202,9 @@ def test_check(rgw, make_bucket, tmp):
     assert len(lines) == 3, out
     assert all(word in lines[0] for word in (private, "environment", "us-east-1", "exact"))
     assert public in lines[1] and "opaque" in lines[1] and re.search("unsigned|anonymous", lines[1])
+    assert [line.split()[0] for line in lines] == ["ok", "unsure", "ok"]
+    assert "private and wants some" in lines[1] and "public" in lines[1], "both likely causes"
+    assert "serve --check PATH" in lines[1]
     assert "file://" in lines[2] and all(re.search(r"\d ?ms", line) for line in lines)
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in out + err
 
@@ -216,7 +219,54 @@ def test_check_of_what_does_not_work(rgw, make_bucket, tmp):
     lines = (out + err).strip().splitlines()
     assert any("NoSuchBucket" in line for line in lines) and any(good in line and "exact" in line
                                                                  for line in lines)
-    assert any("x-bucket" in line for line in lines) and any("nowhere" in line for line in lines)
+    for name in "NoSuchBucket", "x-bucket", "nowhere":
+        assert len([line for line in lines if name in line]) == 1, "the same failure is told once"
+
+
+def test_check_is_unsure(origin, upstream, tmp):
+    """It answers, and that is no proof that anything can be read: no failure, but said."""
+    denied = faults.status(403, "AccessDenied")
+    origin.fault(denied, times=None)
+    upstream.fault(faults.respond(lambda request: Response(403)), times=None)
+    for stores, settings, why in ((s3("bucket", origin), {}, "wants some"),
+                                  (s3("bucket", origin), KEYS, "s3:GetObject"),
+                                  (f"{upstream.url}/symbols", {}, "403")):
+        code, out, err = run(tmp, "serve", "--check", STORES=stores, **settings)
+        assert code == 0 and out.startswith("unsure ") and why in out and not err, (out, err)
+
+
+def test_check_of_an_endpoint_with_the_bucket_in_it(origin, tmp):
+    origin.bucket("localhost")
+    endpoint = origin.url.replace("127.0.0.1", "localhost.localhost")
+    code, out, _ = run(tmp, "serve", "--check", STORES=s3("localhost", endpoint))
+    assert out.startswith(("unsure", "FAIL"))
+    if out.startswith("unsure"):
+        assert code == 0 and "begins with the bucket's name" in out
+
+
+def test_check_of_a_path(origin, tmp):
+    """What a client would get, of each store alone; 1 when none has it."""
+    big = Pattern(3_000_000)
+    origin.put("bucket", FOO, big)
+    (tmp / "dir").mkdir()
+    stores = [f"file://{tmp}/dir", s3("bucket", origin), s3("bucket", origin) + "&not=foo*",
+              s3("bucket", "http://127.0.0.1:1")]
+    for path_of in (FOO, "/" + FOO, "http://symbols.example/" + FOO, "/" + FOO.upper()):
+        code, out, err = run(tmp, "serve", "--check", path_of, STORES=" ".join(stores), **FAST)
+        assert code == 0, (out, err)
+        assert [line.split()[0] for line in out.splitlines()] == ["miss", "ok", "skip", "FAIL"]
+        assert "3000000 bytes" in out and not err
+    code, out, _ = run(tmp, "serve", "--check", GONE, STORES=" ".join(stores[:2]), **FAST)
+    assert code == 1 and [line.split()[0] for line in out.splitlines()] == ["miss", "miss"]
+    assert not (tmp / "cache").exists(), "nothing is kept"
+    for bad in ("/", "a/../b", "index2.txt"):
+        code, out, err = run(tmp, "serve", "--check", bad, STORES=stores[0], **FAST)
+        assert code == 2 and not out and len(err.splitlines()) == 1
+    code, _, err = run(tmp, "serve", "--check", FOO, "more", STORES=stores[0], **FAST)
+    assert code == 2 and "more" in err
+    origin.fault(faults.cut(200_000), FOO, times=None)
+    code, out, _ = run(tmp, "serve", "--check", FOO, STORES=stores[1], **FAST)
+    assert code == 1 and out.startswith("FAIL") and "broke off" in out
 
 
 def test_check_shows_no_escapes_of_a_server(origin, tmp):
