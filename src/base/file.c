@@ -4,6 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/statvfs.h>
+
+#define ROOM_FLOOR (INT64_C(1) << 30)
 
 /* Read until n bytes are there or the file ends; the count, or -1 with errno. */
 static ssize_t read_up_to(int fd, char *p, size_t n)
@@ -51,4 +55,24 @@ int file_temporary(void)
 	const char *dir = getenv("TMPDIR");
 
 	return open(dir && dir[0] ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static atomic_int_least64_t pretended = -1;
+
+void file_pretend_room(int64_t bytes)
+{
+	atomic_store(&pretended, bytes);
+}
+
+int64_t file_room(int fd)
+{
+	int64_t block, as_if = atomic_load(&pretended);
+	struct statvfs fs;
+
+	if (as_if >= 0)
+		return as_if;
+	if (fstatvfs(fd, &fs) != 0 || fs.f_blocks == 0)
+		return INT64_MAX; /* it does not say: writing will */
+	block = (int64_t)fs.f_frsize;
+	return (int64_t)fs.f_bavail * block - MIN((int64_t)fs.f_blocks / 20 * block, ROOM_FLOOR);
 }

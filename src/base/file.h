@@ -13,3 +13,10 @@
 MUST_CHECK enum err file_read_small(const char *path, size_t max, struct buf *out, struct error *e);
 /* A file for reading and writing in $TMPDIR, else /var/tmp, that is gone when it is closed; or -1. */
 int file_temporary(void);
+/*
+ * How many bytes may still be written to the file system of this file, so that a twentieth of it, 1 GiB
+ * at most, stays free for others.
+ */
+int64_t file_room(int fd);
+/* For tests: as if there were so many, everywhere; -1: as it is. */
+void file_pretend_room(int64_t bytes);

@@ -28,6 +28,8 @@
 /* How often a new draft in tmp/ may be lost to a reclaim before that is an error. */
 #define NAMED_TRIES 64
 #define NAME_DIGITS 16
+/* How often it is looked whether there is room for a scratch file. */
+#define ROOM_STEP (INT64_C(4) << 20)
 
 struct draft {
 	const struct disk *disk; /* NULL: a scratch file */
@@ -154,16 +156,24 @@ enum err draft_reserve(const struct draft *draft, int64_t offset, int64_t length
 enum err draft_grow(struct draft *draft, int64_t length, struct error *e)
 {
 	int64_t more = length - draft->scratch;
+	bool look;
 
 	if (draft->disk || more <= 0)
 		return OK;
 	more = MIN(more, DRAFT_SCRATCH_MAX + 1);
+	look = draft->scratch == 0 ||
+	       (draft->scratch + more) / ROOM_STEP > draft->scratch / ROOM_STEP;
 	draft->scratch += more;
-	if (atomic_fetch_add(&scratch_now, more) + more <= DRAFT_SCRATCH_MAX)
-		return OK;
-	metric_inc(refused_spool);
-	return err_set(e, ERR_LIMIT, "temporary files take more than %lld bytes",
-		       (long long)DRAFT_SCRATCH_MAX);
+	if (atomic_fetch_add(&scratch_now, more) + more > DRAFT_SCRATCH_MAX) {
+		metric_inc(refused_spool);
+		return err_set(e, ERR_BUSY, "temporary files take more than %lld bytes",
+			       (long long)DRAFT_SCRATCH_MAX);
+	}
+	if (look && file_room(draft->fd) < more) {
+		metric_inc(refused_spool);
+		return err_set(e, ERR_BUSY, "no room is left for temporary files");
+	}
+	return OK;
 }
 
 enum err draft_scratch(int64_t length, struct draft **ret, struct error *e)

@@ -10,6 +10,8 @@
 
 #define RESUMES_MAX 8
 #define SPOOL_MAX   (INT64_C(4) << 30)
+/* How often it is looked whether there is room for it. */
+#define ROOM_STEP (INT64_C(4) << 20)
 
 /* Bytes in the temporary files of all fetches that are not freed yet; the loop's thread only. */
 static int64_t spooled_now;
@@ -118,7 +120,11 @@ bool fetch_spool(struct fetch *f, struct slice bytes)
 {
 	struct error e;
 
-	if (spooled_now + (int64_t)bytes.n > SPOOL_MAX) {
+	if ((f->spooled + (int64_t)bytes.n) / ROOM_STEP > f->spooled / ROOM_STEP &&
+	    file_room(f->spool) < ROOM_STEP) {
+		metric_inc(refused_spool);
+		err_set(&e, ERR_BUSY, "no room is left for temporary files");
+	} else if (spooled_now + (int64_t)bytes.n > SPOOL_MAX) {
 		metric_inc(refused_spool);
 		err_set(&e, ERR_LIMIT, "answers without a length take more than %lld bytes",
 			(long long)SPOOL_MAX);

@@ -5,6 +5,7 @@
  * twice: with files without a name, and with the names in tmp/ that stand in for them.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "cache/disk_priv.h"
 #include "metric/metric.h"
 
@@ -730,6 +731,7 @@ static void check_scratch(void)
 	char got[4];
 
 	setenv("TMPDIR", base, 1);
+	file_pretend_room(INT64_MAX);
 	CHECK(draft_scratch(100, &a, &e) == OK && lies_unnamed_in(draft_fd(a), base),
 	      "a file without a name in $TMPDIR");
 	CHECK(pwrite(draft_fd(a), "body", 4, OBJECT_HEADER_SIZE) == 4 &&
@@ -740,12 +742,11 @@ static void check_scratch(void)
 	CHECK(draft_grow(a, half, &e) == OK && draft_grow(a, 10, &e) == OK,
 	      "it grows, never shrinks");
 	CHECK(draft_scratch(half, &b, &e) == OK, "as many bytes as there may be of all");
-	CHECK(draft_grow(b, half + 1, &e) == ERR_LIMIT && draft_scratch(1, &c, &e) == ERR_LIMIT &&
-		      !c,
+	CHECK(draft_grow(b, half + 1, &e) == ERR_BUSY && draft_scratch(1, &c, &e) == ERR_BUSY && !c,
 	      "not a byte more, here or there");
 	CHECK_INT(metric_get(refused_spool) - refused, 2, "which is counted");
-	CHECK(draft_scratch(INT64_MAX, &c, &e) == ERR_LIMIT &&
-		      draft_grow(b, INT64_MAX, &e) == ERR_LIMIT,
+	CHECK(draft_scratch(INT64_MAX, &c, &e) == ERR_BUSY &&
+		      draft_grow(b, INT64_MAX, &e) == ERR_BUSY,
 	      "nor as many as can be counted");
 	draft_free(a);
 	CHECK(draft_grow(b, DRAFT_SCRATCH_MAX, &e) == OK, "what is freed may be used again");
@@ -761,6 +762,24 @@ static void check_scratch(void)
 		      lies_unnamed_in(draft_fd(c), "/var/tmp"),
 	      "without $TMPDIR in /var/tmp");
 	draft_free(c);
+}
+
+static void check_scratch_room(void)
+{
+	const int64_t mib = 1 << 20;
+	struct draft *a = NULL, *b = NULL;
+	struct error e = {OK, 0, ""};
+
+	file_pretend_room(100);
+	CHECK(draft_scratch(101, &a, &e) == ERR_BUSY && !a, "no more than there is room for");
+	CHECK(draft_scratch(100, &a, &e) == OK, "but that");
+	CHECK(draft_scratch(0, &b, &e) == OK && draft_grow(b, 1, &e) == OK,
+	      "what has no length yet begins");
+	file_pretend_room(0);
+	CHECK(draft_grow(b, 9 * mib, &e) == ERR_BUSY, "and ends when there is no more room");
+	draft_free(a);
+	draft_free(b);
+	file_pretend_room(-1);
 }
 
 /* What lies in the cache does not count. */
@@ -793,6 +812,7 @@ int main(void)
 	check_remove();
 	check_touch();
 	check_scratch();
+	check_scratch_room();
 	check_grow_in_the_cache();
 	remove_tree(base);
 	return tap_done();
