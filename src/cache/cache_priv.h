@@ -177,6 +177,8 @@ struct flights {
 	uint64_t landed_generation[FLIGHT_BUCKETS];
 	/* What did not keep the length that its end promised: no promise is made of it again. */
 	struct recent liars;
+	/* Versions of a stored form of which what was wanted could not be made (derive.c). */
+	struct recent vain;
 	/* What did not come in parts, as stored: for an hour the whole is asked for. */
 	struct recent wholes;
 };
@@ -243,8 +245,9 @@ void flight_inspect_init(struct flight *f);
 void derive_ask(struct flight *f);
 void derive_extend(struct flight *f); /* its deadline was moved */
 bool derive_is_spooling(const struct flight *f);
-/* Nobody waits: is what is not known to be there yet worth to be made? */
-bool derive_worth_finishing(const struct flight *f);
+/* Nobody waits: may what is not known to be there yet be made, up to a length that is worth it? */
+bool derive_goes_on(struct flight *f);
+void derive_wanted(struct flight *f); /* somebody waits again */
 void derive_stop(struct flight *f);
 void derive_free(struct flight *f);
 

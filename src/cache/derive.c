@@ -7,11 +7,14 @@
  * The flight stays ASKING until its maker has begun. The maker is a job of its flight (flight.jobs), and reads the fill of the seat: both stay until it
  * has ended, also when nobody wants the outcome any more.
  */
+#include "base/buf.h"
 #include "base/clock.h"
 #include "cache/derive_priv.h"
 #include "metric/metric.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <xxhash.h>
 
 static void find_stored(struct flight *f);
 
@@ -79,6 +82,43 @@ static void grew(void *ud)
 		take_made(f);
 }
 
+/* ---- what cannot be made ---- */
+
+/* This version, for this form, unless it is purged. */
+static struct object_id version_of(const struct flight *f)
+{
+	const struct object_head *h = &f->derivation->stored;
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(1024);
+	struct object_id id;
+	XXH128_canonical_t hash;
+
+	buf_add(&text, (struct slice){(const char *)f->id.b, sizeof(f->id.b)});
+	buf_printf(&text, "%" PRIx64 " %" PRId64 " %s", f->generation, h->total, h->etag);
+	XXH128_canonicalFromHash(&hash, XXH3_128bits(text.p, text.n));
+	_Static_assert(sizeof(hash) == sizeof(id.b), "an identity has 128 bits");
+	memcpy(id.b, &hash, sizeof(id.b));
+	return id;
+}
+
+/* Its bytes had come whole: as long as a miss would be remembered they are not tried again. */
+static void note_in_vain(struct flight *f)
+{
+	struct object_id id = version_of(f);
+	int64_t ttl_ns = MIN(f->cache->settings.miss_ttl_ns, f->store->traits.miss_ttl_max_ns);
+
+	if (f->derivation->stored.etag[0] && ttl_ns > 0)
+		recent_note(&f->cache->flights->vain, &id, clock_mono_ns() + ttl_ns);
+}
+
+static bool is_in_vain(const struct flight *f)
+{
+	struct object_id id = version_of(f);
+
+	return recent_has(&f->cache->flights->vain, &id, clock_mono_ns());
+}
+
+/* ---- the maker's events ---- */
+
 static void conclude(struct flight *f, enum maker_end end)
 {
 	struct error e;
@@ -97,20 +137,23 @@ static void conclude(struct flight *f, enum maker_end end)
 	}
 }
 
-/* The disk failed under the stored form, and nobody has seen anything yet. */
-static bool may_try_again(const struct flight *f, enum maker_end end)
+/*
+ * The disk failed under the stored form, and nobody has seen anything yet. Or it was given up, since
+ * nobody waited, and now somebody does.
+ */
+static bool may_try_again(const struct flight *f, enum maker_end end, enum err why)
 {
 	const struct derivation *d = f->derivation;
 
-	return f->phase == ASKING && end == MAKER_FAILED && !d->declined &&
-	       maker_failure(d->maker)->code == ERR_IO;
+	return f->phase == ASKING && end == MAKER_FAILED &&
+	       ((why == ERR_IO && !d->declined) || (why == ERR_CANCELED && f->seats));
 }
 
-static void try_again(struct flight *f)
+static void try_again(struct flight *f, bool declined)
 {
 	struct derivation *d = f->derivation;
 
-	d->declined = true;
+	d->declined = d->declined || declined;
 	d->tail_n = 0;
 	close_p(&d->stored.fd);
 	d->stored.fd = -1;
@@ -121,8 +164,11 @@ static void ended(void *ud, enum maker_end end)
 {
 	struct flight *f = ud;
 	struct derivation *d = f->derivation;
-	bool again = may_try_again(f, end);
+	enum err why = maker_failure(d->maker)->code;
+	bool again = may_try_again(f, end, why);
 
+	if (maker_is_in_vain(d->maker))
+		note_in_vain(f);
 	if (maker_broke_promise(d->maker))
 		recent_note(&f->cache->flights->liars, &f->id, INT64_MAX);
 	if (!again && (f->phase == ASKING || f->phase == FLYING))
@@ -131,7 +177,7 @@ static void ended(void *ud, enum maker_end end)
 	maker_free(TAKE(d->maker));
 	seat_leave(&d->seat);
 	if (again)
-		try_again(f);
+		try_again(f, why == ERR_IO);
 	flight_let_go(f);
 }
 
@@ -178,6 +224,11 @@ static void start_maker(struct flight *f, const struct object_head *head, struct
 		.ud = f,
 	};
 
+	if (is_in_vain(f)) {
+		err_set(&e, ERR_CORRUPT, "what is stored could not be decoded a moment ago");
+		fail_soon(f, &e);
+		return;
+	}
 	if (maker_start(&r, &d->maker, &e) != OK) {
 		fail_soon(f, &e);
 		return;
@@ -220,7 +271,7 @@ static void seat_declined(struct seat *s)
 	flight_hold(f);
 	seat_leave(s);
 	if (f->phase == ASKING && !d->declined) {
-		try_again(f);
+		try_again(f, true);
 	} else if (f->phase == ASKING) {
 		err_set(&e, ERR_IO, "no file for what is to be decoded");
 		flight_fail(f, &e);
@@ -324,11 +375,23 @@ bool derive_is_spooling(const struct flight *f)
 	return f->derivation && f->phase == ASKING && f->derivation->maker;
 }
 
-bool derive_worth_finishing(const struct flight *f)
+bool derive_goes_on(struct flight *f)
 {
-	const struct derivation *d = f->derivation;
+	struct derivation *d = f->derivation;
 
-	return !d || !d->maker || f->patient || d->stored.total <= FLIGHT_FINISH_BYTES;
+	if (!d || !d->maker || f->patient)
+		return true;
+	if (d->stored.total > FLIGHT_FINISH_BYTES || !f->cache->evict || f->unkept ||
+	    flight_is_outdated(f))
+		return false;
+	maker_end_beyond(d->maker, FLIGHT_FINISH_BYTES);
+	return true;
+}
+
+void derive_wanted(struct flight *f)
+{
+	if (f->derivation && f->derivation->maker)
+		maker_end_beyond(f->derivation->maker, INT64_MAX);
 }
 
 /* Not wanted any more. What the maker uses stays until it has ended. */

@@ -257,6 +257,7 @@ static void sit(struct flight *f, struct seat *s)
 	s->flight = f;
 	s->late.due = tell_late;
 	f->takers += s->use == SEAT_TAKES;
+	derive_wanted(f);
 	flight_inspect_late(f);
 	if (is_asking(f) || !f->told) {
 		enter_list(&f->seats, s);
@@ -416,7 +417,7 @@ void seat_leave(struct seat *s)
 	leave_list(s);
 	f->n_seats--;
 	if (f->n_seats == 0 && ((f->phase == FLYING && !flight_worth_finishing(f)) ||
-				(f->phase == ASKING && !derive_worth_finishing(f))))
+				(f->phase == ASKING && !derive_goes_on(f))))
 		flight_cancel(f);
 	flight_let_go(f);
 }

@@ -61,6 +61,7 @@ enum err maker_start(const struct maker_request *r, struct maker **ret, struct e
 	m->wait.ahead = true;
 	m->fd = -1;
 	m->length = -1;
+	atomic_store(&m->most, INT64_MAX);
 	sem_init(&m->woken, 0, 0);
 	if (r->expect)
 		inspection_begin(&m->inspection, r->expect);
@@ -86,6 +87,11 @@ void maker_cancel(struct maker *m)
 {
 	atomic_store(&m->cancelled, true);
 	nudge(m);
+}
+
+void maker_end_beyond(struct maker *m, int64_t bytes)
+{
+	atomic_store(&m->most, bytes);
 }
 
 void maker_tell_tail(struct maker *m, const char tail[static MAKER_TAIL])
@@ -138,4 +144,9 @@ const struct error *maker_failure(const struct maker *m)
 bool maker_broke_promise(const struct maker *m)
 {
 	return m->broke_promise;
+}
+
+bool maker_is_in_vain(const struct maker *m)
+{
+	return m->in_vain;
 }

@@ -34,7 +34,7 @@ enum maker_end {
 	MAKER_MADE,
 	MAKER_NONE,   /* there is no such form of it: a cabinet of what is too long, nothing */
 	MAKER_WRONG,  /* another file than its key names */
-	MAKER_FAILED, /* see failure */
+	MAKER_FAILED, /* see failure; ERR_CANCELED also when it would have become too much (below) */
 };
 
 struct maker_request {
@@ -61,6 +61,8 @@ MUST_CHECK enum err maker_start(const struct maker_request *r, struct maker **re
 void maker_tell_tail(struct maker *m, const char tail[static MAKER_TAIL]);
 /* It ends soon, with ERR_CANCELED; ended() comes all the same. */
 void maker_cancel(struct maker *m);
+/* It is to end as if cancelled once it has made more than so many bytes (INT64_MAX: any number). */
+void maker_end_beyond(struct maker *m, int64_t bytes);
 void maker_free(struct maker *m); /* after ended() */
 
 /* ---- from began() on ---- */
@@ -76,3 +78,5 @@ int64_t maker_promised(struct maker *m);
 
 const struct error *maker_failure(const struct maker *m);
 bool maker_broke_promise(const struct maker *m);
+/* The input had come whole, as the store has it, and it is that which cannot be decoded. */
+bool maker_is_in_vain(const struct maker *m);

@@ -182,7 +182,9 @@ static bool is_coding(enum kind kind)
 static enum err write_middle(void *ud, struct slice bytes, struct error *e)
 {
 	struct maker *m = ud;
-	enum err err = draft_grow(m->middle, m->written + (int64_t)bytes.n, e);
+	enum err err = maker_is_cancelled(m, e)
+			       ? e->code
+			       : draft_grow(m->middle, m->written + (int64_t)bytes.n, e);
 
 	while (!err && bytes.n) {
 		ssize_t n = pwrite(draft_fd(m->middle), bytes.p, bytes.n, m->written);

@@ -15,7 +15,8 @@ struct maker {
 	struct pool_job job;
 	struct loop_task began_task, grew_task, ended_task;
 	atomic_bool cancelled;
-	atomic_bool nudged; /* look again, though nothing has arrived */
+	atomic_bool nudged;        /* look again, though nothing has arrived */
+	atomic_int_least64_t most; /* to be made */
 
 	/* input */
 	atomic_bool tail_known; /* tail is, which the loop has set before */
@@ -25,6 +26,7 @@ struct maker {
 	struct draft *
 		middle; /* the input with its Content-Encoding undone, if that is a step of its own */
 	struct maker_input input; /* the request's, or that */
+	int64_t read_to;          /* of the request's fill */
 
 	/* output; the draft is the loop's once taken by maker_draft() */
 	struct draft *draft; /* began */
@@ -45,12 +47,15 @@ struct maker {
 	bool none;            /* ended */
 	struct error failure; /* ended; code OK = made */
 	bool broke_promise;   /* ended */
+	bool in_vain;         /* ended */
 };
 
 /* ---- maker_run.c: bytes in and out, on the thread ---- */
 
 void maker_run(struct pool_job *job);
 
+/* Is it not wanted any more, or not so long? */
+bool maker_is_cancelled(const struct maker *m, struct error *e);
 /* As codec_io.read. */
 enum err maker_read(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n, struct error *e);
 /* The last MAKER_TAIL bytes of the input, from wherever they come first. */

@@ -20,6 +20,14 @@ static enum err cancelled(struct error *e)
 	return err_set(e, ERR_CANCELED, "nobody waits for it");
 }
 
+bool maker_is_cancelled(const struct maker *m, struct error *e)
+{
+	if (!atomic_load(&m->cancelled) && m->written <= atomic_load(&m->most))
+		return false;
+	cancelled(e);
+	return true;
+}
+
 /* ---- what readers see ---- */
 
 /* A small file of which only the whole tells is inspected first. */
@@ -63,10 +71,10 @@ static enum err read_fill(struct maker *m, int64_t offset, void *to, size_t n, s
 			  struct error *e)
 {
 	for (;;) {
-		if (atomic_load(&m->cancelled))
-			return cancelled(e);
+		if (maker_is_cancelled(m, e))
+			return e->code;
 		switch (fill_read_ahead(m->input.fill, offset, to, n, ret_n)) {
-		case FILL_DATA: return OK;
+		case FILL_DATA: m->read_to = MAX(m->read_to, offset + (int64_t)*ret_n); return OK;
 		case FILL_END: *ret_n = 0; return OK;
 		case FILL_WAIT: wait_for(m, offset); break;
 		case FILL_FAILED:
@@ -106,8 +114,8 @@ enum err maker_read(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n,
 {
 	struct maker *m = ud;
 
-	if (atomic_load(&m->cancelled))
-		return cancelled(e);
+	if (maker_is_cancelled(m, e))
+		return e->code;
 	let_others_work(m, n);
 	return m->input.fill ? read_fill(m, offset, to, n, ret_n, e)
 			     : read_file(m, offset, to, n, ret_n, e);
@@ -235,8 +243,8 @@ enum err maker_write(void *ud, struct slice bytes, struct error *e)
 	struct maker *m = ud;
 	enum err err;
 
-	if (atomic_load(&m->cancelled))
-		return cancelled(e);
+	if (maker_is_cancelled(m, e))
+		return e->code;
 	err = maker_write_at(m, m->written, bytes, e);
 	if (err)
 		return err;
@@ -300,6 +308,31 @@ static enum err make(struct maker *m, struct error *e)
 	return OK;
 }
 
+/* An early end of what is still on its way is not waited for: its checksum might have refuted it. */
+static bool came_whole(struct maker *m)
+{
+	struct fill *fill = m->request.input.fill;
+	struct error e;
+	size_t n;
+	char byte;
+
+	if (!fill || fill_read_ahead(fill, fill_length(fill), &byte, 1, &n) == FILL_END)
+		return true;
+	return m->read_to == fill_length(fill) && await_commit(m, &e) == OK;
+}
+
+static bool has_broken_promise(const struct maker *m, enum err err)
+{
+	return !m->input_failed && !m->inspection.wrong && m->request.promise &&
+	       ((err == ERR_CORRUPT && m->promised) || (err == ERR_LIMIT && m->window));
+}
+
+static bool is_in_vain(struct maker *m, enum err err)
+{
+	return (err == ERR_CORRUPT || err == ERR_LIMIT) && !m->none && !m->input_failed &&
+	       !m->inspection.wrong && !m->broke_promise && came_whole(m);
+}
+
 static void note_end(struct maker *m, enum err err)
 {
 	bool made = m->fd >= 0 && m->request.form != FORM_CABINET;
@@ -307,8 +340,6 @@ static void note_end(struct maker *m, enum err err)
 	struct source file = file_source_of(&at, m->written);
 	struct source input = {maker_read_all, m, m->input.length};
 
-	m->broke_promise = !m->input_failed && !m->inspection.wrong && m->request.promise &&
-			   ((err == ERR_CORRUPT && m->promised) || (err == ERR_LIMIT && m->window));
 	metric_add(decoded_bytes, m->written);
 	if (m->inspection.wrong)
 		inspection_tell(&m->inspection, m->request.store, made ? &file : &input);
@@ -325,6 +356,8 @@ void maker_run(struct pool_job *job)
 
 	permits_take(m->request.cache->permits);
 	err = make(m, &e);
+	m->broke_promise = has_broken_promise(m, err);
+	m->in_vain = is_in_vain(m, err);
 	permits_give(m->request.cache->permits);
 	if (m->charged)
 		budget_give(m->request.cache->windows, m->charged);

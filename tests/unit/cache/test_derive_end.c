@@ -8,6 +8,7 @@
 #include "derive_rig.h"
 
 #include "tap.h"
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -91,6 +92,133 @@ static void test_leave_what_is_long(void)
 	CHECK(r.store.first && other.told == 0, "one has left, one waits");
 	seat_leave(&other.seat);
 	CHECK(makers_over(&r) && !r.store.first, "both have left: nothing is fetched any more");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- what becomes much longer ---- */
+
+/* So many zeros, in a frame that does not tell how many. */
+static void zeros(struct buf *to, int64_t n)
+{
+	static const char zero[1 << 20];
+	ZSTD_CCtx *c = ZSTD_createCCtx();
+	char *p = buf_reserve(to, (size_t)4 << 20);
+	ZSTD_outBuffer out = {p, (size_t)4 << 20, 0};
+
+	ASSERT(c && p);
+	for (int64_t at = 0; at < n; at += (int64_t)sizeof(zero)) {
+		ZSTD_inBuffer in = {zero, sizeof(zero), 0};
+		bool last = at + (int64_t)sizeof(zero) >= n;
+
+		ASSERT(!ZSTD_isError(
+			ZSTD_compressStream2(c, &out, &in, last ? ZSTD_e_end : ZSTD_e_continue)));
+		ASSERT(in.pos == in.size);
+	}
+	to->n += out.pos;
+	ZSTD_freeCCtx(c);
+}
+
+#define LONG (INT64_C(80) << 20) /* more than FLIGHT_FINISH_BYTES */
+
+enum comes_back { NEVER, IN_TIME, TOO_LATE };
+
+/* Nobody waits, so only what is worth it is made; whoever comes back has all of it. */
+static void test_leave_what_grows(enum comes_back when)
+{
+	struct buf packed CLEANUP(buf_fini) = FORMS_BUF;
+	int64_t made = metric_get(decoded_bytes);
+	struct passenger p = {0}, back = {0};
+	struct object_head h;
+	struct store_call *c;
+	struct cache_rig r;
+
+	zeros(&packed, LONG);
+	cache_rig_new(&r);
+	take(&r, FORM_EXPANDED, &p);
+	c = r.store.first;
+	h = head_for(c, (int64_t)packed.n, "");
+	fake_head(c, &h);
+	ASSERT(SOON(&r, metric_get(active_decoders) == 1));
+	seat_leave(&p.seat);
+	if (when == IN_TIME)
+		take(&r, FORM_EXPANDED, &back);
+	give_bytes(&r, c, buf_slice(&packed));
+	if (when == TOO_LATE) {
+		while (metric_get(decoded_bytes) == made)
+			sched_yield(); /* its end is posted, but not heard of */
+		take(&r, FORM_EXPANDED, &back);
+		fake_done(c, STORE_FOUND);
+		ASSERT(SOON(&r, r.store.first && metric_get(active_decoders) == 0));
+		made = metric_get(decoded_bytes);
+		answer_with(&r, r.store.first, buf_slice(&packed), "");
+	} else {
+		fake_done(c, STORE_FOUND);
+	}
+	ASSERT(makers_over(&r));
+	made = metric_get(decoded_bytes) - made;
+	if (when == NEVER)
+		CHECK(made >= FLIGHT_FINISH_BYTES && made <= FLIGHT_FINISH_BYTES + (1 << 20),
+		      "all have left: no more is made than is worth it");
+	else
+		CHECK(back.told == 1 && back.result == FETCH_FOUND && back.head.total == LONG &&
+			      made == LONG,
+		      when == IN_TIME ? "who comes back gets all of it"
+				      : "and who comes when it has been given up, too");
+	seat_leave(&back.seat);
+	CHECK(metric_get(active_fills) == 0 && cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- in vain ---- */
+
+/* Somebody asks, the store gives all of it. How often was it tried to be decoded? */
+static int64_t ask_in_vain(struct cache_rig *r, struct slice packed, const char *etag)
+{
+	int64_t tries = metric_get(decode_failed);
+	struct passenger p = {0};
+	struct object_head h;
+	struct store_call *c;
+
+	take(r, FORM_EXPANDED, &p);
+	c = r->store.first;
+	h = head_for(c, (int64_t)packed.n, "");
+	memcpy(h.etag, etag, strlen(etag) + 1);
+	fake_head(c, &h);
+	manual_settle(r->loop);
+	if (r->store.first) {
+		give_bytes(r, c, packed);
+		fake_done(c, STORE_FOUND);
+	}
+	ASSERT(makers_over(r) && p.told == 1);
+	if (p.result == FETCH_FOUND) /* then it is cut */
+		fill_failed(seat_fill(&p.seat), &p.error);
+	CHECK(p.error.code == ERR_CORRUPT, "a fault, and no miss");
+	seat_leave(&p.seat);
+	cache_rig_quiet(r);
+	return metric_get(decode_failed) - tries;
+}
+
+static void purge(struct cache_rig *r, const char *key);
+
+/* What came whole and is damaged is not tried again and again. */
+static void test_in_vain(void)
+{
+	struct buf bad CLEANUP(buf_fini) = FORMS_BUF;
+	struct cache_rig r;
+
+	buf_add(&bad, buf_slice(&gz));
+	bad.p[bad.n - 6] ^= 1; /* of the checksum */
+	cache_rig_new(&r);
+	CHECK_INT(ask_in_vain(&r, buf_slice(&bad), RIG_ETAG), 1,
+		  "its promised length was believed");
+	CHECK_INT(ask_in_vain(&r, buf_slice(&bad), RIG_ETAG), 1, "and is not the next time");
+	CHECK_INT(ask_in_vain(&r, buf_slice(&bad), RIG_ETAG), 0, "then it is known");
+	CHECK_INT(ask_in_vain(&r, buf_slice(&bad), "\"v2\""), 1, "but of that version only");
+	CHECK_INT(ask_in_vain(&r, buf_slice(&bad), RIG_ETAG), 0, "which still is");
+	manual_advance(r.loop, r.settings.miss_ttl_ns + 1);
+	CHECK_INT(ask_in_vain(&r, buf_slice(&bad), RIG_ETAG), 1, "as long as a miss would be");
+	CHECK_INT(ask_in_vain(&r, buf_slice(&bad), RIG_ETAG), 0, "and again");
+	purge(&r, KEY);
+	CHECK_INT(ask_in_vain(&r, buf_slice(&bad), RIG_ETAG), 1, "unless it is purged");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
@@ -409,6 +537,10 @@ int main(void)
 	make_files();
 	test_leave();
 	test_leave_what_is_long();
+	test_leave_what_grows(NEVER);
+	test_leave_what_grows(IN_TIME);
+	test_leave_what_grows(TOO_LATE);
+	test_in_vain();
 	test_purge();
 	test_purge_of_what_it_is_made_of();
 	test_without_a_disk();
