@@ -37,6 +37,7 @@ static void apply_options(struct store *s, const struct store_url *url)
 	store_url_name(url, &name);
 	s->traits.name = xstrdup(buf_str(&name));
 	s->traits.optional = url->optional;
+	s->traits.follows_anywhere = url->follows_anywhere;
 	s->traits.only = copy_or_null(url->only);
 	s->traits.not = copy_or_null(url->not );
 	s->traits.ptr = copy_or_null(url->ptr);

@@ -80,6 +80,7 @@ struct store_traits {
 	bool optional;           /* its failures count as misses that are never remembered */
 	bool loops;              /* may lead back to ourselves: asked with Via */
 	bool tells_sums;         /* a HEAD of the whole may tell a checksum */
+	bool follows_anywhere;   /* redirects may lead to this machine and its network */
 	bool local;              /* its answers are open files: nothing to cache */
 	int64_t miss_ttl_max_ns; /* how long its word for a miss may be kept; INT64_MAX: no limit */
 	unsigned forms;          /* STORE_FORM_... */

@@ -167,7 +167,10 @@ static enum err parse_option(struct store_url *u, struct slice name, struct slic
 	*ret_known = true;
 	if (slice_eq(name, SLICE("optional")))
 		return parse_flag(name, value, &u->optional, e);
-	if (slice_eq(name, SLICE("case"))) {
+	if (slice_eq(name, SLICE("redirect")) && slice_eq(value, SLICE("any")) &&
+	    slice_starts(u->scheme, SLICE("http"))) {
+		u->follows_anywhere = true;
+	} else if (slice_eq(name, SLICE("case"))) {
 		err = parse_word(name, value, cases, &word, e);
 		u->key_case = (enum store_case_option)word;
 	} else if (slice_eq(name, SLICE("only"))) {

@@ -14,6 +14,7 @@
  *	tiers=1|2|both			instead of a look at index2.txt
  *	aliases=auto|all|none		other keys of the same file
  *	layout=ssqp|gdb|debuginfod|unified	where files lie that are known by their build-id
+ *	redirect=any			http(s): redirects may lead anywhere (address.h)
  *	ptr=\\server\share		what file.ptr calls the place that this URL names
  *
  * An option that is unknown is an error, except that the query of an http(s) URL may hold what its
@@ -36,7 +37,7 @@ struct store_url {
 	struct slice endpoint, region, only, not, ptr; /* decoded; empty = not given */
 	enum store_style style;
 	enum store_case_option key_case;
-	bool anonymous, optional, bare_misses, requester_pays;
+	bool anonymous, optional, bare_misses, requester_pays, follows_anywhere;
 	enum store_tier tier;
 	unsigned forms; /* STORE_FORM_...; this and the next two are the scheme's when not given */
 	enum store_aliases aliases;

@@ -13,11 +13,13 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "metric/metric.h"
+#include "store/address.h"
 #include "store/transfer_head.h"
 #include "store/transfer_loop.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #define IDLE_HANDLES_MAX 64
 #define REDIRECTS_MAX    5L
@@ -33,6 +35,10 @@ struct transfer {
 	struct loop_timer head_timer;
 	struct transfer_head head;
 	bool follow, secure, head_given, cancelled, paused;
+	bool anywhere;   /* redirects may lead to any address */
+	bool redirected; /* it is not the server any more that was named */
+	bool astray;     /* that led to an address where it may not */
+	enum address_kind own;
 	struct transfer *next_dead, *next_unborn;
 	struct transfer *next, **at; /* all that run */
 	char why[CURL_ERROR_SIZE];   /* libcurl's words for a failure */
@@ -47,6 +53,7 @@ struct transfer_engine {
 	size_t active;
 	struct transfer *running;
 	bool closing;
+	bool proxied; /* who connects to servers may be a proxy, whose address says nothing */
 	bool in_curl; /* inside a call of libcurl that may call us back */
 	/* Started and cancelled while in_curl, in whose callbacks no handle can come or go. */
 	struct transfer *unborn, *dead;
@@ -172,7 +179,10 @@ static void collect_finished(struct transfer_engine *engine)
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 		if (t->cancelled)
 			continue;
-		if (code != CURLE_OK)
+		if (code != CURLE_OK && t->astray)
+			err_set(&e, ERR_DENIED,
+				"redirected to an address of this machine or its network");
+		else if (code != CURLE_OK)
 			err_set(&e, code_of(code), "%s", why(t, code));
 		check_head(t, &e);
 		finish(t, &e);
@@ -200,6 +210,69 @@ static void head_overdue(struct loop_timer *timer)
 	finish(t, &e);
 }
 
+/* ---- where redirects lead ---- */
+
+static bool may_lead_to(struct transfer *t, enum address_kind target)
+{
+	if (t->anywhere || address_may_follow(t->own, target, t->secure))
+		return true;
+	t->astray = true;
+	return false;
+}
+
+/* The address of the connection that the transfer is on. */
+static enum address_kind connected_to(const struct transfer *t)
+{
+	char *ip = NULL;
+
+	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
+	return address_kind_of_text(slice_of(ip));
+}
+
+/* A connection may be one that was made for somebody else, to where this one may not lead. */
+static bool may_be_here(struct transfer *t)
+{
+	return !t->redirected || t->engine->proxied || may_lead_to(t, connected_to(t));
+}
+
+/* The host as libcurl reads it, which knows 127.1 and 0x7f000001. */
+static enum address_kind kind_of_location(const struct transfer *t, struct slice location)
+{
+	char *base = NULL, *host = NULL, *text = xstrndup(location.p, location.n);
+	enum address_kind kind = ADDRESS_PUBLIC;
+	CURLU *url = curl_url();
+
+	curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &base);
+	if (url && curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
+	    curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+		kind = address_kind_of_text(slice_of(host));
+	curl_free(host);
+	curl_url_cleanup(url);
+	free(text);
+	return kind;
+}
+
+/* libcurl is about to connect; refused, it tries the next address of the name, if there is one. */
+static curl_socket_t open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct transfer *t = ud;
+
+	if (t->redirected && !t->engine->proxied && !may_lead_to(t, address_kind_of(&a->addr)))
+		return CURL_SOCKET_BAD;
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static bool leads_astray(struct transfer *t, struct slice location)
+{
+	if (!may_be_here(t))
+		return true;
+	if (!t->redirected)
+		t->own = t->engine->proxied ? kind_of_location(t, SLICE("/")) : connected_to(t);
+	t->redirected = true;
+	return !may_lead_to(t, kind_of_location(t, location));
+}
+
 /* Once a redirect has led to https, none leads back (libcurl only knows where it began). */
 static bool may_follow(struct transfer *t, struct slice location)
 {
@@ -208,7 +281,7 @@ static bool may_follow(struct transfer *t, struct slice location)
 	if (slice_starts_nocase(location, SLICE("https:")))
 		t->secure = true;
 	if (!t->secure || !slice_starts_nocase(location, SLICE("http:")))
-		return true;
+		return !leads_astray(t, location);
 	snprintf(t->why, sizeof(t->why), "redirected from https to http");
 	return false;
 }
@@ -224,6 +297,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *ud)
 	if (slice_starts(line, SLICE("HTTP/"))) {
 		transfer_head_begin(&t->head, line);
 	} else if (line.n == 0 && is_final(t) && !t->head_given) {
+		if (!may_be_here(t))
+			return 0;
 		t->head_given = true;
 		loop_timer_stop(t->engine->loop, &t->head_timer);
 		t->events.head(t->ud, &t->head);
@@ -346,6 +421,8 @@ static void set_request(struct transfer *t, const struct transfer_request *r)
 	curl_easy_setopt(t->easy, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
 	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->why);
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, (char *)t);
 }
@@ -379,6 +456,7 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 			       .ud = ud,
 			       .easy = easy,
 			       .follow = request->follow,
+			       .anywhere = request->follow_anywhere,
 			       .head_timer.due = head_overdue};
 	set_request(t, request);
 	t->next = engine->running;
@@ -402,6 +480,20 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 
 /* ---- the engine ---- */
 
+static bool has_proxy(void)
+{
+	static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+					    "ALL_PROXY"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value && value[0])
+			return true;
+	}
+	return false;
+}
+
 enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *limits,
 			     struct transfer_engine **ret, struct error *e)
 {
@@ -409,6 +501,7 @@ enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *li
 
 	engine->loop = loop;
 	engine->limits = *limits;
+	engine->proxied = has_proxy();
 	engine->ca_bundle = limits->ca_bundle ? xstrdup(limits->ca_bundle) : NULL;
 	engine->multi = curl_multi_init();
 	if (!engine->multi) {

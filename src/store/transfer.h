@@ -28,7 +28,8 @@ struct transfer_request {
 	bool head;
 	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
 	const char *user_password;  /* for Basic authentication; NULL: none */
-	bool follow;                /* redirects: at most 5, never from https to http */
+	bool follow;                /* redirects: at most 5, never from https to http, ... */
+	bool follow_anywhere;       /* ... and not where address.h says no, but for this */
 	int64_t head_deadline_ns;   /* monotonic: the head of the answer must be in by then */
 	int64_t fresh_ns;           /* only on a connection that is made after this; 0: on any */
 };

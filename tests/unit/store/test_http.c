@@ -40,6 +40,21 @@ static void test_request(void)
 	rig_fini(&r);
 }
 
+static void test_redirect_option(void)
+{
+	static const struct http_reply script[] = {
+		{"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"}};
+	struct rig r;
+
+	rig_init(&r, script, 1);
+	rig_open(&r, OPEN "?redirect=any&redirect=1");
+	(void)rig_ask(&r, (struct store_read){.key = SLICE("k")});
+	CHECK(r.store->traits.follows_anywhere, "redirect=any is an option of ours");
+	CHECK(http_server_heard(&r.server, 0, "GET /base/k?redirect=1 HTTP/1.1\r\n"),
+	      "another redirect= the server's");
+	rig_fini(&r);
+}
+
 /* A client's Via goes on as it is, or not at all. */
 static void test_via(void)
 {
@@ -414,6 +429,7 @@ int main(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	test_request();
+	test_redirect_option();
 	test_via();
 	test_password();
 	test_answers();

@@ -358,6 +358,39 @@ static void test_redirects(void)
 	CHECK(c.heads == 0 && c.error.code == ERR_UPSTREAM, "as is one that leads out of HTTP");
 }
 
+/* This server lies at 127.0.0.1: it may lead there, but not to its link or network. */
+static void test_astray(void)
+{
+	static const char *const places[] = {
+		"http://169.254.169.254/latest",
+		"http://[::ffff:169.254.169.254]/",
+		"http://[fd00:ec2::254]/",
+		"https://169.254.169.254/",
+		"http://10.0.0.1/",
+		"http://0xa9fea9fe/",
+		"//2852039166/latest",
+		"http://[64:ff9b::a00:1]/",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		char answer[200];
+		struct client c;
+
+		snprintf(answer, sizeof(answer),
+			 "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+			 places[i]);
+		c = one((struct http_reply){answer}, (struct transfer_request){.follow = true});
+		if (!CHECK(c.heads == 0 && c.error.code == ERR_DENIED, places[i]))
+			printf("# %s: %s\n", err_name(c.error.code), c.error.msg);
+	}
+	/* There is no such address without a zone: to try it fails at once. */
+	CHECK(one((struct http_reply){"HTTP/1.1 302 Found\r\nLocation: http://[fe80::1]:9/\r\n"
+				      "Content-Length: 0\r\n\r\n"},
+		  (struct transfer_request){.follow = true, .follow_anywhere = true})
+			      .error.code == ERR_NET,
+	      "who may be led anywhere tries");
+}
+
 /* ---- deadlines and limits ---- */
 
 static void test_head_deadline(void)
@@ -590,6 +623,7 @@ int main(void)
 	test_refused();
 	test_control_bytes();
 	test_redirects();
+	test_astray();
 	test_head_deadline();
 	test_body_after_deadline();
 	test_too_many();
