@@ -3,7 +3,7 @@
  * See health.h. One struct watch per store, driven by a timer:
  *
  *	ASKING --probe ok--> TIER --index2.txt found or missing--> QUIET
- *	  ^  \--probe failed: again after a pause, 0.5 s doubling to 10 s
+ *	  ^  \--probe failed: again after a pause, 0.5 s doubling to 2 s
  *	  +---------- from QUIET, when the store has been silent for HEALTH_QUIET
  *
  * The state TIER is left out once the tier is known, be it from the store's URL (tiers=).
@@ -12,7 +12,7 @@
 #include "base/log.h"
 
 #define FIRST_PAUSE_NS (500 * NS_PER_MS)
-#define LAST_PAUSE_NS  (10 * NS_PER_S)
+#define LAST_PAUSE_NS  (2 * NS_PER_S)
 #define TIER_BUDGET_NS (5 * NS_PER_S)
 
 struct watch {
@@ -52,8 +52,11 @@ static void note_first(struct watch *w)
 		pthread_cond_broadcast(&w->health->changed);
 }
 
+/* Of a store that denies its keys it has been said already (store/doubt.h). */
 static void log_change(struct watch *w, const struct error *e)
 {
+	if (w->store->denying && !w->failing)
+		return;
 	if (e && !w->failing)
 		log_event(LOG_WARN, "store does not answer", "store", w->store->traits.name,
 			  "error", e->msg, NULL);

@@ -4,10 +4,12 @@
  * servers mind the case, some do not), redirects are followed by the transfer engine, and every request
  * carries Via so that a chain that leads back to us can be seen.
  *
- * What a status means: 200 and 206 are found, 404 and 410 missing. 400 and 414 refuse the name, if
- * the last name that the server was probed with, an ordinary one, was missing. A 403 is a miss only on a
- * server that has answered 403 to a random name (a bucket behind a web server); otherwise it is a
- * fault, like 401 and every other status.
+ * What a status means: 200 and 206 are found, 404 and 410 missing. All else depends on what probes tell
+ * of the server (doubt.h), for symbol paths and for build-ids apart. 400 and 414 refuse the name, if the
+ * last name that it was probed with, an ordinary one, was missing. A 403 is a miss only on a server that
+ * has answered 403 to random names since it is known (a bucket behind a web server); otherwise it is a
+ * fault, like 401 and every other status. A kind of question that gets such answers while the other gets
+ * its 404 is not spoken there: a miss, without a request from then on.
  *
  * A page is never a symbol file: it is a sign-in form or a captive portal, a fault; or a miss on a
  * server that has given a page for a random name. Labels do not tell one, since servers call a PDB
@@ -21,7 +23,7 @@
 #include "base/text.h"
 #include "metric/metric.h"
 #include "store/answer.h"
-#include "store/question.h"
+#include "store/doubt.h"
 #include "store/store_priv.h"
 #include "symfmt/page.h"
 #include "symfmt/verify.h"
@@ -33,19 +35,18 @@
 
 struct http_store {
 	struct store store;
-	char *base;          /* scheme://host/path, no slash at the end */
-	char *query;         /* sent with every request, or NULL */
-	char *user_password; /* or NULL */
-	bool denies_missing; /* 403 is its way to say missing; loop's thread, as the next two */
-	bool pages_missing;  /* so is a page, with 200 */
-	bool knows_names;    /* a name that it does not have was 404 when it was last probed */
+	char *base;                    /* scheme://host/path, no slash at the end */
+	char *query;                   /* sent with every request, or NULL */
+	char *user_password;           /* or NULL */
+	struct doubt doubt[QUESTIONS]; /* how it says missing, to each kind of question */
+	bool pages[QUESTIONS];         /* opaque: by a page, with 200, and not by 403 */
 };
 
 struct store_call {
 	struct http_store *http;
 	struct transfer *transfer;
 	struct store_events events;
-	void (*probed)(void *ud, const struct error *e);
+	struct doubt_probe *probe; /* it is one; else NULL */
 	void *ud;
 	void (*finish)(void *ud, const struct error *e); /* on_done or probe_done */
 	bool head_only;                                  /* the body may go */
@@ -58,6 +59,12 @@ struct store_call {
 	bool *gone;           /* set when the call is cancelled by the event it is in */
 	enum store_result result;
 	int status;
+	bool other, waited; /* other: an answer that depends on what the server is like */
+	char *key;
+	enum question question;
+	int64_t deadline_ns;
+	struct waiter waiter; /* for probes, before an answer is judged */
+	struct waiters *waiting_in;
 	struct object_head head;
 	struct error error;
 	struct loop_timer later; /* an end that is due without the transfer's */
@@ -70,16 +77,40 @@ static void call_end(struct store_call *c, enum store_result result, const struc
 	struct error error = *e;
 
 	buf_fini(&c->beginning);
+	free(c->key);
 	free(c);
 	call.events.done(call.ud, result, &call.head, &error);
 }
 
 /* ---- judging an answer ---- */
 
+static struct doubt *doubt_of(const struct store_call *c)
+{
+	return &c->http->doubt[c->question];
+}
+
+/* An answer that is neither an object nor a 404: what it means depends on what the server is like. */
+static enum store_result judge_other(struct store_call *c)
+{
+	const struct doubt *d = doubt_of(c);
+	bool retry = c->status == 408 || c->status == 429 || c->status >= 500;
+	bool implied = d->is == MANNER_OPAQUE && c->http->pages[c->question] == c->page;
+
+	c->other = true;
+	if (d->is == MANNER_UNSPOKEN || (implied && (c->page || c->status == 403)))
+		return STORE_MISS_DENIED;
+	if ((c->status == 400 || c->status == 414) && d->is == MANNER_EXACT && !d->failure.code)
+		return STORE_MISS_REFUSED;
+	if (c->page)
+		return STORE_FAULT; /* is_page() has said why */
+	/* Another 4xx is about this request, not about the server's health. */
+	err_set(&c->error, c->status >= 400 && !retry ? ERR_DENIED : ERR_UPSTREAM, "answered %d",
+		c->status);
+	return retry ? STORE_FAULT_RETRY : STORE_FAULT;
+}
+
 static enum store_result judge(struct store_call *c, const struct transfer_head *answer)
 {
-	bool retry;
-
 	switch (answer->status) {
 	case 200:
 	case 206: return answer_head(answer, &c->head, &c->error) ? STORE_FAULT : STORE_FOUND;
@@ -87,17 +118,8 @@ static enum store_result judge(struct store_call *c, const struct transfer_head 
 	case 410: return STORE_MISS;
 	case 412: return STORE_CHANGED;
 	case 416: return STORE_UNSATISFIABLE;
-	default: break;
+	default: return judge_other(c);
 	}
-	if (answer->status == 403 && c->http->denies_missing)
-		return STORE_MISS_DENIED;
-	if ((answer->status == 400 || answer->status == 414) && c->http->knows_names)
-		return STORE_MISS_REFUSED;
-	retry = answer->status == 408 || answer->status == 429 || answer->status >= 500;
-	/* Another 4xx is about this request, not about the server's health. */
-	err_set(&c->error, answer->status >= 400 && !retry ? ERR_DENIED : ERR_UPSTREAM,
-		"answered %d", answer->status);
-	return retry ? STORE_FAULT_RETRY : STORE_FAULT;
 }
 
 /* "bytes * / total": without it the client cannot be told the size. */
@@ -143,7 +165,7 @@ static const char *page_of(const struct store_call *c, struct slice beginning)
 /* A part from the midst of a file, and what is encoded, show nothing. */
 static bool may_be_page(const struct store_call *c)
 {
-	return (c->is_called_page || c->is_symbol_path || c->probed) && c->head.first == 0 &&
+	return (c->is_called_page || c->is_symbol_path || c->probe) && c->head.first == 0 &&
 	       c->head.length != 0 && !c->head.encoding[0];
 }
 
@@ -155,6 +177,7 @@ static bool tell_found(struct store_call *c)
 	if (c->head_only)
 		end_soon(c, 0);
 	c->gone = &gone;
+	doubt_gave(doubt_of(c), slice_of(c->key));
 	c->events.head(c->ud, &c->head);
 	if (!gone)
 		c->gone = outer;
@@ -173,7 +196,7 @@ static void on_head(void *ud, const struct transfer_head *answer)
 		judge_unsatisfiable(c, answer);
 	c->is_called_page = slice_starts_nocase(slice_of(answer->content_type), SLICE("text/html"));
 	c->looking = c->result == STORE_FOUND && may_be_page(c);
-	c->body = c->result == STORE_FOUND && !c->probed;
+	c->body = c->result == STORE_FOUND && !c->probe;
 	if (!c->body)
 		end_soon(c, ERROR_BODY_NS);
 	else if (!c->looking)
@@ -187,6 +210,8 @@ static bool is_file(struct store_call *c, struct slice more)
 
 	c->looking = false;
 	c->beginning = (struct buf){0};
+	if (c->probe && c->transfer)
+		end_soon(c, 0);
 	if (!c->body || !tell_found(c))
 		return true;
 	return c->events.data(c->ud, held.n ? buf_slice(&held) : more);
@@ -196,8 +221,8 @@ static bool is_page(struct store_call *c, const char *name)
 {
 	c->looking = c->body = false;
 	c->page = true;
-	c->result = c->http->pages_missing ? STORE_MISS_DENIED : STORE_FAULT;
 	err_set(&c->error, ERR_CORRUPT, "%s in place of a file", name);
+	c->result = judge_other(c);
 	end_soon(c, 0);
 	return true;
 }
@@ -231,6 +256,69 @@ static bool on_data(void *ud, struct slice bytes)
 	return !c->body || c->events.data(c->ud, bytes);
 }
 
+/* ---- what is in doubt ---- */
+
+static struct doubt *other_kind(const struct store_call *c)
+{
+	return &c->http->doubt[!c->question];
+}
+
+/* Do probes have to tell what it means? Those of the other kind too: see told(). */
+static bool is_in_doubt(struct store_call *c)
+{
+	struct doubt *d = doubt_of(c);
+
+	if (!c->other || (c->result != STORE_FAULT && c->result != STORE_FAULT_RETRY) ||
+	    c->status == 401 || c->status == 407 || c->status == 408 || c->status == 429)
+		return false;
+	if (d->is == MANNER_EXACT)
+		return c->status == 403 && doubt_wait(d);
+	if (d->is != MANNER_UNKNOWN)
+		return false;
+	if (other_kind(c)->is == MANNER_UNKNOWN)
+		doubt_wait(other_kind(c));
+	return doubt_wait(d) || doubt_is_probing(other_kind(c));
+}
+
+static void wait_overdue(struct loop_timer *timer)
+{
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
+
+	waiters_remove(TAKE(c->waiting_in), &c->waiter);
+	call_end(c, c->result, &c->error);
+}
+
+static void probe_came(struct waiter *w);
+
+/* False: the list is full, so it is judged by what is known. */
+static bool wait_in(struct store_call *c, struct waiters *list)
+{
+	c->waiter.wake = probe_came;
+	if (!waiters_add(list, &c->waiter)) {
+		metric_inc(refused_waiters);
+		return false;
+	}
+	c->waiting_in = list;
+	c->later.due = wait_overdue;
+	loop_timer_set(c->http->store.ctx->loop, &c->later, c->deadline_ns);
+	return true;
+}
+
+static void probe_came(struct waiter *w)
+{
+	struct store_call *c = CONTAINER_OF(w, struct store_call, waiter);
+
+	c->waiting_in = NULL;
+	loop_timer_stop(c->http->store.ctx->loop, &c->later);
+	if (doubt_of(c)->is == MANNER_UNKNOWN && !c->waited && doubt_is_probing(other_kind(c))) {
+		c->waited = true;
+		if (wait_in(c, &other_kind(c)->waiters))
+			return;
+	}
+	c->result = judge_other(c);
+	call_end(c, c->result, &c->error);
+}
+
 static void on_done(void *ud, const struct error *e)
 {
 	struct store_call *c = ud;
@@ -256,8 +344,17 @@ static void on_done(void *ud, const struct error *e)
 			 e);
 		return;
 	}
+	if (is_in_doubt(c)) {
+		struct doubt *d = doubt_of(c);
+
+		if (wait_in(c, doubt_is_probing(d) ? &d->waiters : &other_kind(c)->waiters))
+			return;
+	}
 	if (c->result != STORE_FAULT && c->result != STORE_FAULT_RETRY)
 		store_alive(&c->http->store);
+	doubt_answered(doubt_of(c));
+	if (c->result == STORE_MISS)
+		doubt_not_found(doubt_of(c));
 	call_end(c, c->result, &c->error);
 }
 
@@ -330,6 +427,13 @@ static void end_later(struct loop_timer *timer)
 	call_end(c, c->error.code == ERR_BUSY ? STORE_FAULT_RETRY : STORE_FAULT, &c->error);
 }
 
+static void end_unspoken(struct loop_timer *timer)
+{
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
+
+	call_end(c, STORE_MISS_DENIED, &c->error);
+}
+
 static struct store_call *http_start(struct store *s, const struct store_read *read,
 				     const struct store_events *events, void *ud)
 {
@@ -346,7 +450,13 @@ static struct store_call *http_start(struct store *s, const struct store_read *r
 	c->is_symbol_path = expected_of_path(read->key, &expected);
 	c->beginning = BUF_MAX(PAGE_HEAD + 2 * TRANSFER_READ_MAX);
 	c->head.fd = -1;
-	if (send(c, read, &on, &e) != OK) {
+	c->key = xstrndup(read->key.p, read->key.n);
+	c->question = question_of(read->key);
+	c->deadline_ns = read->deadline_ns;
+	if (doubt_of(c)->is == MANNER_UNSPOKEN) {
+		c->later.due = end_unspoken;
+		loop_timer_set(s->ctx->loop, &c->later, 0);
+	} else if (send(c, read, &on, &e) != OK) {
 		c->error = e;
 		c->later.due = end_later;
 		loop_timer_set(s->ctx->loop, &c->later, 0);
@@ -365,74 +475,215 @@ static void http_cancel(struct store_call *c)
 	loop_timer_stop(c->http->store.ctx->loop, &c->later);
 	if (c->transfer)
 		transfer_cancel(c->transfer);
+	if (c->waiting_in)
+		waiters_remove(c->waiting_in, &c->waiter);
 	if (c->gone)
 		*c->gone = true;
 	buf_fini(&c->beginning);
+	free(c->key);
 	free(c);
 }
 
-/* ---- the probe ---- */
+/* ---- probes ---- */
+
+static void probe_end(struct store_call *c, enum told told, const struct error *e)
+{
+	struct doubt_probe *p = c->probe;
+	struct error error = *e;
+
+	buf_fini(&c->beginning);
+	free(c);
+	doubt_told(p, told, &error);
+}
 
 static void probe_done(void *ud, const struct error *e)
 {
 	struct store_call *c = ud;
-	struct error failure = *e;
-	int status = c->status;
+	struct error odd;
 
+	c->transfer = NULL;
 	loop_timer_stop(c->http->store.ctx->loop, &c->later);
-	if (!e->code && status != 404 && status != 410 && status != 403 && !c->page)
-		err_set(&failure, ERR_UPSTREAM, "answered %d to a name that cannot exist", status);
-	c->http->knows_names = !failure.code && (status == 404 || status == 410);
-	if (!failure.code) {
-		c->http->denies_missing = status == 403;
-		c->http->pages_missing = c->page;
-		store_alive(&c->http->store);
+	if (!c->status || c->looking) {
+		probe_end(c,
+			  e->code == ERR_DENIED || e->code == ERR_UPSTREAM ? TOLD_OTHER
+									   : TOLD_NOTHING,
+			  e);
+		return;
 	}
-	c->probed(c->ud, failure.code ? &failure : NULL);
-	buf_fini(&c->beginning);
-	free(c);
+	err_set(&odd, ERR_UPSTREAM, "answered %d to a name that cannot exist", c->status);
+	switch (c->status) {
+	case 404:
+	case 410: probe_end(c, TOLD_MISSING, &odd); break;
+	case 403:
+		c->http->pages[c->question] = false;
+		probe_end(c, TOLD_DENIED, &odd);
+		break;
+	case 200:
+	case 206:
+		if (!c->probe->again)
+			c->http->pages[c->question] = c->page;
+		probe_end(c, c->page ? TOLD_DENIED : TOLD_GIVEN, &odd);
+		break;
+	case 401: /* it is spoken there, but not with us */
+	case 407:
+	case 408:
+	case 429: probe_end(c, TOLD_NOTHING, &odd); break;
+	default: probe_end(c, TOLD_OTHER, &odd); break;
+	}
+}
+
+static void probe_not_sent(struct loop_timer *timer)
+{
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
+
+	probe_end(c, TOLD_NOTHING, &c->error);
+}
+
+static struct store_call *ask(struct doubt_probe *p, struct slice key)
+{
+	static const struct transfer_events on = {on_head, on_data, probe_done};
+	struct store_call *c = xnew(struct store_call);
+	struct store_read read = {.key = key, .deadline_ns = INT64_MAX};
+
+	c->http = (struct http_store *)p->doubt->store;
+	c->probe = p;
+	c->question = p->doubt->question;
+	c->finish = probe_done;
+	c->is_symbol_path = true;
+	c->beginning = BUF_MAX(PAGE_HEAD + 2 * TRANSFER_READ_MAX);
+	c->head.fd = -1;
+	if (send(c, &read, &on, &c->error) != OK) {
+		c->later.due = probe_not_sent;
+		loop_timer_set(c->http->store.ctx->loop, &c->later, 0);
+	}
+	return c;
+}
+
+/*
+ * Is one kind of question not spoken here? So it is when it meets any answer but those that tell
+ * misses, while the other kind gets its 404, and it has never got an object from this server.
+ */
+static void told(struct doubt *d)
+{
+	struct http_store *h = (struct http_store *)d->store;
+
+	for (int q = 0; q < QUESTIONS; q++) {
+		struct doubt *one = &h->doubt[q];
+
+		if (one->odd && !one->n_given && h->doubt[!q].is == MANNER_EXACT &&
+		    (one->is == MANNER_UNKNOWN || one->is == MANNER_UNSPOKEN))
+			doubt_set_unspoken(one);
+	}
+}
+
+/* One call of http_probe(), which waits for one kind of question or for both. */
+struct probing {
+	struct probed_kind {
+		struct probing *all;
+		struct waiter waiter;
+		struct doubt *doubt; /* NULL: not asked */
+	} kind[QUESTIONS];
+	size_t left;
+	void (*done)(void *ud, const struct error *e);
+	void *ud;
+};
+
+static void kind_probed(struct waiter *w)
+{
+	struct probing *p = CONTAINER_OF(w, struct probed_kind, waiter)->all;
+	struct error failure = {OK, 0, ""};
+	bool good = false;
+
+	if (--p->left)
+		return;
+	for (int q = 0; q < QUESTIONS; q++) {
+		const struct doubt *d = p->kind[q].doubt;
+
+		good = good || (d && !d->failure.code && d->is != MANNER_UNKNOWN);
+		if (d && !failure.code)
+			failure = d->failure;
+	}
+	p->done(p->ud, good ? NULL : &failure);
+	free(p);
+}
+
+/* Any kind: the one that is known to be answered, or both. */
+static bool is_wanted(const struct http_store *h, enum question wanted, enum question q)
+{
+	if (wanted != QUESTION_ANY)
+		return wanted == q;
+	for (int i = 0; i < QUESTIONS; i++)
+		if (h->doubt[i].is == MANNER_EXACT || h->doubt[i].is == MANNER_OPAQUE)
+			return i == (int)q;
+	return true;
 }
 
 static void http_probe(struct store *s, enum question q,
 		       void (*done)(void *ud, const struct error *e), void *ud)
 {
-	static const struct transfer_events on = {on_head, on_data, probe_done};
-	struct store_call *c = xnew(struct store_call);
-	char key[QUESTION_KEY_MAX];
-	struct store_read read = {.deadline_ns = INT64_MAX};
+	struct http_store *h = (struct http_store *)s;
+	struct probing *p = xnew(struct probing);
+	bool wanted[QUESTIONS];
 	struct error e;
 
-	question_random_key(QUESTION_SYMBOL, false, key);
-	read.key = slice_of(key);
-	c->http = (struct http_store *)s;
-	c->probed = done;
-	c->ud = ud;
-	c->finish = probe_done;
-	c->is_symbol_path = true;
-	c->beginning = BUF_MAX(PAGE_HEAD + 2 * TRANSFER_READ_MAX);
-	metric_inc(store_probes);
-	if (send(c, &read, &on, &e) == OK)
+	*p = (struct probing){.done = done, .ud = ud};
+	for (int i = 0; i < QUESTIONS; i++)
+		wanted[i] = is_wanted(h, q, (enum question)i);
+	for (int i = 0; i < QUESTIONS; i++) {
+		struct probed_kind *k = &p->kind[i];
+
+		k->all = p;
+		k->waiter.wake = kind_probed;
+		if (!wanted[i] || !waiters_add(&h->doubt[i].waiters, &k->waiter))
+			continue;
+		k->doubt = &h->doubt[i];
+		p->left++;
+		doubt_probe(k->doubt);
+	}
+	if (p->left)
 		return;
-	free(c);
+	free(p);
+	metric_inc(refused_waiters);
+	err_set(&e, ERR_BUSY, "too many requests wait for a probe");
 	done(ud, &e);
+}
+
+static const char *manner_text(const struct http_store *h, const struct doubt *d)
+{
+	switch (d->is) {
+	case MANNER_EXACT: return "exact (a miss is 404)";
+	case MANNER_OPAQUE:
+		return h->pages[d->question] ? "a miss is a page" : "opaque (a miss is 403)";
+	case MANNER_DENYING: return "denying (a miss was 404, now all is refused)";
+	case MANNER_UNSPOKEN: return "not spoken here";
+	case MANNER_UNKNOWN: break;
+	}
+	return "not known yet";
 }
 
 static void http_describe(struct store *s, struct buf *out)
 {
 	struct http_store *h = (struct http_store *)s;
+	const struct doubt *symbols = &h->doubt[QUESTION_SYMBOL];
+	const struct doubt *ids = &h->doubt[QUESTION_BUILD_ID];
 
-	buf_printf(out, "symbol server, %s%s",
-		   h->pages_missing    ? "a miss is a page"
-		   : h->denies_missing ? "opaque (a miss is 403)"
-				       : "exact (a miss is 404)",
-		   h->user_password ? ", with a password" : "");
+	if (symbols->is == ids->is && h->pages[0] == h->pages[1])
+		buf_printf(out, "symbol server, %s", manner_text(h, symbols));
+	else
+		buf_printf(out, "symbol server; symbol paths: %s; build-ids: %s",
+			   manner_text(h, symbols), manner_text(h, ids));
+	buf_puts(out, h->user_password ? ", with a password" : "");
 }
 
 static const char *http_doubt(struct store *s)
 {
-	return ((struct http_store *)s)->denies_missing
-		       ? "denied: it answers 403 to a file that is not there, or to everything"
-		       : NULL;
+	const struct http_store *h = (struct http_store *)s;
+
+	for (int q = 0; q < QUESTIONS; q++)
+		if (h->doubt[q].is == MANNER_OPAQUE && !h->pages[q])
+			return "denied: it answers 403 to a file that is not there, or to "
+			       "everything";
+	return NULL;
 }
 
 static bool http_is_private(struct store *s)
@@ -446,10 +697,14 @@ static void http_free(struct store *s)
 {
 	struct http_store *h = (struct http_store *)s;
 
+	for (int q = 0; q < QUESTIONS; q++)
+		doubt_fini(&h->doubt[q]);
 	free(h->base);
 	free(h->query);
 	free(h->user_password);
 }
+
+static const struct doubt_ops doubt_ops = {.ask = ask, .cancel = http_cancel, .told = told};
 
 static const struct store_ops http_ops = {
 	.scheme = "http",
@@ -508,6 +763,9 @@ enum err http_open(const struct store_context *ctx, const struct store_url *url,
 	store_url_name(url, &base);
 	h = xnew(struct http_store);
 	h->store.ops = &http_ops;
+	h->store.ctx = ctx;
+	for (int q = 0; q < QUESTIONS; q++)
+		doubt_init(&h->doubt[q], &h->store, (enum question)q, &doubt_ops);
 	h->store.traits.key_case = CASE_ASKED;
 	h->store.traits.loops = true;
 	h->store.traits.folds = ctx->holds_to_keys;

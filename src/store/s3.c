@@ -90,12 +90,14 @@ static void s3_probe(struct store *s, enum question q,
 		done(ud, &e);
 		return;
 	}
-	s3_doubt_probe(s3);
+	doubt_probe(&s3->doubt);
 }
 
-static const char *exactness_text(enum s3_exactness x)
+static const char *exactness_text(const struct s3_store *s3)
 {
-	switch (x) {
+	if (s3->doubt.is == MANNER_DENYING)
+		return "denying (a miss was 404, now every key is refused)";
+	switch (s3_doubt_exactness(s3)) {
 	case S3_EXACT: return "exact (a miss is 404)";
 	case S3_OPAQUE: return "opaque (a miss is 403, as without s3:ListBucket)";
 	case S3_SILENT: return "unsure (a miss is a 404 without a reason: see misses=bare)";
@@ -114,7 +116,7 @@ static void s3_describe(struct store *s, struct buf *out)
 		   : creds              ? creds->source
 		   : s3->keeper.known   ? "none found, unsigned"
 					: "not loaded",
-		   s3->region, exactness_text(s3->doubt.exactness));
+		   s3->region, exactness_text(s3));
 }
 
 /* "https://bucket.host": the bucket's name is put there, or into the path, by ourselves. */
@@ -134,9 +136,9 @@ static const char *s3_doubt(struct store *s)
 
 	if (endpoint_has_bucket(s3))
 		return "the endpoint begins with the bucket's name, which does not belong there";
-	if (s3->doubt.exactness == S3_SILENT)
+	if (s3_doubt_exactness(s3) == S3_SILENT)
 		return "a 404 without a reason may come from something that is no S3";
-	if (s3->doubt.exactness != S3_OPAQUE)
+	if (s3_doubt_exactness(s3) != S3_OPAQUE)
 		return NULL;
 	if (!s3->keeper.creds)
 		return "denied without credentials: the bucket is private and wants some, or it is "
@@ -226,10 +228,7 @@ static void credentials_changed(struct keeper *k)
 {
 	struct s3_store *s3 = CONTAINER_OF(k, struct s3_store, keeper);
 
-	s3->doubt.exactness = S3_UNKNOWN;
-	atomic_fetch_add(&s3->store.epoch, 1);
-	if (!s3->closing)
-		s3_doubt_probe(s3);
+	s3_doubt_anew(s3);
 }
 
 static void s3_free(struct store *s)
@@ -238,7 +237,7 @@ static void s3_free(struct store *s)
 
 	s3->closing = true;
 	waiters_wake(&s3->keeper.waiters);
-	s3_doubt_fini(s3);
+	doubt_fini(&s3->doubt);
 	keeper_fini(&s3->keeper);
 	sigv4_fini(&s3->signer);
 	free(s3->bucket);
@@ -341,6 +340,7 @@ enum err s3_open(const struct store_context *ctx, const struct store_url *url, s
 
 	s3->store.ops = &s3_ops;
 	s3->store.ctx = ctx;
+	s3_doubt_init(s3);
 	s3->store.traits.key_case = CASE_BOTH;
 	s3->store.traits.miss_ttl_max_ns = INT64_MAX;
 	s3->store.traits.tells_sums = true;

@@ -144,7 +144,7 @@ static void probe_came(struct waiter *w)
 {
 	struct store_call *c = woken(w);
 
-	if (c->s3->doubt.exactness == S3_OPAQUE) {
+	if (c->s3->doubt.is == MANNER_OPAQUE) {
 		s3_doubt_count_denied(c->s3);
 		s3_call_end(c, S3_MISS, NULL);
 	} else if (c->s3->doubt.failure.code) {
@@ -196,7 +196,8 @@ static void found(struct store_call *c)
 		s3_call_end(c, S3_FAULT, &e);
 		return;
 	}
-	s3_doubt_count_found(c->s3, c->object.etag[0]);
+	s3_doubt_count_found(c->s3, c->read.key, c->object.etag[0]);
+	doubt_answered(&c->s3->doubt);
 	answer_sum(&c->answer, !c->read.ranged, &c->object);
 	if (c->as_get || c->whole) {
 		end_with_head(c);
@@ -212,8 +213,15 @@ static void on_head(void *ud, const struct transfer_head *answer)
 	struct store_call *c = ud;
 
 	c->answer = *answer;
-	if ((answer->status == 200 || answer->status == 206) && c->asking.what == S3_READ)
+	if (answer->status != 200 && answer->status != 206)
+		return;
+	if (c->asking.what == S3_READ) {
 		found(c);
+	} else if (c->asking.what == S3_PROBE) { /* of an object of any size */
+		transfer_cancel(TAKE(c->transfer));
+		c->overdue.due = head_only_done;
+		loop_timer_set(loop_of(c), &c->overdue, 0);
+	}
 }
 
 static bool on_data(void *ud, struct slice bytes)

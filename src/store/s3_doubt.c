@@ -1,115 +1,108 @@
 // SPDX-License-Identifier: MIT
 /*
  * Exact or opaque: how an S3 store says that a key is missing depends on a permission
- * (s3:ListBucket) that somebody may change while we run. A GET of a random key tells. It is asked
- * at start, and again when an answer contradicts what we believe: AccessDenied from an exact
- * store, NoSuchKey from an opaque one; such doubt is allowed to cost one probe in DOUBT_EVERY.
+ * (s3:ListBucket) that somebody may change while we run. A GET of a random key tells; doubt.h says
+ * when that is asked for, and what follows.
  */
 #include "base/clock.h"
-#include "metric/metric.h"
-#include "store/question.h"
 #include "store/s3_priv.h"
 
-#define DOUBT_EVERY_NS  (10 * NS_PER_S)
-#define RETRY_AFTER_NS  (1 * NS_PER_S)
 #define PROBE_BUDGET_NS (5 * NS_PER_S)
 #define DENIED_WARN     20
 
+static bool is_no_answer(enum err code)
+{
+	return code == ERR_NET || code == ERR_TIMEOUT || code == ERR_BUSY || code == ERR_CANCELED;
+}
+
 static void probed(void *ud, enum s3_verdict verdict, struct slice body, const struct error *e)
 {
-	struct s3_store *s3 = ud;
-	struct s3_doubt *d = &s3->doubt;
+	struct doubt_probe *p = ud;
+	struct s3_store *s3 = (struct s3_store *)p->doubt->store;
 
-	d->probing = false;
-	d->probe = NULL;
-	d->failure = (struct error){OK, 0, ""};
-	if (verdict == S3_MISS || verdict == S3_BARE) {
-		/* What it denied so far may have been there. */
-		if (d->exactness == S3_OPAQUE)
-			atomic_fetch_add(&s3->store.epoch, 1);
-		d->exactness = verdict == S3_MISS ? S3_EXACT : S3_SILENT;
-	} else if (verdict == S3_DENIED_IN_DOUBT) {
-		d->exactness = S3_OPAQUE;
-	} else {
-		d->failure = *e;
-		if (verdict == S3_FOUND)
-			err_set(&d->failure, ERR_UPSTREAM, "gives an object for a random key");
-		d->failed_ns = clock_mono_ns();
+	switch (verdict) {
+	case S3_MISS:
+	case S3_BARE:
+		s3->silent = verdict == S3_BARE;
+		doubt_told(p, TOLD_MISSING, e);
+		return;
+	case S3_DENIED_IN_DOUBT: doubt_told(p, TOLD_DENIED, e); return;
+	case S3_FOUND: doubt_told(p, TOLD_GIVEN, e); return;
+	case S3_NAME:
+	case S3_ARCHIVED:
+	case S3_RANGE:
+	case S3_NOT_MODIFIED:
+	case S3_PRECONDITION:
+	case S3_RETRY:
+	case S3_REGION:
+	case S3_ASK_GET:
+	case S3_SKEW:
+	case S3_EXPIRED:
+	case S3_FAULT: break;
 	}
-	if (!d->failure.code)
-		store_alive(&s3->store);
-	waiters_wake(&d->waiters);
+	doubt_told(p, is_no_answer(e->code) ? TOLD_NOTHING : TOLD_OTHER, e);
 }
 
-void s3_doubt_probe(struct s3_store *s3)
+/* What was given before is known by its whole key. */
+static struct store_call *ask(struct doubt_probe *p, struct slice key)
 {
-	static const struct s3_asking asking = {.what = S3_PROBE, .raw = probed};
-	struct s3_asking mine = asking;
+	struct s3_store *s3 = (struct s3_store *)p->doubt->store;
+	const struct s3_asking asking = {.what = S3_PROBE, .raw = probed, .ud = p};
 	struct store_read read = {.deadline_ns = clock_mono_ns() + PROBE_BUDGET_NS};
-	struct buf key CLEANUP(buf_fini) = BUF_MAX(4096);
-	char name[QUESTION_KEY_MAX];
+	struct buf whole CLEANUP(buf_fini) = BUF_MAX(8192);
 
-	if (s3->doubt.probing)
-		return;
-	s3->doubt.probing = true;
-	metric_inc(store_probes);
-	question_random_key(QUESTION_SYMBOL, false, name);
-	s3_full_key(s3, slice_of(name), &key);
-	read.key = buf_slice(&key);
-	mine.ud = s3;
-	s3->doubt.probe = s3_call_start(s3, &read, &mine);
+	if (p->again)
+		buf_add(&whole, key);
+	else
+		s3_full_key(s3, key, &whole);
+	read.key = buf_slice(&whole);
+	return s3_call_start(s3, &read, &asking);
 }
 
-bool s3_doubt_denied(struct s3_store *s3)
-{
-	struct s3_doubt *d = &s3->doubt;
-	int64_t now = clock_mono_ns();
+static const struct doubt_ops ops = {.ask = ask, .cancel = s3_call_cancel};
 
-	if (d->probing)
-		return true;
-	if (d->exactness == S3_UNKNOWN && d->failure.code && now - d->failed_ns < RETRY_AFTER_NS)
-		return false;
-	if (d->exactness == S3_EXACT) {
-		if (d->doubted_ns && now - d->doubted_ns < DOUBT_EVERY_NS)
-			return false;
-		d->doubted_ns = now;
+void s3_doubt_init(struct s3_store *s3)
+{
+	doubt_init(&s3->doubt, &s3->store, QUESTION_SYMBOL, &ops);
+}
+
+enum s3_exactness s3_doubt_exactness(const struct s3_store *s3)
+{
+	switch (s3->doubt.is) {
+	case MANNER_OPAQUE: return S3_OPAQUE;
+	case MANNER_EXACT:
+	case MANNER_DENYING: return s3->silent ? S3_SILENT : S3_EXACT;
+	case MANNER_UNSPOKEN:
+	case MANNER_UNKNOWN: break;
 	}
-	s3_doubt_probe(s3);
-	return d->probing;
-}
-
-void s3_doubt_not_found(struct s3_store *s3)
-{
-	struct s3_doubt *d = &s3->doubt;
-	int64_t now = clock_mono_ns();
-
-	if (d->exactness != S3_OPAQUE || (d->doubted_ns && now - d->doubted_ns < DOUBT_EVERY_NS))
-		return;
-	d->doubted_ns = now;
-	s3_doubt_probe(s3);
+	return S3_UNKNOWN;
 }
 
 void s3_doubt_count_denied(struct s3_store *s3)
 {
-	struct s3_doubt *d = &s3->doubt;
-
-	if (++d->denied < DENIED_WARN || d->ever_found || d->warned)
+	if (++s3->denied < DENIED_WARN || s3->ever_found || s3->warned)
 		return;
-	d->warned = true;
+	s3->warned = true;
 	s3->store.ctx->warn(s3->store.traits.name,
 			    "denies every key and has never given one: credentials or policy?");
 }
 
-void s3_doubt_count_found(struct s3_store *s3, bool tagged)
+void s3_doubt_count_found(struct s3_store *s3, struct slice key, bool tagged)
 {
-	s3->doubt.ever_found = true;
-	s3->doubt.ever_tagged = s3->doubt.ever_tagged || tagged;
+	s3->ever_found = true;
+	s3->ever_tagged = s3->ever_tagged || tagged;
+	doubt_gave(&s3->doubt, key);
 }
 
-void s3_doubt_fini(struct s3_store *s3)
+/*
+ * What an opaque store denied may be there for these. Of an exact one only a probe can say what it is
+ * to them: as long as that is denied, so are reads, and nothing is taken to be missing.
+ */
+void s3_doubt_anew(struct s3_store *s3)
 {
-	if (s3->doubt.probe)
-		s3_call_cancel(s3->doubt.probe);
-	err_set(&s3->doubt.failure, ERR_CANCELED, "shutting down");
-	waiters_wake(&s3->doubt.waiters);
+	if (s3->doubt.is == MANNER_OPAQUE)
+		s3->doubt.is = MANNER_UNKNOWN;
+	atomic_fetch_add(&s3->store.epoch, 1);
+	if (!s3->closing)
+		doubt_anew(&s3->doubt);
 }

@@ -5,26 +5,13 @@
  * opaque). Loop's thread throughout.
  */
 #pragma once
+#include "store/doubt.h"
 #include "store/keeper.h"
 #include "store/s3_address.h"
 #include "store/s3_error.h"
 #include "store/s3_xml.h"
 #include "store/sigv4.h"
 #include "store/store_priv.h"
-
-/* How the store says "missing", who asks, and who waits to hear. */
-struct s3_doubt {
-	enum s3_exactness exactness;
-	struct store_call *probe; /* the one under way */
-	bool probing;
-	struct error failure; /* of the last probe; code OK = it gave a verdict */
-	int64_t failed_ns;    /* when it failed */
-	int64_t doubted_ns;   /* last probe that an unexpected answer led to; 0 = none */
-	struct waiters waiters;
-	unsigned denied;              /* misses told by 403 */
-	bool ever_found, ever_tagged; /* an object was given; one with an ETag */
-	bool warned;
-};
 
 struct s3_store {
 	struct store store;
@@ -34,8 +21,12 @@ struct s3_store {
 	struct s3_address address; /* for the present region */
 	struct keeper keeper;
 	struct sigv4 signer;
-	int64_t skew_s; /* S3's clock minus ours */
-	struct s3_doubt doubt;
+	int64_t skew_s;               /* S3's clock minus ours */
+	struct doubt doubt;           /* how it says missing */
+	bool silent;                  /* by a 404 without a reason: who says so cannot be told */
+	unsigned denied;              /* misses told by 403 */
+	bool ever_found, ever_tagged; /* an object was given; one with an ETag */
+	bool warned;
 	bool bare_misses;    /* misses=bare: a 404 counts without a reason */
 	bool requester_pays; /* and says so with every request */
 	bool closing;        /* calls that wait end now */
@@ -77,17 +68,12 @@ MUST_CHECK enum err s3_set_region(struct s3_store *s3, struct slice region, stru
 /* "prefix/key", or key when there is no prefix. */
 void s3_full_key(const struct s3_store *s3, struct slice key, struct buf *out);
 
-/*
- * AccessDenied came where it was not expected. True: a probe is under way, wait in
- * doubt.waiters, then look at doubt.exactness again. False: it was asked a moment ago.
- */
-bool s3_doubt_denied(struct s3_store *s3);
-/* NoSuchKey from an opaque store: look again in the background. */
-void s3_doubt_not_found(struct s3_store *s3);
-/* A miss was told by a 403; an object was found. */
+/* s3_doubt.c: how the store says missing (doubt.h), in S3's words. */
+void s3_doubt_init(struct s3_store *s3);
+/* As s3_judge() wants to know it. */
+enum s3_exactness s3_doubt_exactness(const struct s3_store *s3);
+/* A miss was told by a 403; an object was found, and had an ETag. */
 void s3_doubt_count_denied(struct s3_store *s3);
-void s3_doubt_count_found(struct s3_store *s3, bool tagged);
-/* Probe, or join the probe under way. */
-void s3_doubt_probe(struct s3_store *s3);
-/* Who still waits hears that there will be no answer. */
-void s3_doubt_fini(struct s3_store *s3);
+void s3_doubt_count_found(struct s3_store *s3, struct slice key, bool tagged);
+/* Other credentials: they may see other things. */
+void s3_doubt_anew(struct s3_store *s3);

@@ -94,7 +94,7 @@ static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice r
 	case S3_DENIED_IN_DOUBT:
 		if (c->asking.what != S3_READ)
 			break;
-		if (s3_doubt_denied(c->s3)) {
+		if (doubt_wait(&c->s3->doubt)) {
 			s3_call_wait_probe(c);
 			return;
 		}
@@ -103,11 +103,11 @@ static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice r
 		if (c->asking.what == S3_READ && c->answer.status == 403)
 			s3_doubt_count_denied(c->s3);
 		else if (c->asking.what == S3_READ)
-			s3_doubt_not_found(c->s3);
+			doubt_not_found(&c->s3->doubt);
 		break;
 	case S3_BARE:
 		if (c->asking.what == S3_READ)
-			s3_doubt_not_found(c->s3);
+			doubt_not_found(&c->s3->doubt);
 		break;
 	case S3_FOUND:
 	case S3_NAME:
@@ -136,7 +136,7 @@ static bool bare_counts(const struct store_call *c)
 		return silent;
 	if (c->s3->bare_misses)
 		return !c->too_long && !(c->text.n && memmem(c->text.p, c->text.n, "<Error", 6));
-	return silent && c->s3->doubt.ever_tagged;
+	return silent && c->s3->ever_tagged;
 }
 
 void s3_call_judge(struct store_call *c)
@@ -147,7 +147,7 @@ void s3_call_judge(struct store_call *c)
 	struct s3_answer a = {
 		.status = c->answer.status,
 		.head = c->read.head && !c->as_get,
-		.exactness = c->asking.what == S3_READ ? c->s3->doubt.exactness : S3_UNKNOWN,
+		.exactness = c->asking.what == S3_READ ? s3_doubt_exactness(c->s3) : S3_UNKNOWN,
 		.refreshable = !c->renewed,
 		.header_region = slice_of(c->answer.bucket_region),
 		.our_region = slice_of(c->region),
@@ -163,5 +163,7 @@ void s3_call_judge(struct store_call *c)
 	if (verdict == S3_MISS || verdict == S3_BARE || verdict == S3_NAME || verdict == S3_RANGE ||
 	    verdict == S3_PRECONDITION)
 		store_alive(&c->s3->store);
+	if (c->asking.what == S3_READ)
+		doubt_answered(&c->s3->doubt);
 	act_on(c, verdict, region, &x);
 }

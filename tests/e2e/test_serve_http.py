@@ -11,7 +11,7 @@ from rig.client import is_fault, is_miss
 from rig.origin import SymbolServer
 from rig.rgw import free_ports
 from rig.samples import Pattern, body, path
-from rig.server import until
+from rig.server import run, until
 from rig.wire import Response
 
 FOO = path("foo.pdb")
@@ -259,3 +259,42 @@ def test_odd_spellings_do_not_hide_a_file(verify, upstream, serve):
     counts = [len([r for r in upstream.asked("") if r.path == "/symbols/" + asked])
               for asked in [*odd, name]]
     assert max(counts[:-1]) == 1, "each of the others is asked for once"
+
+
+BUILD_ID = "99a3901ffd67a5abb2aed30aa2308bd2e1675ed2"
+
+
+def as_debuginfod(server):
+    """elfutils' debuginfod is at a loss for all but its own paths."""
+    server.fault(faults.respond(lambda r: Response(503)),
+                 lambda r: not r.path.startswith("/buildid/"))
+
+
+def test_a_debuginfod_server_as_a_store(upstream, tmp, serve):
+    """It is asked for build-ids alone; what it says to other paths is no outage."""
+    upstream.put(f"buildid/{BUILD_ID}/debuginfo", b"found")
+    as_debuginfod(upstream)
+    server = serve(stores=[f"file://{tmp}", f"{upstream.url}?layout=debuginfod"])
+    for n in range(8):
+        assert is_miss(server.fetch("/" + path(f"gone{n}.pdb")))
+    assert not upstream.asked("gone"), "a miss without a request"
+    assert server.fetch(f"/buildid/{BUILD_ID}/debuginfo").body == b"found"
+    assert is_miss(server.fetch(f"/buildid/{BUILD_ID[::-1]}/debuginfo"))
+
+
+def test_a_debuginfod_server_that_comes_up_later(upstream, stage, serve):
+    """The probes at the start met an outage: the first answer leads to others."""
+    upstream.put(f"buildid/{BUILD_ID}/debuginfo", b"found")
+    upstream.fault(faults.reset())
+    server = serve(stores=f"{upstream.url}?layout=debuginfod")
+    upstream.heal()
+    as_debuginfod(upstream)
+    assert server.fetch(f"/buildid/{BUILD_ID}/debuginfo").body == b"found"
+    assert is_miss(server.fetch("/" + path("gone.pdb")))
+
+
+def test_check_of_a_debuginfod_server(upstream, tmp):
+    as_debuginfod(upstream)
+    code, out, _ = run(tmp, "serve", "--check", "--store", f"{upstream.url}?layout=debuginfod",
+                       timeout=60)
+    assert code == 0 and "symbol paths: not spoken here; build-ids: exact" in out

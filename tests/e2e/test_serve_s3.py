@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from conftest import KEYS
+from rig import faults
 from rig import rgw as ceph
 from rig.client import fetch, is_fault, is_miss
 from rig.faultproxy import FaultProxy
@@ -138,23 +139,41 @@ def test_one_forbidden_key_in_a_listable_bucket_is_not_a_miss(rgw, bucket, put, 
 
 
 def test_policy_turns_exact_into_opaque(rgw, bucket, put, serve):
-    """The right to list is taken away while we run: misses become 403, which a new probe explains
-    (<= 10 s)."""
+    """The right to list is taken away while we run: misses become 403. That they are misses is clear
+    once a key that was given before is given again."""
     put(LOWER, b"shared")
     rgw.allow(bucket, "GetObject", "ListBucket", to="other")
     server = serve(stores=s3(bucket, rgw), **other())
     assert is_miss(server.fetch("/" + path("gone.pdb")))
+    assert server.fetch("/" + path("foo.pdb")).body == b"shared"
     rgw.allow(bucket, "GetObject", to="other")
     seen = []
 
     def settled():
-        answer = server.fetch("/" + path("gone.pdb"))
+        answer = server.fetch("/" + path(f"gone{len(seen)}.pdb"))
         seen.append(answer.status)
-        return answer.status == 404 and is_miss(answer)
-    until(settled, 15, "404 again")
+        return len(seen) > 3 and answer.status == 404 and is_miss(answer)
+    until(settled, 60, "404 again")
     assert set(seen) <= {404, 503}
     assert server.fetch("/" + path("foo.pdb")).body == b"shared"
 
+
+def test_a_store_that_denies_everything_has_no_misses(origin, serve):
+    """It told misses before: what it says now is taken for a fault, and nothing is remembered."""
+    origin.put("one", LOWER, b"shared")
+    origin.listable = True
+    server = serve(stores=s3("one", origin), MISS_TTL="1h")
+    assert server.fetch("/" + path("foo.pdb")).body == b"shared"
+    assert is_miss(server.fetch("/" + path("gone.pdb")))
+    origin.put("one", path("new.pdb").lower(), b"new")
+    origin.fault(faults.status(403, "AccessDenied"))
+    for name in ("new.pdb", "gone2.pdb", "gone3.pdb"):
+        assert is_fault(server.fetch("/" + path(name)))
+    server.wait_log(60, level="warn", msg=lambda text: "denies every key" in text)
+    origin.heal()
+    until(lambda: server.fetch("/" + path("new.pdb")).body == b"new", 60)
+    assert is_miss(server.fetch("/" + path("gone2.pdb")))
+    assert len(server.log(level="warn", msg=lambda text: "denies every key" in text)) == 1
 
 def test_missing_bucket_is_an_outage(rgw, serve):
     server = serve(stores=s3("e2e-no-such-bucket", rgw), **KEYS)

@@ -189,7 +189,7 @@ __attribute__((unused)) static struct error rig_probe(struct rig *r)
 {
 	struct rig_probe p = {0};
 
-	store_probe(r->store, QUESTION_ANY, rig_probed, &p);
+	store_probe(r->store, QUESTION_SYMBOL, rig_probed, &p);
 	ASSERT(manual_until(r->ctx.loop, &p.done));
 	return p.error;
 }

@@ -257,6 +257,139 @@ static void test_refused_names(void)
 	}
 }
 
+#define GIVES                                                                                      \
+	{                                                                                          \
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"                                    \
+	}
+#define BUILD_ID "buildid/99a3901ffd67a5abb2aed30aa2308bd2e1675ed2/debuginfo"
+
+static struct error probe_kind(struct rig *r, enum question q)
+{
+	struct rig_probe p = {0};
+
+	store_probe(r->store, q, rig_probed, &p);
+	ASSERT(manual_until(r->ctx.loop, &p.done));
+	return p.error;
+}
+
+static void wait_asked(struct rig *r, size_t n)
+{
+	for (int i = 0; i < 1000 && http_server_asked(&r->server) < n; i++)
+		manual_turn(r->ctx.loop, 10);
+	for (int i = 0; i < 20; i++)
+		manual_turn(r->ctx.loop, 5);
+	CHECK_INT(http_server_asked(&r->server), n, "asked so often");
+}
+
+/* A server that knows one kind of question: elfutils' debuginfod says 503 to all others. */
+static void test_unspoken(void)
+{
+	static const char *const odd[] = {"503", "500", "400", "405", "406"};
+
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		struct buf text CLEANUP(buf_fini) = BUF_MAX(500);
+		char says[80];
+		const struct http_reply script[] = {{says}, SAYS("404"), GIVES,
+						    {says}, SAYS("404"), GIVES};
+		struct rig r;
+		unsigned epoch;
+
+		snprintf(says, sizeof(says), "HTTP/1.1 %s No\r\nContent-Length: 0\r\n\r\n", odd[i]);
+		rig_init(&r, script, ARRAY_LEN(script));
+		rig_open(&r, OPEN "?layout=debuginfod");
+		CHECK(probe_kind(&r, QUESTION_SYMBOL).code == ERR_UPSTREAM, odd[i]);
+		CHECK(probe_kind(&r, QUESTION_BUILD_ID).code == OK, "to symbol paths, not to both");
+		r.store->ops->describe(r.store, &text);
+		CHECK(strstr(buf_str(&text), "symbol paths: not spoken here; build-ids: exact"),
+		      "it says so");
+		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
+			  STORE_MISS_DENIED, "a miss");
+		CHECK_INT(http_server_asked(&r.server), 2, "without a request");
+		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE(BUILD_ID)}).result,
+			  STORE_FOUND, "the other kind is asked");
+		epoch = atomic_load(&r.store->epoch);
+		manual_advance(r.ctx.loop, 60 * NS_PER_S);
+		wait_asked(&r, 4);
+		CHECK(http_server_heard(&r.server, 3, "GET /base/pepto-probe-"),
+		      "probed again each minute");
+		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
+			  STORE_MISS_DENIED, "as before");
+		manual_advance(r.ctx.loop, 60 * NS_PER_S);
+		wait_asked(&r, 5);
+		CHECK(atomic_load(&r.store->epoch) != epoch, "spoken by now: its misses are void");
+		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
+			  STORE_FOUND, "and it is asked");
+		rig_fini(&r);
+	}
+}
+
+/* What is wrong with both kinds is an outage, and what asks for a password is no unknown tongue. */
+static void test_spoken(void)
+{
+	static const struct {
+		const char *name;
+		struct http_reply symbol, build_id, answer;
+		enum store_result result;
+	} cases[] = {
+		{"both fail", SAYS("503"), SAYS("503"), SAYS("503"), STORE_FAULT_RETRY},
+		{"each denies", SAYS("403"), SAYS("404"), SAYS("403"), STORE_MISS_DENIED},
+		{"nothing is heard", {NULL}, SAYS("404"), SAYS("404"), STORE_MISS},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct http_reply script[] = {cases[i].symbol, cases[i].build_id,
+						    cases[i].answer, SAYS("404")};
+		struct rig r;
+
+		rig_init(&r, script, ARRAY_LEN(script));
+		rig_open(&r, OPEN);
+		probe_kind(&r, QUESTION_SYMBOL);
+		probe_kind(&r, QUESTION_BUILD_ID);
+		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
+			  cases[i].result, cases[i].name);
+		CHECK(http_server_asked(&r.server) >= 3, "asked");
+		rig_fini(&r);
+	}
+}
+
+/* An exact server that refuses everything of a sudden: no misses. */
+static void test_denying(void)
+{
+	static const struct http_reply script[] = {SAYS("404"), GIVES,       SAYS("403"),
+						   SAYS("403"), SAYS("403"), SAYS("403"),
+						   GIVES,       SAYS("403")};
+	struct rig r;
+
+	rig_init(&r, script, ARRAY_LEN(script));
+	rig_open(&r, OPEN);
+	rig_probe(&r);
+	CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a/b/c")}).result, STORE_FOUND,
+		  "a key is given");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT,
+		  "all is refused: a fault");
+	CHECK(http_server_heard(&r.server, 4, "GET /base/a/b/c "), "that key, too");
+	CHECK_INT(rig_warnings, 1, "one warning");
+	manual_advance(r.ctx.loop, NS_PER_S);
+	wait_asked(&r, 7);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
+		  "it gives that key again, and refuses a random one: opaque");
+	rig_fini(&r);
+}
+
+/* The probe at the start met no network. */
+static void test_unknown_at_first(void)
+{
+	static const struct http_reply script[] = {{NULL}, SAYS("403"), SAYS("403"), SAYS("403")};
+	struct rig r;
+
+	rig_init(&r, script, ARRAY_LEN(script));
+	rig_open(&r, OPEN);
+	CHECK_INT(rig_probe(&r).code, ERR_NET, "nobody there");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
+		  "a read that is denied waits for the next probe");
+	rig_fini(&r);
+}
+
 static void test_probe(void)
 {
 	static const struct http_reply denies[] = {
@@ -435,6 +568,10 @@ int main(void)
 	test_answers();
 	test_pages();
 	test_refused_names();
+	test_unspoken();
+	test_spoken();
+	test_denying();
+	test_unknown_at_first();
 	test_probe();
 	test_range_first();
 	test_etag();

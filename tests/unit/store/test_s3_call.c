@@ -539,8 +539,8 @@ static void test_opaque(void)
 	for (int i = 0; i < 20; i++)
 		manual_turn(r.ctx.loop, 5);
 	manual_advance(r.ctx.loop, 11 * NS_PER_S);
-	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
-		  "denied once more: probed");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT,
+		  "denied once more: probed, and no miss");
 	CHECK(probed_at(&r, 6), "for it was exact in between");
 	rig_fini(&r);
 }
@@ -566,16 +566,94 @@ static void test_exact(void)
 	rig_fini(&r);
 }
 
-/* A policy that was taken away: the probe is denied as well, and the store has become opaque. */
-static void test_exact_becomes_opaque(void)
+static void wait_asked(struct rig *r, size_t n)
 {
-	static const struct http_reply script[] = {NO_SUCH_KEY, ACCESS_DENIED, ACCESS_DENIED};
+	for (int i = 0; i < 1000 && http_server_asked(&r->server) < n; i++)
+		manual_turn(r->ctx.loop, 10);
+	for (int i = 0; i < 20; i++)
+		manual_turn(r->ctx.loop, 5);
+	CHECK_INT(http_server_asked(&r->server), n, "asked so often");
+}
+
+/*
+ * An exact store that denies everything of a sudden is not taken for an opaque one, whose denials
+ * are misses: only when a key that it gave is given again is it clear what was taken away.
+ */
+static void test_denying(void)
+{
+	static const struct http_reply script[] = {
+		NO_SUCH_KEY,                                 /* the probe at the start */
+		FOUND5,                                      /* a key */
+		ACCESS_DENIED, ACCESS_DENIED, ACCESS_DENIED, /* a read; a random key, that key */
+		ACCESS_DENIED,                               /* a read */
+		ACCESS_DENIED, ACCESS_DENIED,                /* a second later, the same two */
+		ACCESS_DENIED, FOUND5,                       /* another second later */
+		ACCESS_DENIED,                               /* a read */
+	};
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(500);
+	struct rig r;
+	struct asked a;
+
+	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_probe(&r);
+	CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a/k")}).result, STORE_FOUND,
+		  "a key is given");
+	a = rig_ask(&r, (struct store_read){0});
+	CHECK(a.result == STORE_FAULT && a.error.code == ERR_DENIED,
+	      "denied, as are random keys and that one: a fault");
+	CHECK(probed_at(&r, 3) && heard(&r, 4, "GET /bucket/pre/a/k "), "both were asked for");
+	CHECK_INT(rig_warnings, 1, "one warning");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "denied again: a fault");
+	CHECK_INT(http_server_asked(&r.server), 6, "at once");
+	r.store->ops->describe(r.store, &text);
+	CHECK(strstr(buf_str(&text), "denying"), "it says so");
+	manual_advance(r.ctx.loop, NS_PER_S);
+	wait_asked(&r, 8);
+	CHECK(probed_at(&r, 6) && rig_warnings == 1, "probed each second, without more warnings");
+	manual_advance(r.ctx.loop, NS_PER_S);
+	wait_asked(&r, 10);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
+		  "the key is given again, a random one is not: opaque");
+	rig_fini(&r);
+}
+
+static void test_denying_for_a_while(void)
+{
+	static const struct http_reply script[] = {NO_SUCH_KEY, ACCESS_DENIED, ACCESS_DENIED,
+						   NO_SUCH_KEY, NO_SUCH_KEY};
 	struct rig r;
 
 	open_with_keys(&r, script, ARRAY_LEN(script));
 	rig_probe(&r);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT,
+		  "denied, and it never gave a key: a fault");
+	manual_advance(r.ctx.loop, NS_PER_S);
+	wait_asked(&r, 4);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS, "exact again");
+	manual_advance(r.ctx.loop, 5 * NS_PER_S);
+	CHECK_INT(http_server_asked(&r.server), 5, "and left in peace");
+	rig_fini(&r);
+}
+
+/* The network came up after the probe at the start: what is denied then is not taken for a fault. */
+static void test_unknown_at_first(void)
+{
+	static const struct http_reply script[] = {{NULL}, ACCESS_DENIED, ACCESS_DENIED};
+	static const struct http_reply given[] = {{NULL}, FOUND5, NO_SUCH_KEY};
+	struct rig r;
+
+	open_with_keys(&r, script, ARRAY_LEN(script));
+	CHECK_INT(rig_probe(&r).code, ERR_NET, "nobody there at the start");
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
-		  "denied, and now random keys are as well: missing");
+		  "then denied: the read waits for another probe");
+	CHECK(probed_at(&r, 2), "which is sent at once");
+	rig_fini(&r);
+
+	open_with_keys(&r, given, ARRAY_LEN(given));
+	rig_probe(&r);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND, "then given");
+	wait_asked(&r, 3);
+	CHECK(probed_at(&r, 2), "it is probed behind that");
 	rig_fini(&r);
 }
 
@@ -864,7 +942,9 @@ int main(void)
 	test_patience();
 	test_opaque();
 	test_exact();
-	test_exact_becomes_opaque();
+	test_denying();
+	test_denying_for_a_while();
+	test_unknown_at_first();
 	test_probes();
 	test_bare();
 	test_warning();

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How a store says that it has no such key, found out by asking for one that nobody has.
+ *
+ *	UNKNOWN --404--> EXACT        a miss is 404, a refusal is a fault
+ *	UNKNOWN --denied--> OPAQUE    a miss looks like a refusal (S3 without s3:ListBucket)
+ *	EXACT --denied--> DENYING     something was taken away: to list, or everything? Reads that are
+ *	                              denied are faults until it is known
+ *	DENYING --404--> EXACT;  --a key that it gave before is given again--> OPAQUE
+ *	OPAQUE --404--> EXACT
+ *	UNSPOKEN                      such questions mean nothing to it (http.c): a miss without asking
+ *
+ * It is probed at the start; as soon as it answers anything while this is unknown; when an answer
+ * contradicts what is believed (once in ten seconds at most); each second while it denies; and each
+ * minute while it is not spoken to. Probes overlap, since one that gets no answer shall not hold up
+ * the next. Loop's thread.
+ */
+#pragma once
+#include "base/waiters.h"
+#include "store/store.h"
+
+#define DOUBT_PROBES 4
+#define DOUBT_GIVEN  4
+
+enum manner { MANNER_UNKNOWN, MANNER_EXACT, MANNER_OPAQUE, MANNER_DENYING, MANNER_UNSPOKEN };
+
+/* What came of a probe. */
+enum told {
+	TOLD_NOTHING, /* no answer: e says why */
+	TOLD_OTHER,   /* an answer that says nothing of keys: e says which */
+	TOLD_MISSING,
+	TOLD_DENIED,
+	TOLD_GIVEN, /* an object */
+};
+
+struct doubt;
+
+struct doubt_probe {
+	struct doubt *doubt;
+	struct store_call *call; /* NULL: none */
+	int64_t began_ns;
+	bool again; /* for a key that was given before */
+};
+
+struct doubt_ops {
+	/* Ask for a key; exactly one doubt_told() follows, later, unless it is cancelled. */
+	struct store_call *(*ask)(struct doubt_probe *p, struct slice key);
+	void (*cancel)(struct store_call *call);
+	/* A probe has ended: see `is` and `odd`. May be NULL. */
+	void (*told)(struct doubt *d);
+};
+
+struct doubt {
+	struct store *store;
+	enum question question;
+	const struct doubt_ops *ops;
+	enum manner is;
+	bool odd;               /* its last answer was another one (TOLD_OTHER) */
+	struct error failure;   /* of the last probe; code OK = it gave a verdict */
+	bool answered;          /* ... which was answered all the same */
+	int64_t failed_ns;      /* when */
+	int64_t doubted_ns;     /* last probe that an unexpected answer led to; 0 = none */
+	struct waiters waiters; /* for the end of the probes */
+	struct doubt_probe probe[DOUBT_PROBES];
+	struct loop_timer timer;
+	char *given[DOUBT_GIVEN]; /* keys that it gave, as ask() takes them */
+	unsigned n_given, next_asked;
+	int64_t given_ns; /* when one was noted last */
+};
+
+void doubt_init(struct doubt *d, struct store *s, enum question q, const struct doubt_ops *ops);
+/* Who still waits hears that there will be no answer. */
+void doubt_fini(struct doubt *d);
+/* Probe, or join a probe that was sent less than a second ago. */
+void doubt_probe(struct doubt *d);
+/* Under other credentials: probe, whatever is on its way. */
+void doubt_anew(struct doubt *d);
+bool doubt_is_probing(const struct doubt *d);
+/*
+ * An answer came whose meaning is in doubt. True: a probe is on its way, wait in d->waiters, then
+ * look at d->is again. False: take it as it is believed now.
+ */
+bool doubt_wait(struct doubt *d);
+/* A read was answered with whatever; with 404; with the object `key`. */
+void doubt_answered(struct doubt *d);
+void doubt_not_found(struct doubt *d);
+void doubt_gave(struct doubt *d, struct slice key);
+/* The end of a probe; e: with TOLD_NOTHING and TOLD_OTHER. */
+void doubt_told(struct doubt_probe *p, enum told told, const struct error *e);
+/* Told by its owner: such questions mean nothing to it. */
+void doubt_set_unspoken(struct doubt *d);
