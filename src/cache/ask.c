@@ -212,6 +212,8 @@ static void fetch_answered(void *ud, enum fetch_result result, const struct obje
 
 	if (fetch_is_miss(result))
 		note_miss(a, result);
+	if (result == FETCH_FOUND)
+		cache_note_found(a->request.cache, a->request.store, slice_of(a->key));
 	if (result == FETCH_FOUND && needs_plain(a, head)) {
 		if (head->fd >= 0)
 			close(head->fd);

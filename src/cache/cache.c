@@ -183,6 +183,11 @@ bool cache_remembers(const struct cache *c)
 	return c->settings.miss_ttl_ns > 0 && c->settings.miss_entries > 0;
 }
 
+int64_t cache_fresh_ns(const struct cache *c)
+{
+	return c->settings.fresh_ns;
+}
+
 bool cache_may_know(const struct cache *c)
 {
 	return c->disk || cache_remembers(c);
@@ -210,6 +215,11 @@ void cache_note_miss(struct cache *c, struct store *s, struct slice key, const c
 	    !(via && s->traits.loops))
 		negative_add(c->negative, miss_of(c, s, key, ticket),
 			     refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns, refused);
+}
+
+void cache_note_found(struct cache *c, struct store *s, struct slice key)
+{
+	negative_remove(c->negative, miss_of(c, s, key, cache_miss_ticket(c, s, key)));
 }
 
 /* ---- objects ---- */
@@ -453,7 +463,7 @@ enum err cache_new(struct loop *loop, const struct cache_settings *settings, str
 	    pool_new(KEEP_THREADS, DISK_QUEUE, "pepto-keep", &c->keepers, e) != OK ||
 	    pool_new(MAKER_THREADS, MAKER_QUEUE, "pepto-maker", &c->makers, e) != OK ||
 	    pool_new(FILE_MAKERS, MAKER_QUEUE, "pepto-maker", &c->file_makers, e) != OK ||
-	    negative_new(settings->miss_entries, settings->miss_ttl_ns, settings->miss_ttl_ns,
+	    negative_new(settings->miss_entries, settings->miss_ttl_ns, settings->fresh_ns,
 			 &c->negative, e) != OK) {
 		(void)!cache_stop(c, NS_PER_S); /* its workers have nothing to do */
 		cache_free(c);

@@ -45,6 +45,8 @@ void cache_free(struct cache *c); /* after the loop has stopped; accepts NULL */
 
 /* ---- any thread ---- */
 
+/* How long an object, or the proof of a miss, counts as confirmed. */
+int64_t cache_fresh_ns(const struct cache *c);
 /* Is there anything that it could know? */
 bool cache_may_know(const struct cache *c);
 /* Are misses remembered at all? */
@@ -53,6 +55,8 @@ bool cache_remembers(const struct cache *c);
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key);
 /* Has this store said lately that it has no such key? */
 bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key);
+/* Ask in the background whether a key is still missing, and remember that; bounded. */
+void cache_ask_again(struct cache *c, struct store *s, struct slice key);
 
 struct cache_object {
 	struct object_head head; /* of the whole; fd is the receiver's */

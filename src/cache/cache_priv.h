@@ -59,6 +59,8 @@ uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice 
  */
 void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
 		     uint64_t ticket, enum fetch_result how);
+/* It is there: a miss of before is no proof any more. Loop's thread, as the one above. */
+void cache_note_found(struct cache *c, struct store *s, struct slice key);
 
 /* ---- a flight, for flight.c, part.c and landing.c ---- */
 

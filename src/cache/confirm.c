@@ -33,7 +33,9 @@ struct confirm {
 	struct pool_job job; /* what the answer means for the file */
 	struct loop_task job_done;
 	bool remove;
-	bool spelled; /* it is asked for as the store spells it: a miss is one of the object */
+	bool spelled;    /* it is asked for as the store spells it: a miss is one of the object */
+	bool missing;    /* it is asked whether it is still missing */
+	uint64_t ticket; /* then, for the miss */
 };
 
 struct confirms {
@@ -191,12 +193,45 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 	forget_in(q, PAUSE_NS);
 }
 
+/* ---- a miss ---- */
+
+static void miss_answered(void *ud, enum fetch_result result, const struct object_head *head,
+			  const struct error *e)
+{
+	struct confirm *q = ud;
+
+	if (result == FETCH_FOUND && head->fd >= 0)
+		close(head->fd);
+	if (fetch_is_miss(result))
+		cache_note_miss(q->cache, q->store, slice_of(q->key), NULL, q->ticket, result);
+	else if (result != FETCH_FAULT)
+		cache_note_found(q->cache, q->store, slice_of(q->key));
+	forget_in(q, result == FETCH_FAULT ? PAUSE_NS : 0);
+}
+
+/* By a GET of one byte: an error to a HEAD may have to be asked for again. */
+static void ask_for_miss(struct confirm *q)
+{
+	static const struct fetch_sink none = {0};
+	const struct fetch_request r = {
+		.store = q->store,
+		.key = slice_of(q->key),
+		.ranged = true,
+		.or_whole = true,
+		.no_length = true,
+		.deadline_ns = clock_mono_ns() + BUDGET_NS,
+	};
+
+	q->ticket = cache_miss_ticket(q->cache, q->store, slice_of(q->key));
+	q->fetch = fetch_start(&r, &none, miss_answered, q);
+}
+
 /* ---- the question ---- */
 
-static bool is_asked(const struct confirms *all, const struct object_id *id)
+static bool is_asked(const struct confirms *all, const struct confirm *as)
 {
 	for (const struct confirm *q = all->first; q; q = q->next)
-		if (memcmp(&q->id, id, sizeof(*id)) == 0)
+		if (q->missing == as->missing && memcmp(&q->id, &as->id, sizeof(q->id)) == 0)
 			return true;
 	return false;
 }
@@ -211,7 +246,7 @@ static void start(struct loop_task *task)
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 	};
 
-	if (q->all->closing || is_asked(q->all, &q->id) ||
+	if (q->all->closing || is_asked(q->all, q) ||
 	    !gate_admits(q->store, question_of(slice_of(q->key)))) {
 		confirm_free(q);
 		return;
@@ -222,17 +257,21 @@ static void start(struct loop_task *task)
 		q->next->at = &q->next;
 	q->all->first = q;
 	q->generation = cache_generation(q->cache, q->store, slice_of(q->key), q->expect);
-	q->fetch = fetch_start(&r, NULL, answered, q);
+	if (q->missing)
+		ask_for_miss(q);
+	else
+		q->fetch = fetch_start(&r, NULL, answered, q);
 }
 
-void confirm_start(struct cache *c, struct store *s, struct slice key, enum form form,
-		   const char *expect, const struct object_head *head, bool spelled)
+/* NULL: too many are asked already. */
+static struct confirm *confirm_new(struct cache *c, struct store *s, struct slice key,
+				   enum form form, const char *expect)
 {
 	struct confirm *q;
 
 	if (atomic_fetch_add(&c->confirms->n, 1) >= CONFIRMS_MAX) {
 		atomic_fetch_sub(&c->confirms->n, 1);
-		return;
+		return NULL;
 	}
 	q = xnew(struct confirm);
 	q->all = c->confirms;
@@ -242,9 +281,29 @@ void confirm_start(struct cache *c, struct store *s, struct slice key, enum form
 	q->form = form;
 	q->expect = expect ? xstrdup(expect) : NULL;
 	q->id = cache_id(c, s, key, form, expect);
+	q->start.run = start;
+	return q;
+}
+
+void confirm_start(struct cache *c, struct store *s, struct slice key, enum form form,
+		   const char *expect, const struct object_head *head, bool spelled)
+{
+	struct confirm *q = confirm_new(c, s, key, form, expect);
+
+	if (!q)
+		return;
 	q->have = *head;
 	q->spelled = spelled;
-	q->start.run = start;
+	loop_post(c->loop, &q->start);
+}
+
+void cache_ask_again(struct cache *c, struct store *s, struct slice key)
+{
+	struct confirm *q = confirm_new(c, s, key, FORM_STORED, NULL);
+
+	if (!q)
+		return;
+	q->missing = true;
 	loop_post(c->loop, &q->start);
 }
 

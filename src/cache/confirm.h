@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Asking a store whether a cached object is still what it has, in the background: the client has
+ * Asking a store whether a key is still missing (cache_ask_again()), or whether a cached object is still what it has, in the background: the client has
  * been served already. Only a store that says 404 makes the object go; where it denies (a policy
  * may have slipped), refuses the name or fails, the object stays, is served, and is asked about again a minute later.
  */

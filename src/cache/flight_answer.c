@@ -36,6 +36,13 @@ static void tell_missing(struct flight *f, enum fetch_result result)
 	flight_tell(f, result, NULL);
 }
 
+static void note_found(struct flight *f)
+{
+	for (const struct seat *seat = f->seats; seat; seat = seat->next)
+		cache_note_found(f->cache, f->store, seat->key);
+	cache_note_found(f->cache, f->store, slice_of(f->key));
+}
+
 void flight_missing(struct flight *f, enum fetch_result result)
 {
 	if (f->form != FORM_CABINET) /* what is too long for one is there, all the same */
@@ -210,6 +217,7 @@ static void answered(struct flight *f, enum fetch_result result, const struct ob
 		f->cache->flights->probes--;
 	switch (result) {
 	case FETCH_FOUND:
+		note_found(f);
 		if (f->phase == PROBING)
 			probe_found(f, head);
 		else

@@ -166,7 +166,7 @@ bool body_offer(struct exchange *x, struct hot_offer *ret)
 	const struct object_head *h = &x->answer.head;
 	int fd = -1;
 
-	if (x->answer.way != ASK_HIT || !x->answer.fresh_ns || x->head || x->close || h->ranged ||
+	if (x->answer.way != ASK_HIT || x->answer.hot_ns <= 0 || x->head || x->close || h->ranged ||
 	    h->encoding[0] || x->answer.msfz || x->answer.vary_encoding || x->lookup)
 		return false;
 	*ret = (struct hot_offer){
@@ -175,7 +175,7 @@ bool body_offer(struct exchange *x, struct hot_offer *ret)
 		.store = x->answer.from,
 		.fd = h->fd,
 		.length = h->length,
-		.fresh_ns = x->answer.fresh_ns,
+		.fresh_ns = x->answer.hot_ns,
 		.purges = x->purges,
 	};
 	if (hot_wants_memory(x->server->hot, h->length)) {

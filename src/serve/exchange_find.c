@@ -128,6 +128,7 @@ static bool answer_known(struct exchange *x, const struct lookup_request *r)
 		.stores = r->stores,
 		.rules = r->rules,
 		.part = r->part,
+		.via = r->via != NULL,
 	};
 
 	return known_answer(&known, &x->answer);
@@ -136,8 +137,12 @@ static bool answer_known(struct exchange *x, const struct lookup_request *r)
 /* The connection is suspended first: the answer may come before this returns. */
 static enum MHD_Result look_up(struct exchange *x, const struct lookup_request *request)
 {
-	if (!exchange_may_look(x))
+	struct answer spare = request->spare;
+
+	if (!exchange_may_look(x)) {
+		close_p(&spare.head.fd);
 		return respond_fault(x);
+	}
 	conn_watch(x->server->conns, x->conn, &x->left);
 	x->state = EXCHANGE_LOOKING;
 	MHD_suspend_connection(x->mhd);
@@ -173,6 +178,8 @@ static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rule
 	if (answer_known(x, &request))
 		return respond_answer(x);
 	request.budget_ns = budget(x);
+	request.spare = x->answer;
+	x->answer = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
 	return look_up(x, &request);
 }
 

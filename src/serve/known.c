@@ -3,8 +3,6 @@
 #include "serve/known.h"
 #include "metric/metric.h"
 
-enum found { UNKNOWN, MISSING, HIT };
-
 static bool find(const struct known_request *r, struct store *s, const struct candidate *c,
 		 enum form form, struct answer *ret)
 {
@@ -29,78 +27,130 @@ static bool find(const struct known_request *r, struct store *s, const struct ca
 }
 
 /* An object as it is stored, if the client may have it so, or else with its encoding undone. */
-static enum found look_for(const struct known_request *r, struct store *s,
-			   const struct candidate *c, struct answer *ret)
+static bool look_for(const struct known_request *r, struct store *s, const struct candidate *c,
+		     struct answer *ret)
 {
-	struct miss miss = cache_find_miss(r->cache, s, c->key);
-	bool found = false;
-
-	if (miss.answers_ns > 0) {
-		ret->keep_ns = MIN(ret->keep_ns, miss.refused ? 0 : miss.answers_ns);
-		return MISSING;
-	}
 	switch (c->want) {
 	case WANT_FILE:
-		found = find(r, s, c, FORM_STORED, ret) ||
-			(!c->gzipped && find(r, s, c, FORM_PLAIN, ret));
-		break;
-	case WANT_EXPANDED: found = find(r, s, c, FORM_EXPANDED, ret); break;
-	case WANT_CABINET: found = find(r, s, c, FORM_CABINET, ret); break;
+		return find(r, s, c, FORM_STORED, ret) ||
+		       (!c->gzipped && find(r, s, c, FORM_PLAIN, ret));
+	case WANT_EXPANDED: return find(r, s, c, FORM_EXPANDED, ret);
+	case WANT_CABINET: return find(r, s, c, FORM_CABINET, ret);
 	case WANT_POINTER: break; /* what it points to is known by another name */
 	}
-	return found ? HIT : UNKNOWN;
+	return false;
 }
 
-/*
- * The best that can be said of one store. What was found stays found when those before it have to be
- * asked again, with three exceptions: the client would rather have it as MSFZ; it has another key
- * than was asked for; and a local store is quickly asked.
- */
-static enum found look_in(const struct known_request *r, struct store *s, struct answer *ret)
+/* What the candidates looked at so far come to. */
+struct past {
+	int64_t keep_ns;  /* a miss of all may be kept so long */
+	int64_t again_ns; /* the first of them is to be asked again in so long */
+	bool answers;     /* all are known to be missing */
+	bool proven;      /* all are proven to be missing, if not lately */
+};
+
+/* The proof of a store before is worth a question when half of it is over. */
+static int64_t again_in(const struct known_request *r, const struct miss *miss, bool before)
+{
+	if (miss->refused)
+		return miss->answers_ns;
+	return before ? miss->proves_ns - cache_fresh_ns(r->cache) / 2 : miss->answers_ns;
+}
+
+static void note(struct past *past, const struct known_request *r, const struct store *s,
+		 const struct miss *miss, bool before)
+{
+	bool loops = r->via && s->traits.loops;
+	bool proven = miss->proves_ns > 0 && (before || !s->traits.local);
+
+	if (miss->answers_ns > 0)
+		past->keep_ns = MIN(past->keep_ns, miss->refused ? 0 : miss->answers_ns);
+	else
+		past->answers = false;
+	past->proven = past->proven && (proven || miss->answers_ns > 0 || loops);
+	if (!loops)
+		past->again_ns = MIN(past->again_ns, again_in(r, miss, before));
+}
+
+/* Those before the rank that are due. */
+static void ask_again(const struct known_request *r, struct store *s, size_t rank, bool before)
 {
 	struct candidates c;
-	bool unsure = s->traits.local;
-	enum found all = MISSING;
+
+	if (resolve_candidates(&r->rules, s, &c))
+		for (size_t i = 0; i < c.n && i < rank; i++) {
+			struct miss miss = cache_find_miss(r->cache, s, c.list[i].key);
+
+			if (again_in(r, &miss, before) <= 0)
+				cache_ask_again(r->cache, s, c.list[i].key);
+		}
+	candidates_fini(&c);
+}
+
+/* Before the candidate of this rank in store `at`, in it and in those before it. */
+static void ask_again_before(const struct known_request *r, size_t at, size_t rank)
+{
+	for (size_t i = 0; i <= at; i++)
+		if (!resolve_passes_over(&r->rules, r->stores->store[i]) &&
+		    !(r->via && r->stores->store[i]->traits.loops))
+			ask_again(r, r->stores->store[i], i == at ? rank : SIZE_MAX, i < at);
+}
+
+/* Something is there; or what all of its being missing is worth for the stores behind. */
+static bool look_in(const struct known_request *r, struct store *s, struct past *past,
+		    struct answer *ret)
+{
+	struct past here = *past, later = *past;
+	struct candidates c;
+	bool found = false;
 
 	if (!resolve_candidates(&r->rules, s, &c))
-		all = UNKNOWN;
-	for (size_t i = 0; i < c.n && all != HIT; i++) {
-		const struct candidate *one = &c.list[i];
+		here.proven = later.proven = later.answers = false;
+	for (size_t i = 0; i < c.n && !found; i++) {
+		struct miss miss = cache_find_miss(r->cache, s, c.list[i].key);
 
-		if (all == UNKNOWN && (unsure || one->alias))
-			break;
-		switch (look_for(r, s, one, ret)) {
-		case HIT: all = HIT; break;
-		case UNKNOWN:
-			all = UNKNOWN;
-			unsure = unsure || one->msfz;
-			break;
-		case MISSING: break;
+		found = miss.answers_ns <= 0 && look_for(r, s, &c.list[i], ret);
+		if (found) {
+			ret->rank = i;
+		} else {
+			note(&here, r, s, &miss, false);
+			note(&later, r, s, &miss, true);
 		}
 	}
 	candidates_fini(&c);
-	return all;
+	*past = found ? here : later;
+	return found;
+}
+
+static bool conclude(const struct known_request *r, size_t at, const struct past *past,
+		     struct answer *ret)
+{
+	if (!past->proven)
+		return false;
+	ret->hot_ns = MIN(ret->fresh_ns, past->again_ns);
+	if (past->again_ns <= 0)
+		ask_again_before(r, at, ret->rank);
+	answer_cut(ret, &r->part);
+	return true;
 }
 
 bool known_answer(const struct known_request *r, struct answer *ret)
 {
-	bool all_known = true;
+	struct past past = {INT64_MAX, INT64_MAX, true, true};
 
-	*ret = (struct answer){.kind = ANSWER_MISS, .head.fd = -1, .keep_ns = INT64_MAX};
+	*ret = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
 	if (!cache_may_know(r->cache))
 		return false;
 	for (size_t i = 0; i < r->stores->n; i++) {
 		struct store *s = r->stores->store[i];
 
 		if (resolve_is_loop(&r->rules, s))
-			ret->keep_ns = 0;
+			past.keep_ns = 0;
 		if (resolve_passes_over(&r->rules, s))
 			continue;
-		switch (look_in(r, s, ret)) {
-		case HIT: answer_cut(ret, &r->part); return true;
-		case UNKNOWN: all_known = false; break;
-		case MISSING: break;
-		}
+		if (look_in(r, s, &past, ret))
+			return conclude(r, i, &past, ret);
 	}
-	return all_known;
+	ret->keep_ns = past.keep_ns;
+	return past.answers;
 }

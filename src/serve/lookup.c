@@ -146,6 +146,7 @@ static void let_go(struct loop_task *task)
 	stop_timers(l);
 	lookup_drop_slots(l);
 	lookup_forget_target(l);
+	answer_drop(&l->request.spare);
 	ask_free(l->winner);
 	*l->at_one = l->next_one;
 	if (l->next_one)
@@ -162,6 +163,8 @@ struct lookup *lookup_start(const struct lookup_request *request,
 	struct lookup *l = xnew(struct lookup);
 
 	l->request = *request;
+	if (request->spare.kind != ANSWER_FOUND)
+		l->request.spare = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
 	l->if_range = request->part.if_range ? xstrdup(request->part.if_range) : NULL;
 	l->request.part.if_range = l->if_range;
 	l->via = request->via ? xstrdup(request->via) : NULL;

@@ -42,6 +42,11 @@ struct lookup_request {
 	int64_t budget_ns; /* to be answered in so much time */
 	size_t ring_max;
 	size_t max_questions; /* keys that a store over the network is asked for; 0: no limit */
+	/*
+	 * FOUND: what lies in the cache, to be answered if all before it are missing or cannot be asked
+	 * (known_answer()). Its descriptor is the lookup's.
+	 */
+	struct answer spare;
 };
 
 /* answered is called exactly once unless the lookup is released before. */

@@ -99,8 +99,27 @@ void lookup_answer_nothing(struct lookup *l)
 
 /* ---- one store ---- */
 
+bool lookup_has_spare(const struct lookup *l)
+{
+	return l->request.spare.kind == ANSWER_FOUND && l->request.spare.from == lookup_present(l);
+}
+
+static void answer_spare(struct lookup *l)
+{
+	struct answer a = l->request.spare;
+
+	l->request.spare = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
+	answer_cut(&a, &l->request.part);
+	lookup_answer(l, &a);
+}
+
+/* All that could be asked is missing, or the store has failed. */
 void lookup_next_stage(struct lookup *l)
 {
+	if (lookup_has_spare(l)) {
+		answer_spare(l);
+		return;
+	}
 	lookup_drop_slots(l);
 	lookup_forget_target(l);
 	l->at++;

@@ -59,6 +59,9 @@ struct lookup {
 	bool working; /* a flight goes on that was not waited for any longer */
 };
 
+/* Is it the present store that the spare answer is from? */
+bool lookup_has_spare(const struct lookup *l);
+
 static inline struct store *lookup_present(const struct lookup *l)
 {
 	return l->request.stores->store[l->at];

@@ -248,7 +248,7 @@ static void ask_store(struct lookup *l, struct candidates *c)
 
 	if (kinds) {
 		start_asks(l, c, kinds);
-		if (!l->target.n)
+		if (!l->target.n && l->request.spare.kind != ANSWER_FOUND)
 			probe_siblings(l);
 		return;
 	}
@@ -273,6 +273,7 @@ void lookup_stage(struct loop_timer *timer)
 	const struct store_list *stores = l->request.stores;
 	struct candidates c;
 	struct error e;
+	bool made;
 
 	while (l->at < stores->n && resolve_passes_over(&l->request.rules, lookup_present(l))) {
 		if (resolve_is_loop(&l->request.rules, lookup_present(l)))
@@ -283,7 +284,11 @@ void lookup_stage(struct loop_timer *timer)
 		lookup_answer_nothing(l);
 		return;
 	}
-	if (!make_candidates(l, &c)) {
+	made = make_candidates(l, &c);
+	/* What comes behind the answer that lies there already need not be asked for. */
+	if (lookup_has_spare(l) && !l->target.n)
+		c.n = MIN(c.n, l->request.spare.rank);
+	if (!made) {
 		err_set(&e, ERR_NOMEM, "no memory for the candidates");
 		lookup_store_failed(l, &e, true);
 	} else if (misses_all(l, &c)) {

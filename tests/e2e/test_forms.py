@@ -6,6 +6,7 @@ What goes wrong with that is test_form_failures.py; whether it is the right file
 """
 
 import concurrent.futures
+import time
 import gzip
 import subprocess
 
@@ -471,6 +472,43 @@ def test_purge_takes_both_forms(name, origin, store, serve):
         assert len(CacheDir(server).objects()) == 2
         assert purge(server, LOWER.encode()).status == 200
         until(lambda: not CacheDir(server).objects())
+
+
+@pytest.mark.cache_on
+def test_what_is_packed_outlives_its_store(origin, store, serve, tmp):
+    """The plain file, which would come first, is known to be missing; then that is no answer any more;
+    then nothing is known after a restart, and the store is down: what lies there is served."""
+    settings = {"stores": s3(origin.bucket("bucket"), origin), "CACHE_DIR": tmp, "MISS_TTL": "1s",
+                "REQUEST_BUDGET": "2s"}
+    server = serve(**settings)
+    put(origin, EVERY["mszip"], text(SIZE))
+    assert server.fetch(FOO).body == text(SIZE)
+    kept(server)
+    until(lambda: server.fetch(FOO, "HEAD").status == 200 and told(server, "hit"))
+    origin.fault(faults.reset())
+    for _ in range(3):
+        time.sleep(1)
+        answer = server.fetch(FOO)
+        assert answer.status == 200 and answer.body == text(SIZE)
+    server.stop()
+    server = serve(**settings)
+    for _ in range(3):
+        assert server.fetch(FOO).body == text(SIZE)
+
+
+@pytest.mark.cache_on
+def test_a_head_does_not_decide_for_others(origin, serve):
+    """A store whose files were packed is asked for the packed form at once. Who asked for the head
+    of a plain file left the packed one in the cache, and everybody else was given that."""
+    server = serve(stores=s3(origin.bucket("bucket"), origin))
+    put(origin, EVERY["mszip"], text(SIZE), "other.pdb")
+    assert server.fetch("/" + path("other.pdb")).body == text(SIZE)
+    put(origin, EVERY["mszip"], text(SIZE, 1))
+    origin.put("bucket", LOWER, text(SIZE, 2))
+    assert server.fetch(FOO, "HEAD").status == 200
+    quiet(server)
+    for _ in range(3):
+        assert server.fetch(FOO).body == text(SIZE, 2)
 
 
 @pytest.mark.cache_on

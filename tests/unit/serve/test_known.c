@@ -38,6 +38,8 @@ static bool gives(const struct answer *a, int64_t offset)
 	return n == a->head.length && memcmp(got, &BODY[offset], (size_t)n) == 0;
 }
 
+#define TWIN "foo.pdb/abcdef0123/foo.pd_"
+
 /* ---- precedence ---- */
 
 #define FOLDED "fo/" LOWER
@@ -79,18 +81,16 @@ struct outcome {
 	size_t store, candidate; /* of what is found */
 };
 
+/* What all before it are proven to miss; nothing else. */
 static struct outcome expect(const char *const *scripts)
 {
-	bool known = true;
-	size_t at;
-
-	for (size_t i = 0; i < 2; i++) {
-		at = strcspn(scripts[i], "H");
-		if (at < 2)
-			return (struct outcome){true, ANSWER_FOUND, i, at};
-		known = known && strspn(scripts[i], "M") == 2;
+	for (size_t i = 0; i < 4; i++) {
+		if (scripts[i / 2][i % 2] == 'H')
+			return (struct outcome){true, ANSWER_FOUND, i / 2, i % 2};
+		if (scripts[i / 2][i % 2] != 'M')
+			return (struct outcome){false, ANSWER_MISS, 0, 0};
 	}
-	return (struct outcome){known, ANSWER_MISS, 0, 0};
+	return (struct outcome){true, ANSWER_MISS, 0, 0};
 }
 
 static bool combination(struct world *w, const char *const *scripts)
@@ -180,6 +180,56 @@ static void test_how_long_it_is_kept(void)
 	CHECK(ask(&w, &r) && w.answer.keep_ns == 0,
 	      "of who may have come by one of the stores nobody knows");
 	CHECK(world_fini(&w), "how long it is kept");
+}
+
+/* ---- the second age of a miss ---- */
+
+/* Where the one before stands: in the same store, or in the one before. */
+static void test_proof(void)
+{
+	for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+		size_t at = elsewhere ? 1 : 0;
+		struct known_request r;
+		struct world w;
+
+		world_cached(&w, 2, "/" LOWER);
+		with_twins(&w);
+		one_spelling(&w);
+		r = request_of(&w);
+		world_miss(&w, 0, LOWER);
+		world_miss(&w, 0, TWIN);
+		world_miss(&w, 1, LOWER);
+		manual_advance(w.loop, 1);
+		world_keep_as(&w, at, elsewhere ? LOWER : TWIN,
+			      elsewhere ? FORM_STORED : FORM_EXPANDED, "\"e\"", "");
+		cache_note_found(w.cache, w.store[at], elsewhere ? SLICE(LOWER) : SLICE(TWIN));
+		CHECK(ask(&w, &r) && w.answer.from == w.store[at], "proven lately");
+		CHECK(w.answer.hot_ns > 0 && (elsewhere || w.answer.hot_ns <= 60 * NS_PER_S),
+		      "for so long nobody has to look again");
+		manual_settle(w.loop);
+		CHECK(!w.fake[0].started, "and nobody is asked");
+		manual_advance(w.loop, 61 * NS_PER_S);
+		CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND, "as the proof of a later one");
+		manual_settle(w.loop);
+		CHECK_INT(w.fake[0].started, !elsewhere, "it is asked again behind the back");
+		CHECK(ask(&w, &r) && (elsewhere || w.answer.hot_ns <= 0), "found meanwhile");
+		if (!elsewhere)
+			fake_done(w.fake[0].first, STORE_MISS);
+		CHECK(ask(&w, &r) && w.answer.hot_ns > 0, "and when it is missing still");
+		manual_advance(w.loop, 3000 * NS_PER_S);
+		CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND, "for a long time");
+		manual_settle(w.loop);
+		CHECK_INT(w.fake[0].started, 2, "when it is asked again in any case");
+		fake_head(w.fake[0].first,
+			  &(struct object_head){.total = 9, .length = 9, .fd = -1});
+		manual_settle(w.loop);
+		CHECK(!ask(&w, &r) && w.answer.kind == ANSWER_FOUND,
+		      "once it is there that is no proof any more");
+		while (w.fake[0].first)
+			fake_done(w.fake[0].first, STORE_MISS);
+		manual_settle(w.loop);
+		CHECK(world_fini(&w), "a proof");
+	}
 }
 
 /* ---- what is told of a hit ---- */
@@ -324,8 +374,6 @@ static void test_encoded(void)
 
 /* ---- forms ---- */
 
-#define TWIN "foo.pdb/abcdef0123/foo.pd_"
-
 static void test_forms(void)
 {
 	struct known_request r;
@@ -338,14 +386,15 @@ static void test_forms(void)
 	world_keep(&w, 0, TWIN, "\"cab\"", "");
 	CHECK(!ask(&w, &r), "the twin as it is stored is no plain file");
 	world_keep_as(&w, 0, TWIN, FORM_EXPANDED, "\"cab-expanded\"", "");
+	CHECK(!ask(&w, &r) && w.answer.kind == ANSWER_FOUND && w.answer.rank == 1,
+	      "expanded it is, if the plain one is missing");
+	world_miss(&w, 0, LOWER);
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_FOUND && w.answer.way == ASK_HIT,
-	      "expanded it is");
+	      "as it is known to be");
 	CHECK_STR(w.answer.head.etag, "\"cab-expanded\"", "found");
 	world_miss(&w, 0, TWIN);
-	CHECK(!ask(&w, &r),
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS,
 	      "a twin that is known to be missing is not given, whatever is left of it");
-	world_miss(&w, 0, LOWER);
-	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS, "both missing: a miss");
 	CHECK(world_fini(&w), "forms");
 }
 
@@ -361,6 +410,7 @@ static void test_stored_gzip(void)
 	w.fake[0].store.traits.forms = STORE_FORM_GZIP;
 	r = request_of(&w);
 	w.client.gzip = true;
+	world_miss(&w, 0, LOWER);
 	world_keep(&w, 0, key, "\"e\"", "");
 	CHECK(!leaves_files_open(&w, &r) && !ask(&w, &r),
 	      "called so, but no gzip: not given as it is");
@@ -496,9 +546,12 @@ static void test_other_stores(void)
 	w.fake[0].store.traits.local = true;
 	world_keep(&w, 0, LOWER, "\"local\"", "");
 	world_keep(&w, 1, LOWER, "\"other\"", "");
-	CHECK(ask(&w, &r) && w.answer.from == w.store[1], "a local store is not looked for");
+	CHECK(!ask(&w, &r) && w.answer.from == w.store[1], "a local store is not looked for");
+	world_miss(&w, 0, LOWER);
+	world_miss(&w, 0, ASKED);
+	CHECK(ask(&w, &r) && w.answer.from == w.store[1], "but what it has said is proof enough");
 	w.list.n = 1;
-	CHECK(!ask(&w, &r), "and what others have is not its own");
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS, "and what others have is not its own");
 	w.list.n = 0;
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS, "without a store all is missing");
 	w.list.n = 2;
@@ -511,6 +564,7 @@ int main(void)
 	test_precedence();
 	test_refused();
 	test_how_long_it_is_kept();
+	test_proof();
 	test_hit();
 	test_stale();
 	test_parts();

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "lookup_rig.h"
 #include "metric/metric.h"
+#include "serve/known.h"
 #include "serve/lookup.h"
 
 #include "tap.h"
@@ -219,6 +220,67 @@ static void test_known_refusals(void)
 	      "also when all of it is known");
 	world_release(&w);
 	CHECK(world_fini(&w), "known refusals");
+}
+
+/* ---- what lies in the cache, but is not proven ---- */
+
+#define TWIN "foo.pdb/abcdef0123/foo.pd_"
+
+static const struct {
+	const char *name;
+	enum store_result first; /* of the plain file */
+	bool silent;             /* it does not answer at all */
+	bool elsewhere;          /* what lies there is another store's */
+	bool there;              /* it is there */
+} unproven[] = {
+	{"the one before is missing", STORE_MISS},
+	{"its store fails", STORE_FAULT},
+	{"it does not answer", .silent = true},
+	{"it is there", .there = true},
+	{"it is missing in the store before", STORE_MISS, .elsewhere = true},
+	{"the store before fails", STORE_FAULT, .elsewhere = true},
+	{"it is there in the store before", .elsewhere = true, .there = true},
+};
+
+static void test_unproven(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(unproven); i++) {
+		bool elsewhere = unproven[i].elsewhere;
+		struct known_request known;
+		struct store_call *c;
+		struct world w;
+
+		world_cached(&w, 2, "/" LOWER);
+		one_spelling(&w);
+		if (!elsewhere)
+			with_twins(&w);
+		world_keep_as(&w, elsewhere, elsewhere ? LOWER : TWIN,
+			      elsewhere ? FORM_STORED : FORM_EXPANDED, "\"kept\"", "");
+		known = (struct known_request){
+			.cache = w.cache, .stores = &w.list, .rules = w.request.rules};
+		CHECK(!known_answer(&known, &w.request.spare), unproven[i].name);
+		ASSERT(w.request.spare.kind == ANSWER_FOUND);
+		world_start(&w);
+		c = fake_call(&w.fake[0], LOWER);
+		CHECK(w.fake[0].started == 1 && c,
+		      "... it is asked for, and nothing that comes behind what lies there");
+		if (unproven[i].silent)
+			manual_advance(w.loop, BUDGET_NS + NS_PER_S);
+		else if (unproven[i].there)
+			play_store(&w, 0, "F", FORWARD);
+		else
+			fake_done(c, unproven[i].first);
+		manual_settle(w.loop);
+		CHECK(w.answered == 1 && w.answer.kind == ANSWER_FOUND, "... found");
+		CHECK((strcmp(w.answer.head.etag, "\"kept\"") == 0) == !unproven[i].there,
+		      "... what lies there, or what is better");
+		CHECK(w.answer.from == w.store[elsewhere && !unproven[i].there] &&
+			      (w.answer.way == ASK_HIT) == !unproven[i].there,
+		      "... from there");
+		CHECK_INT(w.fake[1].started, 0, "... and no other store is asked");
+		world_release(&w);
+		CHECK(world_fini(&w), "nothing stays behind");
+	}
 }
 
 /* ---- one transfer for all ---- */
@@ -509,6 +571,7 @@ int main(void)
 	test_how_long_a_miss_is_kept();
 	test_who_may_keep_a_miss();
 	test_known_refusals();
+	test_unproven();
 	test_joined();
 	test_just_landed();
 	test_parts_of_a_fill();
