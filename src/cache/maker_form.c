@@ -4,7 +4,7 @@
  * Content-Encoding is a claim; so the magic decides:
  *
  *	PLAIN		the Content-Encoding undone; as it is where the bytes are not so encoded
- *	EXPANDED	that, then a cabinet, gzip, zstd or MSFZ expanded; as it is where it is none
+ *	EXPANDED	that, then a cabinet, SZDD, gzip, zstd or MSFZ expanded; as it is where it is none
  *	CABINET		that, then made into a cabinet
  *
  * Where there are two steps, the first one goes through a file of its own.
@@ -35,16 +35,16 @@ enum kind { KIND_OTHER, KIND_CAB, KIND_GZIP, KIND_ZSTD, KIND_MSFZ, KIND_SZDD, KI
 
 static enum kind kind_of(struct slice head)
 {
-	static const enum kind kinds[] = {
-		[CODEC_CAB] = KIND_CAB, [CODEC_GZIP] = KIND_GZIP, [CODEC_ZSTD] = KIND_ZSTD};
+	static const enum kind kinds[] = {[CODEC_CAB] = KIND_CAB,
+					  [CODEC_GZIP] = KIND_GZIP,
+					  [CODEC_ZSTD] = KIND_ZSTD,
+					  [CODEC_SZDD] = KIND_SZDD};
 	enum codec codec;
 
 	if (codec_sniff(head, &codec))
 		return kinds[codec];
 	if (slice_starts(head, (struct slice){MSFZ_MAGIC, MSFZ_MAGIC_SIZE}))
 		return KIND_MSFZ;
-	if (slice_starts(head, SLICE("SZDD\x88\xF0\x27\x33")))
-		return KIND_SZDD;
 	return slice_starts(head, SLICE("PK\x03\x04")) ? KIND_ZIP : KIND_OTHER;
 }
 
@@ -101,7 +101,8 @@ static enum err charge_window(struct maker *m, struct error *e)
 
 static enum err decode(struct maker *m, enum codec codec, struct error *e)
 {
-	bool early = m->request.promise || codec == CODEC_CAB;
+	bool stated = codec == CODEC_CAB || codec == CODEC_SZDD; /* by a header that always tells */
+	bool early = m->request.promise || stated;
 	struct codec_io io = {
 		.read = maker_read,
 		.size = early ? maker_promise : NULL,
@@ -117,7 +118,7 @@ static enum err decode(struct maker *m, enum codec codec, struct error *e)
 	if (err)
 		return err;
 	io.max_window = m->window;
-	m->promised = early && codec != CODEC_CAB;
+	m->promised = early && !stated;
 	if (early && codec == CODEC_GZIP)
 		err = guess_gzip(m, &io.promised, e);
 	if (!err && io.promised != CODEC_SIZE_UNKNOWN)
@@ -165,7 +166,7 @@ static enum err expand(struct maker *m, enum kind kind, struct error *e)
 	case KIND_GZIP: metric_inc(decoded_gzip); return decode(m, CODEC_GZIP, e);
 	case KIND_ZSTD: metric_inc(decoded_zstd); return decode(m, CODEC_ZSTD, e);
 	case KIND_MSFZ: metric_inc(decoded_msfz); return expand_msfz(m, e);
-	case KIND_SZDD: return err_set(e, ERR_CORRUPT, "SZDD, which is not expanded");
+	case KIND_SZDD: metric_inc(decoded_szdd); return decode(m, CODEC_SZDD, e);
 	case KIND_ZIP: return err_set(e, ERR_CORRUPT, "a zip archive, which is not expanded");
 	case KIND_OTHER: break;
 	}

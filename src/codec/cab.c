@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Probing and expanding cabinets; see cab.h. libmspack pulls: it opens "files" that are windows on
- * the run's input and output. It reads the header once to list what is inside, and again block by
- * block from the front; it never asks for the length of the input, so the input may still grow.
- * It gives out exactly as many bytes as the header states, and verifies the checksum of every
- * block that has one.
+ * Probing and expanding cabinets; see cab.h. libmspack (mspack_run.h) reads the header once to list
+ * what is inside, and again block by block from the front. It gives out exactly as many bytes as the
+ * header states, and verifies the checksum of every block that has one. It takes the entry of the
+ * file to stand right behind the folders, whatever the header says (coffFiles): while it reads the
+ * list, what lies in between is left out for it.
  */
 #include "codec/cab.h"
 #include "base/bytes.h"
-#include "codec/codec_priv.h"
-
-#include <mspack.h>
+#include "codec/mspack_run.h"
 
 /* [MS-CAB] 2.1 to 2.4 */
 enum {
@@ -27,17 +25,6 @@ struct header {
 	size_t files_at; /* offset of the one CFFILE */
 	uint16_t folders, flags;
 	size_t folders_at, folder_size;
-};
-
-struct cab {
-	struct mspack_system system;
-	struct codec_run *run;
-	enum err failed; /* what a callback answered, while libmspack knows only that it failed */
-};
-
-struct cab_handle {
-	struct cab *cab;
-	int64_t at;
 };
 
 static enum codec_probe bad(struct error *e, const char *what)
@@ -78,6 +65,11 @@ static enum codec_probe probe_header(struct slice head, struct header *ret, stru
 	return PROBE_OK;
 }
 
+static size_t folders_end(const struct header *h)
+{
+	return h->folders_at + h->folders * h->folder_size;
+}
+
 static enum codec_probe probe_file(struct slice head, const struct header *h, uint16_t *ret_folder,
 				   struct cab_info *info, struct error *e)
 {
@@ -98,7 +90,8 @@ static enum codec_probe probe_file(struct slice head, const struct header *h, ui
 	return PROBE_OK;
 }
 
-enum codec_probe cab_probe(struct slice head, struct cab_info *ret, struct error *e)
+static enum codec_probe probe(struct slice head, struct header *ret_header, struct cab_info *ret,
+			      struct error *e)
 {
 	struct header h = {0};
 	struct cab_info info;
@@ -106,6 +99,8 @@ enum codec_probe cab_probe(struct slice head, struct cab_info *ret, struct error
 	size_t at;
 	enum codec_probe answer = probe_header(head, &h, e);
 
+	if (answer == PROBE_OK && h.files_at < folders_end(&h))
+		return bad(e, "the entry of its file lies in its header");
 	if (answer == PROBE_OK)
 		answer = probe_file(head, &h, &folder, &info, e);
 	if (answer != PROBE_OK)
@@ -120,125 +115,39 @@ enum codec_probe cab_probe(struct slice head, struct cab_info *ret, struct error
 		return bad(e, "unknown compression");
 	info.method = (enum cab_method)method;
 	*ret = info;
+	*ret_header = h;
 	return PROBE_OK;
 }
 
-static struct mspack_file *cab_open(struct mspack_system *self, const char *name, int mode)
+enum codec_probe cab_probe(struct slice head, struct cab_info *ret, struct error *e)
 {
-	struct cab_handle *h = xnew(struct cab_handle);
+	struct header h;
 
-	h->cab = CONTAINER_OF(self, struct cab, system);
-	return (struct mspack_file *)h;
+	return probe(head, &h, ret, e);
 }
 
-static void cab_close(struct mspack_file *file)
+static enum err expand(struct mspack_run *m, struct mscab_decompressor *d, const struct header *h,
+		       const struct cab_info *info)
 {
-	free(file);
-}
+	struct mscabd_cabinet *list;
+	struct mscabd_file *file;
+	int status;
 
-static int cab_read(struct mspack_file *file, void *to, int n)
-{
-	struct cab_handle *h = (struct cab_handle *)file;
-	size_t got = 0;
-
-	if (n < 0 || h->cab->failed)
-		return -1;
-	h->cab->failed = codec_read(h->cab->run, h->at, to, (size_t)n, &got);
-	h->at += (int64_t)got;
-	return h->cab->failed ? -1 : (int)got;
-}
-
-static int cab_write(struct mspack_file *file, void *from, int n)
-{
-	struct cab_handle *h = (struct cab_handle *)file;
-
-	if (n < 0 || h->cab->failed)
-		return -1;
-	h->cab->failed = codec_write(h->cab->run, (struct slice){from, (size_t)n});
-	return h->cab->failed ? -1 : n;
-}
-
-static int cab_seek(struct mspack_file *file, off_t offset, int mode)
-{
-	struct cab_handle *h = (struct cab_handle *)file;
-	int64_t from = mode == MSPACK_SYS_SEEK_CUR ? h->at : 0;
-
-	if (mode == MSPACK_SYS_SEEK_END || offset < -from || offset > INT64_MAX - from)
-		return -1;
-	h->at = from + offset;
-	return 0;
-}
-
-static off_t cab_tell(struct mspack_file *file)
-{
-	return ((struct cab_handle *)file)->at;
-}
-
-__attribute__((format(printf, 2, 3))) static void cab_message(struct mspack_file *file,
-							      const char *fmt, ...)
-{
-}
-
-/*
- * Zeroed: libmspack lets the first block of MSZIP refer to what lies before it, in a window that it
- * has not cleared, and would hand out what the heap held there.
- */
-static void *cab_alloc(struct mspack_system *self, size_t n)
-{
-	return calloc(1, n);
-}
-
-static void cab_copy(void *from, void *to, size_t n)
-{
-	memcpy(to, from, n);
-}
-
-static const struct mspack_system cab_system = {
-	.open = cab_open,
-	.close = cab_close,
-	.read = cab_read,
-	.write = cab_write,
-	.seek = cab_seek,
-	.tell = cab_tell,
-	.message = cab_message,
-	.alloc = cab_alloc,
-	.free = free,
-	.copy = cab_copy,
-};
-
-static enum err mspack_failed(struct cab *c, int status)
-{
-	static const char *const what[] = {
-		[MSPACK_ERR_READ] = "cut off",
-		[MSPACK_ERR_SEEK] = "cut off",
-		[MSPACK_ERR_SIGNATURE] = "damaged header",
-		[MSPACK_ERR_DATAFORMAT] = "damaged structure",
-		[MSPACK_ERR_CHECKSUM] = "checksum does not match",
-		[MSPACK_ERR_DECRUNCH] = "damaged data",
-	};
-	bool known = status > 0 && (size_t)status < ARRAY_LEN(what) && what[status];
-
-	if (c->failed)
-		return c->failed;
-	if (status == MSPACK_ERR_NOMEMORY)
-		return err_set(c->run->e, ERR_NOMEM, "cabinet: no memory");
-	return err_set(c->run->e, ERR_CORRUPT, "cabinet: %s", known ? what[status] : "damaged");
-}
-
-static enum err expand(struct cab *c, struct mscab_decompressor *d, const struct cab_info *info)
-{
-	struct mscabd_cabinet *list = d->open(d, "");
-	struct mscabd_file *file = list ? list->files : NULL;
-	int status = list ? MSPACK_ERR_DATAFORMAT : d->last_error(d);
-
+	m->gap_at = (int64_t)folders_end(h);
+	m->gap = (int64_t)h->files_at - m->gap_at;
+	list = d->open(d, "");
+	m->gap = 0;
+	file = list ? list->files : NULL;
+	status = list ? MSPACK_ERR_DATAFORMAT : d->last_error(d);
 	if (file && !file->next && file->length == info->size)
 		status = d->extract(d, file, "");
 	if (list)
 		d->close(d, list);
-	return status == MSPACK_ERR_OK ? OK : mspack_failed(c, status);
+	return status == MSPACK_ERR_OK ? mspack_run_flush(m)
+				       : mspack_run_failed(m, "cabinet", status);
 }
 
-static enum err probe_input(struct codec_run *run, struct cab_info *ret)
+static enum err probe_input(struct codec_run *run, struct header *ret_header, struct cab_info *ret)
 {
 	struct codec_input *in = xnew(struct codec_input);
 	enum codec_probe answer = PROBE_MORE;
@@ -250,7 +159,7 @@ static enum err probe_input(struct codec_run *run, struct cab_info *ret)
 		if (!err && in->n == had)
 			err = err_set(run->e, ERR_CORRUPT, "cabinet: cut off");
 		if (!err)
-			answer = cab_probe((struct slice){in->p, in->n}, ret, run->e);
+			answer = probe((struct slice){in->p, in->n}, ret_header, ret, run->e);
 	}
 	ret->name = SLICE_NONE;
 	free(in);
@@ -259,22 +168,22 @@ static enum err probe_input(struct codec_run *run, struct cab_info *ret)
 
 enum err cab_decode(struct codec_run *run)
 {
-	struct cab c = {cab_system, run, OK};
+	struct mspack_run *m CLEANUP(free_p) = NULL;
 	struct mscab_decompressor *d;
 	struct cab_info info = {0};
-	int selftest;
-	enum err err = probe_input(run, &info);
+	struct header h = {0};
+	enum err err = probe_input(run, &h, &info);
 
 	if (!err)
 		err = codec_state_size(run, info.size);
 	if (err)
 		return err;
-	MSPACK_SYS_SELFTEST(selftest);
-	ASSERT(selftest == MSPACK_ERR_OK);
-	d = mspack_create_cab_decompressor(&c.system);
+	m = xnew(struct mspack_run);
+	mspack_run_init(m, run);
+	d = mspack_create_cab_decompressor(&m->system);
 	if (!d)
 		return err_set(run->e, ERR_NOMEM, "cabinet: no memory");
-	err = expand(&c, d, &info);
+	err = expand(m, d, &h, &info);
 	mspack_destroy_cab_decompressor(d);
 	return err;
 }

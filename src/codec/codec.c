@@ -4,6 +4,7 @@
 #include "codec/cab.h"
 #include "codec/codec_priv.h"
 #include "codec/gzip.h"
+#include "codec/szdd.h"
 #include "codec/zstd.h"
 
 const char *codec_name(enum codec c)
@@ -12,6 +13,7 @@ const char *codec_name(enum codec c)
 	case CODEC_CAB: return "cab";
 	case CODEC_GZIP: return "gzip";
 	case CODEC_ZSTD: return "zstd";
+	case CODEC_SZDD: return "szdd";
 	}
 	return "";
 }
@@ -25,6 +27,8 @@ bool codec_sniff(struct slice head, enum codec *ret)
 		{{CAB_MAGIC, 4}, CODEC_CAB},
 		{{GZIP_MAGIC, 3}, CODEC_GZIP},
 		{{ZSTD_MAGIC, 4}, CODEC_ZSTD},
+		{{SZDD_MAGIC, SZDD_MAGIC_SIZE}, CODEC_SZDD},
+		{{SZDD_QBASIC, SZDD_MAGIC_SIZE}, CODEC_SZDD},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
@@ -55,6 +59,7 @@ enum codec_probe codec_probe_size(enum codec c, struct slice head, int64_t *ret_
 			*ret_size = CODEC_SIZE_UNKNOWN;
 		break;
 	case CODEC_ZSTD: answer = zstd_probe(head, ret_size, e); break;
+	case CODEC_SZDD: answer = szdd_probe(head, ret_size, e); break;
 	}
 	return answer;
 }
@@ -141,6 +146,7 @@ static enum err decode(enum codec c, struct codec_run *run)
 	case CODEC_CAB: return cab_decode(run);
 	case CODEC_GZIP: return gzip_decode(run);
 	case CODEC_ZSTD: return zstd_decode(run);
+	case CODEC_SZDD: return szdd_decode(run);
 	}
 	return err_set(run->e, ERR_USAGE, "no such codec");
 }

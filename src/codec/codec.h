@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Decoding of stored forms as they stream: one interface over cabinets, gzip and zstd. A decoder
+ * Decoding of stored forms as they stream: one interface over cabinets, SZDD, gzip and zstd. A decoder
  * is a function that runs from the first byte to the last on a thread of the caller's: it pulls
  * its input, waits in `read` while the input is not there yet, and pushes what it decodes into
  * `write`. It has no thread, no lock and no state of its own beyond the call, so any number may
  * run at once; each needs memory that depends on the format and not on the file:
  *
  *	cab	0.1 MiB; LZX and Quantum add their window of at most 2 MiB
+ *	szdd	some 30 KiB
  *	gzip	0.4 MiB
  *	zstd	0.7 MiB and the window of the frame, at most CODEC_ZSTD_WINDOW_MAX
  *
  * What is decoded is bounded by max_output and by the promise: the decoded length that somebody
- * has been told already, because the container states it (CAB, most zstd frames) or the caller
+ * has been told already, because the container states it (CAB, SZDD, most zstd frames) or the caller
  * has guessed it (gzip_guess_size()). A promise that is not kept to the byte is an error.
  *
  * Errors: ERR_CORRUPT for input that is damaged, cut off, or does not keep the promise; ERR_LIMIT
@@ -21,7 +22,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum codec { CODEC_CAB, CODEC_GZIP, CODEC_ZSTD };
+enum codec { CODEC_CAB, CODEC_GZIP, CODEC_ZSTD, CODEC_SZDD };
 
 #define CODEC_SIZE_UNKNOWN    INT64_C(-1)
 #define CODEC_ZSTD_WINDOW_MAX ((int64_t)128 * 1024 * 1024)
@@ -49,7 +50,7 @@ struct codec_io {
 
 MUST_CHECK enum err codec_decode(enum codec c, const struct codec_io *io, struct error *e);
 
-const char *codec_name(enum codec c); /* "cab", "gzip", "zstd" */
+const char *codec_name(enum codec c); /* "cab", "gzip", "zstd", "szdd" */
 
 enum codec_probe {
 	PROBE_OK,
@@ -57,7 +58,7 @@ enum codec_probe {
 	PROBE_BAD,  /* not one that codec_decode() takes; *e says why */
 };
 
-/* By the magic at its beginning: which format is it? 4 bytes are enough; false for none of them. */
+/* By the magic at its beginning: which format is it? 8 bytes are enough; false for none of them. */
 bool codec_sniff(struct slice head, enum codec *ret);
 /*
  * The decoded length as far as the beginning of the file tells: CODEC_SIZE_UNKNOWN for gzip, and

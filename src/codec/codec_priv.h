@@ -36,4 +36,5 @@ MUST_CHECK enum err codec_input_want(struct codec_input *in, size_t want);
 
 MUST_CHECK enum err cab_decode(struct codec_run *run);
 MUST_CHECK enum err gzip_decode(struct codec_run *run);
+MUST_CHECK enum err szdd_decode(struct codec_run *run);
 MUST_CHECK enum err zstd_decode(struct codec_run *run);

@@ -11,7 +11,6 @@ import pytest
 
 from rig import faults
 from rig.cachedir import CacheDir, fills, kept, quiet, told
-from rig.client import is_fault
 from rig.samples import Pattern, Plain, body, path
 from rig.server import s3, until
 from rig.stage import Gate, send
@@ -111,18 +110,6 @@ def test_a_purge_under_clients_is_not_undone(size, what, origin, store, serve):
 
 
 # stores
-
-def test_an_encoding_that_is_no_name(upstream, serve):
-    """It could not be written into a file, which was taken for a failure of the disk."""
-    other = path("bar.pdb").lower()
-    upstream.put(LOWER, body(5_000), [("Content-Encoding", "gz\tip")])
-    upstream.put(other, body(5_000, 2))
-    server = serve(stores=upstream.url)
-    assert is_fault(server.fetch(FOO, headers={"Accept-Encoding": "gzip"}))
-    assert server.fetch("/" + other).body == body(5_000, 2)
-    kept(server)
-    assert errors(server) == 0 and fills(server, "started") == told(server, "filled") == 1
-
 
 @pytest.mark.parametrize("cache", ["off", None])
 def test_416_to_a_probe(cache, upstream, serve):

@@ -206,6 +206,23 @@ def test_gzip_is_what_is_sent_as_gzip(claim, first, origin, store, serve):
         quiet(server)
 
 
+@pytest.mark.parametrize("size", [9000, SIZE])
+@pytest.mark.parametrize("name", ["SZDD", "gap"])
+def test_old_and_odd_twins(name, size, origin, store, serve):
+    """What compress.exe left in stores of the 1990s; a cabinet whose header says where its file is."""
+    content = text(size)
+    packed = forms.szdd(content) if name == "SZDD" else forms.gapped(mszip("foo.pdb", content))
+    origin.put("bucket", PD, packed)
+    server = serve(stores=store)
+    for _ in range(2):
+        answer = server.fetch(FOO)
+        assert answer.status == 200 and answer.body == content
+        assert answer["Content-Length"] == str(size)
+        quiet(server)
+    assert server.fetch("/" + PD).body == packed
+    assert decoded(server, "szdd" if name == "SZDD" else "cab") == 1
+
+
 @pytest.mark.parametrize("label", ["UTF-8", "binary", "none", "8bit", "aws-chunked", "text/plain",
                                    "gzip,utf-8", "utf-8, gzip"])
 def test_labels_that_are_no_coding(label, origin, store, serve):

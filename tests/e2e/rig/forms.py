@@ -136,8 +136,21 @@ def spanned(cabinet):
 
 
 def szdd(data):
-    """As compress.exe made it: 8 bytes of magic, mode, last letter of the name, length."""
-    return b"SZDD\x88\xf0\x27\x33A" + b"b" + struct.pack("<I", len(data)) + data
+    """As compress.exe made it, but that every byte stands for itself: 8 bytes of magic, mode, last
+    letter of the name, length; then a byte of flags before each eight."""
+    groups = (data[at:at + 8] for at in range(0, len(data), 8))
+    return b"SZDD\x88\xf0\x27\x33A" + b"b" + struct.pack("<I", len(data)) + \
+        b"".join(bytes([(1 << len(group)) - 1]) + group for group in groups)
+
+
+def gapped(cabinet, gap=1000):
+    """With so many bytes between the folder and the entry of its file; of one folder."""
+    data, = struct.unpack_from("<I", cabinet, 36)
+    files, = struct.unpack_from("<I", cabinet, 16)
+    head = bytearray(cabinet[:files])
+    struct.pack_into("<I", head, 16, files + gap)
+    struct.pack_into("<I", head, 36, data + gap)
+    return bytes(head) + gap * b"\xaa" + cabinet[files:]
 
 
 def zipped(name, data):

@@ -44,7 +44,7 @@ static const struct {
 	{"the same, before a cabinet is made", FORM_CABINET, "br", NOISE, MAKER_FAILED,
 	 ERR_UPSTREAM},
 	{"a zip archive", FORM_EXPANDED, "", ZIP, MAKER_FAILED, ERR_CORRUPT},
-	{"an SZDD file", FORM_EXPANDED, "", SZDD, MAKER_FAILED, ERR_CORRUPT},
+	{"a damaged SZDD file", FORM_EXPANDED, "", SZDD, MAKER_FAILED, ERR_CORRUPT},
 	{"nothing in it: gzip", FORM_EXPANDED, "", NO_BYTES_GZ, MAKER_NONE},
 	{"nothing in it: a cabinet", FORM_EXPANDED, "", NO_BYTES_CAB, MAKER_NONE},
 	{"nothing in it: encoded", FORM_PLAIN, "gzip", NO_BYTES_GZ, MAKER_NONE},

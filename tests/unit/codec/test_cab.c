@@ -136,6 +136,41 @@ static void test_history(void)
 	buf_fini(&r.out);
 }
 
+/* The header says where the entry of the file stands: somewhere behind the folders, not right behind. */
+static void test_gap(struct slice cab, struct slice plain)
+{
+	enum { AT = 44, ENTRY = 16 + 6 };
+	static const size_t gaps[] = {1, 7, 300, 40000};
+	struct buf b CLEANUP(buf_fini) = BUF_MAX(RIG_MAX);
+	struct rig r = {0};
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
+		buf_clear(&b);
+		buf_add(&b, slice_head(cab, AT));
+		for (size_t n = 0; n < gaps[i]; n++)
+			buf_putc(&b, '\xaa');
+		buf_add(&b, slice_from(cab, AT));
+		put32(&b, 16, AT + gaps[i]);
+		put32(&b, 36, AT + ENTRY + gaps[i]);
+		rig_check_good(CODEC_CAB, buf_slice(&b), plain, (int64_t)plain.n);
+	}
+	/* the data in the gap, the entry behind it */
+	buf_clear(&b);
+	buf_add(&b, slice_head(cab, AT));
+	buf_add(&b, slice_head(slice_from(cab, AT + ENTRY), 40000 - AT));
+	CHECK(b.n < CAB_HEAD_MAX, "short enough");
+	buf_add(&b, slice_head(slice_from(cab, AT), ENTRY));
+	put32(&b, 16, 40000);
+	put32(&b, 36, AT);
+	put16(&b, 40, 1);
+	put32(&b, 40000, BLOCK);
+	rig_check_good(CODEC_CAB, buf_slice(&b), slice_head(plain, BLOCK), BLOCK);
+	put32(&b, 16, AT - 1);
+	CHECK_INT(rig_decode(&r, CODEC_CAB, buf_slice(&b), &e), ERR_CORRUPT, "in the folders");
+	buf_fini(&r.out);
+}
+
 static void test_by_hand(void)
 {
 	struct buf plain CLEANUP(buf_fini) = BUF_MAX(RIG_MAX);
@@ -146,6 +181,7 @@ static void test_by_hand(void)
 	rig_noise(&plain, 100000);
 	stored_cab(&cab, buf_slice(&plain));
 	rig_check_good(CODEC_CAB, buf_slice(&cab), buf_slice(&plain), 100000);
+	test_gap(buf_slice(&cab), buf_slice(&plain));
 	buf_puts(&cab, "a signature, say");
 	CHECK_INT(rig_decode(&r, CODEC_CAB, buf_slice(&cab), &e), OK, "bytes behind the cabinet");
 	buf_clear(&cab);

@@ -21,6 +21,10 @@ static void test_sniff(void)
 		{{"\x50\x2a\x4d\x18", 4}, CODEC_ZSTD}, /* as pzstd begins */
 		{{"\x5f\x2a\x4d\x18", 4}, CODEC_ZSTD},
 		{{"\x60\x2a\x4d\x18", 4}, -1},
+		{{"SZDD\x88\xf0\x27\x33", 8}, CODEC_SZDD},
+		{{"SZ \x88\xf0\x27\x33\xd1", 8}, CODEC_SZDD},
+		{{"SZDD\x88\xf0\x27\x34", 8}, -1},
+		{{"SZDD", 4}, -1},
 		{{"Microsoft C/C++ MSF 7.00", 24}, -1},
 	};
 
@@ -33,6 +37,7 @@ static void test_sniff(void)
 	CHECK_STR(codec_name(CODEC_CAB), "cab", "name");
 	CHECK_STR(codec_name(CODEC_GZIP), "gzip", "name");
 	CHECK_STR(codec_name(CODEC_ZSTD), "zstd", "name");
+	CHECK_STR(codec_name(CODEC_SZDD), "szdd", "name");
 }
 
 static void test_size(void)
@@ -50,6 +55,27 @@ static void test_size(void)
 		{CODEC_ZSTD, {"\x28\xb5\x2f\xfd\x20\x05", 6}, PROBE_OK, 5},
 		{CODEC_ZSTD, {"\x28\xb5\x2f\xfd", 4}, PROBE_MORE, 0},
 		{CODEC_ZSTD, {"MSCF", 4}, PROBE_BAD, 0},
+		{CODEC_SZDD,
+		 {"SZDD\x88\xf0\x27\x33"
+		  "Ab\5\0\0\0",
+		  14},
+		 PROBE_OK,
+		 5},
+		{CODEC_SZDD,
+		 {"SZDD\x88\xf0\x27\x33"
+		  "Ab\5\0\0",
+		  13},
+		 PROBE_MORE,
+		 0},
+		{CODEC_SZDD,
+		 {"SZDD\x88\xf0\x27\x33"
+		  "B",
+		  9},
+		 PROBE_BAD,
+		 0},
+		{CODEC_SZDD, {"SZ \x88\xf0\x27\x33\xd1\7\0\0\0", 12}, PROBE_OK, 7},
+		{CODEC_SZDD, {"SZ \x88\xf0\x27\x33\xd1\7", 9}, PROBE_MORE, 0},
+		{CODEC_SZDD, {"MSCF", 4}, PROBE_BAD, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -68,7 +94,7 @@ static void test_empty_input(void)
 	struct rig r = {0};
 	struct error e;
 
-	for (enum codec c = CODEC_CAB; c <= CODEC_ZSTD; c++) {
+	for (enum codec c = CODEC_CAB; c <= CODEC_SZDD; c++) {
 		CHECK_INT(rig_decode(&r, c, SLICE_NONE, &e), ERR_CORRUPT, codec_name(c));
 		CHECK_INT(codec_decode(c, &(struct codec_io){.read = rig_read, .ud = &r}, NULL),
 			  ERR_CORRUPT, "nobody wants to know why");

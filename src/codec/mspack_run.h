@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A run of libmspack, which pulls: it opens "files" that are windows on the run's input and output
+ * (codec_priv.h). It never asks for the length of the input, so the input may still grow. For
+ * src/codec only.
+ */
+#pragma once
+#include "codec/codec_priv.h"
+
+#include <mspack.h>
+
+struct mspack_run {
+	struct mspack_system system;
+	struct codec_run *run;
+	enum err failed; /* what a callback answered, while libmspack knows only that it failed */
+	/* What lies at gap_at and behind is found gap bytes later, as long as gap is not 0. */
+	int64_t gap_at, gap;
+	size_t n; /* of output that is gathered, for the decoders that write single bytes */
+	char output[16 * 1024];
+};
+
+void mspack_run_init(struct mspack_run *m, struct codec_run *run);
+/* Write what has been gathered. */
+MUST_CHECK enum err mspack_run_flush(struct mspack_run *m);
+/* The error of a status of libmspack that is not OK: the callback's, or its own. */
+enum err mspack_run_failed(struct mspack_run *m, const char *format, int status);
