@@ -2,7 +2,8 @@
 /*
  * A few worker threads for calls that block: the local file system and the credential services.
  * The queue is bounded; a full one refuses (ERR_BUSY), which the caller counts. Jobs are embedded
- * in their owner, which must keep them until they have run. Thread safe.
+ * in their owner, which must keep them until they have run. Threads are started as they are needed,
+ * and stay: a job waits only while all of them run one (or no more could be started). Thread safe.
  */
 #pragma once
 #include "base/err.h"

@@ -42,7 +42,7 @@ static void test_all_run(void)
 		jobs[i] = (struct job){.job.run = run, .ran = &ran};
 		accepted += pool_submit(p, &jobs[i].job) == OK;
 	}
-	ASSERT(pool_stop(p, 10 * NS_PER_S));
+	ASSERT(pool_stop(p, 60 * NS_PER_S));
 	CHECK_INT(accepted, JOBS, "as many as fit are accepted");
 	CHECK_INT(atomic_load(&ran), JOBS, "and all run before the end");
 	CHECK_INT(pool_submit(p, &jobs[0].job), ERR_BUSY, "after it none is accepted");
@@ -66,9 +66,35 @@ static void test_full(void)
 	CHECK_INT(pool_submit(p, &jobs[3].job), ERR_BUSY, "and no more");
 	CHECK(!pool_stop(p, NS_PER_MS), "one that blocks is not waited for");
 	atomic_store(&open, 1);
-	ASSERT(pool_stop(p, 10 * NS_PER_S));
+	ASSERT(pool_stop(p, 60 * NS_PER_S));
 	CHECK_INT(atomic_load(&ran), 3, "those in the queue run at the end");
 	pool_free(p);
+}
+
+/* Jobs that wait for each other all run, as long as there are threads; none waits for another. */
+static void test_as_many_threads_as_jobs(void)
+{
+	enum { THREADS = 20, ROUNDS = 50 };
+
+	for (int round = 0; round < ROUNDS; round++) {
+		struct job jobs[THREADS];
+		atomic_int ran = 0, open = 0;
+		struct pool *p;
+
+		ASSERT(pool_new(THREADS, THREADS, "test", &p, NULL) == OK);
+		for (int i = 0; i < THREADS; i++) {
+			jobs[i] = (struct job){.job.run = run_blocked, .ran = &ran, .open = &open};
+			ASSERT(pool_submit(p, &jobs[i].job) == OK);
+		}
+		for (int ms = 0; atomic_load(&ran) < THREADS && ms < 60000; ms++)
+			usleep(1000);
+		if (round == 0)
+			CHECK_INT(atomic_load(&ran), THREADS, "all run at the same time");
+		ASSERT(atomic_load(&ran) == THREADS);
+		atomic_store(&open, 1);
+		ASSERT(pool_stop(p, 60 * NS_PER_S));
+		pool_free(p);
+	}
 }
 
 static void test_ends(void)
@@ -78,7 +104,7 @@ static void test_ends(void)
 	CHECK(pool_stop(NULL, 0), "none is stopped");
 	pool_free(NULL);
 	ASSERT(pool_new(3, 1, "test", &p, NULL) == OK);
-	ASSERT(pool_stop(p, 10 * NS_PER_S));
+	ASSERT(pool_stop(p, 60 * NS_PER_S));
 	pool_free(p);
 	CHECK(true, "ends without any work");
 }
@@ -87,6 +113,7 @@ int main(void)
 {
 	test_all_run();
 	test_full();
+	test_as_many_threads_as_jobs();
 	test_ends();
 	return tap_done();
 }
