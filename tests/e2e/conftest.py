@@ -18,12 +18,9 @@ import pytest
 from rig import rgw as ceph
 from rig.faultproxy import FaultProxy
 from rig.origin import Origin, SymbolServer
+from rig.pace import IMPATIENT as FAST, PATIENT
 from rig.server import CACHE, Server
 
-# short, so that a test of patience does not need much of it
-FAST = {"REQUEST_BUDGET": "2s", "TRY_TIMEOUT": "1500ms", "CONNECT_TIMEOUT": "1s",
-        "STALL_TIMEOUT": "1s",
-        "DRAIN_TIMEOUT": "5s"}
 KEYS = {"AWS_ACCESS_KEY_ID": ceph.OWNER[0], "AWS_SECRET_ACCESS_KEY": ceph.OWNER[1],
         "AWS_REGION": "us-east-1"}
 
@@ -90,7 +87,7 @@ def factory(workdir, cache=None):
             settings["STORES"] = stores if isinstance(stores, str) else " ".join(stores)
         if cache:
             settings.setdefault("CACHE_DIR", cache if cache == "off" else f"{cwd}/{CACHE}")
-        server = Server(cwd, *args, **{**FAST, **settings})
+        server = Server(cwd, *args, **{**PATIENT, **settings})
         made.append(server)
         return server
     return serve, made

@@ -134,8 +134,7 @@ def test_two_processes_and_one_is_killed(origin, store, serve, tmp):
     """In mid-fill: the other one finds no torn file, fetches and keeps it, and its own fill that
     runs meanwhile is not reclaimed by a third that starts."""
     origin.put("bucket", LOWER, Pattern(3_000_000))
-    patient = {"CACHE_DIR": tmp, "STALL_TIMEOUT": "60s", "TRY_TIMEOUT": "20s"}
-    one, two = serve(stores=store, **patient), serve(stores=store, **patient)
+    one, two = serve(stores=store, CACHE_DIR=tmp), serve(stores=store, CACHE_DIR=tmp)
     gates = [Gate(""), Gate("")]
     for gate in gates:
         origin.fault(faults.pause_at(1_000_000, gate), lambda r: r.method == "GET" and LOWER in
@@ -149,13 +148,13 @@ def test_two_processes_and_one_is_killed(origin, store, serve, tmp):
         one.wait()
         one.may_end = {-9}
         assert not CacheDir(tmp).objects()
-        serve(stores=store, **patient).fetch("/healthz")
+        serve(stores=store, CACHE_DIR=tmp).fetch("/healthz")
         gates[1].release()
         assert second.answer().body == body(3_000_000)
         gates[0].release()
     kept(two)
     assert len(CacheDir(tmp).objects()) == 1 and not CacheDir(tmp).drafts()
-    third = serve(stores=store, **patient)
+    third = serve(stores=store, CACHE_DIR=tmp)
     origin.stop()
     assert third.fetch(FOO).body == body(3_000_000)
 
@@ -362,7 +361,7 @@ def test_a_disk_that_fails_in_mid_body(origin, store, serve):
     """Readers go on past the cache, at the very byte, in the same version."""
     size = 3_000_000
     origin.put("bucket", LOWER, Pattern(size))
-    server = serve(stores=store, STALL_TIMEOUT="60s")
+    server = serve(stores=store)
     gate = Gate("")
     origin.fault(faults.pause_at(1_000_000, gate), LOWER, times=1)
     with server.connect() as client, server.connect() as second:
@@ -396,7 +395,7 @@ def test_eviction_keeps_within_the_cap(origin, store, serve):
             origin.put("bucket", key, Pattern(size, n % 8))
             assert server.fetch("/" + key).body == body(size, n % 8)
         kept(server, 61)
-        until(lambda: CacheDir(server).size() <= cap, 20)
+        until(lambda: CacheDir(server).size() <= cap)
         assert keys(1)[0] not in map(key_of, CacheDir(server).objects())
         assert slow.read(size) == body(size, 0)
     metrics = server.metrics()
@@ -436,4 +435,4 @@ def test_many_files_do_not_delay_the_start(origin, store, serve, tmp):
     origin.stop()
     server = serve(stores=store, CACHE_DIR=tmp)
     assert server.fetch("/" + keys(1)[0]).body == body(100, 0)
-    until(lambda: server.metrics()["pepto_cache_objects", ""] == 20_001, 30)
+    until(lambda: server.metrics()["pepto_cache_objects", ""] == 20_001)

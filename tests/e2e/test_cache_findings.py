@@ -44,7 +44,7 @@ def test_parts_begin_while_the_first_one_comes(upstream, serve):
     with server.connect() as client:
         client.ask(FOO)
         first.wait(1)
-        rest.wait(3, timeout=10)
+        rest.wait(3)
         rest.release()
         first.release()
         assert client.answer().body == body(SIZE)
@@ -62,7 +62,7 @@ def test_what_is_declined_is_fetched_at_once(settings, upstream, serve):
         filler.ask("/" + other)
         gate.wait(1)
         client.ask(FOO)
-        upstream.wait_asked(2, LOWER, timeout=10)
+        upstream.wait_asked(2, LOWER)
         assert client.answer().body == body(3_000_000) and told(server, "passed") == 1
         gate.release()
         assert filler.answer().body == body(1_000_000, 2)

@@ -4,7 +4,7 @@ ever served, and nothing of it stays on the disk.
 
 Each round a new server is asked for what the round before was killed in, and for something new.
 The point of the kill is a number of bytes that have left the origin; beyond the last of them it is
-a moment in which the files are made durable and visible. """
+a moment in which the files are made durable and visible, or when one of them has become so. """
 
 import concurrent.futures
 import os
@@ -14,16 +14,18 @@ import time
 import pytest
 
 from rig import faults
-from rig.cachedir import CacheDir, key_of, told
+from rig.cachedir import CacheDir, kept, key_of, told
 from rig.client import Client
 from rig.origin import Origin
+from rig.pace import PACE
 from rig.samples import Pattern, path
 from rig.server import s3, until
 
 pytestmark = pytest.mark.cache_on
 
-ROUNDS = int(os.environ.get("PEPTO_KILLS", "300"))
-MOST = 45                           # seconds that all rounds may take: else fewer, and it is said
+ROUNDS = int(os.environ.get("PEPTO_KILLS", "100"))
+MOST = 30 * PACE                    # seconds that all rounds may take: else fewer, and it is said
+ENOUGH = 30
 AT_ONCE = 3
 SIZES = (200 << 10, 3 << 20)
 
@@ -58,9 +60,12 @@ def take(port, key):
 
 
 def kill_at(server, origin, at, after):
-    """... when so many bytes have left, and so many seconds have passed."""
+    """... when so many bytes have left, and so many seconds have passed or one file is kept."""
     until(lambda: origin.sent() >= at, pause=0.0005)
-    time.sleep(after)
+    if after is None:
+        kept(server)
+    else:
+        time.sleep(after)
     server.process.kill()
     server.wait()
     server.may_end = {-9}
@@ -77,19 +82,19 @@ def test_kill_at_random_points(stage, serve, tmp):
                 "FETCH_BLOCK": "1MiB", "CACHE_MIN_FREE": "0"}
     began, rounds, last = time.monotonic(), 0, []
     with concurrent.futures.ThreadPoolExecutor(2 * AT_ONCE) as pool:
-        while rounds < ROUNDS and time.monotonic() - began < MOST:
+        while rounds < ROUNDS and (rounds < ENOUGH or time.monotonic() - began < MOST):
             keys = last + [shelf.add(rounds * AT_ONCE + k) for k in range(AT_ONCE)]
             size = sum(shelf.content[key].size for key in keys[-AT_ONCE:])
             server = serve(release=True, **settings)
             origin.forget()
             answers = [pool.submit(take, server.port, key) for key in keys]
-            kill_at(server, origin, chance.randint(0, size), chance.choice([0, 0, 0.01, 0.03]))
+            kill_at(server, origin, chance.randint(0, size), chance.choice([0, 0, 0.01, 0.03, None]))
             for answer in answers:
                 assert shelf.is_right(*answer.result()), answer.result()[0]
             last, rounds = keys[-AT_ONCE:], rounds + 1
     verify(serve(release=True, **settings), origin, shelf, CacheDir(tmp))
     print(f"{rounds} kills in {time.monotonic() - began:.0f} s")
-    assert rounds == ROUNDS, f"only {rounds} kills in {MOST} s"
+    assert rounds >= min(ROUNDS, ENOUGH)
 
 
 def verify(server, origin, shelf, cache):

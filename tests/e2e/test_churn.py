@@ -160,7 +160,7 @@ class Crowd:
 
     def stays(self, draw):
         """Over several requests, and looks at what comes."""
-        with self.server.connect(timeout=60) as client:
+        with self.server.connect() as client:
             for _ in range(draw.randint(1, 4)):
                 target, data = self.any(draw)
                 answer = client.fetch("/" + draw.choice((target, target.lower())))
@@ -172,14 +172,14 @@ class Crowd:
                     return
 
     def misses(self, draw):
-        with self.server.connect(timeout=60) as client:
+        with self.server.connect() as client:
             answer = client.fetch("/" + draw.choice((GONE, OTHER, GONE.lower())))
             self.count(f"missing: {answer.status}")
             assert answer.status == 503 or is_miss(answer)
 
     def leaves(self, draw):
         """While it waits for the answer, in its body, or behind it."""
-        with self.server.connect(timeout=60) as client:
+        with self.server.connect() as client:
             method = draw.choice(("GET", "GET", "GET", "HEAD"))
             client.ask("/" + self.any(draw)[0], method, draw.choice(ASKS))
             when = draw.random()
@@ -193,7 +193,7 @@ class Crowd:
             self.count("left")
 
     def babbles(self, draw):
-        with self.server.connect(timeout=60) as client:
+        with self.server.connect() as client:
             client.send(draw.choice(ODD).replace(b"PATH", self.any(draw)[0].encode()))
             if draw.random() < 0.5:
                 client.closed(draw.uniform(0, 0.5))
@@ -254,4 +254,4 @@ def test_churn(origin, upstream, serve):
     assert server.process.poll() is None, "it has died"
     assert not crowd.wrong, crowd.wrong
     for target, data in files.items():
-        until(lambda: server.fetch("/" + target, timeout=60).body == data, 60, target)
+        until(lambda: server.fetch("/" + target).body == data, what=target)

@@ -43,6 +43,7 @@ from rig import faults, layouts, msfz, symbols
 from rig.cachedir import kept, quiet
 from rig.client import Client, is_fault, is_miss
 from rig.layouts import LAYOUTS, Bucket, Directory
+from rig.pace import IMPATIENT, PATIENT, ms
 from rig.rows import LATER, NO_CATALOG, ROWS
 from rig.samples import Pattern, real_store
 from rig.server import ROOT, until
@@ -301,7 +302,7 @@ def head_is_get_without_a_body(place):
             for headers in ways:
                 def ask(method):
                     return face(client.fetch(target.format(**place.files), method, headers))
-                until(lambda: ask("GET") == ask("HEAD"), 5, f"same head, {target} {headers}")
+                until(lambda: ask("GET") == ask("HEAD"), what=f"same head, {target} {headers}")
 
 
 def condition_on_the_etag(place):
@@ -555,8 +556,7 @@ class Place:
     @property
     def server(self):
         if not self._server:
-            self._server = self._serve(stores=self.shelf.url(), **self.shelf.settings,
-                                       REQUEST_BUDGET="8s")
+            self._server = self._serve(stores=self.shelf.url(), **self.shelf.settings)
         return self._server
 
     def coding(self, role):
@@ -648,8 +648,6 @@ def test_row(place, row):
 
 # rows that need a server or a store of their own
 
-IMPATIENT = {"REQUEST_BUDGET": "1s", "TRY_TIMEOUT": "400ms"}
-PATIENT = {"REQUEST_BUDGET": "25s", "TRY_TIMEOUT": "20s", "STALL_TIMEOUT": "60s"}
 SERVER_ERROR = faults.status(500, "InternalError")
 
 
@@ -734,7 +732,7 @@ def test_one_server_error_is_hidden(place, proxy, serve):
 def test_server_errors_for_good(place, proxy, serve):
     server = behind(proxy, place, serve, **IMPATIENT)
     proxy.fault(SERVER_ERROR, key_in(place, "pdb"))
-    assert is_fault(ask(server, place, "pdb", timeout=5))
+    assert is_fault(ask(server, place, "pdb"))
     found("exe")(ask(server, place, "exe"), place)
 
 
@@ -982,7 +980,7 @@ def test_torn_in_the_middle(place, proxy, serve):
 def test_slow_and_idle_clients(place, big, serve):
     """Who says nothing is not waited for; who reads nothing holds back nobody."""
     target, _ = big(place)
-    server = serve(stores=place.shelf.url(), **PATIENT, HEADER_TIMEOUT="1s", IDLE_TIMEOUT="1s",
+    server = serve(stores=place.shelf.url(), **PATIENT, HEADER_TIMEOUT=ms(1), IDLE_TIMEOUT=ms(1),
                    MIN_SEND_RATE="0", THREADS="1")
     slow = [Client(server.port, receive_buffer=4096) for _ in range(20)]
     for client in slow:
@@ -1001,7 +999,7 @@ def test_slow_and_idle_clients(place, big, serve):
     thread = threading.Thread(target=drip)
     thread.start()
     for client in (silent, halfway, idle, dripping):
-        assert client.closed(8)
+        assert client.closed()
         client.close()
     gone.set()
     thread.join()

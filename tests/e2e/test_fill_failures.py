@@ -39,7 +39,7 @@ PLACES = [0, 1_000, CUT - 1, CUT, CUT + 1, CUT + 500_000, 2_999_999]
 def test_followers_of_a_body_that_breaks_off(heals, origin, store, serve):
     """At every place of it: either right and whole, or right and cut."""
     origin.put("bucket", LOWER, Pattern(3_000_000))
-    server = serve(stores=store, FETCH_PARALLEL=1, REQUEST_BUDGET="2s", TRY_TIMEOUT="1s")
+    server = serve(stores=store, FETCH_PARALLEL=1)
     gate = Gate("")
     origin.fault(faults.cut_at(CUT, gate), LOWER, times=1)
     clients = [server.connect() for _ in PLACES]
@@ -86,7 +86,7 @@ def test_failure_before_the_head_wakes_all(origin, store, serve):
 def test_replaced_during_the_fill(origin, store, serve):
     """Parts of two versions are never put together."""
     origin.put("bucket", LOWER, Pattern(SIZE))
-    server = serve(stores=store, **PARTS, STALL_TIMEOUT="60s")
+    server = serve(stores=store, **PARTS)
     gate = origin.hold(lambda r: r.path.endswith(LOWER) and r.get("If-Match"))
     with server.connect() as client:
         client.ask(FOO)

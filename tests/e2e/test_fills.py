@@ -11,6 +11,7 @@ import pytest
 from rig import faults
 from rig.cachedir import CacheDir, fills, kept, quiet, told
 from rig.client import is_fault
+from rig.pace import PATIENT
 from rig.samples import Pattern, body, path
 from rig.server import s3, until
 from rig.stage import Gate
@@ -26,7 +27,6 @@ SIZE = 7_000_003
 PARTS = {"FETCH_BLOCK": "1MiB"}
 HELD_BACK = 64 << 10
 # nothing here may end because a gate stands for long
-PATIENT = {"REQUEST_BUDGET": "25s", "TRY_TIMEOUT": "20s", "STALL_TIMEOUT": "60s"}
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from rig import faults
 from rig.client import Client, fetch, is_fault, is_miss
 from rig.frontends import Nginx
 from rig.origin import Origin
+from rig.pace import PACE, ms
 from rig.samples import Pattern, body, path
 from rig.server import s3, until
 
@@ -38,7 +39,7 @@ def test_connections(store, serve):
             extra.ask("/pingme.txt")
             answer = extra.answer()
             assert answer.status == 503 and answer.body == b"", answer
-            assert answer["Connection"].lower() == "close" and extra.closed(5)
+            assert answer["Connection"].lower() == "close" and extra.closed()
     assert [client.fetch("/" + FOO).status for client in clients] == [200] * 4
     clients.pop().close()
     until(lambda: server.fetch("/pingme.txt").status == 200)
@@ -86,7 +87,7 @@ def test_headers_with_a_smaller_limit(store, serve):
     assert server.fetch("/" + FOO).status == 200
     with server.connect() as client:
         client.ask("/" + FOO, headers={"X": "a" * 20_000})
-        client.closed(5)
+        client.closed()
         assert not client.buffer.startswith(b"HTTP/1.1 200")
 
 
@@ -95,9 +96,8 @@ def test_headers_with_a_smaller_limit(store, serve):
 @pytest.mark.row("C73")
 def test_slow_headers(store, serve):
     """One byte at a time is not idle, and still not allowed to take for ever."""
-    server = serve(stores=store, HEADER_TIMEOUT="1s")
+    server = serve(stores=store, HEADER_TIMEOUT=ms(1))
     with server.connect() as client:
-        began = time.monotonic()
         gone = threading.Event()
 
         def drip():
@@ -109,8 +109,7 @@ def test_slow_headers(store, serve):
                 pass
         dripping = threading.Thread(target=drip)
         dripping.start()
-        assert client.closed(8)
-        assert time.monotonic() - began < 5
+        assert client.closed()
         gone.set()
         dripping.join()
     assert server.metrics()["pepto_closed_total", '{limit="header_timeout"}'] >= 1
@@ -118,28 +117,28 @@ def test_slow_headers(store, serve):
 
 @pytest.mark.row("C73")
 def test_no_request_at_all(store, serve):
-    server = serve(stores=store, HEADER_TIMEOUT="1s", IDLE_TIMEOUT="1s")
+    server = serve(stores=store, HEADER_TIMEOUT=ms(1), IDLE_TIMEOUT=ms(1))
     with server.connect() as client:
-        assert client.closed(8)
+        assert client.closed()
 
 
 @pytest.mark.row("C73")
 def test_idle_connection(store, serve):
-    server = serve(stores=store, IDLE_TIMEOUT="1s", HEADER_TIMEOUT="10s")
+    server = serve(stores=store, IDLE_TIMEOUT=ms(1), HEADER_TIMEOUT="10s")
     with server.connect() as client:
         assert client.fetch("/" + FOO).status == 200
-        began = time.monotonic()
-        assert client.closed(8) and time.monotonic() - began < 5
+        assert client.closed()
+    assert server.metrics()["pepto_closed_total", '{limit="idle_timeout"}'] >= 1
 
 
 def test_a_waiting_request_is_not_idle(origin, store, serve):
     """S3 takes longer than IDLE_TIMEOUT; the client waits and is answered."""
-    server = serve(stores=store, IDLE_TIMEOUT="1s", TRY_TIMEOUT="10s", REQUEST_BUDGET="10s")
+    server = serve(stores=store, IDLE_TIMEOUT=ms(1))
     gate = origin.hold(FOO)
     with server.connect() as client:
         client.ask("/" + FOO)
         gate.wait(1)
-        threading.Timer(2.5, gate.release).start()
+        threading.Timer(2.5 * PACE, gate.release).start()
         assert client.answer().body == body(100_000)
 
 
@@ -158,7 +157,7 @@ def test_a_proxy_with_its_buffers_full(origin, serve, tmp, stage):
                 proxy_max_temp_file_size 8m;
             }}
         }}""")
-    with Client(proxy.port, timeout=60, receive_buffer=4096) as client:
+    with Client(proxy.port, receive_buffer=4096) as client:
         client.ask("/" + FOO)
         assert client.head().status == 200
         got = 0
@@ -189,15 +188,12 @@ def test_a_slow_client_is_served_to_the_end(origin, serve):
 def test_slow_clients_hold_back_nobody(origin, serve):
     """Fifty that do not read, one thread; others are served at full speed."""
     origin.put("bucket", FOO, Pattern(20_000_000))
-    server = serve(stores=s3("bucket", origin), THREADS="1", MIN_SEND_RATE="0",
-                   TRY_TIMEOUT="10s", REQUEST_BUDGET="20s")
+    server = serve(stores=s3("bucket", origin), THREADS="1", MIN_SEND_RATE="0")
     slow = [Client(server.port, receive_buffer=4096) for _ in range(50)]
     for client in slow:
         client.ask("/" + FOO)
         assert client.head().status == 200
-    began = time.monotonic()
-    answer = server.fetch("/" + FOO)
-    assert answer.body == Pattern(20_000_000).bytes() and time.monotonic() - began < 20
+    assert server.fetch("/" + FOO).body == Pattern(20_000_000).bytes()
     for client in slow:
         client.close()
 
@@ -210,15 +206,15 @@ def test_transfers(origin, serve):
     """More than MAX_TRANSFERS at once: 503, counted; never 429. Plain files only: a request is two
     transfers since its file may be made of a cabinet."""
     origin.put("bucket", FOO, body(1_000))
-    server = serve(stores=s3("bucket", origin, forms="plain"), MAX_TRANSFERS="2", TRY_TIMEOUT="20s",
-                   REQUEST_BUDGET="25s", MISS_TTL="0s")     # which also means no probes
+    server = serve(stores=s3("bucket", origin, forms="plain"), MAX_TRANSFERS="2",
+                   MISS_TTL="0s")     # which also means no probes
     assert server.fetch("/" + FOO).status == 200
     gate = origin.hold("held")
     waiting = [Client(server.port) for _ in range(2)]
     for n, client in enumerate(waiting):
         client.ask("/" + path(f"held{n}.pdb").lower())
     gate.wait(2)
-    assert is_fault(server.fetch("/" + FOO, timeout=40))
+    assert is_fault(server.fetch("/" + FOO))
     assert server.metrics()["pepto_refused_total", '{limit="transfers"}'] >= 1
     gate.release()
     for client in waiting:
@@ -237,8 +233,7 @@ def test_flat_memory(stage, serve):
     size = 200_000_000
     origin = stage(Origin)
     origin.put("bucket", FOO, Pattern(size))
-    server = serve(stores=s3("bucket", origin), release=True, STALL_TIMEOUT="60s",
-                   MIN_SEND_RATE="0")
+    server = serve(stores=s3("bucket", origin), release=True, MIN_SEND_RATE="0")
     assert server.fetch("/" + FOO, headers={"Range": "bytes=0-99999"}).status == 206
     before = server.rss()
     clients = [Client(server.port, timeout=120) for _ in range(64)]
@@ -298,7 +293,7 @@ def test_start_to_first_answer(origin, serve):
         server = serve(stores=s3("bucket", origin), release=True)
         assert server.fetch("/" + FOO).status == 200
         best = min(best, time.monotonic() - began)
-    assert best < 0.3
+    assert best < 0.3 * PACE
 
 
 # the far end
@@ -311,14 +306,14 @@ def test_parallel_ranges_of_a_large_object(origin, serve):
     content = Pattern(size)
     origin.put("bucket", FOO, content)
     server = serve(stores=s3("bucket", origin))
-    with server.connect(timeout=60) as client:
+    with server.connect() as client:
         first = client.fetch("/" + FOO, headers={"Range": "bytes=0-134217727"})
     assert first.status == 206 and first["Content-Range"] == f"bytes 0-134217727/{size}"
     assert first.body[-1_000:] == content.bytes((128 << 20) - 1_000,
                                                 128 << 20) and len(first.body) == 128 << 20
     step = (size - (128 << 20) + 3) // 4
     spans = [(at, min(at + step, size) - 1) for at in range(128 << 20, size, step)]
-    clients = [server.connect(timeout=60) for _ in spans]
+    clients = [server.connect() for _ in spans]
     for client, (a, b) in zip(clients, spans):
         client.ask("/" + FOO, headers={"Range": f"bytes={a}-{b}"})
     for client, (a, b) in zip(clients, spans):

@@ -12,6 +12,7 @@ from rig.cachedir import CacheDir, kept, quiet, told
 from rig.client import is_fault, is_miss
 from rig.origin import Origin
 from rig.rgw import free_ports
+from rig.pace import PATIENT, ms
 from rig.samples import KEY, body, path
 from rig.server import s3, until
 from rig.wire import Response
@@ -21,7 +22,6 @@ pytestmark = pytest.mark.cache_on
 GONE = path("gone.pdb").lower()
 TRIPLE = [path("gone.pdb", KEY.lower(), last) for last in ("gone.pdb", "gone.pd_", "file.ptr")]
 SYMSRV = {"User-Agent": "Microsoft-Symbol-Server/10.0.0.0"}
-PATIENT = {"REQUEST_BUDGET": "25s", "TRY_TIMEOUT": "20s", "STALL_TIMEOUT": "60s"}
 TOKEN = "purge-token-of-the-tests"
 
 
@@ -63,7 +63,7 @@ def test_a_miss_expires(origin, store, serve):
     server = serve(stores=store, MISS_TTL="1s")
     assert is_miss(server.fetch("/" + GONE))
     origin.put("bucket", GONE, body(5_000))
-    until(lambda: server.fetch("/" + GONE).status == 200, 10)
+    until(lambda: server.fetch("/" + GONE).status == 200)
     assert server.fetch("/" + GONE).body == body(5_000)
 
 
@@ -182,13 +182,13 @@ def test_a_name_that_a_store_refuses(who, origin, upstream, store, serve):
         answer = server.fetch("/" + name)
         assert is_miss(answer) and answer["Cache-Control"] == "no-store"
     at.heal()
-    until(lambda: server.fetch("/" + GONE).body == body(5_000), 10)
+    until(lambda: server.fetch("/" + GONE).body == body(5_000))
 
 
 def test_400_of_a_server_that_knows_no_404(upstream, serve):
     """It may be http sent to an https port."""
     upstream.fault(faults.respond(lambda request: Response(400)))
-    server = serve(stores=f"{upstream.url}/bucket", REQUEST_BUDGET="1s")
+    server = serve(stores=f"{upstream.url}/bucket", REQUEST_BUDGET=ms(1))
     assert is_fault(server.fetch("/" + GONE))
 
 

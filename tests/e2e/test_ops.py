@@ -5,14 +5,14 @@ import json
 import re
 import signal
 import socket
-import time
 
 import pytest
 
-from conftest import FAST, KEYS
+from conftest import KEYS
 from rig import faults
 from rig.client import Client, fetch, is_miss
 from rig.origin import Origin
+from rig.pace import IMPATIENT, WAIT, within
 from rig.rgw import free_ports
 from rig.samples import Pattern, body, path
 from rig.server import run, s3, until
@@ -214,7 +214,7 @@ def test_check_of_what_does_not_work(rgw, make_bucket, tmp):
     down, = free_ports(1)
     stores = [s3("e2e-no-such-bucket", rgw), s3("x-bucket", f"http://127.0.0.1:{down}"),
               s3(good, rgw), f"file://{tmp}/nowhere"]
-    code, out, err = run(tmp, "serve", "--check", STORES=" ".join(stores), **FAST, **KEYS)
+    code, out, err = run(tmp, "serve", "--check", STORES=" ".join(stores), **IMPATIENT, **KEYS)
     assert code not in (0, 2), "a script can see it"
     lines = (out + err).strip().splitlines()
     assert any("NoSuchBucket" in line for line in lines) and any(good in line and "exact" in line
@@ -252,20 +252,20 @@ def test_check_of_a_path(origin, tmp):
     stores = [f"file://{tmp}/dir", s3("bucket", origin), s3("bucket", origin) + "&not=foo*",
               s3("bucket", "http://127.0.0.1:1")]
     for path_of in (FOO, "/" + FOO, "http://symbols.example/" + FOO, "/" + FOO.upper()):
-        code, out, err = run(tmp, "serve", "--check", path_of, STORES=" ".join(stores), **FAST)
+        code, out, err = run(tmp, "serve", "--check", path_of, STORES=" ".join(stores), **IMPATIENT)
         assert code == 0, (out, err)
         assert [line.split()[0] for line in out.splitlines()] == ["miss", "ok", "skip", "FAIL"]
         assert "3000000 bytes" in out and not err
-    code, out, _ = run(tmp, "serve", "--check", GONE, STORES=" ".join(stores[:2]), **FAST)
+    code, out, _ = run(tmp, "serve", "--check", GONE, STORES=" ".join(stores[:2]), **IMPATIENT)
     assert code == 1 and [line.split()[0] for line in out.splitlines()] == ["miss", "miss"]
     assert not (tmp / "cache").exists(), "nothing is kept"
     for bad in ("/", "a/../b", "index2.txt"):
-        code, out, err = run(tmp, "serve", "--check", bad, STORES=stores[0], **FAST)
+        code, out, err = run(tmp, "serve", "--check", bad, STORES=stores[0], **IMPATIENT)
         assert code == 2 and not out and len(err.splitlines()) == 1
-    code, _, err = run(tmp, "serve", "--check", FOO, "more", STORES=stores[0], **FAST)
+    code, _, err = run(tmp, "serve", "--check", FOO, "more", STORES=stores[0], **IMPATIENT)
     assert code == 2 and "more" in err
     origin.fault(faults.cut(200_000), FOO, times=None)
-    code, out, _ = run(tmp, "serve", "--check", FOO, STORES=stores[1], **FAST)
+    code, out, _ = run(tmp, "serve", "--check", FOO, STORES=stores[1], **IMPATIENT)
     assert code == 1 and out.startswith("FAIL") and "broke off" in out
 
 
@@ -273,7 +273,7 @@ def test_check_shows_no_escapes_of_a_server(origin, tmp):
     """What a server says about its failure is printed to a terminal."""
     said = [("x-amz-request-id", "\x1b[2Jred\u00ad")]
     origin.fault(faults.respond(lambda request: Response(503, said)))
-    code, out, err = run(tmp, "serve", "--check", STORES=s3("bucket", origin), **FAST, **KEYS)
+    code, out, err = run(tmp, "serve", "--check", STORES=s3("bucket", origin), **IMPATIENT, **KEYS)
     assert code not in (0, 2) and "request \\u001b[2Jred" in out
     assert (out + err).replace("\n", "").isprintable()
 
@@ -297,13 +297,12 @@ def test_start_with_an_unreachable_store(serve, stage):
 
 
 def test_sigterm_when_idle(store, serve):
-    server = serve(stores=store)
+    """Connections without a request are not waited for."""
+    server = serve(stores=store, DRAIN_TIMEOUT="1h")
     with server.connect() as idle:
         assert idle.fetch("/" + FOO).body == b"found"
-        began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 4, "idle connections are not waited for"
-        assert idle.closed(5)
+        assert idle.closed()
 
 
 def test_sigint_too(store, serve):
@@ -323,8 +322,7 @@ def test_drain_with_100_suspended_requests(threads, origin, serve):
     """All wait for S3 when SIGTERM comes; all are answered, then the program ends."""
     for n in range(100):
         origin.put("bucket", path(f"n{n}.pdb").lower(), body(5_000 + n, n % 5))
-    server = serve(stores=s3("bucket", origin), THREADS=threads, DRAIN_TIMEOUT="30s",
-                   TRY_TIMEOUT="20s", REQUEST_BUDGET="25s")
+    server = serve(stores=s3("bucket", origin), THREADS=threads, DRAIN_TIMEOUT="60s")
     gate = origin.hold(".pdb")
     clients = [Client(server.port) for _ in range(100)]
     for n, client in enumerate(clients):
@@ -344,7 +342,7 @@ def test_drain_with_100_suspended_requests(threads, origin, serve):
 def refuses(port):
     """No longer served: refused, reset, or closed without an answer."""
     try:
-        with Client(port, 2) as client:
+        with Client(port) as client:
             client.ask("/healthz")
             return client.head().status != 200
     except (OSError, AssertionError):
@@ -355,8 +353,7 @@ def refuses(port):
 def test_drain_ends_at_its_timeout(origin, serve):
     """Requests that S3 never answers, bodies in the middle: cut short, and still exit code 0."""
     origin.put("bucket", FOO, Pattern(50_000_000))
-    server = serve(stores=s3("bucket", origin), DRAIN_TIMEOUT="1s", TRY_TIMEOUT="20s",
-                   REQUEST_BUDGET="25s", MIN_SEND_RATE="0")
+    server = serve(stores=s3("bucket", origin), DRAIN_TIMEOUT="1s", MIN_SEND_RATE="0")
     gate = origin.hold(lambda r: "held" in r.path and r.path.endswith(".pdb"))
     waiting = [Client(server.port) for _ in range(50)]
     for n, client in enumerate(waiting):
@@ -367,11 +364,9 @@ def test_drain_ends_at_its_timeout(origin, serve):
         client.ask("/" + FOO)
         assert client.head().status == 200
     server.signal(signal.SIGTERM)
-    began = time.monotonic()
     assert server.wait() == 0
-    assert time.monotonic() - began < 8
     for client in waiting:
-        assert client.closed(5) and (not client.buffer
+        assert client.closed() and (not client.buffer
                                      or b" 503 " in client.buffer.split(b"\r\n")[0])
     for client in reading:
         assert client.skip(50_000_000) < 50_000_000
@@ -380,16 +375,15 @@ def test_drain_ends_at_its_timeout(origin, serve):
 
 
 def test_second_sigterm_ends_at_once(origin, serve):
-    server = serve(stores=s3("bucket", origin), DRAIN_TIMEOUT="60s", TRY_TIMEOUT="20s",
-                   REQUEST_BUDGET="25s")
+    server = serve(stores=s3("bucket", origin), DRAIN_TIMEOUT="1h")
     gate = origin.hold("held")
     with server.connect() as client:
         client.ask("/" + path("held.pdb").lower())
         gate.wait(1)
         server.signal(signal.SIGTERM)
-        until(lambda: refuses(server.port))
+        server.wait_log(msg="draining")
         server.signal(signal.SIGTERM)
-        assert server.wait(3) != 0, "it did not drain, and says so"
+        assert server.wait() != 0, "it did not drain, and says so"
         server.may_end = {server.wait()}
 
 
@@ -397,7 +391,7 @@ def test_second_sigterm_ends_at_once(origin, serve):
 @pytest.mark.both_ways
 def test_download_finishes_while_draining(origin, serve):
     origin.put("bucket", FOO, Pattern(20_000_000))
-    server = serve(stores=s3("bucket", origin), DRAIN_TIMEOUT="20s")
+    server = serve(stores=s3("bucket", origin), DRAIN_TIMEOUT="60s")
     with server.connect(receive_buffer=65536) as client:
         client.ask("/" + FOO)
         assert client.head().status == 200
@@ -410,7 +404,7 @@ def test_download_finishes_while_draining(origin, serve):
 def test_systemd_is_told(store, serve, tmp):
     """sd_notify: READY=1 when it listens, STOPPING=1 when it drains."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.settimeout(10)
+        notify.settimeout(WAIT)
         notify.bind("\0pepto-e2e-" + tmp.name)
         server = serve(stores=store, NOTIFY_SOCKET="@pepto-e2e-" + tmp.name)
         assert b"READY=1" in notify.recv(4096)
@@ -429,7 +423,7 @@ def test_readyz(origin, serve):
     assert server.fetch("/healthz").status == 200
     origin.heal()
     origin.listener.drop()
-    until(lambda: server.fetch("/readyz").status == 200, 20)
+    until(lambda: server.fetch("/readyz").status == 200)
     origin.forget()
     for _ in range(50):
         assert server.fetch("/readyz").status == 200
@@ -448,8 +442,7 @@ def test_readyz_while_draining(origin, serve):
     admin, = free_ports(1)
     origin.put("bucket", FOO, b"found")
     server = serve(stores=s3("bucket", origin), ADMIN_ADDRESS=f"127.0.0.1:{admin}",
-                   DRAIN_TIMEOUT="20s", TRY_TIMEOUT="20s",
-                   REQUEST_BUDGET="25s")
+                   DRAIN_TIMEOUT="60s")
     until(lambda: fetch(admin, "/readyz").status == 200)
     gate = origin.hold(FOO)
     with server.connect() as client:
@@ -461,20 +454,6 @@ def test_readyz_while_draining(origin, serve):
         gate.release()
         assert client.answer().body == b"found"
     assert server.wait() == 0
-
-
-def test_not_ready_when_no_store_has_answered_for_30_s(origin, serve):
-    """The one test that has to wait for the clock."""
-    origin.put("bucket", FOO, b"found")
-    server = serve(stores=s3("bucket", origin))
-    until(lambda: server.fetch("/readyz").status == 200)
-    began = time.monotonic()
-    origin.stop()
-    while server.fetch("/readyz").status == 200:
-        assert time.monotonic() - began < 60
-        time.sleep(0.5)
-    assert time.monotonic() - began > 20
-    assert server.fetch("/healthz").status == 200
 
 
 def test_admin_address(store, serve):
@@ -595,10 +574,9 @@ def test_process_limits_are_raised(store, serve):
 
 def test_start_is_fast(store, serve):
     """Static credentials: listening and answering well within a second even with sanitizers."""
-    began = time.monotonic()
-    server = serve(stores=store)
-    assert server.fetch("/pingme.txt").status == 200
-    assert time.monotonic() - began < 3
+    with within(1):
+        server = serve(stores=store)
+        assert server.fetch("/pingme.txt").status == 200
 
 
 def test_clients_that_reset(store, serve):

@@ -11,6 +11,7 @@ from rig import aws, faults
 from rig import rgw as ceph
 from rig.client import Client, fetch
 from rig.origin import Origin, SymbolServer
+from rig.pace import WAIT
 from rig.samples import Pattern, body
 from rig.server import parse_line
 from rig.stage import Gate
@@ -84,9 +85,9 @@ def test_origin_answers_like_s3(server):
 
 
 def test_faults_strike(server):
-    def broken(act, times=1):
-        server.fault(act, "key", times)
-        with Client(server.port, 2) as client:
+    def broken(act, patience=WAIT):
+        server.fault(act, "key", 1)
+        with Client(server.port, patience) as client:
             client.ask("/bucket/key")
             try:
                 return client.answer()
@@ -95,13 +96,13 @@ def test_faults_strike(server):
     assert broken(faults.status(503, "SlowDown")).status == 503
     assert isinstance(broken(faults.reset()), ConnectionResetError)
     assert isinstance(broken(faults.close()), AssertionError)
-    assert isinstance(broken(faults.hang()), TimeoutError)
+    assert isinstance(broken(faults.hang(), 0.3), TimeoutError)
     for act in (faults.cut(100_000), faults.reset_at(100_000)):
         torn = broken(act)
         assert torn.cut and len(torn.body) <= 100_000
         assert torn.body == body(500_000)[:len(torn.body)]
     assert broken(faults.wrong_length(1)).cut
-    assert isinstance(broken(faults.stall(100_000)), TimeoutError)
+    assert isinstance(broken(faults.stall(100_000), 0.3), TimeoutError)
     edited = broken(faults.edit(lambda response: response.set("ETag", '"other"')))
     assert edited["ETag"] == '"other"'
     assert fetch(server.port, "/bucket/key").body == body(500_000), "struck once each"

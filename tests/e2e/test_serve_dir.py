@@ -112,7 +112,7 @@ def test_what_is_not_a_file(store, serve):
         (directory / "dev.pdb").symlink_to("/dev/zero")
         server = serve(stores=f"file://{store.root}")
         for name in ("odd.pdb", "sock.pdb", "dir.pdb", "dev.pdb"):
-            answer = server.fetch("/" + path("odd.pdb", KEY, name), timeout=5)
+            answer = server.fetch("/" + path("odd.pdb", KEY, name))
             assert answer.status in (404, 503) and answer.body == b"", name
 
 

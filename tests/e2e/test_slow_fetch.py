@@ -7,6 +7,7 @@ import pytest
 from rig import faults
 from rig.cachedir import fills, kept, quiet
 from rig.client import is_fault, is_miss
+from rig.pace import IMPATIENT
 from rig.samples import body, path
 from rig.server import s3
 
@@ -73,7 +74,7 @@ def test_a_miss_that_takes_long(origin, store, serve):
 
 def test_off_unless_asked_for(origin, store, serve):
     origin.put("bucket", LOWER, body(5_000))
-    server = serve(stores=store, REQUEST_BUDGET="1s", TRY_TIMEOUT="500ms")
+    server = serve(stores=store, **IMPATIENT)
     gate = origin.hold(LOWER)
     answer = server.fetch(FOO, headers=HURRY)
     assert is_fault(answer) and answer["Symbol-Agent-Status"] is None

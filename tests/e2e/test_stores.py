@@ -9,6 +9,7 @@ import pytest
 from rig import faults
 from rig.client import is_fault, is_miss
 from rig.origin import Origin, SymbolServer
+from rig.pace import IMPATIENT, ms
 from rig.samples import BUILD_ID, KEY, Pattern, body, path
 from rig.server import s3, until
 from rig.stage import Gate
@@ -90,30 +91,29 @@ def test_outage_404(pair, serve):
 @pytest.mark.cache_off("what the second store gave would be served without asking the first")
 def test_breaker(pair, serve):
     """After repeated failures the store is left alone until it answers a probe."""
-    server = serve(stores=urls(pair, first="&optional=true"), REQUEST_BUDGET="1s",
-                   TRY_TIMEOUT="300ms")
+    server = serve(stores=urls(pair, first="&optional=true"), **IMPATIENT)
     pair[0].fault(faults.reset(), "/one/")
     until(lambda: server.fetch("/" + BAR).status == 200
-          and server.metrics()["pepto_store_breaker_opened_total", ""] >= 1, 30)
+          and server.metrics()["pepto_store_breaker_opened_total", ""] >= 1)
     asked = len(pair[0].asked("bar.pdb"))
     for _ in range(5):
         assert server.fetch("/" + BAR).body == b"second"
     assert len(pair[0].asked("bar.pdb")) <= asked + 10, "left alone"
     assert server.metrics()["pepto_store_skipped_total", ""] >= 1
     pair[0].heal()
-    assert until(lambda: server.fetch("/" + FOO).body == b"first", 15), "back again"
+    assert until(lambda: server.fetch("/" + FOO).body == b"first"), "back again"
 
 
 def test_breaker_of_the_only_store(origin, serve):
     """Open, it is 503 at once, without a request; closed again, all is well."""
     origin.put("one", FOO, b"first")
-    server = serve(stores=s3("one", origin), REQUEST_BUDGET="1s", TRY_TIMEOUT="300ms")
+    server = serve(stores=s3("one", origin), **IMPATIENT)
     origin.fault(faults.reset(), "/one/")
     until(lambda: is_fault(server.fetch("/" + FOO))
-          and server.metrics()["pepto_store_breaker_opened_total", ""] >= 1, 30)
+          and server.metrics()["pepto_store_breaker_opened_total", ""] >= 1)
     assert is_fault(server.fetch("/" + FOO))
     origin.heal()
-    assert until(lambda: server.fetch("/" + FOO).status == 200, 15)
+    assert until(lambda: server.fetch("/" + FOO).status == 200)
 
 
 @pytest.mark.cache_off("each good answer has to come from the store")
@@ -121,7 +121,7 @@ def test_keys_that_fail_do_not_close_the_store(origin, serve):
     """Somebody keeps asking for what makes the store fail; others are served meanwhile."""
     origin.put("one", FOO, b"first")
     origin.fault(faults.status(500, "Odd"), "boom")
-    server = serve(stores=s3("one", origin), REQUEST_BUDGET="1s", MISS_TTL="0s")
+    server = serve(stores=s3("one", origin), REQUEST_BUDGET=ms(1), MISS_TTL="0s")
     failed = 0
     end = time.monotonic() + 5
     while failed < 10 or time.monotonic() < end:
@@ -137,15 +137,15 @@ def test_a_store_of_build_ids_alone_is_left_alone_for_those(upstream, serve):
     upstream.put(f"buildid/{build_id}/debuginfo", b"found")
     upstream.put(path("foo.pdb").lower(), b"found")
     server = serve(stores=f"{upstream.url}?layout=debuginfod&case=lower", CACHE_DIR="off",
-                   REQUEST_BUDGET="1s", MISS_TTL="0s")
+                   REQUEST_BUDGET=ms(1), MISS_TTL="0s")
     until(lambda: server.fetch("/" + FOO.lower()).body == b"found")
     upstream.fault(faults.reset(), lambda request: ".pdb" in request.path)
     until(lambda: is_fault(server.fetch("/" + FOO.lower())) and
-          server.metrics()["pepto_store_breaker_opened_total", ""] >= 1, 60)
+          server.metrics()["pepto_store_breaker_opened_total", ""] >= 1)
     for _ in range(5):
         assert server.fetch(f"/buildid/{build_id}/debuginfo").body == b"found"
     upstream.heal()
-    until(lambda: server.fetch("/" + FOO.lower()).body == b"found", 60)
+    until(lambda: server.fetch("/" + FOO.lower()).body == b"found")
 
 
 @pytest.mark.parametrize("glob, asked, hidden", [
@@ -231,7 +231,7 @@ def test_stores_by_flags(pair, serve):
 
 
 def test_misses_are_not_answered_before_all_stores_have(pair, serve):
-    server = serve(stores=urls(pair), TRY_TIMEOUT="5s", REQUEST_BUDGET="5s")
+    server = serve(stores=urls(pair))
     gate = pair[1].hold(BAR)
     with server.connect() as client:
         client.ask("/" + BAR)
@@ -264,7 +264,7 @@ def test_cancel_in_mid_body_aborts_the_transfer(stage, serve):
 def test_cancel_before_the_head(stage, serve):
     origin = stage(Origin)
     origin.put("bucket", FOO, b"x")
-    server = serve(stores=s3("bucket", origin), TRY_TIMEOUT="20s", REQUEST_BUDGET="25s")
+    server = serve(stores=s3("bucket", origin))
     gate = origin.hold(FOO)
     with server.connect() as client:
         client.ask("/" + FOO)
@@ -306,8 +306,7 @@ def test_paused_store_does_not_hold_back_others(stage, serve):
     slow, fast = stage(Origin), stage(Origin)
     slow.put("slow", FOO, Pattern(400_000))
     fast.put("fast", BAR, Pattern(400_000, 2))
-    server = serve(stores=[s3("slow", slow, only="foo*"), s3("fast", fast)], THREADS="1",
-                   STALL_TIMEOUT="20s")
+    server = serve(stores=[s3("slow", slow, only="foo*"), s3("fast", fast)], THREADS="1")
     gate = Gate("")
     slow.fault(faults.pause_at(200_000, gate), FOO)
     with server.connect() as waiting, server.connect() as client:

@@ -7,6 +7,7 @@
     origin.py      ... an S3 and a symbol server in this process, for what a real one does not do
     aws.py         ... the credential services of AWS: metadata, container endpoint, STS
     rgw.py         Ceph RGW, a real S3 that verifies signatures and policies
+    pace.py        how long a test waits, and how much slower than usual the machine is
     child.py       processes that end with the tests, whatever happens
     client.py      the debugger's side: exact bytes on the wire
     server.py      pepto-symbol as a process: environment in, log lines and exit code out

@@ -78,7 +78,7 @@ def kept(server, n=1):
 def quiet(server):
     """Wait until nothing is on its way any more."""
     until(lambda: server.metrics()["pepto_active_fills", ""] == 0 and
-          server.metrics()["pepto_active_transfers", ""] == 0, 30)
+          server.metrics()["pepto_active_transfers", ""] == 0)
 
 
 def ways(server, target):

@@ -7,6 +7,8 @@ between. """
 import socket
 import time
 
+from .pace import WAIT
+
 
 class Answer:
     """A response. `cut` is true when fewer bytes came than Content-Length promised."""
@@ -33,7 +35,7 @@ class Answer:
 class Client:
     """One connection. Requests may be pipelined; `fetch` is a request and its answer."""
 
-    def __init__(self, port, timeout=30, receive_buffer=None):
+    def __init__(self, port, timeout=WAIT, receive_buffer=None):
         self.sock = socket.socket()
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -115,7 +117,7 @@ class Client:
             have += got
         return have
 
-    def closed(self, timeout=10):
+    def closed(self, timeout=WAIT):
         """True when the peer closes within the time; what it sends before is kept in the buffer."""
         end = time.monotonic() + timeout
         while (left := end - time.monotonic()) > 0:
@@ -132,12 +134,12 @@ class Client:
         return False
 
 
-def fetch(port, target, method="GET", headers=(), timeout=30):
+def fetch(port, target, method="GET", headers=(), timeout=WAIT):
     with Client(port, timeout) as client:
         return client.fetch(target, method, {"Connection": "close", **dict(headers)})
 
 
-def exchange(port, data, timeout=10):
+def exchange(port, data, timeout=WAIT):
     """Exactly these bytes out; everything that comes back until the server closes, or goes
     silent."""
     with Client(port, timeout) as client:

@@ -4,6 +4,7 @@ still verified."""
 
 import socket
 
+from .pace import WAIT
 from .stage import Stage
 from .wire import CHUNK, Gone, Response
 
@@ -15,7 +16,7 @@ class FaultProxy(Stage):
 
     def answer(self, request):
         """Pass the request on over a connection of its own; the body follows as it is sent."""
-        sock = socket.create_connection(self.upstream, timeout=60)
+        sock = socket.create_connection(self.upstream, timeout=WAIT)
         sock.sendall(request.head + b"\r\nConnection: close\r\n\r\n" + request.body)
         stream = sock.makefile("rb")
         line = stream.readline().decode("latin-1").split(" ", 2)

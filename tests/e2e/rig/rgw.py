@@ -23,6 +23,7 @@ import botocore
 import botocore.client
 
 from . import child
+from .pace import WAIT
 
 OWNER = ("OWNERACCESSKEY000001", "ownersecretownersecretownersecretowner01")
 OTHER = ("OTHERACCESSKEY000001", "othersecretothersecretothersecretother01")
@@ -199,7 +200,7 @@ class Rgw:
             self.running.append(child.start(command[0], "-c", str(self.conf), *command[1:], "-f",
                                             stdout=out, stderr=out))
 
-    def _until(self, what, ready, seconds=60):
+    def _until(self, what, ready, seconds=2 * WAIT):
         end = time.monotonic() + seconds
         while not ready():
             dead = [p.args for p in self.running if p.poll() is not None]

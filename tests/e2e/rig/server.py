@@ -14,9 +14,9 @@ import threading
 import time
 
 from . import child, client
+from .pace import WAIT
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-START = 30
 CACHE = "cache"                     # the cache of a server, in its working directory
 # METADATA_DISABLED: no test shall look for credentials on the network by accident
 QUIET = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C",
@@ -47,7 +47,7 @@ def environment(cwd, settings):
     return {name: str(value) for name, value in merged.items() if value is not None}
 
 
-def run(cwd, *args, timeout=10, release=False, **settings):
+def run(cwd, *args, timeout=WAIT, release=False, **settings):
     """Run the program to its end: (exit code, standard output, standard error)."""
     done = subprocess.run([binary(release), *args], cwd=cwd, env=environment(cwd, settings),
                           timeout=timeout,
@@ -64,7 +64,7 @@ def s3(bucket, at, prefix="", **options):
     return f"s3://{bucket}/{prefix}?endpoint={endpoint}{more}"
 
 
-def until(true, timeout=10, what=None, pause=0.02):
+def until(true, timeout=WAIT, what=None, pause=0.02):
     """Wait for something that neither a gate nor the log can tell; returns what made it true."""
     end = time.monotonic() + timeout
     while not (value := true()):
@@ -103,7 +103,7 @@ class Server:
                                    stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        listening = self.wait_log(START, msg="listening")
+        listening = self.wait_log(msg="listening")
         self.port = int(listening["port"])
 
     def _read(self):
@@ -130,7 +130,7 @@ class Server:
         with self.changed:
             return [line for line in self.lines if fits(line)]
 
-    def wait_log(self, timeout=10, count=1, **fields):
+    def wait_log(self, timeout=WAIT, count=1, **fields):
         """The count-th such line, as soon as it is written."""
         end = time.monotonic() + timeout
         with self.changed:
@@ -147,7 +147,7 @@ class Server:
 
     # requests
 
-    def fetch(self, target, method="GET", headers=(), timeout=30):
+    def fetch(self, target, method="GET", headers=(), timeout=WAIT):
         return client.fetch(self.port, target, method, headers, timeout)
 
     def connect(self, **how):
@@ -178,16 +178,16 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def wait(self, timeout=30):
+    def wait(self, timeout=WAIT):
         """The exit code. Also waits for the last of the log."""
         code = self.process.wait(timeout)
-        self.reader.join(10)
+        self.reader.join(WAIT)
         return code
 
     def reports(self):
         return [line for line in self.text if REPORT.search(line)]
 
-    def stop(self, timeout=30):
+    def stop(self, timeout=WAIT):
         """End it in good order. Harmless when it has ended already."""
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)

@@ -14,9 +14,8 @@ A subclass says how it answers (`answer`). A test says what goes wrong:
 
 import threading
 
+from .pace import WAIT
 from .wire import Gone, Listener, Request
-
-WAIT = 20
 
 
 def matcher(match):
@@ -47,7 +46,7 @@ class Gate:
         with self.changed:
             self.arrived += 1
             self.changed.notify_all()
-            self.changed.wait_for(lambda: self.released, 60)
+            self.changed.wait_for(lambda: self.released, 2 * WAIT)
 
 
 class Planned:
