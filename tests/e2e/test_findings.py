@@ -345,8 +345,7 @@ def repeated_fault(server, times=6):
     return True
 
 
-@pytest.mark.parametrize("kind", ["s3", "http"])
-@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("kind, status", [("s3", 400), ("s3", 403), ("http", 403)])
 def test_one_file_that_is_refused(kind, status, bucket, other, origin, upstream, serve):
     """P2: what is said of one key, however often, closes no other."""
     stage, store = (origin, bucket) if kind == "s3" else (upstream, other)
