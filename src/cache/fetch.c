@@ -260,6 +260,8 @@ static bool on_data(void *ud, struct slice bytes)
 	before = (size_t)MIN((int64_t)bytes.n, f->skip);
 	f->skip -= (int64_t)before;
 	bytes = slice_from(bytes, before);
+	if (!bytes.n)
+		return true;
 	if (f->received + (int64_t)bytes.n > f->head.length) {
 		err_set(&e, ERR_CORRUPT, "more bytes than promised");
 		fetch_body_failed(f, &e);
