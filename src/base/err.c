@@ -57,6 +57,11 @@ enum err err_wrap(struct error *e, const char *fmt, ...)
 	return e->code;
 }
 
+bool err_sys_is_ours(int sys)
+{
+	return sys == EMFILE || sys == ENFILE || sys == ENOMEM || sys == ENOBUFS;
+}
+
 const char *err_name(enum err code)
 {
 	switch (code) {

@@ -13,6 +13,8 @@
 #pragma once
 #include "base/macros.h"
 
+#include <stdbool.h>
+
 enum err {
 	OK = 0,
 	ERR_NOMEM,    /* out of memory */
@@ -43,5 +45,7 @@ enum err err_set(struct error *e, enum err code, const char *fmt, ...) PRINTF(3,
 enum err err_sys(struct error *e, enum err code, const char *fmt, ...) PRINTF(3, 4);
 /* Put "fmt: " before the message of e. Returns e->code. */
 enum err err_wrap(struct error *e, const char *fmt, ...) PRINTF(2, 3);
+/* Is this errno a want of our own, of descriptors or memory? It says nothing of a store or a disk. */
+bool err_sys_is_ours(int sys);
 /* "net", "timeout", ...: for logs and metric labels. */
 const char *err_name(enum err code);

@@ -129,11 +129,14 @@ bool cache_disk_usable(struct cache *c)
 	return c->disk && (!failed || clock_mono_ns() - failed >= DISK_PAUSE_NS);
 }
 
-/* Something odd lies where one object would: the others are none the worse for it. */
+/*
+ * Something odd lies where one object would, or we have no descriptor to look: the others are none
+ * the worse for it.
+ */
 static bool is_about_one_name(const struct error *e)
 {
-	return e->code != ERR_IO || e->sys == EISDIR || e->sys == ENOTDIR || e->sys == EEXIST ||
-	       e->sys == ELOOP;
+	return e->code != ERR_IO || err_sys_is_ours(e->sys) || e->sys == EISDIR ||
+	       e->sys == ENOTDIR || e->sys == EEXIST || e->sys == ELOOP;
 }
 
 /* Others have taken what was there: what lies in the cache can be had all the same. */

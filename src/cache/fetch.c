@@ -55,7 +55,7 @@ static void note_success(const struct fetch *f)
  */
 static bool is_of_the_store(const struct store *s, const struct error *e)
 {
-	if (e->sys == EMFILE || e->sys == ENFILE || e->sys == ENOMEM || e->sys == ENOBUFS)
+	if (err_sys_is_ours(e->sys))
 		return false;
 	switch (e->code) {
 	case ERR_NET:

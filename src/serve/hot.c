@@ -20,7 +20,6 @@
 #define MEMORY_ALL    ((size_t)8 << 20)
 #define LOOK_EVERY_NS (1 * NS_PER_S)
 #define USED_EVERY_NS (600 * NS_PER_S)
-#define FILES_SHARE   8 /* of the descriptors that the process may have */
 
 struct hot_entry {
 	atomic_uint refs;
@@ -60,7 +59,7 @@ struct hot *hot_new(void)
 		pthread_mutex_init(&h->set[i].mu, NULL);
 	h->max = SETS * WAYS;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
-		h->max = MIN(h->max, (size_t)files.rlim_cur / FILES_SHARE);
+		h->max = MIN(h->max, (size_t)files.rlim_cur / HOT_FILES_SHARE);
 	return h;
 }
 

@@ -17,6 +17,9 @@
 
 #include <microhttpd.h>
 
+/* So large a part of the descriptors that the process may have is used at most: one in so many. */
+#define HOT_FILES_SHARE 8
+
 struct hot;
 struct hot_entry;
 

@@ -15,11 +15,14 @@
 #include "serve/server_priv.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 /* What libmicrohttpd's pool holds beside the headers: its own bookkeeping. */
 #define POOL_SPARE        ((size_t)4 * 1024)
+#define OWN_FILES         64 /* listening, epoll, the log, the cache's directory */
+#define FILES_PER_CLIENT  2
 #define CONNECTIONS_SLACK UINT64_C(64) /* above the limit: to be answered 503 */
 
 static void connection_changed(void *cls, struct MHD_Connection *mhd, void **context,
@@ -42,7 +45,7 @@ static enum MHD_Result accept_policy(void *cls, const struct sockaddr *addr, soc
 {
 	struct server *s = cls;
 
-	if (conns_count(s->conns) < s->parts.conf->max_connections + CONNECTIONS_SLACK)
+	if (conns_count(s->conns) < s->max_connections + CONNECTIONS_SLACK)
 		return MHD_YES;
 	metric_inc(refused_connections);
 	return MHD_NO;
@@ -66,14 +69,40 @@ static unsigned thread_count(const struct conf *conf)
 	return conf->threads ? (unsigned)conf->threads : (unsigned)MAX(cores, 1);
 }
 
-static void raise_file_limit(void)
+/*
+ * The most clients that there are descriptors for: each may need its socket and an open file. The hot
+ * set takes a share of its own (hot.c); what stores and drafts may take counts as far as it leaves the
+ * clients half. More would be let in and then find that nothing can be opened.
+ */
+size_t server_room_for(rlim_t files, size_t elsewhere)
+{
+	rlim_t left = files - files / HOT_FILES_SHARE;
+
+	left -= MIN(left / 2, elsewhere);
+	return left > OWN_FILES ? (size_t)MAX((left - OWN_FILES) / FILES_PER_CLIENT, 1) : 1;
+}
+
+static size_t connections_allowed(const struct conf *conf)
 {
 	struct rlimit limit;
+	size_t wanted = (size_t)conf->max_connections, room;
+	char files[24], lowered[24];
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return wanted;
+	if (limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			getrlimit(RLIMIT_NOFILE, &limit);
 	}
+	room = server_room_for(limit.rlim_cur, (size_t)(conf->max_transfers + conf->max_fills));
+	if (room >= wanted)
+		return wanted;
+	snprintf(files, sizeof(files), "%llu", (unsigned long long)limit.rlim_cur);
+	snprintf(lowered, sizeof(lowered), "%zu", room);
+	log_event(LOG_WARN, "MAX_CONNECTIONS lowered: few descriptors (RLIMIT_NOFILE)", "files",
+		  files, "connections", lowered, NULL);
+	return room;
 }
 
 static enum err start_main(struct server *s, struct error *e)
@@ -92,7 +121,7 @@ static enum err start_main(struct server *s, struct error *e)
 		0, accept_policy, s, exchange_run, s, MHD_OPTION_EXTERNAL_LOGGER, quiet, NULL,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE,
 		threads > 1 ? threads : 0, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)(conf->max_connections + 2 * CONNECTIONS_SLACK + threads),
+		(unsigned)(s->max_connections + 2 * CONNECTIONS_SLACK + threads),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)conf->max_header_size + POOL_SPARE,
 		MHD_OPTION_STRICT_FOR_CLIENT, -1, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
 		MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
@@ -140,15 +169,15 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 {
 	struct server *s = xnew(struct server);
 	const struct conn_limits limits = {
-		.max_connections = parts->conf->max_connections,
+		.max_connections = connections_allowed(parts->conf),
 		.header_timeout_ns = parts->conf->header_timeout_ns,
 		.idle_timeout_ns = parts->conf->idle_timeout_ns,
 		.min_send_rate = parts->conf->min_send_rate,
 	};
 
 	s->sweep.run = sweep_lookups;
-	raise_file_limit();
 	s->parts = *parts;
+	s->max_connections = limits.max_connections;
 	s->conns = conns_new(&limits);
 	s->hot = hot_new();
 	if (respond_init(s, e) != OK || start_admin(s, e) != OK || start_main(s, e) != OK) {

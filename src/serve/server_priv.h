@@ -8,6 +8,8 @@
 
 #include <microhttpd.h>
 
+#include <sys/resource.h>
+
 /* Answers without a body that are always the same: made once, queued many times. */
 enum canned {
 	CANNED_METHOD, /* 405 */
@@ -30,6 +32,7 @@ struct server {
 	struct MHD_Daemon *daemon, *admin;
 	int listen_fd; /* libmicrohttpd's */
 	uint16_t port;
+	size_t max_connections; /* that there are descriptors for */
 	struct conns *conns;
 	struct hot *hot;
 	struct lookups lookups;                       /* the loop's */
@@ -41,6 +44,9 @@ struct server {
 	atomic_size_t looking; /* exchanges that the loop may touch, which must end first */
 	struct loop_task abort, sweep;
 };
+
+/* server.c: the most clients, where the process may have so many descriptors and others take some. */
+size_t server_room_for(rlim_t files, size_t elsewhere);
 
 /* A short text of our own. */
 struct page {

@@ -47,7 +47,7 @@ static enum err kind(int error)
 {
 	if (error == EACCES || error == EPERM)
 		return ERR_DENIED;
-	return error == EMFILE || error == ENFILE || error == ENOMEM ? ERR_BUSY : ERR_IO;
+	return err_sys_is_ours(error) ? ERR_BUSY : ERR_IO;
 }
 
 static bool means_absent(int error)

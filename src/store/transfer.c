@@ -18,6 +18,8 @@
 #include "store/transfer_loop.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -41,6 +43,7 @@ struct transfer {
 	enum address_kind own;
 	struct transfer *next_dead, *next_unborn;
 	struct transfer *next, **at; /* all that run */
+	int sys;                     /* why no socket could be made; 0: one could */
 	char why[CURL_ERROR_SIZE];   /* libcurl's words for a failure */
 };
 
@@ -140,6 +143,25 @@ static enum err code_of(CURLcode code)
 	}
 }
 
+/*
+ * Was it for want of descriptors? Of a socket we know; a name is looked up in a thread of libcurl's,
+ * which only says that it could not be, so that is tried.
+ */
+static bool is_our_want(const struct transfer *t, CURLcode code)
+{
+	int fd;
+
+	if (code == CURLE_COULDNT_CONNECT)
+		return err_sys_is_ours(t->sys);
+	if (code != CURLE_COULDNT_RESOLVE_HOST)
+		return false;
+	fd = open("/", O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys_is_ours(errno);
+	close(fd);
+	return false;
+}
+
 static bool is_final(const struct transfer *t)
 {
 	int s = t->head.status;
@@ -182,6 +204,8 @@ static void collect_finished(struct transfer_engine *engine)
 		if (code != CURLE_OK && t->astray)
 			err_set(&e, ERR_DENIED,
 				"redirected to an address of this machine or its network");
+		else if (code != CURLE_OK && is_our_want(t, code))
+			err_set(&e, ERR_BUSY, "no descriptors left to ask with (RLIMIT_NOFILE)");
 		else if (code != CURLE_OK)
 			err_set(&e, code_of(code), "%s", why(t, code));
 		check_head(t, &e);
@@ -257,10 +281,14 @@ static enum address_kind kind_of_location(const struct transfer *t, struct slice
 static curl_socket_t open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct transfer *t = ud;
+	int fd;
 
 	if (t->redirected && !t->engine->proxied && !may_lead_to(t, address_kind_of(&a->addr)))
 		return CURL_SOCKET_BAD;
-	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	if (fd < 0)
+		t->sys = errno;
+	return fd;
 }
 
 static bool leads_astray(struct transfer *t, struct slice location)

@@ -49,7 +49,7 @@ static const struct {
 } passing[] = {
 	{"an image", FORMS_PE_KEY, &pe, true, "", true, false},
 	{"another image", FORMS_PE_OTHER, &pe, true, "", true, true},
-	{"an image in place of a PDB", FORMS_PDB_KEY, &pe, true, "", true, true},
+	{"an image that names no PDB", FORMS_PDB_KEY, &pe, true, "", true, false},
 	{"a PDB, of which only the whole would tell", FORMS_PDB_KEY, &pdb, true, "", true, false},
 	{"another PDB: the same", FORMS_PDB_OTHER, &pdb, true, "", true, false},
 	{"a key that says nothing", "foo.exe/opaque/foo.exe", &pe, true, "", false, false},

@@ -52,8 +52,30 @@ static void test_end_waits_for_the_loop(void)
 	CHECK(world_fini(&w), "nothing is left");
 }
 
+/* So that who is let in finds descriptors for all that an answer may need. */
+static void test_room(void)
+{
+	static const struct {
+		rlim_t files;
+		size_t elsewhere, clients;
+	} rows[] = {
+		{0, 0, 1},         {64, 0, 1},         {100, 0, 12},        {1024, 0, 416},
+		{1024, 1280, 192}, {4096, 1280, 1120}, {20000, 1280, 8078}, {65536, 1280, 28000},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char name[40];
+
+		snprintf(name, sizeof(name), "clients where %llu descriptors are",
+			 (unsigned long long)rows[i].files);
+		CHECK_INT(server_room_for(rows[i].files, rows[i].elsewhere), rows[i].clients, name);
+	}
+	CHECK(server_room_for(RLIM_INFINITY, 1280) > 1000000, "no limit");
+}
+
 int main(void)
 {
+	test_room();
 	test_end_waits_for_the_loop();
 	return tap_done();
 }

@@ -11,6 +11,8 @@
 #include "http_server.h"
 #include "tap.h"
 #include <curl/curl.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 
 #define EMPTY_404 "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 #define HELLO     "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -612,6 +614,39 @@ static void test_cancel_paused(void)
 	http_server_stop(&server);
 }
 
+/* What we lack is not the other side's fault: the breaker counts the one and not the other. */
+static void test_no_descriptors(void)
+{
+	static const struct http_reply reply = {HELLO};
+	struct rlimit was, none;
+	struct client c = {0};
+	int next;
+
+	engine_start(4);
+	http_server_start(&server, &reply, 1);
+	next = open("/", O_PATH | O_CLOEXEC);
+	ASSERT(next >= 0 && getrlimit(RLIMIT_NOFILE, &was) == 0);
+	close(next);
+	none = (struct rlimit){(rlim_t)next, was.rlim_max};
+	ASSERT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	ASSERT(ask(&c, (struct transfer_request){0}, "/", NULL) == OK);
+	ASSERT(manual_until(loop, &c.over));
+	ASSERT(setrlimit(RLIMIT_NOFILE, &was) == 0);
+	CHECK_INT(c.error.code, ERR_BUSY, "no socket could be made");
+	c = (struct client){0};
+	ASSERT(ask(&c, (struct transfer_request){0}, "/", NULL) == OK);
+	ASSERT(manual_until(loop, &c.over));
+	CHECK_INT(c.error.code, OK, "and then it could");
+	engine_stop();
+	http_server_stop(&server);
+	c = (struct client){0};
+	engine_start(4);
+	ASSERT(ask(&c, (struct transfer_request){0}, "/", NULL) == OK);
+	ASSERT(manual_until(loop, &c.over));
+	CHECK_INT(c.error.code, ERR_NET, "nobody listens: that is the other side's");
+	engine_stop();
+}
+
 int main(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -622,6 +657,7 @@ int main(void)
 	test_ends();
 	test_refused();
 	test_control_bytes();
+	test_no_descriptors();
 	test_redirects();
 	test_astray();
 	test_head_deadline();
