@@ -63,7 +63,7 @@ void ask_tell_soon(struct ask *a, const struct error *fault)
 static void note_miss(struct ask *a, enum fetch_result how)
 {
 	cache_note_miss(a->request.cache, a->request.store, slice_of(a->key), a->request.via,
-			a->ticket, how);
+			a->request.checksum, a->ticket, how);
 }
 
 void ask_tell_wrong_soon(struct ask *a)
@@ -184,6 +184,7 @@ static void ring_end(void *ud, const struct error *e)
 	} else {
 		again = landing_recheck(a->request.store, a->key, &a->passed, a->digest);
 		again.via = a->request.via;
+		again.checksum = a->request.checksum;
 		again.patient = a->request.patient;
 		a->recheck = recheck_start(&again, rechecked, a);
 	}
@@ -237,6 +238,7 @@ static void pass(struct ask *a, const struct object_head *pin)
 		.range = r->range,
 		.pin = pin,
 		.via = r->via,
+		.checksum = r->checksum,
 		.deadline_ns = r->deadline_ns,
 		.patient = r->patient,
 	};
@@ -290,7 +292,8 @@ static bool look_for(struct ask *a, enum form form)
 {
 	struct cache_object o;
 
-	if (!cache_find(a->request.cache, a->request.store, slice_of(a->key), form, a->expect, &o))
+	if (!cache_find(a->request.cache, a->request.store, slice_of(a->key), form, a->expect,
+			a->request.checksum, &o))
 		return false;
 	a->form = form;
 	if (needs_plain(a, &o.head)) {
@@ -320,6 +323,7 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 		.form = form,
 		.expect = a->expect,
 		.via = r->via,
+		.checksum = r->checksum,
 		.deadline_ns = r->patient ? clock_mono_ns() + PATIENCE_NS : r->deadline_ns,
 		.patient = r->patient,
 		.join_only = join_only,
@@ -331,6 +335,7 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 	a->seat->decided = seat_answered;
 	a->seat->declined = seat_declined;
 	a->seat->key = slice_of(a->key);
+	a->seat->checksum = r->checksum;
 	return seat_take(&flight, a->seat);
 }
 

@@ -30,7 +30,8 @@ struct ask_request {
 	bool head;
 	bool ranged; /* only this part is wanted; a flight gives the whole */
 	struct range_ask range;
-	const char *via;     /* borrowed for the life of the ask; may be NULL */
+	const char *via; /* borrowed for the life of the ask; may be NULL; the next, too */
+	const char *checksum;
 	int64_t deadline_ns; /* to be decided by then */
 	bool patient;        /* a single try may take all the time there is */
 	size_t ring_max;

@@ -174,11 +174,16 @@ uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice 
 	return epoch + cache_generation(c, s, key, NULL) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* So a miss from before a purge is none of the keys that are looked for after it. */
+/*
+ * So a miss from before a purge is none of the keys that are looked for after it. What a store refuses
+ * to who sends no SymbolChecksum it may have for who does, and the reverse.
+ */
 static struct miss_id miss_of(const struct cache *c, struct store *s, struct slice key,
-			      uint64_t ticket)
+			      const char *checksum, uint64_t ticket)
 {
-	return miss_id_make(negative_seed(c->negative, s->id) + ticket, key);
+	uint64_t seed = negative_seed(c->negative, s->id) + ticket;
+
+	return miss_id_make(checksum && s->traits.checksums ? ~seed : seed, key);
 }
 
 bool cache_remembers(const struct cache *c)
@@ -196,33 +201,39 @@ bool cache_may_know(const struct cache *c)
 	return c->disk || cache_remembers(c);
 }
 
-struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key)
+struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
+			    const char *checksum)
 {
-	struct miss_id id = miss_of(c, s, key, cache_miss_ticket(c, s, key));
+	struct miss_id id = miss_of(c, s, key, checksum, cache_miss_ticket(c, s, key));
 
 	return negative_find(c->negative, id, clock_coarse_ns());
 }
 
-bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key)
+bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key,
+			 const char *checksum)
 {
-	return cache_find_miss(c, s, key).answers_ns > 0;
+	return cache_find_miss(c, s, key, checksum).answers_ns > 0;
 }
 
 void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
-		     uint64_t ticket, enum fetch_result how)
+		     const char *checksum, uint64_t ticket, enum fetch_result how)
 {
 	bool refused = how == FETCH_REFUSED;
 	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns);
 
 	if (fetch_is_miss(how) && ticket == cache_miss_ticket(c, s, key) &&
 	    !(via && s->traits.loops))
-		negative_add(c->negative, miss_of(c, s, key, ticket),
+		negative_add(c->negative, miss_of(c, s, key, checksum, ticket),
 			     refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns, refused);
 }
 
 void cache_note_found(struct cache *c, struct store *s, struct slice key)
 {
-	negative_remove(c->negative, miss_of(c, s, key, cache_miss_ticket(c, s, key)));
+	uint64_t ticket = cache_miss_ticket(c, s, key);
+
+	negative_remove(c->negative, miss_of(c, s, key, NULL, ticket));
+	if (s->traits.checksums) /* whoever found it, it is there for all */
+		negative_remove(c->negative, miss_of(c, s, key, "", ticket));
 }
 
 /* ---- objects ---- */
@@ -305,7 +316,7 @@ static bool find_file(struct cache *c, const struct object_id *id, struct disk_o
 }
 
 bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
-		const char *expect, struct cache_object *ret)
+		const char *expect, const char *checksum, struct cache_object *ret)
 {
 	int64_t now_s = clock_wall_s();
 	struct disk_object o;
@@ -322,7 +333,7 @@ bool cache_find(struct cache *c, struct store *s, struct slice key, enum form fo
 		disk_touch_used(o.fd);
 	if (!ret->fresh_ns)
 		confirm_start(c, s, is_spelled(&o, key) ? slice_of(o.meta.key) : key, form, expect,
-			      &ret->head, is_spelled(&o, key) || !s->traits.folds);
+			      checksum, &ret->head, is_spelled(&o, key) || !s->traits.folds);
 	return true;
 }
 

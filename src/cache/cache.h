@@ -52,11 +52,13 @@ bool cache_may_know(const struct cache *c);
 /* Are misses remembered at all? */
 bool cache_remembers(const struct cache *c);
 /* What is remembered of the key's being missing in this store. */
-struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key);
+struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
+			    const char *checksum);
 /* Has this store said lately that it has no such key? */
-bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key);
+bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key,
+			 const char *checksum);
 /* Ask in the background whether a key is still missing, and remember that; bounded. */
-void cache_ask_again(struct cache *c, struct store *s, struct slice key);
+void cache_ask_again(struct cache *c, struct store *s, struct slice key, const char *checksum);
 
 struct cache_object {
 	struct object_head head; /* of the whole; fd is the receiver's */
@@ -68,7 +70,7 @@ struct cache_object {
  * path whose key it has to be true to, in place of its own; NULL else.
  */
 bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
-		const char *expect, struct cache_object *ret);
+		const char *expect, const char *checksum, struct cache_object *ret);
 
 /* ---- purging: any thread ---- */
 

@@ -58,7 +58,7 @@ uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice 
  * the name of a server before us (via), which it may have passed over for that reason.
  */
 void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
-		     uint64_t ticket, enum fetch_result how);
+		     const char *checksum, uint64_t ticket, enum fetch_result how);
 /* It is there: a miss of before is no proof any more. Loop's thread, as the one above. */
 void cache_note_found(struct cache *c, struct store *s, struct slice key);
 
@@ -105,7 +105,7 @@ struct flight {
 	enum flight_phase phase;
 	struct store *store;
 	enum form form;
-	char *key, *expect, *via; /* owned; the last two may be NULL */
+	char *key, *expect, *via, *checksum; /* owned; all but the key may be NULL */
 	int64_t deadline_ns;
 	bool patient;
 	/* from before the store was asked, or something looked for: for what comes, and for a miss */
@@ -200,8 +200,8 @@ void flight_tell(struct flight *f, enum fetch_result result, const struct error 
 /* It is there: send all who wait for it to fetch it by themselves. */
 void flight_decline(struct flight *f);
 /*
- * GONE, as its key is missing: who asked for another spelling of it goes on in a flight that is for
- * that spelling alone.
+ * GONE, as its key is missing: who asked for another spelling of it, or is another about a
+ * SymbolChecksum, goes on in a flight that is for that spelling alone.
  */
 void flight_part_ways(struct flight *f);
 /* Out of the table: from now on another flight may bring the object. */

@@ -20,7 +20,7 @@ struct confirm {
 	struct confirms *all;
 	struct cache *cache;
 	struct store *store;
-	char *key, *expect; /* owned; expect may be NULL */
+	char *key, *expect, *checksum; /* owned; all but the key may be NULL */
 	enum form form;
 	struct object_id id;
 	uint64_t generation; /* from before it was asked */
@@ -59,6 +59,7 @@ static void confirm_free(struct confirm *q)
 	atomic_fetch_sub(&q->all->n, 1);
 	free(q->key);
 	free(q->expect);
+	free(q->checksum);
 	free(q);
 }
 
@@ -143,6 +144,7 @@ static void fetch_anew(struct confirm *q)
 		.key = slice_of(q->key),
 		.form = q->form,
 		.expect = q->expect,
+		.checksum = q->checksum,
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 		.patient = true, /* to be finished, though nobody waits */
 		.anew = true,
@@ -152,6 +154,7 @@ static void fetch_anew(struct confirm *q)
 	q->seat.decided = flight_over;
 	q->seat.declined = flight_declined;
 	q->seat.key = slice_of(q->key);
+	q->seat.checksum = q->checksum;
 	flights_forget_landed(q->cache->flights, &q->id);
 	if (seat_take(&r, &q->seat) == SEATED)
 		seat_leave(&q->seat); /* it flies on */
@@ -203,7 +206,8 @@ static void miss_answered(void *ud, enum fetch_result result, const struct objec
 	if (result == FETCH_FOUND && head->fd >= 0)
 		close(head->fd);
 	if (fetch_is_miss(result))
-		cache_note_miss(q->cache, q->store, slice_of(q->key), NULL, q->ticket, result);
+		cache_note_miss(q->cache, q->store, slice_of(q->key), NULL, q->checksum, q->ticket,
+				result);
 	else if (result != FETCH_FAULT)
 		cache_note_found(q->cache, q->store, slice_of(q->key));
 	forget_in(q, result == FETCH_FAULT ? PAUSE_NS : 0);
@@ -219,6 +223,7 @@ static void ask_for_miss(struct confirm *q)
 		.ranged = true,
 		.or_whole = true,
 		.no_length = true,
+		.checksum = q->checksum,
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 	};
 
@@ -231,7 +236,8 @@ static void ask_for_miss(struct confirm *q)
 static bool is_asked(const struct confirms *all, const struct confirm *as)
 {
 	for (const struct confirm *q = all->first; q; q = q->next)
-		if (q->missing == as->missing && memcmp(&q->id, &as->id, sizeof(q->id)) == 0)
+		if (q->missing == as->missing && !q->checksum == !as->checksum &&
+		    memcmp(&q->id, &as->id, sizeof(q->id)) == 0)
 			return true;
 	return false;
 }
@@ -243,6 +249,7 @@ static void start(struct loop_task *task)
 		.store = q->store,
 		.key = slice_of(q->key),
 		.head = true,
+		.checksum = q->checksum,
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 	};
 
@@ -265,7 +272,7 @@ static void start(struct loop_task *task)
 
 /* NULL: too many are asked already. */
 static struct confirm *confirm_new(struct cache *c, struct store *s, struct slice key,
-				   enum form form, const char *expect)
+				   enum form form, const char *expect, const char *checksum)
 {
 	struct confirm *q;
 
@@ -280,15 +287,17 @@ static struct confirm *confirm_new(struct cache *c, struct store *s, struct slic
 	q->key = xstrndup(key.p, key.n);
 	q->form = form;
 	q->expect = expect ? xstrdup(expect) : NULL;
+	q->checksum = checksum ? xstrdup(checksum) : NULL;
 	q->id = cache_id(c, s, key, form, expect);
 	q->start.run = start;
 	return q;
 }
 
 void confirm_start(struct cache *c, struct store *s, struct slice key, enum form form,
-		   const char *expect, const struct object_head *head, bool spelled)
+		   const char *expect, const char *checksum, const struct object_head *head,
+		   bool spelled)
 {
-	struct confirm *q = confirm_new(c, s, key, form, expect);
+	struct confirm *q = confirm_new(c, s, key, form, expect, checksum);
 
 	if (!q)
 		return;
@@ -297,9 +306,9 @@ void confirm_start(struct cache *c, struct store *s, struct slice key, enum form
 	loop_post(c->loop, &q->start);
 }
 
-void cache_ask_again(struct cache *c, struct store *s, struct slice key)
+void cache_ask_again(struct cache *c, struct store *s, struct slice key, const char *checksum)
 {
-	struct confirm *q = confirm_new(c, s, key, FORM_STORED, NULL);
+	struct confirm *q = confirm_new(c, s, key, FORM_STORED, NULL, checksum);
 
 	if (!q)
 		return;

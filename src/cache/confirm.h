@@ -19,4 +19,5 @@ void confirms_abort(struct confirms *all); /* loop's thread */
  * key is spelled as the store does; else a 404 may be one of the spelling, and removes nothing.
  */
 void confirm_start(struct cache *c, struct store *s, struct slice key, enum form form,
-		   const char *expect, const struct object_head *head, bool spelled);
+		   const char *expect, const char *checksum, const struct object_head *head,
+		   bool spelled);

@@ -301,6 +301,7 @@ static void take_seat(struct flight *f)
 		.key = slice_of(f->key),
 		.expect = f->expect,
 		.via = f->via,
+		.checksum = f->checksum,
 		.deadline_ns = f->deadline_ns,
 		.patient = f->patient,
 		.scratch = true,
@@ -311,6 +312,7 @@ static void take_seat(struct flight *f)
 	d->seat.decided = seat_decided;
 	d->seat.declined = seat_declined;
 	d->seat.key = slice_of(f->key);
+	d->seat.checksum = f->checksum;
 	switch (seat_take(&r, &d->seat)) {
 	case SEATED: return;
 	case NO_SEAT_LANDED:
@@ -341,8 +343,8 @@ static void find_stored(struct flight *f)
 
 	if (f->store->traits.local)
 		fetch_file(f);
-	else if (!f->anew &&
-		 cache_find(f->cache, f->store, slice_of(f->key), FORM_STORED, f->expect, &o))
+	else if (!f->anew && cache_find(f->cache, f->store, slice_of(f->key), FORM_STORED,
+					f->expect, f->checksum, &o))
 		start_maker(f, &o.head, NULL);
 	else
 		take_seat(f);

@@ -58,6 +58,7 @@ void derive_fetch_tail(struct flight *f, const struct object_head *head)
 		.range = {head->total - MAKER_TAIL, head->total - 1},
 		.pin = head,
 		.via = f->via,
+		.checksum = f->checksum,
 		.deadline_ns = f->deadline_ns,
 	};
 

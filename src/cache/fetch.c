@@ -389,6 +389,7 @@ static void ask(struct fetch *f)
 		.ranged = f->request.ranged,
 		.range = f->request.range,
 		.via = f->request.via,
+		.checksum = f->request.checksum,
 		.if_match = f->request.pin ? f->pin.etag : NULL,
 		.deadline_ns = f->request.deadline_ns,
 		.patient = f->request.patient,

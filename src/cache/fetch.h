@@ -42,7 +42,8 @@ struct fetch_request {
 	struct range_ask range;
 	/* Exactly this part of exactly this version; copied. NULL: whatever is there. */
 	const struct object_head *pin;
-	const char *via;     /* borrowed for the life of the fetch; may be NULL */
+	const char *via; /* borrowed for the life of the fetch; may be NULL; the next, too */
+	const char *checksum;
 	int64_t deadline_ns; /* to be decided by then */
 	bool patient;        /* a single try may take all the time there is */
 };

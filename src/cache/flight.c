@@ -48,16 +48,25 @@ bool flight_is_outdated(const struct flight *f)
 	return f->generation != cache_generation(f->cache, f->store, slice_of(f->key), f->expect);
 }
 
+/* May a miss of this flight be one of who sends this SymbolChecksum, or none? */
+static bool asks_alike(const struct flight *f, const char *checksum)
+{
+	return !f->store->traits.checksums || !f->checksum == !checksum;
+}
+
 /*
  * The flight of an object: that which asks for this spelling, else that which is for all. One that
- * was begun before a purge is passed over: what it brings, or misses, is out of date.
+ * was begun before a purge is passed over: what it brings, or misses, is out of date; so is one that
+ * asks with a SymbolChecksum for who has none, or the reverse, before it has found anything.
  */
-static struct flight *find(const struct flights *all, const struct object_id *id, struct slice key)
+static struct flight *find(const struct flights *all, const struct object_id *id, struct slice key,
+			   const char *checksum)
 {
 	struct flight *found = NULL;
 
 	for (struct flight *f = all->bucket[bucket_of(id)]; f; f = f->next) {
-		if (!same_id(&f->id, id) || flight_is_outdated(f))
+		if (!same_id(&f->id, id) || flight_is_outdated(f) ||
+		    (is_asking(f) && !asks_alike(f, checksum)))
 			continue;
 		if (slice_eq(slice_of(f->key), key))
 			return f;
@@ -119,6 +128,7 @@ static void settle(struct flight *f)
 	free(f->key);
 	free(f->expect);
 	free(f->via);
+	free(f->checksum);
 	free(f);
 }
 
@@ -228,6 +238,7 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	f->key = xstrndup(r->key.p, r->key.n);
 	f->expect = r->expect ? xstrdup(r->expect) : NULL;
 	f->via = r->via ? xstrdup(r->via) : NULL;
+	f->checksum = r->checksum ? xstrdup(r->checksum) : NULL;
 	f->deadline_ns = r->deadline_ns;
 	f->patient = r->patient;
 	f->scratch_ok = r->scratch;
@@ -307,7 +318,7 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 {
 	struct flights *all = r->cache->flights;
 	struct object_id id = cache_id(r->cache, r->store, r->key, r->form, r->expect);
-	struct flight *f = find(all, &id, r->key);
+	struct flight *f = find(all, &id, r->key, r->checksum);
 
 	if (all->closing)
 		return NO_SEAT;
@@ -332,11 +343,17 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 	return SEATED;
 }
 
-static struct seat *other_spelling(const struct flight *f)
+static bool is_for(const struct flight *f, const struct seat *s)
+{
+	return slice_eq(s->key, slice_of(f->key)) && asks_alike(f, s->checksum);
+}
+
+/* Who would have asked otherwise. */
+static struct seat *other_seat(const struct flight *f)
 {
 	struct seat *s = f->seats;
 
-	while (s && slice_eq(s->key, slice_of(f->key)))
+	while (s && is_for(f, s))
 		s = s->next;
 	return s;
 }
@@ -351,6 +368,7 @@ static void move(struct seat *s)
 		.form = from->form,
 		.expect = from->expect,
 		.via = from->via,
+		.checksum = s->checksum,
 		.deadline_ns = from->deadline_ns,
 		.patient = from->patient,
 		.scratch = from->scratch_ok,
@@ -359,8 +377,7 @@ static void move(struct seat *s)
 
 	leave_list(s);
 	from->n_seats--;
-	while (to && (flight_is_outdated(to) || !same_id(&to->id, &from->id) ||
-		      !slice_eq(slice_of(to->key), s->key)))
+	while (to && (flight_is_outdated(to) || !same_id(&to->id, &from->id) || !is_for(to, s)))
 		to = to->next;
 	s->first = !to;
 	if (!to) {
@@ -379,7 +396,7 @@ void flight_part_ways(struct flight *f)
 	struct seat *s;
 
 	ASSERT(f->phase == GONE && f->jobs);
-	while ((s = other_spelling(f)))
+	while ((s = other_seat(f)))
 		move(s);
 }
 
@@ -435,7 +452,7 @@ void flight_probe(const struct flight_request *r)
 	struct object_id id = cache_id(r->cache, r->store, r->key, FORM_STORED, NULL);
 	struct flight *f;
 
-	if (all->closing || all->probes >= PROBES_MAX || find(all, &id, r->key))
+	if (all->closing || all->probes >= PROBES_MAX || find(all, &id, r->key, r->checksum))
 		return;
 	all->probes++;
 	f = flight_new(r, &id);

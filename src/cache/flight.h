@@ -18,7 +18,9 @@
  *
  * An object is what a store has under one key; where nobody knows whether the store minds the case
  * (traits.folds), under all spellings of it that it has. A miss is one of a spelling: who has joined
- * a flight that asked for another one then has it asked for his own, once. A flight without seats goes
+ * a flight that asked for another one then has it asked for his own, once. So is one, where the store
+ * may have something only for who sends a SymbolChecksum (traits.checksums), of those who send one, or
+ * of those who do not: they share no flight before it has found something. A flight without seats goes
  * on while it is worth it (flight_worth_finishing()).
  *
  * Loop's thread only, but for fill_wait() of readers. A seat keeps the flight's memory alive.
@@ -44,8 +46,9 @@ struct seat {
 			const struct error *e);
 	/* In its place: the cache cannot take this object; fetch it yourself. */
 	void (*declined)(struct seat *s);
-	void *ud;         /* the taker's, as the next two, set before it is taken */
-	struct slice key; /* as the store is to be asked; must outlive the seat */
+	void *ud;             /* the taker's, as the next two, set before it is taken */
+	struct slice key;     /* as the store is to be asked; must outlive the seat, as the next */
+	const char *checksum; /* or NULL */
 	enum seat_use use;
 	struct flight *flight; /* the flight's, as all below; NULL: not seated */
 	struct seat *next, **at;
@@ -59,7 +62,7 @@ struct flight_request {
 	struct slice key;
 	enum form form;
 	const char *expect; /* the path whose key it has to be true to; NULL: that of its own */
-	const char *via;
+	const char *via, *checksum;
 	int64_t deadline_ns;
 	bool patient;
 	bool join_only; /* take a seat in what flies already, or none */

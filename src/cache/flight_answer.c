@@ -26,7 +26,7 @@ void flight_ask(struct flight *f, enum flight_phase phase)
 /* Of the spelling that was asked for, and of no other. */
 static void note_miss(struct flight *f, enum fetch_result how)
 {
-	cache_note_miss(f->cache, f->store, slice_of(f->key), f->via, f->ticket, how);
+	cache_note_miss(f->cache, f->store, slice_of(f->key), f->via, f->checksum, f->ticket, how);
 }
 
 static void tell_missing(struct flight *f, enum fetch_result result)

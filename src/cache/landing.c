@@ -441,6 +441,7 @@ static void check(struct flight *f)
 	} else {
 		again = landing_recheck(f->store, f->key, &f->head, h->digest);
 		again.via = f->via;
+		again.checksum = f->checksum;
 		again.patient = f->patient;
 		f->recheck = recheck_start(&again, rechecked, f);
 	}

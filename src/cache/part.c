@@ -301,6 +301,7 @@ void parts_ask(struct flight *f)
 		.no_length = probe,
 		.range = {0, probe ? 0 : f->cache->settings.fetch_block - 1},
 		.via = f->via,
+		.checksum = f->checksum,
 		.deadline_ns = f->deadline_ns,
 		.patient = f->patient,
 	};
@@ -346,6 +347,7 @@ static void start_part(struct flight *f, int64_t first, int64_t end)
 		.range = {first, end - 1},
 		.pin = &f->head,
 		.via = f->via,
+		.checksum = f->checksum,
 		.deadline_ns = clock_mono_ns() + PART_BUDGET_NS,
 		.patient = f->patient,
 	};

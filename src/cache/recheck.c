@@ -101,6 +101,7 @@ struct recheck *recheck_start(const struct recheck_request *r, recheck_told *tol
 		.store = r->store,
 		.key = r->key,
 		.via = r->via,
+		.checksum = r->checksum,
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 		.patient = r->patient,
 	};

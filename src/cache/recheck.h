@@ -19,8 +19,8 @@ struct recheck;
 
 struct recheck_request {
 	struct store *store;
-	struct slice key; /* copied */
-	const char *via;  /* borrowed; may be NULL */
+	struct slice key;           /* copied */
+	const char *via, *checksum; /* borrowed; may be NULL */
 	bool patient;
 	struct object_head head; /* of what came: its ETag and total count */
 	uint8_t own[16];         /* digest_own() of that */

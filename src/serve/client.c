@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Headers against the habits that the protocol notes tell of; see client.h. */
 #include "serve/client.h"
+#include "base/text.h"
 #include "serve/accept.h"
 
 #define MSFZ     SLICE("application/msfz0")
@@ -32,6 +33,24 @@ static int64_t max_size(struct slice digits)
 	return parse_u64(digits, INT64_MAX, &n) && n > 0 ? (int64_t)n : INT64_MAX;
 }
 
+/* Entries are joined by ';', and those of one request to those of the next, in dotnet, by ", ". */
+static bool parts_checksums(char c)
+{
+	return c == ';' || c == ',' || c == ' ' || c == '\t';
+}
+
+/* dotnet's grows with each request, and the last entries are the newest. None is cut in two. */
+static const char *newest_checksums(struct slice all)
+{
+	size_t at = all.n > CLIENT_CHECKSUM_MAX ? all.n - CLIENT_CHECKSUM_MAX : 0;
+
+	while (at > 0 && at < all.n && !parts_checksums(all.p[at - 1]))
+		at++;
+	while (at < all.n && parts_checksums(all.p[at]))
+		at++;
+	return at < all.n && text_is_field_value(slice_from(all, at)) ? all.p + at : NULL;
+}
+
 struct client client_of(const struct client_headers *h)
 {
 	bool names_msfz = accept_says(h->accept, MSFZ) != ACCEPT_UNNAMED;
@@ -44,5 +63,6 @@ struct client client_of(const struct client_headers *h)
 		.short_stamps = names_msfz || slice_eq(h->user_agent, PERFVIEW),
 		.spoils_cabs = slice_starts(h->user_agent, SLICE("radare2")),
 		.max_size = max_size(h->debuginfod_maxsize),
+		.checksum = newest_checksums(h->checksum),
 	};
 }

@@ -15,10 +15,19 @@ struct client {
 	bool short_stamps; /* may print the stamp of a PE key without leading zeros: PerfView */
 	bool spoils_cabs;  /* takes a compressed file for the plain one: radare2 */
 	int64_t max_size;  /* X-DEBUGINFOD-MAXSIZE in bytes; INT64_MAX: none */
+	/*
+	 * SymbolChecksum, for servers that have something only for who sends it (NuGet's, GitLab's):
+	 * "ALG:hex" entries, the newest ones, good as the value of a header. NULL: none. Lies in
+	 * client_headers.checksum.
+	 */
+	const char *checksum;
 };
+
+#define CLIENT_CHECKSUM_MAX 4096 /* bytes that go on of a SymbolChecksum */
 
 struct client_headers {
 	struct slice user_agent, accept, accept_encoding, debuginfod_maxsize; /* n == 0: absent */
+	struct slice checksum; /* has a NUL behind it */
 };
 
 struct client client_of(const struct client_headers *h);

@@ -86,6 +86,8 @@ static struct slice *place_for(struct said *said, struct slice name)
 		return &said->client.accept_encoding;
 	if (slice_eq_nocase(name, SLICE("X-DEBUGINFOD-MAXSIZE")))
 		return &said->client.debuginfod_maxsize;
+	if (slice_eq_nocase(name, SLICE("SymbolChecksum")))
+		return &said->client.checksum;
 	return &said->other;
 }
 

@@ -9,7 +9,7 @@ static bool find(const struct known_request *r, struct store *s, const struct ca
 	bool gzip = r->rules.client->gzip && !r->part.ranged;
 	struct cache_object o;
 
-	if (!cache_find(r->cache, s, c->key, form, NULL, &o))
+	if (!cache_find(r->cache, s, c->key, form, NULL, r->rules.client->checksum, &o))
 		return false;
 	if (!answer_acceptable(&o.head, gzip) || (c->gzipped && !answer_is_gzip(&o.head))) {
 		close(o.head.fd);
@@ -79,10 +79,12 @@ static void ask_again(const struct known_request *r, struct store *s, size_t ran
 
 	if (resolve_candidates(&r->rules, s, &c))
 		for (size_t i = 0; i < c.n && i < rank; i++) {
-			struct miss miss = cache_find_miss(r->cache, s, c.list[i].key);
+			struct miss miss = cache_find_miss(r->cache, s, c.list[i].key,
+							   r->rules.client->checksum);
 
 			if (again_in(r, &miss, before) <= 0)
-				cache_ask_again(r->cache, s, c.list[i].key);
+				cache_ask_again(r->cache, s, c.list[i].key,
+						r->rules.client->checksum);
 		}
 	candidates_fini(&c);
 }
@@ -107,7 +109,8 @@ static bool look_in(const struct known_request *r, struct store *s, struct past 
 	if (!resolve_candidates(&r->rules, s, &c))
 		here.proven = later.proven = later.answers = false;
 	for (size_t i = 0; i < c.n && !found; i++) {
-		struct miss miss = cache_find_miss(r->cache, s, c.list[i].key);
+		struct miss miss = cache_find_miss(r->cache, s, c.list[i].key,
+						   r->rules.client->checksum);
 
 		found = miss.answers_ns <= 0 && look_for(r, s, &c.list[i], ret);
 		if (found) {

@@ -154,6 +154,7 @@ static void let_go(struct loop_task *task)
 	l->released(l->ud);
 	free(l->if_range);
 	free(l->via);
+	free(l->checksum);
 	free(l);
 }
 
@@ -168,6 +169,8 @@ struct lookup *lookup_start(const struct lookup_request *request,
 	l->if_range = request->part.if_range ? xstrdup(request->part.if_range) : NULL;
 	l->request.part.if_range = l->if_range;
 	l->via = request->via ? xstrdup(request->via) : NULL;
+	if (request->rules.client->checksum)
+		l->checksum = xstrdup(request->rules.client->checksum);
 	l->answered = answered;
 	l->ud = ud;
 	l->start.run = begin;

@@ -31,7 +31,8 @@ struct lookup_request {
 	struct lookups *all;
 	struct cache *cache;
 	const struct store_list *stores;
-	struct resolve_rules rules; /* the path borrowed until the release */
+	/* the path borrowed until the release; what the client's headers lend it is copied */
+	struct resolve_rules rules;
 	struct loop *loop;
 	const atomic_bool *left; /* the client has gone away; lives until the release */
 	void (*leave)(void *ud); /* for lookup_sweep(): give up the body that it waits for */

@@ -23,7 +23,7 @@ struct slot {
 
 struct lookup {
 	struct lookup_request request;
-	char *if_range, *via; /* owned copies of the request's */
+	char *if_range, *via, *checksum; /* owned copies of the request's, or NULL */
 	void (*answered)(void *ud, struct answer *answer);
 	void (*released)(void *ud);
 	void *ud;

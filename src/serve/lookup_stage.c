@@ -86,6 +86,7 @@ static void start_ask(struct slot *slot, bool probe)
 		.ranged = r->part.ranged && !looked_into,
 		.range = r->part.range,
 		.via = l->via,
+		.checksum = l->checksum,
 		.deadline_ns = l->stage_deadline_ns,
 		.patient = r->patient,
 		.ring_max = r->ring_max,
@@ -108,7 +109,7 @@ void lookup_ask(struct slot *slot)
 
 bool lookup_knows_missing(struct lookup *l, struct slice key)
 {
-	struct miss miss = cache_find_miss(l->request.cache, lookup_present(l), key);
+	struct miss miss = cache_find_miss(l->request.cache, lookup_present(l), key, l->checksum);
 
 	if (miss.answers_ns > 0)
 		l->keep_ns = MIN(l->keep_ns, miss.refused ? 0 : miss.answers_ns);
@@ -183,8 +184,8 @@ static void probe(struct lookup *l, struct flight_request *flight,
 	if (resolve_candidates(rules, flight->store, &c))
 		for (size_t i = 0; i < c.n && l->questions_left; i++) {
 			flight->key = c.list[i].key;
-			if (!c.list[i].eager ||
-			    cache_knows_missing(flight->cache, flight->store, flight->key))
+			if (!c.list[i].eager || cache_knows_missing(flight->cache, flight->store,
+								    flight->key, flight->checksum))
 				continue;
 			l->questions_left--;
 			flight_probe(flight);
@@ -203,6 +204,7 @@ static void probe_siblings(struct lookup *l)
 	struct flight_request flight = {.cache = r->cache,
 					.store = lookup_present(l),
 					.via = l->via,
+					.checksum = l->checksum,
 					.deadline_ns = l->deadline_ns};
 	struct symbol_path sibling[2];
 	size_t n;
@@ -233,7 +235,7 @@ static unsigned admitted(struct lookup *l, const struct candidates *c)
 	unsigned kinds = 0, ret = 0;
 
 	for (size_t i = 0; i < c->n; i++)
-		if (!cache_knows_missing(l->request.cache, s, c->list[i].key))
+		if (!cache_knows_missing(l->request.cache, s, c->list[i].key, l->checksum))
 			kinds |= 1U << question_of(c->list[i].key);
 	for (int q = 0; q < QUESTIONS; q++)
 		if (kinds & 1U << q && gate_admits(s, (enum question)q))

@@ -136,6 +136,8 @@ static struct MHD_Response *make_miss(const struct server *s, size_t step, bool 
 	snprintf(keep, sizeof(keep), "%s, max-age=%lld", s->parts.auth ? "private" : "public",
 		 (long long)miss_seconds(step));
 	add(r, "Cache-Control", step ? keep : "no-store");
+	if (step && s->may_want_checksum)
+		add(r, "Vary", "SymbolChecksum");
 	if (close)
 		add(r, "Connection", "close");
 	return r;
@@ -145,14 +147,18 @@ enum err respond_init(struct server *s, struct error *e)
 {
 	const struct conf *conf = s->parts.conf;
 
+	for (size_t i = 0; i < s->parts.stores->n; i++) {
+		const struct store_traits *t = &s->parts.stores->store[i]->traits;
+
+		s->may_have_msfz |= t->forms & STORE_FORM_MSFZ;
+		s->may_want_checksum |= t->checksums;
+	}
 	for (size_t i = 0; i <= miss_step(conf->miss_ttl_ns / NS_PER_S); i++)
 		for (int close = 0; close < 2; close++)
 			s->miss[i][close] = make_miss(s, i, close);
 	for (int i = 0; i < CANNED_COUNT; i++)
 		for (int close = 0; close < 2; close++)
 			s->canned[i][close] = make_canned(s, (enum canned)i, close);
-	for (size_t i = 0; i < s->parts.stores->n; i++)
-		s->may_have_msfz |= s->parts.stores->store[i]->traits.forms & STORE_FORM_MSFZ;
 	s->cache_control = xstrdup(conf->cache_control[0] ? conf->cache_control
 				   : s->parts.auth        ? "private, max-age=86400"
 							  : "public, max-age=86400");

@@ -39,7 +39,8 @@ struct server {
 	struct MHD_Response *canned[CANNED_COUNT][2]; /* [closing the connection] */
 	struct MHD_Response *miss[MISS_STEPS][2];     /* as far as MISS_TTL goes; else NULL */
 	char *cache_control;
-	bool may_have_msfz; /* one of the stores */
+	bool may_have_msfz;     /* one of the stores */
+	bool may_want_checksum; /* a 404 may be one of who sends no SymbolChecksum */
 	atomic_bool draining, aborted;
 	atomic_size_t looking; /* exchanges that the loop may touch, which must end first */
 	struct loop_task abort, sweep;

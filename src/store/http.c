@@ -11,6 +11,11 @@
  * fault, like 401 and every other status. A kind of question that gets such answers while the other gets
  * its 404 is not spoken there: a miss, without a request from then on.
  *
+ * Some servers (NuGet's, GitLab's) refuse whoever does not send the checksum of the file that he asks
+ * for, as SymbolChecksum, which goes on as the client has sent it. So a probe that is refused is sent
+ * once more with such a header, and if the answer then is 404, a refusal of a request without is a miss:
+ * of those who send none.
+ *
  * A page is never a symbol file: it is a sign-in form or a captive portal, a fault; or a miss on a
  * server that has given a page for a random name. Labels do not tell one, since servers call a PDB
  * text/html as well, and pages nothing: the head of an answer is told when the first bytes of its
@@ -30,16 +35,21 @@
 
 #include <stdio.h>
 
-#define ERROR_BODY_NS (500 * NS_PER_MS) /* for the rest of an answer that is judged */
-#define VIA_MAX       2048
+#define ERROR_BODY_NS     (500 * NS_PER_MS) /* for the rest of an answer that is judged */
+#define VIA_MAX           2048
+#define CHECKSUM_LINE_MAX 8192
+
+/* Of no file. */
+#define NO_CHECKSUM "SHA256:0000000000000000000000000000000000000000000000000000000000000000"
 
 struct http_store {
 	struct store store;
-	char *base;                    /* scheme://host/path, no slash at the end */
-	char *query;                   /* sent with every request, or NULL */
-	char *user_password;           /* or NULL */
-	struct doubt doubt[QUESTIONS]; /* how it says missing, to each kind of question */
-	bool pages[QUESTIONS];         /* opaque: by a page, with 200, and not by 403 */
+	char *base;                     /* scheme://host/path, no slash at the end */
+	char *query;                    /* sent with every request, or NULL */
+	char *user_password;            /* or NULL */
+	struct doubt doubt[QUESTIONS];  /* how it says missing, to each kind of question */
+	bool pages[QUESTIONS];          /* opaque: by a page, with 200, and not by 403 */
+	bool wants_checksum[QUESTIONS]; /* it refuses who sends none, and says 404 to who does */
 };
 
 struct store_call {
@@ -50,6 +60,8 @@ struct store_call {
 	void *ud;
 	void (*finish)(void *ud, const struct error *e); /* on_done or probe_done */
 	bool head_only;                                  /* the body may go */
+	bool has_checksum;                               /* it was asked with one */
+	int refusal;          /* of a probe: what it was answered before it had one; 0: nothing */
 	bool body;            /* the head was found: bytes are passed on */
 	bool looking;         /* found, but not told: is it a page? */
 	bool is_called_page;  /* by its Content-Type */
@@ -98,6 +110,9 @@ static enum store_result judge_other(struct store_call *c)
 
 	c->other = true;
 	if (d->is == MANNER_UNSPOKEN || (implied && (c->page || c->status == 403)))
+		return STORE_MISS_DENIED;
+	if (c->status == 403 && d->is == MANNER_EXACT && !c->has_checksum &&
+	    c->http->wants_checksum[c->question])
 		return STORE_MISS_DENIED;
 	if ((c->status == 400 || c->status == 414) && d->is == MANNER_EXACT && !d->failure.code)
 		return STORE_MISS_REFUSED;
@@ -387,8 +402,9 @@ static enum err send(struct store_call *c, const struct store_read *read,
 	struct http_store *h = c->http;
 	const struct store_context *ctx = h->store.ctx;
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384);
+	struct buf checksum CLEANUP(buf_fini) = BUF_MAX(CHECKSUM_LINE_MAX);
 	char range[64], range_line[80], match[160], via[VIA_MAX];
-	const char *headers[4] = {NULL};
+	const char *headers[5] = {NULL};
 	size_t n = 0;
 
 	build_url(h, read->key, &url);
@@ -403,8 +419,13 @@ static enum err send(struct store_call *c, const struct store_read *read,
 		snprintf(match, sizeof(match), "If-Match: %s", read->if_match);
 		headers[n++] = match;
 	}
-	if (buf_failed(&url))
-		return err_set(e, ERR_LIMIT, "URL too long");
+	if (read->checksum && text_is_field_value(slice_of(read->checksum))) {
+		buf_printf(&checksum, "SymbolChecksum: %s", read->checksum);
+		headers[n++] = buf_str(&checksum);
+		c->has_checksum = true;
+	}
+	if (buf_failed(&url) || buf_failed(&checksum))
+		return err_set(e, ERR_LIMIT, "URL or SymbolChecksum too long");
 	return transfer_start(
 		ctx->engine,
 		&(struct transfer_request){
@@ -492,8 +513,29 @@ static void probe_end(struct store_call *c, enum told told, const struct error *
 	struct error error = *e;
 
 	buf_fini(&c->beginning);
+	free(c->key);
 	free(c);
 	doubt_told(p, told, &error);
+}
+
+static void probe_send(struct store_call *c, const char *checksum);
+
+/* Refused: once more, with a checksum. Refused all the same: that makes no difference. */
+static bool probe_again(struct store_call *c)
+{
+	if ((c->status != 403 && c->status != 400) || c->probe->again)
+		return false;
+	if (c->refusal) {
+		c->status = c->refusal;
+		return false;
+	}
+	c->refusal = c->status;
+	c->status = 0;
+	c->other = false;
+	buf_fini(&c->beginning);
+	c->beginning = BUF_MAX(PAGE_HEAD + 2 * TRANSFER_READ_MAX);
+	probe_send(c, NO_CHECKSUM);
+	return true;
 }
 
 static void probe_done(void *ud, const struct error *e)
@@ -510,10 +552,15 @@ static void probe_done(void *ud, const struct error *e)
 			  e);
 		return;
 	}
+	if (probe_again(c))
+		return;
 	err_set(&odd, ERR_UPSTREAM, "answered %d to a name that cannot exist", c->status);
 	switch (c->status) {
 	case 404:
-	case 410: probe_end(c, TOLD_MISSING, &odd); break;
+	case 410:
+		c->http->wants_checksum[c->question] = c->refusal;
+		probe_end(c, TOLD_MISSING, &odd);
+		break;
 	case 403:
 		c->http->pages[c->question] = false;
 		probe_end(c, TOLD_DENIED, &odd);
@@ -539,11 +586,21 @@ static void probe_not_sent(struct loop_timer *timer)
 	probe_end(c, TOLD_NOTHING, &c->error);
 }
 
-static struct store_call *ask(struct doubt_probe *p, struct slice key)
+static void probe_send(struct store_call *c, const char *checksum)
 {
 	static const struct transfer_events on = {on_head, on_data, probe_done};
+	const struct store_read read = {
+		.key = slice_of(c->key), .checksum = checksum, .deadline_ns = INT64_MAX};
+
+	if (send(c, &read, &on, &c->error) == OK)
+		return;
+	c->later.due = probe_not_sent;
+	loop_timer_set(c->http->store.ctx->loop, &c->later, 0);
+}
+
+static struct store_call *ask(struct doubt_probe *p, struct slice key)
+{
 	struct store_call *c = xnew(struct store_call);
-	struct store_read read = {.key = key, .deadline_ns = INT64_MAX};
 
 	c->http = (struct http_store *)p->doubt->store;
 	c->probe = p;
@@ -552,10 +609,8 @@ static struct store_call *ask(struct doubt_probe *p, struct slice key)
 	c->is_symbol_path = true;
 	c->beginning = BUF_MAX(PAGE_HEAD + 2 * TRANSFER_READ_MAX);
 	c->head.fd = -1;
-	if (send(c, &read, &on, &c->error) != OK) {
-		c->later.due = probe_not_sent;
-		loop_timer_set(c->http->store.ctx->loop, &c->later, 0);
-	}
+	c->key = xstrndup(key.p, key.n);
+	probe_send(c, NULL);
 	return c;
 }
 
@@ -651,7 +706,9 @@ static void http_probe(struct store *s, enum question q,
 static const char *manner_text(const struct http_store *h, const struct doubt *d)
 {
 	switch (d->is) {
-	case MANNER_EXACT: return "exact (a miss is 404)";
+	case MANNER_EXACT:
+		return h->wants_checksum[d->question] ? "for clients that send SymbolChecksum"
+						      : "exact (a miss is 404)";
 	case MANNER_OPAQUE:
 		return h->pages[d->question] ? "a miss is a page" : "opaque (a miss is 403)";
 	case MANNER_DENYING: return "denying (a miss was 404, now all is refused)";
@@ -667,7 +724,8 @@ static void http_describe(struct store *s, struct buf *out)
 	const struct doubt *symbols = &h->doubt[QUESTION_SYMBOL];
 	const struct doubt *ids = &h->doubt[QUESTION_BUILD_ID];
 
-	if (symbols->is == ids->is && h->pages[0] == h->pages[1])
+	if (symbols->is == ids->is && h->pages[0] == h->pages[1] &&
+	    h->wants_checksum[0] == h->wants_checksum[1])
 		buf_printf(out, "symbol server, %s", manner_text(h, symbols));
 	else
 		buf_printf(out, "symbol server; symbol paths: %s; build-ids: %s",
@@ -767,7 +825,7 @@ enum err http_open(const struct store_context *ctx, const struct store_url *url,
 	for (int q = 0; q < QUESTIONS; q++)
 		doubt_init(&h->doubt[q], &h->store, (enum question)q, &doubt_ops);
 	h->store.traits.key_case = CASE_ASKED;
-	h->store.traits.loops = true;
+	h->store.traits.loops = h->store.traits.checksums = true;
 	h->store.traits.folds = ctx->holds_to_keys;
 	h->store.traits.miss_ttl_max_ns = INT64_MAX;
 	h->base = xstrdup(buf_str(&base));

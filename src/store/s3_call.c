@@ -328,7 +328,7 @@ struct store_call *s3_call_start(struct s3_store *s3, const struct store_read *r
 	c->read = *read;
 	c->read.key = slice_of(c->key);
 	c->read.if_match = c->if_match;
-	c->read.via = NULL;
+	c->read.via = c->read.checksum = NULL;
 	c->object.fd = -1;
 	c->text = BUF_MAX(asking->what == S3_LIST ? S3_XML_MAX : ERROR_BODY_MAX);
 	c->overdue.due = begin;

@@ -79,6 +79,7 @@ struct store_traits {
 	bool folds_all;          /* so is any other file */
 	bool optional;           /* its failures count as misses that are never remembered */
 	bool loops;              /* may lead back to ourselves: asked with Via */
+	bool checksums;          /* may have something only for who sends SymbolChecksum */
 	bool tells_sums;         /* a HEAD of the whole may tell a checksum */
 	bool follows_anywhere;   /* redirects may lead to this machine and its network */
 	bool local;              /* its answers are open files: nothing to cache */
@@ -98,8 +99,10 @@ struct store_read {
 	struct range_ask range;
 	const char *if_match; /* an ETag, or NULL; copied */
 	const char *via;      /* value of the client's Via header, or NULL; copied */
-	int64_t deadline_ns;  /* for all that the call does until its head is in */
-	bool patient;         /* the deadline alone counts, not also the context's try_timeout_ns */
+	/* What goes on of the client's SymbolChecksum (serve/client.h), or NULL; copied. */
+	const char *checksum;
+	int64_t deadline_ns; /* for all that the call does until its head is in */
+	bool patient;        /* the deadline alone counts, not also the context's try_timeout_ns */
 };
 
 struct object_head {

@@ -7,6 +7,7 @@ import ssl
 import pytest
 
 from rig import faults
+from rig.cachedir import fills
 from rig.client import is_fault, is_miss
 from rig.origin import SymbolServer
 from rig.rgw import free_ports
@@ -297,3 +298,84 @@ def test_check_of_a_debuginfod_server(upstream, tmp):
     code, out, _ = run(tmp, "serve", "--check", "--store", f"{upstream.url}?layout=debuginfod",
                        timeout=60)
     assert code == 0 and "symbol paths: not spoken here; build-ids: exact" in out
+
+
+# SymbolChecksum
+
+ENTRY = "SHA256:" + "ab" * 32
+WITH = {"SymbolChecksum": ENTRY}
+
+
+@pytest.fixture(params=[403, 400, 404])
+def choosy(request, public):
+    """It has something only for who sends the checksum of what he asks for."""
+    public.refuses = request.param
+    return public
+
+
+def test_a_symbol_checksum_goes_on(public, serve):
+    """What is left of it: the newest entries, and nothing of a client that breaks the line."""
+    server = serve(stores=f"{public.url}/symbols", MISS_TTL="0s")
+    entries = [f"SHA256:{n:064x}" for n in range(560)]
+    cases = [(None, None), (ENTRY, ENTRY), ("SHA256:\xff", None),
+             (";".join(entries), ";".join(entries[-56:])),
+             (", ".join(entries), ", ".join(entries[-56:]))]
+    for sent, wanted in cases:
+        name = path(f"gone{cases.index((sent, wanted))}.pdb").lower()
+        headers = {"SymbolChecksum": sent} if sent else {}
+        assert is_miss(server.fetch("/" + name, headers=headers))
+        assert {r.get("SymbolChecksum") for r in public.asked(name)} == {wanted}
+    assert "SHA256" not in server.stderr()
+
+
+@pytest.mark.cache_on
+def test_who_sends_none_hides_nothing(choosy, serve):
+    """A miss of who sends none is remembered for those alone, and what was found is there for all.
+    Nothing of it is a fault, which would cost everybody the misses of the other stores."""
+    server = serve(stores=f"{choosy.url}/symbols?tiers=1")
+    gone = "/" + path("gone.pdb")
+    for _ in range(2):
+        assert is_miss(server.fetch("/" + FOO)) and is_miss(server.fetch(gone))
+    assert is_miss(server.fetch(gone, headers=WITH))
+    answer = server.fetch("/" + FOO, headers=WITH)
+    assert answer.status == 200 and answer.body == body(300_000)
+    asked = len(choosy.asked("gone.pdb"))
+    assert is_miss(server.fetch(gone, headers=WITH))
+    assert is_miss(server.fetch(gone)) or choosy.refuses == 400
+    assert len(choosy.asked("gone.pdb")) == asked or choosy.refuses == 400, "remembered"
+    until(lambda: server.fetch("/" + FOO, headers=WITH).status == 200)
+
+
+@pytest.mark.cache_on
+def test_who_sends_one_hides_nothing_either(choosy, serve):
+    server = serve(stores=f"{choosy.url}/symbols?tiers=1")
+    assert server.fetch("/" + FOO, headers=WITH).status == 200
+    until(lambda: fills(server, "kept") == 1)
+    assert server.fetch("/" + FOO).body == body(300_000), "out of the cache"
+    late = path("late.pdb")
+    assert is_miss(server.fetch("/" + late, headers=WITH))
+    choosy.refuses = None
+    choosy.put("symbols/" + late, b"late")
+    assert server.fetch("/" + late).body == b"late", "nobody has asked so before"
+
+
+def test_both_at_once(choosy, serve):
+    """They share no question before one of them has an answer."""
+    server = serve(stores=f"{choosy.url}/symbols?tiers=1")
+    gate = choosy.hold("foo.pdb")
+    without, sending = server.connect(), server.connect()
+    with without, sending:
+        without.ask("/" + FOO)
+        until(lambda: choosy.asked("foo.pdb"))
+        sending.ask("/" + FOO, headers=WITH)
+        until(lambda: any(r.get("SymbolChecksum") for r in choosy.asked("foo.pdb")))
+        gate.release()
+        assert without.answer().status in (200, 404)
+        assert sending.answer().body == body(300_000)
+
+
+@pytest.mark.parametrize("store, varies", [("http", True), ("dir", False)])
+def test_a_404_of_who_sends_none_is_not_kept_for_others(store, varies, public, tmp, serve):
+    stores = f"{public.url}/symbols" if store == "http" else f"file://{tmp}"
+    answer = serve(stores=stores).fetch("/" + path("gone.pdb"))
+    assert is_miss(answer) and (answer["Vary"] == "SymbolChecksum") == varies

@@ -28,7 +28,7 @@ struct fake_store {
 
 struct store_call {
 	struct fake_store *store;
-	struct store_read read; /* key, if_match and via are ours */
+	struct store_read read; /* its key and strings are ours */
 	struct store_events events;
 	void *ud;
 	struct store_call *next, **at;
@@ -50,6 +50,7 @@ static void fake_call_free(struct store_call *c)
 	free((char *)(uintptr_t)c->read.key.p);
 	free((char *)(uintptr_t)c->read.if_match);
 	free((char *)(uintptr_t)c->read.via);
+	free((char *)(uintptr_t)c->read.checksum);
 	if (c->store->giving == c)
 		c->store->giving = NULL;
 	free(c);
@@ -65,6 +66,7 @@ static struct store_call *fake_start(struct store *s, const struct store_read *r
 	c->read.key.p = xstrndup(read->key.p, read->key.n);
 	c->read.if_match = fake_copy(read->if_match);
 	c->read.via = fake_copy(read->via);
+	c->read.checksum = fake_copy(read->checksum);
 	*f->last = c;
 	f->last = &c->next;
 	f->started++;

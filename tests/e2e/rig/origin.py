@@ -70,17 +70,21 @@ class Origin(Stage):
 
 
 class SymbolServer(Stage):
-    """Plain HTTP under a path, as another symbol server; `redirects` maps a path to a Location."""
+    """Plain HTTP under a path, as another symbol server; `redirects` maps a path to a Location.
+    `refuses`: the status for who sends no SymbolChecksum, as NuGet's and GitLab's servers do."""
 
     def __init__(self, tls=None):
         super().__init__(tls)
         self.files, self.redirects = {}, {}
+        self.refuses = None
 
     def put(self, path, body, headers=()):
         self.files["/" + path] = stored = Stored(body, headers)
         return stored.body
 
     def answer(self, request):
+        if self.refuses and not request.get("SymbolChecksum"):
+            return Response(self.refuses)
         if request.path in self.redirects:
             return Response(302, [("Location", self.redirects[request.path])])
         stored = self.files.get(request.path)

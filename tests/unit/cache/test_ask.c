@@ -87,8 +87,8 @@ static void test_missing(void)
 	ask_key(&r, &a, "Key");
 	fake_done(r.store.first, STORE_MISS);
 	CHECK(a.told == 1 && a.result == FETCH_MISS, "missing");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("Key")) &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE("key")),
+	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("Key"), NULL) &&
+		      !cache_knows_missing(r.cache, &r.store.store, SLICE("key"), NULL),
 	      "and remembered as it was asked");
 	done(&a);
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -150,6 +150,7 @@ static void test_passed(void)
 		request = rig_request(&r, "k");
 		request.head = why == HEAD_ONLY;
 		request.via = "1.1 x";
+		request.checksum = "SHA256:ab";
 		request.patient = true;
 		ask_for(&a, &request);
 		if (declined) {
@@ -161,6 +162,7 @@ static void test_passed(void)
 			      r.store.first->read.patient,
 		      names[why]);
 		CHECK_STR(r.store.first->read.via, "1.1 x", "asked as the request says");
+		CHECK_STR(r.store.first->read.checksum, "SHA256:ab", "with its checksum");
 		fake_head(r.store.first, &head);
 		if (why != HEAD_ONLY)
 			rig_give(&r, r.store.first, 0, SMALL);
@@ -201,7 +203,8 @@ static void test_passed_range(void)
 	done(&a);
 	ask_for(&a, &request);
 	fake_done(r.store.first, STORE_MISS_DENIED);
-	CHECK(a.result == FETCH_DENIED && cache_knows_missing(r.cache, &r.store.store, SLICE("k")),
+	CHECK(a.result == FETCH_DENIED &&
+		      cache_knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
 	      "or is missing");
 	done(&a);
 	ask_for(&a, &request);

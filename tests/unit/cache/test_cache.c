@@ -28,7 +28,7 @@ static bool has(struct cache_rig *r, const char *key)
 {
 	struct cache_object o;
 
-	if (!cache_find(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL, &o))
+	if (!cache_find(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL, NULL, &o))
 		return false;
 	close(o.head.fd);
 	return true;
@@ -36,7 +36,7 @@ static bool has(struct cache_rig *r, const char *key)
 
 static void note(struct cache_rig *r, const char *key, enum fetch_result result)
 {
-	cache_note_miss(r->cache, &r->store.store, slice_of(key), NULL,
+	cache_note_miss(r->cache, &r->store.store, slice_of(key), NULL, NULL,
 			cache_miss_ticket(r->cache, &r->store.store, slice_of(key)), result);
 }
 
@@ -47,7 +47,7 @@ static void miss(struct cache_rig *r, const char *key)
 
 static bool knows(struct cache_rig *r, const char *key)
 {
-	return cache_knows_missing(r->cache, &r->store.store, slice_of(key));
+	return cache_knows_missing(r->cache, &r->store.store, slice_of(key), NULL);
 }
 
 /* ---- identity ---- */
@@ -120,7 +120,7 @@ static void test_find(void)
 	cache_rig_new(&r);
 	CHECK(!has(&r, "a/b"), "nothing is there");
 	put(&r, "a/B");
-	CHECK(cache_find(r.cache, &r.store.store, SLICE("A/b"), FORM_STORED, NULL, &o),
+	CHECK(cache_find(r.cache, &r.store.store, SLICE("A/b"), FORM_STORED, NULL, NULL, &o),
 	      "found in any case");
 	CHECK(o.head.total == LENGTH && o.head.length == LENGTH && o.head.first == 0 &&
 		      !o.head.ranged && strcmp(o.head.etag, RIG_ETAG) == 0 && o.fresh_ns > 0,
@@ -129,12 +129,12 @@ static void test_find(void)
 	      "its body");
 	close(o.head.fd);
 	clock_freeze_wall_s(RIG_NOW + 599);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, &o) &&
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
 	       fstat(o.head.fd, &st) == 0);
 	CHECK_INT(st.st_atim.tv_sec, RIG_NOW, "its time of use is exact to ten minutes");
 	close(o.head.fd);
 	clock_freeze_wall_s(RIG_NOW + 600);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, &o) &&
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
 	       fstat(o.head.fd, &st) == 0);
 	CHECK_INT(st.st_atim.tv_sec, RIG_NOW + 600, "then it is written");
 	close(o.head.fd);
@@ -165,7 +165,7 @@ static bool has_as(struct cache_rig *r, const char *key, enum form form, const c
 {
 	struct cache_object o;
 
-	if (!cache_find(r->cache, &r->store.store, slice_of(key), form, expect, &o))
+	if (!cache_find(r->cache, &r->store.store, slice_of(key), form, expect, NULL, &o))
 		return false;
 	close(o.head.fd);
 	return true;
@@ -203,11 +203,11 @@ static void test_forms_of_local_files(void)
 	keep_as(&r, "k", FORM_STORED, NULL);
 	keep_as(&r, "k", FORM_EXPANDED, NULL);
 	CHECK(!has_as(&r, "k", FORM_STORED, NULL), "the file itself is not looked for");
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, &o));
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
 	CHECK_INT(o.fresh_ns, 2 * NS_PER_S, "what was made of it is, and fresh for a moment");
 	clock_freeze_wall_s(RIG_NOW + 2);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, &o));
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
 	manual_settle(r.loop);
 	CHECK(o.fresh_ns == 0 && r.store.started == 1, "then the file is asked about");
@@ -382,6 +382,28 @@ static void test_kinds_of_misses(void)
 }
 
 /* What a store said before its epoch changed (new credentials, say) does not count after it. */
+/* Where the SymbolChecksum of who asks makes a difference, a miss is one of who sends one, or not. */
+static void test_misses_with_a_checksum(void)
+{
+	static const char *const sums[] = {NULL, "SHA256:ab"};
+
+	for (int i = 0; i < 4; i++) {
+		bool trait = i & 1, with = i & 2;
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		r.store.store.traits.checksums = trait;
+		cache_note_miss(r.cache, &r.store.store, SLICE("k"), NULL, sums[with],
+				cache_miss_ticket(r.cache, &r.store.store, SLICE("k")), FETCH_MISS);
+		CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k"),
+					  with ? "SHA256:cd" : NULL),
+		      "for who asks like that, whatever it is");
+		CHECK_INT(cache_knows_missing(r.cache, &r.store.store, SLICE("k"), sums[!with]),
+			  !trait, trait ? "but for nobody else" : "and for the others");
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
 static void test_epoch(void)
 {
 	struct cache_rig r;
@@ -392,7 +414,7 @@ static void test_epoch(void)
 	ticket = cache_miss_ticket(r.cache, &r.store.store, SLICE("l"));
 	atomic_fetch_add(&r.store.store.epoch, 1);
 	CHECK(!knows(&r, "k"), "forgotten");
-	cache_note_miss(r.cache, &r.store.store, SLICE("l"), NULL, ticket, FETCH_MISS);
+	cache_note_miss(r.cache, &r.store.store, SLICE("l"), NULL, NULL, ticket, FETCH_MISS);
 	CHECK(!knows(&r, "l"), "nor is what was asked before learned after");
 	miss(&r, "l");
 	CHECK(knows(&r, "l"), "what is asked now is");
@@ -445,7 +467,7 @@ static void test_purge_keys(void)
 	CHECK(purge(&r, which, ARRAY_LEN(which)), "some keys");
 	CHECK(!has(&r, "one") && has(&r, "two"), "those objects, and no others");
 	CHECK(!knows(&r, "gone") && knows(&r, "away"), "those misses, and no others");
-	cache_note_miss(r.cache, &r.store.store, SLICE("gone"), NULL, ticket, FETCH_MISS);
+	cache_note_miss(r.cache, &r.store.store, SLICE("gone"), NULL, NULL, ticket, FETCH_MISS);
 	CHECK(!knows(&r, "gone"), "and nothing that was asked before");
 	CHECK(rig_take(&r, "one", &p) == SEATED && r.store.started == 3, "it is asked for anew");
 	seat_leave(&p.seat);
@@ -515,7 +537,7 @@ static void test_purge_all(void)
 	put(&r, "one");
 	put(&r, "two");
 	miss(&r, "gone");
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("one"), FORM_STORED, NULL, &o));
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("one"), FORM_STORED, NULL, NULL, &o));
 	CHECK(purge(&r, NULL, 0), "everything");
 	CHECK(!has(&r, "one") && !has(&r, "two") && !knows(&r, "gone"), "is gone");
 	CHECK(pread(o.head.fd, to, LENGTH, o.head.fd_base) == LENGTH && rig_is_body(to, LENGTH, 0),
@@ -642,6 +664,7 @@ int main(void)
 	test_misses();
 	test_no_misses();
 	test_kinds_of_misses();
+	test_misses_with_a_checksum();
 	test_epoch();
 	test_purge_keys();
 	test_purge_forms();

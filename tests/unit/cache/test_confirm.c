@@ -51,7 +51,7 @@ static int64_t look(struct cache_rig *r)
 {
 	struct cache_object o;
 
-	if (!cache_find(r->cache, &r->store.store, SLICE("a/B"), FORM_STORED, NULL, &o))
+	if (!cache_find(r->cache, &r->store.store, SLICE("a/B"), FORM_STORED, NULL, NULL, &o))
 		return -1;
 	close(o.head.fd);
 	manual_settle(r->loop);
@@ -242,6 +242,28 @@ static void test_breaker(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* It is asked about, and fetched anew, as whoever was served asks. */
+static void test_checksum(void)
+{
+	struct object_head head = fake_whole(LENGTH, "\"v2\"");
+	struct cache_object o;
+	struct cache_rig r;
+
+	rig_with(&r, RIG_ETAG, FRESH_S);
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/B"), FORM_STORED, NULL, "SHA256:ab",
+			  &o));
+	close(o.head.fd);
+	manual_settle(r.loop);
+	CHECK_STR(r.store.first->read.checksum, "SHA256:ab", "asked about");
+	fake_head(r.store.first, &head);
+	if (r.store.first)
+		fake_done(r.store.first, STORE_FOUND);
+	manual_settle(r.loop);
+	CHECK(r.store.started == 2 && r.store.first, "changed");
+	CHECK_STR(r.store.first->read.checksum, "SHA256:ab", "fetched anew");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 /* A 404 to a spelling that the store may not have is none of the object. */
 static void test_another_spelling(void)
 {
@@ -251,7 +273,7 @@ static void test_another_spelling(void)
 		struct cache_rig r;
 
 		cache_rig_new(&r);
-		confirm_start(r.cache, &r.store.store, SLICE("Foo"), FORM_STORED, NULL, &head,
+		confirm_start(r.cache, &r.store.store, SLICE("Foo"), FORM_STORED, NULL, NULL, &head,
 			      spelled);
 		manual_settle(r.loop);
 		fake_done(r.store.first, STORE_MISS);
@@ -274,8 +296,8 @@ static void test_limit(void)
 		char key[16];
 
 		snprintf(key, sizeof(key), "k%d", i);
-		confirm_start(r.cache, &r.store.store, slice_of(key), FORM_STORED, NULL, &head,
-			      true);
+		confirm_start(r.cache, &r.store.store, slice_of(key), FORM_STORED, NULL, NULL,
+			      &head, true);
 	}
 	manual_settle(r.loop);
 	CHECK_INT(r.store.started, CONFIRMS_MAX, "so many at a time");
@@ -298,7 +320,8 @@ static void test_abort(void)
 		struct cache_rig r;
 
 		rig_with(&r, RIG_ETAG, FRESH_S);
-		ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, &o));
+		ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL,
+				  &o));
 		close(o.head.fd);
 		if (point > 0)
 			manual_settle(r.loop);
@@ -324,6 +347,7 @@ int main(void)
 	test_pause();
 	test_no_pause();
 	test_breaker();
+	test_checksum();
 	test_another_spelling();
 	test_limit();
 	test_abort();

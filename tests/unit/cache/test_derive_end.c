@@ -422,9 +422,10 @@ static void test_confirmed(void)
 	ASSERT(told_found(&r, &p[1]) && makers_over(&r));
 	seat_leave(&p[0].seat);
 	seat_leave(&p[1].seat);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, &o));
+	ASSERT(cache_find(r.cache, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
-	confirm_start(r.cache, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, &o.head, true);
+	confirm_start(r.cache, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o.head,
+		      true);
 	manual_settle(r.loop);
 	CHECK(r.store.first && r.store.first->read.head,
 	      "the store is asked about the stored form");
@@ -463,7 +464,7 @@ static void bring_wrong(struct slice stored, bool large, const char *name)
 	if (large)
 		CHECK(fill_failed(seat_fill(&p.seat), &e) && e.code == ERR_OTHER,
 		      "... is broken off");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER)),
+	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER), NULL),
 	      "... and remembered as missing");
 	seat_leave(&p.seat);
 	CHECK(cache_rig_close(&r), "nothing is left");

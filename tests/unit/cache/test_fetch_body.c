@@ -629,8 +629,11 @@ static void test_patient(void)
 		world_init(&w);
 		w.request.patient = patient;
 		w.request.via = "1.1 somebody";
+		w.request.checksum = "SHA256:ab";
 		CHECK_INT(world_start(&w)->read.patient, patient, "patience is passed on");
 		CHECK_STR(fake_call(&w.store, NULL)->read.via, "1.1 somebody", "and so is Via");
+		CHECK_STR(fake_call(&w.store, NULL)->read.checksum, "SHA256:ab",
+			  "and SymbolChecksum");
 		ASSERT(world_fini(&w));
 	}
 }

@@ -39,7 +39,8 @@ static void put(struct cache_rig *r, const char *key)
 static bool has(struct cache_rig *r, const char *key)
 {
 	struct cache_object o;
-	bool found = cache_find(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL, &o);
+	bool found = cache_find(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL, NULL,
+				&o);
 
 	if (found)
 		close(o.head.fd);
@@ -49,7 +50,7 @@ static bool has(struct cache_rig *r, const char *key)
 
 static bool knows(struct cache_rig *r, const char *key)
 {
-	return cache_knows_missing(r->cache, &r->store.store, slice_of(key));
+	return cache_knows_missing(r->cache, &r->store.store, slice_of(key), NULL);
 }
 
 static int running(const struct cache_rig *r)
@@ -352,7 +353,7 @@ static void test_no_seat_from_before_a_purge(void)
 
 static void note_miss(struct cache_rig *r, const char *key)
 {
-	cache_note_miss(r->cache, &r->store.store, slice_of(key), NULL,
+	cache_note_miss(r->cache, &r->store.store, slice_of(key), NULL, NULL,
 			cache_miss_ticket(r->cache, &r->store.store, slice_of(key)), FETCH_MISS);
 }
 

@@ -110,8 +110,8 @@ static void test_spellings(void)
 		      p[2].result == FETCH_MISS,
 	      "missing: told to those who asked so");
 	CHECK(p[1].told == 0 && p[3].told == 0, "but to nobody else");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("foo")) &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE("Foo")),
+	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("foo"), NULL) &&
+		      !cache_knows_missing(r.cache, &r.store.store, SLICE("Foo"), NULL),
 	      "and remembered so");
 	fake_done(fake_call(&r.store, "FOO"), STORE_MISS_DENIED);
 	CHECK(p[3].result == FETCH_DENIED && p[1].told == 0, "the next one is denied");
@@ -145,8 +145,8 @@ static void test_folding_store(void)
 	CHECK(p[1].told == 0 && p[2].told == 0 && r.store.started == 3 &&
 		      fake_call(&r.store, "Foo") && fake_call(&r.store, "FOO"),
 	      "the two others are asked for themselves");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("foo")) &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE("Foo")),
+	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("foo"), NULL) &&
+		      !cache_knows_missing(r.cache, &r.store.store, SLICE("Foo"), NULL),
 	      "and nothing is known of them");
 	rig_take(&r, "fOO", &p[4]);
 	CHECK_INT(r.store.started, 4, "a fourth one does not join what is for one spelling");
@@ -195,6 +195,128 @@ static void test_folding_store_otherwise(void)
 		seat_leave(&p[1].seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
+}
+
+static enum seated take_with(struct cache_rig *r, const char *key, const char *checksum,
+			     enum form form, enum seat_use use, struct passenger *p)
+{
+	struct flight_request q = rig_flight(r, key);
+
+	q.checksum = checksum;
+	q.form = form;
+	*p = (struct passenger){.seat = {.decided = passenger_told,
+					 .declined = passenger_declined,
+					 .key = slice_of(key),
+					 .checksum = checksum,
+					 .use = use}};
+	return seat_take(&q, &p->seat);
+}
+
+/* What a server refuses to who sends no SymbolChecksum it may have for who does: two questions. */
+static void test_checksums(void)
+{
+	static const struct {
+		const char *name;
+		enum form form;
+		enum seat_use use;
+	} cases[] = {
+		{"taken", FORM_STORED, SEAT_TAKES},
+		{"made", FORM_EXPANDED, SEAT_TAKES},
+		{"probed", FORM_STORED, SEAT_PROBES},
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+		const char *first = i & 1 ? "SHA256:ab" : NULL, *other = i & 1 ? NULL : "SHA256:ab";
+		const char *name = cases[i / 2].name;
+		enum form form = cases[i / 2].form;
+		enum seat_use use = cases[i / 2].use;
+		struct passenger p[4] = {0};
+		struct store_call *c;
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		r.store.store.traits.checksums = true;
+		take_with(&r, "k", first, form, use, &p[0]);
+		take_with(&r, "k", other, form, use, &p[1]);
+		take_with(&r, "k", first ? "SHA256:cd" : NULL, form, use, &p[2]);
+		take_with(&r, "K", other, form, use, &p[3]);
+		CHECK(r.store.started == 2 && p[1].seat.first && !p[2].seat.first &&
+			      !p[3].seat.first,
+		      name);
+		c = r.store.first;
+		CHECK(!c->read.checksum == !first && !c->next->read.checksum == !other,
+		      "one with and one without it");
+		fake_done(c, STORE_MISS_DENIED);
+		CHECK(p[0].told == 1 && p[0].result == FETCH_DENIED && p[2].told == 1 &&
+			      p[1].told == 0 && p[3].told == 0,
+		      "missing: for who asked like that");
+		CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k"), first) &&
+			      !cache_knows_missing(r.cache, &r.store.store, SLICE("k"), other),
+		      "and remembered so");
+		fake_done(r.store.first, STORE_MISS);
+		CHECK(p[1].told == 1 && p[3].told == 0 && r.store.started == 3,
+		      "the other spelling is asked for next");
+		CHECK(!r.store.first->read.checksum == !other, "as who spells it so asks");
+		fake_done(r.store.first, STORE_MISS);
+		CHECK(p[3].told == 1 && r.cache->flights->probes == 0, "and missing by itself");
+		for (int k = 0; k < 4; k++)
+			seat_leave(&p[k].seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* What is found is the same for all. */
+static void test_checksums_and_found(void)
+{
+	struct passenger p[4] = {0};
+	struct store_call *c;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	r.store.store.traits.checksums = true;
+	take_with(&r, "k", NULL, FORM_STORED, SEAT_TAKES, &p[0]);
+	take_with(&r, "k", "SHA256:ab", FORM_STORED, SEAT_TAKES, &p[1]);
+	c = r.store.first->next;
+	fake_head(c, &(struct object_head){.total = SMALL,
+					   .length = SMALL,
+					   .ranged = true,
+					   .mtime = -1,
+					   .etag = RIG_ETAG,
+					   .fd = -1});
+	CHECK(p[1].told == 1 && p[1].result == FETCH_FOUND && p[0].told == 0, "found by one");
+	take_with(&r, "k", "SHA256:ab", FORM_STORED, SEAT_TAKES, &p[2]);
+	CHECK(r.store.started == 2 && !p[2].seat.first, "who asks alike joins it");
+	rig_give(&r, c, 0, SMALL);
+	fake_done(c, STORE_FOUND);
+	cache_rig_quiet(&r);
+	CHECK(rig_kept(&r, "k", SMALL, RIG_ETAG), "and it is kept");
+	give_small(&r);
+	CHECK(p[0].told == 1 && p[0].result == FETCH_FOUND, "by the other one, too");
+	CHECK(take_with(&r, "k", "SHA256:ab", FORM_STORED, SEAT_TAKES, &p[3]) == SEATED &&
+		      r.store.started == 2,
+	      "which all may join by now");
+	cache_rig_quiet(&r);
+	CHECK(p[3].told == 1 && rig_kept(&r, "k", SMALL, RIG_ETAG), "and kept as well");
+	for (int k = 0; k < 4; k++)
+		seat_leave(&p[k].seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* A store for which it makes no difference is asked once. */
+static void test_checksums_for_nothing(void)
+{
+	struct passenger p[2] = {0};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	take_with(&r, "k", NULL, FORM_STORED, SEAT_TAKES, &p[0]);
+	take_with(&r, "k", "SHA256:ab", FORM_STORED, SEAT_TAKES, &p[1]);
+	fake_done(r.store.first, STORE_MISS);
+	CHECK(r.store.started == 1 && p[0].result == FETCH_MISS && p[1].result == FETCH_MISS,
+	      "one question, one miss");
+	seat_leave(&p[0].seat);
+	seat_leave(&p[1].seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
 /* What nothing holds to its key may be two files, in two spellings. */
@@ -495,7 +617,8 @@ static void test_probe(void)
 		      c->read.range.last == 0,
 	      "a probe asks for one byte, once");
 	fake_done(c, STORE_MISS);
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k")), "missing: remembered");
+	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
+	      "missing: remembered");
 	flight_probe(&request);
 	c = fake_call(&r.store, NULL);
 	fake_head(c, &(struct object_head){.total = 100, .length = 1, .ranged = true, .fd = -1});
@@ -684,7 +807,7 @@ static void test_miss_of_before(void)
 	purge_all(&r);
 	fake_done(fake_call(&r.store, NULL), STORE_MISS);
 	CHECK(p.told == 1 && p.result == FETCH_MISS &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE("k")),
+		      !cache_knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
 	      "told, but not remembered");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -897,6 +1020,9 @@ int main(void)
 	test_spellings();
 	test_folding_store();
 	test_folding_store_otherwise();
+	test_checksums();
+	test_checksums_and_found();
+	test_checksums_for_nothing();
 	test_what_does_not_fold();
 	test_waiters_limit();
 	test_join_only();

@@ -125,7 +125,7 @@ static void test_file(size_t i)
 		      "... and cut before its end");
 	CHECK_INT(kept_as(&r, files[i].key, FORM_STORED, whole, RIG_ETAG), !wrong,
 		  "... kept, or not");
-	CHECK_INT(cache_knows_missing(r.cache, &r.store.store, slice_of(files[i].key)), wrong,
+	CHECK_INT(cache_knows_missing(r.cache, &r.store.store, slice_of(files[i].key), NULL), wrong,
 		  "... and remembered as a miss, or not");
 	CHECK(metric_get(identity_wrong) - counted == wrong && metric_get(fills_corrupt) == corrupt,
 	      "... counted as what it is");
@@ -275,7 +275,7 @@ static void test_checksum(void)
 		}
 		CHECK_INT(kept_as(&r, FORMS_PDB_KEY, FORM_STORED, whole, etag), !damaged,
 			  damaged ? "the right key, but damaged" : "the right key, undamaged");
-		CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_KEY)),
+		CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_KEY), NULL),
 		      "is not missing, be it damaged");
 		seat_leave(&p.seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
@@ -312,8 +312,8 @@ static void test_spooled(void)
 		      cases[i].name);
 		CHECK(kept_as(&r, cases[i].key, FORM_STORED, buf_slice(cases[i].file), RIG_ETAG) ==
 				      !cases[i].wrong &&
-			      cache_knows_missing(r.cache, &r.store.store,
-						  slice_of(cases[i].key)) == cases[i].wrong,
+			      cache_knows_missing(r.cache, &r.store.store, slice_of(cases[i].key),
+						  NULL) == cases[i].wrong,
 		      "... without a length: known before anybody hears of it");
 		seat_leave(&p.seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
@@ -339,7 +339,8 @@ static void test_fails_before(void)
 	cache_rig_quiet(&r);
 	CHECK(p.told == 1 && p.result == FETCH_FAULT && p.error.code == ERR_NET,
 	      "the store fails before anything is known: a fault");
-	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PE_KEY)), "and no miss");
+	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PE_KEY), NULL),
+	      "and no miss");
 	seat_leave(&p.seat);
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -370,8 +371,8 @@ static void test_leaves_before(void)
 		CHECK(p.told == 0 &&
 			      kept_as(&r, keys[wrong], FORM_STORED, buf_slice(&large_pe),
 				      RIG_ETAG) == !wrong &&
-			      cache_knows_missing(r.cache, &r.store.store, slice_of(keys[wrong])) ==
-				      wrong,
+			      cache_knows_missing(r.cache, &r.store.store, slice_of(keys[wrong]),
+						  NULL) == wrong,
 		      "and is kept or remembered as a miss all the same");
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
@@ -440,9 +441,49 @@ static void test_spellings(void)
 	rig_take(&r, UPPER, &p[1]);
 	answer_all(&r, buf_slice(&large_pdb));
 	CHECK(p[0].told == 1 && p[1].told == 1 && p[1].result == FETCH_FOUND, "both had been told");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER)) &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE(UPPER)),
+	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER), NULL) &&
+		      !cache_knows_missing(r.cache, &r.store.store, SLICE(UPPER), NULL),
 	      "missing as it was asked for: of the other spelling the store has said nothing");
+	seat_leave(&p[0].seat);
+	seat_leave(&p[1].seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/*
+ * Found, and not looked into yet: who sends a SymbolChecksum joins who sends none. When it is another
+ * file then, it is one for who asked so; the other one has it asked for as he does.
+ */
+static void test_checksums(void)
+{
+	struct passenger p[2] = {0};
+	struct flight_request q;
+	struct object_head h;
+	struct cache_rig r;
+
+	verifying(&r);
+	r.store.store.traits.checksums = true;
+	rig_take(&r, FORMS_PDB_OTHER, &p[0]);
+	h = head_for(r.store.first, (int64_t)SMALL_PDB, "");
+	fake_head(r.store.first, &h);
+	q = rig_flight(&r, FORMS_PDB_OTHER);
+	q.checksum = "SHA256:ab";
+	p[1].seat = (struct seat){.decided = passenger_told,
+				  .declined = passenger_declined,
+				  .checksum = "SHA256:ab",
+				  .key = SLICE(FORMS_PDB_OTHER)};
+	ASSERT(seat_take(&q, &p[1].seat) == SEATED);
+	CHECK(r.store.started == 1 && !p[1].seat.first, "one question");
+	fake_data(r.store.first, small_pdb.p, small_pdb.n);
+	cache_rig_quiet(&r);
+	if (r.store.first && !r.store.first->read.checksum)
+		fake_done(r.store.first, STORE_FOUND);
+	cache_rig_quiet(&r);
+	CHECK(p[0].told == 1 && p[0].result == FETCH_MISS && p[1].told == 0, "missing: for one");
+	CHECK(r.store.started == 2 && r.store.first->read.checksum, "the other one is asked");
+	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER), "SHA256:ab"),
+	      "and nothing is known of him");
+	fake_done(r.store.first, STORE_MISS);
+	CHECK(p[1].told == 1 && p[1].result == FETCH_MISS, "missing for him, too");
 	seat_leave(&p[0].seat);
 	seat_leave(&p[1].seat);
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -484,7 +525,7 @@ static void test_expectation(void)
 	}
 	CHECK(p[0].told == 1 && p[0].result == FETCH_MISS, "another than was asked for: a miss");
 	CHECK(p[1].told == 1 && p[1].result == FETCH_FOUND, "the one that was asked for: found");
-	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(TARGET)),
+	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(TARGET), NULL),
 	      "which is there, whatever it was to the other");
 	id = cache_id(r.cache, &r.store.store, SLICE(TARGET), FORM_STORED, FORMS_PE_KEY);
 	CHECK(disk_find(r.cache->disk, &id, &o, NULL) == DISK_HIT, "it is kept for who asks so");
@@ -546,6 +587,7 @@ int main(void)
 		test_nobody_stays(i, false);
 	}
 	test_spellings();
+	test_checksums();
 	test_expectation();
 	test_abort();
 	free_files();

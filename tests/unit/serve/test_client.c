@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Who asks, by the headers that real clients send: rows C15, C16, C37 to C40, C42, C46, C55, C61. */
+#include "base/buf.h"
 #include "serve/client.h"
 
 #include "tap.h"
@@ -92,9 +93,69 @@ static void test_max_size(void)
 	}
 }
 
+/* dotnet sends what it has sent before, and then what it asks for now. */
+static void test_checksum(void)
+{
+	static const struct {
+		const char *text, *is;
+	} short_ones[] = {
+		{"", NULL},
+		{"SHA256:ab", "SHA256:ab"},
+		{"SHA1:ab;SHA256:cd", "SHA1:ab;SHA256:cd"},
+		{"; SHA256:ab", "SHA256:ab"},
+		{" ;,", NULL},
+		{"SHA256:ab\rX: y", NULL},
+		{"SHA256:\xff", NULL},
+	};
+	static const struct {
+		const char *joined;
+		size_t entry; /* bytes of each */
+	} long_ones[] = {
+		{";", 71}, {", ", 71}, {"; ", 71}, {";", 2048}, {";", 4095}, {";", 4096},
+	};
+	struct client_headers h = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(short_ones); i++) {
+		const char *is = short_ones[i].is;
+
+		h.checksum = slice_of(short_ones[i].text);
+		CHECK_STR(client_of(&h).checksum ? client_of(&h).checksum : "-", is ? is : "-",
+			  "a short one is as it was");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(long_ones); i++) {
+		struct buf all CLEANUP(buf_fini) = BUF_MAX(1 << 20);
+		const char *got;
+		size_t n;
+
+		for (size_t at = 0; at < 100; at++) {
+			buf_puts(&all, at ? long_ones[i].joined : "");
+			for (size_t k = 0; k < long_ones[i].entry; k++)
+				buf_putc(&all, k ? 'a' : 'S');
+		}
+		h.checksum = slice_of(buf_str(&all));
+		got = client_of(&h).checksum;
+		n = got ? strlen(got) : 0;
+		CHECK(n <= CLIENT_CHECKSUM_MAX &&
+			      n + long_ones[i].entry + strlen(long_ones[i].joined) >
+				      CLIENT_CHECKSUM_MAX,
+		      "as many as go on");
+		CHECK(got && got[0] == 'S' && got + n == h.checksum.p + h.checksum.n,
+		      "the last ones, from the beginning of one on");
+	}
+	{
+		struct buf one CLEANUP(buf_fini) = BUF_MAX(1 << 20);
+
+		for (size_t k = 0; k < CLIENT_CHECKSUM_MAX + 1; k++)
+			buf_putc(&one, 'a');
+		h.checksum = slice_of(buf_str(&one));
+		CHECK(!client_of(&h).checksum, "one that is too long is none");
+	}
+}
+
 int main(void)
 {
 	test_clients();
+	test_checksum();
 	test_max_size();
 	return tap_done();
 }

@@ -33,6 +33,7 @@ static void test_special(void)
 		{"Accept", false},
 		{"Accept-Encoding", false},
 		{"User-Agent", false},
+		{"SymbolChecksum", false},
 		{"X-DEBUGINFOD-MAXSIZE", false},
 		{"", false},
 	};
@@ -60,6 +61,8 @@ static void test_kept(void)
 	CHECK(slice_eq(c->accept, SLICE("application/msfz0")), "Accept");
 	CHECK(slice_eq(c->user_agent, SLICE("radare2 5.9")), "User-Agent");
 	CHECK(slice_eq(c->debuginfod_maxsize, SLICE("1000")), "X-DEBUGINFOD-MAXSIZE");
+	note(&said, "symbolchecksum", "SHA256:ab");
+	CHECK(slice_eq(c->checksum, SLICE("SHA256:ab")), "SymbolChecksum");
 	note(&said, "Accept", "*/*");
 	CHECK(slice_eq(c->accept, SLICE("application/msfz0")), "the first of a name counts");
 }

@@ -148,7 +148,7 @@ static void test_refused(void)
 	atomic_store(&w.fake[0].store.tier, TIER_TWO);
 	r = request_of(&w);
 	world_miss(&w, 0, two_keys[1]);
-	cache_note_miss(w.cache, w.store[0], slice_of(two_keys[0]), NULL,
+	cache_note_miss(w.cache, w.store[0], slice_of(two_keys[0]), NULL, NULL,
 			cache_miss_ticket(w.cache, w.store[0], slice_of(two_keys[0])),
 			FETCH_REFUSED);
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && !w.answer.keep_ns, "a refused name");
@@ -156,6 +156,25 @@ static void test_refused(void)
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && w.answer.keep_ns > 0,
 	      "until a miss is proven");
 	CHECK(world_fini(&w), "refused");
+}
+
+/* What is known to be missing for who sends no SymbolChecksum is not for who does. */
+static void test_checksum(void)
+{
+	struct known_request r;
+	struct world w;
+
+	world_cached(&w, 1, "/" ASKED);
+	w.fake[0].store.traits.key_case = CASE_LOWER;
+	atomic_store(&w.fake[0].store.tier, TIER_TWO);
+	w.fake[0].store.traits.checksums = true;
+	r = request_of(&w);
+	world_miss(&w, 0, two_keys[0]);
+	world_miss(&w, 0, two_keys[1]);
+	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS, "known, for who sends none");
+	w.client.checksum = "SHA256:ab";
+	CHECK(!ask(&w, &r), "to be asked, for who does");
+	CHECK(world_fini(&w), "SymbolChecksum");
 }
 
 /* A miss that is made of several may be kept as long as the one that is over first. */
@@ -563,6 +582,7 @@ int main(void)
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
 	test_precedence();
 	test_refused();
+	test_checksum();
 	test_how_long_it_is_kept();
 	test_proof();
 	test_hit();

@@ -103,14 +103,16 @@ static void test_start_after_the_abort(void)
 static void test_via_is_copied(void)
 {
 	struct object_head head = fake_whole(10, "\"e\"");
-	char via[] = "1.1 somebody";
+	char via[] = "1.1 somebody", checksum[] = "SHA256:ab";
 	struct world w;
 
 	world_init(&w, 1, "/" ASKED);
 	w.fake[0].store.traits.any_case = true;
 	w.request.via = via;
+	w.client.checksum = checksum;
 	w.lookup = lookup_start(&w.request, answered, &w);
 	memset(via, '?', sizeof(via) - 1);
+	memset(checksum, '?', sizeof(checksum) - 1);
 	manual_settle(w.loop);
 	fake_head(fake_call(&w.fake[0], NULL), &head);
 	fake_data(fake_call(&w.fake[0], NULL), "012", 3);
@@ -118,6 +120,7 @@ static void test_via_is_copied(void)
 	manual_advance(w.loop, NS_PER_S);
 	CHECK(w.fake[0].started == 2, "the rest is asked for");
 	CHECK_STR(fake_call(&w.fake[0], NULL)->read.via, "1.1 somebody", "with the same Via");
+	CHECK_STR(fake_call(&w.fake[0], NULL)->read.checksum, "SHA256:ab", "and SymbolChecksum");
 	world_release(&w);
 	CHECK(world_fini(&w), "Via");
 }

@@ -89,6 +89,91 @@ static void test_via(void)
 	}
 }
 
+/* The same of a SymbolChecksum, and none is made up. */
+static void test_checksum(void)
+{
+	static const struct {
+		const char *checksum, *want;
+	} rows[] = {
+		{NULL, NULL},
+		{"SHA256:ab;SHA1:cd", "\r\nSymbolChecksum: SHA256:ab;SHA1:cd\r\n"},
+		{"SHA256:ab, SHA256:cd", "\r\nSymbolChecksum: SHA256:ab, SHA256:cd\r\n"},
+		{"SHA256:ab\r\nX-Injected: yes", NULL},
+		{"SHA256:ab\nX-Injected: yes", NULL},
+		{"SHA256:\xff", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		static const struct http_reply script[] = {SAYS("404")};
+		const char *want = rows[i].want ? rows[i].want : "\r\nVia: 1.1 pepto-test\r\n";
+		char name[20];
+		struct rig r;
+
+		rig_init(&r, script, 1);
+		rig_open(&r, OPEN);
+		(void)rig_ask(&r,
+			      (struct store_read){.key = SLICE("k"), .checksum = rows[i].checksum});
+		snprintf(name, sizeof(name), "SymbolChecksum %zu", i);
+		CHECK(http_server_heard(&r.server, 0, want) &&
+			      http_server_heard(&r.server, 0, "SymbolChecksum") == !!rows[i].want &&
+			      !http_server_heard(&r.server, 0, "Injected"),
+		      name);
+		CHECK(r.store->traits.checksums, "which may make a difference");
+		rig_fini(&r);
+	}
+}
+
+/*
+ * What a server answers to a random name without a SymbolChecksum and with one, and what that makes of
+ * a refusal of a request without and with one.
+ */
+static void test_wanted_checksum(void)
+{
+	static const struct {
+		const char *name;
+		struct http_reply probe, again, answer;
+		const char *checksum;
+		enum store_result result;
+		enum err probed;
+	} cases[] = {
+		{"NuGet's, to who sends none", SAYS("403"), SAYS("404"), SAYS("403"), NULL,
+		 STORE_MISS_DENIED, OK},
+		{"to who sends one", SAYS("403"), SAYS("404"), SAYS("403"), "SHA256:ab",
+		 STORE_FAULT, OK},
+		{"that does not have it", SAYS("403"), SAYS("404"), SAYS("404"), "SHA256:ab",
+		 STORE_MISS, OK},
+		{"GitLab's, to who sends none", SAYS("400"), SAYS("404"), SAYS("400"), NULL,
+		 STORE_MISS_REFUSED, OK},
+		{"one that denies all the same", SAYS("403"), SAYS("403"), SAYS("403"), NULL,
+		 STORE_MISS_DENIED, OK},
+		{"to who sends one", SAYS("403"), SAYS("403"), SAYS("403"), "SHA256:ab",
+		 STORE_MISS_DENIED, OK},
+		{"one that denies, and takes no such header", SAYS("403"), SAYS("400"), SAYS("403"),
+		 NULL, STORE_MISS_DENIED, OK},
+		{"one that refuses everything", SAYS("400"), SAYS("400"), SAYS("403"), NULL,
+		 STORE_FAULT, ERR_UPSTREAM},
+		{"one that fails when it is asked again", SAYS("403"), SAYS("503"), SAYS("403"),
+		 NULL, STORE_FAULT, ERR_UPSTREAM},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct http_reply script[] = {cases[i].probe, cases[i].again,
+						    cases[i].answer};
+		struct rig r;
+
+		rig_init(&r, script, ARRAY_LEN(script));
+		rig_open(&r, OPEN);
+		CHECK_INT(rig_probe(&r).code, cases[i].probed, cases[i].name);
+		CHECK(!http_server_heard(&r.server, 0, "SymbolChecksum") &&
+			      http_server_heard(&r.server, 1,
+						"\r\nSymbolChecksum: SHA256:00000000"),
+		      "probed without and with one");
+		CHECK_INT(rig_ask(&r, (struct store_read){.checksum = cases[i].checksum}).result,
+			  cases[i].result, cases[i].name);
+		rig_fini(&r);
+	}
+}
+
 static void test_password(void)
 {
 	static const struct http_reply script[] = {
@@ -184,6 +269,13 @@ static void test_answers(void)
 	}
 }
 
+/* After such an answer to a probe it is asked once more, with a SymbolChecksum. */
+static bool is_refusal(struct http_reply r)
+{
+	return slice_starts(slice_of(r.text), SLICE("HTTP/1.1 403")) ||
+	       slice_starts(slice_of(r.text), SLICE("HTTP/1.1 400"));
+}
+
 /* A server that has given a page for a random name says so that it does not have one. */
 static void test_pages(void)
 {
@@ -213,10 +305,12 @@ static void test_pages(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct http_reply script[] = {cases[i].probe, cases[i].answer};
+		const struct http_reply script[] = {cases[i].probe, cases[i].probe,
+						    cases[i].answer};
+		size_t once = !is_refusal(cases[i].probe);
 		struct rig r;
 
-		rig_init(&r, script, ARRAY_LEN(script));
+		rig_init(&r, script + once, ARRAY_LEN(script) - once);
 		rig_open(&r, OPEN);
 		CHECK_INT(rig_probe(&r).code, OK, "answers");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = slice_of(cases[i].key),
@@ -245,10 +339,12 @@ static void test_refused_names(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct http_reply script[] = {cases[i].probe, cases[i].answer};
+		const struct http_reply script[] = {cases[i].probe, cases[i].probe,
+						    cases[i].answer};
+		size_t once = !is_refusal(cases[i].probe);
 		struct rig r;
 
-		rig_init(&r, script, ARRAY_LEN(script));
+		rig_init(&r, script + once, ARRAY_LEN(script) - once);
 		rig_open(&r, OPEN);
 		rig_probe(&r);
 		CHECK_INT(rig_ask(&r, (struct store_read){0}).result, cases[i].result,
@@ -289,13 +385,17 @@ static void test_unspoken(void)
 	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
 		struct buf text CLEANUP(buf_fini) = BUF_MAX(500);
 		char says[80];
-		const struct http_reply script[] = {{says}, SAYS("404"), GIVES,
-						    {says}, SAYS("404"), GIVES};
+		/* asked twice, each time */
+		size_t more = strcmp(odd[i], "400") == 0;
+		const struct http_reply once[] = {{says}, SAYS("404"), GIVES,
+						  {says}, SAYS("404"), GIVES};
+		const struct http_reply twice[] = {{says}, {says}, SAYS("404"), GIVES,
+						   {says}, {says}, SAYS("404"), GIVES};
 		struct rig r;
 		unsigned epoch;
 
 		snprintf(says, sizeof(says), "HTTP/1.1 %s No\r\nContent-Length: 0\r\n\r\n", odd[i]);
-		rig_init(&r, script, ARRAY_LEN(script));
+		rig_init(&r, more ? twice : once, ARRAY_LEN(once) + 2 * more);
 		rig_open(&r, OPEN "?layout=debuginfod");
 		CHECK(probe_kind(&r, QUESTION_SYMBOL).code == ERR_UPSTREAM, odd[i]);
 		CHECK(probe_kind(&r, QUESTION_BUILD_ID).code == OK, "to symbol paths, not to both");
@@ -304,18 +404,18 @@ static void test_unspoken(void)
 		      "it says so");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
 			  STORE_MISS_DENIED, "a miss");
-		CHECK_INT(http_server_asked(&r.server), 2, "without a request");
+		CHECK_INT(http_server_asked(&r.server), 2 + more, "without a request");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE(BUILD_ID)}).result,
 			  STORE_FOUND, "the other kind is asked");
 		epoch = atomic_load(&r.store->epoch);
 		manual_advance(r.ctx.loop, 60 * NS_PER_S);
-		wait_asked(&r, 4);
-		CHECK(http_server_heard(&r.server, 3, "GET /base/pepto-probe-"),
+		wait_asked(&r, 4 + 2 * more);
+		CHECK(http_server_heard(&r.server, 3 + more, "GET /base/pepto-probe-"),
 		      "probed again each minute");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
 			  STORE_MISS_DENIED, "as before");
 		manual_advance(r.ctx.loop, 60 * NS_PER_S);
-		wait_asked(&r, 5);
+		wait_asked(&r, 5 + 2 * more);
 		CHECK(atomic_load(&r.store->epoch) != epoch, "spoken by now: its misses are void");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
 			  STORE_FOUND, "and it is asked");
@@ -337,11 +437,13 @@ static void test_spoken(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct http_reply script[] = {cases[i].symbol, cases[i].build_id,
-						    cases[i].answer, SAYS("404")};
+		const struct http_reply script[] = {cases[i].symbol, cases[i].symbol,
+						    cases[i].build_id, cases[i].answer,
+						    SAYS("404")};
+		size_t once = !cases[i].symbol.text || !is_refusal(cases[i].symbol);
 		struct rig r;
 
-		rig_init(&r, script, ARRAY_LEN(script));
+		rig_init(&r, script + once, ARRAY_LEN(script) - once);
 		rig_open(&r, OPEN);
 		probe_kind(&r, QUESTION_SYMBOL);
 		probe_kind(&r, QUESTION_BUILD_ID);
@@ -355,9 +457,10 @@ static void test_spoken(void)
 /* An exact server that refuses everything of a sudden: no misses. */
 static void test_denying(void)
 {
-	static const struct http_reply script[] = {SAYS("404"), GIVES,       SAYS("403"),
-						   SAYS("403"), SAYS("403"), SAYS("403"),
-						   GIVES,       SAYS("403")};
+	/* The random key is asked for twice, then the one that was given. */
+	static const struct http_reply script[] = {
+		SAYS("404"), GIVES,       SAYS("403"), SAYS("403"), SAYS("403"),
+		SAYS("403"), SAYS("403"), SAYS("403"), GIVES,       SAYS("403")};
 	struct rig r;
 
 	rig_init(&r, script, ARRAY_LEN(script));
@@ -367,10 +470,10 @@ static void test_denying(void)
 		  "a key is given");
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT,
 		  "all is refused: a fault");
-	CHECK(http_server_heard(&r.server, 4, "GET /base/a/b/c "), "that key, too");
+	CHECK(http_server_heard(&r.server, 5, "GET /base/a/b/c "), "that key, too");
 	CHECK_INT(rig_warnings, 1, "one warning");
 	manual_advance(r.ctx.loop, NS_PER_S);
-	wait_asked(&r, 7);
+	wait_asked(&r, 9);
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
 		  "it gives that key again, and refuses a random one: opaque");
 	rig_fini(&r);
@@ -379,7 +482,8 @@ static void test_denying(void)
 /* The probe at the start met no network. */
 static void test_unknown_at_first(void)
 {
-	static const struct http_reply script[] = {{NULL}, SAYS("403"), SAYS("403"), SAYS("403")};
+	static const struct http_reply script[] = {{NULL},      SAYS("403"), SAYS("403"),
+						   SAYS("403"), SAYS("403"), SAYS("403")};
 	struct rig r;
 
 	rig_init(&r, script, ARRAY_LEN(script));
@@ -394,6 +498,7 @@ static void test_probe(void)
 {
 	static const struct http_reply denies[] = {
 		{"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"},
+		{"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"},
 		{"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"}};
 	static const struct http_reply gives[] = {
 		{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"}};
@@ -401,7 +506,7 @@ static void test_probe(void)
 	struct rig_probe p = {0};
 	struct rig r;
 
-	rig_init(&r, denies, 2);
+	rig_init(&r, denies, ARRAY_LEN(denies));
 	rig_open(&r, OPEN);
 	CHECK(rig_probe(&r).code == OK, "403 to a random name");
 	CHECK(http_server_heard(&r.server, 0, "GET /base/pepto-probe-"), "which was asked for");
@@ -564,6 +669,8 @@ int main(void)
 	test_request();
 	test_redirect_option();
 	test_via();
+	test_checksum();
+	test_wanted_checksum();
 	test_password();
 	test_answers();
 	test_pages();
