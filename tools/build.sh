@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# Configure (when needed) and compile one flavour into build/FLAVOUR:
-#	build.sh release|gcc|clang|asan|tsan|fuzz
+# Configure (when needed) and compile one flavour into build/FLAVOUR, all of it or some targets:
+#	build.sh release|gcc|clang|asan|tsan|fuzz [TARGET...]
 #
 #	release	the program alone, as it is shipped; warnings do not stop it
 #	gcc	the same with -Werror        clang	likewise, for clang-tidy
@@ -12,8 +12,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-targets=()
-flavour=${1:?usage: build.sh release|gcc|clang|asan|tsan|fuzz}
+flavour=${1:?usage: build.sh release|gcc|clang|asan|tsan|fuzz [TARGET...]}
+targets=("${@:2}")
 case $flavour in
 release) options=(--buildtype=release) targets=(pepto-symbol) ;;
 gcc | clang) options=(--buildtype=release --werror) && export CC=$flavour ;;

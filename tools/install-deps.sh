@@ -13,7 +13,7 @@ BUILD="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-ope
 	libexpat1-dev libjansson-dev libunistring-dev libxxhash-dev
 	libmspack-dev zlib1g-dev libzstd-dev"
 SAMPLES="clang lld python3 curl"
-TEST="llvm libclang-rt-14-dev python3-pytest python3-boto3 openssl nginx gcab cabextract zstd
+TEST="llvm libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-boto3 openssl nginx gcab cabextract zstd
 	debuginfod gdb ceph-mon ceph-osd ceph-common radosgw"
 BENCH="nginx libnginx-mod-http-perl varnish wrk python3
 	clang lld gcab cabextract zstd"

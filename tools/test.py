@@ -11,9 +11,13 @@ In the environment: FUZZ_SECONDS (10), time for each fuzz target; CHURN_SECONDS 
 tests/e2e/test_churn.py; PYTEST_ADDOPTS, as pytest has it.
 Whole-program tests find the program under test in PEPTO_BIN (with sanitizers) and in
 PEPTO_RELEASE_BIN (without: for memory and time).
+
+Time limits are several times what a stage takes on two quiet cores, and grow with the pace of the
+machine (tests/e2e/rig/pace.py), which is measured once for all stages.
 """
 
 import ctypes
+import importlib.util
 import json
 import os
 import re
@@ -26,6 +30,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "test"
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+sys.dont_write_bytecode = True
+import rig.pace  # noqa: E402, F401: it measures PEPTO_PACE, for here and for all that is started
+
+SLOWER = float(os.environ["PEPTO_PACE"])
 PYTHON = "/usr/bin/python3"  # Debian's, which has Debian's pytest and boto3
 PYTEST_NO_TESTS = 5
 ADDR_NO_RANDOMIZE = 0x0040000
@@ -41,8 +50,9 @@ def fail(name):
 def run(command, timeout, capture=False, env=None):
     """Run a command in its own process group; returns (exit status, output if captured).
 
-    Nothing it started outlives a timeout or a Ctrl-C.
+    The timeout is in seconds of two quiet cores. Nothing it started outlives a timeout or a Ctrl-C.
     """
+    timeout *= SLOWER
     child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(env or {})},
                              start_new_session=True, text=True, errors="replace",
                              stdin=subprocess.DEVNULL,
@@ -54,16 +64,21 @@ def run(command, timeout, capture=False, env=None):
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         output, _ = child.communicate()
-        return f"killed after {timeout} s", output
+        return f"killed after {timeout:.0f} s", output
     except BaseException:
         os.killpg(child.pid, signal.SIGKILL)
         raise
 
 
+# Of these flavours only what is run here; `make lint` compiles all, with both compilers.
+TARGETS = {"gcc": ["pepto-symbol"], "tsan": ["pepto-symbol", "threaded"]}
+
+
 def build(flavour):
     """Compile build/FLAVOUR once in this run; returns whether it is there."""
     if flavour not in build.done:
-        status, output = run(["tools/build.sh", flavour], 600, capture=True)
+        command = ["tools/build.sh", flavour, *TARGETS.get(flavour, [])]
+        status, output = run(command, 900, capture=True)
         build.done[flavour] = status == 0
         if status != 0:
             print(output)
@@ -99,7 +114,8 @@ def unit(flavour, *meson_options):
     log = ROOT / "build" / flavour / "meson-logs" / "testlog.json"
     log.unlink(missing_ok=True)
     status, output = run(["meson", "test", "-C", f"build/{flavour}", "--no-rebuild",
-                          "--print-errorlogs", *meson_options], 300, capture=True)
+                          "--print-errorlogs", "--timeout-multiplier", f"{SLOWER:.1f}",
+                          *meson_options], 600, capture=True)
     lines = log.read_text().splitlines() if log.exists() else []
     bad = 0
     for program in map(json.loads, lines):
@@ -115,6 +131,13 @@ def unit(flavour, *meson_options):
         print(output)
 
 
+def workers():
+    """A process for each core and one for those that wait; a file of tests stays in one of them."""
+    if not importlib.util.find_spec("xdist"):
+        return []
+    return ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
+
+
 def e2e(flavour, *pytest_options):
     """The whole program, by pytest, which looks for the sanitizers' reports itself."""
     global passed, skipped
@@ -124,7 +147,7 @@ def e2e(flavour, *pytest_options):
     results = OUT / f"e2e-{flavour}.xml"
     results.unlink(missing_ok=True)
     status, _ = run([PYTHON, "-m", "pytest", "tests/e2e", "-q", "--tb=short",
-                     f"--junit-xml={results}", *pytest_options], 1500,
+                     f"--junit-xml={results}", *workers(), *pytest_options], 1800,
                     env={"PEPTO_BIN": str(ROOT / "build" / flavour / "pepto-symbol"),
                          "PEPTO_RELEASE_BIN": str(ROOT / "build" / "gcc" / "pepto-symbol")})
     suites = xml.parse(results).iter("testsuite") if results.exists() else []
@@ -145,7 +168,7 @@ def e2e(flavour, *pytest_options):
 def fuzz():
     if not build("fuzz"):
         return
-    status, output = run(["tools/fuzz.sh", os.environ.get("FUZZ_SECONDS", "10")], 600, capture=True)
+    status, output = run(["tools/fuzz.sh", os.environ.get("FUZZ_SECONDS", "10")], 900, capture=True)
     print(output, end="")
     if not count_tap(output, "fuzz") and status != 0:
         fail(f"fuzz: {status}")
@@ -170,6 +193,7 @@ def settle_environment():
     os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1"
     os.environ["TSAN_OPTIONS"] = "second_deadlock_stack=1"
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    os.environ["PYTHONHASHSEED"] = "0"  # all processes of pytest have to find the same tests
     # clang 14's sanitizers do not know where newer kernels may put things when they randomise
     # fully. A refusal (in some containers) does no harm.
     ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
@@ -181,6 +205,7 @@ def main(names):
         sys.exit(f"no such stage: {unknown[0]}; there are: {' '.join(STAGES)}")
     settle_environment()
     OUT.mkdir(parents=True, exist_ok=True)
+    print(f"time limits are {SLOWER:.1f} times the usual ones\n")
     for name in names or STAGES:
         title, stage = STAGES[name]
         before = passed, len(failures)
