@@ -10,6 +10,7 @@
 #define DOUBT_EVERY_NS    (10 * NS_PER_S)
 #define RETRY_AFTER_NS    (1 * NS_PER_S)
 #define DENYING_EVERY_NS  (1 * NS_PER_S)
+#define UNSPOKEN_FIRST_NS (2 * NS_PER_S) /* one odd answer may be a passing failure */
 #define UNSPOKEN_EVERY_NS (60 * NS_PER_S)
 #define OVERLAP_NS        (1 * NS_PER_S)
 #define GIVEN_EVERY_NS    (1 * NS_PER_S)
@@ -96,9 +97,10 @@ static void due(struct loop_timer *timer)
 
 	if (d->is != MANNER_DENYING && d->is != MANNER_UNSPOKEN)
 		return;
+	d->unspoken_ns = UNSPOKEN_EVERY_NS;
 	loop_timer_set(loop_of(d), timer,
 		       clock_mono_ns() +
-			       (d->is == MANNER_DENYING ? DENYING_EVERY_NS : UNSPOKEN_EVERY_NS));
+			       (d->is == MANNER_DENYING ? DENYING_EVERY_NS : d->unspoken_ns));
 	doubt_probe(d);
 }
 
@@ -118,12 +120,13 @@ static void note_change(struct doubt *d, enum manner is)
 				? "tells misses again"
 				: "gives its keys, but denies what it does not have from "
 				  "now on");
+	d->unspoken_ns = UNSPOKEN_FIRST_NS;
+	d->store->denying += (is == MANNER_DENYING) - (d->is == MANNER_DENYING);
 	d->is = is;
-	d->store->denying = is == MANNER_DENYING;
 	if (is == MANNER_DENYING)
 		loop_timer_set(loop_of(d), &d->timer, clock_mono_ns() + DENYING_EVERY_NS);
 	else if (is == MANNER_UNSPOKEN)
-		loop_timer_set(loop_of(d), &d->timer, clock_mono_ns() + UNSPOKEN_EVERY_NS);
+		loop_timer_set(loop_of(d), &d->timer, clock_mono_ns() + UNSPOKEN_FIRST_NS);
 	else
 		loop_timer_stop(loop_of(d), &d->timer);
 }
@@ -146,7 +149,7 @@ static void fail(struct doubt *d, bool answered, const struct error *e)
 {
 	d->failure = *e;
 	d->answered = answered;
-	d->odd = d->odd || answered;
+	d->odd = answered;
 	d->failed_ns = clock_mono_ns();
 	if (d->ops->told)
 		d->ops->told(d);
@@ -160,6 +163,11 @@ void doubt_set_unspoken(struct doubt *d)
 	d->failure = (struct error){OK, 0, ""};
 }
 
+bool doubt_is_sure(const struct doubt *d)
+{
+	return d->unspoken_ns == UNSPOKEN_EVERY_NS;
+}
+
 /* EXACT or DENYING, and a random key is denied: by what it does with one that it gave. */
 static void denied(struct doubt *d)
 {
@@ -169,6 +177,18 @@ static void denied(struct doubt *d)
 		settle(d, MANNER_DENYING);
 }
 
+/* Of a key that it gave, after it had denied a random one. No answer settles nothing. */
+static void told_again(struct doubt *d, enum told told, const struct error *e)
+{
+	switch (told) {
+	case TOLD_GIVEN: settle(d, MANNER_OPAQUE); break;
+	case TOLD_DENIED: settle(d, MANNER_DENYING); break;
+	case TOLD_MISSING: settle(d, MANNER_EXACT); break;
+	case TOLD_OTHER: fail(d, true, e); break;
+	case TOLD_NOTHING: fail(d, false, e); break;
+	}
+}
+
 void doubt_told(struct doubt_probe *p, enum told told, const struct error *e)
 {
 	struct doubt *d = p->doubt;
@@ -176,7 +196,7 @@ void doubt_told(struct doubt_probe *p, enum told told, const struct error *e)
 
 	p->call = NULL;
 	if (p->again) {
-		settle(d, told == TOLD_GIVEN ? MANNER_OPAQUE : MANNER_DENYING);
+		told_again(d, told, e);
 		return;
 	}
 	switch (told) {

@@ -65,12 +65,15 @@ struct doubt {
 	struct loop_timer timer;
 	char *given[DOUBT_GIVEN]; /* keys that it gave, as ask() takes them */
 	unsigned n_given, next_asked;
-	int64_t given_ns; /* when one was noted last */
+	int64_t unspoken_ns; /* until an unspoken kind is asked again: short at first */
+	int64_t given_ns;    /* when one was noted last */
 };
 
 void doubt_init(struct doubt *d, struct store *s, enum question q, const struct doubt_ops *ops);
 /* Who still waits hears that there will be no answer. */
 void doubt_fini(struct doubt *d);
+/* Unspoken at a second look as well, so that it may be believed for a while? */
+bool doubt_is_sure(const struct doubt *d);
 /* Probe, or join a probe that was sent less than a second ago. */
 void doubt_probe(struct doubt *d);
 /* Under other credentials: probe, whatever is on its way. */

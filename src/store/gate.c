@@ -15,7 +15,11 @@ static void probed(void *ud, const struct error *e)
 	struct gate *g = ud;
 
 	g->probes--;
-	if (!e)
+	/*
+	 * Any answer is a sign of life: there are stores that say 500 to names they do not know, and 200
+	 * to all. Whether it is well the next four requests tell.
+	 */
+	if (!e || e->code == ERR_UPSTREAM || e->code == ERR_DENIED || e->code == ERR_CORRUPT)
 		breaker_probed(&g->breaker, clock_mono_ns());
 }
 

@@ -36,6 +36,7 @@
 #include <stdio.h>
 
 #define ERROR_BODY_NS     (500 * NS_PER_MS) /* for the rest of an answer that is judged */
+#define ODD_FRESH_NS      NS_PER_S          /* an answer to one kind beside one to the other */
 #define VIA_MAX           2048
 #define CHECKSUM_LINE_MAX 8192
 
@@ -74,7 +75,7 @@ struct store_call {
 	bool other, waited; /* other: an answer that depends on what the server is like */
 	char *key;
 	enum question question;
-	int64_t deadline_ns;
+	int64_t deadline_ns, try_until_ns;
 	struct waiter waiter; /* for probes, before an answer is judged */
 	struct waiters *waiting_in;
 	struct object_head head;
@@ -101,6 +102,12 @@ static struct doubt *doubt_of(const struct store_call *c)
 	return &c->http->doubt[c->question];
 }
 
+/* Until a second look it may only be a passing failure: such a miss counts for two seconds. */
+static enum store_result unspoken(const struct doubt *d)
+{
+	return doubt_is_sure(d) ? STORE_MISS_DENIED : STORE_MISS_REFUSED;
+}
+
 /* An answer that is neither an object nor a 404: what it means depends on what the server is like. */
 static enum store_result judge_other(struct store_call *c)
 {
@@ -109,7 +116,9 @@ static enum store_result judge_other(struct store_call *c)
 	bool implied = d->is == MANNER_OPAQUE && c->http->pages[c->question] == c->page;
 
 	c->other = true;
-	if (d->is == MANNER_UNSPOKEN || (implied && (c->page || c->status == 403)))
+	if (d->is == MANNER_UNSPOKEN)
+		return unspoken(d);
+	if (implied && (c->page || c->status == 403))
 		return STORE_MISS_DENIED;
 	if (c->status == 403 && d->is == MANNER_EXACT && !c->has_checksum &&
 	    c->http->wants_checksum[c->question])
@@ -201,6 +210,15 @@ static bool tell_found(struct store_call *c)
 	return !gone;
 }
 
+static void beginning_overdue(struct loop_timer *timer)
+{
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
+
+	transfer_cancel(TAKE(c->transfer));
+	err_set(&c->error, ERR_TIMEOUT, "nothing came behind the head");
+	call_end(c, STORE_FAULT_RETRY, &c->error);
+}
+
 static void on_head(void *ud, const struct transfer_head *answer)
 {
 	struct store_call *c = ud;
@@ -212,10 +230,15 @@ static void on_head(void *ud, const struct transfer_head *answer)
 	c->is_called_page = slice_starts_nocase(slice_of(answer->content_type), SLICE("text/html"));
 	c->looking = c->result == STORE_FOUND && may_be_page(c);
 	c->body = c->result == STORE_FOUND && !c->probe;
-	if (!c->body)
+	if (!c->body) {
 		end_soon(c, ERROR_BODY_NS);
-	else if (!c->looking)
+	} else if (c->looking) {
+		/* Who waits for the head waits for these bytes, too. */
+		c->later.due = beginning_overdue;
+		loop_timer_set(c->http->store.ctx->loop, &c->later, c->try_until_ns);
+	} else {
 		(void)tell_found(c);
+	}
 }
 
 /* It is none: tell the head, and the bytes that were held. False: pause, as of an event. */
@@ -225,6 +248,7 @@ static bool is_file(struct store_call *c, struct slice more)
 
 	c->looking = false;
 	c->beginning = (struct buf){0};
+	loop_timer_stop(c->http->store.ctx->loop, &c->later);
 	if (c->probe && c->transfer)
 		end_soon(c, 0);
 	if (!c->body || !tell_found(c))
@@ -407,6 +431,7 @@ static enum err send(struct store_call *c, const struct store_read *read,
 	const char *headers[5] = {NULL};
 	size_t n = 0;
 
+	c->try_until_ns = store_try_until(ctx, read->patient, read->deadline_ns);
 	build_url(h, read->key, &url);
 	range_header(read, range, sizeof(range));
 	put_via(via, sizeof(via), read->via, ctx->via);
@@ -426,18 +451,17 @@ static enum err send(struct store_call *c, const struct store_read *read,
 	}
 	if (buf_failed(&url) || buf_failed(&checksum))
 		return err_set(e, ERR_LIMIT, "URL or SymbolChecksum too long");
-	return transfer_start(
-		ctx->engine,
-		&(struct transfer_request){
-			.url = buf_str(&url),
-			.headers = headers,
-			.user_password = h->user_password,
-			.follow = true,
-			.follow_anywhere = h->store.traits.follows_anywhere,
-			.head_deadline_ns = store_try_until(ctx, read->patient, read->deadline_ns),
-			.fresh_ns = h->store.fresh_ns,
-		},
-		events, c, &c->transfer, e);
+	return transfer_start(ctx->engine,
+			      &(struct transfer_request){
+				      .url = buf_str(&url),
+				      .headers = headers,
+				      .user_password = h->user_password,
+				      .follow = true,
+				      .follow_anywhere = h->store.traits.follows_anywhere,
+				      .head_deadline_ns = c->try_until_ns,
+				      .fresh_ns = h->store.fresh_ns,
+			      },
+			      events, c, &c->transfer, e);
 }
 
 static void end_later(struct loop_timer *timer)
@@ -452,7 +476,7 @@ static void end_unspoken(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
 
-	call_end(c, STORE_MISS_DENIED, &c->error);
+	call_end(c, unspoken(doubt_of(c)), &c->error);
 }
 
 static struct store_call *http_start(struct store *s, const struct store_read *read,
@@ -545,7 +569,8 @@ static void probe_done(void *ud, const struct error *e)
 
 	c->transfer = NULL;
 	loop_timer_stop(c->http->store.ctx->loop, &c->later);
-	if (!c->status || c->looking) {
+	/* A short text of no stated length, to its end: no page. */
+	if (!c->status || (c->looking && e->code)) {
 		probe_end(c,
 			  e->code == ERR_DENIED || e->code == ERR_UPSTREAM ? TOLD_OTHER
 									   : TOLD_NOTHING,
@@ -621,12 +646,17 @@ static struct store_call *ask(struct doubt_probe *p, struct slice key)
 static void told(struct doubt *d)
 {
 	struct http_store *h = (struct http_store *)d->store;
+	int64_t now = clock_mono_ns();
 
 	for (int q = 0; q < QUESTIONS; q++) {
 		struct doubt *one = &h->doubt[q];
 
-		if (one->odd && !one->n_given && h->doubt[!q].is == MANNER_EXACT &&
-		    (one->is == MANNER_UNKNOWN || one->is == MANNER_UNSPOKEN))
+		if (!one->odd || one->n_given || h->doubt[!q].is != MANNER_EXACT)
+			continue;
+		/* What it said in an outage says nothing: it is asked again, now that it is well. */
+		if (one->is == MANNER_UNKNOWN && now - one->failed_ns >= ODD_FRESH_NS)
+			doubt_probe(one);
+		else if (one->is == MANNER_UNKNOWN || one->is == MANNER_UNSPOKEN)
 			doubt_set_unspoken(one);
 	}
 }

@@ -95,6 +95,28 @@ static void test_closed_again(void)
 	loop_free(w.loop);
 }
 
+/* A store that says 500 to names it does not know, or 200 to all, has no good answer to a probe. */
+static void test_odd_answers(void)
+{
+	static const struct {
+		enum err code;
+		bool lives;
+	} rows[] = {{ERR_UPSTREAM, true}, {ERR_DENIED, true},   {ERR_CORRUPT, true},
+		    {ERR_NET, false},     {ERR_TIMEOUT, false}, {ERR_BUSY, false}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct error e = {rows[i].code, 0, "odd"};
+		struct world w;
+
+		world_init(&w);
+		close_gate(&w);
+		fake_probed(&w.fake, &e);
+		CHECK(gate_admits(w.store, QUESTION_SYMBOL) == rows[i].lives,
+		      err_name(rows[i].code));
+		loop_free(w.loop);
+	}
+}
+
 static void test_kinds(void)
 {
 	struct world w;
@@ -114,6 +136,7 @@ int main(void)
 {
 	test_probes();
 	test_closed_again();
+	test_odd_answers();
 	test_kinds();
 	return tap_done();
 }

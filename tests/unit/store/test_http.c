@@ -403,7 +403,7 @@ static void test_unspoken(void)
 		CHECK(strstr(buf_str(&text), "symbol paths: not spoken here; build-ids: exact"),
 		      "it says so");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
-			  STORE_MISS_DENIED, "a miss");
+			  STORE_MISS_REFUSED, "a miss, for the moment");
 		CHECK_INT(http_server_asked(&r.server), 2 + more, "without a request");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE(BUILD_ID)}).result,
 			  STORE_FOUND, "the other kind is asked");
@@ -602,6 +602,27 @@ static void test_etag(void)
 	rig_fini(&r);
 }
 
+/* The head is told with the first bytes, so they have to come within the time for a head. */
+static void test_stall_behind_the_head(void)
+{
+	static const struct http_reply stalls[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"}};
+	struct asked a = {0};
+	struct rig r;
+
+	rig_init(&r, stalls, 1);
+	rig_open(&r, OPEN);
+	rig_start(&r, &a, (struct store_read){.key = SLICE(SYMBOL)});
+	for (int i = 0; i < 50; i++)
+		manual_turn(r.ctx.loop, 5);
+	CHECK(!a.done, "it waits");
+	manual_advance(r.ctx.loop, 10 * NS_PER_S);
+	CHECK(manual_until(r.ctx.loop, &a.done) && a.result == STORE_FAULT_RETRY &&
+		      a.error.code == ERR_TIMEOUT,
+	      "not for ever, and another try may help");
+	rig_fini(&r);
+}
+
 static void test_patience(void)
 {
 	static const struct http_reply quiet[] = {{""}};
@@ -676,6 +697,7 @@ int main(void)
 	test_pages();
 	test_refused_names();
 	test_unspoken();
+	test_stall_behind_the_head();
 	test_spoken();
 	test_denying();
 	test_unknown_at_first();
