@@ -13,7 +13,7 @@
  *	layout of the store
  *	ssqp		_.debug/elf-buildid-sym-HEX/_.debug
  *							ANY/elf-buildid-HEX/ANY (STORE_ANY_NAME)
- *	gdb		nn/nnnn.debug			nn/nnnn
+ *	gdb		nn/nnnn.debug			nn/nnnn, then both behind .build-id/
  *	debuginfod	buildid/HEX/debuginfo		buildid/HEX/executable
  *	unified		nn/nnnn/debuginfo		nn/nnnn/executable
  *

@@ -231,6 +231,12 @@ static void add_by_layout(struct candidate_list *l, const struct build_id_path *
 		as.unnamed = true;
 		build_id_put_key(layout, hex, b->executable, &l->key);
 		candidate_list_add(l, &as);
+		if (layout != LAYOUT_GDB)
+			continue;
+		as.eager = false;
+		buf_puts(&l->key, ".build-id/");
+		build_id_put_key(layout, hex, b->executable, &l->key);
+		candidate_list_add(l, &as);
 	}
 }
 

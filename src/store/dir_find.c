@@ -20,6 +20,8 @@
 
 #define SEGMENTS_MAX 16
 #define MATCHES_MAX  16
+#define TRIES_MAX    8
+#define PROC_FD      "/proc/self/fd/%d"
 
 struct search {
 	int root;
@@ -30,16 +32,75 @@ struct search {
 };
 
 /* O_PATH admits no other flags; with the others an open must not wait for a fifo's other end. */
-static int open_beneath(int root, const char *path, int flags)
+static int how_to_open(int flags)
 {
-	struct open_how how = {
-		.flags = (uint64_t)(flags & O_PATH
-					    ? flags | O_CLOEXEC
-					    : flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
+	return flags & O_PATH ? flags | O_CLOEXEC
+			      : flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+}
 
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+/* EAGAIN: somebody renames directories while the kernel follows a `..`. */
+static int open_resolved(int root, const char *path, int flags, uint64_t resolve)
+{
+	struct open_how how = {.flags = (uint64_t)how_to_open(flags),
+			       .resolve = resolve | RESOLVE_NO_MAGICLINKS};
+	int fd;
+
+	for (int tries = 0; tries < TRIES_MAX; tries++) {
+		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd;
+}
+
+/* Where the kernel says that an open file lies now; false without /proc. */
+static bool place_of(int fd, char ret[static PATH_MAX])
+{
+	char link[sizeof(PROC_FD) + 3 * sizeof(fd)];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), PROC_FD, fd);
+	n = readlink(link, ret, PATH_MAX);
+	if (n <= 0 || n == PATH_MAX)
+		return false;
+	ret[n] = '\0';
+	return true;
+}
+
+static bool lies_below(int root, int fd)
+{
+	char above[PATH_MAX], place[PATH_MAX];
+	size_t n;
+
+	if (!place_of(root, above) || !place_of(fd, place))
+		return false;
+	n = strcmp(above, "/") == 0 ? 0 : strlen(above);
+	return strncmp(place, above, n) == 0 && place[n] == '/';
+}
+
+/*
+ * By a link that is absolute or climbs above root. It may lead back below root: what it leads to is
+ * opened without any effect (O_PATH), and opened for reading only when that very file lies there. Else
+ * it is a link of a copied tree, to which root is `/`.
+ */
+static int open_where_it_leads(int root, const char *path, int flags)
+{
+	char again[sizeof(PROC_FD) + 3 * sizeof(int)];
+	int fd CLEANUP(close_p) = open_resolved(root, path, O_PATH | (flags & O_DIRECTORY), 0);
+
+	if (fd < 0 || !lies_below(root, fd))
+		return open_resolved(root, path, flags, RESOLVE_IN_ROOT);
+	if (flags & O_PATH)
+		return TAKE_FD(fd);
+	snprintf(again, sizeof(again), PROC_FD, fd);
+	return open(again, how_to_open(flags));
+}
+
+static int open_inside(int root, const char *path, int flags)
+{
+	int fd = open_resolved(root, path, flags, RESOLVE_BENEATH);
+
+	return fd >= 0 || errno != EXDEV ? fd : open_where_it_leads(root, path, flags);
 }
 
 /* What cannot be read by us says nothing of other files, our own limits nothing of any file. */
@@ -60,14 +121,14 @@ static bool means_absent(int error)
 static enum err open_regular(int root, const char *path, int *ret_fd, struct error *e)
 {
 	struct stat st;
-	int look CLEANUP(close_p) = open_beneath(root, path, O_PATH);
+	int look CLEANUP(close_p) = open_inside(root, path, O_PATH);
 
 	*ret_fd = -1;
 	if (look < 0 || fstat(look, &st) != 0)
 		return means_absent(errno) ? OK : err_sys(e, kind(errno), "cannot open '%s'", path);
 	if (!S_ISREG(st.st_mode))
 		return OK;
-	*ret_fd = open_beneath(root, path, 0);
+	*ret_fd = open_inside(root, path, 0);
 	if (*ret_fd < 0 && !means_absent(errno))
 		return err_sys(e, kind(errno), "cannot open '%s'", path);
 	return OK;
@@ -116,7 +177,7 @@ static struct dirent *next_entry(DIR *dir)
 static enum err list_matches(const struct search *s, struct slice folded,
 			     char *ret_names[static MATCHES_MAX], size_t *ret_n, struct error *e)
 {
-	int fd = open_beneath(s->root, s->path_n ? s->path : ".", O_DIRECTORY);
+	int fd = open_inside(s->root, s->path_n ? s->path : ".", O_DIRECTORY);
 	struct dirent *entry;
 	enum err err;
 	DIR *dir;

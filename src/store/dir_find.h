@@ -2,7 +2,9 @@
 /*
  * Finding a file below a directory whatever the case of its names on disk. Blocks on the file
  * system. Nothing outside the directory is reachable: every path is resolved by the kernel with
- * RESOLVE_BENEATH (Linux 5.6), so symbolic links may lead about inside but not out.
+ * RESOLVE_BENEATH (Linux 5.6), so symbolic links may lead about inside but not out. Of one that is absolute,
+ * or climbs above the directory, the target counts where it lies below the directory all the same, or
+ * would if the directory were `/` (RESOLVE_IN_ROOT).
  */
 #pragma once
 #include "base/err.h"

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from rig.client import is_fault, is_miss
+from rig.forms import genuine
 from rig.samples import GUID, KEY, body, path
 from rig.server import until
 
@@ -30,6 +31,33 @@ def store(tmp):
         return content
     add.root = root
     return add
+
+
+def test_links_of_a_build_id_farm(store, tmp, serve):
+    """/usr/lib/debug as Fedora and openSUSE have it: .build-id holds links to files beside it, some
+    of them absolute; what leads out of it is not there."""
+    files = genuine()
+    long, short = files["debug"], files["short"]
+    store("usr/bin/app.debug", long.data)
+    store("usr/bin/lib.so.debug", short.data)
+    (tmp / "outside").write_bytes(files["unpadded"].data)
+
+    def farm(symbol, ending, target):
+        link = store.root / f".build-id/{symbol.split}{ending}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(target)
+    farm(long, ".debug", "../../usr/bin/app.debug")
+    farm(short, ".debug", store.root / "usr/bin/lib.so.debug")
+    farm(files["unpadded"], ".debug", "../../../outside")
+    store(f".build-id/{files['elf'].split}", files["elf"].data)
+    server = serve(stores=f"file://{store.root}?layout=gdb")
+    for symbol in (long, short):
+        assert server.fetch(f"/buildid/{symbol.build_id}/debuginfo").body == symbol.data
+        assert server.fetch(f"/.build-id/{symbol.split}.debug").body == symbol.data
+        assert server.fetch(f"/{symbol.split}.debug").body == symbol.data
+    assert server.fetch(f"/buildid/{files['elf'].build_id}/executable").body == files["elf"].data
+    assert is_miss(server.fetch(f"/buildid/{files['unpadded'].build_id}/debuginfo"))
+    assert is_miss(server.fetch(f"/.build-id/{files['unpadded'].split}.debug"))
 
 
 @pytest.mark.row("C09", "C10", "C64")

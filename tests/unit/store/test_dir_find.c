@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 static int readdir_fails_after = -1;
@@ -26,10 +27,11 @@ static struct dirent *test_readdir(DIR *dir)
 
 #include "tap.h"
 
-#define OUTSIDE "outside"
-#define ROOT    "root"
-#define AE_UP   "\xc3\x84" /* U+00C4 */
-#define AE_LOW  "\xc3\xa4"
+#define OUTSIDE   "outside"
+#define ROOT      "root"
+#define NEIGHBOUR ROOT "2"
+#define AE_UP     "\xc3\x84" /* U+00C4 */
+#define AE_LOW    "\xc3\xa4"
 #define LONG254                                                                                    \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                         \
 	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                         \
@@ -72,6 +74,38 @@ static void make(const char *root, const char *name, bool folder)
 	ASSERT(fd >= 0 && write(fd, name, strlen(name)) == (ssize_t)strlen(name) && close(fd) == 0);
 }
 
+/* A link below ROOT whose target is absolute. */
+static void link_absolute(const char *target, const char *name)
+{
+	char path[2 * PATH_MAX], *here = getcwd(NULL, 0);
+
+	ASSERT(here);
+	snprintf(path, sizeof(path), "%s/%s", here, target);
+	ASSERT(symlink(path, name) == 0);
+	free(here);
+}
+
+static void make_links(void)
+{
+	make(NEIGHBOUR, "", true);
+	make(NEIGHBOUR, "secret", false);
+	link_absolute(ROOT "/lower.txt", ROOT "/whole");
+	link_absolute(ROOT "/deep", ROOT "/Wholedir");
+	link_absolute(ROOT "/back/a/file", ROOT "/chain");
+	link_absolute(OUTSIDE "/home/lower.txt", ROOT "/through");
+	link_absolute(OUTSIDE "/secret", ROOT "/wholeout");
+	link_absolute(OUTSIDE, ROOT "/wholeoutdir");
+	link_absolute(NEIGHBOUR "/secret", ROOT "/neighbour");
+	link_absolute(ROOT "/../" OUTSIDE "/secret", ROOT "/upanddown");
+	ASSERT(symlink("../" ROOT "/deep", ROOT "/back") == 0);
+	ASSERT(symlink("../" ROOT, OUTSIDE "/home") == 0);
+	ASSERT(symlink("../" ROOT "/up2", ROOT "/up1") == 0);
+	ASSERT(symlink("../" ROOT "/up1", ROOT "/up2") == 0);
+	ASSERT(symlink("/deep/a/file", ROOT "/copied") == 0);
+	ASSERT(symlink("/deep", ROOT "/Copieddir") == 0);
+	ASSERT(symlink("/copied", ROOT "/copiedchain") == 0);
+}
+
 static void make_tree(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(folders); i++)
@@ -89,6 +123,7 @@ static void make_tree(void)
 	ASSERT(symlink("nowhere", ROOT "/dangling") == 0);
 	ASSERT(symlink("/proc/self/fd/0", ROOT "/magic") == 0);
 	ASSERT(mkfifo(ROOT "/fifo", 0600) == 0);
+	make_links();
 }
 
 static const struct {
@@ -135,6 +170,22 @@ static const struct {
 	{"magic", NULL},
 	{"inside", "lower.txt"}, /* and those that do not */
 	{"linked/a/FILE", "deep/a/file"},
+	{"whole", "lower.txt"}, /* absolute, or by way of what is outside */
+	{"WHOLE", "lower.txt"},
+	{"wholedir/a/file", "deep/a/file"},
+	{"wholedir/A/FILE", "deep/a/file"},
+	{"back/a/file", "deep/a/file"},
+	{"chain", "deep/a/file"},
+	{"through", "lower.txt"},
+	{"wholeout", NULL},
+	{"wholeoutdir/secret", NULL},
+	{"wholeoutdir/home/lower.txt", "lower.txt"},
+	{"neighbour", NULL}, /* its name begins with that of the root */
+	{"upanddown", NULL},
+	{"copied", "deep/a/file"}, /* of a tree in which the root was `/` */
+	{"copieddir/a/FILE", "deep/a/file"},
+	{"copiedchain", "deep/a/file"},
+	{"up1", NULL},
 	{"loop", NULL},
 	{"dangling", NULL},
 	{"fifo", NULL}, /* and it does not wait for a writer */
@@ -286,6 +337,47 @@ static void test_any_name_first(void)
 }
 
 /* Links are followed inside, and not out. */
+static atomic_bool stop;
+
+/* What a link leads to is inside at one moment and outside at the next. */
+static void *turn_about(void *arg)
+{
+	while (!atomic_load(&stop)) {
+		ASSERT(symlink("../" ROOT "/deep", ROOT "/turn~") == 0 &&
+		       rename(ROOT "/turn~", ROOT "/turn") == 0);
+		ASSERT(symlink("../" OUTSIDE, ROOT "/turn~") == 0 &&
+		       rename(ROOT "/turn~", ROOT "/turn") == 0);
+	}
+	return NULL;
+}
+
+static void test_race(void)
+{
+	size_t wrong = 0, found = 0;
+	pthread_t thread;
+
+	make(ROOT, "deep/secret", false);
+	ASSERT(pthread_create(&thread, NULL, turn_about, NULL) == 0);
+	for (int i = 0; i < 100000 && (i < 2000 || found < 100); i++) {
+		char text[PATH_MAX];
+		struct error e;
+		int fd = -1;
+		ssize_t n;
+
+		wrong += dir_find(ROOT, SLICE("turn/secret"), &fd, &e) != OK;
+		if (fd < 0)
+			continue;
+		n = read(fd, text, sizeof(text));
+		wrong += !slice_eq((struct slice){text, (size_t)n}, SLICE("deep/secret"));
+		found++;
+		close_p(&fd);
+	}
+	atomic_store(&stop, true);
+	ASSERT(pthread_join(thread, NULL) == 0);
+	CHECK_INT(wrong, 0, "a link that is changed meanwhile never leads out");
+	CHECK(found >= 100, "and in when it leads in");
+}
+
 static void test_any_name_links(void)
 {
 	make(ROOT, "links", true);
@@ -348,8 +440,10 @@ int main(void)
 	test_any_name();
 	test_any_name_first();
 	test_any_name_links();
+	test_race();
 	test_any_name_cannot_tell();
 	test_any_name_closed();
-	ASSERT(system("rm -rf " ROOT " " OUTSIDE) == 0 && chdir("/") == 0 && rmdir(dir) == 0);
+	ASSERT(system("rm -rf " ROOT " " OUTSIDE " " NEIGHBOUR) == 0 && chdir("/") == 0 &&
+	       rmdir(dir) == 0);
 	return tap_done();
 }
