@@ -100,7 +100,7 @@ static size_t connections_allowed(const struct conf *conf)
 		return wanted;
 	snprintf(files, sizeof(files), "%llu", (unsigned long long)limit.rlim_cur);
 	snprintf(lowered, sizeof(lowered), "%zu", room);
-	log_event(LOG_WARN, "MAX_CONNECTIONS lowered: few descriptors (RLIMIT_NOFILE)", "files",
+	log_event(LOG_INFO, "MAX_CONNECTIONS lowered: few descriptors (RLIMIT_NOFILE)", "files",
 		  files, "connections", lowered, NULL);
 	return room;
 }

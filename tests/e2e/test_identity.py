@@ -26,7 +26,7 @@ def store(origin):
 
 @pytest.fixture
 def server(store, serve):
-    return serve(stores=store, **PATIENT)
+    return serve(stores=store, MAX_QUESTIONS="96", **PATIENT)
 
 
 def mismatches(server):
