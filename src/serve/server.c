@@ -86,7 +86,6 @@ static size_t connections_allowed(const struct conf *conf)
 {
 	struct rlimit limit;
 	size_t wanted = (size_t)conf->max_connections, room;
-	char files[24], lowered[24];
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return wanted;
@@ -96,13 +95,22 @@ static size_t connections_allowed(const struct conf *conf)
 			getrlimit(RLIMIT_NOFILE, &limit);
 	}
 	room = server_room_for(limit.rlim_cur, (size_t)(conf->max_transfers + conf->max_fills));
-	if (room >= wanted)
-		return wanted;
+	return MIN(room, wanted);
+}
+
+/* Once, and after a start that went well: one that did not tells its own reason alone. */
+static void tell_lowered(const struct server *s)
+{
+	struct rlimit limit = {0};
+	char files[24], lowered[24];
+
+	if (s->max_connections == (size_t)s->parts.conf->max_connections)
+		return;
+	getrlimit(RLIMIT_NOFILE, &limit);
 	snprintf(files, sizeof(files), "%llu", (unsigned long long)limit.rlim_cur);
-	snprintf(lowered, sizeof(lowered), "%zu", room);
+	snprintf(lowered, sizeof(lowered), "%zu", s->max_connections);
 	log_event(LOG_INFO, "MAX_CONNECTIONS lowered: few descriptors (RLIMIT_NOFILE)", "files",
 		  files, "connections", lowered, NULL);
-	return room;
 }
 
 static enum err start_main(struct server *s, struct error *e)
@@ -184,6 +192,7 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 		server_stop(s);
 		return e->code;
 	}
+	tell_lowered(s);
 	*ret = s;
 	return OK;
 }
