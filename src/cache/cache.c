@@ -219,7 +219,7 @@ void cache_note_miss(struct cache *c, struct store *s, struct slice key, const c
 		     const char *checksum, uint64_t ticket, enum fetch_result how)
 {
 	bool refused = how == FETCH_REFUSED;
-	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns);
+	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, store_miss_ttl_max(s, key));
 
 	if (fetch_is_miss(how) && ticket == cache_miss_ticket(c, s, key) &&
 	    !(via && s->traits.loops))

@@ -12,9 +12,13 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 
-#define DISK_THREADS 4
-#define DISK_QUEUE   4096
-#define BLOCKED_NS   (1 * NS_PER_S) /* to wait for a blocking call at the end */
+#define DISK_THREADS   4
+#define DISK_QUEUE     4096
+#define SEARCH_THREADS 1 /* one core at most for what may go on for half a second */
+#define SEARCH_QUEUE   32
+#define CREDS_THREADS  2
+#define CREDS_QUEUE    256
+#define BLOCKED_NS     (1 * NS_PER_S) /* to wait for a blocking call at the end */
 
 static void warn(const char *store, const char *what)
 {
@@ -105,12 +109,16 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 	s->creds_env = creds_env_process();
 	if (find_bundle(&s->creds_env, &limits.ca_bundle, e) != OK || loop_new(&s->loop, e) != OK ||
 	    pool_new(DISK_THREADS, DISK_QUEUE, "pepto-disk", &s->disk, e) != OK ||
+	    pool_new(SEARCH_THREADS, SEARCH_QUEUE, "pepto-search", &s->searches, e) != OK ||
+	    pool_new(CREDS_THREADS, CREDS_QUEUE, "pepto-creds", &s->creds, e) != OK ||
 	    transfer_engine_new(s->loop, &limits, &s->engine, e) != OK)
 		return e->code;
 	s->context = (struct store_context){
 		.loop = s->loop,
 		.engine = s->engine,
 		.disk = s->disk,
+		.searches = s->searches,
+		.creds = s->creds,
 		.creds_env = &s->creds_env,
 		.try_timeout_ns = conf->try_timeout_ns,
 		.holds_to_keys = conf->verify_keys,
@@ -134,7 +142,8 @@ enum err service_start(struct service *s, int64_t wait_ns, struct error *e)
 
 bool service_fini(struct service *s)
 {
-	if (!pool_stop(s->disk, BLOCKED_NS) || !cache_stop(s->cache, BLOCKED_NS))
+	if (!pool_stop(s->disk, BLOCKED_NS) || !pool_stop(s->searches, BLOCKED_NS) ||
+	    !pool_stop(s->creds, BLOCKED_NS) || !cache_stop(s->cache, BLOCKED_NS))
 		return false;
 	loop_stop(s->loop);
 	cache_free(s->cache);
@@ -145,6 +154,8 @@ bool service_fini(struct service *s)
 	free(s->stores.store);
 	health_free(s->health);
 	pool_free(s->disk);
+	pool_free(s->searches);
+	pool_free(s->creds);
 	loop_free(s->loop);
 	curl_global_cleanup();
 	return true;

@@ -11,7 +11,7 @@
 struct service {
 	const struct conf *conf;
 	struct loop *loop;
-	struct pool *disk;
+	struct pool *disk, *searches, *creds;
 	struct transfer_engine *engine;
 	struct creds_env creds_env;
 	struct store_context context;

@@ -6,7 +6,8 @@
  *
  * A call belongs to the worker from pool_submit() until its task runs; a cancel in between only
  * marks it, and the task cleans up. At its deadline it ends for who asked: a worker that blocks is
- * the directory's fault, a queue in front of the workers is ours.
+ * the directory's fault, a queue in front of the workers is ours, and so is a directory of too many names. What goes through all names of the
+ * directory has a worker and a queue of its own, so that no other file waits for it.
  */
 #include "base/clock.h"
 #include "metric/metric.h"
@@ -56,16 +57,22 @@ static void fill_head(struct store_call *c, int fd, const struct stat *st)
 		 (unsigned long)st->st_mtim.tv_nsec, (unsigned long long)st->st_ino);
 }
 
-#define ANY STORE_ANY_NAME
+static bool is_for_all_names(const struct store_call *c)
+{
+	struct slice key = slice_of(c->key ? c->key : "");
+
+	return slice_starts(key, SLICE(STORE_ANY_KEY)) &&
+	       slice_ends(key, SLICE("/" STORE_ANY_NAME));
+}
 
 static enum err find(struct store_call *c, int *ret_fd)
 {
 	struct slice key = slice_of(c->key);
 
-	if (!slice_starts(key, SLICE(ANY "/")) || !slice_ends(key, SLICE("/" ANY)))
+	if (!is_for_all_names(c))
 		return dir_find(c->dir->path, key, ret_fd, &c->error);
 	key = slice_from(slice_head(key, key.n - 2), 2);
-	return dir_find_any_name(c->dir->path, key, ret_fd, &c->error);
+	return dir_find_any_name(c->dir->path, key, &c->cancelled, ret_fd, &c->error);
 }
 
 static enum store_result judge(struct store_call *c)
@@ -120,7 +127,9 @@ static void call_overdue(struct loop_timer *timer)
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
 	struct error e;
 
-	if (atomic_load(&c->begun))
+	if (is_for_all_names(c))
+		err_set(&e, ERR_BUSY, "too many names to look through in time");
+	else if (atomic_load(&c->begun))
 		err_set(&e, ERR_TIMEOUT, "no answer in time");
 	else
 		err_set(&e, ERR_BUSY, "too many file lookups are waiting");
@@ -188,12 +197,16 @@ static struct store_call *call_new(struct store *s, void *ud)
 static void submit(struct store_call *c, int64_t until_ns)
 {
 	struct store *s = &c->dir->store;
+	bool search = is_for_all_names(c);
 
 	metric_inc(store_requests);
 	loop_timer_set(s->ctx->loop, &c->overdue, until_ns);
-	if (pool_submit(s->ctx->disk, &c->job) == OK)
+	if (pool_submit(search ? s->ctx->searches : s->ctx->disk, &c->job) == OK)
 		return;
-	metric_inc(refused_disk_jobs);
+	if (search)
+		metric_inc(refused_searches);
+	else
+		metric_inc(refused_disk_jobs);
 	c->result = STORE_FAULT;
 	err_set(&c->error, ERR_BUSY, "too many file lookups are waiting");
 	loop_post(s->ctx->loop, &c->back);

@@ -314,7 +314,8 @@ static enum err try_name(int root, const char *name, struct slice middle, struct
 	return OK;
 }
 
-enum err dir_find_any_name(const char *root, struct slice middle, int *ret_fd, struct error *e)
+enum err dir_find_any_name(const char *root, struct slice middle, const atomic_bool *stop,
+			   int *ret_fd, struct error *e)
 {
 	struct best best = {.fd = -1};
 	struct dirent *entry;
@@ -326,13 +327,13 @@ enum err dir_find_any_name(const char *root, struct slice middle, int *ret_fd, s
 	dir = opendir(root);
 	if (!dir)
 		return no_root(root, e);
-	while (!err && n < DIR_NAMES_MAX && (entry = next_entry(dir))) {
+	while (!err && n < DIR_NAMES_MAX && !atomic_load(stop) && (entry = next_entry(dir))) {
 		if (!may_be_folder(entry))
 			continue;
 		err = try_name(dirfd(dir), entry->d_name, middle, &best, e);
 		n++;
 	}
-	if (!err && n < DIR_NAMES_MAX && errno)
+	if (!err && n < DIR_NAMES_MAX && !atomic_load(stop) && errno)
 		err = err_sys(e, kind(errno), "cannot list '%s'", root);
 	closedir(dir);
 	if (err)

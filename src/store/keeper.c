@@ -87,7 +87,7 @@ static bool start_loading(struct keeper *k)
 	k->tried_ns = now;
 	k->job.run = load;
 	k->back.run = loaded;
-	k->loading = pool_submit(k->ctx->disk, &k->job) == OK;
+	k->loading = pool_submit(k->ctx->creds, &k->job) == OK;
 	if (!k->loading) {
 		metric_inc(refused_disk_jobs);
 		err_set(&k->failure, ERR_BUSY, "too many blocking calls are waiting");

@@ -124,6 +124,13 @@ bool store_is_private(struct store *s)
 	return s->ops->is_private(s);
 }
 
+int64_t store_miss_ttl_max(const struct store *s, struct slice key)
+{
+	return s->traits.wildcards && slice_starts(key, SLICE(STORE_ANY_KEY))
+		       ? INT64_MAX
+		       : s->traits.miss_ttl_max_ns;
+}
+
 void store_alive(struct store *s)
 {
 	atomic_store(&s->answered_ns, clock_mono_ns());

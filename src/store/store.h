@@ -29,7 +29,9 @@ struct creds_env;
 struct store_context {
 	struct loop *loop;
 	struct transfer_engine *engine;
-	struct pool *disk;                 /* for calls that block */
+	struct pool *disk;                 /* for calls that block: file lookups */
+	struct pool *searches;             /* for those that go through all names of a directory */
+	struct pool *creds;                /* for where credentials come from */
 	const struct creds_env *creds_env; /* how AWS settings are found */
 	int64_t try_timeout_ns;            /* one request: until the head of the answer */
 	bool holds_to_keys;                /* what they bring has to be what its key names */
@@ -65,6 +67,7 @@ enum store_layout { LAYOUT_SSQP, LAYOUT_GDB, LAYOUT_DEBUGINFOD, LAYOUT_UNIFIED }
  * same one. No client can ask for it: there are no control bytes in the paths of requests.
  */
 #define STORE_ANY_NAME "\x1a"
+#define STORE_ANY_KEY  STORE_ANY_NAME "/" /* how such a key begins */
 
 /* What a store is like, fixed at its making unless said otherwise. */
 struct store_traits {
@@ -221,5 +224,10 @@ void store_probe(struct store *s, enum question q, void (*done)(void *ud, const 
 
 /* Any thread: are reads signed, so that serving it publishes something private? */
 bool store_is_private(struct store *s);
+/*
+ * How long its word for a miss of this key may be kept. A local file that is put there shall be seen
+ * soon (traits.miss_ttl_max_ns), but for what has to be searched for: that costs as much as there are names.
+ */
+int64_t store_miss_ttl_max(const struct store *s, struct slice key);
 /* The store has answered something, be it a miss. */
 void store_alive(struct store *s);

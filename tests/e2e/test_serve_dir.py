@@ -4,13 +4,16 @@
 import concurrent.futures
 import email.utils
 import os
+import random
 import socket
+import threading
 from urllib.parse import quote
 
 import pytest
 
 from rig.client import is_fault, is_miss
 from rig.forms import genuine
+from rig.pace import IMPATIENT
 from rig.samples import GUID, KEY, body, path
 from rig.server import until
 
@@ -96,6 +99,31 @@ def test_the_default_is_symbols_in_the_working_directory(tmp, serve):
     file.parent.mkdir(parents=True)
     file.write_bytes(b"default")
     assert serve(cwd=tmp).fetch("/" + path("foo.pdb")).body == b"default"
+
+
+def test_searches_by_build_id_hold_up_nobody(store, serve):
+    """An executable is looked for under all names of the directory: so are random build-ids, and
+    whoever asks for any other file does not wait for them."""
+    (store.root / "lib.so").mkdir()
+    (store.root / "lib0.so").symlink_to("lib.so")
+    for n in range(1, 50_000):          # many folders are slow to remove, many names of one are not
+        os.link(store.root / "lib0.so", store.root / f"lib{n}.so", follow_symlinks=False)
+    store(path("foo.pdb").lower(), b"found")
+    server = serve(stores=f"file://{store.root}", **IMPATIENT)
+    over = threading.Event()
+
+    def search(seed):
+        chance, statuses = random.Random(seed), set()
+        while not over.is_set():
+            statuses.add(server.fetch(f"/buildid/{chance.randbytes(20).hex()}/executable").status)
+        return statuses
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        searches = [pool.submit(search, seed) for seed in range(16)]
+        until(lambda: server.metrics()["pepto_active_requests", ""] > 8)
+        found = [server.fetch("/" + path("foo.pdb")).status for _ in range(30)]
+        over.set()
+        assert set.union(*(s.result() for s in searches)) <= {404, 503}
+    assert found == [200] * 30
 
 
 @pytest.mark.row("C67")

@@ -230,6 +230,54 @@ static void test_busy(void)
 	rig_fini(&r);
 }
 
+struct barrier {
+	struct pool_job job;
+	atomic_bool begun, open;
+};
+
+static void stand(struct pool_job *job)
+{
+	struct barrier *g = CONTAINER_OF(job, struct barrier, job);
+
+	atomic_store(&g->begun, true);
+	while (!atomic_load(&g->open))
+		usleep(100);
+}
+
+/* What goes through all names waits for its like alone, and only so many do. */
+static void test_searches(void)
+{
+	const struct store_read search = {.key = SLICE(STORE_ANY_NAME "/k/" STORE_ANY_NAME)};
+	int64_t before = metric_get(refused_searches);
+	struct barrier gate = {.job.run = stand};
+	struct asked waiting = {0}, one_more = {0}, other;
+	struct rig r;
+
+	open_root(&r);
+	ASSERT(pool_new(1, 1, "test", &r.ctx.searches, NULL) == OK);
+	ASSERT(pool_submit(r.ctx.searches, &gate.job) == OK);
+	while (!atomic_load(&gate.begun))
+		usleep(100);
+	rig_start(&r, &waiting, search);
+	rig_start(&r, &one_more, search);
+	other = ask(&r, "a/file.pdb");
+	CHECK_INT(other.result, STORE_FOUND, "any other file is looked for meanwhile");
+	close_p(&other.head.fd);
+	CHECK(one_more.done && one_more.result == STORE_FAULT && one_more.error.code == ERR_BUSY,
+	      "more than can wait are refused");
+	CHECK_INT(metric_get(refused_searches) - before, 1, "and counted");
+	CHECK(!waiting.done, "one waits");
+	atomic_store(&gate.open, true);
+	CHECK(manual_until(r.ctx.loop, &waiting.done) && waiting.result == STORE_MISS,
+	      "and is answered in its turn");
+	CHECK(store_miss_ttl_max(r.store, search.key) == INT64_MAX &&
+		      store_miss_ttl_max(r.store, SLICE("a/file.pdb")) == 2 * NS_PER_S,
+	      "its miss is remembered for as long as any");
+	ASSERT(pool_stop(r.ctx.searches, 60 * NS_PER_S));
+	pool_free(r.ctx.searches);
+	rig_fini(&r);
+}
+
 static void test_open(void)
 {
 	static const char *const wrong[] = {"file://", "file://srv/symbols", "file://host/dir"};
@@ -255,6 +303,7 @@ int main(void)
 	test_no_descriptors();
 	test_cancel();
 	test_busy();
+	test_searches();
 	test_open();
 	ASSERT(unlink("a/File.pdb") == 0 && unlink("a/empty") == 0 && rmdir("a") == 0);
 	ASSERT(chdir("/") == 0 && rmdir(root) == 0);

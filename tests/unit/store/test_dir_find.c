@@ -6,9 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 static int readdir_fails_after = -1;
+static const atomic_bool go_on, stopped = true;
 
 static struct dirent *test_readdir(DIR *dir)
 {
@@ -298,7 +300,7 @@ static void check_any_name(const char *root, const char *middle, const char *fou
 	int fd = -1;
 	ssize_t n;
 
-	if (!CHECK(dir_find_any_name(root, slice_of(middle), &fd, &e) == OK, middle))
+	if (!CHECK(dir_find_any_name(root, slice_of(middle), &go_on, &fd, &e) == OK, middle))
 		printf("# %s\n", e.msg);
 	n = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
 	CHECK_SLICE(((struct slice){text, (size_t)n}), found ? found : "",
@@ -397,14 +399,17 @@ static void test_any_name_cannot_tell(void)
 	struct error e = {OK, 0, ""};
 	int fd = -1;
 
-	CHECK(dir_find_any_name("dir_find_nowhere", SLICE("k"), &fd, &e) == ERR_IO &&
+	CHECK(dir_find_any_name("dir_find_nowhere", SLICE("k"), &go_on, &fd, &e) == ERR_IO &&
 		      e.sys == ENOENT && fd < 0,
 	      "a root that is not there is no miss");
 	readdir_fails_after = 4;
-	CHECK(dir_find_any_name(ROOT "/any", SLICE(ID "1"), &fd, &e) == ERR_IO && e.sys == EIO &&
-		      fd < 0,
+	CHECK(dir_find_any_name(ROOT "/any", SLICE(ID "1"), &go_on, &fd, &e) == ERR_IO &&
+		      e.sys == EIO && fd < 0,
 	      "nor is one that cannot be read to its end");
 	readdir_fails_after = -1;
+	check_any_name(ROOT "/any", ID "1", "any/B/" ID "1/B");
+	CHECK(dir_find_any_name(ROOT "/any", SLICE(ID "1"), &stopped, &fd, &e) == OK && fd < 0,
+	      "what nobody wants to know any more is not searched for");
 }
 
 /* root is made to respect permissions. */
