@@ -8,7 +8,7 @@
  *	                              denied are faults until it is known
  *	DENYING --404--> EXACT;  --a key that it gave before is given again--> OPAQUE
  *	OPAQUE --404--> EXACT
- *	UNSPOKEN                      such questions mean nothing to it (http.c): a miss without asking
+ *	UNSPOKEN                      such questions mean nothing to it (http_doubt.c): a miss without asking
  *
  * It is probed at the start; as soon as it answers anything while this is unknown; when an answer
  * contradicts what is believed (once in ten seconds at most); each second while it denies; and each

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Between the files of the http(s) store: http.c (making one, the operations), http_call.c (one
+ * read, and what its answer means), http_page.c (is it a page in place of a file?), http_doubt.c (how
+ * the server says missing). Loop's thread throughout.
+ */
+#pragma once
+#include "store/doubt.h"
+#include "store/http_page.h"
+#include "store/store_priv.h"
+
+struct http_store {
+	struct store store;
+	char *base;                     /* scheme://host/path, no slash at the end */
+	char *query;                    /* sent with every request, or NULL */
+	char *user_password;            /* or NULL */
+	struct doubt doubt[QUESTIONS];  /* how it says missing, to each kind of question */
+	bool pages[QUESTIONS];          /* opaque: by a page, with 200, and not by 403 */
+	bool wants_checksum[QUESTIONS]; /* it refuses who sends none, and says 404 to who does */
+};
+
+/* A read, or a probe. */
+struct store_call {
+	struct http_store *http;
+	struct transfer *transfer;
+	struct store_events events;
+	struct doubt_probe *probe; /* it is one; else NULL */
+	void *ud;
+	void (*finish)(struct store_call *c, const struct error *e); /* the transfer has ended */
+	bool head_only;                                              /* the body may go */
+	bool has_checksum;                                           /* it was asked with one */
+	int refusal;  /* of a probe: what it was answered before it had one; 0: nothing */
+	bool body;    /* the head was found: bytes are passed on */
+	bool looking; /* found, but not told: is it a page? */
+	bool page;    /* it was one */
+	struct page_look look;
+	bool *gone; /* set when the call is cancelled by the event it is in */
+	enum store_result result;
+	int status;
+	bool other, waited; /* other: an answer that depends on what the server is like */
+	char *key;
+	enum question question;
+	int64_t deadline_ns, try_until_ns;
+	struct waiter waiter; /* for probes, before an answer is judged */
+	struct waiters *waiting_in;
+	struct object_head head;
+	struct error error;
+	struct loop_timer later; /* an end that is due without the transfer's */
+};
+
+/* http_call.c */
+struct store_call *http_call_start(struct store *s, const struct store_read *read,
+				   const struct store_events *events, void *ud);
+void http_call_resume(struct store_call *c);
+void http_call_cancel(struct store_call *c);
+/* A call for a key, of which nothing has been sent. */
+struct store_call *http_call_new(struct http_store *h, struct slice key, enum question q);
+/* Send it. The head and the body are judged; then, with the transfer gone, comes finish(). */
+MUST_CHECK enum err http_call_send(struct store_call *c, const struct store_read *read,
+				   struct error *e);
+/* Neither a transfer nor a timer of it runs. */
+void http_call_free(struct store_call *c);
+
+/* http_doubt.c */
+void http_doubt_init(struct http_store *h);
+void http_probe(struct store *s, enum question q, void (*done)(void *ud, const struct error *e),
+		void *ud);
+/* "exact (a miss is 404)": how it says missing, for each kind of question. */
+void http_doubt_describe(const struct http_store *h, struct buf *out);
+/* Why a good probe is no proof that anything can be read there; NULL: it is one. */
+const char *http_doubt_of(struct store *s);
