@@ -8,6 +8,9 @@ program itself): it watches the thread that started the child, so start them fro
 import subprocess
 
 
-def start(*command, **how):
-    return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL,
-                            **how)
+def start(*command, obeys_modes=False, **how):
+    """obeys_modes: what the mode of a file forbids is forbidden to it, even if it runs as root."""
+    powers = "-dac_override,-dac_read_search"
+    limits = ["--inh-caps", powers, "--bounding-set", powers] if obeys_modes else []
+    return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *limits, *command],
+                            stdin=subprocess.DEVNULL, **how)

@@ -91,7 +91,7 @@ def parse_line(line):
 
 
 class Server:
-    def __init__(self, cwd, *args, release=False, **settings):
+    def __init__(self, cwd, *args, release=False, obeys_modes=False, **settings):
         self.cwd = pathlib.Path(cwd)
         self.lines, self.text = [], []
         self.changed = threading.Condition()
@@ -99,7 +99,7 @@ class Server:
         self.may_end = {0}              # exit codes that are as they should be
         arguments = [a for a in args or ("serve",) if a is not None]    # (None,): no arguments
         self.process = child.start(binary(release), *arguments, cwd=cwd,
-                                   env=environment(cwd, settings),
+                                   env=environment(cwd, settings), obeys_modes=obeys_modes,
                                    stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
