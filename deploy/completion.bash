@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Completion of pepto-symbol for bash. Made by "pepto-symbol help completion".
+# Completion of pepto-symbol for bash. Made by tools/settings.py.
 _pepto_symbol() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=''
 
 	case $prev in
 	pepto-symbol | */pepto-symbol) words='serve help --help --version' ;;
-	help) words='settings markdown man completion' ;;
+	help) words='settings' ;;
 	--s3-bucket) return ;;
 	--path-prefix) return ;;
 	--store) return ;;

@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-CHECKS=(format spdx layers banned headers gcc clang tidy shell spelling cppcheck)
+CHECKS=(format spdx layers settings banned headers gcc clang tidy shell spelling cppcheck)
 
 mapfile -t c_files < <(find src tests -name '*.[ch]' | sort)
 mapfile -t src_files < <(find src -name '*.c' | sort)
@@ -29,6 +29,11 @@ check_spdx() {
 
 check_layers() {
 	/usr/bin/python3 tools/layers.py
+}
+
+# What is written out of the tables of settings is what they say.
+check_settings() {
+	/usr/bin/python3 tools/settings.py --check
 }
 
 # Unbounded, or with hidden state, or silent about errors.
@@ -68,7 +73,7 @@ check_shell() {
 
 # Not the tests, which misspell on purpose; "fo_" is what is left of a compressed "foo".
 check_spelling() {
-	codespell --ignore-words-list fo src tools ./*.md
+	codespell --ignore-words-list fo src tools docs ./*.md
 }
 
 check_cppcheck() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The help texts for the terminal; what goes into files is in help_docs.c. */
+/* The help texts for the terminal; what goes into files is written by tools/settings.py. */
 #include "cmd/help.h"
 
 #include "base/slice.h"
@@ -69,7 +69,7 @@ void help_print(FILE *f)
 {
 	fputs("pepto-symbol " PEPTO_VERSION ": a symbol server for S3 buckets\n\n"
 	      "usage: pepto-symbol serve [--flag value]...\n"
-	      "       pepto-symbol help [settings|markdown|man|completion]\n"
+	      "       pepto-symbol help [settings]\n"
 	      "       pepto-symbol --help | --version\n\n"
 	      "Commands:\n",
 	      f);
@@ -124,9 +124,6 @@ static const struct {
 	print_fn print;
 } topics[] = {
 	{"settings", help_print_settings},
-	{"markdown", help_print_markdown},
-	{"man", help_print_man},
-	{"completion", help_print_completion},
 };
 
 int help_command(int argc, char *const argv[])
@@ -137,7 +134,7 @@ int help_command(int argc, char *const argv[])
 		if (argc == 1 && strcmp(argv[0], topics[i].name) == 0)
 			print = topics[i].print;
 	if (!print) {
-		fputs("pepto-symbol help: one of settings, markdown, man, completion\n", stderr);
+		fputs("pepto-symbol help: settings, or nothing\n", stderr);
 		return 2;
 	}
 	print(stdout);

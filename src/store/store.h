@@ -210,7 +210,7 @@ struct store {
 	atomic_int_least64_t answered_ns; /* last proof of life; 0 = never; any thread */
 };
 
-/* Make a store from its URL (see README for the forms and options); nothing is asked yet. */
+/* Make a store from its URL (see docs/settings.md for the options); nothing is asked yet. */
 MUST_CHECK enum err store_open(const struct store_context *ctx, struct slice url,
 			       struct store **ret, struct error *e);
 void store_free(struct store *s); /* after the loop has stopped; accepts NULL */

@@ -75,57 +75,12 @@ static void check_flags(const char *text)
 static void test_complete(void)
 {
 	char *full CLEANUP(free_p) = capture(help_print_settings);
-	char *markdown CLEANUP(free_p) = capture(help_print_markdown);
-	char *man CLEANUP(free_p) = capture(help_print_man);
-	char *completion CLEANUP(free_p) = capture(help_print_completion);
 
 	check_flags(full);
 	check_variables(full);
-	check_variables(markdown);
-	check_variables(man);
-	check_flags(completion);
 	CHECK(strstr(full, "--check") && strstr(full, "AWS_ROLE_ARN") &&
 		      strstr(full, "optional=true"),
 	      "switches, AWS's variables and store options are there");
-}
-
-/* A bar inside a cell would split it; each row of a table has the bars of its head. */
-static void test_markdown_tables(void)
-{
-	char *markdown CLEANUP(free_p) = capture(help_print_markdown);
-	struct slice rest = slice_of(markdown), line;
-	size_t head = 0;
-	bool same = true;
-
-	while (slice_next(&rest, '\n', &line)) {
-		size_t bars = 0;
-
-		for (size_t i = 0; i < line.n; i++)
-			bars += line.p[i] == '|' && (i == 0 || line.p[i - 1] != '\\');
-		if (head == 0 || bars == 0)
-			head = bars;
-		same &= bars == head;
-	}
-	CHECK(same, "tables keep their columns");
-}
-
-/* No line of roff may begin with a dot or a quote by accident. */
-static void test_roff(void)
-{
-	static const char *const requests[] = {".TH", ".SH", ".SS", ".TP", ".PP", ".br",  ".nf",
-					       ".fi", ".B",  ".BR", ".RI", ".RB", ".\\\""};
-	char *man CLEANUP(free_p) = capture(help_print_man);
-	struct slice rest = slice_of(man), line;
-	bool known = true;
-
-	while (slice_next(&rest, '\n', &line)) {
-		bool found = !line.n || (line.p[0] != '.' && line.p[0] != '\'');
-
-		for (size_t i = 0; i < ARRAY_LEN(requests); i++)
-			found |= slice_starts(line, slice_of(requests[i]));
-		known &= found;
-	}
-	CHECK(known, "only requests begin with a dot");
 }
 
 static void test_command(void)
@@ -139,8 +94,6 @@ int main(void)
 {
 	test_screen();
 	test_complete();
-	test_markdown_tables();
-	test_roff();
 	test_command();
 	return tap_done();
 }
