@@ -32,10 +32,14 @@ static void close_key(struct candidate_list *l, const struct candidate *as)
 	struct candidates *c = l->to;
 	size_t start = c->n ? l->end[c->n - 1] : 0;
 	struct slice key = slice_from(buf_slice(&c->text), start);
-	bool superfluous = c->n == CANDIDATES_MAX;
+	bool superfluous = l->seen++ < l->o->first || c->next;
 
 	for (size_t i = 0; i < c->n && !superfluous; i++)
 		superfluous = slice_eq(key_at(l, i), key);
+	if (!superfluous && c->n == CANDIDATES_MAX) {
+		c->next = l->seen - 1;
+		superfluous = true;
+	}
 	if (superfluous) {
 		c->text.n = start;
 		return;

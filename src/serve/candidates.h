@@ -76,6 +76,7 @@ struct candidate_options {
 	bool pointers;               /* file.ptr is followed */
 	bool cabinets;               /* SERVE_CAB */
 	bool ranged;                 /* a part is wanted: nothing gzipped */
+	size_t first;                /* candidates to leave out at the beginning: candidates.next */
 	const struct client *client; /* not NULL */
 };
 
@@ -84,6 +85,7 @@ struct candidates {
 	size_t n;
 	struct candidate list[CANDIDATES_MAX];
 	struct buf text;
+	size_t next; /* > 0: there are more, which begin with options.first = next */
 };
 
 /*

@@ -80,23 +80,24 @@ void purge_body(struct purge *p, struct slice bytes)
 
 /* ---- which keys ---- */
 
-/* Whoever may have asked. */
-static const struct client any_client = {
-	.gzip = true, .msfz = true, .symsrv = true, .decimal_ages = true, .short_stamps = true};
-
 static void add_keys(struct store_purge *to, const struct symbol_path *path, struct store *s)
 {
-	const struct resolve_rules rules = {.path = path, .client = &any_client, .cabinets = true};
-	struct candidates c;
+	size_t next = 0;
 
-	if (!resolve_candidates(&rules, s, &c))
-		to->text.failed = true;
-	for (size_t i = 0; i < c.n; i++) {
-		buf_add(&to->text, c.list[i].key);
-		buf_add(&to->text, (struct slice){"", 1});
-		to->work.n++;
-	}
-	candidates_fini(&c);
+	do {
+		struct candidates c;
+
+		if (!resolve_every(path, s, &next, &c)) {
+			to->text.failed = true;
+			next = 0;
+		}
+		for (size_t i = 0; i < c.n; i++) {
+			buf_add(&to->text, c.list[i].key);
+			buf_add(&to->text, (struct slice){"", 1});
+			to->work.n++;
+		}
+		candidates_fini(&c);
+	} while (next);
 }
 
 static void add_path(struct purge *p, const struct symbol_path *path)

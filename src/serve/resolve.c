@@ -91,6 +91,26 @@ bool resolve_candidates(const struct resolve_rules *rules, struct store *s, stru
 	return made;
 }
 
+/* Whoever may have asked. */
+static const struct client anybody = {
+	.gzip = true, .msfz = true, .symsrv = true, .decimal_ages = true, .short_stamps = true};
+
+/* What the URL says does not change; tier and unified are learnt, and known anew after a restart. */
+bool resolve_every(const struct symbol_path *path, struct store *s, size_t *next,
+		   struct candidates *ret)
+{
+	const struct resolve_rules rules = {.path = path, .client = &anybody, .cabinets = true};
+	struct candidate_options options = options_of(&rules, s);
+	bool made;
+
+	options.tier = TIER_BOTH;
+	options.unified = true;
+	options.first = *next;
+	made = candidates_make(path, &options, ret);
+	*next = ret->next;
+	return made;
+}
+
 bool resolve_target(const struct resolve_rules *rules, struct slice target, struct store *s,
 		    struct candidates *ret)
 {

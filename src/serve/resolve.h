@@ -32,6 +32,13 @@ bool resolve_is_loop(const struct resolve_rules *rules, const struct store *s);
 /* What may hold it, likeliest first. As candidates_make(). */
 MUST_CHECK bool resolve_candidates(const struct resolve_rules *rules, struct store *s,
 				   struct candidates *ret);
+/*
+ * Every key under which somebody may have had it of the store, whoever he was and whatever had been
+ * learnt of the store by then: for a purge. They come in pieces, *next, at first 0, telling where each
+ * begins; 0 again: that was the last. As candidates_make().
+ */
+MUST_CHECK bool resolve_every(const struct symbol_path *path, struct store *s, size_t *next,
+			      struct candidates *ret);
 /* What may hold the file that a file.ptr of the store points to. As candidates_of_target(). */
 MUST_CHECK bool resolve_target(const struct resolve_rules *rules, struct slice target,
 			       struct store *s, struct candidates *ret);

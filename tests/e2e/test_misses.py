@@ -10,6 +10,8 @@ import pytest
 from rig import faults
 from rig.cachedir import CacheDir, kept, quiet, told
 from rig.client import is_fault, is_miss
+from rig.forms import gz, text, zst
+from rig.layouts import mszip
 from rig.origin import Origin
 from rig.rgw import free_ports
 from rig.pace import PATIENT, ms
@@ -511,6 +513,76 @@ def test_purge_takes_the_twins_along(origin, store, serve):
     for target in TRIPLE:
         origin.put("bucket", target, body(5_000, 2))
         assert server.fetch("/" + target).body == body(5_000, 2)
+
+
+LOW, SPLIT = path("foo.pdb").lower(), f"{KEY[:2]}/{KEY[2:]}".lower()
+ID = "0123456789abcdef0123456789abcdef01234567"
+ID_SPLIT = f"{ID[:2]}/{ID[2:]}"
+DECIMAL = f"foo.pdb/{KEY[:-1]}10/foo.pdb"
+# How a file is found: options of its store, its key there, what is asked for. By each of these names,
+# and by what leads to it, whoever asks.
+FOUND = {
+    "as it is asked for": ("", LOW, "/" + LOW),
+    "in lower case": ("", LOW, "/" + path("Foo.pdb")),
+    "in the case that is asked for": ("", path("Foo.pdb"), "/" + path("Foo.pdb")),
+    "a plus for a space": ("", path("my foo.pdb").lower(), "/" + path("my+foo.pdb")),
+    "its twin": ("", LOW[:-1] + "_", "/" + LOW),
+    "the twin itself": ("", LOW[:-1] + "_", "/" + LOW[:-1] + "_"),
+    "a cabinet of it": ("", LOW, "/" + LOW[:-1] + "_"),
+    "gzip": ("&forms=cab,gz", LOW + ".gz", "/" + LOW),
+    "zstd": ("&forms=cab,zst", LOW + ".zst", "/" + LOW),
+    "two-tier": ("&tiers=2", "fo/" + LOW, "/" + LOW),
+    "two-tier, both": ("", "fo/" + LOW, "/fo/" + LOW),
+    "one-tier": ("", LOW, "/fo/" + LOW),
+    "another age": ("&aliases=all", LOW, "/" + DECIMAL),
+    "by its pointer": ("&ptr=%5C%5Cb%5Cs", "7/foo.pdb", "/" + LOW),
+    "by build-id": ("&layout=gdb", f"{ID_SPLIT}.debug", f"/buildid/{ID}/debuginfo"),
+    "below .build-id": ("&layout=gdb", f".build-id/{ID_SPLIT}.debug", f"/buildid/{ID}/debuginfo"),
+    "of ssqp": ("", f"_.debug/elf-buildid-sym-{ID}/_.debug", f"/buildid/{ID}/debuginfo"),
+    "a build-id, as it is asked for": ("", f"buildid/{ID}/executable", f"/buildid/{ID}/executable"),
+    "unified": ("&layout=unified", f"{SPLIT}/debuginfo", "/" + LOW),
+    "unified, as was learnt": ("", f"{SPLIT}/debuginfo", "/" + LOW),
+    "unified by build-id, as was learnt": ("", f"{ID_SPLIT}/debuginfo", f"/buildid/{ID}/debuginfo"),
+}
+
+
+@pytest.mark.parametrize("how", FOUND)
+def test_purge_after_a_restart(how, origin, serve, tmp):
+    """Also by a process that has not learnt yet where this store keeps its files."""
+    options, key, target = FOUND[how]
+    origin.listable = True
+    url, settings = s3(origin.bucket("bucket"), origin), {"CACHE_DIR": tmp, "ADMIN_TOKEN": TOKEN}
+    settings["SERVE_CAB"] = "true"
+
+    def publish(seed):
+        content = text(5_000, seed)
+        pack = {"_": lambda: mszip("foo.pdb", content), "z": lambda: gz("", content),
+                "t": lambda: zst("", content)}.get(key[-1], lambda: content)
+        origin.put("bucket", key, pack())
+        if key[0] == "7":
+            origin.put("bucket", LOW.rpartition("/")[0] + "/file.ptr", b"PATH:\\\\b\\s\\7\\foo.pdb")
+        return content
+
+    def learn(server, other):
+        origin.put("bucket", other, body(10))
+        assert server.fetch("/" + other).body == body(10)
+
+    content = publish(1)
+    server = serve(stores=url + options, **settings)
+    if "learnt" in how:
+        learn(server, "ab/0123456789abcdef0123/debuginfo")
+    before = server.fetch(target)
+    assert before.status == 200 and (before.body == content or "cabinet" in how or "itself" in how)
+    quiet(server)
+    server.stop()
+    server = serve(stores=url + options, **settings)
+    changed = publish(2)
+    assert purge(server, target.encode()).status == 200
+    if "learnt" in how:
+        learn(server, "cd/0123456789abcdef0123/debuginfo")
+    after = server.fetch(target)
+    assert after.status == 200 and after.body != before.body
+    assert after.body == changed or "cabinet" in how or "itself" in how
 
 
 def test_purge_on_the_main_port_beside_admin_pages(store, serve):

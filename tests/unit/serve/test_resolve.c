@@ -236,6 +236,106 @@ static void test_candidates(void)
 	}
 }
 
+/* ---- for a purge ---- */
+
+#define EVERY_MAX 4096
+
+struct every {
+	size_t n, pieces;
+	char *key[EVERY_MAX];
+};
+
+static void list_every(const struct symbol_path *path, struct store *s, struct every *ret)
+{
+	size_t next = 0;
+
+	ret->n = ret->pieces = 0;
+	do {
+		struct candidates c CLEANUP(candidates_fini);
+
+		ASSERT(resolve_every(path, s, &next, &c));
+		ASSERT(ret->n + c.n <= EVERY_MAX);
+		for (size_t i = 0; i < c.n; i++)
+			ret->key[ret->n++] = xstrndup(c.list[i].key.p, c.list[i].key.n);
+		ret->pieces++;
+	} while (next);
+}
+
+static bool has_every(const struct every *e, const struct candidates *c)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		for (size_t k = 0; k < e->n; k++)
+			if (slice_eq(c->list[i].key, slice_of(e->key[k]))) {
+				found++;
+				break;
+			}
+	return found == c->n;
+}
+
+/* Whoever asks, and whatever is known of the store by then. */
+static bool covers(const struct every *e, const struct symbol_path *path, struct store *s)
+{
+	bool all = true;
+
+	for (unsigned known = 0; known < 4 * 2 * 16; known++) {
+		const struct client client = {.gzip = known & 1,
+					      .msfz = known & 2,
+					      .decimal_ages = known & 4,
+					      .short_stamps = known & 8};
+		const struct resolve_rules rules = {
+			.path = path, .client = &client, .cabinets = true};
+		struct candidates c CLEANUP(candidates_fini);
+
+		atomic_store(&s->unified, (known & 16) != 0);
+		atomic_store(&s->tier, (int)(known / 32));
+		ASSERT(resolve_candidates(&rules, s, &c));
+		all = all && has_every(e, &c);
+	}
+	return all;
+}
+
+/* What is purged is all that may have been found, by a process that has learnt less, or other things. */
+static void test_every(void)
+{
+	static const char *const urls[] = {"s3://b", "s3://b?layout=gdb&forms=cab,gz,zst,msfz",
+					   "http://h", "s3://b?layout=unified&ptr=%5C%5Ch%5Cs",
+					   "s3://b?aliases=all&forms=cab,gz,zst,msfz"};
+	static const char *const targets[] = {
+		"/" ASKED,
+		"/Fo/" ASKED,
+		"/foo.pdb/12345/foo.pd_",
+		"/foo.dll/12345678c2000/foo.dll",
+		"/foo.pdb/0123456789ABCDEF0123456789ABCDEF10/foo.pdb",
+		"/foo.pdb/0123456789ABCDEF0123456789ABCDEF10/foo.sym",
+		"/my+own%20a%2bb.pdb/0123456789ABCDEF0123456789ABCDEF10/my+own%20a%2bb.pdb",
+		"/buildid/" ID "/debuginfo",
+		"/01/23456789ABCDEF0123/executable",
+		"/_.debug/elf-buildid-sym-" ID "/_.debug",
+		"/.build-id/01/23456789abcdef0123.debug",
+		"/foo.dylib/mach-uuid-0123456789ABCDEF0123456789ABCDEF/foo.dylib"};
+	static struct every every;
+	size_t pieces = 0;
+
+	for (size_t u = 0; u < ARRAY_LEN(urls); u++) {
+		for (size_t t = 0; t < ARRAY_LEN(targets); t++) {
+			struct symbol_path path CLEANUP(symbol_path_fini);
+			struct fake_store s;
+
+			clean(targets[t], &path);
+			open_store(&s, urls[u]);
+			atomic_store(&s.store.tier, TIER_ONE);
+			list_every(&path, &s.store, &every);
+			CHECK(covers(&every, &path, &s.store), targets[t]);
+			pieces = MAX(pieces, every.pieces);
+			while (every.n)
+				free(every.key[--every.n]);
+		}
+	}
+	CHECK(pieces > 2, "also when there are more than one lookup asks for");
+}
+
 /* A part is not sent as gzip, whoever accepts it. */
 static void test_part(void)
 {
@@ -470,6 +570,7 @@ int main(void)
 {
 	test_passes_over();
 	test_candidates();
+	test_every();
 	test_part();
 	test_target();
 	test_unwanted_target();
