@@ -50,6 +50,41 @@ enum err file_read_small(const char *path, size_t max, struct buf *out, struct e
 	return OK;
 }
 
+ssize_t file_read_at(int fd, void *to, size_t n, int64_t offset)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		ssize_t r = pread(fd, (char *)to + got, n - got, offset + (int64_t)got);
+
+		if (r == 0)
+			break;
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -1;
+		got += (size_t)r;
+	}
+	return (ssize_t)got;
+}
+
+bool file_write_at(int fd, struct slice bytes, int64_t offset)
+{
+	while (bytes.n) {
+		ssize_t n = pwrite(fd, bytes.p, bytes.n, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = ENOSPC;
+		if (n <= 0)
+			return false;
+		bytes = slice_from(bytes, (size_t)n);
+		offset += n;
+	}
+	return true;
+}
+
 int file_temporary(void)
 {
 	const char *dir = getenv("TMPDIR");

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Small files read whole (configuration, credentials, tokens), and files without a name. */
+/*
+ * Small files read whole (configuration, credentials, tokens), files without a name, and reading and
+ * writing all of what was meant: a signal ends neither.
+ */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
@@ -11,6 +14,10 @@
  * blocks that realloc gave back.
  */
 MUST_CHECK enum err file_read_small(const char *path, size_t max, struct buf *out, struct error *e);
+/* Read n bytes at offset, fewer only where the file ends: how many, or -1 with errno. */
+ssize_t file_read_at(int fd, void *to, size_t n, int64_t offset);
+/* Write all of them; false with errno. What takes nothing and says no error is full: ENOSPC. */
+bool file_write_at(int fd, struct slice bytes, int64_t offset);
 /* A file for reading and writing in $TMPDIR, else /var/tmp, that is gone when it is closed; or -1. */
 int file_temporary(void);
 /*

@@ -5,6 +5,7 @@
  */
 #include "base/pool.h"
 #include "base/clock.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -137,21 +138,17 @@ static struct worker *next_to_join(struct pool *p)
 
 bool pool_stop(struct pool *p, int64_t timeout_ns)
 {
-	struct timespec until;
+	const struct timespec end = wait_end(timeout_ns);
 	struct worker *w;
 
 	if (!p)
 		return true;
-	clock_gettime(CLOCK_REALTIME, &until);
-	timeout_ns += until.tv_nsec;
-	until.tv_sec += timeout_ns / NS_PER_S;
-	until.tv_nsec = timeout_ns % NS_PER_S;
 	pthread_mutex_lock(&p->mu);
 	p->ending = true;
 	pthread_cond_broadcast(&p->more);
 	pthread_mutex_unlock(&p->mu);
 	for (; (w = next_to_join(p)); p->n_joined++)
-		if (w->started && pthread_timedjoin_np(w->thread, NULL, &until) != 0)
+		if (w->started && !wait_ended(w->thread, &end))
 			return false;
 	return true;
 }

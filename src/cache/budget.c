@@ -2,6 +2,7 @@
 /* See budget.h. Cancelling is rare and need not be prompt, so it is looked for now and then. */
 #include "cache/budget.h"
 #include "base/macros.h"
+#include "base/wait.h"
 
 #include <time.h>
 
@@ -36,13 +37,9 @@ void budget_free(struct budget *b)
 /* Called under mu. */
 static void wait_a_moment(struct budget *b)
 {
-	struct timespec until;
+	const struct timespec end = wait_end(LOOK_NS);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += LOOK_NS;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&b->changed, &b->mu, &until);
+	wait_change(&b->changed, &b->mu, &end);
 }
 
 int64_t budget_take(struct budget *b, int64_t bytes, const atomic_bool *cancelled)

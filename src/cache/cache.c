@@ -5,6 +5,7 @@
  * and one line a minute tells of it.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cache/cache_priv.h"
@@ -284,7 +285,7 @@ static bool is_intact(const struct disk_object *o)
 
 	if (!o->meta.hashed || o->meta.length > FILL_SMALL)
 		return true;
-	return pread(o->fd, body, n, OBJECT_HEADER_SIZE) == (ssize_t)n &&
+	return file_read_at(o->fd, body, n, OBJECT_HEADER_SIZE) == (ssize_t)n &&
 	       XXH3_64bits(body, n) == o->meta.xxh3;
 }
 

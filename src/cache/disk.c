@@ -6,6 +6,7 @@
  * good file there in the same moment, it is lost to the cache, and no more than that.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "cache/disk_priv.h"
 #include "cache/generation.h"
@@ -77,7 +78,7 @@ static bool has_tag(int root)
 	int fd CLEANUP(close_p) = openat(root, TAG_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	char text[sizeof(tag)];
 
-	return fd >= 0 && pread(fd, text, sizeof(text), 0) == sizeof(tag) - 1 &&
+	return fd >= 0 && file_read_at(fd, text, sizeof(text), 0) == sizeof(tag) - 1 &&
 	       memcmp(text, tag, sizeof(tag) - 1) == 0;
 }
 
@@ -196,7 +197,7 @@ static enum err read_meta(int fd, const struct object_id *id, int64_t size, stru
 			  struct error *e)
 {
 	char header[OBJECT_HEADER_SIZE];
-	ssize_t n = pread(fd, header, sizeof(header), 0);
+	ssize_t n = file_read_at(fd, header, sizeof(header), 0);
 	enum err err;
 
 	if (n < 0)

@@ -213,17 +213,13 @@ static enum err write_header(int fd, const struct object_meta *meta, struct erro
 	uint8_t header[OBJECT_HEADER_SIZE];
 	struct object_meta again;
 	enum err err;
-	ssize_t n;
 
 	object_header_write(meta, header);
 	err = object_header_read((struct slice){(const char *)header, sizeof(header)}, &again, e);
 	if (err)
 		return err;
-	n = pwrite(fd, header, sizeof(header), 0);
-	if (n < 0)
+	if (!file_write_at(fd, (struct slice){(const char *)header, sizeof(header)}, 0))
 		return err_sys(e, ERR_IO, "cannot write the header of a cached object");
-	if (n != sizeof(header))
-		return err_set(e, ERR_IO, "no space for the header of a cached object");
 	return OK;
 }
 

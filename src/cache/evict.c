@@ -12,6 +12,7 @@
  * while it holds the lock of a directory stops everybody else there.
  */
 #include "base/clock.h"
+#include "base/wait.h"
 #include "cache/evict_priv.h"
 #include "cache/object.h"
 #include "metric/metric.h"
@@ -183,18 +184,13 @@ struct evict_stats evict_stats(const struct evict *v)
 
 /* ---- the thread ---- */
 
-/* By the clock that runs even where a test has frozen ours. */
 void evict_rest(struct evict *v, int64_t timeout_ns, bool wakeable)
 {
-	struct timespec until;
+	const struct timespec end = wait_end(timeout_ns);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	timeout_ns += until.tv_nsec;
-	until.tv_sec += timeout_ns / NS_PER_S;
-	until.tv_nsec = timeout_ns % NS_PER_S;
 	LOCK_SCOPE(&v->mu);
 	while (!atomic_load(&v->stopping) && !(wakeable && atomic_load(&v->woken)))
-		if (pthread_cond_clockwait(&v->changed, &v->mu, CLOCK_MONOTONIC, &until) != 0)
+		if (!wait_change(&v->changed, &v->mu, &end))
 			return;
 }
 
@@ -302,14 +298,10 @@ void evict_end(struct evict *v)
 
 bool evict_stop(struct evict *v, int64_t timeout_ns)
 {
-	struct timespec until;
+	const struct timespec end = wait_end(timeout_ns);
 
 	if (!v)
 		return true;
 	evict_end(v);
-	clock_gettime(CLOCK_REALTIME, &until);
-	timeout_ns += until.tv_nsec;
-	until.tv_sec += timeout_ns / NS_PER_S;
-	until.tv_nsec = timeout_ns % NS_PER_S;
-	return pthread_timedjoin_np(v->thread, NULL, &until) == 0;
+	return wait_ended(v->thread, &end);
 }

@@ -9,6 +9,7 @@
  * sets it to now, from where it ages as any other.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cache/disk.h"
 #include "cache/evict_priv.h"
@@ -169,7 +170,7 @@ static bool has_magic(int fd)
 	uint8_t header[OBJECT_HEADER_SIZE], found[MAGIC_SIZE];
 
 	object_header_write(&any, header);
-	return pread(fd, found, sizeof(found), 0) == sizeof(found) &&
+	return file_read_at(fd, found, sizeof(found), 0) == sizeof(found) &&
 	       memcmp(found, header, sizeof(found)) == 0;
 }
 

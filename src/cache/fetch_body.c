@@ -104,18 +104,6 @@ void fetch_begin_spool(struct fetch *f)
 	f->phase = SPOOLING;
 }
 
-static bool write_all(int fd, struct slice bytes)
-{
-	while (bytes.n) {
-		ssize_t n = write(fd, bytes.p, bytes.n);
-
-		if (n < 0)
-			return false;
-		bytes = slice_from(bytes, (size_t)n);
-	}
-	return true;
-}
-
 bool fetch_spool(struct fetch *f, struct slice bytes)
 {
 	struct error e;
@@ -128,7 +116,7 @@ bool fetch_spool(struct fetch *f, struct slice bytes)
 		metric_inc(refused_spool);
 		err_set(&e, ERR_LIMIT, "answers without a length take more than %lld bytes",
 			(long long)SPOOL_MAX);
-	} else if (!write_all(f->spool, bytes)) {
+	} else if (!file_write_at(f->spool, bytes, f->spooled)) {
 		err_sys(&e, ERR_IO, "cannot write to a temporary file");
 	} else {
 		f->spooled += (int64_t)bytes.n;

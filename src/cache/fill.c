@@ -9,6 +9,7 @@
  * File: `parts` is sorted by offset. Each grows from its first byte; a byte that was reported
  * stored does not change any more, so readers pread(2) it outside the lock.
  */
+#include "base/file.h"
 #include "cache/fill_priv.h"
 
 #include <fcntl.h>
@@ -290,7 +291,7 @@ void fill_commit(struct fill *f)
 /* A file that is there but cannot be read is as good as a failed transfer, for this reader. */
 static enum fill_read read_file(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
 {
-	ssize_t got = pread(f->fd, to, n, f->base + offset);
+	ssize_t got = file_read_at(f->fd, to, n, f->base + offset);
 
 	if (got <= 0)
 		return FILL_FAILED;

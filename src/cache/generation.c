@@ -15,6 +15,7 @@
  * read from a disk that fails. It is as large as it ever gets before it is mapped.
  */
 #include "cache/generation.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "base/slice.h"
 
@@ -79,15 +80,8 @@ static int open_file(int root)
 
 static bool write_word(const struct generations *g, size_t word, uint32_t value)
 {
-	off_t at = (off_t)(word * sizeof(value));
-	ssize_t n;
-
-	do
-		n = pwrite(g->fd, &value, sizeof(value), at);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0 && n != sizeof(value))
-		errno = ENOSPC;
-	return n == sizeof(value);
+	return file_write_at(g->fd, (struct slice){(const char *)&value, sizeof(value)},
+			     (int64_t)(word * sizeof(value)));
 }
 
 /* Another number than is there now. */

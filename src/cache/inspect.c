@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See inspect.h. */
 #include "cache/inspect.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "metric/metric.h"
 
@@ -64,14 +65,12 @@ static enum err read_file(void *ud, int64_t offset, void *to, size_t n, struct e
 {
 	const struct file_source *f = ud;
 
-	for (size_t got = 0; got < n;) {
-		ssize_t more = pread(f->fd, (char *)to + got, n - got,
-				     f->base + offset + (int64_t)got);
+	ssize_t got = file_read_at(f->fd, to, n, f->base + offset);
 
-		if (more <= 0)
-			return err_sys(e, ERR_IO, "cannot read back what came");
-		got += (size_t)more;
-	}
+	if (got < 0)
+		return err_sys(e, ERR_IO, "cannot read back what came");
+	if ((size_t)got != n)
+		return err_set(e, ERR_IO, "cannot read back what came: it ends before its end");
 	return OK;
 }
 

@@ -20,6 +20,7 @@
  * transfer of their own, and so do those who have not been told yet. After that it only costs the
  * next one another fetch.
  */
+#include "base/file.h"
 #include "base/log.h"
 #include "cache/cache_priv.h"
 #include "metric/metric.h"
@@ -284,18 +285,12 @@ void landing_advance(struct flight *f)
 static enum err copy_body(struct flight *f, struct error *e)
 {
 	int to = draft_fd(f->draft);
-	loff_t at = OBJECT_HEADER_SIZE;
+	const int64_t at = OBJECT_HEADER_SIZE;
 	off_t from = f->spool_base;
 	struct slice bytes = f->small ? fill_bytes(f->fill) : SLICE_NONE;
 
-	while (f->small && bytes.n) {
-		ssize_t n = pwrite(to, bytes.p, bytes.n, at);
-
-		if (n < 0 && errno != EINTR)
-			return err_sys(e, ERR_IO, "cannot write to the cache");
-		bytes = slice_from(bytes, (size_t)MAX(n, 0));
-		at += MAX(n, 0);
-	}
+	if (!file_write_at(to, bytes, at))
+		return err_sys(e, ERR_IO, "cannot write to the cache");
 	while (f->spool >= 0 && from < f->spool_base + f->head.total) {
 		if (lseek(to, at + from - f->spool_base, SEEK_SET) < 0 ||
 		    sendfile(to, f->spool, &from, COPY_STEP) <= 0)

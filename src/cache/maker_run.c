@@ -7,6 +7,7 @@
  * readers once the length is known and the beginning has been inspected.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "cache/maker_priv.h"
 #include "metric/metric.h"
 
@@ -92,9 +93,7 @@ static enum err read_file(const struct maker *m, int64_t offset, void *to, size_
 	ssize_t got;
 
 	n = (size_t)MIN((int64_t)n, MAX(m->input.length - offset, 0));
-	do
-		got = pread(m->input.fd, to, n, m->input.base + offset);
-	while (got < 0 && errno == EINTR);
+	got = file_read_at(m->input.fd, to, n, m->input.base + offset);
 	if (got < 0 || (got == 0 && n > 0))
 		return err_sys(e, ERR_IO, "cannot read a stored file");
 	*ret_n = (size_t)got;
@@ -226,15 +225,10 @@ enum err maker_write_at(void *ud, int64_t offset, struct slice bytes, struct err
 	if (!err && m->scratch &&
 	    !m->begun) /* then the length is known, and the draft the loop's */
 		err = draft_grow(m->draft, MAX(m->written, offset + (int64_t)bytes.n), e);
-	while (!err && bytes.n) {
-		ssize_t n = pwrite(m->fd, bytes.p, bytes.n, OBJECT_HEADER_SIZE + offset);
-
-		if (n < 0 && errno != EINTR)
-			return cannot_write(m, e);
-		bytes = slice_from(bytes, (size_t)MAX(n, 0));
-		offset += MAX(n, 0);
-	}
-	m->written = MAX(m->written, offset);
+	if (!err && !file_write_at(m->fd, bytes, OBJECT_HEADER_SIZE + offset))
+		return cannot_write(m, e);
+	if (!err)
+		m->written = MAX(m->written, offset + (int64_t)bytes.n);
 	return err;
 }
 

@@ -11,6 +11,7 @@
  * the worker is slow the half fills up, and the fetch is paused. Small objects stay in memory.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "cache/cache_priv.h"
 #include "metric/metric.h"
 
@@ -87,21 +88,11 @@ static void write_half(struct pool_job *job)
 {
 	struct part *p = CONTAINER_OF(job, struct part, job);
 	int half = !p->filling;
-	int64_t at = OBJECT_HEADER_SIZE + p->stored;
-	size_t done = 0;
+	struct slice bytes = {p->buffer[half], p->n[half]};
 
-	while (reserve(p, p->stored + (int64_t)p->n[half]) && done < p->n[half]) {
-		ssize_t n = pwrite(draft_fd(p->flight->draft), p->buffer[half] + done,
-				   p->n[half] - done, at + (int64_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err_sys(&p->failure, ERR_IO, "cannot write to the cache");
-			break;
-		}
-		done += (size_t)n;
-	}
+	if (reserve(p, p->stored + (int64_t)bytes.n) &&
+	    !file_write_at(draft_fd(p->flight->draft), bytes, OBJECT_HEADER_SIZE + p->stored))
+		err_sys(&p->failure, ERR_IO, "cannot write to the cache");
 	loop_post(p->flight->cache->loop, &p->written);
 }
 

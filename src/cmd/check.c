@@ -6,6 +6,7 @@
  */
 #include "cmd/check.h"
 #include "base/text.h"
+#include "base/wait.h"
 
 #include <semaphore.h>
 #include <stdio.h>
@@ -89,7 +90,6 @@ static void print(const struct check *c)
 static bool check_one(struct service *s, struct store *store)
 {
 	struct check *c = xnew(struct check);
-	struct timespec until;
 	bool ok;
 
 	c->task.run = begin;
@@ -97,9 +97,7 @@ static bool check_one(struct service *s, struct store *store)
 	c->text = BUF_MAX(4096);
 	sem_init(&c->done, 0, 0);
 	loop_post(s->loop, &c->task);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += WAIT_S;
-	if (sem_timedwait(&c->done, &until) != 0) {
+	if (!wait_posted(&c->done, WAIT_S * NS_PER_S)) {
 		printf("FAIL %s: no answer within %d s\n", store->traits.name, WAIT_S);
 		return false;
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See answer.h. */
 #include "serve/answer.h"
+#include "base/file.h"
 #include "codec/gzip.h"
 
 void answer_describe(struct answer *a, const struct candidate *c, enum form form)
@@ -17,7 +18,7 @@ bool answer_is_gzip(const struct object_head *head)
 {
 	char magic[2];
 
-	return !head->encoding[0] && pread(head->fd, magic, 2, head->fd_base) == 2 &&
+	return !head->encoding[0] && file_read_at(head->fd, magic, 2, head->fd_base) == 2 &&
 	       memcmp(magic, GZIP_MAGIC, 2) == 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See body.h. */
 #include "serve/body.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "metric/metric.h"
 
@@ -154,7 +155,7 @@ static struct MHD_Response *memory_response(const struct object_head *h)
 {
 	char *body = malloc((size_t)h->length);
 
-	if (body && pread(h->fd, body, (size_t)h->length, h->fd_base) == h->length)
+	if (body && file_read_at(h->fd, body, (size_t)h->length, h->fd_base) == h->length)
 		return MHD_create_response_from_buffer((size_t)h->length, body,
 						       MHD_RESPMEM_MUST_FREE);
 	free(body);

@@ -10,6 +10,7 @@
  */
 #include "serve/health.h"
 #include "base/log.h"
+#include "base/wait.h"
 
 #define FIRST_PAUSE_NS (500 * NS_PER_MS)
 #define LAST_PAUSE_NS  (2 * NS_PER_S)
@@ -213,14 +214,10 @@ bool health_two_tier(const struct health *h)
 
 void health_wait_first(struct health *h, int64_t timeout_ns)
 {
-	struct timespec until;
+	const struct timespec end = wait_end(timeout_ns);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	timeout_ns += until.tv_nsec;
-	until.tv_sec += timeout_ns / NS_PER_S;
-	until.tv_nsec = timeout_ns % NS_PER_S;
 	LOCK_SCOPE(&h->mu);
 	while (h->waiting_first)
-		if (pthread_cond_timedwait(&h->changed, &h->mu, &until) != 0)
+		if (!wait_change(&h->changed, &h->mu, &end))
 			return;
 }

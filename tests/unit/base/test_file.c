@@ -64,9 +64,31 @@ static void check_special(void)
 	CHECK_INT(file_read_small("/dev/null", 16, &tiny, &e), ERR_NOMEM, "no room in the buffer");
 }
 
+static void check_all_at(void)
+{
+	int fd CLEANUP(close_p) = open(put("at", "0123456789"), O_RDWR | O_CLOEXEC);
+	int full CLEANUP(close_p) = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	char to[16] = "";
+
+	CHECK_INT(file_read_at(fd, to, 4, 3), 4, "as many as asked for");
+	CHECK_SLICE(((struct slice){to, 4}), "3456", "from where it was asked");
+	CHECK_INT(file_read_at(fd, to, 16, 7), 3, "fewer where the file ends");
+	CHECK_INT(file_read_at(fd, to, 16, 20), 0, "none behind its end");
+	CHECK_INT(file_read_at(-1, to, 1, 0), -1, "no file");
+	CHECK_INT(errno, EBADF, "says so");
+	CHECK(file_write_at(fd, SLICE("abc"), 12), "written");
+	CHECK_INT(file_read_at(fd, to, 16, 8), 7, "is there");
+	CHECK(memcmp(to, "89\0\0abc", 7) == 0, "where it was said");
+	CHECK(file_write_at(fd, SLICE_NONE, 99), "nothing can always be written");
+	CHECK(!file_write_at(full, SLICE("abc"), 0) && errno == ENOSPC, "what is full");
+	CHECK(!file_write_at(-1, SLICE("abc"), 0) && errno == EBADF, "no file to write to");
+	unlink(put("at", ""));
+}
+
 int main(void)
 {
 	ASSERT(mkdtemp(dir));
+	check_all_at();
 	check_lengths();
 	check_special();
 	unlink(put("f", ""));
