@@ -7,6 +7,7 @@
 
 #include "tap.h"
 #include <fcntl.h>
+#include <openssl/evp.h>
 
 #define SMALL 1000
 #define MI    (INT64_C(1) << 20)
@@ -405,6 +406,122 @@ static void test_rescue(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* What has no name to be continued by is begun anew, if nothing of it has been sent. */
+static void test_rescue_from_the_start(void)
+{
+	struct object_head version = fake_whole(SMALL, "");
+	struct passenger p = {0};
+	struct cache_rig r;
+	struct asker a;
+
+	cache_rig_new(&r);
+	ASSERT(rig_take(&r, "k", &p) == SEATED);
+	ask_key(&r, &a, "k");
+	fake_done(r.store.first, STORE_FAULT);
+	CHECK(!ask_rescue(a.ask, &version, 1, SMALL - 1, told, &a) &&
+		      !ask_rescue(a.ask, &version, 0, SMALL - 2, told, &a),
+	      "without a name: no part of it");
+	CHECK(ask_rescue(a.ask, &version, 0, SMALL - 1, told, &a), "but all of it");
+	CHECK(r.store.first && !r.store.first->read.ranged && !r.store.first->read.if_match,
+	      "by a question for the whole");
+	fake_head(r.store.first, &version);
+	rig_give(&r, r.store.first, 0, SMALL);
+	fake_done(r.store.first, STORE_FOUND);
+	CHECK_INT(rig_readable(ask_body(a.ask), 0), SMALL, "which comes");
+	done(&a);
+	seat_leave(&p.seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* ---- what passes ---- */
+
+static void md5_etag(int64_t n, char ret[static 40])
+{
+	unsigned char sum[16];
+
+	ASSERT(EVP_Digest(rig_bytes(0, (size_t)n).p, (size_t)n, sum, NULL, EVP_md5(), NULL));
+	ret += snprintf(ret, 2, "\"");
+	for (size_t i = 0; i < sizeof(sum); i++)
+		ret += snprintf(ret, 3, "%02x", sum[i]);
+	snprintf(ret, 2, "\"");
+}
+
+/* What does not come by way of the disk is checked as well. */
+static void test_what_passes_is_checked(void)
+{
+	int64_t corrupt = metric_get(fills_corrupt);
+	struct object_head head = fake_whole(SMALL, "");
+	struct error e = {OK, 0, ""};
+	struct cache_rig r;
+	struct asker a;
+
+	cache_rig_init(&r);
+	r.settings.dir = NULL;
+	cache_rig_open(&r);
+	md5_etag(SMALL, head.etag);
+	head.etag_is_md5 = true;
+	for (int wrong = 0; wrong < 2; wrong++) {
+		ask_key(&r, &a, "k");
+		fake_head(r.store.first, &head);
+		rig_give(&r, r.store.first, wrong, wrong + SMALL);
+		fake_done(r.store.first, STORE_FOUND);
+		CHECK_INT(rig_readable(ask_body(a.ask), 0), wrong ? 0 : SMALL,
+			  wrong ? "another body: its tail is held back" : "the right one comes");
+		CHECK_INT(!r.store.first, !wrong, "until it has been asked for once more");
+		done(&a);
+		CHECK(!r.store.first, "by who waits for it");
+	}
+	for (int same = 0; same < 2; same++) {
+		ask_key(&r, &a, "k");
+		for (int i = 0; i < 2; i++) {
+			int64_t from = i && !same ? 2 : 1;
+
+			fake_head(r.store.first, &head);
+			rig_give(&r, r.store.first, from, from + SMALL);
+			fake_done(r.store.first, STORE_FOUND);
+		}
+		CHECK_INT(fill_failed(ask_body(a.ask), &e) && e.code == ERR_CORRUPT, !same,
+			  same ? "the same came twice: the ETag is no checksum"
+			       : "other bytes: wrong");
+		done(&a);
+		CHECK_INT(metric_get(fills_corrupt) - corrupt, 1, "which is counted");
+	}
+	ask_key(&r, &a, "k");
+	fake_head(r.store.first, &head);
+	rig_give(&r, r.store.first, 1, 1 + SMALL);
+	fake_done(r.store.first, STORE_FOUND);
+	ask_abort(a.ask);
+	CHECK(!r.store.first && fill_failed(ask_body(a.ask), &e) && e.code == ERR_CANCELED,
+	      "broken off in between");
+	done(&a);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* A server before us passes over what it was asked for: its 404 is not remembered as one of the store. */
+static void test_miss_in_the_name_of_another(void)
+{
+	for (int i = 0; i < 8; i++) {
+		bool disk = i & 1, loops = i & 2, via = i & 4;
+		struct cache_rig r;
+		struct ask_request request;
+		struct asker a;
+
+		cache_rig_init(&r);
+		r.settings.dir = disk ? r.dir : NULL;
+		cache_rig_open(&r);
+		r.store.store.traits.loops = loops;
+		request = rig_request(&r, "k");
+		request.via = via ? "1.1 another" : NULL;
+		ask_for(&a, &request);
+		fake_done(r.store.first, STORE_MISS);
+		CHECK(a.told == 1 && cache_knows_missing(r.cache, &r.store.store, SLICE("k"),
+							 NULL) == !(loops && via),
+		      loops && via ? "a miss of a chain is not remembered" : "any other is");
+		done(&a);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
 int main(void)
 {
 	test_flight_and_hit();
@@ -420,5 +537,8 @@ int main(void)
 	test_join_by_head();
 	test_rescue();
 	ask_free(NULL);
+	test_rescue_from_the_start();
+	test_what_passes_is_checked();
+	test_miss_in_the_name_of_another();
 	return tap_done();
 }

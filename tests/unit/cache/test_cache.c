@@ -650,6 +650,85 @@ static void test_full_disk(void)
 	CHECK_INT(metric_get(cache_errors) - errors, 3, "all are counted");
 }
 
+/* What was asked before a purge is no answer to who comes after it. */
+static void test_no_seat_from_before_a_purge(void)
+{
+	struct slice key = SLICE("k");
+
+	for (int flying = 0; flying < 2; flying++) {
+		struct object_head head = fake_part(RIG_BLOCK, RIG_ETAG, 0, RIG_BLOCK - 1);
+		struct passenger before = {0}, after = {0};
+		struct store_call *old;
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		ASSERT(rig_take(&r, "k", &before) == SEATED);
+		if (flying)
+			fake_head(r.store.first, &head);
+		old = r.store.first;
+		ASSERT(purge(&r, &key, 1));
+		CHECK(rig_take(&r, "k", &after) == SEATED && after.seat.first &&
+			      r.store.started == 2,
+		      flying ? "it comes: it is asked for anew" : "asked: asked anew");
+		if (flying)
+			rig_give(&r, old, 0, RIG_BLOCK);
+		fake_done(old, flying ? STORE_FOUND : STORE_MISS);
+		cache_rig_quiet(&r);
+		CHECK(after.told == 0 && !knows(&r, "k"), "the old answer is not for this one");
+		rig_answer(&r, r.store.first, LENGTH);
+		cache_rig_quiet(&r);
+		CHECK(after.told == 1 && after.result == FETCH_FOUND &&
+			      rig_kept(&r, "k", LENGTH, RIG_ETAG),
+		      "the new one is, and is kept");
+		seat_leave(&before.seat);
+		seat_leave(&after.seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* A miss is remembered as it was asked; a purge of another spelling reaches it all the same. */
+static void test_purge_of_another_spelling(void)
+{
+	struct slice key = SLICE("foo.pdb");
+
+	for (int folds = 0; folds < 2; folds++) {
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		r.store.store.traits.folds = folds;
+		miss(&r, "Foo.pdb");
+		miss(&r, "Bar.pdb");
+		ASSERT(purge(&r, &key, 1));
+		CHECK(!knows(&r, "Foo.pdb"), "all its spellings are forgotten");
+		CHECK(knows(&r, "Bar.pdb"), "and no others");
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* ---- what is in the way ---- */
+
+/* A directory where an object would lie keeps that object out, and leaves the cache on for all others. */
+static void test_odd_name(void)
+{
+	char name[OBJECT_NAME_LEN], path[128];
+	struct object_id id;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	id = cache_id(r.cache, &r.store.store, SLICE("odd"), FORM_STORED, NULL);
+	object_name(&id, name);
+	snprintf(path, sizeof(path), "%s/" DISK_OBJECTS "/%s", r.dir, name);
+	put(&r, "odd");
+	ASSERT(unlink(path) == 0 && mkdir(path, 0700) == 0);
+	flights_forget_landed(r.cache->flights, &id);
+	put(&r, "odd");
+	CHECK(cache_disk_usable(r.cache), "it cannot be kept: the disk is well all the same");
+	CHECK(!has(&r, "odd") && cache_disk_usable(r.cache), "nor is it found");
+	put(&r, "k");
+	CHECK(has(&r, "k"), "others are");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 int main(void)
 {
 	test_identity();
@@ -674,5 +753,8 @@ int main(void)
 	test_purge_many();
 	test_purge_without_disk();
 	test_full_disk();
+	test_no_seat_from_before_a_purge();
+	test_purge_of_another_spelling();
+	test_odd_name();
 	return tap_done();
 }

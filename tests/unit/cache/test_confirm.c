@@ -339,6 +339,59 @@ static void test_abort(void)
 	}
 }
 
+/* As put(), but from the store. */
+static void bring(struct cache_rig *r)
+{
+	struct passenger p = {0};
+
+	ASSERT(rig_take(r, "a/b", &p) == SEATED);
+	rig_answer(r, r->store.first, LENGTH);
+	seat_leave(&p.seat);
+	cache_rig_quiet(r);
+}
+
+static struct store_call *head_call(const struct cache_rig *r)
+{
+	struct store_call *c = r->store.first;
+
+	while (c && !c->read.head)
+		c = c->next;
+	return c;
+}
+
+static void answer_as(struct cache_rig *r, struct store_call *c, const char *etag)
+{
+	struct object_head head = fake_whole(LENGTH, etag);
+	bool only_head = c->read.head;
+
+	fake_head(c, &head);
+	if (!only_head)
+		rig_give(r, c, 0, LENGTH);
+	fake_done(c, STORE_FOUND);
+	cache_rig_quiet(r);
+}
+
+/* After a change the next one is noticed as soon as the object is stale again. */
+static void test_changes_twice(void)
+{
+	struct cache_rig r;
+
+	cache_rig_init(&r);
+	r.settings.fresh_ns = NS_PER_S;
+	cache_rig_open(&r);
+	bring(&r);
+	clock_freeze_wall_s(RIG_NOW + 10);
+	ASSERT(look(&r) >= 0 && head_call(&r));
+	answer_as(&r, head_call(&r), "\"v2\"");
+	ASSERT(r.store.first && !r.store.first->read.head);
+	answer_as(&r, r.store.first, "\"v2\"");
+	CHECK(rig_kept(&r, "a/b", LENGTH, "\"v2\""), "it has changed: the new one is kept");
+	manual_advance(r.loop, 3 * NS_PER_S);
+	clock_freeze_wall_s(RIG_NOW + 20);
+	CHECK(look(&r) >= 0 && head_call(&r), "stale again: it is asked about again");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 int main(void)
 {
 	test_ages();
@@ -351,5 +404,6 @@ int main(void)
 	test_another_spelling();
 	test_limit();
 	test_abort();
+	test_changes_twice();
 	return tap_done();
 }

@@ -10,6 +10,7 @@
 #include "tap.h"
 
 #define SMALL 10
+#define MI    (INT64_C(1) << 20)
 #define HUGE  (INT64_C(200) << 20) /* more than FINISH_BYTES of flight.c */
 
 /* The first answer: a block of an object of this size, without its bytes. */
@@ -1013,6 +1014,98 @@ static void test_abort(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* Who joins has a deadline of its own: when the first one's is over, the store is asked again. */
+static void test_joiner_has_its_own_time(void)
+{
+	struct passenger p[2] = {{.seat = {.key = SLICE("k")}}};
+	struct flight_request first;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	first = rig_flight(&r, "k");
+	first.deadline_ns = clock_mono_ns() + NS_PER_S;
+	p[0].seat.decided = passenger_told;
+	ASSERT(seat_take(&first, &p[0].seat) == SEATED);
+	ASSERT(rig_take(&r, "k", &p[1]) == SEATED && r.store.started == 1);
+	manual_advance(r.loop, 2 * NS_PER_S);
+	fake_done(r.store.first, STORE_FAULT_RETRY);
+	CHECK_INT(p[1].told, 0, "the first one's time is over, the second one's is not");
+	manual_advance(r.loop, NS_PER_S);
+	CHECK(r.store.started == 2 && r.store.first, "for it the store is asked again");
+	rig_answer(&r, r.store.first, SMALL);
+	CHECK(p[1].told == 1 && p[1].result == FETCH_FOUND, "and answers");
+	seat_leave(&p[0].seat);
+	seat_leave(&p[1].seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* 416 to a probe says that the object is there. It starts no download, with a disk or without. */
+static void test_probe_of_an_empty_range(void)
+{
+	for (int disk = 0; disk < 2; disk++) {
+		struct flight_request probe;
+		struct passenger p = {0};
+		struct cache_rig r;
+
+		cache_rig_init(&r);
+		r.settings.dir = disk ? r.dir : NULL;
+		cache_rig_open(&r);
+		probe = rig_flight(&r, "k");
+		flight_probe(&probe);
+		fake_unsatisfiable(r.store.first, 300000);
+		CHECK(!r.store.first && r.cache->flights->probes == 0,
+		      "it has a size: it is there");
+		flight_probe(&probe);
+		ASSERT(rig_take(&r, "k", &p) == SEATED && r.store.started == 2);
+		fake_unsatisfiable(r.store.first, 300000);
+		if (disk)
+			CHECK(r.store.first && r.store.first->read.range.last == RIG_BLOCK - 1,
+			      "who waits for it gets it by the cache");
+		else
+			CHECK(p.declined == 1 && !r.store.first, "or without one by himself");
+		seat_leave(&p.seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* A disk that cannot take the draft is no fault: the object goes past the cache. */
+static void test_draft_cannot_be_ordered(void)
+{
+	struct object_head head = fake_part(3 * MI, RIG_ETAG, 0, RIG_BLOCK - 1);
+	struct passenger p = {0};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	ASSERT(pool_stop(r.cache->pool, 10 * NS_PER_S));
+	ASSERT(rig_take(&r, "k", &p) == SEATED);
+	fake_head(r.store.first, &head);
+	CHECK(p.declined == 1 && p.told == 0 && !r.store.first, "it goes on past the cache");
+	seat_leave(&p.seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* Below the floor, with nothing left to evict, no fill is begun. */
+static void test_floor_is_held(void)
+{
+	int64_t fills = metric_get(refused_fills), size = metric_get(refused_size);
+	struct object_head head = fake_whole(SMALL, RIG_ETAG);
+	struct passenger p = {0};
+	struct cache_rig r;
+
+	cache_rig_init(&r);
+	r.settings.min_free = INT64_C(1) << 60;
+	cache_rig_open(&r);
+	for (int i = 0; i < 10000 && evict_fits(r.cache->evict, SMALL); i++)
+		usleep(1000); /* it is another thread that finds out */
+	ASSERT(rig_take(&r, "k", &p) == SEATED);
+	fake_head(r.store.first, &head);
+	CHECK(p.declined == 1 && p.told == 0, "no room can be made: it passes");
+	CHECK(metric_get(refused_size) - size == 1 && metric_get(refused_fills) == fills,
+	      "which is no matter of MAX_FILLS");
+	seat_leave(&p.seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 int main(void)
 {
 	test_join();
@@ -1046,5 +1139,9 @@ int main(void)
 	test_spooled();
 	test_spooled_too_large();
 	test_abort();
+	test_joiner_has_its_own_time();
+	test_probe_of_an_empty_range();
+	test_draft_cannot_be_ordered();
+	test_floor_is_held();
 	return tap_done();
 }

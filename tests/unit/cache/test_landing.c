@@ -12,7 +12,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#define MI (INT64_C(1) << 20)
+#define SMALL 1000
+#define MI    (INT64_C(1) << 20)
 
 /* ---- checksums ---- */
 
@@ -539,6 +540,76 @@ static void test_vanished(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* ---- asking for a checksum ---- */
+
+/* The question for a checksum is answered without a length: the whole is not fetched a second time. */
+static void test_sum_without_a_length(void)
+{
+	struct object_head head = fake_whole(-1, RIG_ETAG);
+	struct passenger p = {0};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	r.store.store.traits.tells_sums = true;
+	ASSERT(rig_take(&r, "k", &p) == SEATED);
+	rig_answer(&r, r.store.first, SMALL);
+	ASSERT(head_call(&r));
+	fake_head(head_call(&r), &head);
+	if (head_call(&r))
+		fake_done(head_call(&r), STORE_FOUND);
+	manual_advance(r.loop, NS_PER_S);
+	CHECK(!r.store.first && r.store.started == 2, "no length: nothing else is asked");
+	cache_rig_quiet(&r);
+	CHECK(rig_kept(&r, "k", SMALL, RIG_ETAG), "it is kept as it came");
+	seat_leave(&p.seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* Bring an object whose checksum the store does not tell. Was it asked for? */
+static bool bring_without_sum(struct cache_rig *r, unsigned n, bool sums_known)
+{
+	struct object_head head = fake_whole(SMALL, RIG_ETAG);
+	struct passenger p = {0};
+	char key[12];
+	bool asked;
+
+	snprintf(key, sizeof(key), "k%u", n);
+	head.sums_known = sums_known;
+	ASSERT(rig_take(r, key, &p) == SEATED);
+	rig_answer(r, r->store.first, SMALL);
+	asked = head_call(r);
+	if (asked) {
+		fake_head(head_call(r), &head);
+		fake_done(head_call(r), STORE_FOUND);
+	}
+	seat_leave(&p.seat);
+	cache_rig_quiet(r);
+	return asked;
+}
+
+/* Old objects without a checksum do not turn them off for a store that knows them. */
+static void test_sums_are_not_given_up(void)
+{
+	struct cache_rig r;
+	bool asked = true;
+	int times = 0;
+
+	cache_rig_new(&r);
+	r.store.store.traits.tells_sums = true;
+	ASSERT(bring_without_sum(&r, 0, true));
+	for (unsigned n = 1; n < 20; n++)
+		asked = asked && bring_without_sum(&r, n, false);
+	CHECK(asked, "a store that knows checksums is asked for each");
+	CHECK(cache_rig_close(&r), "nothing is left");
+
+	cache_rig_new(&r);
+	r.store.store.traits.tells_sums = true;
+	for (unsigned n = 0; n < 140; n++)
+		times += bring_without_sum(&r, n, false);
+	CHECK(times > 4 && times < 10, "one that has never told any is asked now and then");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 int main(void)
 {
 	signal(SIGXFSZ, SIG_IGN); /* then writing is an error as any other */
@@ -553,5 +624,7 @@ int main(void)
 	test_full_later();
 	test_full_at_the_end();
 	test_vanished();
+	test_sum_without_a_length();
+	test_sums_are_not_given_up();
 	return tap_done();
 }

@@ -7,6 +7,7 @@
 #include "cache/part.c"
 
 #include "cache_rig.h"
+#include "store/transfer.h"
 
 #include "tap.h"
 
@@ -743,6 +744,78 @@ static void test_end_while_writing(void)
 	}
 }
 
+/* ---- few transfers, odd objects ---- */
+
+/* A part that finds no transfer free is put back while another one runs: nobody is cut off. */
+static void test_part_is_put_back(void)
+{
+	static const struct error busy = {ERR_BUSY, 0, "no transfer is free"};
+	struct error e = {OK, 0, ""};
+	struct passenger p = {0};
+	struct cache_rig r;
+	struct fill *f;
+
+	cache_rig_new(&r);
+	f = begin_flight(&r, &p, 3 * MI)->fill;
+	for (int64_t at = MI; rig_part(&r, at); at += MI)
+		fake_end(rig_part(&r, at), STORE_FAULT, NULL, &busy);
+	CHECK(!fill_failed(f, &e) && running(&r) == 1, "put back: the first part goes on");
+	rig_give(&r, r.store.first, 0, MI);
+	fake_done(r.store.first, STORE_FOUND);
+	cache_rig_quiet(&r);
+	CHECK(rig_part(&r, MI) && rig_part(&r, 2 * MI), "it is done: then they are asked for");
+	while (r.store.first)
+		rig_answer(&r, r.store.first, 3 * MI);
+	cache_rig_quiet(&r);
+	CHECK_INT(rig_readable(f, 0), 3 * MI, "all of it comes");
+	seat_leave(&p.seat);
+	CHECK(rig_kept(&r, "k", 3 * MI, RIG_ETAG) && cache_rig_close(&r), "and is kept");
+}
+
+/* Near the limit of transfers a body takes one of them, not four. */
+static void test_one_part_in_a_crowd(void)
+{
+	const struct transfer_limits limits = {.max_transfers = 1}; /* none is left at once */
+	struct transfer_engine *engine;
+	struct passenger p = {0};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	ASSERT(transfer_engine_new(r.loop, &limits, &engine, NULL) == OK);
+	r.ctx.engine = engine;
+	begin_flight(&r, &p, 3 * MI);
+	CHECK_INT(running(&r), 1, "few transfers are left: one is enough");
+	rig_give(&r, r.store.first, 0, MI);
+	fake_done(r.store.first, STORE_FOUND);
+	cache_rig_quiet(&r);
+	CHECK(running(&r) == 1 && rig_part(&r, MI), "then the next");
+	seat_leave(&p.seat);
+	while (r.store.first)
+		rig_answer(&r, r.store.first, 3 * MI);
+	cache_rig_quiet(&r);
+	transfer_engine_free(TAKE(r.ctx.engine));
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* An object without an ETag is fetched as a whole; others of its store still come in parts. */
+static void test_one_odd_object(void)
+{
+	struct object_head odd = fake_part(3 * MI, "", 0, RIG_BLOCK - 1);
+	struct passenger p = {0};
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	ASSERT(rig_take(&r, "odd", &p) == SEATED);
+	fake_head(r.store.first, &odd);
+	CHECK(r.store.first && !r.store.first->read.ranged, "it is asked for as a whole");
+	seat_leave(&p.seat);
+	fake_done(r.store.first, STORE_MISS);
+	begin_flight(&r, &p, 3 * MI);
+	CHECK_INT(running(&r), 3, "the next one comes in parts");
+	seat_leave(&p.seat);
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 int main(void)
 {
 	test_rounds();
@@ -761,5 +834,8 @@ int main(void)
 	test_leave_when_woken();
 	test_written_before_the_end();
 	test_end_while_writing();
+	test_part_is_put_back();
+	test_one_part_in_a_crowd();
+	test_one_odd_object();
 	return tap_done();
 }
