@@ -110,7 +110,7 @@ static enum err ring_begin(void *ud, const struct object_head *head, struct erro
 	return fill_begin_ring(a->ring, head->length, a->request.ring_max, e);
 }
 
-static enum fill_flow ring_write(void *ud, struct slice data)
+static bool ring_write(void *ud, struct slice data)
 {
 	struct ask *a = ud;
 	struct error e;
@@ -123,7 +123,7 @@ static enum fill_flow ring_write(void *ud, struct slice data)
 		return fill_write(a->ring, data);
 	err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
 	fetch_fail(a->fetch, &e);
-	return FILL_GO;
+	return true;
 }
 
 static bool ring_may_write(void *ud)

@@ -9,7 +9,8 @@
  */
 #pragma once
 #include "cache/cache.h"
-#include "cache/fetch.h"
+#include "cache/fill.h"
+#include "store/fetch.h"
 
 struct ask;
 

@@ -12,6 +12,7 @@
 #pragma once
 #include "cache/form.h"
 #include "cache/negative.h"
+#include "store/fetch.h"
 
 struct cache;
 

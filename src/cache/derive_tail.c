@@ -11,14 +11,14 @@
 /* That of a longer one is not believed (gzip_guess_size()). */
 #define TAIL_TO ((INT64_C(1) << 32) / 1032)
 
-static enum fill_flow tail_arrived(void *ud, struct slice bytes)
+static bool tail_arrived(void *ud, struct slice bytes)
 {
 	struct derivation *d = ((struct flight *)ud)->derivation;
 	size_t n = MIN(bytes.n, sizeof(d->tail) - d->tail_n);
 
 	memcpy(d->tail + d->tail_n, bytes.p, n);
 	d->tail_n += n;
-	return FILL_GO;
+	return true;
 }
 
 static void tail_ended(void *ud, const struct error *e)

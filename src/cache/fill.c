@@ -219,14 +219,14 @@ static size_t ring_free(struct fill *f)
 	return f->size - (size_t)(f->written - f->consumed);
 }
 
-enum fill_flow fill_write(struct fill *f, struct slice data)
+bool fill_write(struct fill *f, struct slice data)
 {
 	struct fill_waiter *ready;
-	enum fill_flow flow;
+	bool go_on;
 	size_t free_bytes;
 
 	if (data.n == 0)
-		return FILL_GO;
+		return true;
 	ASSERT(f->written + (int64_t)data.n <= f->length);
 	ASSERT(data.n <= ring_free(f));
 	copy_in(f, f->written, data);
@@ -236,11 +236,11 @@ enum fill_flow fill_write(struct fill *f, struct slice data)
 	/* What still comes after a pause does not end it: the writer waits for `room`. */
 	if (f->written < f->length && f->length > (int64_t)f->size && free_bytes < FILL_ROOM)
 		f->writer_paused = true;
-	flow = f->writer_paused ? FILL_PAUSE : FILL_GO;
+	go_on = !f->writer_paused;
 	ready = fill_take_ready(f);
 	pthread_mutex_unlock(&f->mu);
 	fill_call_ready(ready);
-	return flow;
+	return go_on;
 }
 
 bool fill_fits(struct fill *f, size_t n)

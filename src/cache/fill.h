@@ -18,7 +18,7 @@
  * been, the last FILL_HELD_BACK bytes are not readable, so that a torn or wrong object never
  * arrives whole. A reader who passes nothing on before the commit may read `ahead`.
  *
- * Flow control, both ways without polling: the writer of a ring that was told FILL_PAUSE is woken
+ * Flow control, both ways without polling: the writer of a ring that was told to pause is woken
  * through its `room` hook when the reader has made room; a reader that found nothing registers
  * itself with fill_wait() and is woken on the loop's thread. Hooks are called without the lock.
  *
@@ -44,7 +44,6 @@ struct fill_writer {
 	void *ud;
 };
 
-enum fill_flow { FILL_GO, FILL_PAUSE };
 enum fill_read { FILL_DATA, FILL_WAIT, FILL_END, FILL_FAILED };
 
 struct fill *fill_new(struct fill_writer writer);
@@ -64,10 +63,10 @@ MUST_CHECK enum err fill_begin_memory(struct fill *f, int64_t length, struct err
 void fill_begin_file(struct fill *f, int64_t length);
 
 /*
- * Ring and memory: takes all of data. From the write on that is answered FILL_PAUSE, itself
+ * Ring and memory: takes all of data. From the write on that is answered false, itself
  * included, no more than FILL_ROOM until `room` is called.
  */
-enum fill_flow fill_write(struct fill *f, struct slice data);
+bool fill_write(struct fill *f, struct slice data);
 /* Would n more bytes go into the ring? If not, the one who brings them has not paused. */
 bool fill_fits(struct fill *f, size_t n);
 /*

@@ -26,8 +26,9 @@
  * Loop's thread only, but for fill_wait() of readers. A seat keeps the flight's memory alive.
  */
 #pragma once
-#include "cache/fetch.h"
+#include "cache/fill.h"
 #include "cache/form.h"
+#include "store/fetch.h"
 
 struct cache;
 struct flight;

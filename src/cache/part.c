@@ -206,13 +206,13 @@ static bool keep_bytes(struct part *p, struct slice data)
 	return true;
 }
 
-static enum fill_flow take_bytes(struct part *p, struct slice data)
+static bool take_bytes(struct part *p, struct slice data)
 {
 	struct flight *f = p->flight;
 	struct error e;
 
 	if (f->phase == PROBING)
-		return FILL_GO;
+		return true;
 	f->received += (int64_t)data.n;
 	if (f->inspection.looking && p->asking)
 		flight_inspect(f, data);
@@ -221,26 +221,26 @@ static enum fill_flow take_bytes(struct part *p, struct slice data)
 	if (!keep_bytes(p, data)) {
 		err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
 		fetch_fail(p->fetch, &e);
-		return FILL_GO;
+		return true;
 	}
 	if (!turn(p)) {
 		cannot_submit(f);
-		return FILL_GO;
+		return true;
 	}
 	p->paused = !has_room(p);
-	return p->paused ? FILL_PAUSE : FILL_GO;
+	return !p->paused;
 }
 
-static enum fill_flow part_write(void *ud, struct slice data)
+static bool part_write(void *ud, struct slice data)
 {
 	struct part *p = ud;
 	struct flight *f = p->flight;
-	enum fill_flow flow;
+	bool go_on;
 
 	flight_hold(f);
-	flow = take_bytes(p, data);
+	go_on = take_bytes(p, data);
 	flight_let_go(f);
-	return flow;
+	return go_on;
 }
 
 static bool part_may_write(void *ud)

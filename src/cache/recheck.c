@@ -66,12 +66,12 @@ static enum err again_begin(void *ud, const struct object_head *head, struct err
 	return err_set(e, ERR_CORRUPT, "another version than the first time");
 }
 
-static enum fill_flow again_write(void *ud, struct slice data)
+static bool again_write(void *ud, struct slice data)
 {
 	struct recheck *c = ud;
 
 	XXH3_128bits_update(c->again, data.p, data.n);
-	return FILL_GO;
+	return true;
 }
 
 static void again_end(void *ud, const struct error *e)

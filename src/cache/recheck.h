@@ -11,7 +11,7 @@
  * Loop's thread.
  */
 #pragma once
-#include "cache/fetch.h"
+#include "store/fetch.h"
 
 #define RECHECK_PROOFS STORE_ETAG_PROOFS
 

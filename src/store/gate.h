@@ -5,7 +5,7 @@
  * the store. A probe that gets no answer (packets may vanish) does not hold up the next: a few may be on
  * their way at once. When the gate closes the connections of before are given up.
  *
- * What an answer says about the store is decided by who asked (cache/fetch.c). Loop's thread.
+ * What an answer says about the store is decided by who asked (store/fetch.c). Loop's thread.
  */
 #pragma once
 #include "base/loop.h"

@@ -10,9 +10,10 @@
  *	ASSERT(world_fini(&w));		no call and no timer is left
  */
 #pragma once
-#include "cache/fetch.h"
+#include "cache/fill.h"
 #include "fake_store.h"
 #include "manual_loop.h"
+#include "store/fetch.h"
 
 #define BUDGET_NS (8 * NS_PER_S)
 #define ETAG      "\"v1\""
@@ -44,17 +45,17 @@ __attribute__((unused)) static enum err sink_begin(void *ud, const struct object
 	return fill_begin_ring(w->fill, head->length, FILL_RING_MIN, e);
 }
 
-__attribute__((unused)) static enum fill_flow sink_write(void *ud, struct slice data)
+__attribute__((unused)) static bool sink_write(void *ud, struct slice data)
 {
 	static const struct error full = {ERR_IO, 0, "full"};
 	struct world *w = ud;
-	enum fill_flow flow = fill_write(w->fill, data);
+	bool go_on = fill_write(w->fill, data);
 
 	if (w->fail_in_write)
 		fetch_fail(w->fetch, &full);
 	if (w->free_in_write)
 		fetch_free(TAKE(w->fetch));
-	return flow;
+	return go_on;
 }
 
 __attribute__((unused)) static bool sink_may_write(void *ud)

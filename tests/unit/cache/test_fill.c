@@ -44,7 +44,7 @@ static bool pump_write(struct pump *p)
 	if (p->paused || n == 0)
 		return false;
 	p->good = p->good && fill_may_write(p->f) && fill_fits(p->f, n);
-	p->paused = fill_write(p->f, make_pattern(p->block, n, p->written)) == FILL_PAUSE;
+	p->paused = !fill_write(p->f, make_pattern(p->block, n, p->written));
 	p->written += (int64_t)n;
 	p->good = p->good && fill_may_write(p->f) == !p->paused &&
 		  !(p->paused && p->written == p->length);
@@ -133,12 +133,11 @@ static void test_room_after_pause(void)
 	struct fill *f = ring_of(4 * (int64_t)FILL_RING_MIN, (struct fill_writer){0});
 	int64_t written = KIB;
 
-	while (fill_write(f, make_pattern(block, KIB, written)) == FILL_GO)
+	while (fill_write(f, make_pattern(block, KIB, written)))
 		written += KIB;
 	CHECK(fill_fits(f, FILL_ROOM - KIB) && !fill_fits(f, FILL_ROOM),
 	      "the rest of a received block fits behind a pause, and no more");
-	CHECK_INT(fill_write(f, make_pattern(block, FILL_ROOM - KIB, written)), FILL_PAUSE,
-		  "it is taken");
+	CHECK(!fill_write(f, make_pattern(block, FILL_ROOM - KIB, written)), "it is taken");
 	CHECK(!fill_fits(f, 1) && fill_fits(f, 0), "to the last byte");
 	fill_unref(f);
 }
@@ -152,12 +151,11 @@ static void test_room_that_is_taken(void)
 				 (struct fill_writer){.room = count, .ud = &rooms});
 	size_t n = 0;
 
-	CHECK_INT(fill_write(f, make_pattern(block, FILL_ROOM, 0)), FILL_GO, "half full");
-	CHECK_INT(fill_write(f, make_pattern(block, 1, FILL_ROOM)), FILL_PAUSE,
-		  "a byte more: pause");
+	CHECK(fill_write(f, make_pattern(block, FILL_ROOM, 0)), "half full");
+	CHECK(!fill_write(f, make_pattern(block, 1, FILL_ROOM)), "a byte more: pause");
 	CHECK_INT(fill_read(f, 0, to, 1, &n), FILL_DATA, "one byte is read");
 	CHECK_INT(rooms, 1, "half of the ring is free again: its writer is told");
-	CHECK_INT(fill_write(f, make_pattern(block, 1, FILL_ROOM + 1)), FILL_PAUSE, "again full");
+	CHECK(!fill_write(f, make_pattern(block, 1, FILL_ROOM + 1)), "again full");
 	CHECK(!fill_may_write(f), "so the news is old when it arrives");
 	CHECK_INT(fill_read(f, 1, to, 1, &n), FILL_DATA, "another byte");
 	CHECK(rooms == 2 && fill_may_write(f), "and news again");
@@ -177,7 +175,7 @@ static void test_wait(void)
 	ASSERT(fill_begin_ring(f, HELD + 1, FILL_RING_MIN, NULL) == OK);
 	CHECK_INT(fill_length(f), HELD + 1, "the length is promised");
 	CHECK_INT(l.woken, 0, "the beginning brings no bytes");
-	CHECK_INT(fill_write(f, SLICE_NONE), FILL_GO, "nor does a write of none");
+	CHECK(fill_write(f, SLICE_NONE), "nor does a write of none");
 	fill_write(f, make_pattern(block, 1, 0));
 	CHECK_INT(l.woken, 1, "the first byte wakes");
 	CHECK(!listen_at(f, &l, 0), "no wait for what is there");
@@ -206,10 +204,9 @@ static void test_memory(void)
 		bool good;
 
 		ASSERT(fill_begin_memory(f, n, NULL) == OK);
-		good = fill_write(f, make_pattern(block, (size_t)half, 0)) == FILL_GO &&
+		good = fill_write(f, make_pattern(block, (size_t)half, 0)) &&
 		       readable(f, 0) == MIN(half, open);
-		good = good &&
-		       fill_write(f, make_pattern(block, (size_t)(n - half), half)) == FILL_GO;
+		good = good && fill_write(f, make_pattern(block, (size_t)(n - half), half));
 		good = good && readable(f, 0) == open && readable(f, open / 2) == open - open / 2;
 		good = good && state_at(f, open) == FILL_WAIT && !fill_whole(f, &whole);
 		fill_commit(f);

@@ -380,7 +380,7 @@ static void write_on(struct band *b)
 			fill_fail(b->f, &why);
 			return;
 		}
-		if (fill_write(b->f, make_pattern(block, n, at)) == FILL_PAUSE)
+		if (!fill_write(b->f, make_pattern(block, n, at)))
 			await_flag(b, &b->room);
 		at += (int64_t)n;
 	}

@@ -9,7 +9,6 @@
  */
 #pragma once
 #include "base/clock.h"
-#include "cache/fill.h"
 #include "store/store.h"
 
 struct fetch;
@@ -55,8 +54,8 @@ struct fetch_sink {
 	 * error makes it a fault.
 	 */
 	enum err (*begin)(void *ud, const struct object_head *head, struct error *e);
-	/* Takes all of it, as fill_write(). */
-	enum fill_flow (*write)(void *ud, struct slice data);
+	/* Takes all of it. False: pause until fetch_resume(); what had come already still comes. */
+	bool (*write)(void *ud, struct slice data);
 	/* May it go on, or will fetch_resume() be called? NULL: it never pauses. */
 	bool (*may_write)(void *ud);
 	/* The last call: e == NULL when all bytes have come. The fetch may be freed in here. */

@@ -5,8 +5,8 @@
  */
 #include "base/clock.h"
 #include "base/file.h"
-#include "cache/fetch_priv.h"
 #include "metric/metric.h"
+#include "store/fetch_priv.h"
 
 #define RESUMES_MAX 8
 #define SPOOL_MAX   (INT64_C(4) << 30)

@@ -19,8 +19,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "cache/fetch_priv.h"
 #include "metric/metric.h"
+#include "store/fetch_priv.h"
 
 #include <errno.h>
 
@@ -268,7 +268,7 @@ static bool on_data(void *ud, struct slice bytes)
 		return true;
 	}
 	f->received += (int64_t)bytes.n;
-	return f->sink.write(f->ud, bytes) == FILL_GO;
+	return f->sink.write(f->ud, bytes);
 }
 
 /* The call is complete and said "found": what follows depends on what was asked. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the files of a fetch share: fetch.c, fetch_body.c. */
 #pragma once
-#include "cache/fetch.h"
+#include "store/fetch.h"
 
 #define FETCH_TRIES_MAX        4
 #define FETCH_FIRST_PAUSE_NS   (50 * NS_PER_MS)
