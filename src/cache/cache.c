@@ -26,6 +26,7 @@
 #define DISK_QUEUE    16384
 #define DISK_PAUSE_NS (5 * NS_PER_S)
 #define DISK_LOG_NS   (60 * NS_PER_S)
+#define RECLAIM_NS    (300 * NS_PER_S)
 #define KEY_MAX       4096
 #define KEY_SHORT     1024
 #define USED_EVERY_S  600 /* how exact the time of the last use has to be */
@@ -104,21 +105,31 @@ static void put_generation(const struct cache *c, const struct store *s, const c
  * What was found true to one key has not been to another. Who purges that key does not know what
  * was found for it: so the name changes, and the old file is not found any more.
  */
-struct object_id cache_id(const struct cache *c, const struct store *s, struct slice key,
-			  enum form form, const char *expect)
+static struct object_id marked_id(const struct cache *c, const struct store *s, struct slice key,
+				  enum form form, const char *expect, uint64_t mark)
 {
 	struct buf name CLEANUP(buf_fini) = BUF_MAX(KEY_MAX);
 
-	if (!expect)
+	if (!expect && !mark)
 		return id_of_key(s, key, slice_of(form_name(form)));
 	buf_puts(&name, form_name(form));
-	buf_puts(&name, " for ");
-	fold_lower(slice_of(expect), &name);
-	if (!generations_untouched(c->generations)) {
+	if (mark)
+		buf_printf(&name, " of %016" PRIx64, mark);
+	if (expect) {
+		buf_puts(&name, " for ");
+		fold_lower(slice_of(expect), &name);
+	}
+	if (expect && !generations_untouched(c->generations)) {
 		put_generation(c, s, "here", key, &name);
 		put_generation(c, s, "there", slice_of(expect), &name);
 	}
 	return id_of_key(s, key, buf_slice(&name));
+}
+
+struct object_id cache_id(const struct cache *c, const struct store *s, struct slice key,
+			  enum form form, const char *expect)
+{
+	return marked_id(c, s, key, form, expect, generations_mark(c->generations));
 }
 
 /* ---- the disk's health ---- */
@@ -355,8 +366,13 @@ static void remove_file(struct cache_purge *p, struct slice key)
 	struct cache *c = p->cache;
 
 	for (enum form form = 0; form < FORMS; form++) {
-		struct object_id id = cache_id(c, p->store, key, form, NULL);
+		uint64_t mark = generations_mark(c->generations);
+		struct object_id id = marked_id(c, p->store, key, form, NULL, 0);
 
+		(void)!disk_remove(c->disk, &id, &p->failure);
+		if (!mark)
+			continue;
+		id = marked_id(c, p->store, key, form, NULL, mark);
 		(void)!disk_remove(c->disk, &id, &p->failure);
 	}
 }
@@ -425,21 +441,56 @@ void cache_purge(struct cache *c, struct cache_purge *p)
 
 /* ---- the frame ---- */
 
-static void tidy(void *ud)
-{
-	struct cache *c = ud;
-
-	disk_reclaim(c->disk);
-	generations_check(c->generations);
-}
-
-/* Without it only the purges of other processes are missed. */
-static void share_generations(struct cache *c)
+/* Somebody has removed the directory under us. What is asked for meanwhile is passed through. */
+static void revive(struct cache *c)
 {
 	struct error e;
 
-	if (generations_share(c->generations, disk_root(c->disk), &e) != OK)
-		log_event(LOG_WARN, "purges by other processes are not seen", "error", e.msg, NULL);
+	switch (disk_revive(c->disk, &e)) {
+	case DISK_THERE: return;
+	case DISK_REVIVED:
+		log_event(LOG_WARN, "the cache directory was removed, and has been made anew",
+			  "dir", c->settings.dir, NULL);
+		return;
+	case DISK_GONE: cache_disk_failed(c, &e); return;
+	}
+}
+
+/* What is kept without it is ours alone, and no purge is called done. */
+static void tell_sharing(struct cache *c, const char *why)
+{
+	bool apart = generations_mark(c->generations) != 0;
+
+	if (c->apart == apart)
+		return;
+	c->apart = apart;
+	log_event(LOG_WARN,
+		  apart ? "purges cannot be told to other processes or kept: the cache is "
+			  "of use until the end of this process, and purges fail"
+			: "purges can be told to other processes again",
+		  why ? "error" : NULL, why, NULL);
+}
+
+static void tidy(void *ud)
+{
+	struct cache *c = ud;
+	int64_t now = clock_mono_ns();
+
+	revive(c);
+	generations_check(c->generations);
+	tell_sharing(c, NULL);
+	if (now < c->reclaim_ns)
+		return;
+	c->reclaim_ns = now + RECLAIM_NS;
+	disk_reclaim(c->disk);
+}
+
+static void share_generations(struct cache *c)
+{
+	struct error e;
+	bool shared = generations_share(c->generations, disk_root(c->disk), &e) == OK;
+
+	tell_sharing(c, shared ? NULL : e.msg);
 }
 
 static void open_disk(struct cache *c)

@@ -30,6 +30,8 @@ struct cache {
 	struct budget *windows;   /* memory of makers, beyond what each may have */
 	struct evict *evict;      /* NULL with disk */
 	struct generations *generations;
+	bool apart;         /* it was told that they are not shared; pepto-evict's, as the next */
+	int64_t reclaim_ns; /* when disk_reclaim() is due */
 	struct negative *negative;
 	struct flights *flights;
 	struct confirms *confirms;

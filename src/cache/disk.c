@@ -142,23 +142,51 @@ static void write_tag(int root)
 		unlinkat(root, TAG_NAME, 0);
 }
 
-enum err disk_open(const char *dir, struct disk **ret, struct error *e)
+/* Made if it is not there. -1 on an error. */
+static int open_root(const char *dir, struct error *e)
 {
 	int root CLEANUP(close_p) = -1;
-	enum err err = make_path(dir, e);
 
-	if (err)
-		return err;
+	if (make_path(dir, e) != OK)
+		return -1;
 	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return err_sys(e, ERR_IO, "cannot open the cache directory '%s'", dir);
-	err = make_ours(root, dir, e);
-	if (err)
-		return err;
+	if (root < 0) {
+		err_sys(e, ERR_IO, "cannot open the cache directory '%s'", dir);
+		return -1;
+	}
+	if (make_ours(root, dir, e) != OK)
+		return -1;
 	write_tag(root);
+	return TAKE_FD(root);
+}
+
+enum err disk_open(const char *dir, struct disk **ret, struct error *e)
+{
+	int root = open_root(dir, e);
+
+	if (root < 0)
+		return e->code;
 	*ret = xnew(struct disk);
-	(*ret)->root = TAKE_FD(root);
+	(*ret)->root = root;
+	(*ret)->dir = xstrdup(dir);
 	return OK;
+}
+
+/* The number of the descriptor stays: others hold it. */
+enum disk_state disk_revive(struct disk *d, struct error *e)
+{
+	int root CLEANUP(close_p) = -1;
+	struct stat st;
+
+	if (fstat(d->root, &st) == 0 ? st.st_nlink > 0 : errno != ESTALE)
+		return DISK_THERE;
+	root = open_root(d->dir, e);
+	if (root < 0)
+		return DISK_GONE;
+	if (dup3(root, d->root, O_CLOEXEC) >= 0)
+		return DISK_REVIVED;
+	err_sys(e, ERR_IO, "cannot open the cache directory '%s'", d->dir);
+	return DISK_GONE;
 }
 
 void disk_free(struct disk *d)
@@ -166,6 +194,7 @@ void disk_free(struct disk *d)
 	if (!d)
 		return;
 	close(d->root);
+	free(d->dir);
 	free(d);
 }
 

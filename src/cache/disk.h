@@ -11,7 +11,8 @@
  *
  * Every access starts from the descriptor of the directory itself: objects/ may be renamed away
  * by another process at any time. What is missing below the directory is made when needed; when
- * the directory itself has been deleted, everything is a miss and a draft an error.
+ * the directory itself has been deleted, everything is a miss and a draft an error, until
+ * disk_revive().
  *
  * A draft is a file that is being filled. It gets its name in one step, when it is complete and
  * on the disk; so a crash at any point leaves the older object or none, and space that the kernel
@@ -55,6 +56,14 @@ MUST_CHECK enum err disk_open(const char *dir, struct disk **ret, struct error *
 void disk_free(struct disk *d); /* accepts NULL; after its drafts */
 /* The directory's descriptor, for evict.c; the disk's. */
 int disk_root(const struct disk *d);
+
+enum disk_state { DISK_THERE, DISK_REVIVED, DISK_GONE };
+
+/*
+ * Has the directory been deleted? Then it is made anew by its path, and everybody uses that one; DISK_GONE:
+ * it cannot be, as disk_open(). One thread at a time, beside all others.
+ */
+MUST_CHECK enum disk_state disk_revive(struct disk *d, struct error *e);
 
 /*
  * DISK_HIT: a valid object of this identity, *ret is complete. DISK_NONE: there is none, or it was

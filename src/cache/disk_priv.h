@@ -13,6 +13,7 @@
 
 struct disk {
 	int root;
+	char *dir;
 	atomic_bool no_tmpfile; /* the file system knows no files without a name; set once */
 };
 

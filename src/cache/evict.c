@@ -229,11 +229,10 @@ static void *run(void *arg)
 		atomic_store(&v->woken, false);
 		atomic_store(&v->unchecked, 0);
 		atomic_store(&v->free_seen, evict_free_space(v));
-		if (due) {
+		if (v->tidy)
+			v->tidy(v->ud);
+		if (due)
 			next_round = clock_mono_ns() + ROUND_NS;
-			if (v->tidy)
-				v->tidy(v->ud);
-		}
 		if (evict_empty_trash(v) || due || evict_need(v) > 0)
 			rest = timed_pass(v, &within);
 		evict_rest(v, rest, within);

@@ -11,7 +11,7 @@
  *
  * There is a walk at the start, when what was added passes the cap or space falls below the floor,
  * and every five minutes, since other processes may share the directory. Until the first one has
- * ended only the floor is in force. The thread also empties trash.* and calls tidy().
+ * ended only the floor is in force. The thread also empties trash.* and calls tidy(), at each look.
  */
 #pragma once
 #include "base/err.h"
@@ -29,7 +29,7 @@ struct evict_limits {
 
 /*
  * root_fd is the cache's directory (disk_root()), borrowed until evict_stop(). tidy(ud), unless
- * NULL, is called by the thread at the start and every five minutes.
+ * NULL, is called by the thread at the start and about every five seconds.
  */
 MUST_CHECK enum err evict_start(int root_fd, const struct evict_limits *limits,
 				void (*tidy)(void *ud), void *ud, struct evict **ret,

@@ -11,6 +11,9 @@
  * may purge at the same time: whoever writes last, it is none of the numbers that were read before.
  * A reader that sees half of a write sees another generation, which is right.
  *
+ * A directory whose file cannot be mapped and written is used alone (generations_mark()), and no
+ * purge of it is called done; it is tried again at each check.
+ *
  * The file is mapped for reading, and locked into memory where that is allowed, so that nothing is
  * read from a disk that fails. It is as large as it ever gets before it is mapped.
  */
@@ -32,17 +35,27 @@
 #define WORDS (FIRST + GENERATION_SLOTS)
 #define BYTES (WORDS * sizeof(uint32_t))
 
+/* With others on the same directory: there are none; it is not possible now; it is. */
+enum sharing { ALONE, APART, TOGETHER };
+
 struct generations {
 	_Atomic uint32_t own[WORDS];
-	const _Atomic uint32_t *shared; /* mapped; NULL: none */
-	int root, fd;
+	/* Always mapped: zeros, then the file in their place. */
+	const _Atomic uint32_t *shared;
+	uint64_t mark;
+	int root, fd; /* fd: only looked at by who has seen TOGETHER, or holds reopening */
+	atomic_int sharing;
 	atomic_bool reopening;
 };
 
 struct generations *generations_new(void)
 {
 	struct generations *g = xnew(struct generations);
+	void *zeros = mmap(NULL, BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	ASSERT(zeros != MAP_FAILED);
+	g->shared = zeros;
+	g->mark = random_u64() | 1;
 	g->root = g->fd = -1;
 	return g;
 }
@@ -51,10 +64,14 @@ void generations_free(struct generations *g)
 {
 	if (!g)
 		return;
-	if (g->shared)
-		munmap((void *)(uintptr_t)g->shared, BYTES);
+	munmap((void *)(uintptr_t)g->shared, BYTES);
 	close_p(&g->fd);
 	free(g);
+}
+
+static bool is_together(const struct generations *g)
+{
+	return atomic_load_explicit(&g->sharing, memory_order_acquire) == TOGETHER;
 }
 
 /* ---- the file ---- */
@@ -78,77 +95,108 @@ static int open_file(int root)
 	return fd >= 0 && has_room(fd) ? TAKE_FD(fd) : -1;
 }
 
-static bool write_word(const struct generations *g, size_t word, uint32_t value)
+static bool write_word(int fd, size_t word, uint32_t value)
 {
-	return file_write_at(g->fd, (struct slice){(const char *)&value, sizeof(value)},
+	return file_write_at(fd, (struct slice){(const char *)&value, sizeof(value)},
 			     (int64_t)(word * sizeof(value)));
 }
 
 /* Another number than is there now. */
-static bool change_word(const struct generations *g, size_t word)
+static bool change_word(int fd, const _Atomic uint32_t *shared, size_t word)
 {
-	uint32_t now = g->shared[word], next = (uint32_t)random_u64();
+	uint32_t now = shared[word], next = (uint32_t)random_u64();
 
-	return write_word(g, word, next == now ? next + 1 : next);
+	return write_word(fd, word, next == now ? next + 1 : next);
 }
 
-/* Does the mapping show what is written? Not everywhere, on file systems of other machines. */
-static bool is_coherent(const struct generations *g)
+/*
+ * Does a mapping show what is written? Not everywhere, on file systems of other machines; and a disk
+ * that is full, or read only, takes nothing.
+ */
+static enum err try_file(int fd, struct error *e)
 {
-	uint32_t before = g->shared[FIRST - 1];
+	void *map = mmap(NULL, BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	const _Atomic uint32_t *shared = map;
+	uint32_t before;
+	enum err err = OK;
 
-	return change_word(g, FIRST - 1) && g->shared[FIRST - 1] != before;
-}
-
-enum err generations_share(struct generations *g, int root, struct error *e)
-{
-	void *map = MAP_FAILED;
-
-	g->root = root;
-	g->fd = open_file(root);
-	if (g->fd >= 0)
-		map = mmap(NULL, BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE, g->fd, 0);
 	if (map == MAP_FAILED)
-		return err_sys(e, ERR_IO, "no " GENERATION_FILE " in the cache directory");
-	(void)mlock(map, BYTES);
-	g->shared = map;
-	if (is_coherent(g))
-		return OK;
-	g->shared = NULL;
+		return err_sys(e, ERR_IO, GENERATION_FILE " in the cache directory");
+	before = shared[FIRST - 1];
+	if (!change_word(fd, shared, FIRST - 1))
+		err = err_sys(e, ERR_IO, GENERATION_FILE " in the cache directory");
+	else if (shared[FIRST - 1] == before)
+		err = err_set(e, ERR_IO,
+			      GENERATION_FILE " in the cache directory cannot be shared");
 	munmap(map, BYTES);
-	return err_set(e, ERR_IO, GENERATION_FILE " in the cache directory cannot be shared");
+	return err;
 }
 
-/* In the place of the old one, descriptor and mapping, while others read it. */
-static void take_place(struct generations *g, int fd)
+/* In the place of what was mapped, descriptor and mapping, while others read it. */
+static enum err take_place(struct generations *g, int fd, struct error *e)
 {
 	void *place = (void *)(uintptr_t)g->shared;
 
 	if (mmap(place, BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE | MAP_FIXED, fd, 0) != place)
-		return;
+		return err_sys(e, ERR_IO, GENERATION_FILE " in the cache directory");
 	(void)mlock(place, BYTES);
-	(void)dup3(fd, g->fd, O_CLOEXEC);
+	if (g->fd < 0)
+		g->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	else if (dup3(fd, g->fd, O_CLOEXEC) < 0)
+		close_p(&g->fd);
+	return g->fd >= 0 ? OK : err_sys(e, ERR_IO, GENERATION_FILE " in the cache directory");
+}
+
+/* By who holds reopening. */
+static enum err open_anew(struct generations *g, struct error *e)
+{
+	int fd CLEANUP(close_p) = open_file(g->root);
+	enum err err;
+
+	if (fd < 0)
+		err = err_sys(e, ERR_IO, "no " GENERATION_FILE " in the cache directory");
+	else
+		err = try_file(fd, e);
+	if (!err)
+		err = take_place(g, fd, e);
+	atomic_store_explicit(&g->sharing, err ? APART : TOGETHER, memory_order_release);
+	return err;
+}
+
+enum err generations_share(struct generations *g, int root, struct error *e)
+{
+	g->root = root;
+	return open_anew(g, e);
+}
+
+static bool has_lost_its_name(const struct generations *g)
+{
+	struct stat st;
+
+	return fstat(g->fd, &st) != 0 || st.st_nlink == 0;
 }
 
 void generations_check(struct generations *g)
 {
-	int fd CLEANUP(close_p) = -1;
-	struct stat st;
+	struct error e;
 
-	if (!g->shared || atomic_exchange(&g->reopening, true))
+	if (g->root < 0 || atomic_exchange(&g->reopening, true))
 		return;
-	if (fstat(g->fd, &st) == 0 && st.st_nlink == 0)
-		fd = open_file(g->root);
-	if (fd >= 0)
-		take_place(g, fd);
+	if (!is_together(g) || has_lost_its_name(g))
+		(void)!open_anew(g, &e);
 	atomic_store(&g->reopening, false);
+}
+
+uint64_t generations_mark(const struct generations *g)
+{
+	return atomic_load_explicit(&g->sharing, memory_order_relaxed) == APART ? g->mark : 0;
 }
 
 /* ---- reading ---- */
 
 static uint32_t shared_word(const struct generations *g, size_t word)
 {
-	return g->shared ? g->shared[word] : 0;
+	return g->shared[word];
 }
 
 static size_t word_of(uint64_t hash)
@@ -182,7 +230,7 @@ uint64_t generation_on_disk(const struct generations *g, uint64_t hash)
 {
 	size_t word = word_of(hash);
 
-	return g->shared ? pair(g->shared[ALL], g->shared[word]) : generation_of(g, hash);
+	return is_together(g) ? pair(g->shared[ALL], g->shared[word]) : generation_of(g, hash);
 }
 
 /* ---- raising ---- */
@@ -190,7 +238,12 @@ uint64_t generation_on_disk(const struct generations *g, uint64_t hash)
 static enum err raise_word(struct generations *g, size_t word, struct error *e)
 {
 	g->own[word]++;
-	if (!g->shared || change_word(g, word))
+	switch ((enum sharing)atomic_load_explicit(&g->sharing, memory_order_acquire)) {
+	case ALONE: return OK;
+	case APART: return err_set(e, ERR_IO, "no " GENERATION_FILE " that can be shared");
+	case TOGETHER: break;
+	}
+	if (change_word(g->fd, g->shared, word))
 		return OK;
 	return err_sys(e, ERR_IO, "cannot tell other processes of a purge");
 }

@@ -32,11 +32,16 @@ struct generations *generations_new(void);
 void generations_free(struct generations *g); /* accepts NULL */
 /*
  * Share them with others who use this directory; root: its descriptor, which outlives g. On an
- * error only our own purges count.
+ * error only our own purges count, and generations_check() tries again.
  */
 MUST_CHECK enum err generations_share(struct generations *g, int root, struct error *e);
 /* Has the file lost its name, because somebody has emptied the directory? Then make it anew. */
 void generations_check(struct generations *g);
+/*
+ * 0; or, while they cannot be shared with others on the directory, a number of this process alone: others
+ * must not take what is kept now for theirs, nor a later start, for a purge in between cannot be told.
+ */
+uint64_t generations_mark(const struct generations *g);
 
 /* Has anybody ever purged anything? Until then all generations are 0. */
 bool generations_untouched(const struct generations *g);
@@ -47,6 +52,6 @@ uint64_t generation_of_all(const struct generations *g);
 /* Those that others see too, if they are shared: the same in all processes, and after a restart. */
 uint64_t generation_on_disk(const struct generations *g, uint64_t hash);
 
-/* ERR_IO: other processes may not see it. */
+/* ERR_IO: it counts here, but other processes, or this program after a restart, may not see it. */
 MUST_CHECK enum err generation_raise(struct generations *g, uint64_t hash, struct error *e);
 MUST_CHECK enum err generation_raise_all(struct generations *g, struct error *e);

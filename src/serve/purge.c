@@ -233,7 +233,7 @@ void purge_answer(const struct purge *p, struct page *ret)
 		buf_puts(&ret->text, "name paths, one per line, or * for everything\n");
 	} else if (p->failure.code) {
 		ret->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
-		buf_printf(&ret->text, "purged from memory, but not from the disk: %s\n",
+		buf_printf(&ret->text, "purged here and now, but not for good: %s\n",
 			   p->failure.msg);
 	} else if (p->all) {
 		buf_puts(&ret->text, "purged everything\n");

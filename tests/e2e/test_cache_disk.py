@@ -16,6 +16,8 @@ from rig.samples import Pattern, body, path
 from rig.server import s3, until
 from rig.stage import Gate
 
+from test_misses import TOKEN, purge
+
 pytestmark = pytest.mark.cache_on
 
 LOWER = path("foo.pdb").lower()
@@ -318,9 +320,44 @@ def test_the_directory_vanishes(size, origin, store, serve, tmp):
     server = serve(stores=store, CACHE_DIR=tmp / "cache")
     fill(server, origin, keys(1), size)
     quiet(server)
-    shutil.rmtree(tmp / "cache")
-    passed_through(server, origin, size)
-    assert server.fetch("/" + keys(1)[0]).body == body(size, 0)
+    for n, back in enumerate((False, True)):
+        shutil.rmtree(tmp / "cache")
+        if back:
+            (tmp / "cache").touch()     # in the way
+            until(lambda: server.log(msg="the cache cannot be used, passing through"))
+        assert server.fetch("/" + keys(1)[0]).body == body(size, 0)
+        if back:
+            assert server.fetch("/" + keys(1)[0]).body == body(size, 0)
+            (tmp / "cache").unlink()
+        until(lambda: (tmp / "cache" / "CACHEDIR.TAG").exists(), timeout=60)
+        until(lambda: server.fetch("/" + keys(1)[0]).body == body(size, 0) and
+              CacheDir(tmp / "cache").objects(), timeout=60)
+        assert (tmp / "cache").stat().st_mode & 0o777 == 0o700
+        assert len(server.log(msg="the cache directory was removed, and has been made anew")) == n + 1
+
+
+@pytest.mark.parametrize("purged", ["*", "{}"])
+def test_purges_that_cannot_be_told(purged, origin, store, serve, tmp):
+    """To other processes, nor to a later start: then none is called done, and what was kept meanwhile is
+    of use to nobody else."""
+    (tmp / "generations").mkdir()
+    settings = {"stores": store, "CACHE_DIR": tmp, "ADMIN_TOKEN": TOKEN}
+    first = serve(**settings)
+    fill(first, origin, keys(1), 5_000)
+    quiet(first)
+    assert len(first.log(msg="purges cannot be told to other processes or kept: the cache is "
+                             "of use until the end of this process, and purges fail")) == 1
+    origin.put("bucket", keys(1)[0], body(5_000, 1))
+    assert first.fetch("/" + keys(1)[0]).body == body(5_000, 0) and told(first, "hit") == 1
+    second = serve(**settings)
+    assert second.fetch("/" + keys(1)[0]).body == body(5_000, 1)
+    kept(second)
+    origin.put("bucket", keys(1)[0], body(5_000, 2))
+    answer = purge(first, purged.format(keys(1)[0]).encode())
+    assert answer.status == 500 and b"generations" in answer.body
+    assert first.fetch("/" + keys(1)[0]).body == body(5_000, 2)
+    (tmp / "generations").rmdir()
+    until(lambda: purge(first, b"*").status == 200)
 
 
 def test_what_is_below_the_directory_vanishes(origin, store, serve):

@@ -564,7 +564,7 @@ static void test_thread(void)
 	v = start(20 * each);
 	WAIT_FOR(evict_stats(v).walked && evict_stats(v).objects == 19);
 	CHECK_INT(left_of(30), 19, "a pass at the start");
-	CHECK_INT(atomic_load(&tidied), 1, "and a tidying");
+	CHECK(atomic_load(&tidied) > 0, "and a tidying");
 	put(30, NOW);
 	evict_added(v, each);
 	CHECK_INT(evict_stats(v).evicted_objects, 11, "nothing too much");

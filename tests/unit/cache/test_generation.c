@@ -145,6 +145,29 @@ static void test_emptied(void)
 	remove_rig(&a);
 }
 
+/* The directory goes with the file, and comes again. */
+static void test_removed(void)
+{
+	struct error e;
+	struct rig r;
+
+	make_rig(&r);
+	raise_one(r.g, 7);
+	CHECK_INT(disk_revive(r.disk, &e), DISK_THERE, "nobody has removed it");
+	nftw(r.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	generations_check(r.g);
+	CHECK(generations_mark(r.g) && generation_raise(r.g, 7, &e) == ERR_IO,
+	      "without a directory there is nothing to share");
+	CHECK_INT(disk_revive(r.disk, &e), DISK_REVIVED, "it is made anew");
+	CHECK_INT(disk_revive(r.disk, &e), DISK_THERE, "once");
+	generations_check(r.g);
+	CHECK(!generations_mark(r.g) && generation_raise(r.g, 7, &e) == OK, "and shared");
+	nftw(r.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	ASSERT(symlink("/dev/null", r.dir) == 0);
+	CHECK_INT(disk_revive(r.disk, &e), DISK_GONE, "unless something is in the way");
+	remove_rig(&r);
+}
+
 /* What lies there by that name, and whether it can be used. */
 static void test_odd_files(void)
 {
@@ -180,9 +203,21 @@ static void test_odd_files(void)
 			ASSERT(mkdirat(root, GENERATION_FILE, 0700) == 0);
 		r.g = generations_new();
 		CHECK_INT(generations_share(r.g, root, &e) == OK, files[i].good, files[i].name);
-		raise_one(r.g, 7);
+		CHECK_INT(generation_raise(r.g, 7, &e) == OK, files[i].good,
+			  "no purge is done that others cannot be told of");
 		CHECK(generation_of(r.g, 7) && !generation_of(r.g, 8),
 		      "our own purges count in any case");
+		CHECK_INT(generations_mark(r.g) == 0, files[i].good,
+			  "what is kept then is for this process alone");
+		if (!files[i].good) {
+			fd = files[i].folder ? AT_REMOVEDIR : 0;
+			generations_check(r.g);
+			CHECK(generations_mark(r.g) != 0, "as long as it is in the way");
+			ASSERT(unlinkat(root, GENERATION_FILE, fd) == 0);
+			generations_check(r.g);
+			CHECK(generations_mark(r.g) == 0, "and no longer");
+			raise_one(r.g, 7);
+		}
 		remove_rig(&r);
 	}
 }
@@ -389,6 +424,7 @@ int main(void)
 	test_alone();
 	test_shared();
 	test_emptied();
+	test_removed();
 	test_odd_files();
 	test_failing_disk();
 	test_processes(); /* before there are threads */
