@@ -115,11 +115,11 @@ static void note_change(struct doubt *d, enum manner is)
 		atomic_fetch_add(&d->store->epoch, 1);
 	if (is == MANNER_DENYING)
 		warn(d, "denies every key, though it told misses before: credentials or policy?");
+	else if (is == MANNER_OPAQUE && (d->is == MANNER_DENYING || d->is == MANNER_EXACT))
+		warn(d, "gives its keys, but denies what it does not have from now on: no right to "
+			"list?");
 	else if (d->is == MANNER_DENYING)
-		warn(d, is == MANNER_EXACT
-				? "tells misses again"
-				: "gives its keys, but denies what it does not have from "
-				  "now on");
+		warn(d, "tells misses again");
 	d->unspoken_ns = UNSPOKEN_FIRST_NS;
 	d->store->denying += (is == MANNER_DENYING) - (d->is == MANNER_DENYING);
 	d->is = is;

@@ -614,6 +614,36 @@ static void test_denying(void)
 	wait_asked(&r, 10);
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
 		  "the key is given again, a random one is not: opaque");
+	CHECK_INT(rig_warnings, 2, "which is told, too");
+	rig_fini(&r);
+}
+
+/* The right to list alone was taken away: its keys are given, and from then on 403 is a miss. */
+static void test_opaque_from_now_on(void)
+{
+	static const struct http_reply script[] = {
+		NO_SUCH_KEY,   FOUND5,      /* the probe at the start; a key */
+		ACCESS_DENIED,              /* a read */
+		ACCESS_DENIED, FOUND5,      /* a random key, that key */
+		ACCESS_DENIED,              /* another read */
+		NO_SUCH_KEY,   NO_SUCH_KEY, /* it may list again: a read and the probe */
+	};
+	struct rig r;
+
+	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_probe(&r);
+	CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a/k")}).result, STORE_FOUND,
+		  "a key is given");
+	CHECK_INT(rig_warnings, 0, "all is well");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
+		  "denied, and its keys are not");
+	CHECK_INT(rig_warnings, 1, "one warning");
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED, "again");
+	CHECK_INT(rig_warnings, 1, "no other");
+	manual_advance(r.ctx.loop, 10 * NS_PER_S);
+	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS, "a miss by 404");
+	wait_asked(&r, 8);
+	CHECK_INT(rig_warnings, 1, "which is what it has always been called");
 	rig_fini(&r);
 }
 
@@ -943,6 +973,7 @@ int main(void)
 	test_opaque();
 	test_exact();
 	test_denying();
+	test_opaque_from_now_on();
 	test_denying_for_a_while();
 	test_unknown_at_first();
 	test_probes();
