@@ -176,11 +176,18 @@ size_t auth_header_only(const struct auth *a)
 	return n;
 }
 
+bool auth_has_secret(struct slice text, struct slice secret)
+{
+	for (size_t at = 0; secret.n && at + secret.n <= text.n; at++)
+		if (slice_starts_nocase(slice_from(text, at), secret))
+			return true;
+	return false;
+}
+
 bool auth_mentions(const struct auth *a, struct slice text)
 {
 	for (size_t i = 0; i < a->n; i++)
-		for (size_t at = 0; at + a->token[i].n <= text.n; at++)
-			if (slice_starts_nocase(slice_from(text, at), a->token[i]))
-				return true;
+		if (auth_has_secret(text, a->token[i]))
+			return true;
 	return false;
 }

@@ -19,18 +19,29 @@ static struct slice without_authority(struct slice target)
 	return slice_from(target, slice_find(target, '/'));
 }
 
+/* Of a text that a client has sent. */
+static bool tells_secret(const struct exchange *x, struct slice text)
+{
+	const struct server_parts *p = &x->server->parts;
+
+	return (p->auth && auth_mentions(p->auth, text)) ||
+	       auth_has_secret(text, slice_of(p->conf->admin_token));
+}
+
 /*
  * A cleaned path has lost its token; one that is not, or that was refused, might show it at
- * another place, and any path may repeat it. Never the query.
+ * another place, and any path may repeat it. Never the query. What is escaped may be anything.
  */
 static void log_path(const struct exchange *x, struct log_line *l)
 {
-	const struct auth *auth = x->server->parts.auth;
+	const struct server_parts *p = &x->server->parts;
 	struct slice target = {x->target, x->target_n};
+	bool escaped = p->conf->admin_token[0] && slice_find(target, '%') < target.n;
+	bool hidden = x->cleaned ? p->auth && x->status == MHD_HTTP_UNAUTHORIZED
+				 : p->auth || escaped;
 	char path[REQUEST_KEY_MAX + 2];
 
-	if (auth && (!x->cleaned || x->status == MHD_HTTP_UNAUTHORIZED ||
-		     auth_mentions(auth, x->path.spelling[0]))) {
+	if (hidden || tells_secret(x, x->cleaned ? x->path.spelling[0] : target)) {
 		log_add(l, "path", SLICE("(not shown)"));
 	} else if (x->cleaned) {
 		snprintf(path, sizeof(path), "/" SLICE_FMT,
@@ -62,6 +73,6 @@ void exchange_log(const struct exchange *x, int64_t took_ns)
 	log_add_ms(&l, "dur_ms", took_ns);
 	log_add(&l, "client", slice_of(x->conn->peer));
 	if (agent.p)
-		log_add(&l, "agent", agent);
+		log_add(&l, "agent", tells_secret(x, agent) ? SLICE("(not shown)") : agent);
 	log_end(&l);
 }

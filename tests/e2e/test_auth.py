@@ -167,3 +167,26 @@ def test_warning_when_a_private_bucket_is_open_to_the_network(bucket, serve):
                         **KEYS)):
         assert quiet.fetch("/pingme.txt", headers=basic(HEX)).status == 200
         assert not quiet.log(level="warn"), quiet.stderr()
+
+
+ADMIN = "Purge-Token+of~the.tests"
+
+
+@pytest.mark.parametrize("method, target", [
+    ("POST", "/-/purge/" + ADMIN), ("GET", "/-/purge/" + ADMIN), ("GET", "/t/" + ADMIN + "/foo.pdb"),
+    ("POST", "/-/purge?token=" + ADMIN), ("GET", "/foo.pdb/" + ADMIN.upper() + "/foo.pdb"),
+    ("OPTIONS", "/-/purge/" + ADMIN), ("GET", "/../" + ADMIN), ("GET", f"/%2e%2e/{ADMIN[:-1]}%73"),
+    ("GET", f"/-/purge/{ADMIN[:-1]}%73")])
+@pytest.mark.parametrize("tokens", [{}, {"AUTH_TOKENS": HEX}])
+def test_a_purge_token_at_the_wrong_place(tokens, method, target, origin, serve):
+    """Is in no log line, and no store hears of it."""
+    origin.listable = True
+    server = serve(stores=s3(origin.bucket("bucket"), origin), ADMIN_TOKEN=ADMIN, CORS="true",
+                   SERVE_ANY_PATH="true", **tokens)
+    with server.connect() as client:
+        client.ask(target, method, {"Content-Length": "0", "User-Agent": "x " + ADMIN,
+                                    "Authorization": "Bearer " + (HEX if tokens else "x")})
+        assert client.answer().status in (204, 401, 404, 405)
+    until(lambda: server.log(msg="request"))
+    assert ADMIN.lower()[:-1] not in server.stderr().lower()
+    assert not origin.asked("purge-token") and not origin.asked("Purge-Token")
