@@ -5,10 +5,14 @@
  * waits for the loop by a semaphore, and reads the body to its end, for only then all is known to be
  * right that can be.
  */
+#include "base/file.h"
 #include "base/text.h"
+#include "cache/disk.h"
+#include "cache/inspect.h"
 #include "cmd/check.h"
 #include "cmd/cmd.h"
 #include "serve/request.h"
+#include "symfmt/page.h"
 
 #include <semaphore.h>
 #include <stdio.h>
@@ -49,19 +53,32 @@ static void leave(void *ud)
 	/* Nobody leaves. */
 }
 
-/* Bytes of the body, or -1 when it broke off. */
-static int64_t read_body(struct check_path *c, struct error *e)
+/*
+ * Bytes of the body, or -1 when it broke off. They are written to a scratch file: where there is no
+ * space for it, the file is not judged as a whole, and *scratch is NULL.
+ */
+static int64_t read_body(struct check_path *c, struct draft **scratch, struct error *e)
 {
 	struct fill *fill = c->answer.fill;
 	int64_t at = 0;
 	char block[32768];
 	size_t n = 0;
 
+	*scratch = NULL;
 	if (!fill)
 		return c->answer.head.length;
+	if (draft_scratch(0, scratch, e) != OK)
+		*scratch = NULL;
 	for (;;) {
 		switch (fill_read(fill, at, block, sizeof(block), &n)) {
-		case FILL_DATA: at += (int64_t)n; continue;
+		case FILL_DATA:
+			if (*scratch &&
+			    (draft_grow(*scratch, at + (int64_t)n, e) != OK ||
+			     !file_write_at(draft_fd(*scratch), (struct slice){block, n},
+					    OBJECT_HEADER_SIZE + at)))
+				draft_free(TAKE(*scratch));
+			at += (int64_t)n;
+			continue;
 		case FILL_END: return at;
 		case FILL_FAILED:
 			if (!fill_failed(fill, e))
@@ -73,6 +90,64 @@ static int64_t read_body(struct check_path *c, struct error *e)
 		if (fill_wait(fill, &c->body))
 			sem_wait(&c->wake);
 	}
+}
+
+/* Of what passes through a server looks at the beginning, of what it keeps at the whole: as here. */
+static bool is_other(const struct check_path *c, const struct source *file, char *is, size_t n)
+{
+	const struct symbol_path *path = c->rules.path;
+	struct expected expected;
+	enum verdict verdict;
+	struct error e;
+
+	if (!c->service->conf->verify_keys || !expected_of_path(path->spelling[0], &expected) ||
+	    verify_file(&expected, file, &verdict, &e) != OK || verdict != VERDICT_WRONG)
+		return false;
+	verify_describe(file, is, n);
+	return true;
+}
+
+/* A text is served, for nobody knows all formats; but most are what some server had to say. */
+static bool is_text(const struct source *file)
+{
+	char head[PAGE_HEAD];
+	size_t n = (size_t)MIN(file->size, (int64_t)sizeof(head));
+	struct error e;
+
+	return n && source_read(file, 0, head, n, &e) == OK &&
+	       page_is_text((struct slice){head, n}) &&
+	       !slice_starts((struct slice){head, n}, SLICE("MODULE "));
+}
+
+/* The line for a file that is there. True: it is one that a client can use, as far as can be told. */
+static bool judge(struct check_path *c, const char *name, struct buf *line)
+{
+	struct draft *scratch = NULL;
+	struct error e = {OK, 0, ""};
+	int64_t bytes = read_body(c, &scratch, &e);
+	struct file_source body =
+		c->answer.fill
+			? (struct file_source){scratch ? draft_fd(scratch) : -1, OBJECT_HEADER_SIZE}
+			: (struct file_source){c->answer.head.fd, c->answer.head.fd_base};
+	struct source file = file_source_of(&body, bytes);
+	bool good = bytes >= 0;
+	char is[160];
+
+	if (!good) {
+		buf_printf(line, "FAIL %s: found, but broke off: %s", name, e.msg);
+	} else if (body.fd >= 0 && is_other(c, &file, is, sizeof(is))) {
+		buf_printf(line, "miss %s: another file than its key names: %s", name, is);
+		good = false;
+	} else if (body.fd >= 0 && is_text(&file)) {
+		buf_printf(line,
+			   "unsure %s: found, %lld bytes, but a text and no symbol file that is "
+			   "known here",
+			   name, (long long)bytes);
+	} else {
+		buf_printf(line, "ok   %s: found, %lld bytes", name, (long long)bytes);
+	}
+	draft_free(scratch);
+	return good;
 }
 
 /* What this store alone says, in one line. True: it has the file. */
@@ -94,10 +169,8 @@ static bool ask(struct check_path *c, struct store *store)
 	struct buf line CLEANUP(buf_fini) = BUF_MAX(16384),
 			shown CLEANUP(buf_fini) = BUF_MAX(65536);
 	const char *name = store->traits.name;
-	struct error e = {OK, 0, ""};
 	struct lookup *lookup;
 	bool found = false;
-	int64_t bytes;
 
 	if (resolve_passes_over(&c->rules, store)) {
 		printf("skip %s: is not asked for this path (only=, not=, or SERVE_ANY_PATH)\n",
@@ -107,14 +180,7 @@ static bool ask(struct check_path *c, struct store *store)
 	lookup = lookup_start(&request, answered, c);
 	sem_wait(&c->wake);
 	switch (c->answer.kind) {
-	case ANSWER_FOUND:
-		bytes = read_body(c, &e);
-		found = bytes >= 0;
-		if (found)
-			buf_printf(&line, "ok   %s: found, %lld bytes", name, (long long)bytes);
-		else
-			buf_printf(&line, "FAIL %s: found, but broke off: %s", name, e.msg);
-		break;
+	case ANSWER_FOUND: found = judge(c, name, &line); break;
 	case ANSWER_MISS:
 		buf_printf(&line, "miss %s: not there, or another file than its key names", name);
 		break;

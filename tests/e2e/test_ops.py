@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Running it: settings and their mistakes, start and stop, health, metrics, the log."""
 
+import dataclasses
 import json
 import re
 import signal
@@ -14,7 +15,8 @@ from rig.client import Client, fetch, is_miss
 from rig.origin import Origin
 from rig.pace import IMPATIENT, WAIT, within
 from rig.rgw import free_ports
-from rig.samples import Pattern, body, path
+from rig.forms import genuine
+from rig.samples import KEY, Pattern, body, path
 from rig.server import run, s3, until
 from rig.wire import Response
 
@@ -267,6 +269,32 @@ def test_check_of_a_path(origin, tmp):
     origin.fault(faults.cut(200_000), FOO, times=None)
     code, out, _ = run(tmp, "serve", "--check", FOO, STORES=stores[1], **IMPATIENT)
     assert code == 1 and out.startswith("FAIL") and "broke off" in out
+
+
+@pytest.mark.parametrize("what, word, why", [
+    (b"<!DOCTYPE html><title>Sign in</title>", "miss", None),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "miss", None),
+    (b"Access denied.\n", "unsure", "a text"), (b"404: Not Found", "unsure", "a text"),
+    (b"MODULE windows x86_64 497B72F6390A44FC878E5A2D63B6CC4B1 other.pdb\n", "miss", None),
+    ("another PDB", "miss", "PDB "), ("the PDB", "ok", None), (b"\x00\x01" * 8, "ok", None)])
+@pytest.mark.parametrize("kind", ["s3", "file"])
+def test_check_of_what_is_no_such_file(kind, what, word, why, origin, tmp):
+    """As a server that keeps it would judge it, by the whole of it; and a text is told to be one."""
+    pdb = genuine()["pdb"]
+    if isinstance(what, str):   # too long to be known by what a client is kept waiting for
+        what = pdb.data + bytes(400_000)
+    else:
+        pdb = dataclasses.replace(pdb, name="foo.pdb")
+    key = pdb.key if word == "ok" else KEY
+    where = f"{pdb.name}/{key}/{pdb.name}".lower()
+    origin.put("bucket", where, what)
+    (tmp / "dir" / where).parent.mkdir(parents=True)
+    (tmp / "dir" / where).write_bytes(what)
+    store = s3("bucket", origin) if kind == "s3" else f"file://{tmp}/dir"
+    code, out, err = run(tmp, "serve", "--check", where, STORES=store, **IMPATIENT)
+    assert out.split()[0] == word and code == (word == "miss"), (out, err)
+    if kind == "s3":
+        assert (why or "") in out
 
 
 def test_check_shows_no_escapes_of_a_server(origin, tmp):
