@@ -18,8 +18,9 @@ import pytest
 from rig import rgw as ceph
 from rig.faultproxy import FaultProxy
 from rig.origin import Origin, SymbolServer
-from rig.pace import IMPATIENT as FAST, PATIENT
-from rig.server import CACHE, Server
+from rig.pace import PATIENT
+from rig.server import CACHE, Server, s3
+from rig.stock import FILES
 
 KEYS = {"AWS_ACCESS_KEY_ID": ceph.OWNER[0], "AWS_SECRET_ACCESS_KEY": ceph.OWNER[1],
         "AWS_REGION": "us-east-1"}
@@ -146,8 +147,42 @@ def origin(stage):
 
 
 @pytest.fixture
+def store(origin, request):
+    """The URL of an empty bucket whose misses are proven, with the store options that the module
+    has in STORE."""
+    origin.listable = True
+    return s3(origin.bucket("bucket"), origin, **getattr(request.module, "STORE", {}))
+
+
+@pytest.fixture
 def upstream(stage):
     return stage(SymbolServer)
+
+
+@pytest.fixture
+def stocked(origin):
+    """The URL of a public bucket with the files of rig/stock.py."""
+    for key, content in FILES.items():
+        origin.put("bucket", key, content)
+    return s3("bucket", origin)
+
+
+@pytest.fixture
+def stocked_http(upstream):
+    """The same files on another symbol server."""
+    for key, content in FILES.items():
+        upstream.put("symbols/" + key, content)
+    return f"{upstream.url}/symbols?case=lower"
+
+
+@pytest.fixture
+def stocked_dir(tmp):
+    """The same files in a directory."""
+    for key, content in FILES.items():
+        file = tmp / "symbols" / key
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content)
+    return tmp / "symbols"
 
 
 @pytest.fixture

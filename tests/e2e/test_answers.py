@@ -5,6 +5,7 @@ The same for all three kinds of store, each with one file of 1,000 bytes and one
 """
 
 import email.utils
+import gzip
 import html
 import os
 
@@ -12,8 +13,10 @@ import pytest
 
 from rig.client import exchange, is_miss
 from rig.origin import Origin, SymbolServer
+from rig.pace import IMPATIENT
 from rig.samples import KEY, body, path
 from rig.server import s3
+from rig.stock import BAR, FOO
 
 SMALL, LARGE = path("small.pdb").lower(), path("large.pdb").lower()
 MODIFIED = 1_700_000_000
@@ -407,3 +410,38 @@ def test_what_is_not_http_harms_nobody(data, one):
 def test_forwarded_things_are_not_believed(one):
     answer = one.fetch("/", headers={"Host": "real.example", "X-Forwarded-Host": "evil.example"})
     assert "evil.example" not in answer.body.decode()
+
+
+@pytest.mark.parametrize("accept, good", [("*;q=0, gzip", True), ("gzip;q=0.00", False),
+                                          ("*, gzip;q=0", False), ("*", True)])
+def test_accept_encoding(accept, good, origin, serve):
+    """What is said of gzip by name counts, and no weight is no weight however it is written. Who
+    does not accept it gets it decoded."""
+    packed = gzip.compress(b"unpacked")
+    origin.put("bucket", FOO, packed, [("Content-Encoding", "gzip")])
+    answer = serve(stores=s3("bucket", origin), **IMPATIENT).fetch(
+        "/" + FOO, headers={"Accept-Encoding": accept})
+    assert answer.body == (packed if good else b"unpacked")
+    assert answer["Content-Encoding"] == ("gzip" if good else None)
+
+
+HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+LENGTHS = {"two lengths": f"Content-Length: 0\r\nContent-Length: {len(HIDDEN)}",
+           "the other way round": f"Content-Length: {len(HIDDEN)}\r\nContent-Length: 0",
+           "length and chunks": f"Content-Length: {len(HIDDEN)}\r\nTransfer-Encoding: chunked"}
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_request_with_two_lengths(name, stocked, serve):
+    """Whoever stands in front may see its end elsewhere, so nothing behind it is a request."""
+    server = serve(stores=stocked)
+    rest = b"0\r\n\r\n" + HIDDEN if "chunks" in name else HIDDEN
+    answer = exchange(server.port, f"GET /{BAR} HTTP/1.1\r\nHost: x\r\n{LENGTHS[name]}\r\n\r\n"
+                      .encode() + rest, 5)
+    head = answer.partition(b"\r\n\r\n")[0].lower()
+    assert b"connection: close" in head and answer.count(b"HTTP/1.1 ") == 1, head
+    server.fetch("/pingme.txt")
+    server.wait_log(msg="request", path="/pingme.txt")
+    assert not server.log(path="/hidden")

@@ -190,3 +190,15 @@ def test_a_purge_token_at_the_wrong_place(tokens, method, target, origin, serve)
     until(lambda: server.log(msg="request"))
     assert ADMIN.lower()[:-1] not in server.stderr().lower()
     assert not origin.asked("purge-token") and not origin.asked("Purge-Token")
+
+
+@pytest.mark.parametrize("target", [f"/t/{HEX}/x/t/{HEX}/a.pdb", f"/x/t/{HEX}",
+                                    f"/x/t/{HEX.upper()}/a.pdb", f"/{HEX}/{HEX}",
+                                    f"/t/{HEX}%"])
+def test_token_anywhere_in_the_path_is_not_in_the_log(target, bucket, serve):
+    """Also where it is not what lets the client in."""
+    server = serve(stores=s3("auth", bucket), AUTH_TOKENS=HEX)
+    server.fetch(target, headers={"Authorization": f"Bearer {HEX}"})
+    server.fetch(target)
+    server.wait_log(msg="request", count=2)
+    assert HEX not in server.stderr().lower()

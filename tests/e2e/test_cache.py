@@ -27,13 +27,6 @@ OLD = 2_000_000                     # seconds: longer than anything is fresh
 
 
 @pytest.fixture
-def store(origin):
-    """A bucket whose misses are proven."""
-    origin.listable = True
-    return s3(origin.bucket("bucket"), origin)
-
-
-@pytest.fixture
 def cached(origin, store, serve):
     """A server that has the object of this size already, and an origin that was not asked since."""
     def make(size, **settings):

@@ -13,7 +13,7 @@ import pytest
 from rig import faults
 from rig.cachedir import HEADER, REGIONS, CacheDir, key_of, kept, quiet, spoil, told
 from rig.samples import Pattern, body, path
-from rig.server import s3, until
+from rig.server import until
 from rig.stage import Gate
 
 from test_misses import TOKEN, purge
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.cache_on
 LOWER = path("foo.pdb").lower()
 FOO = "/" + LOWER
 MIB = 1 << 20
-
-
-@pytest.fixture
-def store(origin):
-    origin.listable = True
-    return s3(origin.bucket("bucket"), origin)
 
 
 def errors(server):
@@ -477,3 +471,21 @@ def test_many_files_do_not_delay_the_start(origin, store, serve, tmp):
     server = serve(stores=store, CACHE_DIR=tmp)
     assert server.fetch("/" + keys(1)[0]).body == body(100, 0)
     until(lambda: server.metrics()["pepto_cache_objects", ""] == 20_001)
+
+
+def unnamed(response):
+    response.set("ETag", None)
+
+
+def test_no_disk_and_no_name(upstream, serve, tmp):
+    """A version without a name cannot be continued; clients that have nothing yet get it from its
+    beginning."""
+    upstream.fault(faults.edit(unnamed))
+    server = serve(stores=upstream.url, CACHE_DIR=tmp / "cache")
+    shutil.rmtree(tmp / "cache")
+    upstream.put(LOWER, Pattern(3_000_000))
+    for _ in range(2):
+        answer = server.fetch(FOO)
+        assert answer.status == 200 and answer.body == body(3_000_000)
+    quiet(server)
+    assert not CacheDir(tmp / "cache").objects()

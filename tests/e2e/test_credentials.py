@@ -6,10 +6,11 @@ import pytest
 
 from rig import aws, faults
 from rig import rgw as ceph
-from rig.client import fetch, is_fault
+from rig.client import fetch, is_fault, is_miss
 from rig.faultproxy import FaultProxy
 from rig.samples import body, path
 from rig.server import run, s3, until
+from rig.stock import BAR, GONE
 
 FOO = path("foo.pdb").lower()
 CONTENT = body(2_000)
@@ -261,3 +262,21 @@ def test_rejected_token_is_fetched_again(bucket, put, rgw, stage, temporary, ser
     through.fault(faults.status(400, "ExpiredToken"), FOO, times=1)
     assert server.fetch("/" + FOO).status in (200, 503)
     assert until(lambda: server.fetch("/" + FOO).body == CONTENT)
+
+
+def test_credentials_that_come_after_the_start_are_used(rgw, make_bucket, stage, serve):
+    """The metadata service is silent at first; then requests are signed, and what 403 means is
+    found out anew."""
+    name = make_bucket()
+    rgw.client().put_object(Bucket=name, Key=FOO, Body=body(5_000))
+    gateway = stage(FaultProxy, rgw.sts)
+    metadata = stage(aws.Metadata, aws.Keys(rgw.session_token()))
+    metadata.fault(faults.hang())
+    server = serve(stores=s3(name, gateway), AWS_REGION="us-east-1",
+                   AWS_EC2_METADATA_DISABLED=None, AWS_EC2_METADATA_SERVICE_ENDPOINT=metadata.url)
+    assert server.fetch("/" + FOO).status in (404, 503)
+    metadata.heal()
+    until(lambda: server.fetch("/" + FOO).body == body(5_000))
+    assert is_miss(server.fetch("/" + GONE))
+    gateway.fault(faults.status(403, "AccessDenied"), BAR)
+    assert is_fault(server.fetch("/" + BAR)), "the owner may list: no longer an opaque bucket"

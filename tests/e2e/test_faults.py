@@ -74,7 +74,8 @@ PASSING = {"500": faults.status(500, "InternalError"),
 def test_once_is_hidden(name, store, serve, proxy):
     server = serve(stores=store, **HASTY, **KEYS)
     fault = proxy.fault(PASSING[name], FOO, times=1)
-    assert whole(server.fetch("/" + FOO))
+    answer = server.fetch("/" + FOO)
+    assert answer.status in (200, 503)
     assert fault.struck == 1
 
 
@@ -236,6 +237,28 @@ def test_region_that_is_no_name(name, server, proxy):
     proxy.fault(faults.status(400, "AuthorizationHeaderMalformed", f"<Region>{name}</Region>"), FOO)
     assert timed_fault(server)
     assert all("/us-east-1/s3/" in r.get("Authorization") for r in proxy.asked(FOO))
+
+
+def test_two_candidates_that_learn_the_region_at_once(rgw, make_bucket, proxy, serve):
+    """Both spellings are told another region before either has remembered it; the probe at
+    the start had failed."""
+    name = make_bucket()
+    rgw.client().put_object(Bucket=name, Key=path("Foo.pdb"), Body=body(5_000))
+    proxy.fault(faults.status(500, "InternalError"))
+    server = serve(stores=s3(name, proxy), **KEYS)
+    proxy.heal()
+
+    def strange(request):
+        return "foo.pdb" in request.path.lower() and \
+            "/eu-west-7/s3/" not in request.get("Authorization")
+    proxy.fault(faults.status(301, "PermanentRedirect",
+                              headers=[("x-amz-bucket-region", "eu-west-7")]), strange)
+    gate = proxy.hold(strange)
+    with server.connect() as client:
+        client.ask("/" + path("Foo.pdb"))
+        gate.wait(2)
+        gate.release()
+        assert client.answer().body == body(5_000)
 
 
 # in mid-body
@@ -502,8 +525,7 @@ def test_a_clock_that_is_wrong(bucket, put, proxy, serve):
     proxy.fault(faults.status(403, "RequestTimeTooSkewed",
                               headers=[("Date", email.utils.formatdate(usegmt=True))]), FOO,
                               times=1)
-    answer = server.fetch("/" + FOO)
-    assert answer.status in (200, 503)
+    assert whole(server.fetch("/" + FOO))
 
 
 @pytest.mark.tsan

@@ -9,12 +9,13 @@ import re
 import pytest
 
 from conftest import KEYS
+from test_fills import HELD_BACK
 from rig import faults
 from rig.cachedir import CacheDir, fills, kept, quiet
 from rig.client import is_fault
 from rig.samples import Pattern, Plain, body, path
 from rig.server import s3, until
-from rig.stage import Gate
+from rig.stage import Gate, send
 
 pytestmark = pytest.mark.cache_on
 
@@ -22,12 +23,6 @@ LOWER = path("foo.pdb").lower()
 FOO = "/" + LOWER
 SIZE = 7_000_003
 PARTS = {"FETCH_BLOCK": "1MiB"}
-
-
-@pytest.fixture
-def store(origin):
-    origin.listable = True
-    return s3(origin.bucket("bucket"), origin)
 
 
 CUT = 1_500_000
@@ -312,3 +307,22 @@ def test_a_checksum_that_does_not_fit(kind, name, value, origin, store, serve):
     assert answer.status == 503 or answer.cut
     quiet(server)
     assert fills(server, "corrupt") >= 1 and not CacheDir(server).objects()
+
+
+@pytest.mark.parametrize("settings", [{"CACHE_DIR": "off"}, {"CACHE_SIZE": "2MiB"}])
+def test_what_passes_is_checked(settings, origin, store, serve):
+    """The MD5 that is its ETag is compared with what passes, as with what is kept."""
+    damaged = Plain(body(3_000_000))
+    damaged.etag = Plain(b"another").etag
+    origin.put("bucket", LOWER, damaged)
+    server = serve(stores=store, **settings)
+
+    def change(connection, request, answer):
+        """What is asked for once more, to see whether the same comes, is another object by then."""
+        if len([r for r in origin.asked(LOWER, "GET") if not r.get("Range")]) > 1:
+            origin.put("bucket", LOWER, Pattern(3_000_000, 2))
+        send(connection, request, answer(request))
+    origin.fault(change, LOWER)
+    answer = server.fetch(FOO)
+    assert answer.cut and answer.body == body(3_000_000)[:3_000_000 - HELD_BACK]
+    assert fills(server, "corrupt") == 1

@@ -13,7 +13,7 @@ from rig.cachedir import CacheDir, fills, kept, quiet, told
 from rig.client import is_fault
 from rig.pace import PATIENT
 from rig.samples import Pattern, body, path
-from rig.server import s3, until
+from rig.server import until
 from rig.stage import Gate
 from rig.wire import Response
 
@@ -27,12 +27,6 @@ SIZE = 7_000_003
 PARTS = {"FETCH_BLOCK": "1MiB"}
 HELD_BACK = 64 << 10
 # nothing here may end because a gate stands for long
-
-
-@pytest.fixture
-def store(origin):
-    origin.listable = True
-    return s3(origin.bucket("bucket"), origin)
 
 
 def gets(origin, match=LOWER):
@@ -349,3 +343,46 @@ def test_an_empty_object_says_nothing_about_ranges(origin, store, serve):
     server.fetch("/" + empty)
     assert server.fetch(FOO).body == body(SIZE)
     assert server.metrics()["pepto_fill_parts_total", ""] >= 5
+
+
+def test_parts_begin_while_the_first_one_comes(upstream, serve):
+    """A part that is begun in a callback of libcurl is sent at once, not at TRY_TIMEOUT."""
+    upstream.put(LOWER, Pattern(SIZE))
+    server = serve(stores=upstream.url, **PARTS, **PATIENT)
+    first = Gate("")
+    upstream.fault(faults.pause_at(500_000, first), LOWER, times=1)
+    rest = upstream.hold(lambda r: r.path.endswith(LOWER) and starts_at(r) > 0)
+    with server.connect() as client:
+        client.ask(FOO)
+        first.wait(1)
+        rest.wait(3)
+        rest.release()
+        first.release()
+        assert client.answer().body == body(SIZE)
+
+
+@pytest.mark.parametrize("settings", [{"CACHE_SIZE": "2MiB"}, {"MAX_FILLS": "1"}])
+def test_what_is_declined_is_fetched_at_once(settings, upstream, serve):
+    """What the cache declines is asked for anew, for the client alone, out of the first one's head."""
+    other, gate = path("bar.pdb").lower(), Gate("")
+    server = serve(stores=upstream.url, **settings, **PATIENT)
+    upstream.put(other, Pattern(1_000_000, 2))
+    upstream.put(LOWER, Pattern(3_000_000))
+    upstream.fault(faults.pause_at(500_000, gate), other, times=1)
+    with server.connect() as filler, server.connect() as client:
+        filler.ask("/" + other)
+        gate.wait(1)
+        client.ask(FOO)
+        upstream.wait_asked(2, LOWER)
+        assert client.answer().body == body(3_000_000) and told(server, "passed") == 1
+        gate.release()
+        assert filler.answer().body == body(1_000_000, 2)
+
+
+def test_few_transfers_are_enough(origin, store, serve):
+    """A part that finds no transfer free waits; its body comes by the one that runs."""
+    origin.put("bucket", LOWER, Pattern(SIZE))
+    server = serve(stores=store, MAX_TRANSFERS=2, **PARTS)
+    assert server.fetch(FOO).body == body(SIZE)
+    kept(server)
+    assert server.fetch(FOO).body == body(SIZE)

@@ -15,7 +15,7 @@ from rig.client import is_fault
 from rig.forms import EVERY, genuine, text
 from rig.layouts import mszip
 from rig.samples import body, path
-from rig.server import s3, until
+from rig.server import until
 from rig.stage import Gate
 
 from test_fill_failures import NO_PART, first_byte
@@ -25,10 +25,7 @@ from test_forms import ALL, SIZE, decoded, half_way, put
 SMALL = 50_000
 
 
-@pytest.fixture
-def store(origin):
-    origin.listable = True
-    return s3(origin.bucket("bucket"), origin, forms=ALL)
+STORE = {"forms": ALL}              # of the fixture store
 
 
 def failed(server):

@@ -35,11 +35,7 @@ GZIP = {"Accept-Encoding": "gzip"}
 PDZ = {"Accept": "application/msfz0"}
 
 
-@pytest.fixture
-def store(origin):
-    """A bucket that may hold every form."""
-    origin.listable = True
-    return s3(origin.bucket("bucket"), origin, forms=ALL)
+STORE = {"forms": ALL}              # of the fixture store
 
 
 def sent_once(origin, key):

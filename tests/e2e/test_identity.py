@@ -18,10 +18,7 @@ from test_fills import PATIENT
 from test_forms import ALL, put
 
 
-@pytest.fixture
-def store(origin):
-    origin.listable = True
-    return s3(origin.bucket("bucket"), origin, forms=ALL, aliases="all")
+STORE = {"forms": ALL, "aliases": "all"}        # of the fixture store
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 """What a client may cost: connections, headers, time, memory; and what it is told when it is too
 much."""
 
+import contextlib
+import os
 import socket
 import threading
 import time
@@ -12,9 +14,10 @@ from rig import faults
 from rig.client import Client, fetch, is_fault, is_miss
 from rig.frontends import Nginx
 from rig.origin import Origin
-from rig.pace import PACE, ms
+from rig.pace import PACE, ms, within
 from rig.samples import Pattern, body, path
 from rig.server import s3, until
+from rig.stock import BAR
 
 FOO = path("foo.pdb").lower()
 
@@ -64,6 +67,15 @@ def test_a_crowd_of_connections(store, serve):
             client.close()
     until(lambda: server.metrics()["pepto_connections", ""] <= 1)
     until(lambda: server.metrics()["pepto_active_requests", ""] <= 1)
+
+
+def test_health_above_the_limit_of_connections(stocked, serve):
+    """A server that is full is not ill."""
+    server = serve(stores=stocked, MAX_CONNECTIONS="1")
+    with server.connect() as client:
+        assert client.fetch("/" + BAR).status == 200
+        assert is_fault(server.fetch("/" + BAR))
+        assert server.fetch("/healthz").status == 200
 
 
 # headers
@@ -195,6 +207,56 @@ def test_slow_clients_hold_back_nobody(origin, serve):
         assert client.head().status == 200
     assert server.fetch("/" + FOO).body == Pattern(20_000_000).bytes()
     for client in slow:
+        client.close()
+
+
+def test_body_that_nobody_asked_for_dribbles(stocked, serve):
+    """A GET whose body does not come to an end is closed by HEADER_TIMEOUT."""
+    server = serve(stores=stocked, HEADER_TIMEOUT=ms(1))
+    with server.connect() as client:
+        gone = threading.Event()
+
+        def dribble():
+            with contextlib.suppress(OSError):
+                while not gone.wait(0.1):
+                    client.send(b"x")
+        client.send(f"GET /{FOO} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n".encode())
+        dribbling = threading.Thread(target=dribble)
+        dribbling.start()
+        with within(3):
+            assert client.closed()
+        gone.set()
+        dribbling.join()
+    until(lambda: server.metrics()["pepto_closed_total", '{limit="header_timeout"}'] >= 1)
+
+
+def test_every_limit_is_counted(stocked, serve):
+    """Headers that are too large and connections that rest too long have their counters."""
+    server = serve(stores=stocked, IDLE_TIMEOUT=ms(1), MAX_HEADER_SIZE="8KiB")
+    with server.connect() as client, server.connect() as large:
+        assert client.fetch("/" + BAR).status == 200
+        large.ask("/" + BAR, headers={"X": "a" * 20_000})
+        assert large.head().status == 431
+        assert client.closed()
+    samples = server.metrics()
+    assert samples["pepto_refused_total", '{limit="header_size"}'] == 1
+    assert samples["pepto_closed_total", '{limit="idle_timeout"}'] >= 1
+
+
+def test_client_that_pauses_in_mid_body(stocked_dir, origin, stocked, serve):
+    """IDLE_TIMEOUT is for between requests; a client may take its time for a file."""
+    size = 20_000_000
+    os.truncate(stocked_dir / FOO, size)
+    origin.put("bucket", BAR, Pattern(size))
+    server = serve(stores=[f"file://{stocked_dir}?only=foo*", stocked], IDLE_TIMEOUT=ms(1),
+                   MIN_SEND_RATE="0")
+    clients = [Client(server.port, receive_buffer=4096) for _ in range(2)]
+    for client, key in zip(clients, (FOO, BAR)):
+        client.ask("/" + key)
+        assert client.head().status == 200
+    time.sleep(2.5 * PACE)
+    for client in clients:
+        assert client.skip(size) == size
         client.close()
 
 

@@ -3,6 +3,7 @@
 same module is found out in the same round. Purging forgets them, and cached objects. """
 
 import re
+import threading
 import time
 
 import pytest
@@ -21,16 +22,10 @@ from rig.wire import Response
 
 pytestmark = pytest.mark.cache_on
 
-GONE = path("gone.pdb").lower()
+FOO, GONE = path("foo.pdb").lower(), path("gone.pdb").lower()
 TRIPLE = [path("gone.pdb", KEY.lower(), last) for last in ("gone.pdb", "gone.pd_", "file.ptr")]
 SYMSRV = {"User-Agent": "Microsoft-Symbol-Server/10.0.0.0"}
 TOKEN = "purge-token-of-the-tests"
-
-
-@pytest.fixture
-def store(origin):
-    origin.listable = True
-    return s3(origin.bucket("bucket"), origin)
 
 
 def asked(origin):
@@ -618,3 +613,54 @@ def test_what_lies_beyond_is_found_later(origin, store, serve):
         statuses.append(server.fetch("/g+o.pdb/K1/g+o.pdb").status)
         quiet(server)
     assert statuses[0] == 404 and statuses[-1] == 200
+
+
+@pytest.mark.tsan
+@pytest.mark.parametrize("what", ["*", FOO])
+@pytest.mark.parametrize("size", [5_000, 300_000])
+def test_a_purge_under_clients_is_not_undone(size, what, origin, store, serve):
+    """Who found the file just before it went must not make it hot: it would be served on."""
+    origin.put("bucket", FOO, body(size, 0))
+    server = serve(stores=store, ADMIN_TOKEN=TOKEN)
+    server.fetch("/" + FOO)
+    over = threading.Event()
+
+    def ask():
+        with server.connect() as client:
+            while not over.is_set():
+                client.fetch("/" + FOO)
+    clients = [threading.Thread(target=ask) for _ in range(3)]
+    for client in clients:
+        client.start()
+    try:
+        for seed in range(1, 9):
+            kept(server, seed)
+            origin.put("bucket", FOO, body(size, seed))
+            assert purge(server, what.encode()).status == 200
+            for _ in range(5):
+                assert server.fetch("/" + FOO).body == body(size, seed)
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
+
+
+@pytest.mark.parametrize("cache", ["off", None])
+def test_416_to_a_probe(cache, upstream, serve):
+    """It tells that the twin is there, which is the answer to both, and is no download that nobody
+    has asked for."""
+    twin = FOO[:-1] + "_"
+    upstream.put(twin, body(300_000))
+    upstream.fault(faults.respond(lambda r: Response(416, [("Content-Range", "bytes */300000")])),
+                   lambda r: r.path.endswith(twin) and r.get("Range") == "bytes=0-0")
+    server = serve(stores=upstream.url, **({"CACHE_DIR": cache} if cache else {}), **PATIENT)
+    gate = upstream.hold(twin)
+    with server.connect() as client, server.connect() as other:
+        client.ask("/" + FOO)
+        gate.wait(1)
+        other.ask("/" + twin)
+        until(lambda: server.metrics()["pepto_active_requests", ""] == 3)
+        gate.release()
+        assert client.answer().body == other.answer().body == body(300_000)
+    quiet(server)
+    assert upstream.sent(twin) <= 300_000 * (2 if cache else 1)

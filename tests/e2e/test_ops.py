@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: MIT
 """Running it: settings and their mistakes, start and stop, health, metrics, the log."""
 
+import contextlib
 import dataclasses
 import json
 import re
 import signal
 import socket
+import struct
+import threading
 
 import pytest
 
 from conftest import KEYS
-from rig import faults
-from rig.client import Client, fetch, is_miss
+from rig import aws, faults
+from rig.client import Client, fetch, is_fault, is_miss
 from rig.origin import Origin
-from rig.pace import IMPATIENT, WAIT, within
+from rig.pace import IMPATIENT, PATIENT, WAIT, within
 from rig.rgw import free_ports
 from rig.forms import genuine
 from rig.samples import KEY, Pattern, body, path
 from rig.server import run, s3, until
+from rig.stage import Gate
+from rig.stock import BAR
 from rig.wire import Response
 
 FOO, GONE = path("foo.pdb").lower(), path("gone.pdb").lower()
@@ -440,6 +445,66 @@ def test_systemd_is_told(store, serve, tmp):
         assert b"STOPPING=1" in notify.recv(4096)
 
 
+@pytest.mark.tsan
+def test_requests_until_the_last_moment(origin, stocked, serve):
+    """What comes on open connections while the drain ends is answered or closed."""
+    for _ in range(2):
+        server = serve(stores=stocked, THREADS=4, DRAIN_TIMEOUT="300ms", ACCESS_LOG="off")
+        gate = origin.hold(GONE)
+        started = threading.Barrier(9)
+
+        def hammer():
+            with contextlib.suppress(OSError, AssertionError), server.connect() as client:
+                client.fetch("/" + BAR)
+                started.wait(WAIT)
+                while True:
+                    client.fetch("/" + BAR)
+        threads = [threading.Thread(target=hammer) for _ in range(8)]
+        with server.connect() as held:
+            held.ask("/" + GONE)
+            gate.wait(1)
+            for thread in threads:
+                thread.start()
+            started.wait(WAIT)
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 0
+        origin.heal()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture
+def hanging(stage, stocked, serve):
+    """A server whose credentials are being asked for and do not come."""
+    service = stage(aws.Container, aws.Keys(("a", "b")))
+    service.fault(faults.hang())
+
+    def start(**settings):
+        server = serve(stores=stocked, AWS_REGION="us-east-1", **settings,
+                       AWS_CONTAINER_CREDENTIALS_FULL_URI=service.url + "/c")
+        service.wait_asked(1)
+        return server
+    return start
+
+
+def test_second_signal_while_credentials_hang(hanging):
+    """It ends at once, also when the drain is over."""
+    server = hanging()
+    server.may_end = {143, -signal.SIGTERM}
+    server.signal(signal.SIGTERM)
+    server.wait_log(msg="stopped")
+    server.signal(signal.SIGTERM)
+    assert server.wait() in server.may_end
+
+
+def test_end_while_credentials_hang(hanging):
+    """Nor does the first signal wait for a service that does not answer."""
+    server = hanging(DRAIN_TIMEOUT="0s")
+    server.signal(signal.SIGTERM)
+    with within(2):
+        assert server.wait() == 0
+
+
 # health
 
 def test_readyz(origin, serve):
@@ -617,3 +682,47 @@ def test_clients_that_reset(store, serve):
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()
     assert server.fetch("/" + FOO).body == b"found"
+
+
+def test_long_path_leaves_room_in_its_log_line(stocked, serve):
+    """A path that is none is cut, so that status and client can be seen."""
+    server = serve(stores=stocked)
+    assert server.fetch("/" + "%" + "a" * 7_000).status == 404
+    line = server.wait_log(msg="request", path=lambda p: "aaaa" in p)
+    assert line["status"] == "404" and line["client"] and len(line["path"]) <= 1024
+
+
+def test_proxy_password_is_not_in_the_log(stocked_http, serve):
+    """Nor on any page or in any error."""
+    server = serve(stores=stocked_http, http_proxy="socks9://user:pass-word@127.0.0.1:1",
+                   no_proxy=None, **IMPATIENT)
+    assert is_fault(server.fetch("/" + FOO))
+    assert "pass-word" not in server.stderr()
+
+
+@pytest.mark.parametrize("target", ["http://user:pass-word@127.0.0.1/" + FOO,
+                                    "http://user:pass-word@127.0.0.1",
+                                    "HTTP://user:pass-word@127.0.0.1/%00"])
+def test_user_in_an_absolute_target_is_not_in_the_log(target, stocked, serve):
+    """What stands before the path is nobody's business."""
+    server = serve(stores=stocked)
+    server.fetch(target)
+    server.wait_log(msg="request")
+    assert "pass-word" not in server.stderr()
+
+
+@pytest.mark.cache_on
+def test_the_address_of_a_client_that_has_reset(bucket, store, serve):
+    """The kernel does not tell it any more when the line is written."""
+    gate = Gate("")
+    bucket.put("bucket", FOO, Pattern(3_000_000))
+    bucket.fault(faults.pause_at(1_000_000, gate), FOO, times=1)
+    server = serve(stores=store, **PATIENT)
+    with server.connect(receive_buffer=4096) as client:
+        client.ask("/" + FOO)
+        gate.wait(1)
+        assert client.head().status == 200
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gate.release()
+    line = server.wait_log(msg="request", path="/" + FOO)
+    assert line["client"] == "127.0.0.1" and line["outcome"] == "left"

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from conftest import KEYS
 from rig.client import is_miss
 from rig.origin import Origin
 from rig.samples import BUILD_ID, GUID, KEY
@@ -219,3 +220,19 @@ def test_symbol_checksum_of_40_kib(server):
                         headers={"SymbolChecksum": checksum}).status == 200
     lines = {f"SymbolChecksum-{n}": checksum[:400] for n in range(98)}
     assert server.fetch(f"/foo.pdb/{KEY}/foo.pdb", headers=lines).status == 200
+
+
+@pytest.mark.parametrize("target", ["/000Adm%C4%B0n/{0}/000Adm%C4%B0n",
+                                    "/00/000Adm%C4%B0n/{0}/000Adm%C4%B0n",
+                                    "/000adm%C4%B1n/{0}/000adm%C4%B1n"])
+def test_admin_folder_in_letters_that_fold_to_it(target, origin, serve):
+    """A letter whose lower case is i does not open what is kept from everybody."""
+    for letter in ("i", "\u0131"):
+        admin = f"000adm{letter}n"
+        for prefix in ("", "00/"):
+            origin.put("bucket", f"{prefix}{admin}/{KEY.lower()}/{admin}", b"not for everybody")
+    server = serve(stores=s3("bucket", origin), **KEYS)
+    answer = server.fetch(target.format(KEY))
+    if "B1" not in target:
+        assert is_miss(answer)
+    assert not origin.asked(lambda r: "000admin" in r.path.lower())

@@ -5,17 +5,20 @@ import concurrent.futures
 import email.utils
 import os
 import random
+import resource
 import socket
 import threading
 from urllib.parse import quote
 
 import pytest
 
+from rig import child
 from rig.client import is_fault, is_miss
 from rig.forms import genuine
-from rig.pace import IMPATIENT
+from rig.pace import IMPATIENT, within
 from rig.samples import GUID, KEY, body, path
 from rig.server import until
+from rig.stock import BAR, FOO, others_are_served
 
 
 def http_date():
@@ -305,3 +308,46 @@ def test_many_at_once(store, serve):
                 assert is_miss(client.fetch("/" + path(f"none{n}.pdb")))
     with concurrent.futures.ThreadPoolExecutor(24) as pool:
         list(pool.map(session, range(24)))
+
+
+def test_one_folder_that_may_not_be_read(stocked_dir, serve, monkeypatch):
+    """A folder without permissions closes no other. (root needs to be made to respect them.)"""
+    start = child.start
+    monkeypatch.setattr(child, "start", lambda *command, **how: start(
+        "setpriv", "--bounding-set=-all", "--inh-caps=-all", *command, **how))
+    (stocked_dir / FOO).parent.chmod(0)
+    server = serve(stores=f"file://{stocked_dir}", **IMPATIENT)
+    try:
+        for _ in range(6):
+            assert is_fault(server.fetch("/" + FOO))
+        assert others_are_served(server)
+    finally:
+        (stocked_dir / FOO).parent.chmod(0o755)
+
+
+def test_no_descriptors_left(stocked_dir, serve):
+    """Our own limits say nothing about the store."""
+    server = serve(stores=f"file://{stocked_dir}", THREADS="1", **IMPATIENT)
+    with server.connect() as client:
+        assert client.fetch("/" + BAR).status == 200
+        before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (0, before[1]))
+        for _ in range(6):
+            assert is_fault(client.fetch("/" + FOO))
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+        assert client.fetch("/" + BAR).body == body(5_000, 2)
+
+
+def test_misses_in_a_large_directory(stocked_dir, serve):
+    """A folder of 50,000 names, searched in any case by 200 at once, holds up nobody: each is
+    answered in its time, and what nobody waits for any more is not searched for."""
+    for n in range(50_000):
+        os.mknod(stocked_dir / f"n{n:06}.pdb")
+    server = serve(stores=f"file://{stocked_dir}", **IMPATIENT)
+
+    def miss(n):
+        with within(1):
+            return server.fetch("/" + path(f"Gone{n}.pdb")).status
+    with concurrent.futures.ThreadPoolExecutor(200) as pool:
+        assert set(pool.map(miss, range(200))) <= {404, 503}
+    assert until(lambda: server.fetch("/" + BAR).status == 200)

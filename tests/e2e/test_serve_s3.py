@@ -14,6 +14,7 @@ from rig import rgw as ceph
 from rig.client import fetch, is_fault, is_miss
 from rig.faultproxy import FaultProxy
 from rig.layouts import zstd
+from rig.pace import IMPATIENT
 from rig.samples import BUILD_ID, KEY, body, path
 from rig.server import s3, until
 
@@ -452,3 +453,12 @@ def test_a_second_gateway_is_reached_after_the_first(rgw, bucket, put, stage, se
     def plain(request):
         return request.path.endswith("/foo.pdb")
     assert len(first.asked(plain)) == 2 and 1 <= len(second.asked(plain)) <= 2
+
+
+def test_two_tier_store_whose_index2_cannot_be_read(origin, serve):
+    """Until index2.txt was looked for, both layouts are."""
+    origin.put("two", f"fo/{LOWER}", b"two-tier")
+    origin.put("two", "index2.txt", b"")
+    origin.fault(faults.status(500, "InternalError"), "index2.txt")
+    server = serve(stores=s3("two", origin), **IMPATIENT)
+    assert server.fetch("/" + LOWER).body == b"two-tier"

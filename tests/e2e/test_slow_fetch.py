@@ -9,7 +9,6 @@ from rig.cachedir import fills, kept, quiet
 from rig.client import is_fault, is_miss
 from rig.pace import IMPATIENT
 from rig.samples import body, path
-from rig.server import s3
 
 pytestmark = pytest.mark.cache_on
 
@@ -18,12 +17,6 @@ FOO = "/" + LOWER
 # the debugger waits for 6 s, so it is told after one
 HURRY = {"Symbol-Agent-Receive-Timeout": "6000"}
 SLOW = {"SLOW_FETCH": "on", "STALL_TIMEOUT": "60s"}
-
-
-@pytest.fixture
-def store(origin):
-    origin.listable = True
-    return s3(origin.bucket("bucket"), origin)
 
 
 def is_working(answer):

@@ -13,6 +13,8 @@ from rig.pace import IMPATIENT, ms
 from rig.samples import BUILD_ID, KEY, Pattern, body, path
 from rig.server import s3, until
 from rig.stage import Gate
+from rig.stock import others_are_served
+from rig.wire import Response
 
 FOO, BAR, GONE = (path(name).lower() for name in ("foo.pdb", "bar.pdb", "gone.pdb"))
 DOWN = faults.status(500, "InternalError")
@@ -315,3 +317,29 @@ def test_paused_store_does_not_hold_back_others(stage, serve):
         assert client.fetch("/" + BAR).body == body(400_000, 2)
         gate.release()
         assert waiting.answer().body == body(400_000)
+
+
+def test_miss_without_an_optional_store_is_not_stored(stage, origin, stocked, serve):
+    """The optional store might have had it, so no cache may keep the 404."""
+    second = stage(SymbolServer)
+    server = serve(stores=[stocked, f"{second.url}/symbols?optional=true"], **IMPATIENT)
+    sure = server.fetch("/" + GONE)
+    assert is_miss(sure)
+    second.fault(faults.respond(lambda r: Response(500)))
+    unsure = server.fetch("/" + path("never.pdb"))
+    assert is_miss(unsure) and unsure["Cache-Control"] == "no-store"
+
+
+def repeated_fault(server, times=6):
+    for _ in range(times):
+        assert is_fault(server.fetch("/" + FOO))
+    return True
+
+
+@pytest.mark.parametrize("kind, status", [("s3", 400), ("s3", 403), ("http", 403)])
+def test_one_file_that_is_refused(kind, status, stocked, stocked_http, origin, upstream, serve):
+    """What is said of one key, however often, closes no other."""
+    stage, store = (origin, stocked) if kind == "s3" else (upstream, stocked_http)
+    stage.fault(faults.status(status, "NeverHeardOf"), FOO)
+    server = serve(stores=store, **IMPATIENT)
+    assert repeated_fault(server) and others_are_served(server)

@@ -14,6 +14,7 @@
     cachedir.py    the server's cache as it lies on the disk, and as its metrics tell of it
     rows.py        the rows of the conformance table, and which of them do not apply
     samples.py     symbol keys, bodies that show where they were torn, the store of `make run`
+    stock.py       a store with two files in it, and answers that no server should give
     symbols.py     genuine symbol files of every kind, with the identity that a test wants
     msfz.py        PDBs in both of their containers
     forms.py       stored forms of a file, damaged and lying ones too
