@@ -74,8 +74,7 @@ PASSING = {"500": faults.status(500, "InternalError"),
 def test_once_is_hidden(name, store, serve, proxy):
     server = serve(stores=store, **HASTY, **KEYS)
     fault = proxy.fault(PASSING[name], FOO, times=1)
-    answer = server.fetch("/" + FOO)
-    assert answer.status in (200, 503)
+    assert whole(server.fetch("/" + FOO))
     assert fault.struck == 1
 
 
@@ -518,8 +517,7 @@ def test_connection_that_dies_between_requests(rgw, bucket, put, proxy, serve):
 
 
 def test_a_clock_that_is_wrong(bucket, put, proxy, serve):
-    """RequestTimeTooSkewed with S3's Date: signed again by S3's clock, or at least a plain
-    outage."""
+    """RequestTimeTooSkewed with S3's Date: signed again by S3's clock."""
     put(FOO, body(SIZE))
     server = serve(stores=s3(bucket, proxy), **KEYS)
     proxy.fault(faults.status(403, "RequestTimeTooSkewed",

@@ -63,7 +63,7 @@ def test_a_crowd_of_connections(store, serve):
                 client.ask("/" + (FOO if n % 2 else path("gone.pdb")))
         for n, client in enumerate(clients):
             if n % 3 == 1:
-                assert client.answer().status in (200, 404)
+                assert client.answer().status == (200 if n % 2 else 404)
             client.close()
     until(lambda: server.metrics()["pepto_connections", ""] <= 1)
     until(lambda: server.metrics()["pepto_active_requests", ""] <= 1)
@@ -86,7 +86,7 @@ def test_headers_up_to_the_limit(store, serve):
     for size in (8_000, 20_000, 40 << 10):
         assert server.fetch("/" + FOO, headers={"SymbolChecksum": "a" * size}).status == 200, size
     answer = server.fetch("/" + FOO, headers={"SymbolChecksum": "a" * 200_000})
-    assert answer.status in (400, 413, 414, 431) and server.fetch("/" + FOO).status == 200
+    assert answer.status == 431 and server.fetch("/" + FOO).status == 200
 
 
 def test_headers_with_a_larger_limit(store, serve):

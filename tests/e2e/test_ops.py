@@ -617,7 +617,7 @@ def test_the_request_line(store, serve):
     hit = server.wait_log(msg="request", status=200)
     assert hit["method"] == "GET" and hit["path"] == "/" + FOO
     assert hit["outcome"] == "found" and hit["bytes"] == "5"
-    assert hit["store"].startswith("s3://bucket") and float(hit["dur_ms"]) >= 0
+    assert hit["store"].startswith("s3://bucket") and float(hit["dur_ms"]) > 0
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z",
                         hit["time"] if "time" in hit else hit["ts"])
     assert server.wait_log(msg="request", status=404)["outcome"] == "miss"
@@ -642,10 +642,38 @@ def test_access_log_off(store, serve):
     assert not server.log(msg="request")
 
 
-def test_log_level(store, serve):
-    server = serve(stores=store, LOG_LEVEL="debug")
-    server.fetch("/" + FOO)
+def test_log_level(bucket, store, serve):
+    """debug tells what each store was asked and what it said; info does not."""
+    asked, answered = {"msg": "candidate asked"}, {"msg": "candidate answered"}
+    server = serve(stores=store, LOG_LEVEL="debug", CACHE_DIR="off")
+    assert server.fetch("/" + FOO).body == b"found" and is_miss(server.fetch("/" + GONE))
+    bucket.fault(faults.status(500, "InternalError"), "bar.pdb")
+    assert is_fault(server.fetch("/" + BAR))
+    server.wait_log(msg="request", path="/" + BAR)
+    twin = FOO[:-1] + "_"
+    assert server.log(**asked, key=FOO, level="debug", store=lambda name: name.startswith("s3://"),
+                      **{"for": "itself"}, form="stored")
+    assert server.log(**asked, key=twin, form="expanded", **{"for": "whether it is there"})
+    assert [line["answer"] for line in server.log(**answered, key=FOO)] == ["found"]
+    assert [line["answer"] for line in server.log(**answered, key=GONE)] == ["denied"]
+    fault, = server.log(**answered, key=BAR)
+    assert fault["answer"] == "fault" and "InternalError" in fault["error"]
+    server = serve(stores=store, LOG_LEVEL="info", CACHE_DIR="off")
+    assert server.fetch("/" + FOO).body == b"found"
     server.wait_log(msg="request")
+    assert not server.log(level="debug")
+
+
+def test_the_debug_log_shows_no_token(bucket, store, serve):
+    """What lets a client in may stand in any path, and then the keys of that are not told."""
+    server = serve(stores=store, LOG_LEVEL="debug", AUTH_TOKENS="token-in-a-path", CACHE_DIR="off")
+    shown = {"Authorization": "Bearer token-in-a-path"}
+    server.fetch("/" + path("token-in-a-path.pdb"), headers=shown)
+    server.fetch("/" + path("Token-In-A-Path.pdb"), headers=shown)
+    assert server.fetch("/" + FOO, headers=shown).body == b"found"
+    server.wait_log(msg="request", count=3)
+    assert server.log(msg="candidate asked", key=FOO)
+    assert "token-in-a-path" not in server.stderr().lower()
 
 
 def test_no_secrets_anywhere(rgw, make_bucket, serve, tmp):

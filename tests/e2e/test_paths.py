@@ -155,7 +155,7 @@ def test_what_can_be_no_key_is_not_asked(target, server, bucket):
 def test_a_raw_nul_ends_the_path(server):
     with server.connect() as client:
         client.ask(f"/foo.pdb/{KEY}/foo.pdb\0/../x")
-        assert client.head().status in (200, 400, 404)
+        assert client.answer().body == FOO.encode()
 
 
 @pytest.mark.row("C67")

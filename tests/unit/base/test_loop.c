@@ -346,8 +346,16 @@ static void test_descriptor_used_again(void)
 	CHECK(x.seen & EPOLLIN, "a descriptor that was closed and opened again is seen");
 }
 
+static int ends;
+
+static void count(struct loop_task *task)
+{
+	ends++;
+}
+
 static void test_ends(void)
 {
+	struct loop_task last = {.run = count};
 	struct loop *l;
 
 	loop_free(NULL);
@@ -356,10 +364,11 @@ static void test_ends(void)
 	loop_stop(l);
 	loop_free(l);
 	l = started();
+	loop_post(l, &last);
 	loop_stop(l);
 	loop_stop(l);
 	loop_free(l);
-	CHECK(true, "ends that come early or twice");
+	CHECK_INT(ends, 1, "what was posted before the end runs once, however often that comes");
 }
 
 int main(void)

@@ -63,7 +63,11 @@ static void test_abstract(void)
 static void test_nowhere(void)
 {
 	static char longest[300];
+	char name[64];
+	int fd;
 
+	snprintf(name, sizeof(name), "@test_notify_%ld", (long)getpid());
+	fd = hear_at(name);
 	memset(longest, 'x', sizeof(longest) - 1);
 	setenv("NOTIFY_SOCKET", longest, 1);
 	notify_systemd("READY=1");
@@ -73,7 +77,10 @@ static void test_nowhere(void)
 	notify_systemd("READY=1");
 	unsetenv("NOTIFY_SOCKET");
 	notify_systemd("READY=1");
-	CHECK(true, "no socket, or a name that is none: nothing");
+	setenv("NOTIFY_SOCKET", name, 1);
+	notify_systemd("STOPPING=1");
+	check_heard(fd, "STOPPING=1", "no socket, or a name that is none: nothing, and no harm");
+	close(fd);
 }
 
 int main(void)

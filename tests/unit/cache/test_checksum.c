@@ -218,9 +218,9 @@ static void test_none(void)
 	CHECK(matches(CHECKSUM_NONE, DIGITS, 4, &wrong), "nothing computed, nothing wrong");
 	CHECK(matches(CHECKSUM_SHA256, DIGITS, 4, &none), "nothing expected, nothing wrong");
 	CHECK(!matches(CHECKSUM_SHA256, DIGITS, 4, &wrong), "but what differs is wrong");
+	/* One may go unasked; the sanitizers would tell. */
 	digest_free(NULL);
 	digest_free(digest_new(CHECKSUM_SHA256));
-	CHECK(true, "a digest may go unasked");
 }
 
 /* OpenSSL is told to use validated providers only, of which there are none in this process. */

@@ -139,6 +139,8 @@ static void check_has(void)
 /* Every truncation, in memory of exactly that size, so that ASan sees an over-read. */
 static void check_truncation(void)
 {
+	int outside = 0;
+
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		for (size_t n = 0; n < strlen(cases[i].text); n++) {
 			char *copy CLEANUP(free_p) = malloc(n ? n : 1);
@@ -149,11 +151,10 @@ static void check_truncation(void)
 			if (creds_file_check(text, NULL) == OK)
 				creds_file_get(text, cases[i].kind, slice_of(cases[i].profile),
 					       slice_of(cases[i].key), &value);
-			if (value.n && (value.p < copy || value.p + value.n > copy + n))
-				CHECK(false, "a value outside the text");
+			outside += value.n && (value.p < copy || value.p + value.n > copy + n);
 		}
 	}
-	CHECK(true, "truncated at every byte");
+	CHECK_INT(outside, 0, "truncated at every byte: no value lies outside of the text");
 }
 
 int main(void)
