@@ -3,6 +3,7 @@
  * From the headers of a request to its answer: out of the hottest files, out of what is known, or
  * by a lookup, for which the connection is suspended. See exchange.h.
  */
+#include "base/log.h"
 #include "serve/body.h"
 #include "serve/build_id.h"
 #include "serve/exchange.h"
@@ -152,6 +153,17 @@ static enum MHD_Result look_up(struct exchange *x, const struct lookup_request *
 	return MHD_YES;
 }
 
+/* Then its keys are not to be logged. */
+static bool mentions_token(const struct exchange *x)
+{
+	const struct auth *auth = x->server->parts.auth;
+
+	for (size_t i = 0; auth && i < x->path.spellings; i++)
+		if (auth_mentions(auth, x->path.spelling[i]))
+			return true;
+	return false;
+}
+
 static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rules)
 {
 	const struct server_parts *p = &x->server->parts;
@@ -180,6 +192,7 @@ static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rule
 	if (answer_known(x, &request))
 		return respond_answer(x);
 	request.budget_ns = budget(x);
+	request.tells = log_enabled(LOG_DEBUG) && !mentions_token(x);
 	request.spare = x->answer;
 	x->answer = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
 	return look_up(x, &request);

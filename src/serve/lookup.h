@@ -43,6 +43,7 @@ struct lookup_request {
 	int64_t budget_ns; /* to be answered in so much time */
 	size_t ring_max;
 	size_t max_questions; /* keys that a store over the network is asked for; 0: no limit */
+	bool tells; /* a line of the log, at level debug, for each candidate asked and answered */
 	/*
 	 * FOUND: what lies in the cache, to be answered if all before it are missing or cannot be asked
 	 * (known_answer()). Its descriptor is the lookup's.

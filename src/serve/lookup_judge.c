@@ -320,11 +320,31 @@ void lookup_judge(struct lookup *l)
 	all_missing(l);
 }
 
+static void log_answered(const struct slot *slot, enum fetch_result result, const struct error *e)
+{
+	static const char *const names[] = {
+		[FETCH_FAULT] = "fault",   [FETCH_FOUND] = "found",
+		[FETCH_MISS] = "miss",     [FETCH_UNSATISFIABLE] = "range",
+		[FETCH_DENIED] = "denied", [FETCH_REFUSED] = "refused",
+	};
+	struct log_line line;
+
+	log_begin(&line, LOG_DEBUG, "candidate answered");
+	log_add(&line, "store", slice_of(lookup_present(slot->lookup)->traits.name));
+	log_add(&line, "key", slot->candidate.key);
+	log_add(&line, "answer", slice_of(names[result]));
+	if (result == FETCH_FAULT)
+		log_add(&line, "error", slice_of(e->msg));
+	log_end(&line);
+}
+
 void lookup_decided(void *ud, enum fetch_result result, const struct object_head *head,
 		    const struct error *e)
 {
 	struct slot *slot = ud;
 
+	if (slot->lookup->request.tells)
+		log_answered(slot, result, e);
 	if (head)
 		slot->head = *head;
 	if (head && slot->probes) {

@@ -5,6 +5,7 @@
  * asked whether it is there. A stage that is not decided when its share of the budget is over has
  * failed.
  */
+#include "base/log.h"
 #include "metric/metric.h"
 #include "serve/lookup_priv.h"
 
@@ -65,6 +66,18 @@ static enum form form_wanted(const struct candidate *c)
 	return FORM_STORED;
 }
 
+static void log_asked(const struct slot *slot, enum form form, bool probe)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_DEBUG, "candidate asked");
+	log_add(&line, "store", slice_of(lookup_present(slot->lookup)->traits.name));
+	log_add(&line, "key", slot->candidate.key);
+	log_add(&line, "form", slice_of(form_name(form)));
+	log_add(&line, "for", probe ? SLICE("whether it is there") : SLICE("itself"));
+	log_end(&line);
+}
+
 static void start_ask(struct slot *slot, bool probe)
 {
 	struct lookup *l = slot->lookup;
@@ -92,6 +105,8 @@ static void start_ask(struct slot *slot, bool probe)
 		.ring_max = r->ring_max,
 	};
 
+	if (r->tells)
+		log_asked(slot, request.form, probe);
 	slot->probes = probe;
 	slot->state = WAITING;
 	slot->ask = ask_start(&request, lookup_decided, slot);
