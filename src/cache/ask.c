@@ -185,6 +185,7 @@ static void ring_end(void *ud, const struct error *e)
 		again = landing_recheck(a->request.store, a->key, &a->passed, a->digest);
 		again.via = a->request.via;
 		again.checksum = a->request.checksum;
+		again.asker = a->request.asker;
 		again.patient = a->request.patient;
 		a->recheck = recheck_start(&again, rechecked, a);
 	}
@@ -239,6 +240,7 @@ static void pass(struct ask *a, const struct object_head *pin)
 		.pin = pin,
 		.via = r->via,
 		.checksum = r->checksum,
+		.asker = r->asker,
 		.deadline_ns = r->deadline_ns,
 		.patient = r->patient,
 	};
@@ -324,6 +326,7 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 		.expect = a->expect,
 		.via = r->via,
 		.checksum = r->checksum,
+		.asker = r->asker,
 		.deadline_ns = r->patient ? clock_mono_ns() + PATIENCE_NS : r->deadline_ns,
 		.patient = r->patient,
 		.join_only = join_only,
@@ -336,6 +339,7 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 	a->seat->declined = seat_declined;
 	a->seat->key = slice_of(a->key);
 	a->seat->checksum = r->checksum;
+	a->seat->asker = r->asker;
 	return seat_take(&flight, a->seat);
 }
 

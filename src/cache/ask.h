@@ -33,6 +33,7 @@ struct ask_request {
 	struct range_ask range;
 	const char *via; /* borrowed for the life of the ask; may be NULL; the next, too */
 	const char *checksum;
+	uint64_t asker;      /* the number of the request, if it is one of a client; else 0 */
 	int64_t deadline_ns; /* to be decided by then */
 	bool patient;        /* a single try may take all the time there is */
 	size_t ring_max;

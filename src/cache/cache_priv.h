@@ -108,6 +108,7 @@ struct flight {
 	struct store *store;
 	enum form form;
 	char *key, *expect, *via, *checksum; /* owned; all but the key may be NULL */
+	uint64_t asker;                      /* who began it */
 	int64_t deadline_ns;
 	bool patient;
 	/* from before the store was asked, or something looked for: for what comes, and for a miss */

@@ -302,6 +302,7 @@ static void take_seat(struct flight *f)
 		.expect = f->expect,
 		.via = f->via,
 		.checksum = f->checksum,
+		.asker = f->asker,
 		.deadline_ns = f->deadline_ns,
 		.patient = f->patient,
 		.scratch = true,
@@ -313,6 +314,7 @@ static void take_seat(struct flight *f)
 	d->seat.declined = seat_declined;
 	d->seat.key = slice_of(f->key);
 	d->seat.checksum = f->checksum;
+	d->seat.asker = f->asker;
 	switch (seat_take(&r, &d->seat)) {
 	case SEATED: return;
 	case NO_SEAT_LANDED:
@@ -331,8 +333,10 @@ static void take_seat(struct flight *f)
 static void fetch_file(struct flight *f)
 {
 	static const struct fetch_sink none = {0};
-	const struct fetch_request r = {
-		.store = f->store, .key = slice_of(f->key), .deadline_ns = f->deadline_ns};
+	const struct fetch_request r = {.store = f->store,
+					.key = slice_of(f->key),
+					.asker = f->asker,
+					.deadline_ns = f->deadline_ns};
 
 	f->derivation->fetch = fetch_start(&r, &none, file_decided, f);
 }

@@ -59,6 +59,7 @@ void derive_fetch_tail(struct flight *f, const struct object_head *head)
 		.pin = head,
 		.via = f->via,
 		.checksum = f->checksum,
+		.asker = f->asker,
 		.deadline_ns = f->deadline_ns,
 	};
 

@@ -239,6 +239,7 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	f->expect = r->expect ? xstrdup(r->expect) : NULL;
 	f->via = r->via ? xstrdup(r->via) : NULL;
 	f->checksum = r->checksum ? xstrdup(r->checksum) : NULL;
+	f->asker = r->asker;
 	f->deadline_ns = r->deadline_ns;
 	f->patient = r->patient;
 	f->scratch_ok = r->scratch;
@@ -369,6 +370,7 @@ static void move(struct seat *s)
 		.expect = from->expect,
 		.via = from->via,
 		.checksum = s->checksum,
+		.asker = s->asker,
 		.deadline_ns = from->deadline_ns,
 		.patient = from->patient,
 		.scratch = from->scratch_ok,

@@ -50,6 +50,7 @@ struct seat {
 	void *ud;             /* the taker's, as the next two, set before it is taken */
 	struct slice key;     /* as the store is to be asked; must outlive the seat, as the next */
 	const char *checksum; /* or NULL */
+	uint64_t asker;       /* for whom it is asked, if it is for this seat (fetch.h) */
 	enum seat_use use;
 	struct flight *flight; /* the flight's, as all below; NULL: not seated */
 	struct seat *next, **at;
@@ -64,6 +65,7 @@ struct flight_request {
 	enum form form;
 	const char *expect; /* the path whose key it has to be true to; NULL: that of its own */
 	const char *via, *checksum;
+	uint64_t asker; /* of what is asked for this; it stays his whoever joins */
 	int64_t deadline_ns;
 	bool patient;
 	bool join_only; /* take a seat in what flies already, or none */

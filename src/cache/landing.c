@@ -179,6 +179,7 @@ void landing_expect(struct flight *f, bool ranged)
 		.key = slice_of(f->key),
 		.head = true,
 		.no_length = true,
+		.asker = f->asker,
 		.deadline_ns = f->deadline_ns,
 	};
 
@@ -437,6 +438,7 @@ static void check(struct flight *f)
 		again = landing_recheck(f->store, f->key, &f->head, h->digest);
 		again.via = f->via;
 		again.checksum = f->checksum;
+		again.asker = f->asker;
 		again.patient = f->patient;
 		f->recheck = recheck_start(&again, rechecked, f);
 	}

@@ -293,6 +293,7 @@ void parts_ask(struct flight *f)
 		.range = {0, probe ? 0 : f->cache->settings.fetch_block - 1},
 		.via = f->via,
 		.checksum = f->checksum,
+		.asker = f->asker,
 		.deadline_ns = f->deadline_ns,
 		.patient = f->patient,
 	};
@@ -339,6 +340,7 @@ static void start_part(struct flight *f, int64_t first, int64_t end)
 		.pin = &f->head,
 		.via = f->via,
 		.checksum = f->checksum,
+		.asker = f->asker,
 		.deadline_ns = clock_mono_ns() + PART_BUDGET_NS,
 		.patient = f->patient,
 	};

@@ -101,6 +101,7 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 		.connect_timeout_ns = conf->connect_timeout_ns,
 		.stall_timeout_ns = conf->stall_timeout_ns,
 		.max_transfers = conf->max_transfers,
+		.max_waiting = TRANSFERS_WAITING_MAX,
 	};
 
 	*s = (struct service){.conf = conf};

@@ -133,6 +133,7 @@ static void begin(struct loop_task *task)
 	if (l->next_one)
 		l->next_one->at_one = &l->next_one;
 	l->request.all->first = l;
+	l->number = ++l->request.all->count;
 	if (l->request.all->closing)
 		abort_one(l);
 	else

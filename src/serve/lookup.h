@@ -24,6 +24,7 @@ struct lookup;
 /* All lookups of a server; the loop's thread only. Zeroed: empty. */
 struct lookups {
 	struct lookup *first;
+	uint64_t count; /* of all that have begun */
 	bool closing;
 };
 

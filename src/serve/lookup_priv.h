@@ -53,6 +53,7 @@ struct lookup {
 	void (*rescued)(void *ud, struct fill *body); /* to be called, while a rescue runs */
 	bool done;                                    /* answered() was called */
 	struct lookup *next_one, **at_one;            /* in request.all */
+	uint64_t number;                              /* there */
 	struct store *fault_store; /* the first that failed and counts; NULL: none */
 	struct error fault;        /* its */
 	int64_t keep_ns; /* a miss may be kept so long: the least that is left of all that it is made of */

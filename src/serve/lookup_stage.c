@@ -100,6 +100,7 @@ static void start_ask(struct slot *slot, bool probe)
 		.range = r->part.range,
 		.via = l->via,
 		.checksum = l->checksum,
+		.asker = l->number,
 		.deadline_ns = l->stage_deadline_ns,
 		.patient = r->patient,
 		.ring_max = r->ring_max,
@@ -220,6 +221,7 @@ static void probe_siblings(struct lookup *l)
 					.store = lookup_present(l),
 					.via = l->via,
 					.checksum = l->checksum,
+					.asker = l->number,
 					.deadline_ns = l->deadline_ns};
 	struct symbol_path sibling[2];
 	size_t n;

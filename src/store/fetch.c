@@ -390,6 +390,7 @@ static void ask(struct fetch *f)
 		.range = f->request.range,
 		.via = f->request.via,
 		.checksum = f->request.checksum,
+		.asker = f->request.asker,
 		.if_match = f->request.pin ? f->pin.etag : NULL,
 		.deadline_ns = f->request.deadline_ns,
 		.patient = f->request.patient,

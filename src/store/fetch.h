@@ -43,6 +43,7 @@ struct fetch_request {
 	const struct object_head *pin;
 	const char *via; /* borrowed for the life of the fetch; may be NULL; the next, too */
 	const char *checksum;
+	uint64_t asker;      /* whose transfers they are (transfer.h) */
 	int64_t deadline_ns; /* to be decided by then */
 	bool patient;        /* a single try may take all the time there is */
 };

@@ -146,8 +146,8 @@ static void beginning_overdue(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
 
+	err_set(&c->error, transfer_overdue(c->transfer), "nothing came behind the head");
 	transfer_cancel(TAKE(c->transfer));
-	err_set(&c->error, ERR_TIMEOUT, "nothing came behind the head");
 	call_end(c, STORE_FAULT_RETRY, &c->error);
 }
 
@@ -167,7 +167,8 @@ static void on_head(void *ud, const struct transfer_head *answer)
 	} else if (c->looking) {
 		/* Who waits for the head waits for these bytes, too. */
 		c->later.due = beginning_overdue;
-		loop_timer_set(c->http->store.ctx->loop, &c->later, c->try_until_ns);
+		loop_timer_set(c->http->store.ctx->loop, &c->later,
+			       transfer_deadline_ns(c->transfer));
 	} else {
 		(void)tell_found(c);
 	}
@@ -356,7 +357,6 @@ enum err http_call_send(struct store_call *c, const struct store_read *read, str
 	const char *headers[5] = {NULL};
 	size_t n = 0;
 
-	c->try_until_ns = store_try_until(ctx, read->patient, read->deadline_ns);
 	build_url(h, read->key, &url);
 	range_header(read, range, sizeof(range));
 	put_via(via, sizeof(via), read->via, ctx->via);
@@ -383,7 +383,10 @@ enum err http_call_send(struct store_call *c, const struct store_read *read, str
 				      .user_password = h->user_password,
 				      .follow = true,
 				      .follow_anywhere = h->store.traits.follows_anywhere,
-				      .head_deadline_ns = c->try_until_ns,
+				      .head_deadline_ns = read->deadline_ns,
+				      .head_within_ns = store_try_ns(ctx, read->patient),
+				      .asker = read->asker,
+				      .at_once = c->probe,
 				      .fresh_ns = h->store.fresh_ns,
 			      },
 			      &events, c, &c->transfer, e);

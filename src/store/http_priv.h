@@ -40,7 +40,7 @@ struct store_call {
 	bool other, waited; /* other: an answer that depends on what the server is like */
 	char *key;
 	enum question question;
-	int64_t deadline_ns, try_until_ns;
+	int64_t deadline_ns;
 	struct waiter waiter; /* for probes, before an answer is judged */
 	struct waiters *waiting_in;
 	struct object_head head;

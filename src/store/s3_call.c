@@ -208,11 +208,21 @@ static void found(struct store_call *c)
 	c->events.head(c->asking.ud, &c->object);
 }
 
+/* The head has its own limit; this is for error bodies and listings that do not end. */
+static void answer_overdue(struct loop_timer *timer)
+{
+	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
+
+	s3_call_fail(c, S3_RETRY, transfer_overdue(c->transfer), "the answer did not end in time");
+}
+
 static void on_head(void *ud, const struct transfer_head *answer)
 {
 	struct store_call *c = ud;
 
 	c->answer = *answer;
+	c->overdue.due = answer_overdue;
+	loop_timer_set(loop_of(c), &c->overdue, c->read.deadline_ns);
 	if (answer->status != 200 && answer->status != 206)
 		return;
 	if (c->asking.what == S3_READ) {
@@ -266,13 +276,6 @@ static enum err send_request(struct store_call *c, const struct creds *creds, st
 	return s3_request_send(c->s3, &r, &events, c, &c->transfer, e);
 }
 
-/* The head has its own limit; this is for error bodies and listings that do not end. */
-static void answer_overdue(struct loop_timer *timer)
-{
-	s3_call_fail(CONTAINER_OF(timer, struct store_call, overdue), S3_RETRY, ERR_TIMEOUT,
-		     "the answer did not end in time");
-}
-
 void s3_call_ask(struct store_call *c)
 {
 	const struct creds *creds;
@@ -280,6 +283,7 @@ void s3_call_ask(struct store_call *c)
 
 	c->answer = (struct transfer_head){.length = -1};
 	buf_clear(&c->text);
+	loop_timer_stop(loop_of(c), &c->overdue);
 	if (c->s3->closing) {
 		s3_call_fail(c, S3_FAULT, ERR_CANCELED, "shutting down");
 		return;
@@ -298,8 +302,6 @@ void s3_call_ask(struct store_call *c)
 		s3_call_end(c, e.code == ERR_BUSY ? S3_RETRY : S3_FAULT, &e);
 		return;
 	}
-	c->overdue.due = answer_overdue;
-	loop_timer_set(loop_of(c), &c->overdue, c->read.deadline_ns);
 }
 
 /* Nothing is called from inside s3_call_start(): the start is a timer of this turn. */

@@ -128,16 +128,20 @@ enum err s3_request_send(struct s3_store *s3, const struct s3_request *r,
 	size_t token = r->creds && r->creds->token ? strlen(r->creds->token) : 0;
 	struct lines l CLEANUP(lines_fini) = {.text = BUF_MAX(4096 + token)};
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384);
-	int64_t until = store_try_until(ctx, r->read.patient, r->read.deadline_ns);
 
 	buf_reserve(&l.text, l.text.max);
 	if (build(s3, r, &url, &l, e) != OK)
 		return e->code;
 	return transfer_start(ctx->engine,
-			      &(struct transfer_request){.url = buf_str(&url),
-							 .head = r->read.head,
-							 .headers = l.line,
-							 .head_deadline_ns = until,
-							 .fresh_ns = s3->store.fresh_ns},
+			      &(struct transfer_request){
+				      .url = buf_str(&url),
+				      .head = r->read.head,
+				      .headers = l.line,
+				      .head_deadline_ns = r->read.deadline_ns,
+				      .head_within_ns = store_try_ns(ctx, r->read.patient),
+				      .asker = r->read.asker,
+				      .at_once = r->what == S3_PROBE,
+				      .fresh_ns = s3->store.fresh_ns,
+			      },
 			      events, ud, ret, e);
 }

@@ -7,9 +7,9 @@
 
 #define FACTS_MAX ((size_t)32768) /* a URL has 4096 bytes at most, as has who asks */
 
-int64_t store_try_until(const struct store_context *ctx, bool patient, int64_t deadline_ns)
+int64_t store_try_ns(const struct store_context *ctx, bool patient)
 {
-	return patient ? deadline_ns : MIN(clock_mono_ns() + ctx->try_timeout_ns, deadline_ns);
+	return patient ? 0 : ctx->try_timeout_ns;
 }
 
 void store_identify(struct store *s, const struct store_fact *facts, size_t n)

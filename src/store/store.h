@@ -104,6 +104,7 @@ struct store_read {
 	const char *via;      /* value of the client's Via header, or NULL; copied */
 	/* What goes on of the client's SymbolChecksum (serve/client.h), or NULL; copied. */
 	const char *checksum;
+	uint64_t asker;      /* whose transfers they are (transfer.h) */
 	int64_t deadline_ns; /* for all that the call does until its head is in */
 	bool patient;        /* the deadline alone counts, not also the context's try_timeout_ns */
 };

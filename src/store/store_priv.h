@@ -4,8 +4,8 @@
 #include "store/store.h"
 #include "store/store_url.h"
 
-/* The time limit of one request of a call. */
-int64_t store_try_until(const struct store_context *ctx, bool patient, int64_t deadline_ns);
+/* How long one request of a call may take for its head; 0: as long as the call. */
+int64_t store_try_ns(const struct store_context *ctx, bool patient);
 
 /* One fact that tells stores apart; no password, for the id is written down. */
 struct store_fact {

@@ -7,13 +7,16 @@
  * only marked and leaves its callbacks with an error; act() buries it. `events` may therefore free
  * their own object as soon as they have cancelled.
  *
- * Easy handles are kept and used again: they hold the options that never change.
+ * Easy handles are kept and used again: they hold the options that never change. A transfer that waits
+ * its turn has none yet. Whose turn it is is seen to from a timer, so that nobody who ends a transfer is
+ * called back.
  */
 #include "store/transfer.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "metric/metric.h"
 #include "store/address.h"
+#include "store/fair.h"
 #include "store/transfer_head.h"
 #include "store/transfer_loop.h"
 
@@ -32,17 +35,23 @@ struct transfer {
 	struct transfer_engine *engine;
 	struct transfer_events events;
 	void *ud;
-	CURL *easy;
+	CURL *easy; /* NULL: it waits its turn */
+	struct fair_item turn;
 	struct curl_slist *headers;
+	char *url, *user_password; /* while it waits, as the next */
+	int64_t fresh_ns;
+	int64_t asked_ns, until_ns, within_ns; /* the limits of the head, as they were asked for */
+	int64_t due_ns;                        /* what they come to */
+	enum err overdue;
 	struct loop_timer head_timer;
 	struct transfer_head head;
-	bool follow, secure, head_given, cancelled, paused;
+	bool head_only, follow, secure, head_given, cancelled, paused;
 	bool anywhere;   /* redirects may lead to any address */
 	bool redirected; /* it is not the server any more that was named */
 	bool astray;     /* that led to an address where it may not */
 	enum address_kind own;
 	struct transfer *next_dead, *next_unborn;
-	struct transfer *next, **at; /* all that run */
+	struct transfer *next, **at; /* all that run or wait */
 	int sys;                     /* why no socket could be made; 0: one could */
 	char why[CURL_ERROR_SIZE];   /* libcurl's words for a failure */
 };
@@ -54,7 +63,9 @@ struct transfer_engine {
 	struct transfer_limits limits;
 	char *ca_bundle;
 	size_t active;
-	struct transfer *running;
+	struct transfer *all;
+	struct fair_queue queue;
+	struct loop_timer grant; /* one has ended while others wait */
 	bool closing;
 	bool proxied; /* who connects to servers may be a proxy, whose address says nothing */
 	bool in_curl; /* inside a call of libcurl that may call us back */
@@ -66,11 +77,15 @@ struct transfer_engine {
 
 /* ---- one transfer ---- */
 
-static void transfer_free(struct transfer *t)
+static bool has_room(const struct transfer_engine *engine)
+{
+	return engine->active < engine->limits.max_transfers;
+}
+
+static void let_go_of_easy(struct transfer *t)
 {
 	struct transfer_engine *engine = t->engine;
 
-	loop_timer_stop(engine->loop, &t->head_timer);
 	curl_multi_remove_handle(engine->multi, t->easy);
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, NULL);
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
@@ -78,12 +93,28 @@ static void transfer_free(struct transfer *t)
 		engine->idle[engine->n_idle++] = t->easy;
 	else
 		curl_easy_cleanup(t->easy);
+	engine->active--;
+	metric_dec(active_transfers);
+}
+
+static void transfer_free(struct transfer *t)
+{
+	struct transfer_engine *engine = t->engine;
+
+	loop_timer_stop(engine->loop, &t->head_timer);
+	if (t->easy)
+		let_go_of_easy(t);
+	else if (fair_waits(&t->turn))
+		metric_dec(waiting_transfers);
+	fair_leave(&engine->queue, &t->turn);
+	if (engine->queue.waiting && has_room(engine))
+		loop_timer_set(engine->loop, &engine->grant, 0);
 	curl_slist_free_all(t->headers);
+	free(t->url);
+	free(t->user_password);
 	*t->at = t->next;
 	if (t->next)
 		t->next->at = t->at;
-	engine->active--;
-	metric_dec(active_transfers);
 	free(t);
 }
 
@@ -230,7 +261,12 @@ static void head_overdue(struct loop_timer *timer)
 	struct transfer *t = CONTAINER_OF(timer, struct transfer, head_timer);
 	struct error e;
 
-	err_set(&e, ERR_TIMEOUT, "no answer in time");
+	if (!t->easy)
+		metric_inc(refused_transfers);
+	err_set(&e, t->overdue, "%s",
+		!t->easy                 ? "no transfer was free in time"
+		: t->overdue == ERR_BUSY ? "no answer in the time that was left of waiting"
+					 : "no answer in time");
 	finish(t, &e);
 }
 
@@ -431,22 +467,17 @@ static void set_freshness(CURL *easy, int64_t fresh_ns)
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, age_s < STALE_S ? (long)age_s : 0L);
 }
 
-static void set_request(struct transfer *t, const struct transfer_request *r)
+static void set_request(struct transfer *t)
 {
-	bool https = slice_starts_nocase(slice_of(r->url), SLICE("https:"));
-
-	t->secure = https;
-	for (size_t i = 0; r->headers && r->headers[i]; i++)
-		t->headers = curl_slist_append(t->headers, r->headers[i]);
-	curl_easy_setopt(t->easy, CURLOPT_URL, r->url);
-	set_freshness(t->easy, r->fresh_ns);
-	curl_easy_setopt(t->easy, CURLOPT_NOBODY, r->head ? 1L : 0L);
-	if (!r->head)
+	curl_easy_setopt(t->easy, CURLOPT_URL, t->url);
+	set_freshness(t->easy, t->fresh_ns);
+	curl_easy_setopt(t->easy, CURLOPT_NOBODY, t->head_only ? 1L : 0L);
+	if (!t->head_only)
 		curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
-	curl_easy_setopt(t->easy, CURLOPT_USERPWD, r->user_password);
-	curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, r->follow ? 1L : 0L);
-	curl_easy_setopt(t->easy, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
+	curl_easy_setopt(t->easy, CURLOPT_USERPWD, t->user_password);
+	curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, t->follow ? 1L : 0L);
+	curl_easy_setopt(t->easy, CURLOPT_REDIR_PROTOCOLS_STR, t->secure ? "https" : "http,https");
 	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -460,47 +491,135 @@ bool transfer_engine_crowded(const struct transfer_engine *engine)
 	return engine && engine->active >= engine->limits.max_transfers / 4 * 3;
 }
 
+int64_t transfer_deadline_ns(const struct transfer *t)
+{
+	return t->due_ns;
+}
+
+enum err transfer_overdue(const struct transfer *t)
+{
+	return t->overdue;
+}
+
+static int64_t head_due_ns(const struct transfer *t, int64_t begun_ns)
+{
+	return t->within_ns ? MIN(begun_ns + t->within_ns, t->until_ns) : t->until_ns;
+}
+
+/* A short time for its head is the store's affair only if it would have been as short at once. */
+static void set_deadline(struct transfer *t, int64_t begun_ns)
+{
+	int64_t at_once = head_due_ns(t, t->asked_ns) - t->asked_ns;
+
+	t->due_ns = head_due_ns(t, begun_ns);
+	t->overdue = t->due_ns - begun_ns < at_once ? ERR_BUSY : ERR_TIMEOUT;
+	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
+}
+
+/* False: there is no memory for it. */
+static bool begin(struct transfer *t, int64_t now_ns)
+{
+	struct transfer_engine *engine = t->engine;
+
+	t->easy = new_easy(engine);
+	if (!t->easy)
+		return false;
+	set_request(t);
+	engine->active++;
+	metric_inc(active_transfers);
+	metric_inc(store_requests);
+	set_deadline(t, now_ns);
+	if (engine->in_curl) {
+		t->next_unborn = engine->unborn;
+		engine->unborn = t;
+	} else {
+		curl_multi_add_handle(engine->multi, t->easy);
+	}
+	return true;
+}
+
+static void grant(struct loop_timer *timer)
+{
+	struct transfer_engine *engine = CONTAINER_OF(timer, struct transfer_engine, grant);
+	struct fair_item *turn;
+	struct error e;
+
+	while (has_room(engine) && (turn = fair_next(&engine->queue))) {
+		struct transfer *t = CONTAINER_OF(turn, struct transfer, turn);
+
+		metric_dec(waiting_transfers);
+		if (begin(t, clock_mono_ns()))
+			continue;
+		err_set(&e, ERR_NOMEM, "no memory for a transfer");
+		finish(t, &e);
+	}
+}
+
+static void wait(struct transfer *t, uint64_t asker)
+{
+	fair_wait(&t->engine->queue, &t->turn, asker);
+	metric_inc(waiting_transfers);
+	t->overdue = ERR_BUSY;
+	t->due_ns = t->until_ns;
+	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
+}
+
+static struct transfer *transfer_new(struct transfer_engine *engine,
+				     const struct transfer_request *r)
+{
+	struct transfer *t = xnew(struct transfer);
+
+	*t = (struct transfer){
+		.engine = engine,
+		.url = xstrdup(r->url),
+		.user_password = r->user_password ? xstrdup(r->user_password) : NULL,
+		.fresh_ns = r->fresh_ns,
+		.head_only = r->head,
+		.follow = r->follow,
+		.secure = slice_starts_nocase(slice_of(r->url), SLICE("https:")),
+		.anywhere = r->follow_anywhere,
+		.asked_ns = clock_mono_ns(),
+		.until_ns = r->head_deadline_ns,
+		.within_ns = r->head_within_ns,
+		.head_timer.due = head_overdue,
+	};
+	for (size_t i = 0; r->headers && r->headers[i]; i++)
+		t->headers = curl_slist_append(t->headers, r->headers[i]);
+	t->next = engine->all;
+	t->at = &engine->all;
+	if (t->next)
+		t->next->at = &t->next;
+	engine->all = t;
+	return t;
+}
+
 enum err transfer_start(struct transfer_engine *engine, const struct transfer_request *request,
 			const struct transfer_events *events, void *ud, struct transfer **ret,
 			struct error *e)
 {
+	/* Nobody overtakes those whose turn comes in a moment. */
+	bool waits = (!has_room(engine) || engine->queue.waiting) && !request->at_once;
 	struct transfer *t;
-	CURL *easy;
 
 	if (engine->closing)
 		return err_set(e, ERR_CANCELED, "shutting down");
 	if (!may_be_sent(request))
 		return err_set(e, ERR_DENIED, "a request with a control byte in a line");
-	if (engine->active >= engine->limits.max_transfers) {
+	if (waits && engine->queue.waiting >= engine->limits.max_waiting) {
 		metric_inc(refused_transfers);
 		return err_set(e, ERR_BUSY, "%zu transfers in flight already", engine->active);
 	}
-	easy = new_easy(engine);
-	if (!easy)
-		return err_set(e, ERR_NOMEM, "no memory for a transfer");
-	t = xnew(struct transfer);
-	*t = (struct transfer){.engine = engine,
-			       .events = *events,
-			       .ud = ud,
-			       .easy = easy,
-			       .follow = request->follow,
-			       .anywhere = request->follow_anywhere,
-			       .head_timer.due = head_overdue};
-	set_request(t, request);
-	t->next = engine->running;
-	t->at = &engine->running;
-	if (t->next)
-		t->next->at = &t->next;
-	engine->running = t;
-	engine->active++;
-	metric_inc(active_transfers);
-	metric_inc(store_requests);
-	loop_timer_set(engine->loop, &t->head_timer, request->head_deadline_ns);
-	if (engine->in_curl) {
-		t->next_unborn = engine->unborn;
-		engine->unborn = t;
+	t = transfer_new(engine, request);
+	t->events = *events;
+	t->ud = ud;
+	if (waits) {
+		wait(t, request->asker);
 	} else {
-		curl_multi_add_handle(engine->multi, easy);
+		fair_hold(&engine->queue, &t->turn, request->asker);
+		if (!begin(t, t->asked_ns)) {
+			transfer_free(t);
+			return err_set(e, ERR_NOMEM, "no memory for a transfer");
+		}
 	}
 	*ret = t;
 	return OK;
@@ -529,6 +648,7 @@ enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *li
 
 	engine->loop = loop;
 	engine->limits = *limits;
+	engine->grant.due = grant;
 	engine->proxied = has_proxy();
 	engine->ca_bundle = limits->ca_bundle ? xstrdup(limits->ca_bundle) : NULL;
 	engine->multi = curl_multi_init();
@@ -551,8 +671,9 @@ void transfer_engine_free(struct transfer_engine *engine)
 		return;
 	engine->closing = true;
 	engine->glue.closing = true;
-	while (engine->running)
-		finish(engine->running, &closing);
+	while (engine->all)
+		finish(engine->all, &closing);
+	loop_timer_stop(engine->loop, &engine->grant);
 	while (engine->n_idle)
 		curl_easy_cleanup(engine->idle[--engine->n_idle]);
 	if (engine->multi)

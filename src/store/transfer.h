@@ -10,7 +10,8 @@
 #include "base/loop.h"
 #include "base/slice.h"
 
-#define TRANSFER_READ_MAX ((size_t)32 * 1024)
+#define TRANSFER_READ_MAX     ((size_t)32 * 1024)
+#define TRANSFERS_WAITING_MAX 4096
 
 struct transfer_engine;
 struct transfer;
@@ -18,7 +19,8 @@ struct transfer;
 struct transfer_limits {
 	int64_t connect_timeout_ns;
 	int64_t stall_timeout_ns; /* a body that gives nothing for so long has failed */
-	size_t max_transfers;     /* in flight; one more is ERR_BUSY */
+	size_t max_transfers;     /* in flight; one more waits its turn */
+	size_t max_waiting;       /* that do; one more is ERR_BUSY */
 	const char *ca_bundle;    /* file of CA certificates; NULL: the system's */
 };
 
@@ -30,8 +32,15 @@ struct transfer_request {
 	const char *user_password;  /* for Basic authentication; NULL: none */
 	bool follow;                /* redirects: at most 5, never from https to http, ... */
 	bool follow_anywhere;       /* ... and not where address.h says no, but for this */
-	int64_t head_deadline_ns;   /* monotonic: the head of the answer must be in by then */
-	int64_t fresh_ns;           /* only on a connection that is made after this; 0: on any */
+	/*
+	 * The head of the answer must be in at head_deadline_ns (monotonic), waiting included, and
+	 * head_within_ns after the transfer has begun, if that is not 0. What comes too late for having
+	 * waited here is ERR_BUSY, not ERR_TIMEOUT.
+	 */
+	int64_t head_deadline_ns, head_within_ns;
+	uint64_t asker; /* whose turn it takes (fair.h): the number of a request; 0: nobody waits */
+	bool at_once;   /* it does not wait, whatever is in flight; for probes, which are few */
+	int64_t fresh_ns; /* only on a connection that is made after this; 0: on any */
 };
 
 /* The head of an answer. Texts are "" when the header is absent; cut when longer. */
@@ -76,6 +85,12 @@ MUST_CHECK enum err transfer_start(struct transfer_engine *engine,
 				   const struct transfer_request *request,
 				   const struct transfer_events *events, void *ud,
 				   struct transfer **ret, struct error *e);
+/*
+ * Until when the head, or what else its asker has to wait for, must be in; and what it is when it is not:
+ * ERR_TIMEOUT, or ERR_BUSY where it has less time for having waited.
+ */
+int64_t transfer_deadline_ns(const struct transfer *t);
+enum err transfer_overdue(const struct transfer *t);
 /* Are so many in flight that only what is needed should be added? Accepts NULL. */
 bool transfer_engine_crowded(const struct transfer_engine *engine);
 void transfer_resume(struct transfer *t);

@@ -265,24 +265,90 @@ def test_client_that_pauses_in_mid_body(stocked_dir, origin, stocked, serve):
 @pytest.mark.row("C34")
 @pytest.mark.cache_off("there, the file is not asked for again")
 def test_transfers(origin, serve):
-    """More than MAX_TRANSFERS at once: 503, counted; never 429. Plain files only: a request is two
+    """More than MAX_TRANSFERS at once: one waits for another to end. Plain files only: a request is two
     transfers since its file may be made of a cabinet."""
     origin.put("bucket", FOO, body(1_000))
     server = serve(stores=s3("bucket", origin, forms="plain"), MAX_TRANSFERS="2",
                    MISS_TTL="0s")     # which also means no probes
     assert server.fetch("/" + FOO).status == 200
     gate = origin.hold("held")
-    waiting = [Client(server.port) for _ in range(2)]
-    for n, client in enumerate(waiting):
+    held = [Client(server.port) for _ in range(2)]
+    for n, client in enumerate(held):
         client.ask("/" + path(f"held{n}.pdb").lower())
     gate.wait(2)
-    assert is_fault(server.fetch("/" + FOO))
-    assert server.metrics()["pepto_refused_total", '{limit="transfers"}'] >= 1
-    gate.release()
-    for client in waiting:
+    with server.connect() as client:
+        client.ask("/" + FOO)
+        until(lambda: server.metrics()["pepto_waiting_transfers", ""] == 1)
+        gate.release()
+        assert client.answer().body == body(1_000)
+    for client in held:
         assert is_miss(client.answer())
         client.close()
-    assert server.fetch("/" + FOO).body == body(1_000)
+    assert server.metrics()["pepto_waiting_transfers", ""] == 0
+    assert server.metrics()["pepto_refused_total", '{limit="transfers"}'] == 0
+
+
+@pytest.mark.row("C34")
+@pytest.mark.cache_off("there, a file is read to its end whoever reads it")
+def test_a_transfer_is_waited_for_as_long_as_the_request_may_take(origin, serve):
+    """Then: 503, counted; never 429, and no fault of the store."""
+    origin.put("bucket", FOO, body(1_000))
+    origin.put("bucket", path("long.pdb").lower(), Pattern(20_000_000))
+    server = serve(stores=s3("bucket", origin, forms="plain"), MAX_TRANSFERS="2", MISS_TTL="0s",
+                   MIN_SEND_RATE="0", REQUEST_BUDGET=ms(1))
+    slow = [Client(server.port, receive_buffer=4096) for _ in range(2)]
+    for client in slow:
+        client.ask("/" + path("long.pdb").lower())
+        assert client.head().status == 200
+    for _ in range(3):                # five would open the breaker, over two seconds
+        both = [server.connect() for _ in range(2)]
+        for client in both:
+            client.ask("/" + FOO)
+        for client in both:
+            assert is_fault(client.answer())
+            client.close()
+    assert server.metrics()["pepto_refused_total", '{limit="transfers"}'] >= 6
+    assert server.metrics()["pepto_store_breaker_opened_total", ""] == 0
+    for client in slow:
+        client.close()
+    assert until(lambda: server.fetch("/" + FOO).status == 200)
+
+
+@pytest.mark.both_ways
+def test_many_transfers_of_others_are_waited_for_in_turn(origin, serve):
+    """40 requests that ask for as many keys as they may, four transfers, and somebody who wants one
+    file: that is asked for when each of the others has had a turn, not when all of them have had
+    all. How many requests the store gets before it is counted; how long they take does not matter."""
+    origin.listable = True
+    origin.put("bucket", FOO, b"good")
+    server = serve(stores=s3("bucket", origin), MAX_TRANSFERS="4", MAX_QUESTIONS="16")
+
+    def waiting():
+        return server.metrics()["pepto_waiting_transfers", ""]
+
+    def many(n):
+        name = f"O%2Bd+d%20{n:02}.exe"
+        return "/" + path(name, key=f"5A0000{n:02}F000")
+
+    gate = origin.hold(lambda request: "/bucket/" in request.path)
+    others = [server.connect() for _ in range(40)]
+    for n, other in enumerate(others):
+        other.ask(many(n), headers={"User-Agent": "Microsoft-Symbol-Server/10.0.0.0"})
+    until(lambda: waiting() >= 40 * 16 - 4)
+    gate.wait(4)
+    with server.connect() as client:
+        before = waiting()
+        client.ask("/" + FOO)
+        until(lambda: waiting() > before)
+        gate.release()
+        assert client.answer().body == b"good"
+    asked = [FOO in request.path for request in origin.asked("/bucket/")]
+    # Of the others one each, and one more of who has had one for each three of these.
+    assert asked.index(True) <= 4 + 40 * 4 / 3 + 4, asked.index(True)
+    for other in others:
+        assert is_miss(other.answer())
+        other.close()
+    assert server.metrics()["pepto_refused_total", '{limit="transfers"}'] == 0
 
 
 # memory, measured on the release binary: AddressSanitizer keeps what is freed

@@ -31,6 +31,7 @@ static struct ask_request rig_request(struct cache_rig *r, const char *key)
 	return (struct ask_request){.cache = r->cache,
 				    .store = &r->store.store,
 				    .key = slice_of(key),
+				    .asker = RIG_ASKER,
 				    .deadline_ns = clock_mono_ns() + 8 * NS_PER_S,
 				    .ring_max = FILL_RING_MIN};
 }

@@ -30,6 +30,7 @@
 #define RIG_BLOCK   (INT64_C(1) << 20)
 #define RIG_PIECE   ((size_t)32 * 1024) /* as transfers give it */
 #define RIG_PERIOD  251                 /* of the pattern: a prime, so it fits no buffer */
+#define RIG_ASKER   7                   /* for whom all is asked */
 
 struct rig_worker {
 	struct pool_job job;
@@ -41,6 +42,7 @@ struct cache_rig {
 	struct loop *loop;
 	struct store_context ctx;
 	struct fake_store store;
+	bool background; /* some of what is asked is for nobody */
 	struct cache_settings settings;
 	struct cache *cache;
 	struct rig_worker workers[RIG_HELD];
@@ -142,7 +144,10 @@ static void cache_rig_quiet(struct cache_rig *r)
 	} while (moved);
 }
 
-/* As the program ends (cmd/service.c). False when a call to the store is left. */
+/*
+ * As the program ends (cmd/service.c). False when a call to the store is left, or one was for nobody that
+ * should have been for who asked.
+ */
 __attribute__((unused)) static bool cache_rig_close(struct cache_rig *r)
 {
 	bool clean;
@@ -151,7 +156,7 @@ __attribute__((unused)) static bool cache_rig_close(struct cache_rig *r)
 	manual_settle(r->loop);
 	ASSERT(cache_stop(r->cache, 10 * NS_PER_S));
 	manual_settle(r->loop);
-	clean = !r->store.first;
+	clean = !r->store.first && (!r->store.nobodys || r->background);
 	cache_free(r->cache);
 	loop_free(r->loop);
 	rig_remove_tree(r->dir);
@@ -302,6 +307,7 @@ static struct flight_request rig_flight(struct cache_rig *r, const char *key)
 	return (struct flight_request){.cache = r->cache,
 				       .store = &r->store.store,
 				       .key = slice_of(key),
+				       .asker = RIG_ASKER,
 				       .deadline_ns = clock_mono_ns() + 8 * NS_PER_S};
 }
 
@@ -312,7 +318,8 @@ __attribute__((unused)) static enum seated rig_take(struct cache_rig *r, const c
 
 	*p = (struct passenger){.seat = {.decided = passenger_told,
 					 .declined = passenger_declined,
-					 .key = slice_of(key)},
+					 .key = slice_of(key),
+					 .asker = RIG_ASKER},
 				.leaves = p->leaves};
 	return seat_take(&request, &p->seat);
 }

@@ -17,6 +17,7 @@ struct fake_store {
 	struct store_call *first, **last; /* those that run, in the order of their start */
 	struct store_call *giving;        /* is being given data */
 	int started, cancelled, resumed;
+	int nobodys; /* of those started: for asker 0 */
 	bool is_private;
 	struct {
 		void (*done)(void *ud, const struct error *e);
@@ -70,6 +71,7 @@ static struct store_call *fake_start(struct store *s, const struct store_read *r
 	*f->last = c;
 	f->last = &c->next;
 	f->started++;
+	f->nobodys += !read->asker;
 	return c;
 }
 

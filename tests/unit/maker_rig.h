@@ -72,6 +72,7 @@ __attribute__((unused)) static enum seated rig_take_form(struct cache_rig *r, co
 	*p = (struct passenger){.seat = {.decided = passenger_told,
 					 .declined = passenger_declined,
 					 .key = slice_of(key),
+					 .asker = RIG_ASKER,
 					 .use = p->seat.use},
 				.leaves = p->leaves};
 	return seat_take(&request, &p->seat);

@@ -198,6 +198,7 @@ static void test_forms_of_local_files(void)
 	struct cache_rig r;
 
 	cache_rig_new(&r);
+	r.background = true; /* the question whether it is still good */
 	r.store.store.traits.local = true;
 	r.store.store.traits.miss_ttl_max_ns = 2 * NS_PER_S;
 	keep_as(&r, "k", FORM_STORED, NULL);

@@ -61,6 +61,7 @@ static int64_t look(struct cache_rig *r)
 static void rig_with(struct cache_rig *r, const char *etag, int64_t age_s)
 {
 	cache_rig_init(r);
+	r->background = true;
 	r->settings.fresh_ns = FRESH_S * NS_PER_S;
 	cache_rig_open(r);
 	put(r, etag, 12345, RIG_NOW - age_s);
@@ -273,6 +274,7 @@ static void test_another_spelling(void)
 		struct cache_rig r;
 
 		cache_rig_new(&r);
+		r.background = true;
 		confirm_start(r.cache, &r.store.store, SLICE("Foo"), FORM_STORED, NULL, NULL, &head,
 			      spelled);
 		manual_settle(r.loop);
@@ -292,6 +294,7 @@ static void test_limit(void)
 	struct cache_rig r;
 
 	cache_rig_new(&r);
+	r.background = true;
 	for (int i = 0; i <= CONFIRMS_MAX; i++) {
 		char key[16];
 
@@ -377,6 +380,7 @@ static void test_changes_twice(void)
 	struct cache_rig r;
 
 	cache_rig_init(&r);
+	r.background = true;
 	r.settings.fresh_ns = NS_PER_S;
 	cache_rig_open(&r);
 	bring(&r);

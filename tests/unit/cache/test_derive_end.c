@@ -416,6 +416,7 @@ static void test_confirmed(void)
 	struct cache_rig r;
 
 	cache_rig_new(&r);
+	r.background = true; /* the question whether it is still good */
 	take(&r, FORM_STORED, &p[0]);
 	take(&r, FORM_EXPANDED, &p[1]);
 	answer_with(&r, r.store.first, buf_slice(&cab), "");

@@ -182,6 +182,7 @@ static void test_folding_store_otherwise(void)
 			p[i].seat = (struct seat){.decided = passenger_told,
 						  .declined = passenger_declined,
 						  .key = slice_of(key),
+						  .asker = RIG_ASKER,
 						  .use = made ? SEAT_TAKES : SEAT_PROBES};
 			ASSERT(seat_take(&q, &p[i].seat) == SEATED);
 		}
@@ -209,6 +210,7 @@ static enum seated take_with(struct cache_rig *r, const char *key, const char *c
 					 .declined = passenger_declined,
 					 .key = slice_of(key),
 					 .checksum = checksum,
+					 .asker = RIG_ASKER,
 					 .use = use}};
 	return seat_take(&q, &p->seat);
 }

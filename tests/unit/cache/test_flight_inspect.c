@@ -470,6 +470,7 @@ static void test_checksums(void)
 	p[1].seat = (struct seat){.decided = passenger_told,
 				  .declined = passenger_declined,
 				  .checksum = "SHA256:ab",
+				  .asker = RIG_ASKER,
 				  .key = SLICE(FORMS_PDB_OTHER)};
 	ASSERT(seat_take(&q, &p[1].seat) == SEATED);
 	CHECK(r.store.started == 1 && !p[1].seat.first, "one question");

@@ -435,6 +435,7 @@ static void test_full(void)
 	request = (struct ask_request){.cache = r.cache,
 				       .store = &r.store.store,
 				       .key = SLICE("k"),
+				       .asker = RIG_ASKER,
 				       .deadline_ns = clock_mono_ns() + NS_PER_S,
 				       .ring_max = FILL_RING_MIN};
 	a = ask_start(&request, on_found, &head);

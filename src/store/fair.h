@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A fair queue: who waits for one of a bounded number of things that all share, and whose turn it is.
+ * It goes round by who asks, and who has been given none yet comes first, so that one who wants many does
+ * not hold up another who wants one. So that these many are not put off for ever by ever new ones, each
+ * fourth turn is of those who have been given some.
+ *
+ * Asker 0 stands for all that nobody waits for: together they are one asker, and never a new one.
+ *
+ * An asker is known while something of his is held or waits. All but the count of askers is constant in
+ * time. The items are embedded in their owner's struct; one thread.
+ */
+#pragma once
+#include "base/macros.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FAIR_FIRSTS  3 /* turns of new ones in a row, while others wait, too */
+#define FAIR_BUCKETS 1024
+
+struct fair_asker;
+
+struct fair_item {
+	struct fair_asker *asker;
+	struct fair_item *next, **at; /* at == NULL: it does not wait */
+};
+
+struct fair_list {
+	struct fair_asker *first, **last;
+};
+
+/* Zeroed: empty. */
+struct fair_queue {
+	struct fair_asker *bucket[FAIR_BUCKETS];
+	struct fair_list fresh, served; /* who waits: those who have been given none, and some */
+	unsigned firsts;                /* turns in a row of `fresh` */
+	size_t waiting;
+};
+
+/* It is given out without waiting. */
+void fair_hold(struct fair_queue *q, struct fair_item *i, uint64_t asker);
+void fair_wait(struct fair_queue *q, struct fair_item *i, uint64_t asker);
+/* Whose turn it is: it is given out from now on. NULL: nobody waits. */
+struct fair_item *fair_next(struct fair_queue *q);
+/* It is given back, or does not wait any longer. */
+void fair_leave(struct fair_queue *q, struct fair_item *i);
+
+static inline bool fair_waits(const struct fair_item *i)
+{
+	return i->at;
+}
