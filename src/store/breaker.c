@@ -20,14 +20,26 @@ bool breaker_allows(struct breaker *b, int64_t now_ns)
 	return b->tries++ < BREAKER_TRIES;
 }
 
-bool breaker_failed(struct breaker *b, int64_t asked_ns, int64_t now_ns)
+/* However many keys a request asks for, what fails of them counts as one fault. */
+static void count(struct breaker *b, uint64_t asker, int64_t now_ns)
+{
+	for (unsigned i = 0; asker && i < b->faults; i++)
+		if (b->askers[i] == asker)
+			return;
+	if (b->faults == BREAKER_FAULTS)
+		return;
+	if (b->faults == 0)
+		b->first_ns = now_ns;
+	b->askers[b->faults++] = asker;
+}
+
+bool breaker_failed(struct breaker *b, uint64_t asker, int64_t asked_ns, int64_t now_ns)
 {
 	bool half = b->state == BREAKER_HALF_OPEN;
 
 	if (b->state == BREAKER_OPEN || asked_ns < b->since_ns)
 		return false;
-	if (b->faults++ == 0)
-		b->first_ns = now_ns;
+	count(b, asker, now_ns);
 	if (half ? b->faults < BREAKER_TRIES
 		 : b->faults < BREAKER_FAULTS || now_ns - b->first_ns < BREAKER_RUN_NS)
 		return false;

@@ -9,6 +9,9 @@
  * While it is open nobody asks but probes (store/gate.h), so a store that is back is asked again a
  * moment later, however long it was away. Half open, four requests are let through at a time.
  *
+ * Faults are counted by request: one that asks for many keys has failed once. Those of nobody's (0) count
+ * each for itself.
+ *
  * A count of faults alone does not open it: keys that make a store fail, asked for again and
  * again, would close it for all others. A fault counts only if its question went out after the last
  * good answer and after the last change of state: what was sent before says nothing new. Pure but
@@ -27,17 +30,18 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 
 struct breaker {
 	enum breaker_state state;
-	int64_t since_ns; /* of the state, or the last good answer */
-	int64_t first_ns; /* the first of the faults */
-	unsigned faults;  /* that count, since then */
+	int64_t since_ns;                /* of the state, or the last good answer */
+	int64_t first_ns;                /* the first of the faults */
+	unsigned faults;                 /* that count, since then; no more than it takes */
+	uint64_t askers[BREAKER_FAULTS]; /* of these */
 	int64_t until_ns; /* OPEN: a probe may end it from now on; HALF OPEN: four more may try */
 	unsigned tries;   /* HALF OPEN: let through */
 };
 
 /* May a request go out now? */
 bool breaker_allows(struct breaker *b, int64_t now_ns);
-/* Its question went out at asked_ns. Returns true when this opened it (again). */
-bool breaker_failed(struct breaker *b, int64_t asked_ns, int64_t now_ns);
+/* A question of that request went out at asked_ns. Returns true when this opened it (again). */
+bool breaker_failed(struct breaker *b, uint64_t asker, int64_t asked_ns, int64_t now_ns);
 /* A good answer. Returns true when it was not closed before. */
 bool breaker_succeeded(struct breaker *b, int64_t now_ns);
 /* A probe was answered well. */

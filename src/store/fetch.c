@@ -82,7 +82,8 @@ static void note_fault(const struct fetch *f, const struct error *e)
 	if (e->code == ERR_CANCELED)
 		return; /* by us */
 	metric_inc(store_faults);
-	if (!is_of_the_store(s, e) || !gate_failed(s, question_of(slice_of(f->key)), f->asked_ns))
+	if (!is_of_the_store(s, e) ||
+	    !gate_failed(s, question_of(slice_of(f->key)), f->request.asker, f->asked_ns))
 		return;
 	metric_inc(breaker_opened);
 	log_event(LOG_WARN, "store left alone until it answers a probe", "store", s->traits.name,

@@ -55,12 +55,12 @@ bool gate_answered(struct store *s, enum question q)
 	return breaker_succeeded(&s->gate[q].breaker, clock_mono_ns());
 }
 
-bool gate_failed(struct store *s, enum question q, int64_t asked_ns)
+bool gate_failed(struct store *s, enum question q, uint64_t asker, int64_t asked_ns)
 {
 	struct gate *g = &s->gate[q];
 	bool was_closed = g->breaker.state == BREAKER_CLOSED;
 
-	if (!breaker_failed(&g->breaker, asked_ns, clock_mono_ns()))
+	if (!breaker_failed(&g->breaker, asker, asked_ns, clock_mono_ns()))
 		return false;
 	loop_timer_set(s->ctx->loop, &g->timer, g->breaker.until_ns);
 	return was_closed;

@@ -29,7 +29,7 @@ bool gate_admits(struct store *s, enum question q);
 /* It was answered, with an object or with a proven miss. True: the store had been left alone. */
 bool gate_answered(struct store *s, enum question q);
 /*
- * A question that went out at asked_ns has failed by the store's fault. True: the store is left alone
- * from now on, and was not before.
+ * A question of that asker (0: nobody's) that went out at asked_ns has failed by the store's fault. True:
+ * the store is left alone from now on, and was not before.
  */
-bool gate_failed(struct store *s, enum question q, int64_t asked_ns);
+bool gate_failed(struct store *s, enum question q, uint64_t asker, int64_t asked_ns);

@@ -149,7 +149,7 @@ __attribute__((unused)) static void fake_leave_alone(struct fake_store *f, enum 
 	int64_t now = clock_mono_ns();
 
 	for (int i = 0; i < BREAKER_FAULTS; i++)
-		breaker_failed(&f->store.gate[q].breaker, now, i ? now : now - BREAKER_RUN_NS);
+		breaker_failed(&f->store.gate[q].breaker, 0, now, i ? now : now - BREAKER_RUN_NS);
 	ASSERT(f->store.gate[q].breaker.state == BREAKER_OPEN);
 }
 

@@ -197,7 +197,7 @@ static void test_breaker(void)
 	ASSERT(world_fini(&w));
 
 	world_init(&w, 1, "/" ASKED);
-	breaker_failed(&w.fake[0].store.gate[QUESTION_SYMBOL].breaker, clock_mono_ns(),
+	breaker_failed(&w.fake[0].store.gate[QUESTION_SYMBOL].breaker, 0, clock_mono_ns(),
 		       clock_mono_ns());
 	world_start(&w);
 	fake_done(fake_call(&w.fake[0], ASKED), STORE_MISS);

@@ -14,6 +14,7 @@ struct step {
 	int64_t at, asked; /* asked 0: just now */
 	enum what what;
 	bool says; /* FAILS: it opened; WORKS: it was not closed */
+	uint64_t asker;
 };
 
 static void play(const struct step *steps, size_t n)
@@ -26,7 +27,8 @@ static void play(const struct step *steps, size_t n)
 
 		switch (s->what) {
 		case FAILS:
-			right = breaker_failed(&b, s->asked ? s->asked : s->at, s->at) == s->says;
+			right = breaker_failed(&b, s->asker, s->asked ? s->asked : s->at, s->at) ==
+				s->says;
 			break;
 		case WORKS: right = breaker_succeeded(&b, s->at) == s->says; break;
 		case PROBED: breaker_probed(&b, s->at); break;
@@ -149,6 +151,54 @@ static void test_half_open(void)
 	play(silent, ARRAY_LEN(silent));
 }
 
+/* A request asks for up to MAX_QUESTIONS keys, which may all fail. */
+static void test_by_request(void)
+{
+	static const struct step closed[] = {
+		{"a request fails", 1 * S, 0, FAILS, .asker = 1},
+		{"with all its keys", 1 * S, 0, FAILS, .asker = 1},
+		{"", 1 * S, 0, FAILS, .asker = 1},
+		{"", 3 * S, 0, FAILS, .asker = 1},
+		{"", 4 * S, 0, FAILS, .asker = 1},
+		{"", 4 * S, 0, FAILS, .asker = 1},
+		{"which is one fault: 1", 9 * S, 0, FAILS, .asker = 1},
+		{"2", 9 * S, 0, FAILS, .asker = 2},
+		{"3, of nobody", 9 * S, 0, FAILS},
+		{"4, of nobody", 9 * S, 0, FAILS},
+		{"the second once more", 9 * S, 0, FAILS, .asker = 2},
+		{"5: open", 9 * S, 0, FAILS, true, .asker = 3},
+		{"", 9 * S, 0, MAY_NOT},
+	};
+	static const struct step soon[] = {
+		{"1", 1 * S, 0, FAILS, .asker = 1},
+		{"2", 1 * S, 0, FAILS, .asker = 2},
+		{"3", 1 * S, 0, FAILS, .asker = 3},
+		{"4", 1 * S, 0, FAILS, .asker = 4},
+		{"5, too soon", 2 * S, 0, FAILS, .asker = 5},
+		{"6, too soon", 3 * S - 1, 0, FAILS, .asker = 6},
+		{"of these five, after two seconds", 3 * S, 0, FAILS, true, .asker = 4},
+	};
+	static const struct step half_open[] = {
+		OPENS,
+		{"a probe", 10 * S, 0, PROBED},
+		{"one may try", 10 * S, 0, MAY},
+		{"two", 10 * S, 0, MAY},
+		{"the first fails", 11 * S, 0, FAILS, .asker = 1},
+		{"with all its keys", 11 * S, 0, FAILS, .asker = 1},
+		{"", 11 * S, 0, FAILS, .asker = 1},
+		{"", 11 * S, 0, FAILS, .asker = 1},
+		{"", 11 * S, 0, FAILS, .asker = 1},
+		{"others may still try", 11 * S, 0, MAY},
+		{"two", 11 * S, 0, FAILS, .asker = 2},
+		{"three", 11 * S, 0, FAILS, .asker = 3},
+		{"four: open again", 11 * S, 0, FAILS, true, .asker = 4},
+	};
+
+	play(closed, ARRAY_LEN(closed));
+	play(soon, ARRAY_LEN(soon));
+	play(half_open, ARRAY_LEN(half_open));
+}
+
 static void test_probe_of_a_closed_one(void)
 {
 	static const struct step steps[] = {
@@ -168,6 +218,7 @@ int main(void)
 {
 	test_opening();
 	test_half_open();
+	test_by_request();
 	test_probe_of_a_closed_one();
 	return tap_done();
 }

@@ -23,7 +23,7 @@ static void world_init(struct world *w)
 
 static bool fail(struct world *w)
 {
-	return gate_failed(w->store, QUESTION_SYMBOL, clock_mono_ns());
+	return gate_failed(w->store, QUESTION_SYMBOL, 0, clock_mono_ns());
 }
 
 /* Five faults over two seconds. */
