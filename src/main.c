@@ -2,15 +2,19 @@
 /*
  * pepto-symbol: debug symbols out of object storage, to every debugger.
  *
- * A tour of the house, in the order in which its parts may know each other:
+ * The front door. The house, in the order in which its parts may know each other:
  *
- *	base/	slices, buffers, errors, the log, the event loop
+ *	base/	slices, buffers, errors, the log, the event loop, threads
  *	conf/	the settings, one table
  *	metric/	the counters, one table
+ *	symfmt/	what symbol files are, and the keys that name them
+ *	codec/	cabinets, gzip, zstd, SZDD
  *	store/	S3 buckets, directories, other symbol servers behind one asynchronous interface
- *	cache/	objects on their way: fills and fetches
+ *	cache/	what is known, on disk or as a miss; what is on its way; what is made of it
  *	serve/	the HTTP server: request, lookup, respond
- *	cmd/	the subcommands
+ *	cmd/	the subcommands: cmd/serve.c starts the server
+ *
+ * ARCHITECTURE.md has the words, the way of a request, and where to change what.
  *
  * Without a subcommand the program serves when PORT, S3_BUCKET or STORES is set, as its
  * predecessor did.
