@@ -33,27 +33,29 @@ static void answered(void *ud, struct answer *answer)
 	MHD_resume_connection(x->mhd);
 }
 
-/* Via may come on several lines; they are one list. */
+/*
+ * Via may come on several lines; they are one list. What is passed on of it has a limit, but our own name
+ * is looked for in all of it: a loop that is not seen waits for itself.
+ */
+struct via {
+	struct buf *list;
+	struct slice ours;
+	bool from_us;
+};
+
 static enum MHD_Result collect_via(void *cls, enum MHD_ValueKind kind, const char *name,
 				   const char *value)
 {
-	struct buf *via = cls;
+	struct slice rest = slice_of(value), one;
+	struct via *via = cls;
 
-	if (value && slice_eq_nocase(slice_of(name), SLICE("Via"))) {
-		buf_puts(via, via->n ? ", " : "");
-		buf_puts(via, value);
-	}
+	if (!value || !slice_eq_nocase(slice_of(name), SLICE("Via")))
+		return MHD_YES;
+	buf_puts(via->list, via->list->n ? ", " : "");
+	buf_puts(via->list, value);
+	while (slice_next(&rest, ',', &one))
+		via->from_us |= slice_eq(slice_trim(one), via->ours);
 	return MHD_YES;
-}
-
-static bool came_from_us(const struct exchange *x, struct slice via)
-{
-	struct slice ours = slice_of(x->server->parts.via), one;
-
-	while (slice_next(&via, ',', &one))
-		if (slice_eq(slice_trim(one), ours))
-			return true;
-	return false;
 }
 
 /* With SymProxy's protocol the client says how long it waits, in milliseconds. */
@@ -167,7 +169,8 @@ static bool mentions_token(const struct exchange *x)
 static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rules)
 {
 	const struct server_parts *p = &x->server->parts;
-	struct buf via CLEANUP(buf_fini) = BUF_MAX(VIA_MAX);
+	struct buf list CLEANUP(buf_fini) = BUF_MAX(VIA_MAX);
+	struct via via = {.list = &list, .ours = slice_of(p->via)};
 	struct lookup_request request = {
 		.all = &x->server->lookups,
 		.cache = p->cache,
@@ -185,10 +188,10 @@ static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rule
 
 	if (exchange_header(x, "Via"))
 		MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, collect_via, &via);
-	request.via = via.n ? buf_str(&via) : NULL;
+	request.via = list.n ? buf_str(&list) : NULL;
 	request.part.ranged = range_parse(header(x, "Range"), &request.part.range);
 	request.rules.ranged = request.part.ranged;
-	request.rules.looped = came_from_us(x, buf_slice(&via));
+	request.rules.looped = via.from_us;
 	if (answer_known(x, &request))
 		return respond_answer(x);
 	request.budget_ns = budget(x);
