@@ -21,11 +21,21 @@
 
 struct lookup;
 
+/* Where requests for a path were cut (max_questions), so that the next one goes on from there. */
+#define LOOKUP_CUTS 256
+
+struct lookup_cut {
+	uint64_t of;      /* path and store */
+	size_t at;        /* the first candidate that was not asked for */
+	int64_t until_ns; /* by then it is forgotten */
+};
+
 /* All lookups of a server; the loop's thread only. Zeroed: empty. */
 struct lookups {
 	struct lookup *first;
 	uint64_t count; /* of all that have begun */
 	bool closing;
+	struct lookup_cut cut[LOOKUP_CUTS]; /* by hash: who comes later takes the place */
 };
 
 struct lookup_request {

@@ -9,8 +9,11 @@
 #include "metric/metric.h"
 #include "serve/lookup_priv.h"
 
+#include <xxhash.h>
+
 #define STAGE_GRACE_NS (100 * NS_PER_MS)
 #define SPOOLING_NS    (60 * NS_PER_S)
+#define CUT_NS         (60 * NS_PER_S)
 
 /* Each store gets an even share of what is left, so that a dead one leaves time for the next. */
 static int64_t stage_deadline(const struct lookup *l)
@@ -150,6 +153,40 @@ static bool take_question(struct lookup *l, const struct candidates *c, size_t i
 	return true;
 }
 
+/* ---- going on where the request before was cut ---- */
+
+/* Misses may be remembered for too short a time, or not at all, to tell where that was. */
+static uint64_t cut_hash(const struct lookup *l, const struct candidates *c)
+{
+	struct slice path = l->request.rules.path->spelling[0];
+	uint64_t seed;
+
+	memcpy(&seed, lookup_present(l)->id, sizeof(seed));
+	return XXH3_64bits_withSeed(path.p, path.n, seed + c->n + (l->target.n << 8)) | 1;
+}
+
+/* The likeliest are asked for by each request. */
+static size_t asked_always(const struct lookup *l)
+{
+	return l->request.max_questions > 1 ? MAX(l->request.max_questions / 4, 1) : 0;
+}
+
+static size_t goes_on_at(const struct lookup *l, uint64_t of)
+{
+	const struct lookup_cut *cut = &l->request.all->cut[of % LOOKUP_CUTS];
+
+	return cut->of == of && clock_mono_ns() < cut->until_ns ? cut->at : 0;
+}
+
+/* at: 0 when the last one was reached. */
+static void note_cut(struct lookup *l, uint64_t of, size_t at)
+{
+	l->request.all->cut[of % LOOKUP_CUTS] = (struct lookup_cut){of, at,
+								    clock_mono_ns() + CUT_NS};
+	l->keep_ns = 0;
+	metric_inc(refused_questions);
+}
+
 /*
  * Of the candidates' kinds of question (bits) those alone are asked that the store's gates admit.
  * The keys go from the candidates to the lookup. Of a store that packs its files the first packed form
@@ -159,6 +196,8 @@ static bool take_question(struct lookup *l, const struct candidates *c, size_t i
 static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 {
 	bool packs = lookup_present(l)->packs, cut = false;
+	uint64_t of = cut_hash(l, c);
+	size_t on = goes_on_at(l, of), stopped = 0, unknown = 0;
 
 	l->stage_deadline_ns = stage_deadline(l);
 	/* After all that end by themselves at the deadline. */
@@ -181,15 +220,16 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 			continue;
 		if (!(kinds & 1U << question_of(c->list[i].key)))
 			leave_alone(slot);
+		else if (i < on && unknown >= asked_always(l))
+			cut = true;
 		else if (take_question(l, c, i))
 			start_ask(slot, !eager);
 		else
-			cut = true;
+			stopped = stopped ? stopped : i;
+		unknown++;
 	}
-	if (cut) {
-		l->keep_ns = 0;
-		metric_inc(refused_questions);
-	}
+	if (cut || stopped)
+		note_cut(l, of, stopped);
 }
 
 static void probe(struct lookup *l, struct flight_request *flight,

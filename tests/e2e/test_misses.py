@@ -664,3 +664,19 @@ def test_416_to_a_probe(cache, upstream, serve):
         assert client.answer().body == other.answer().body == body(300_000)
     quiet(server)
     assert upstream.sent(twin) <= 300_000 * (2 if cache else 1)
+
+
+@pytest.mark.parametrize("settings", [{"MISS_TTL": "0s"}, {"MISS_ENTRIES": "0"}, {}])
+def test_the_unlikeliest_spelling_is_found(settings, origin, store, serve):
+    """Also where no miss is remembered: the next request goes on where the one before was cut, and asks
+    for the likeliest again, which may be there by now."""
+    name, likeliest = "G%2Bo+n%20e.pdb", "g+o+n e.pdb/"
+    origin.put("bucket", path("g+o+n+e.pdb").lower(), body(10))
+    server, statuses = serve(stores=store + "&tiers=both", MAX_QUESTIONS="8", **settings), []
+    while 200 not in statuses and len(statuses) < 16:
+        origin.forget()
+        statuses.append(server.fetch("/" + path(name)).status)
+        quiet(server)
+        assert len(origin.asked("/bucket/")) <= 8
+        assert settings == {} or origin.asked(likeliest), "asked for each time"
+    assert statuses[0] == 404 and statuses[-1] == 200, statuses
