@@ -4,6 +4,7 @@
  * not believed, purging against everything that could bring a thing back, and a disk that fails
  * and recovers.
  */
+#include "cache/evict_priv.h"
 #include "cache_rig.h"
 #include "metric/metric.h"
 
@@ -639,13 +640,20 @@ static void test_full_disk(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
 		const struct error e = {ERR_IO, codes[i], "cannot write"};
+		const struct evict_limits limits = {.max_bytes = INT64_C(1) << 40};
+		struct evict *thread;
 		struct cache_rig r;
 
 		cache_rig_new(&r);
 		put(&r, "k");
+		/* One without a thread, which would make room by taking it away. */
+		thread = r.cache->evict;
+		r.cache->evict = evict_new(disk_root(r.cache->disk), &limits);
 		cache_disk_failed(r.cache, &e);
 		CHECK_INT(cache_disk_usable(r.cache) && has(&r, "k"), codes[i] != EIO,
 			  codes[i] == EIO ? "a failing disk is left alone" : "a full one is not");
+		evict_free(r.cache->evict);
+		r.cache->evict = thread;
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
 	CHECK_INT(metric_get(cache_errors) - errors, 3, "all are counted");

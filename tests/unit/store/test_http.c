@@ -523,7 +523,7 @@ static void test_probe(void)
 	rig_init(&r, quiet, 1);
 	rig_open(&r, OPEN);
 	store_probe(r.store, QUESTION_ANY, rig_probed, &p);
-	for (int i = 0; i < 100 && http_server_asked(&r.server) < 1; i++)
+	for (int i = 0; i < 6000 && http_server_asked(&r.server) < 1; i++)
 		manual_turn(r.ctx.loop, 10);
 	manual_advance(r.ctx.loop, 3 * NS_PER_S);
 	CHECK(p.done && p.error.code == ERR_TIMEOUT, "a probe has a deadline");
