@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "cache/ask_priv.h"
 #include "metric/metric.h"
+#include "store/encoding.h"
 
 #define RESCUE_BUDGET_NS (8 * NS_PER_S)
 #define PATIENCE_NS      (300 * NS_PER_S) /* a flight may go on so long after who began it left */
@@ -83,11 +84,11 @@ static bool needs_plain(const struct ask *a, const struct object_head *head)
 	bool gzip = slice_eq_nocase(slice_of(head->encoding), SLICE("gzip"));
 
 	return a->form == FORM_STORED && !a->request.probe && !a->rescuing &&
-	       form_undoes(head->encoding) && !(gzip && a->request.accepts_gzip);
+	       encoding_is_undone(head->encoding) && !(gzip && a->request.accepts_gzip);
 }
 
 /* What flies of the stored form is kept flying: the other flight takes a seat there before we go. */
-static void ask_for_plain(struct ask *a)
+void ask_for_plain(struct ask *a)
 {
 	fetch_free(TAKE(a->fetch));
 	fill_unref(TAKE(a->ring));
@@ -234,6 +235,7 @@ static void pass(struct ask *a, const struct object_head *pin)
 		.key = slice_of(a->key),
 		/* A local file is opened for any question, so that it can be looked at. */
 		.head = (r->head && !r->store->traits.local) || r->probe,
+		.tried = r->accepts_gzip && !r->probe,
 		.no_length = r->probe,
 		.ranged = r->ranged,
 		.range = r->range,

@@ -2,15 +2,19 @@
 /*
  * See ask_priv.h. Of what passes through only the beginning can be looked at, while it waits in the
  * ring: that is enough for images and small files. A file of a local store is looked at whole, by a
- * worker, for its disk may be slow; the worker's struct outlives an ask that has no more time.
+ * worker, for its disk may be slow; the worker's struct outlives an ask that has no more time. There it is
+ * also seen what is compressed under a plain name (encoding.h).
  */
 #include "cache/ask_priv.h"
+#include "store/encoding.h"
 
 struct local_check {
 	struct ask *ask; /* NULL: it has gone */
 	struct loop *loop;
 	struct object_head head;
-	struct inspection inspection; /* the ask's, lent */
+	struct inspection inspection;
+	char *key;   /* owned, for the ask may go */
+	bool verify; /* it is held to its key */
 	struct pool_job job;
 	struct loop_task done;
 };
@@ -28,8 +32,14 @@ static void look_at_file(struct pool_job *job)
 	struct local_check *c = CONTAINER_OF(job, struct local_check, job);
 	struct file_source file;
 	struct source source = source_of_file(&c->head, &file);
+	size_t n = (size_t)MIN((int64_t)ENCODING_HEAD, c->head.total);
+	char beginning[ENCODING_HEAD];
 
-	inspection_finish(&c->inspection, &source);
+	if (source_read(&source, 0, beginning, n, NULL) == OK)
+		(void)encoding_judge(slice_of(c->key), (struct slice){beginning, n}, true,
+				     c->head.encoding);
+	if (c->verify && !c->head.encoding[0])
+		inspection_finish(&c->inspection, &source);
 	loop_post(c->loop, &c->done);
 }
 
@@ -37,6 +47,7 @@ static void check_free(struct local_check *c)
 {
 	inspection_fini(&c->inspection);
 	close_p(&c->head.fd);
+	free(c->key);
 	free(c);
 }
 
@@ -51,6 +62,9 @@ static void file_looked_at(struct loop_task *task)
 		inspection_tell(&c->inspection, a->request.store->traits.name, &source);
 		a->check = NULL;
 		ask_tell_wrong_soon(a);
+	} else if (a && c->head.encoding[0]) {
+		a->check = NULL;
+		ask_for_plain(a);
 	} else if (a) {
 		a->check = NULL;
 		a->found = c->head;
@@ -67,6 +81,8 @@ static bool check_file(struct ask *a, const struct object_head *head)
 	c->ask = a;
 	c->loop = a->request.cache->loop;
 	c->head = *head;
+	c->key = xstrdup(a->key);
+	c->verify = a->request.cache->settings.verify;
 	inspection_begin(&c->inspection, a->inspection.path);
 	c->job.run = look_at_file;
 	c->done.run = file_looked_at;
@@ -87,8 +103,8 @@ bool ask_inspects(struct ask *a, const struct object_head *head)
 
 	bool whole = head->fd >= 0 || (head->first == 0 && head->length == head->total);
 
-	if (!r->cache->settings.verify || r->probe || a->rescuing || head->encoding[0] || !whole ||
-	    (r->head && head->fd < 0))
+	if ((!r->cache->settings.verify && head->fd < 0) || r->probe || a->rescuing ||
+	    head->encoding[0] || !whole || (r->head && head->fd < 0))
 		return false;
 	inspection_fini(&a->inspection);
 	inspection_begin(&a->inspection, a->expect ? a->expect : a->key);

@@ -42,6 +42,9 @@ void ask_tell_soon(struct ask *a, const struct error *fault);
 /* It is there, but not what was asked for: a miss, and remembered. */
 void ask_tell_wrong_soon(struct ask *a);
 
+/* It cannot be used as it is stored: its encoding is to be undone. */
+void ask_for_plain(struct ask *a);
+
 /* ask_inspect.c: what passes through, or lies in a local store, is it what its key names? */
 
 /* FOUND, with this head: is there something to wait for? Then the head is ask's. */

@@ -43,7 +43,7 @@ static bool may_be_gzip(const struct flight *f, const struct object_head *head)
 
 	if (head->encoding[0])
 		return f->form == FORM_PLAIN &&
-		       !slice_eq_nocase(slice_of(head->encoding), SLICE("zstd"));
+		       slice_eq_nocase(slice_of(head->encoding), SLICE("gzip"));
 	return f->form == FORM_EXPANDED && key.n > 3 &&
 	       slice_eq_nocase(slice_from(key, key.n - 3), SLICE(".gz"));
 }

@@ -11,16 +11,6 @@ const char *form_name(enum form form)
 	return names[form];
 }
 
-bool form_undoes(const char *encoding)
-{
-	static const char *const known[] = {"gzip", "x-gzip", "zstd"};
-
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (slice_eq_nocase(slice_of(encoding), slice_of(known[i])))
-			return true;
-	return false;
-}
-
 struct object_head form_head(enum form form, const struct object_head *stored)
 {
 	struct object_head h = {.total = -1, .length = -1, .mtime = stored->mtime, .fd = -1};

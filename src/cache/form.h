@@ -9,7 +9,7 @@
 
 enum form {
 	FORM_STORED,   /* as the store has it, Content-Encoding included */
-	FORM_PLAIN,    /* its Content-Encoding undone */
+	FORM_PLAIN,    /* its encoding undone (encoding.h) */
 	FORM_EXPANDED, /* what it holds compressed: a cabinet, gzip, zstd, MSFZ */
 	FORM_CABINET,  /* a cabinet made of it */
 };
@@ -17,8 +17,6 @@ enum form {
 
 /* "stored", "plain", ...: part of identities, so it never changes. */
 const char *form_name(enum form form);
-/* Can this Content-Encoding be undone? */
-bool form_undoes(const char *encoding);
 /*
  * The head of the form that was made of an object: of the same version and date, with an ETag of its
  * own, not encoded. The length is not known yet.

@@ -3,22 +3,24 @@
  * See maker.h: what is done to the bytes. What a file is called says little about what it is, and a
  * Content-Encoding is a claim; so the magic decides:
  *
- *	PLAIN		the Content-Encoding undone; as it is where the bytes are not so encoded
- *	EXPANDED	that, then a cabinet, SZDD, gzip, zstd or MSFZ expanded; as it is where it is none
+ *	PLAIN		gzip or zstd undone once; as it is where it is none of both. Under the name of a plain
+ *			file (encoding.h) as the next
+ *	EXPANDED	the Content-Encoding undone, then a cabinet, SZDD, gzip, zstd or MSFZ expanded; as it is
+ *			where it is none
  *	CABINET		that, then made into a cabinet
  *
- * Where there are two steps, the first one goes through a file of its own.
+ * Where there are more steps, all but the last go through a file of their own.
  */
 #include "cache/maker_priv.h"
 #include "codec/cab.h"
 #include "codec/gzip.h"
 #include "codec/zstd.h"
 #include "metric/metric.h"
+#include "store/encoding.h"
 #include "symfmt/msfz.h"
 
 _Static_assert(MAKER_TAIL == GZIP_TRAILER_SIZE, "that is what the tail is for");
 
-#define SNIFF_SIZE    MSFZ_MAGIC_SIZE
 #define CABINET_LEVEL 3 /* 0.4 of the time of zlib's default, for 7 % more bytes (a PDB) */
 #define COPY_SIZE     ((size_t)64 * 1024)
 /* What zstd -19 uses; every maker may have that. */
@@ -29,34 +31,35 @@ _Static_assert(MAKER_TAIL == GZIP_TRAILER_SIZE, "that is what the tail is for");
 /* Longer cabinets exist on paper; tools take a signed number for their length. */
 #define CABINET_MAX INT64_C(0x7fffffff)
 
-enum kind { KIND_OTHER, KIND_CAB, KIND_GZIP, KIND_ZSTD, KIND_MSFZ, KIND_SZDD, KIND_ZIP };
-
 /* ---- what is it? ---- */
 
-static enum kind kind_of(struct slice head)
+/* What it is packed in, and what that holds as far as the first bytes tell. */
+static enum err look(struct maker *m, enum packing *ret, enum packing *ret_inside, struct error *e)
 {
-	static const enum kind kinds[] = {[CODEC_CAB] = KIND_CAB,
-					  [CODEC_GZIP] = KIND_GZIP,
-					  [CODEC_ZSTD] = KIND_ZSTD,
-					  [CODEC_SZDD] = KIND_SZDD};
-	enum codec codec;
-
-	if (codec_sniff(head, &codec))
-		return kinds[codec];
-	if (slice_starts(head, (struct slice){MSFZ_MAGIC, MSFZ_MAGIC_SIZE}))
-		return KIND_MSFZ;
-	return slice_starts(head, SLICE("PK\x03\x04")) ? KIND_ZIP : KIND_OTHER;
-}
-
-static enum err sniff(struct maker *m, enum kind *ret, struct error *e)
-{
-	char head[SNIFF_SIZE];
+	char head[ENCODING_HEAD];
 	size_t n = (size_t)MIN(m->input.length, (int64_t)sizeof(head));
 	enum err err = maker_read_all(m, 0, head, n, e);
+	bool nothing;
 
-	if (!err)
-		*ret = kind_of((struct slice){head, n});
-	return err;
+	if (err)
+		return err;
+	*ret = packing_of((struct slice){head, n});
+	*ret_inside = packing_inside((struct slice){head, n}, &nothing);
+	return OK;
+}
+
+static bool is_coding(enum packing kind)
+{
+	return kind == PACKED_GZIP || kind == PACKED_ZSTD;
+}
+
+/* Is the outcome the file of a plain name, be it packed in whatever? */
+static bool is_for_plain_name(const struct maker *m)
+{
+	struct slice key = slice_of(m->request.key);
+
+	return m->request.form == FORM_EXPANDED ? encoding_file_is_plain(key)
+						: encoding_key_is_plain(key);
 }
 
 /* ---- expanding ---- */
@@ -99,6 +102,16 @@ static enum err charge_window(struct maker *m, struct error *e)
 	return err;
 }
 
+/* What is packed once more than could be seen is never given for the file. */
+static enum err write_out(void *ud, struct slice bytes, struct error *e)
+{
+	struct maker *m = ud;
+
+	if (m->written == 0 && is_for_plain_name(m) && packing_can_be_undone(packing_of(bytes)))
+		return err_set(e, ERR_CORRUPT, "packed more often than is undone");
+	return maker_write(m, bytes, e);
+}
+
 static enum err decode(struct maker *m, enum codec codec, struct error *e)
 {
 	bool stated = codec == CODEC_CAB || codec == CODEC_SZDD; /* by a header that always tells */
@@ -106,7 +119,7 @@ static enum err decode(struct maker *m, enum codec codec, struct error *e)
 	struct codec_io io = {
 		.read = maker_read,
 		.size = early ? maker_promise : NULL,
-		.write = maker_write,
+		.write = write_out,
 		.ud = m,
 		.promised = CODEC_SIZE_UNKNOWN,
 		.max_output = m->request.cache->settings.max_object,
@@ -159,26 +172,22 @@ static enum err copy(struct maker *m, struct error *e)
 	return err;
 }
 
-static enum err expand(struct maker *m, enum kind kind, struct error *e)
+static enum err expand(struct maker *m, enum packing kind, struct error *e)
 {
 	switch (kind) {
-	case KIND_CAB: metric_inc(decoded_cab); return decode(m, CODEC_CAB, e);
-	case KIND_GZIP: metric_inc(decoded_gzip); return decode(m, CODEC_GZIP, e);
-	case KIND_ZSTD: metric_inc(decoded_zstd); return decode(m, CODEC_ZSTD, e);
-	case KIND_MSFZ: metric_inc(decoded_msfz); return expand_msfz(m, e);
-	case KIND_SZDD: metric_inc(decoded_szdd); return decode(m, CODEC_SZDD, e);
-	case KIND_ZIP: return err_set(e, ERR_CORRUPT, "a zip archive, which is not expanded");
-	case KIND_OTHER: break;
+	case PACKED_CAB: metric_inc(decoded_cab); return decode(m, CODEC_CAB, e);
+	case PACKED_GZIP: metric_inc(decoded_gzip); return decode(m, CODEC_GZIP, e);
+	case PACKED_ZSTD: metric_inc(decoded_zstd); return decode(m, CODEC_ZSTD, e);
+	case PACKED_MSFZ: metric_inc(decoded_msfz); return expand_msfz(m, e);
+	case PACKED_SZDD: metric_inc(decoded_szdd); return decode(m, CODEC_SZDD, e);
+	case PACKED_ZIP: return err_set(e, ERR_CORRUPT, "a zip archive, which is not expanded");
+	case PACKED_UNKNOWN:
+	case PACKED_NOT: break;
 	}
 	return copy(m, e);
 }
 
-/* ---- a Content-Encoding as a step of its own ---- */
-
-static bool is_coding(enum kind kind)
-{
-	return kind == KIND_GZIP || kind == KIND_ZSTD;
-}
+/* ---- a step of its own ---- */
 
 static enum err write_middle(void *ud, struct slice bytes, struct error *e)
 {
@@ -198,35 +207,49 @@ static enum err write_middle(void *ud, struct slice bytes, struct error *e)
 	return err;
 }
 
-/* From here on the input is the file without its Content-Encoding. */
-static enum err undo_encoding(struct maker *m, struct error *e)
+static enum err any_size(void *ud, int64_t size, struct error *e)
 {
+	return OK;
+}
+
+static enum err expand_into_middle(struct maker *m, enum packing kind, struct error *e)
+{
+	static const enum codec codecs[] = {[PACKED_CAB] = CODEC_CAB,
+					    [PACKED_GZIP] = CODEC_GZIP,
+					    [PACKED_ZSTD] = CODEC_ZSTD,
+					    [PACKED_SZDD] = CODEC_SZDD};
+	const int64_t max = m->request.cache->settings.max_object;
+	const struct source file = {.read = maker_read_all, .ud = m, .size = m->input.length};
+	const struct msfz_sink sink = {any_size, write_middle, m, max};
 	struct codec_io io = {
 		.read = maker_read,
 		.write = write_middle,
 		.ud = m,
 		.promised = CODEC_SIZE_UNKNOWN,
-		.max_output = m->request.cache->settings.max_object,
+		.max_output = max,
 	};
-	enum kind kind = KIND_OTHER;
 	enum err err = OK;
 
-	if (!form_undoes(m->input.encoding)) {
-		metric_inc(store_encoded);
-		return err_set(e, ERR_UPSTREAM,
-			       "stored with Content-Encoding '%s', which is not undone",
-			       m->input.encoding);
-	}
-	err = sniff(m, &kind, e);
-	if (err || !is_coding(kind))
-		return err;
-	if (kind == KIND_ZSTD)
+	if (kind == PACKED_ZSTD)
 		err = charge_window(m, e);
+	else if (kind == PACKED_MSFZ)
+		err = maker_charge(m, MSFZ_MEMORY, e);
 	io.max_window = m->window;
+	if (err)
+		return err;
+	return kind == PACKED_MSFZ ? msfz_expand(&file, &sink, e)
+				   : codec_decode(codecs[kind], &io, e);
+}
+
+/* From here on the input is what the file held. */
+static enum err undo(struct maker *m, enum packing kind, struct error *e)
+{
+	struct draft *before = TAKE(m->middle); /* the input, from the second step on */
+	enum err err = draft_scratch(0, &m->middle, e);
+
 	if (!err)
-		err = draft_scratch(0, &m->middle, e);
-	if (!err)
-		err = codec_decode(kind == KIND_GZIP ? CODEC_GZIP : CODEC_ZSTD, &io, e);
+		err = expand_into_middle(m, kind, e);
+	draft_free(before);
 	if (err)
 		return err;
 	m->input = (struct maker_input){
@@ -235,7 +258,50 @@ static enum err undo_encoding(struct maker *m, struct error *e)
 	return OK;
 }
 
+static enum err undo_encoding(struct maker *m, struct error *e)
+{
+	enum packing kind, inside;
+	enum err err;
+
+	if (!encoding_is_undone(m->input.encoding)) {
+		metric_inc(store_encoded);
+		return err_set(e, ERR_UPSTREAM,
+			       "stored with Content-Encoding '%s', which is not undone",
+			       m->input.encoding);
+	}
+	err = look(m, &kind, &inside, e);
+	return err || !is_coding(kind) ? err : undo(m, kind, e);
+}
+
+/* Leave one step to be done, or none. */
+static enum err undo_all_but(struct maker *m, int last, enum packing *ret, struct error *e)
+{
+	for (int n = 0;; n++) {
+		enum packing inside;
+		enum err err = look(m, ret, &inside, e);
+
+		if (err || !packing_can_be_undone(last ? inside : *ret))
+			return err;
+		if (n + last == ENCODING_LAYERS_MAX)
+			return err_set(e, ERR_CORRUPT, "packed more often than is undone");
+		err = undo(m, *ret, e);
+		if (err)
+			return err;
+	}
+}
+
 /* ---- a cabinet ---- */
+
+static bool is_too_long(const struct maker *m)
+{
+	return m->input.length > MIN(CAB_FILE_MAX, CABINET_MAX);
+}
+
+static enum err too_long(struct maker *m, struct error *e)
+{
+	m->none = true;
+	return err_set(e, ERR_LIMIT, "too long for a cabinet");
+}
 
 static enum err make_cabinet(struct maker *m, struct error *e)
 {
@@ -249,10 +315,8 @@ static enum err make_cabinet(struct maker *m, struct error *e)
 
 	const struct source file = {.read = maker_read_all, .ud = m, .size = m->input.length};
 
-	if (m->input.length > MIN(CAB_FILE_MAX, CABINET_MAX)) {
-		m->none = true;
-		return err_set(e, ERR_LIMIT, "too long for a cabinet");
-	}
+	if (is_too_long(m))
+		return too_long(m, e);
 	if (m->inspection.looking)
 		inspection_finish(&m->inspection, &file);
 	m->inspection.looking = false;
@@ -264,15 +328,22 @@ static enum err make_cabinet(struct maker *m, struct error *e)
 
 enum err maker_make(struct maker *m, struct error *e)
 {
-	bool two_steps = m->input.encoding[0] && m->request.form != FORM_PLAIN;
-	enum err err = two_steps ? undo_encoding(m, e) : OK;
-	enum kind kind = KIND_OTHER;
+	enum form form = m->request.form;
+	bool labelled = m->input.encoding[0] && form != FORM_PLAIN;
+	enum err err = labelled ? undo_encoding(m, e) : OK;
+	enum packing kind = PACKED_NOT, inside;
 
-	if (!err && m->request.form == FORM_CABINET)
+	if (!err && form == FORM_CABINET && is_too_long(m)) /* before any of it is there */
+		return too_long(m, e);
+	if (!err && is_for_plain_name(m))
+		err = undo_all_but(m, form != FORM_CABINET, &kind, e);
+	else if (!err)
+		err = look(m, &kind, &inside, e);
+	if (err)
+		return err;
+	if (form == FORM_CABINET)
 		return make_cabinet(m, e);
-	if (!err)
-		err = sniff(m, &kind, e);
-	if (!err && m->request.form == FORM_PLAIN && !is_coding(kind))
-		kind = KIND_OTHER;
-	return err ? err : expand(m, kind, e);
+	if (form == FORM_PLAIN && !is_for_plain_name(m) && !is_coding(kind))
+		kind = PACKED_NOT;
+	return expand(m, kind, e);
 }

@@ -58,6 +58,12 @@ enum codec_probe {
 	PROBE_BAD,  /* not one that codec_decode() takes; *e says why */
 };
 
+/*
+ * What the beginning of a stream, as far as it is there, decodes to: n bytes at most. Returns how many; what
+ * is damaged or missing further on does not matter. *nothing: it is complete, and holds nothing.
+ */
+size_t codec_peek(enum codec c, struct slice beginning, char *to, size_t n, bool *nothing);
+
 /* By the magic at its beginning: which format is it? 8 bytes are enough; false for none of them. */
 bool codec_sniff(struct slice head, enum codec *ret);
 /*

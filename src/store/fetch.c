@@ -20,11 +20,10 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "metric/metric.h"
+#include "store/encoding.h"
 #include "store/fetch_priv.h"
 
 #include <errno.h>
-
-static void ask(struct fetch *f);
 
 bool fetch_is_miss(enum fetch_result result)
 {
@@ -219,10 +218,22 @@ static bool check_range(struct fetch *f)
 	return false;
 }
 
+void fetch_begin(struct fetch *f)
+{
+	if (f->head.length < 0)
+		fetch_begin_spool(f);
+	else
+		begin_body(f);
+}
+
 static void on_head(void *ud, const struct object_head *head)
 {
 	struct fetch *f = ud;
 
+	if (f->peeking) {
+		fetch_peek_head(f, head);
+		return;
+	}
 	if (f->phase == BODY) {
 		if (!fetch_body_continues(f, head))
 			refused(f, "the object changed during the transfer");
@@ -242,15 +253,12 @@ static void on_head(void *ud, const struct object_head *head)
 		fetch_decide_found(f);
 		return;
 	}
-	if (head->length < 0)
-		fetch_begin_spool(f);
-	else
-		begin_body(f);
+	if (!fetch_looks(f))
+		fetch_begin(f);
 }
 
-static bool on_data(void *ud, struct slice bytes)
+bool fetch_data(struct fetch *f, struct slice bytes)
 {
-	struct fetch *f = ud;
 	struct error e;
 	size_t before;
 
@@ -272,11 +280,20 @@ static bool on_data(void *ud, struct slice bytes)
 	return f->sink.write(f->ud, bytes);
 }
 
+static bool on_data(void *ud, struct slice bytes)
+{
+	struct fetch *f = ud;
+
+	return f->looking ? fetch_look(f, bytes) : fetch_data(f, bytes);
+}
+
 /* The call is complete and said "found": what follows depends on what was asked. */
 static void found_done(struct fetch *f)
 {
 	struct error e;
 
+	if (f->looking && !fetch_look_done(f))
+		return;
 	switch (f->phase) {
 	case SPOOLING: fetch_spool_done(f); break;
 	case BODY:
@@ -294,8 +311,8 @@ static void found_done(struct fetch *f)
 			fetch_decide(f, FETCH_MISS, NULL, NULL);
 		} else if (f->request.head && f->head.length < 0 && !f->request.no_length) {
 			f->request.head = false; /* the length shows only at the end */
-			ask(f);
-		} else {
+			fetch_ask(f);
+		} else if (!fetch_peeks(f)) {
 			fetch_decide_found(f);
 		}
 		break;
@@ -363,6 +380,10 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 	struct fetch *f = ud;
 
 	f->call = NULL;
+	if (f->peeking) {
+		fetch_peek_done(f);
+		return;
+	}
 	switch (result) {
 	case STORE_FAULT: fault_done(f, false, e); return;
 	case STORE_FAULT_RETRY: fault_done(f, true, e); return;
@@ -381,7 +402,7 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 	}
 }
 
-static void ask(struct fetch *f)
+void fetch_ask(struct fetch *f)
 {
 	static const struct store_events events = {on_head, on_data, on_done};
 	struct store_read read = {
@@ -397,10 +418,15 @@ static void ask(struct fetch *f)
 		.patient = f->request.patient,
 	};
 
+	fetch_look_stop(f);
 	f->tries++;
 	f->skip = 0;
 	f->asked_ns = clock_mono_ns();
-	if (f->resuming) {
+	if (f->peeking) {
+		read.head = false;
+		read.ranged = true;
+		read.range = (struct range_ask){0, ENCODING_HEAD - 1};
+	} else if (f->resuming) {
 		read.if_match = f->head.etag;
 		read.ranged = !fetch_body_anew(f);
 		read.range = (struct range_ask){f->head.first + f->resumed_at,
@@ -419,7 +445,7 @@ static void ask_again(struct loop_timer *timer)
 
 	f->held = f->phase == BODY && !fetch_sink_may_write(f);
 	if (!f->held)
-		ask(f);
+		fetch_ask(f);
 }
 
 void fetch_resume(struct fetch *f)
@@ -431,7 +457,7 @@ void fetch_resume(struct fetch *f)
 	} else if (f->held) {
 		f->held = false;
 		f->request.deadline_ns = clock_mono_ns() + FETCH_RESUME_BUDGET_NS;
-		ask(f);
+		fetch_ask(f);
 	}
 }
 
@@ -452,7 +478,7 @@ struct fetch *fetch_start(const struct fetch_request *request, const struct fetc
 	f->spool = -1;
 	f->head.fd = -1;
 	f->again.due = ask_again;
-	ask(f);
+	fetch_ask(f);
 	return f;
 }
 
@@ -492,6 +518,9 @@ void fetch_free(struct fetch *f)
 	loop_timer_stop(fetch_loop(f), &f->again);
 	fetch_drop_call(f);
 	fetch_spool_free(f);
+	fetch_look_stop(f);
+	if (f->gone)
+		*f->gone = true;
 	close_p(&f->head.fd);
 	free(f->key);
 	free(f);

@@ -5,6 +5,9 @@
  * a body that broke off by a ranged read of the same version. The retry policy of the program is
  * here and nowhere else; so is the tally of what the store answered (metrics, breaker).
  *
+ * What it says a body is encoded with is true as far as the first bytes tell (encoding.h), unless only
+ * the head is asked, or a part of it that does not begin at its beginning.
+ *
  * Loop's thread only. The owner frees it with fetch_free(), which cancels what is still running.
  */
 #pragma once
@@ -35,6 +38,7 @@ struct fetch_request {
 	struct store *store;
 	struct slice key; /* copied */
 	bool head;
+	bool tried;     /* with head: what is labelled gzip is tried by its first bytes */
 	bool no_length; /* it is enough to know that it is there, if no length is told */
 	bool ranged;    /* only this part is wanted */
 	bool or_whole;  /* or all of it, where the store answers no question for a part */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the files of a fetch share: fetch.c, fetch_body.c. */
 #pragma once
+#include "base/buf.h"
 #include "store/fetch.h"
 
 #define FETCH_TRIES_MAX        4
@@ -30,6 +31,10 @@ struct fetch {
 	bool unmatched;          /* If-Match was refused: only the answer is compared */
 	bool answered;           /* the last try failed by an answer of the store */
 	int64_t skip;            /* bytes of this answer that have come before */
+	bool looking;            /* found, not told: what is it encoded with? */
+	bool peeking;            /* a HEAD: its label is tried by the first bytes */
+	struct buf beginning;    /* meanwhile */
+	bool *gone;              /* set when it is freed by what it is about to tell */
 	int spool;               /* -1 unless SPOOLING */
 	int64_t spooled;
 };
@@ -45,6 +50,26 @@ void fetch_decide(struct fetch *f, enum fetch_result result, const struct object
 /* Found; a descriptor in the head becomes the owner's. */
 void fetch_decide_found(struct fetch *f);
 void fetch_drop_call(struct fetch *f);
+
+/* Its head is known, and what it is encoded with: on to the body. May free it. */
+void fetch_begin(struct fetch *f);
+bool fetch_data(struct fetch *f, struct slice bytes);
+void fetch_ask(struct fetch *f);
+
+/* fetch_look.c: is the head true of the body (encoding.h)? Until that is known it is not told. */
+
+/* The head of a new body is in. True: look at its first bytes. */
+bool fetch_looks(struct fetch *f);
+/* More of them. As store_events.data. */
+bool fetch_look(struct fetch *f, struct slice bytes);
+/* There are no more. False: the fetch is gone. */
+MUST_CHECK bool fetch_look_done(struct fetch *f);
+void fetch_look_stop(struct fetch *f);
+/* The answer to a HEAD is in. True: its label is tried first. */
+bool fetch_peeks(struct fetch *f);
+/* What came of that, be it no answer: the head is told. May free it. */
+void fetch_peek_head(struct fetch *f, const struct object_head *head);
+void fetch_peek_done(struct fetch *f);
 
 /* fetch_body.c. The first two end it, and may free it. */
 void fetch_body_ended(struct fetch *f, const struct error *e);

@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from conftest import KEYS
-from rig import faults, forms, msfz, symbols
+from rig import faults, forms, layouts, msfz, symbols
 from rig.cachedir import CacheDir, fills, kept, quiet, told
 from rig.client import is_miss
 from rig.forms import EVERY, MSFZ, TWINS, genuine, text
@@ -170,6 +170,119 @@ def test_as_another_form(name, ask, shelf):
         assert is_same(name, plain.body, symbol.data) and plain["ETag"] != answer["ETag"]
         told_by = {"gzip": "Accept-Encoding", "msfz": "Accept"}[as_stored]
         assert told_by in answer["Vary"].split(", ") and plain["Vary"] == answer["Vary"]
+
+
+def both(first, second):
+    return lambda name, data: second(name, first(name, data))
+
+
+LIES = {
+    # what lies as foo.pdb, and the Content-Encoding that it is said to have
+    "no gzip": (lambda name, data: data, "gzip"),
+    "no x-gzip": (lambda name, data: data, "x-gzip"),
+    "no zstd": (lambda name, data: data, "zstd"),
+    "no brotli": (lambda name, data: data, "br"),
+    "gzip, called zstd": (forms.gz, "zstd"),
+    "zstd, called gzip": (forms.zst, "gzip"),
+    "gzip, called brotli": (forms.gz, "br"),
+    "gzip twice": (both(forms.gz, forms.gz), "gzip"),
+    "gzip twice, told": (both(forms.gz, forms.gz), "gzip, gzip"),
+    "gzip once, told twice": (forms.gz, "gzip, gzip"),
+    "a cabinet in gzip": (both(layouts.mszip, forms.gz), "gzip"),
+    "MSFZ in gzip": (both(forms.pdz(msfz.ZSTD), forms.gz), "gzip"),
+    "a cabinet": (layouts.mszip, "gzip"),
+    "gzip, not told": (forms.gz, None),
+    "zstd, not told": (forms.zst, None),
+    "zstd unsized, not told": (forms.zst_unsized, None),
+    "gzip twice, not told": (both(forms.gz, forms.gz), None),
+    "a cabinet, not told": (layouts.mszip, None),
+    "SZDD, not told": (lambda name, data: forms.szdd(data), None),
+    "MSFZ, not told": (forms.pdz(msfz.ZSTD), None),
+    "MSFZ by deflate, not told": (forms.pdz(msfz.DEFLATE), None),
+}
+
+
+def is_the_file(answer, name, packed, content):
+    """Undone as the answer says, it is the file that was asked for."""
+    if answer["Content-Encoding"]:
+        return answer["Content-Encoding"] == "gzip" and answer.body == packed and \
+            gzip.decompress(packed) == content
+    return answer.body == content or \
+        "MSFZ" in name and msfz.streams(answer.body) == msfz.streams(content)
+
+
+@pytest.mark.parametrize("kind", ["origin", "http", "file"])
+@pytest.mark.parametrize("first", ["accepts gzip", "does not"])
+@pytest.mark.parametrize("name", LIES)
+def test_a_body_is_what_its_bytes_are(name, first, kind, origin, serve, tmp):
+    """Whatever it is said to be, and whoever comes first; of what is kept too, and of what is found
+    there after a restart, when the store is gone."""
+    pack, label = LIES[name]
+    word = name.replace(" ", "").replace(",", "")
+    symbol = symbols.pdb(f"{word}.pdb", genuine()["aged"].data, symbols.guid_of(word))
+    packed, target = pack(symbol.name, symbol.data), "/" + symbol.path
+    if kind == "file":
+        if label:
+            pytest.skip("a directory knows no Content-Encoding")
+        file = tmp / "files" / symbol.path
+        file.parent.mkdir(parents=True)
+        file.write_bytes(packed)
+        stores = f"file://{tmp}/files"
+    else:
+        origin.put(origin.bucket("bucket"), symbol.path.lower(), packed,
+                   [("Content-Encoding", label)] if label else [])
+        stores = s3("bucket", origin) if kind == "origin" else \
+            f"http://127.0.0.1:{origin.port}/bucket"
+        target = target if kind == "origin" else target.lower()
+    server = serve(stores=stores, CACHE_DIR=tmp / "cache")
+    ways = [GZIP, {}] if first == "accepts gzip" else [{}, GZIP]
+    tags = {}
+    for restarted in False, True:
+        for headers in ways * 2:
+            answer = server.fetch(target, headers=headers)
+            assert answer.status == 200 and is_the_file(answer, name, packed, symbol.data), headers
+            assert answer["Content-Encoding"] in (None, headers.get("Accept-Encoding"))
+            tag = tags.setdefault(answer["Content-Encoding"], answer["ETag"])
+            assert answer["ETag"] == tag, "one version of each"
+            quiet(server)
+            head = server.fetch(target, "HEAD", headers=headers)
+            for header in "Content-Length", "Content-Encoding", "ETag", "Vary":
+                assert head[header] == answer[header], header
+            part = server.fetch(target, headers={"Range": "bytes=5-1999", **headers})
+            plain = server.fetch(target)
+            assert part.status == 206 and part.body == plain.body[5:2000]
+            assert part["Content-Encoding"] is None
+        if kind == "file" or restarted:
+            return
+        server.stop()
+        server = serve(stores=stores, CACHE_DIR=tmp / "cache")
+        origin.stop()
+
+
+@pytest.mark.parametrize("label", ["gzip", "x-gzip", "zstd", "br", None])
+@pytest.mark.parametrize("content", [b"", forms.gz("", b"")], ids=["no bytes", "gzip of nothing"])
+def test_nothing_is_a_miss_however_it_is_called(content, label, origin, store, serve):
+    origin.put("bucket", LOWER, content, [("Content-Encoding", label)] if label else [])
+    server = serve(stores=store)
+    for headers in [GZIP, {}] * 2:
+        assert is_miss(server.fetch(FOO, headers=headers))
+        quiet(server)
+
+
+@pytest.mark.parametrize("content", ["text", "noise"])
+@pytest.mark.parametrize("name", ["gzip four times", "zstd four times", "another PDB in gzip"])
+def test_what_cannot_be_undone_is_never_the_file(name, content, origin, store, serve):
+    """It is a fault; or a miss, where it is seen to be another file."""
+    symbol = symbols.pdb("foo.pdb", genuine()["aged"].data, symbols.guid_of("other"))
+    data = {"text": text(9000), "noise": body(9000)}[content]
+    pack = forms.gz if "gzip" in name else forms.zst
+    data = symbol.data if "PDB" in name else pack("", pack("", pack("", data)))
+    origin.put("bucket", LOWER, pack("", data))
+    server = serve(stores=store)
+    for headers in [GZIP, {}] * 2:
+        answer = server.fetch(FOO, headers=headers)
+        assert is_miss(answer) if "PDB" in name else answer.status == 503, headers
+        quiet(server)
 
 
 CLAIMS = {

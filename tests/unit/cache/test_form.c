@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Names of forms, which encodings can be undone, and the head that a made form gets. */
+/* Names of forms, and the head that a made form gets. */
 #include "cache/form.h"
 
 #include "tap.h"
@@ -11,21 +11,6 @@ static void test_names(void)
 	for (int i = 0; i < FORMS; i++)
 		CHECK_STR(form_name((enum form)i), names[i],
 			  "part of identities on disks: never changes");
-}
-
-static void test_undoes(void)
-{
-	static const struct {
-		const char *encoding;
-		bool undone;
-	} rows[] = {
-		{"gzip", true},        {"GZip", true}, {"x-gzip", true},   {"zstd", true},
-		{"", false},           {"br", false},  {"deflate", false}, {"identity", false},
-		{"gzip, gzip", false}, {"gz", false},  {"zst", false},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		CHECK_INT(form_undoes(rows[i].encoding), rows[i].undone, rows[i].encoding);
 }
 
 static struct object_head head_of_version(const char *etag, int64_t mtime)
@@ -129,7 +114,6 @@ static void test_current(void)
 int main(void)
 {
 	test_names();
-	test_undoes();
 	test_etags();
 	test_head();
 	test_current();

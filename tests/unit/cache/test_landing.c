@@ -366,7 +366,7 @@ static void test_header(void)
 		struct cache_rig r;
 
 		head.mtime = 1234567890;
-		memcpy(head.encoding, "gzip", 5);
+		memcpy(head.encoding, "br", 3);
 		cache_rig_new(&r);
 		id = cache_id(r.cache, &r.store.store, SLICE("Ab/Cd"), FORM_STORED, NULL);
 		ASSERT(rig_take(&r, "Ab/Cd", &p) == SEATED);
@@ -380,7 +380,7 @@ static void test_header(void)
 		CHECK_INT(disk_find(r.cache->disk, &id, &o, NULL), DISK_HIT, "found");
 		CHECK(o.meta.mtime == 1234567890 && o.checked_s == RIG_NOW && o.used_s == RIG_NOW,
 		      "its times");
-		CHECK_STR(o.meta.encoding, "gzip", "its encoding");
+		CHECK_STR(o.meta.encoding, "br", "its encoding");
 		CHECK_STR(o.meta.key, "Ab/Cd", "its key, as the store spells it");
 		CHECK_STR(o.meta.store, "fake", "whose it is");
 		CHECK_INT(o.meta.hashed, lengths[i] <= FILL_SMALL, "small ones have a hash");

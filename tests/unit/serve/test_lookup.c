@@ -3,6 +3,8 @@
  * Which answer comes of which answers. The rule is stated a second time, in expect(), and compared
  * over all combinations and several orders of arrival.
  */
+#define ASKED "Foo.pdb/ABCDEF_0123/Foo.pdb"
+#define LOWER "foo.pdb/abcdef_0123/foo.pdb"
 #include "base/log.h"
 #include "lookup_rig.h"
 #include "metric/metric.h"

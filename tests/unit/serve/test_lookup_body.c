@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a lookup gives of an object that it has found: parts, encodings, heads, files, bodies. */
+#define ASKED "Foo.pdb/ABCDEF_0123/Foo.pdb"
+#define LOWER "foo.pdb/abcdef_0123/foo.pdb"
 #include "base/log.h"
 #include "lookup_rig.h"
 #include "metric/metric.h"
@@ -121,6 +123,9 @@ static void test_encoding(void)
 		w.client.gzip = c->accepts_gzip;
 		world_start(&w);
 		fake_head(fake_call(&w.fake[0], NULL), &head);
+		if (c->encoding[0] && !c->ranged)
+			fake_data(fake_call(&w.fake[0], NULL),
+				  c->encoding[0] == 'b' ? "0123456789" : "\x1f\x8b\b3456789", 10);
 		manual_advance(w.loop, NS_PER_S);
 		if (c->found < 0)
 			CHECK(!w.answered && w.fake[0].started == 2,

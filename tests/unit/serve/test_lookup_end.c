@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* How a lookup ends: released or aborted in every phase, under a reader, and with flights. */
+#define ASKED "Foo.pdb/ABCDEF_0123/Foo.pdb"
+#define LOWER "foo.pdb/abcdef_0123/foo.pdb"
 #include "base/log.h"
 #include "lookup_rig.h"
 #include "metric/metric.h"

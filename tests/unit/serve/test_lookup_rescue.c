@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The disk fails under a body: the lookup goes on past the cache, with the same version or not. */
+#define ASKED "Foo.pdb/ABCDEF_0123/Foo.pdb"
+#define LOWER "foo.pdb/abcdef_0123/foo.pdb"
 #include "base/log.h"
 #include "lookup_rig.h"
 #include "metric/metric.h"
@@ -162,6 +164,7 @@ static void test_rescue_without_a_name(void)
 {
 	static const char *const names[UNNAMED] = {"the same", "another length", "another time",
 						   "another encoding"};
+	static const char gzip[600] = "\x1f\x8b\b";
 
 	for (int i = 0; i < UNNAMED; i++) {
 		struct object_head head = fake_whole(LARGE + (i == OTHER_LENGTH), "");
@@ -178,6 +181,8 @@ static void test_rescue_without_a_name(void)
 			      !last_call(&r.w)->read.if_match,
 		      "all of it is asked for");
 		fake_head(last_call(&r.w), &head);
+		if (i == OTHER_ENCODING)
+			fake_data(last_call(&r.w), gzip, sizeof(gzip));
 		manual_settle(r.w.loop);
 		CHECK(r.rescued == 1 && (r.body != NULL) == (i == THE_SAME), names[i]);
 		CHECK(rescue_end(&r), "... and nothing stays behind");

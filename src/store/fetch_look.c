@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The first bytes of a body, before its head is told (see fetch.h): they say what it is encoded with
+ * (encoding.h). Mostly they come with the head. Of a HEAD whose label would decide what the client
+ * gets they are asked for, once.
+ */
+#include "store/encoding.h"
+#include "store/fetch_priv.h"
+
+static bool judge(struct fetch *f, bool all)
+{
+	uint64_t left = f->head.length < 0 ? UINT64_MAX : (uint64_t)f->head.length;
+
+	return encoding_judge(slice_of(f->key), buf_slice(&f->beginning),
+			      all || f->beginning.n >= left, f->head.encoding);
+}
+
+static void begin_looking(struct fetch *f)
+{
+	f->beginning = BUF_MAX(ENCODING_HEAD + 4 * TRANSFER_READ_MAX);
+	f->looking = true;
+}
+
+/* The byte of a probe tells nothing. */
+static bool is_byte(const struct object_head *h)
+{
+	return h->ranged && h->length == 1 && h->total != 1;
+}
+
+bool fetch_looks(struct fetch *f)
+{
+	bool looks = !f->request.pin && f->head.first == 0 && f->sink.write && !is_byte(&f->head) &&
+		     encoding_in_doubt(slice_of(f->key), f->head.encoding);
+
+	if (looks)
+		begin_looking(f);
+	return looks;
+}
+
+void fetch_look_stop(struct fetch *f)
+{
+	f->looking = false;
+	buf_fini(&f->beginning);
+}
+
+/* What was held goes on. False: the fetch is gone. */
+static bool begin(struct fetch *f, bool *more)
+{
+	struct buf held CLEANUP(buf_fini) = f->beginning;
+	bool gone = false;
+
+	f->looking = false;
+	f->beginning = (struct buf){0};
+	f->gone = &gone;
+	fetch_begin(f);
+	if (!gone && held.n)
+		*more = fetch_data(f, buf_slice(&held));
+	if (!gone)
+		f->gone = NULL;
+	return !gone;
+}
+
+bool fetch_look(struct fetch *f, struct slice bytes)
+{
+	bool more = true;
+
+	buf_add(&f->beginning, bytes);
+	if (!judge(f, false))
+		return true;
+	if (f->peeking)
+		fetch_peek_done(f);
+	else
+		(void)begin(f, &more);
+	return more;
+}
+
+bool fetch_look_done(struct fetch *f)
+{
+	bool more;
+
+	(void)judge(f, true);
+	return begin(f, &more);
+}
+
+/* ---- a HEAD ---- */
+
+bool fetch_peeks(struct fetch *f)
+{
+	if (!f->request.head || !f->request.tried || f->head.fd >= 0 ||
+	    !slice_eq_nocase(slice_of(f->head.encoding), SLICE("gzip")))
+		return false;
+	f->peeking = true;
+	fetch_ask(f);
+	return true;
+}
+
+/* Only of the version whose head is known. */
+void fetch_peek_head(struct fetch *f, const struct object_head *head)
+{
+	if (head->first == 0 && head->total == f->head.total &&
+	    strcmp(head->etag, f->head.etag) == 0)
+		begin_looking(f);
+	if (head->fd >= 0)
+		close(head->fd);
+}
+
+void fetch_peek_done(struct fetch *f)
+{
+	if (f->looking)
+		(void)judge(f, true);
+	f->peeking = false;
+	fetch_look_stop(f);
+	fetch_drop_call(f);
+	fetch_decide_found(f);
+}
