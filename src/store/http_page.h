@@ -10,10 +10,11 @@
 #include "store/store.h"
 
 struct page_look {
-	bool is_symbol_path; /* what is asked for: no page can be that */
-	bool is_called_page; /* by its Content-Type */
-	int64_t length;      /* of the body, -1 unknown */
-	const char *name;    /* of the page that was seen: "an HTML page" */
+	bool is_symbol_path;  /* what is asked for: no page can be that */
+	bool is_called_page;  /* by its Content-Type */
+	bool is_called_coded; /* by its Content-Encoding */
+	int64_t length;       /* of the body, -1 unknown */
+	const char *name;     /* of the page that was seen: "an HTML page" */
 	struct buf beginning;
 };
 

@@ -1,9 +1,26 @@
 // SPDX-License-Identifier: MIT
-/* See page.h. White space and a byte order mark may stand before a page, before nothing else. */
+/*
+ * See page.h. White space and a byte order mark may stand before a page, before nothing else. UTF-16 is
+ * known by its mark, and read as the ASCII in it.
+ */
 #include "symfmt/page.h"
 #include "base/text.h"
 
 #define CHUNK_DIGITS_MAX 8
+
+/* The beginning, of UTF-16 one byte for each unit: to is PAGE_HEAD bytes. */
+static struct slice as_ascii(struct slice s, char *to)
+{
+	bool little = slice_starts(s, SLICE("\xff\xfe")), big = slice_starts(s, SLICE("\xfe\xff"));
+	size_t n = 0;
+
+	s = slice_head(s, PAGE_HEAD);
+	if (!little && !big)
+		return s;
+	for (size_t i = 2; i + 1 < s.n; i += 2)
+		to[n++] = s.p[little ? i + 1 : i] ? '\x80' : s.p[little ? i : i + 1];
+	return (struct slice){to, n};
+}
 
 static struct slice without_blanks(struct slice s)
 {
@@ -19,17 +36,21 @@ static bool starts_tag(struct slice s, const char *tag)
 {
 	struct slice name = slice_of(tag);
 
-	return slice_starts_nocase(s, name) && s.n > name.n && memchr(" \t\r\n\f>", s.p[name.n], 6);
+	return slice_starts_nocase(s, name) && s.n > name.n &&
+	       memchr(" \t\r\n\f/>", s.p[name.n], 7);
 }
 
 static bool is_html(struct slice s)
 {
-	static const char *const tags[] = {"<!doctype html", "<html", "<head", "<title", "<body"};
+	static const char *const tags[] = {
+		"<!doctype", "<html", "<head", "<title", "<body", "<meta",   "<script", "<style",
+		"<iframe",   "<h1",   "<div",  "<table", "<font", "<center", "<p",      "<a",
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++)
 		if (starts_tag(s, tags[i]))
 			return true;
-	return false;
+	return slice_starts(s, SLICE("<!--")); /* an XML document would have said so */
 }
 
 /* "10000;chunk-signature=..." where chunks are signed, "10000" and a line break where not. */
@@ -46,7 +67,8 @@ static bool is_chunk(struct slice s)
 
 const char *page_name(struct slice beginning)
 {
-	struct slice s = without_blanks(slice_head(beginning, PAGE_HEAD));
+	char ascii[PAGE_HEAD];
+	struct slice s = without_blanks(as_ascii(beginning, ascii));
 
 	if (is_html(s))
 		return "an HTML page";
@@ -60,7 +82,8 @@ const char *page_name(struct slice beginning)
 
 bool page_is_text(struct slice beginning)
 {
-	struct slice s = slice_head(beginning, PAGE_HEAD);
+	char ascii[PAGE_HEAD];
+	struct slice s = as_ascii(beginning, ascii);
 
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];

@@ -16,5 +16,5 @@
 
 /* What it is, for a log line: "an HTML page"; NULL when it is nothing of the kind. */
 const char *page_name(struct slice beginning);
-/* Only what a text has, in any superset of ASCII: no control bytes but white space. */
+/* Only what a text has, in any superset of ASCII or UTF-16: no control bytes but white space. */
 bool page_is_text(struct slice beginning);

@@ -2,6 +2,7 @@
 """Another symbol server as a store: redirects, loops, credentials that stay where they belong."""
 
 import base64
+import gzip
 import ssl
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from rig import faults, stock
 from rig.cachedir import fills
 from rig.client import exchange, is_fault, is_miss
+from rig.layouts import zstd
 from rig.origin import SymbolServer
 from rig.pace import IMPATIENT
 from rig.rgw import free_ports
@@ -168,6 +170,50 @@ def test_its_trouble_is_never_relayed(status, public, serve):
     else:
         assert is_fault(answer)
     assert server.fetch("/" + FOO).status == 200
+
+
+SIGN_IN = b"<!DOCTYPE html>\n<html><title>Sign in</title>" + b"<p>please</p>" * 100 + b"</html>"
+PAGES = {
+    # body, headers
+    "plain": (SIGN_IN, []),
+    "gzip": (gzip.compress(SIGN_IN), [("Content-Encoding", "gzip")]),
+    "gzip, called nothing": (gzip.compress(SIGN_IN), []),
+    "called gzip": (SIGN_IN, [("Content-Encoding", "gzip")]),
+    "zstd": (zstd(SIGN_IN), [("Content-Encoding", "zstd")]),
+    "brotli": (b"\x1b\x4f\x08\x00\x00" + body(500), [("Content-Encoding", "br"),
+                                                    ("Content-Type", "text/html")]),
+    "UTF-16": (SIGN_IN.decode().encode("utf-16"), []),
+    "UTF-16 in gzip": (gzip.compress(SIGN_IN.decode().encode("utf-16")),
+                       [("Content-Encoding", "gzip")]),
+    "a comment first": (b"\xef\xbb\xbf\n<!-- by the portal -->" + SIGN_IN, []),
+}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept-Encoding": "gzip"}], ids=["identity", "gzip"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_sign_in_page_is_a_fault_however_it_is_sent(name, headers, public, serve):
+    """It is over as soon as the page is; nothing of it is kept, neither as a file nor as a miss."""
+    page, told = PAGES[name]
+    server = serve(stores=f"{public.url}/symbols")
+    assert server.fetch("/" + path("gone.pdb")).status == 404, "an ordinary miss"
+    public.fault(faults.respond(lambda r: Response(200, told, page)), "foo.pdb")
+    for _ in range(2):
+        assert is_fault(server.fetch("/" + FOO, headers=headers))
+    public.heal()
+    assert server.fetch("/" + FOO, headers=headers).body == body(300_000)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_for_every_name_is_a_miss_however_it_is_sent(name, upstream, serve):
+    """Of a server that gives one for a name that nobody has. What is there is found all the same."""
+    page, told = PAGES[name]
+    upstream.put("symbols/" + FOO, body(300_000))
+    upstream.fault(faults.respond(lambda r: Response(200, told, page)),
+                   lambda r: "foo.pdb" not in r.path)
+    server = serve(stores=f"{upstream.url}/symbols")
+    for headers in {}, {"Accept-Encoding": "gzip"}:
+        assert is_miss(server.fetch("/" + path("gone.pdb"), headers=headers))
+        assert server.fetch("/" + FOO, headers=headers).body == body(300_000)
 
 
 def test_via_names_us_to_the_other_server(public, serve):

@@ -18,6 +18,16 @@ static void test_names(void)
 		{"\xef\xbb\xbf<html lang=en>", HTML},
 		{" \r\n\t<HTML>", HTML},
 		{"<head>", HTML},
+		{"<!-- a comment first --><html>", HTML},
+		{"\xef\xbb\xbf \n<!--\n a long comment", HTML},
+		{"<!DOCTYPE\n  html>", HTML},
+		{"<!DocType Html>", HTML},
+		{"<meta http-equiv=refresh>", HTML},
+		{"<script>location='/login'</script>", HTML},
+		{"<DIV/>", HTML},
+		{"<!doctypes>", NULL},
+		{"<divider>", NULL},
+		{"\xef\xbb\xbf<?XML version=\"1.0\"?>", XML},
 		{"<body\tclass=x>", HTML},
 		{"<htmlx>", NULL},
 		{"<html", NULL},
@@ -51,6 +61,31 @@ static void test_names(void)
 	}
 }
 
+/* The same in UTF-16, of either order: known by its mark. */
+static void test_utf16(void)
+{
+	static const char *const texts[] = {"<!DOCTYPE html>", " \r\n<HTML>",
+					    "<?xml version=\"1.0\"?>", "a text", "a\x7f"};
+	static const char *const want[] = {HTML, HTML, XML, NULL, NULL};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		for (int big = 0; big < 2; big++) {
+			char bytes[80] = {big ? '\xfe' : '\xff', big ? '\xff' : '\xfe'};
+			size_t n = strlen(texts[i]);
+			struct slice s = {bytes, 2 + 2 * n};
+			const char *name;
+
+			for (size_t c = 0; c < n; c++)
+				bytes[2 + 2 * c + (size_t)big] = texts[i][c];
+			name = page_name(s);
+			CHECK_STR(name ? name : "none", want[i] ? want[i] : "none", texts[i]);
+			CHECK_INT(page_is_text(s), i < 4, "a text, or not");
+			name = page_name(slice_head(s, 3));
+			CHECK(!name && !page_is_text(slice_head(s, 2)), "of the mark alone");
+		}
+	CHECK(!page_name((struct slice){"<\0h\0t\0m\0l\0>\0", 12}), "without a mark");
+}
+
 static void test_text(void)
 {
 	CHECK(page_is_text(SLICE("Gr\xc3\xbc\xc3\x9f\tGott\r\n")), "a text");
@@ -76,6 +111,7 @@ static void test_long(void)
 int main(void)
 {
 	test_names();
+	test_utf16();
 	test_text();
 	test_long();
 	return tap_done();
