@@ -47,7 +47,7 @@ static void tell_miss(struct loop_timer *timer)
 static void tell_soon(struct ask *a, void (*tell)(struct loop_timer *timer))
 {
 	a->soon.due = tell;
-	loop_timer_set(a->request.cache->loop, &a->soon, 0);
+	loop_timer_set(a->request.flights->loop, &a->soon, 0);
 }
 
 void ask_tell_found_soon(struct ask *a)
@@ -63,8 +63,8 @@ void ask_tell_soon(struct ask *a, const struct error *fault)
 
 static void note_miss(struct ask *a, enum fetch_result how)
 {
-	cache_note_miss(a->request.cache, a->request.store, slice_of(a->key), a->request.via,
-			a->request.checksum, a->ticket, how);
+	cache_note_miss(a->request.flights->cache, a->request.store, slice_of(a->key),
+			a->request.via, a->request.checksum, a->ticket, how);
 }
 
 void ask_tell_wrong_soon(struct ask *a)
@@ -205,7 +205,7 @@ static void post_room(void *ud)
 {
 	struct ask *a = ud;
 
-	loop_post(a->request.cache->loop, &a->room);
+	loop_post(a->request.flights->loop, &a->room);
 }
 
 static void fetch_answered(void *ud, enum fetch_result result, const struct object_head *head,
@@ -216,7 +216,7 @@ static void fetch_answered(void *ud, enum fetch_result result, const struct obje
 	if (fetch_is_miss(result))
 		note_miss(a, result);
 	if (result == FETCH_FOUND)
-		cache_note_found(a->request.cache, a->request.store, slice_of(a->key));
+		cache_note_found(a->request.flights->cache, a->request.store, slice_of(a->key));
 	if (result == FETCH_FOUND && needs_plain(a, head)) {
 		if (head->fd >= 0)
 			close(head->fd);
@@ -248,7 +248,7 @@ static void pass(struct ask *a, const struct object_head *pin)
 	};
 
 	a->way = ASK_PASSED;
-	a->ticket = cache_miss_ticket(r->cache, r->store, slice_of(a->key));
+	a->ticket = cache_miss_ticket(r->flights->cache, r->store, slice_of(a->key));
 	if (!fetch.head)
 		a->ring = fill_new((struct fill_writer){.room = post_room, .ud = a});
 	a->fetch = fetch_start(&fetch, fetch.head ? NULL : &sink, fetch_answered, a);
@@ -296,8 +296,8 @@ static bool look_for(struct ask *a, enum form form)
 {
 	struct cache_object o;
 
-	if (!cache_find(a->request.cache, a->request.store, slice_of(a->key), form, a->expect,
-			a->request.checksum, &o))
+	if (!flights_find(a->request.flights, a->request.store, slice_of(a->key), form, a->expect,
+			  a->request.checksum, &o))
 		return false;
 	a->form = form;
 	if (needs_plain(a, &o.head)) {
@@ -321,7 +321,7 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 {
 	const struct ask_request *r = &a->request;
 	const struct flight_request flight = {
-		.cache = r->cache,
+		.flights = r->flights,
 		.store = r->store,
 		.key = slice_of(a->key),
 		.form = form,
@@ -365,7 +365,7 @@ static void take_seat(struct ask *a)
 	if (join_plain(a))
 		return;
 	/* Without a disk there is nothing to join but who finds out whether it is missing. */
-	switch (take(a, a->form, object && (r->head || !cache_disk_usable(r->cache)))) {
+	switch (take(a, a->form, object && (r->head || !cache_disk_usable(r->flights->cache)))) {
 	case SEATED: a->way = a->seat->first ? ASK_FILLED : ASK_JOINED; return;
 	case NO_SEAT: go_alone(a); return;
 	case NO_SEAT_LEFT: refuse(a, ERR_BUSY, "too many wait for this object"); return;
@@ -373,8 +373,8 @@ static void take_seat(struct ask *a)
 	}
 	if (look_for(a, a->form))
 		return;
-	id = cache_id(r->cache, r->store, slice_of(a->key), a->form, a->expect);
-	flights_forget_landed(r->cache->flights, &id);
+	id = cache_id(r->flights->cache, r->store, slice_of(a->key), a->form, a->expect);
+	flights_forget_landed(r->flights, &id);
 	begin(a);
 }
 
@@ -470,7 +470,7 @@ void ask_free(struct ask *a)
 {
 	if (!a)
 		return;
-	loop_timer_stop(a->request.cache->loop, &a->soon);
+	loop_timer_stop(a->request.flights->loop, &a->soon);
 	seat_leave(&a->seats[0]);
 	seat_leave(&a->seats[1]);
 	fetch_free(a->fetch);

@@ -8,14 +8,14 @@
  * Loop's thread only. The owner frees it with ask_free(), once nobody reads the body any more.
  */
 #pragma once
-#include "cache/cache.h"
 #include "cache/fill.h"
+#include "cache/flights.h"
 #include "store/fetch.h"
 
 struct ask;
 
 struct ask_request {
-	struct cache *cache;
+	struct flights *flights;
 	struct store *store;
 	struct slice key; /* copied */
 	/*

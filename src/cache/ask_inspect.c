@@ -79,10 +79,10 @@ static bool check_file(struct ask *a, const struct object_head *head)
 	struct local_check *c = xnew(struct local_check);
 
 	c->ask = a;
-	c->loop = a->request.cache->loop;
+	c->loop = a->request.flights->loop;
 	c->head = *head;
 	c->key = xstrdup(a->key);
-	c->verify = a->request.cache->settings.verify;
+	c->verify = a->request.flights->settings.verify;
 	inspection_begin(&c->inspection, a->inspection.path);
 	c->job.run = look_at_file;
 	c->done.run = file_looked_at;
@@ -103,7 +103,7 @@ bool ask_inspects(struct ask *a, const struct object_head *head)
 
 	bool whole = head->fd >= 0 || (head->first == 0 && head->length == head->total);
 
-	if ((!r->cache->settings.verify && head->fd < 0) || r->probe || a->rescuing ||
+	if ((!r->flights->settings.verify && head->fd < 0) || r->probe || a->rescuing ||
 	    head->encoding[0] || !whole || (r->head && head->fd < 0))
 		return false;
 	inspection_fini(&a->inspection);

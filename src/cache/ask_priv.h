@@ -2,7 +2,7 @@
 /* What the files of an ask share: ask.c and ask_inspect.c. Loop's thread. */
 #pragma once
 #include "cache/ask.h"
-#include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 
 struct local_check;
 

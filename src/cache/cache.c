@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * See cache.h. What the others need: identities, the state of the disk, and the door to what is
- * known. A disk that fails is left alone for DISK_PAUSE_NS: everything is passed through meanwhile,
+ * See cache.h. Identities, the state of the disk, and the door to what is known. A disk that fails is left alone for DISK_PAUSE_NS: everything is passed through meanwhile,
  * and one line a minute tells of it.
  */
 #include "base/clock.h"
@@ -9,21 +8,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cache/cache_priv.h"
-#include "cache/confirm.h"
 #include "metric/metric.h"
+#include "symfmt/verify.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <xxhash.h>
 
-#define DISK_THREADS  4
-#define KEEP_THREADS  2
-#define MAKER_THREADS 32 /* most of them wait for a store: permits bound those that work */
-#define MAKER_QUEUE   256
-#define FILE_MAKERS   4
-#define WINDOWS_BYTES (INT64_C(512) << 20)
-#define DISK_QUEUE    16384
 #define DISK_PAUSE_NS (5 * NS_PER_S)
 #define DISK_LOG_NS   (60 * NS_PER_S)
 #define RECLAIM_NS    (300 * NS_PER_S)
@@ -65,6 +57,11 @@ uint64_t cache_generation(const struct cache *c, const struct store *s, struct s
 		return 0;
 	of_key = generation_of(g, hash_of(s, key));
 	return expect ? of_key * 3 + generation_of(g, hash_of(s, slice_of(expect))) : of_key;
+}
+
+void cache_see_purges(struct cache *c)
+{
+	generations_check(c->generations);
 }
 
 uint64_t cache_purges(const struct cache *c)
@@ -132,7 +129,17 @@ struct object_id cache_id(const struct cache *c, const struct store *s, struct s
 	return marked_id(c, s, key, form, expect, generations_mark(c->generations));
 }
 
-/* ---- the disk's health ---- */
+/* ---- the disk ---- */
+
+struct disk *cache_disk(const struct cache *c)
+{
+	return c->disk;
+}
+
+struct evict *cache_evict(const struct cache *c)
+{
+	return c->evict;
+}
 
 bool cache_disk_usable(struct cache *c)
 {
@@ -201,6 +208,11 @@ static struct miss_id miss_of(const struct cache *c, struct store *s, struct sli
 bool cache_remembers(const struct cache *c)
 {
 	return c->settings.miss_ttl_ns > 0 && c->settings.miss_entries > 0;
+}
+
+int64_t cache_miss_ttl_ns(const struct cache *c)
+{
+	return c->settings.miss_ttl_ns;
 }
 
 int64_t cache_fresh_ns(const struct cache *c)
@@ -291,10 +303,10 @@ static bool is_spelled(const struct disk_object *o, struct slice asked)
 /* A small body is read and compared with its hash; a large one is believed. */
 static bool is_intact(const struct disk_object *o)
 {
-	char body[FILL_SMALL];
+	char body[OBJECT_SMALL];
 	size_t n = (size_t)o->meta.length;
 
-	if (!o->meta.hashed || o->meta.length > FILL_SMALL)
+	if (!o->meta.hashed || o->meta.length > OBJECT_SMALL)
 		return true;
 	return file_read_at(o->fd, body, n, OBJECT_HEADER_SIZE) == (ssize_t)n &&
 	       XXH3_64bits(body, n) == o->meta.xxh3;
@@ -328,7 +340,7 @@ static bool find_file(struct cache *c, const struct object_id *id, struct disk_o
 }
 
 bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
-		const char *expect, const char *checksum, struct cache_object *ret)
+		const char *expect, struct cache_object *ret)
 {
 	int64_t now_s = clock_wall_s();
 	struct disk_object o;
@@ -343,100 +355,73 @@ bool cache_find(struct cache *c, struct store *s, struct slice key, enum form fo
 	ret->fresh_ns = fresh_for(c, s, &o, now_s);
 	if (o.used_s > now_s || now_s - o.used_s >= USED_EVERY_S)
 		disk_touch_used(o.fd);
+	ret->spelled = is_spelled(&o, key);
 	if (!ret->fresh_ns)
-		confirm_start(c, s, is_spelled(&o, key) ? slice_of(o.meta.key) : key, form, expect,
-			      checksum, &ret->head, is_spelled(&o, key) || !s->traits.folds);
+		memcpy(ret->key, o.meta.key, sizeof(ret->key));
 	return true;
 }
 
-/* ---- purging ---- */
+/* ---- forgetting ---- */
 
-static void raise_all(struct cache_purge *p)
+void cache_outdate_all(struct cache *c, struct error *failure)
 {
-	struct generations *g = p->cache->generations;
-
-	if (!p->keys)
-		(void)!generation_raise_all(g, &p->failure);
-	for (size_t i = 0; p->keys && i < p->n; i++)
-		(void)!generation_raise(g, hash_of(p->store, p->keys[i]), &p->failure);
+	(void)!generation_raise_all(c->generations, failure);
 }
 
-static void remove_file(struct cache_purge *p, struct slice key)
+static void outdate(struct cache *c, const struct store *s, const struct slice *keys, size_t n,
+		    struct error *failure)
 {
-	struct cache *c = p->cache;
+	if (!keys)
+		cache_outdate_all(c, failure);
+	for (size_t i = 0; keys && i < n; i++)
+		(void)!generation_raise(c->generations, hash_of(s, keys[i]), failure);
+}
 
+static void remove_file(struct cache *c, const struct store *s, struct slice key,
+			struct error *failure)
+{
 	for (enum form form = 0; form < FORMS; form++) {
 		uint64_t mark = generations_mark(c->generations);
-		struct object_id id = marked_id(c, p->store, key, form, NULL, 0);
+		struct object_id id = marked_id(c, s, key, form, NULL, 0);
 
-		(void)!disk_remove(c->disk, &id, &p->failure);
+		(void)!disk_remove(c->disk, &id, failure);
 		if (!mark)
 			continue;
-		id = marked_id(c, p->store, key, form, NULL, mark);
-		(void)!disk_remove(c->disk, &id, &p->failure);
+		id = marked_id(c, s, key, form, NULL, mark);
+		(void)!disk_remove(c->disk, &id, failure);
 	}
 }
 
-static void remove_files(struct cache_purge *p)
+static void remove_files(struct cache *c, const struct store *s, const struct slice *keys, size_t n,
+			 struct error *failure)
 {
-	if (!p->keys)
-		(void)!disk_empty(p->cache->disk, &p->failure);
-	for (size_t i = 0; p->keys && i < p->n; i++)
-		remove_file(p, p->keys[i]);
+	if (!keys)
+		(void)!disk_empty(c->disk, failure);
+	for (size_t i = 0; keys && i < n; i++)
+		remove_file(c, s, keys[i], failure);
 }
 
 /*
- * On a worker, in two rounds. After the first nothing is there that came from a store before the
- * purge, nor will be. What somebody has made of that until then, and has kept meanwhile, goes in the
- * second, and what he has not kept yet he will not.
+ * In two rounds. After the first nothing is there that came from a store before the purge, nor will
+ * be. What somebody has made of that until then, and has kept meanwhile, goes in the second, and what
+ * he has not kept yet he will not.
  */
-static void purge(struct pool_job *job)
+void cache_forget(struct cache *c, struct store *s, const struct slice *keys, size_t n,
+		  struct error *failure)
 {
-	struct cache_purge *p = CONTAINER_OF(job, struct cache_purge, job);
-	struct cache *c = p->cache;
-
-	generations_check(c->generations);
+	cache_see_purges(c);
 	for (int round = 0; round < 2; round++) {
-		raise_all(p);
+		outdate(c, s, keys, n, failure);
 		if (c->disk)
-			remove_files(p);
+			remove_files(c, s, keys, n, failure);
 	}
-	if (p->failure.code)
-		cache_disk_failed(c, &p->failure);
-	loop_post(c->loop, &p->task);
+	if (failure->code)
+		cache_disk_failed(c, failure);
 }
 
-/* On the loop's thread. */
-static void purged(struct loop_task *task)
+void cache_forget_misses(struct cache *c)
 {
-	struct cache_purge *p = CONTAINER_OF(task, struct cache_purge, task);
-
-	if (!p->keys)
-		negative_purge(
-			p->cache->negative); /* nobody finds them: they need no room either */
-	p->done(p);
-}
-
-/* On the loop's thread. Without a worker all that is in memory goes. */
-static void start_purge(struct loop_task *task)
-{
-	struct cache_purge *p = CONTAINER_OF(task, struct cache_purge, task);
-
-	task->run = purged;
-	if (pool_submit(p->cache->pool, &p->job) == OK)
-		return;
-	(void)!generation_raise_all(p->cache->generations, &p->failure);
-	err_set(&p->failure, ERR_BUSY, "too much waits for the cache's disk");
-	purged(task);
-}
-
-void cache_purge(struct cache *c, struct cache_purge *p)
-{
-	p->cache = c;
-	p->failure.code = OK;
-	p->task = (struct loop_task){.run = start_purge};
-	p->job = (struct pool_job){.run = purge};
-	loop_post(c->loop, &p->task);
+	negative_purge(c->negative);
 }
 
 /* ---- the frame ---- */
@@ -513,25 +498,14 @@ static void open_disk(struct cache *c)
 	log_event(LOG_WARN, "no cache on disk", "dir", c->settings.dir, "error", e.msg, NULL);
 }
 
-enum err cache_new(struct loop *loop, const struct cache_settings *settings, struct cache **ret,
-		   struct error *e)
+enum err cache_new(const struct cache_settings *settings, struct cache **ret, struct error *e)
 {
 	struct cache *c = xnew(struct cache);
 
-	c->loop = loop;
 	c->settings = *settings;
 	c->generations = generations_new();
-	c->flights = flights_new();
-	c->confirms = confirms_new();
-	c->windows = budget_new(WINDOWS_BYTES);
-	c->permits = permits_new(MAX(settings->decode_max, 1));
-	if (pool_new(DISK_THREADS, DISK_QUEUE, "pepto-cache", &c->pool, e) != OK ||
-	    pool_new(KEEP_THREADS, DISK_QUEUE, "pepto-keep", &c->keepers, e) != OK ||
-	    pool_new(MAKER_THREADS, MAKER_QUEUE, "pepto-maker", &c->makers, e) != OK ||
-	    pool_new(FILE_MAKERS, MAKER_QUEUE, "pepto-maker", &c->file_makers, e) != OK ||
-	    negative_new(settings->miss_entries, settings->miss_ttl_ns, settings->fresh_ns,
+	if (negative_new(settings->miss_entries, settings->miss_ttl_ns, settings->fresh_ns,
 			 &c->negative, e) != OK) {
-		(void)!cache_stop(c, NS_PER_S); /* its workers have nothing to do */
 		cache_free(c);
 		return e->code;
 	}
@@ -540,17 +514,9 @@ enum err cache_new(struct loop *loop, const struct cache_settings *settings, str
 	return OK;
 }
 
-void cache_abort(struct cache *c)
-{
-	flights_abort(c->flights);
-	confirms_abort(c->confirms);
-}
-
 bool cache_stop(struct cache *c, int64_t timeout_ns)
 {
-	return !c || (evict_stop(c->evict, timeout_ns) && pool_stop(c->makers, timeout_ns) &&
-		      pool_stop(c->file_makers, timeout_ns) && pool_stop(c->pool, timeout_ns) &&
-		      pool_stop(c->keepers, timeout_ns));
+	return !c || evict_stop(c->evict, timeout_ns);
 }
 
 void cache_free(struct cache *c)
@@ -558,14 +524,6 @@ void cache_free(struct cache *c)
 	if (!c)
 		return;
 	evict_free(c->evict);
-	pool_free(c->pool);
-	pool_free(c->keepers);
-	pool_free(c->makers);
-	pool_free(c->file_makers);
-	permits_free(c->permits);
-	budget_free(c->windows);
-	confirms_free(c->confirms);
-	flights_free(c->flights);
 	negative_free(c->negative);
 	generations_free(c->generations);
 	disk_free(c->disk);

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * The cache of the process: what lies on disk (disk.h), what is known to be missing (negative.h),
- * and what is on its way (flight.h), behind one door. With CACHE_DIR=off, or while the disk fails,
- * it has no objects and everything is passed through; misses are remembered all the same.
+ * The cache at rest: what lies on disk (disk.h), and what is known to be missing (negative.h). It knows
+ * nothing of what is on its way (flight.h). With CACHE_DIR=off, or while the disk fails, it has no
+ * objects; misses are remembered all the same.
  *
  * An object is known by its store, its key there (candidates.h makes lower-case keys of whatever
  * case is asked; the key in lower case where nobody knows whether the store minds the case, and the
  * key holds the file) and its form. A miss
  * is known by the very key that was asked.
+ *
+ * Any thread, where nothing else is said.
  */
 #pragma once
+#include "cache/disk.h"
+#include "cache/evict.h"
 #include "cache/form.h"
 #include "cache/negative.h"
 #include "store/fetch.h"
@@ -23,31 +27,49 @@ struct cache_settings {
 	int64_t fresh_ns;    /* an object is taken as confirmed by its store for so long */
 	int64_t miss_ttl_ns; /* 0: misses are not remembered */
 	size_t miss_entries;
-	unsigned fetch_parallel; /* connections for one large object */
-	int64_t fetch_block;     /* bytes that one of them fetches at a time */
-	size_t max_fills;        /* objects on their way at once */
-	size_t max_fill_waiters; /* requests that may wait for one of them */
-	unsigned decode_max;     /* files worked on at once to make another form of them */
-	int64_t max_object;      /* bytes, at most, that are made of one */
-	bool verify;             /* what arrives has to be the file that its key names */
 };
 
 /* A directory that cannot be used is logged and done without. The settings are copied. */
-MUST_CHECK enum err cache_new(struct loop *loop, const struct cache_settings *settings,
-			      struct cache **ret, struct error *e);
-/* Loop's thread, at the end of the process: break off what runs; what is asked for now fails. */
-void cache_abort(struct cache *c);
-/*
- * Finish what the workers have; then the loop must run once more, for they post to it. False when
- * one of them blocks for longer than timeout_ns. Accepts NULL.
- */
+MUST_CHECK enum err cache_new(const struct cache_settings *settings, struct cache **ret,
+			      struct error *e);
+/* False when its thread blocks for longer than timeout_ns. Accepts NULL. */
 MUST_CHECK bool cache_stop(struct cache *c, int64_t timeout_ns);
-void cache_free(struct cache *c); /* after the loop has stopped; accepts NULL */
+void cache_free(struct cache *c); /* accepts NULL */
 
-/* ---- any thread ---- */
+/* ---- which object is it, and is what was found for it still good? ---- */
+
+/* expect: what it has to be true to in place of its own key, or NULL. */
+struct object_id cache_id(const struct cache *c, const struct store *s, struct slice key,
+			  enum form form, const char *expect);
+/*
+ * Of a key, and of what it has to be true to: another one means that a purge of either came in
+ * between.
+ */
+uint64_t cache_generation(const struct cache *c, const struct store *s, struct slice key,
+			  const char *expect);
+/* See now, not only within seconds, what other processes have purged. */
+void cache_see_purges(struct cache *c);
+/*
+ * Another number after each purge, also those of other processes on the same directory. What was
+ * looked for, and is remembered, is good as long as the number of before is that of now.
+ */
+uint64_t cache_purges(const struct cache *c);
+
+/* ---- the disk ---- */
+
+/* Is it to be used, or has it failed a moment ago? */
+bool cache_disk_usable(struct cache *c);
+/* Count a failure of it, and log it once in a while. */
+void cache_disk_failed(struct cache *c, const struct error *e);
+struct disk *cache_disk(const struct cache *c);   /* NULL: no objects */
+struct evict *cache_evict(const struct cache *c); /* NULL with it */
+
+/* ---- misses ---- */
 
 /* How long an object, or the proof of a miss, counts as confirmed. */
 int64_t cache_fresh_ns(const struct cache *c);
+/* How long a miss is remembered at most. */
+int64_t cache_miss_ttl_ns(const struct cache *c);
 /* Is there anything that it could know? */
 bool cache_may_know(const struct cache *c);
 /* Are misses remembered at all? */
@@ -58,43 +80,42 @@ struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice
 /* Has this store said lately that it has no such key? */
 bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key,
 			 const char *checksum);
-/* Ask in the background whether a key is still missing, and remember that; bounded. */
-void cache_ask_again(struct cache *c, struct store *s, struct slice key, const char *checksum);
+/* To be taken before a store is asked for the key: a miss counts if nothing has happened since. */
+uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key);
+/*
+ * Loop's thread. Remember that s has no such key, as it has said so (fetch_is_miss()). Not when it was
+ * asked in the name of a server before us (via), which it may have passed over for that reason.
+ */
+void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
+		     const char *checksum, uint64_t ticket, enum fetch_result how);
+/* Loop's thread. It is there: a miss of before is no proof any more. */
+void cache_note_found(struct cache *c, struct store *s, struct slice key);
+
+/* ---- objects ---- */
 
 struct cache_object {
-	struct object_head head; /* of the whole; fd is the receiver's */
-	int64_t fresh_ns;        /* for so long from now on; 0: stale, being confirmed */
+	struct object_head head;  /* of the whole; fd is the receiver's */
+	int64_t fresh_ns;         /* for so long from now on; 0: stale, to be confirmed */
+	bool spelled;             /* it is known how the store spells the key: */
+	char key[OBJECT_KEY_MAX]; /* told of what is stale */
 };
 
 /*
- * Opens a file, so it may take a moment. What is stale is confirmed in the background. expect: the
- * path whose key it has to be true to, in place of its own; NULL else.
+ * Opens a file, so it may take a moment. expect: the path whose key it has to be true to, in place of
+ * its own; NULL else.
  */
 bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
-		const char *expect, const char *checksum, struct cache_object *ret);
+		const char *expect, struct cache_object *ret);
 
-/* ---- purging: any thread ---- */
-
-/*
- * Another number after each purge, also those of other processes on the same directory. What was
- * looked for, and is remembered, is good as long as the number of before is that of now.
- */
-uint64_t cache_purges(const struct cache *c);
-
-struct cache_purge {
-	struct slice *keys; /* as stores are asked, for all forms; NULL: everything */
-	size_t n;
-	struct store *store;                 /* whose keys; NULL with keys == NULL */
-	void (*done)(struct cache_purge *p); /* on the loop's thread */
-	struct error failure;                /* once done: the disk's, if it failed */
-	struct cache *cache;                 /* the cache's, as all below */
-	struct loop_task task;
-	struct pool_job job;
-};
+/* ---- forgetting ---- */
 
 /*
- * Forget objects and misses, in all processes that share the directory. What is on its way when it
- * is called is neither kept nor joined any more, and nobody who asks after done() is answered out of
- * what was there before.
+ * On a worker: removes the objects of these keys, in all forms, and outdates them, their misses and
+ * what is on its way of them, in all processes that share the directory. keys == NULL: everything.
  */
-void cache_purge(struct cache *c, struct cache_purge *p);
+void cache_forget(struct cache *c, struct store *s, const struct slice *keys, size_t n,
+		  struct error *failure);
+/* The same for everything, but that what lies on the disk stays there, not to be found any more. */
+void cache_outdate_all(struct cache *c, struct error *failure);
+/* Loop's thread, after cache_forget() of everything: nobody finds them, they need no room either. */
+void cache_forget_misses(struct cache *c);

@@ -8,7 +8,7 @@
  */
 #include "cache/confirm.h"
 #include "base/clock.h"
-#include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 #include "metric/metric.h"
 
 #define CONFIRMS_MAX 256
@@ -18,7 +18,7 @@
 
 struct confirm {
 	struct confirms *all;
-	struct cache *cache;
+	struct flights *flights;
 	struct store *store;
 	char *key, *expect, *checksum; /* owned; all but the key may be NULL */
 	enum form form;
@@ -82,7 +82,7 @@ static void forget_in(struct confirm *q, int64_t ns)
 {
 	fetch_free(TAKE(q->fetch));
 	q->forget.due = forget;
-	loop_timer_set(q->cache->loop, &q->forget, clock_mono_ns() + ns);
+	loop_timer_set(q->flights->loop, &q->forget, clock_mono_ns() + ns);
 }
 
 /* ---- the answer ---- */
@@ -90,7 +90,8 @@ static void forget_in(struct confirm *q, int64_t ns)
 /* Has it been purged since it was asked about? What is there now is none of our business. */
 static bool is_outdated(const struct confirm *q)
 {
-	return q->generation != cache_generation(q->cache, q->store, slice_of(q->key), q->expect);
+	return q->generation !=
+	       cache_generation(q->flights->cache, q->store, slice_of(q->key), q->expect);
 }
 
 /* On a worker. */
@@ -101,13 +102,14 @@ static void change_file(struct pool_job *job)
 	struct error e;
 
 	if (q->remove && !is_outdated(q))
-		(void)!disk_remove(q->cache->disk, &q->id, &e);
-	else if (!q->remove && disk_find(q->cache->disk, &q->id, &o, &e) == DISK_HIT) {
+		(void)!disk_remove(cache_disk(q->flights->cache), &q->id, &e);
+	else if (!q->remove &&
+		 disk_find(cache_disk(q->flights->cache), &q->id, &o, &e) == DISK_HIT) {
 		if (!is_outdated(q))
 			disk_touch_checked(o.fd);
 		close(o.fd);
 	}
-	loop_post(q->cache->loop, &q->job_done);
+	loop_post(q->flights->loop, &q->job_done);
 }
 
 static void file_changed(struct loop_task *task)
@@ -123,7 +125,7 @@ static void change(struct confirm *q, bool remove)
 	q->job.run = change_file;
 	q->job_done.run = file_changed;
 	fetch_free(TAKE(q->fetch));
-	if (pool_submit(q->cache->pool, &q->job) != OK)
+	if (pool_submit(q->flights->pool, &q->job) != OK)
 		forget_in(q, PAUSE_NS);
 }
 
@@ -139,7 +141,7 @@ static void flight_declined(struct seat *s)
 static void fetch_anew(struct confirm *q)
 {
 	struct flight_request r = {
-		.cache = q->cache,
+		.flights = q->flights,
 		.store = q->store,
 		.key = slice_of(q->key),
 		.form = q->form,
@@ -155,7 +157,7 @@ static void fetch_anew(struct confirm *q)
 	q->seat.declined = flight_declined;
 	q->seat.key = slice_of(q->key);
 	q->seat.checksum = q->checksum;
-	flights_forget_landed(q->cache->flights, &q->id);
+	flights_forget_landed(q->flights, &q->id);
 	if (seat_take(&r, &q->seat) == SEATED)
 		seat_leave(&q->seat); /* it flies on */
 	forget_in(q, CHANGE_NS);
@@ -206,10 +208,10 @@ static void miss_answered(void *ud, enum fetch_result result, const struct objec
 	if (result == FETCH_FOUND && head->fd >= 0)
 		close(head->fd);
 	if (fetch_is_miss(result))
-		cache_note_miss(q->cache, q->store, slice_of(q->key), NULL, q->checksum, q->ticket,
-				result);
+		cache_note_miss(q->flights->cache, q->store, slice_of(q->key), NULL, q->checksum,
+				q->ticket, result);
 	else if (result != FETCH_FAULT)
-		cache_note_found(q->cache, q->store, slice_of(q->key));
+		cache_note_found(q->flights->cache, q->store, slice_of(q->key));
 	forget_in(q, result == FETCH_FAULT ? PAUSE_NS : 0);
 }
 
@@ -227,7 +229,7 @@ static void ask_for_miss(struct confirm *q)
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 	};
 
-	q->ticket = cache_miss_ticket(q->cache, q->store, slice_of(q->key));
+	q->ticket = cache_miss_ticket(q->flights->cache, q->store, slice_of(q->key));
 	q->fetch = fetch_start(&r, &none, miss_answered, q);
 }
 
@@ -263,7 +265,7 @@ static void start(struct loop_task *task)
 	if (q->next)
 		q->next->at = &q->next;
 	q->all->first = q;
-	q->generation = cache_generation(q->cache, q->store, slice_of(q->key), q->expect);
+	q->generation = cache_generation(q->flights->cache, q->store, slice_of(q->key), q->expect);
 	if (q->missing)
 		ask_for_miss(q);
 	else
@@ -271,49 +273,50 @@ static void start(struct loop_task *task)
 }
 
 /* NULL: too many are asked already. */
-static struct confirm *confirm_new(struct cache *c, struct store *s, struct slice key,
+static struct confirm *confirm_new(struct flights *flights, struct store *s, struct slice key,
 				   enum form form, const char *expect, const char *checksum)
 {
 	struct confirm *q;
 
-	if (atomic_fetch_add(&c->confirms->n, 1) >= CONFIRMS_MAX) {
-		atomic_fetch_sub(&c->confirms->n, 1);
+	if (atomic_fetch_add(&flights->confirms->n, 1) >= CONFIRMS_MAX) {
+		atomic_fetch_sub(&flights->confirms->n, 1);
 		return NULL;
 	}
 	q = xnew(struct confirm);
-	q->all = c->confirms;
-	q->cache = c;
+	q->all = flights->confirms;
+	q->flights = flights;
 	q->store = s;
 	q->key = xstrndup(key.p, key.n);
 	q->form = form;
 	q->expect = expect ? xstrdup(expect) : NULL;
 	q->checksum = checksum ? xstrdup(checksum) : NULL;
-	q->id = cache_id(c, s, key, form, expect);
+	q->id = cache_id(flights->cache, s, key, form, expect);
 	q->start.run = start;
 	return q;
 }
 
-void confirm_start(struct cache *c, struct store *s, struct slice key, enum form form,
+void confirm_start(struct flights *flights, struct store *s, struct slice key, enum form form,
 		   const char *expect, const char *checksum, const struct object_head *head,
 		   bool spelled)
 {
-	struct confirm *q = confirm_new(c, s, key, form, expect, checksum);
+	struct confirm *q = confirm_new(flights, s, key, form, expect, checksum);
 
 	if (!q)
 		return;
 	q->have = *head;
 	q->spelled = spelled;
-	loop_post(c->loop, &q->start);
+	loop_post(flights->loop, &q->start);
 }
 
-void cache_ask_again(struct cache *c, struct store *s, struct slice key, const char *checksum)
+void flights_ask_again(struct flights *flights, struct store *s, struct slice key,
+		       const char *checksum)
 {
-	struct confirm *q = confirm_new(c, s, key, FORM_STORED, NULL, checksum);
+	struct confirm *q = confirm_new(flights, s, key, FORM_STORED, NULL, checksum);
 
 	if (!q)
 		return;
 	q->missing = true;
-	loop_post(c->loop, &q->start);
+	loop_post(flights->loop, &q->start);
 }
 
 void confirms_abort(struct confirms *all)

@@ -46,7 +46,7 @@ static void adopt(struct flight *f)
 	f->unkept = f->unkept || f->scratch || (!f->draft && f->spool < 0);
 	f->phase = FLYING;
 	f->counted = true;
-	f->cache->flights->fills++;
+	f->all->fills++;
 	metric_inc(active_fills);
 	fill_begin_file(f->fill, f->head.total);
 	fill_set_file(f->fill, draft_fd(draft), OBJECT_HEADER_SIZE);
@@ -104,17 +104,17 @@ static struct object_id version_of(const struct flight *f)
 static void note_in_vain(struct flight *f)
 {
 	struct object_id id = version_of(f);
-	int64_t ttl_ns = MIN(f->cache->settings.miss_ttl_ns, f->store->traits.miss_ttl_max_ns);
+	int64_t ttl_ns = MIN(cache_miss_ttl_ns(f->cache), f->store->traits.miss_ttl_max_ns);
 
 	if (f->derivation->stored.etag[0] && ttl_ns > 0)
-		recent_note(&f->cache->flights->vain, &id, clock_mono_ns() + ttl_ns);
+		recent_note(&f->all->vain, &id, clock_mono_ns() + ttl_ns);
 }
 
 static bool is_in_vain(const struct flight *f)
 {
 	struct object_id id = version_of(f);
 
-	return recent_has(&f->cache->flights->vain, &id, clock_mono_ns());
+	return recent_has(&f->all->vain, &id, clock_mono_ns());
 }
 
 /* ---- the maker's events ---- */
@@ -170,7 +170,7 @@ static void ended(void *ud, enum maker_end end)
 	if (maker_is_in_vain(d->maker))
 		note_in_vain(f);
 	if (maker_broke_promise(d->maker))
-		recent_note(&f->cache->flights->liars, &f->id, INT64_MAX);
+		recent_note(&f->all->liars, &f->id, INT64_MAX);
 	if (!again && (f->phase == ASKING || f->phase == FLYING))
 		conclude(f, end);
 	fetch_free(TAKE(d->tail_fetch));
@@ -186,7 +186,7 @@ static void ended(void *ud, enum maker_end end)
 static void fail_soon(struct flight *f, const struct error *e)
 {
 	f->derivation->refusal = *e;
-	loop_timer_set(f->cache->loop, &f->derivation->soon, 0);
+	loop_timer_set(f->all->loop, &f->derivation->soon, 0);
 }
 
 static void refuse(struct loop_timer *timer)
@@ -210,14 +210,14 @@ static void start_maker(struct flight *f, const struct object_head *head, struct
 
 	d->stored = *head;
 	const struct maker_request r = {
-		.cache = f->cache,
+		.flights = f->all,
 		.form = f->form,
 		.input = {fill, head->fd, head->fd_base, head->total, d->stored.encoding},
 		.store = f->store->traits.name,
 		.key = f->key,
-		.expect = f->cache->settings.verify ? path : NULL,
+		.expect = f->all->settings.verify ? path : NULL,
 		.mtime = MAX(head->mtime, 0),
-		.promise = !recent_has(&f->cache->flights->liars, &f->id, clock_mono_ns()),
+		.promise = !recent_has(&f->all->liars, &f->id, clock_mono_ns()),
 		.began = began,
 		.grew = grew,
 		.ended = ended,
@@ -296,7 +296,7 @@ static void take_seat(struct flight *f)
 				       f->expect);
 	struct derivation *d = f->derivation;
 	const struct flight_request r = {
-		.cache = f->cache,
+		.flights = f->all,
 		.store = f->store,
 		.key = slice_of(f->key),
 		.expect = f->expect,
@@ -318,7 +318,7 @@ static void take_seat(struct flight *f)
 	switch (seat_take(&r, &d->seat)) {
 	case SEATED: return;
 	case NO_SEAT_LANDED:
-		flights_forget_landed(f->cache->flights, &id);
+		flights_forget_landed(f->all, &id);
 		find_stored(f);
 		return;
 	case NO_SEAT_LEFT:
@@ -347,8 +347,8 @@ static void find_stored(struct flight *f)
 
 	if (f->store->traits.local)
 		fetch_file(f);
-	else if (!f->anew && cache_find(f->cache, f->store, slice_of(f->key), FORM_STORED,
-					f->expect, f->checksum, &o))
+	else if (!f->anew && flights_find(f->all, f->store, slice_of(f->key), FORM_STORED,
+					  f->expect, f->checksum, &o))
 		start_maker(f, &o.head, NULL);
 	else
 		take_seat(f);
@@ -387,7 +387,7 @@ bool derive_goes_on(struct flight *f)
 
 	if (!d || !d->maker || f->patient)
 		return true;
-	if (d->stored.total > FLIGHT_FINISH_BYTES || !f->cache->evict || f->unkept ||
+	if (d->stored.total > FLIGHT_FINISH_BYTES || !cache_evict(f->cache) || f->unkept ||
 	    flight_is_outdated(f))
 		return false;
 	maker_end_beyond(d->maker, FLIGHT_FINISH_BYTES);
@@ -407,7 +407,7 @@ void derive_stop(struct flight *f)
 
 	if (!d)
 		return;
-	loop_timer_stop(f->cache->loop, &d->soon);
+	loop_timer_stop(f->all->loop, &d->soon);
 	fetch_free(TAKE(d->fetch));
 	fetch_free(TAKE(d->tail_fetch));
 	if (d->maker)

@@ -74,7 +74,7 @@ enum err fill_begin_ring(struct fill *f, int64_t length, size_t ring_max, struct
 
 enum err fill_begin_memory(struct fill *f, int64_t length, struct error *e)
 {
-	ASSERT(length > 0 && length <= FILL_SMALL);
+	ASSERT(length > 0 && length <= OBJECT_SMALL);
 	return begin_bytes(f, MEMORY, length, (size_t)length, e);
 }
 

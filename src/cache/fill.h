@@ -27,13 +27,12 @@
 #pragma once
 #include "base/err.h"
 #include "base/slice.h"
+#include "cache/object.h"
 
 #define FILL_HELD_BACK ((size_t)64 * 1024)
 /* The writer of a ring that is told to pause may still bring so much: what it had received. */
 #define FILL_ROOM     ((size_t)64 * 1024)
 #define FILL_RING_MIN (FILL_HELD_BACK + FILL_ROOM)
-/* An object up to this length is kept in memory while it is on its way to many. */
-#define FILL_SMALL ((int64_t)128 * 1024)
 
 struct fill;
 
@@ -58,7 +57,7 @@ void fill_unref(struct fill *f); /* accepts NULL */
  */
 MUST_CHECK enum err fill_begin_ring(struct fill *f, int64_t length, size_t ring_max,
 				    struct error *e);
-/* length is 1 to FILL_SMALL. */
+/* length is 1 to OBJECT_SMALL. */
 MUST_CHECK enum err fill_begin_memory(struct fill *f, int64_t length, struct error *e);
 void fill_begin_file(struct fill *f, int64_t length);
 

@@ -11,20 +11,10 @@
  * event) holds its flight from its first line to its last, and nothing in between can lose it. What
  * tells or ends a flight checks that it is held.
  */
-#include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 #include "metric/metric.h"
 
 #define PROBES_MAX 512
-
-struct flights *flights_new(void)
-{
-	return xnew(struct flights);
-}
-
-void flights_free(struct flights *all)
-{
-	free(all);
-}
 
 /* ---- the table ---- */
 
@@ -97,11 +87,6 @@ static void take_out(struct flight *f)
 	f->at = NULL;
 }
 
-static struct flights *all_of(const struct flight *f)
-{
-	return f->cache->flights;
-}
-
 /* ---- the end ---- */
 
 static void uncount(struct flight *f)
@@ -109,7 +94,7 @@ static void uncount(struct flight *f)
 	if (!f->counted)
 		return;
 	f->counted = false;
-	all_of(f)->fills--;
+	f->all->fills--;
 	metric_dec(active_fills);
 }
 
@@ -122,7 +107,7 @@ static void settle(struct flight *f)
 	derive_free(f);
 	landing_drop(f);
 	inspection_fini(&f->inspection);
-	loop_timer_stop(f->cache->loop, &f->inspected);
+	loop_timer_stop(f->all->loop, &f->inspected);
 	fill_unref(f->fill);
 	close_p(&f->spool);
 	free(f->key);
@@ -208,8 +193,8 @@ void flight_fail(struct flight *f, const struct error *e)
 void flight_landed(struct flight *f, bool kept)
 {
 	if (kept) {
-		all_of(f)->landed[bucket_of(&f->id)] = f->id;
-		all_of(f)->landed_generation[bucket_of(&f->id)] = f->generation;
+		f->all->landed[bucket_of(&f->id)] = f->id;
+		f->all->landed_generation[bucket_of(&f->id)] = f->generation;
 	}
 	ASSERT(f->jobs);
 	f->phase = LANDED;
@@ -224,14 +209,15 @@ static void post_wanted(void *ud)
 {
 	struct flight *f = ud;
 
-	loop_post(f->cache->loop, &f->wanted);
+	loop_post(f->all->loop, &f->wanted);
 }
 
 static struct flight *flight_new(const struct flight_request *r, const struct object_id *id)
 {
 	struct flight *f = xnew(struct flight);
 
-	f->cache = r->cache;
+	f->all = r->flights;
+	f->cache = r->flights->cache;
 	f->id = *id;
 	f->store = r->store;
 	f->form = r->form;
@@ -251,7 +237,7 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	f->wanted.run = parts_wanted;
 	landing_init(f);
 	flight_inspect_init(f);
-	enter(r->cache->flights, f);
+	enter(r->flights, f);
 	return f;
 }
 
@@ -276,7 +262,7 @@ static void sit(struct flight *f, struct seat *s)
 		return;
 	}
 	enter_list(&f->aboard, s);
-	loop_timer_set(f->cache->loop, &s->late, 0);
+	loop_timer_set(f->all->loop, &s->late, 0);
 }
 
 void flight_decline(struct flight *f)
@@ -307,23 +293,23 @@ static void wait_longer(struct flight *f, int64_t deadline_ns, bool patient)
 
 static bool has_landed(const struct flight_request *r, const struct object_id *id)
 {
-	const struct flights *all = r->cache->flights;
+	const struct flights *all = r->flights;
 	size_t bucket = bucket_of(id);
 
 	return same_id(&all->landed[bucket], id) &&
 	       all->landed_generation[bucket] ==
-		       cache_generation(r->cache, r->store, r->key, r->expect);
+		       cache_generation(r->flights->cache, r->store, r->key, r->expect);
 }
 
 enum seated seat_take(const struct flight_request *r, struct seat *s)
 {
-	struct flights *all = r->cache->flights;
-	struct object_id id = cache_id(r->cache, r->store, r->key, r->form, r->expect);
+	struct flights *all = r->flights;
+	struct object_id id = cache_id(r->flights->cache, r->store, r->key, r->form, r->expect);
 	struct flight *f = find(all, &id, r->key, r->checksum);
 
 	if (all->closing)
 		return NO_SEAT;
-	if (f && f->n_seats >= r->cache->settings.max_fill_waiters) {
+	if (f && f->n_seats >= r->flights->settings.max_fill_waiters) {
 		metric_inc(refused_fill_waiters);
 		return NO_SEAT_LEFT;
 	}
@@ -361,9 +347,9 @@ static struct seat *other_seat(const struct flight *f)
 
 static void move(struct seat *s)
 {
-	struct flight *from = s->flight, *to = from->cache->flights->bucket[bucket_of(&from->id)];
+	struct flight *from = s->flight, *to = from->all->bucket[bucket_of(&from->id)];
 	const struct flight_request r = {
-		.cache = from->cache,
+		.flights = from->all,
 		.store = from->store,
 		.key = s->key,
 		.form = from->form,
@@ -386,7 +372,7 @@ static void move(struct seat *s)
 		to = flight_new(&r, &from->id);
 		to->alone = true;
 		flight_ask(to, s->use == SEAT_PROBES ? PROBING : ASKING);
-		all_of(to)->probes += s->use == SEAT_PROBES;
+		to->all->probes += s->use == SEAT_PROBES;
 	}
 	to->n_seats++;
 	sit(to, s);
@@ -432,7 +418,7 @@ void seat_leave(struct seat *s)
 	if (!f)
 		return;
 	flight_hold(f);
-	loop_timer_stop(f->cache->loop, &s->late);
+	loop_timer_stop(f->all->loop, &s->late);
 	leave_list(s);
 	f->n_seats--;
 	if (f->n_seats == 0 && ((f->phase == FLYING && !flight_worth_finishing(f)) ||
@@ -450,8 +436,8 @@ void seat_refuse(struct seat *s)
 
 void flight_probe(const struct flight_request *r)
 {
-	struct flights *all = r->cache->flights;
-	struct object_id id = cache_id(r->cache, r->store, r->key, FORM_STORED, NULL);
+	struct flights *all = r->flights;
+	struct object_id id = cache_id(r->flights->cache, r->store, r->key, FORM_STORED, NULL);
 	struct flight *f;
 
 	if (all->closing || all->probes >= PROBES_MAX || find(all, &id, r->key, r->checksum))
@@ -463,7 +449,7 @@ void flight_probe(const struct flight_request *r)
 
 /* ---- all ---- */
 
-void flights_abort(struct flights *all)
+void flights_fail_all(struct flights *all)
 {
 	static const struct error closing = {ERR_CANCELED, 0, "shutting down"};
 	struct flight *f;

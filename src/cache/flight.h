@@ -30,7 +30,6 @@
 #include "cache/form.h"
 #include "store/fetch.h"
 
-struct cache;
 struct flight;
 struct flights;
 struct object_id;
@@ -59,7 +58,7 @@ struct seat {
 };
 
 struct flight_request {
-	struct cache *cache;
+	struct flights *flights;
 	struct store *store;
 	struct slice key;
 	enum form form;
@@ -72,11 +71,6 @@ struct flight_request {
 	bool scratch;   /* what the cache cannot take flies in a temporary file */
 	bool anew;      /* not made of what lies in the cache */
 };
-
-struct flights *flights_new(void);
-void flights_free(struct flights *all); /* after flights_abort(), all jobs done; accepts NULL */
-/* Fail what runs; from now on no seat is given. */
-void flights_abort(struct flights *all);
 
 enum seated {
 	SEATED,

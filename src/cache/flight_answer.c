@@ -5,7 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 #include "metric/metric.h"
 
 #define WHOLE_NS   (3600 * NS_PER_S)
@@ -149,7 +149,7 @@ bool flight_whole(const struct flight *f)
 {
 	struct object_id id = stored_id(f);
 
-	return recent_has(&f->cache->flights->wholes, &id, clock_mono_ns());
+	return recent_has(&f->all->wholes, &id, clock_mono_ns());
 }
 
 static void learn_whole(struct flight *f, const struct error *why)
@@ -157,7 +157,7 @@ static void learn_whole(struct flight *f, const struct error *why)
 	struct object_id id = stored_id(f);
 
 	metric_inc(fills_whole);
-	recent_note(&f->cache->flights->wholes, &id, clock_mono_ns() + WHOLE_NS);
+	recent_note(&f->all->wholes, &id, clock_mono_ns() + WHOLE_NS);
 	log_event(LOG_INFO, "does not come in parts: asked for as a whole for an hour", "store",
 		  f->store->traits.name, "key", f->key, "error", why->msg, NULL);
 }
@@ -175,7 +175,7 @@ void flight_learn(struct flight *f, const struct error *e)
 	    e->code == ERR_CANCELED || e->code == ERR_IO)
 		return; /* ours */
 	if (f->whole)
-		recent_forget(&f->cache->flights->wholes, &id);
+		recent_forget(&f->all->wholes, &id);
 	else
 		learn_whole(f, e);
 }
@@ -191,7 +191,7 @@ static void learn_refusal(struct flight *f, const struct error *e)
 	if (f->phase == ASKING && f->whole)
 		flight_learn(f, e);
 	else if (f->phase == ASKING && e->code == ERR_DENIED)
-		recent_note(&f->cache->flights->wholes, &id, clock_mono_ns() + REFUSED_NS);
+		recent_note(&f->all->wholes, &id, clock_mono_ns() + REFUSED_NS);
 }
 
 /* Nonsense in place of the first part, or no ETag to pin the others to. */
@@ -214,7 +214,7 @@ static void answered(struct flight *f, enum fetch_result result, const struct ob
 	if (result == FETCH_FAULT && e->code == ERR_CORRUPT && !f->declined && ask_whole(f, e))
 		return;
 	if (f->phase == PROBING)
-		f->cache->flights->probes--;
+		f->all->probes--;
 	switch (result) {
 	case FETCH_FOUND:
 		note_found(f);
@@ -270,11 +270,9 @@ static enum err not_so(struct error *e)
 /* Is there no room for it, among the fills or on the disk? */
 static bool declines(struct flight *f, const struct object_head *head)
 {
-	struct cache *c = f->cache;
-
-	if (!cache_disk_usable(c))
+	if (!cache_disk_usable(f->cache))
 		return true;
-	if (c->flights->fills >= c->settings.max_fills)
+	if (f->all->fills >= f->all->settings.max_fills)
 		metric_inc(refused_fills);
 	else if (!landing_promise(f, head->total))
 		metric_inc(refused_size);
@@ -287,7 +285,6 @@ enum err flight_begin(struct flight *f, struct part *p, const struct object_head
 		      struct error *e)
 {
 	bool part = head->ranged && head->length < head->total;
-	struct flights *all = f->cache->flights;
 	enum err err;
 
 	if (f->phase == PROBING)
@@ -304,7 +301,7 @@ enum err flight_begin(struct flight *f, struct part *p, const struct object_head
 	f->head.first = 0;
 	f->head.length = head->total;
 	p->end = head->length;
-	f->small = head->total <= FILL_SMALL && !part;
+	f->small = head->total <= OBJECT_SMALL && !part;
 	if (f->small) {
 		err = fill_begin_memory(f->fill, head->total, e);
 	} else {
@@ -318,7 +315,7 @@ enum err flight_begin(struct flight *f, struct part *p, const struct object_head
 	}
 	f->phase = FLYING;
 	f->counted = true;
-	all->fills++;
+	f->all->fills++;
 	metric_inc(active_fills);
 	landing_expect(f, head->ranged);
 	return OK;

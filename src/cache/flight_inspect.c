@@ -7,7 +7,7 @@
  *
  * What a maker brings has been inspected by that.
  */
-#include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 
 /* The whole, on a worker. */
 struct inspect_job {
@@ -70,7 +70,7 @@ static void inspected(struct loop_timer *timer)
 /* What is only made something of is inspected as that. */
 static bool may_inspect(const struct flight *f)
 {
-	return f->cache->settings.verify && f->form == FORM_STORED && f->takers &&
+	return f->all->settings.verify && f->form == FORM_STORED && f->takers &&
 	       !f->head.encoding[0];
 }
 
@@ -103,7 +103,7 @@ void flight_inspect(struct flight *f, struct slice bytes)
 	inspection_feed(&f->inspection, bytes, f->head.total);
 	/* A small one is waited for: what looks like another file may be damaged on its way. */
 	if (!f->inspection.looking && !((f->inspection.whole || f->inspection.wrong) && f->small))
-		loop_timer_set(f->cache->loop, &f->inspected, 0); /* outside of the fetch's call */
+		loop_timer_set(f->all->loop, &f->inspected, 0); /* outside of the fetch's call */
 }
 
 /* ---- the whole ---- */
@@ -113,7 +113,7 @@ static void run_job(struct pool_job *job)
 	struct inspect_job *j = CONTAINER_OF(job, struct inspect_job, job);
 
 	look_at_all(j->flight);
-	loop_post(j->flight->cache->loop, &j->done);
+	loop_post(j->flight->all->loop, &j->done);
 }
 
 static void job_done(struct loop_task *task)
@@ -135,7 +135,7 @@ static bool start_job(struct flight *f)
 	j->flight = f;
 	j->job.run = run_job;
 	j->done.run = job_done;
-	if (pool_submit(f->cache->pool, &j->job) != OK) {
+	if (pool_submit(f->all->pool, &j->job) != OK) {
 		free(j);
 		return false;
 	}

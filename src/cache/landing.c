@@ -22,7 +22,7 @@
  */
 #include "base/file.h"
 #include "base/log.h"
-#include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 #include "metric/metric.h"
 
 #include <errno.h>
@@ -65,8 +65,8 @@ static void make_draft(struct pool_job *job)
 	if (f->scratch)
 		(void)!draft_scratch(f->head.total, &f->draft, &f->draft_failure);
 	else
-		(void)!disk_draft(f->cache->disk, 0, &f->draft, &f->draft_failure);
-	loop_post(f->cache->loop, &f->drafted_task);
+		(void)!disk_draft(cache_disk(f->cache), 0, &f->draft, &f->draft_failure);
+	loop_post(f->all->loop, &f->drafted_task);
 }
 
 static void draft_made(struct loop_task *task)
@@ -89,7 +89,7 @@ enum err landing_draft(struct flight *f, struct error *e)
 
 	/* To reserve may wait for the disk. What is not kept had better not. */
 	f->reserve = f->takers && !f->scratch ? RESERVE_STEP : 0;
-	err = pool_submit(f->cache->pool, &f->draft_job);
+	err = pool_submit(f->all->pool, &f->draft_job);
 	if (err) {
 		err_set(e, err, "too much waits for the cache's disk");
 		cache_disk_failed(f->cache, e);
@@ -104,7 +104,7 @@ enum err landing_draft(struct flight *f, struct error *e)
 bool landing_promise(struct flight *f, int64_t bytes)
 {
 	landing_promise_end(f);
-	if (!f->cache->evict || !evict_promise(f->cache->evict, bytes))
+	if (!cache_evict(f->cache) || !evict_promise(cache_evict(f->cache), bytes))
 		return false;
 	f->promised = bytes;
 	return true;
@@ -113,7 +113,7 @@ bool landing_promise(struct flight *f, int64_t bytes)
 void landing_promise_end(struct flight *f)
 {
 	if (f->promised)
-		evict_promise_end(f->cache->evict, f->promised, f->expected);
+		evict_promise_end(cache_evict(f->cache), f->promised, f->expected);
 	f->promised = 0;
 }
 
@@ -195,10 +195,10 @@ void landing_arrived(struct flight *f, int64_t bytes)
 {
 	if (f->scratch)
 		return;
-	evict_expect(f->cache->evict, bytes);
+	evict_expect(cache_evict(f->cache), bytes);
 	f->expected += bytes;
 	if (f->promised)
-		evict_promise_kept(f->cache->evict, bytes);
+		evict_promise_kept(cache_evict(f->cache), bytes);
 }
 
 /* ---- following what arrives ---- */
@@ -235,7 +235,7 @@ static void hash_more(struct pool_job *job)
 	} else {
 		hash_file(f, draft_fd(f->draft), OBJECT_HEADER_SIZE);
 	}
-	loop_post(f->cache->loop, &h->done);
+	loop_post(f->all->loop, &h->done);
 }
 
 static void hashed_more(struct loop_task *task)
@@ -258,7 +258,7 @@ static void hash_up_to(struct flight *f, int64_t target)
 	h->target = target;
 	h->running = true;
 	flight_hold(f);
-	if (pool_submit(f->cache->pool, &h->job) == OK)
+	if (pool_submit(f->all->pool, &h->job) == OK)
 		return;
 	flight_let_go(f);
 	h->running = false;
@@ -324,13 +324,13 @@ static enum err keep(struct flight *f, struct error *e)
 	struct object_meta meta;
 
 	if (!f->draft) {
-		if (disk_draft(f->cache->disk, f->head.total, &f->draft, e) != OK ||
+		if (disk_draft(cache_disk(f->cache), f->head.total, &f->draft, e) != OK ||
 		    copy_body(f, e) != OK)
 			return e->code;
 	}
 	describe(f, &meta);
-	generations_check(f->cache->generations);
-	return disk_keep(f->cache->disk, f->draft, &meta, still_good, f, e);
+	cache_see_purges(f->cache);
+	return disk_keep(cache_disk(f->cache), f->draft, &meta, still_good, f, e);
 }
 
 static void keep_file(struct pool_job *job)
@@ -338,7 +338,7 @@ static void keep_file(struct pool_job *job)
 	struct flight *f = CONTAINER_OF(job, struct flight, keep_job);
 
 	(void)!keep(f, &f->keep_failure);
-	loop_post(f->cache->loop, &f->kept_task);
+	loop_post(f->all->loop, &f->kept_task);
 }
 
 static void file_kept(struct loop_task *task)
@@ -349,7 +349,7 @@ static void file_kept(struct loop_task *task)
 	if (f->keep_failure.code == ERR_IO)
 		cache_disk_failed(f->cache, &f->keep_failure);
 	else if (kept)
-		evict_added(f->cache->evict, OBJECT_HEADER_SIZE + f->head.total);
+		evict_added(cache_evict(f->cache), OBJECT_HEADER_SIZE + f->head.total);
 	if (kept)
 		metric_inc(fills_kept);
 	flight_landed(f, kept);
@@ -364,7 +364,7 @@ void landing_made(struct flight *f)
 	f->unkept = f->unkept || flight_is_outdated(f) || !f->takers;
 	fill_commit(f->fill);
 	flight_hold(f);
-	if (!f->unkept && pool_submit(f->cache->keepers, &f->keep_job) == OK)
+	if (!f->unkept && pool_submit(f->all->keepers, &f->keep_job) == OK)
 		return;
 	flight_let_go(f);
 	if (!f->unkept) {
@@ -470,12 +470,12 @@ static void free_draft(struct pool_job *job)
 	free(g);
 }
 
-static void give_up(struct cache *c, struct draft *draft)
+static void give_up(struct flights *all, struct draft *draft)
 {
 	struct given_up *g = xnew(struct given_up);
 
 	*g = (struct given_up){.job.run = free_draft, .draft = draft};
-	if (pool_submit(c->pool, &g->job) != OK)
+	if (pool_submit(all->pool, &g->job) != OK)
 		free_draft(&g->job);
 }
 
@@ -485,9 +485,9 @@ void landing_drop(struct flight *f)
 	recheck_free(TAKE(f->recheck));
 	digest_free(f->hasher.digest);
 	if (f->draft)
-		give_up(f->cache, TAKE(f->draft));
+		give_up(f->all, TAKE(f->draft));
 	if (f->spool_draft)
-		give_up(f->cache, TAKE(f->spool_draft));
+		give_up(f->all, TAKE(f->spool_draft));
 	if (f->expected)
-		evict_expected_end(f->cache->evict, f->expected);
+		evict_expected_end(cache_evict(f->cache), f->expected);
 }

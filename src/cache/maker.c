@@ -65,7 +65,8 @@ enum err maker_start(const struct maker_request *r, struct maker **ret, struct e
 	sem_init(&m->woken, 0, 0);
 	if (r->expect)
 		inspection_begin(&m->inspection, r->expect);
-	if (pool_submit(r->input.fill ? r->cache->makers : r->cache->file_makers, &m->job) != OK) {
+	if (pool_submit(r->input.fill ? r->flights->makers : r->flights->file_makers, &m->job) !=
+	    OK) {
 		metric_inc(refused_decoders);
 		maker_free(m);
 		return err_set(e, ERR_BUSY, "too many files wait to be decoded");
@@ -106,7 +107,7 @@ void maker_free(struct maker *m)
 	draft_free(m->draft);
 	draft_free(m->middle);
 	if (m->admitted)
-		evict_promise_end(m->request.cache->evict, m->admitted, 0);
+		evict_promise_end(cache_evict(m->request.flights->cache), m->admitted, 0);
 	inspection_fini(&m->inspection);
 	sem_destroy(&m->woken);
 	free(m);

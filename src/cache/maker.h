@@ -18,7 +18,7 @@
  */
 #pragma once
 #include "base/loop.h"
-#include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 #include "cache/inspect.h"
 
 /* Where the input lies: a fill in memory or a file (not a ring), else an open file. */
@@ -38,7 +38,7 @@ enum maker_end {
 };
 
 struct maker_request {
-	struct cache *cache;
+	struct flights *flights;
 	enum form form;
 	struct maker_input input; /* what it names has to live until ended() */
 	const char *store;        /* its name, for the log; as input */

@@ -76,7 +76,7 @@ static enum err guess_gzip(struct maker *m, int64_t *ret, struct error *e)
 	err = maker_read_tail(m, trailer, e);
 	if (!err)
 		*ret = gzip_guess_size((struct slice){trailer, sizeof(trailer)}, m->input.length);
-	if (*ret > m->request.cache->settings.max_object)
+	if (*ret > m->request.flights->settings.max_object)
 		*ret = CODEC_SIZE_UNKNOWN; /* then the limit is met by the bytes themselves */
 	return err;
 }
@@ -122,7 +122,7 @@ static enum err decode(struct maker *m, enum codec codec, struct error *e)
 		.write = write_out,
 		.ud = m,
 		.promised = CODEC_SIZE_UNKNOWN,
-		.max_output = m->request.cache->settings.max_object,
+		.max_output = m->request.flights->settings.max_object,
 	};
 	enum err err = OK;
 
@@ -146,7 +146,7 @@ static enum err expand_msfz(struct maker *m, struct error *e)
 		.size = maker_promise,
 		.write = maker_write,
 		.ud = m,
-		.max_output = m->request.cache->settings.max_object,
+		.max_output = m->request.flights->settings.max_object,
 	};
 
 	enum err err = maker_charge(m, MSFZ_MEMORY, e);
@@ -218,7 +218,7 @@ static enum err expand_into_middle(struct maker *m, enum packing kind, struct er
 					    [PACKED_GZIP] = CODEC_GZIP,
 					    [PACKED_ZSTD] = CODEC_ZSTD,
 					    [PACKED_SZDD] = CODEC_SZDD};
-	const int64_t max = m->request.cache->settings.max_object;
+	const int64_t max = m->request.flights->settings.max_object;
 	const struct source file = {.read = maker_read_all, .ud = m, .size = m->input.length};
 	const struct msfz_sink sink = {any_size, write_middle, m, max};
 	struct codec_io io = {

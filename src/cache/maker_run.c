@@ -35,11 +35,11 @@ bool maker_is_cancelled(const struct maker *m, struct error *e)
 static void begin(struct maker *m)
 {
 	if (m->begun || m->length < 0 || m->inspection.looking ||
-	    (m->inspection.whole && m->length <= FILL_SMALL))
+	    (m->inspection.whole && m->length <= OBJECT_SMALL))
 		return;
 	m->begun = true;
 	atomic_store(&m->made, m->written);
-	loop_post(m->request.cache->loop, &m->began_task);
+	loop_post(m->request.flights->loop, &m->began_task);
 }
 
 /* At least so many bytes more than at the last time? Then show them. */
@@ -49,7 +49,7 @@ static void report(struct maker *m, int64_t step)
 		return;
 	m->reported = m->written;
 	atomic_store(&m->made, m->written);
-	loop_post(m->request.cache->loop, &m->grew_task);
+	loop_post(m->request.flights->loop, &m->grew_task);
 }
 
 /* ---- input ---- */
@@ -60,12 +60,12 @@ static void wait_for(struct maker *m, int64_t offset)
 
 	report(m, 1);
 	m->wait.offset = offset;
-	permits_give(m->request.cache->permits);
+	permits_give(m->request.flights->permits);
 	if (fill_wait(fill, &m->wait) &&
 	    !(atomic_exchange(&m->nudged, false) && fill_unwait(fill, &m->wait)))
 		while (sem_wait(&m->woken) != 0)
 			;
-	permits_take(m->request.cache->permits);
+	permits_take(m->request.flights->permits);
 }
 
 static enum err read_fill(struct maker *m, int64_t offset, void *to, size_t n, size_t *ret_n,
@@ -106,7 +106,7 @@ static void let_others_work(struct maker *m, size_t n)
 	if (m->worked < PASS_STEP)
 		return;
 	m->worked = 0;
-	permits_pass(m->request.cache->permits);
+	permits_pass(m->request.flights->permits);
 }
 
 enum err maker_read(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n, struct error *e)
@@ -170,22 +170,23 @@ static enum err await_commit(struct maker *m, struct error *e)
 
 static enum err open_draft(struct maker *m, int64_t length, struct error *e)
 {
-	struct cache *c = m->request.cache;
+	struct cache *c = m->request.flights->cache;
 	enum err err = ERR_IO;
 
 	if (m->fd >= 0)
 		return OK;
 	/* What has no length yet may be longer than all there is room for. */
-	m->scratch = length == 0 || !cache_disk_usable(c) || !evict_promise(c->evict, length);
+	m->scratch = length == 0 || !cache_disk_usable(c) || !evict_promise(cache_evict(c), length);
 	m->admitted = m->scratch ? 0 : length;
 	if (!m->scratch)
-		err = disk_draft(c->disk, 0, &m->draft, e); /* to reserve may wait for the disk */
+		err = disk_draft(cache_disk(c), 0, &m->draft,
+				 e); /* to reserve may wait for the disk */
 	if (!m->scratch && err)
 		cache_disk_failed(c, e);
 	if (err) {
 		m->scratch = true;
 		if (m->admitted)
-			evict_promise_end(c->evict, m->admitted, 0);
+			evict_promise_end(cache_evict(c), m->admitted, 0);
 		m->admitted = 0;
 		err = draft_scratch(length, &m->draft, e);
 	}
@@ -213,7 +214,7 @@ static enum err cannot_write(const struct maker *m, struct error *e)
 {
 	err_sys(e, ERR_IO, "cannot write to the %s", m->scratch ? "temporary file" : "cache");
 	if (!m->scratch)
-		cache_disk_failed(m->request.cache, e);
+		cache_disk_failed(m->request.flights->cache, e);
 	return e->code;
 }
 
@@ -256,13 +257,13 @@ enum err maker_write(void *ud, struct slice bytes, struct error *e)
 
 enum err maker_charge(struct maker *m, int64_t bytes, struct error *e)
 {
-	struct cache *c = m->request.cache;
+	struct flights *all = m->request.flights;
 
-	permits_give(c->permits);
+	permits_give(all->permits);
 	if (m->charged)
-		budget_give(c->windows, m->charged); /* the step before is over */
-	m->charged = budget_take(c->windows, bytes, &m->cancelled);
-	permits_take(c->permits);
+		budget_give(all->windows, m->charged); /* the step before is over */
+	m->charged = budget_take(all->windows, bytes, &m->cancelled);
+	permits_take(all->permits);
 	return m->charged ? OK : cancelled(e);
 }
 
@@ -348,18 +349,18 @@ void maker_run(struct pool_job *job)
 	struct error e;
 	enum err err;
 
-	permits_take(m->request.cache->permits);
+	permits_take(m->request.flights->permits);
 	err = make(m, &e);
 	m->broke_promise = has_broken_promise(m, err);
 	m->in_vain = is_in_vain(m, err);
-	permits_give(m->request.cache->permits);
+	permits_give(m->request.flights->permits);
 	if (m->charged)
-		budget_give(m->request.cache->windows, m->charged);
+		budget_give(m->request.flights->windows, m->charged);
 	if (err)
 		m->failure = e;
 	note_end(m, err);
 	draft_free(TAKE(m->middle)); /* here: to give up a large file may take a while */
 	if (!m->begun)
 		draft_free(TAKE(m->draft));
-	loop_post(m->request.cache->loop, &m->ended_task);
+	loop_post(m->request.flights->loop, &m->ended_task);
 }

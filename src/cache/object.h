@@ -33,7 +33,10 @@
 #define OBJECT_VERSION     1
 /* The longest body: header and body together still have a size. */
 #define OBJECT_LENGTH_MAX (INT64_MAX - OBJECT_HEADER_SIZE)
-#define OBJECT_NAME_LEN   34 /* "ab/", 30 more hex digits, and a NUL */
+/* Up to this length a body is kept in memory while it is on its way to many, and kept with its hash. */
+#define OBJECT_SMALL    ((int64_t)128 * 1024)
+#define OBJECT_KEY_MAX  656
+#define OBJECT_NAME_LEN 34 /* "ab/", 30 more hex digits, and a NUL */
 
 struct object_id {
 	uint8_t b[16];
@@ -48,7 +51,7 @@ struct object_meta {
 	bool hashed;       /* xxh3 is that of the body */
 	uint64_t xxh3;
 	char store[128]; /* this and key are for people who look at the file: cut to what fits */
-	char key[656];
+	char key[OBJECT_KEY_MAX];
 };
 
 /* Texts without a NUL are cut. What object_header_read() would refuse is written all the same. */

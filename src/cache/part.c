@@ -12,7 +12,7 @@
  */
 #include "base/clock.h"
 #include "base/file.h"
-#include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 #include "metric/metric.h"
 
 #include <errno.h>
@@ -93,7 +93,7 @@ static void write_half(struct pool_job *job)
 	if (reserve(p, p->stored + (int64_t)bytes.n) &&
 	    !file_write_at(draft_fd(p->flight->draft), bytes, OBJECT_HEADER_SIZE + p->stored))
 		err_sys(&p->failure, ERR_IO, "cannot write to the cache");
-	loop_post(p->flight->cache->loop, &p->written);
+	loop_post(p->flight->all->loop, &p->written);
 }
 
 static void half_written(struct loop_task *task);
@@ -110,7 +110,7 @@ static bool turn(struct part *p)
 	p->job.run = write_half;
 	p->written.run = half_written;
 	flight_hold(f);
-	if (pool_submit(f->cache->pool, &p->job) == OK)
+	if (pool_submit(f->all->pool, &p->job) == OK)
 		return true;
 	flight_let_go(f);
 	p->writing = false;
@@ -290,7 +290,7 @@ void parts_ask(struct flight *f)
 		.ranged = !f->unranged && (probe || !f->whole),
 		.or_whole = true,
 		.no_length = probe,
-		.range = {0, probe ? 0 : f->cache->settings.fetch_block - 1},
+		.range = {0, probe ? 0 : f->all->settings.fetch_block - 1},
 		.via = f->via,
 		.checksum = f->checksum,
 		.asker = f->asker,
@@ -363,8 +363,8 @@ static int64_t unassigned(struct flight *f)
 /* A block, or, when all connections together would ask for the rest, an even share of that. */
 static int64_t chunk_of(struct flight *f)
 {
-	int64_t block = f->cache->settings.fetch_block;
-	int64_t connections = f->cache->settings.fetch_parallel;
+	int64_t block = f->all->settings.fetch_block;
+	int64_t connections = f->all->settings.fetch_parallel;
 	int64_t rest = unassigned(f);
 
 	if (f->n_parts == 1 && f->parts->asking)
@@ -387,7 +387,7 @@ static bool next_gap(struct flight *f, int64_t wanted, int64_t *ret_first, int64
 void parts_start(struct flight *f)
 {
 	bool crowded = transfer_engine_crowded(f->store->ctx->engine);
-	size_t parallel = crowded ? 1 : f->cache->settings.fetch_parallel;
+	size_t parallel = crowded ? 1 : f->all->settings.fetch_parallel;
 	int64_t wanted, first, end;
 
 	if (!f->small && f->spool < 0) {

@@ -157,7 +157,7 @@ static bool ask(struct check_path *c, struct store *store)
 	const struct store_list alone = {&store, 1};
 	struct lookup_request request = {
 		.all = &c->lookups,
-		.cache = c->service->cache,
+		.flights = c->service->flights,
 		.stores = &alone,
 		.rules = c->rules,
 		.loop = c->service->loop,
@@ -200,7 +200,7 @@ static void stop(struct loop_task *task)
 	struct check_path *c = CONTAINER_OF(task, struct check_path, stop);
 
 	lookup_abort_all(&c->lookups);
-	cache_abort(c->service->cache); /* what is fetched for nobody any more */
+	flights_abort(c->service->flights); /* what is fetched for nobody any more */
 	sem_post(&c->wake);
 }
 

@@ -160,7 +160,7 @@ static int serve(struct service *s, const struct auth *auth, const sigset_t *set
 {
 	const struct server_parts parts = {.conf = s->conf,
 					   .stores = &s->stores,
-					   .cache = s->cache,
+					   .flights = s->flights,
 					   .loop = s->loop,
 					   .health = s->health,
 					   .auth = auth,

@@ -58,6 +58,21 @@ static enum err open_cache(struct service *s, struct error *e)
 		.fresh_ns = conf->cache_fresh_ns,
 		.miss_ttl_ns = conf->miss_ttl_ns,
 		.miss_entries = conf->miss_entries,
+	};
+
+	s->cache_dir = conf_cache_dir(conf);
+	settings.dir = s->cache_dir;
+	if (conf->check) { /* nothing is kept, and nothing remembered */
+		settings.dir = NULL;
+		settings.miss_entries = 0;
+	}
+	return cache_new(&settings, &s->cache, e);
+}
+
+static enum err open_flights(struct service *s, struct error *e)
+{
+	const struct conf *conf = s->conf;
+	const struct flights_settings settings = {
 		.fetch_parallel = (unsigned)conf->fetch_parallel,
 		.fetch_block = (int64_t)conf->fetch_block,
 		.max_fills = conf->max_fills,
@@ -67,13 +82,7 @@ static enum err open_cache(struct service *s, struct error *e)
 		.verify = conf->verify_keys,
 	};
 
-	s->cache_dir = conf_cache_dir(conf);
-	settings.dir = s->cache_dir;
-	if (conf->check) { /* nothing is kept, and nothing remembered */
-		settings.dir = NULL;
-		settings.miss_entries = 0;
-	}
-	return cache_new(s->loop, &settings, &s->cache, e);
+	return flights_new(s->loop, s->cache, &settings, &s->flights, e);
 }
 
 /* libcurl would say of each request only that there is a problem with the certificates. */
@@ -126,7 +135,7 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 		.via = s->via,
 		.warn = warn,
 	};
-	if (open_stores(s, e) != OK || open_cache(s, e) != OK)
+	if (open_stores(s, e) != OK || open_cache(s, e) != OK || open_flights(s, e) != OK)
 		return e->code;
 	s->health = health_new(s->loop, &s->stores);
 	return OK;
@@ -144,9 +153,11 @@ enum err service_start(struct service *s, int64_t wait_ns, struct error *e)
 bool service_fini(struct service *s)
 {
 	if (!pool_stop(s->disk, BLOCKED_NS) || !pool_stop(s->searches, BLOCKED_NS) ||
-	    !pool_stop(s->creds, BLOCKED_NS) || !cache_stop(s->cache, BLOCKED_NS))
+	    !pool_stop(s->creds, BLOCKED_NS) || !flights_stop(s->flights, BLOCKED_NS) ||
+	    !cache_stop(s->cache, BLOCKED_NS))
 		return false;
 	loop_stop(s->loop);
+	flights_free(s->flights);
 	cache_free(s->cache);
 	free(s->cache_dir);
 	transfer_engine_free(s->engine);

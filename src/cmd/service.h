@@ -18,6 +18,7 @@ struct service {
 	struct store_list stores;
 	char *cache_dir; /* NULL: none */
 	struct cache *cache;
+	struct flights *flights;
 	struct health *health;
 	char via[40];
 };

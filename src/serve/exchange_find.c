@@ -129,7 +129,7 @@ static bool read_headers(struct exchange *x)
 static bool answer_known(struct exchange *x, const struct lookup_request *r)
 {
 	const struct known_request known = {
-		.cache = r->cache,
+		.flights = r->flights,
 		.stores = r->stores,
 		.rules = r->rules,
 		.part = r->part,
@@ -173,7 +173,7 @@ static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rule
 	struct via via = {.list = &list, .ours = slice_of(p->via)};
 	struct lookup_request request = {
 		.all = &x->server->lookups,
-		.cache = p->cache,
+		.flights = p->flights,
 		.stores = p->stores,
 		.rules = *rules,
 		.loop = p->loop,
@@ -217,7 +217,7 @@ enum MHD_Result exchange_find(struct exchange *x)
 		return respond_miss(x, p->conf->miss_ttl_ns);
 	if (resolve_refuses(&rules)) /* to others it may be there: a 404 for nobody to keep */
 		return respond_miss(x, 0);
-	x->purges = cache_purges(p->cache);
+	x->purges = cache_purges(flights_cache(p->flights));
 	if (plain && respond_hot(x, &rules, &result))
 		return result;
 	return find(x, &rules);

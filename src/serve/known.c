@@ -9,7 +9,7 @@ static bool find(const struct known_request *r, struct store *s, const struct ca
 	bool gzip = r->rules.client->gzip && !r->part.ranged;
 	struct cache_object o;
 
-	if (!cache_find(r->cache, s, c->key, form, NULL, r->rules.client->checksum, &o))
+	if (!flights_find(r->flights, s, c->key, form, NULL, r->rules.client->checksum, &o))
 		return false;
 	if (!answer_acceptable(&o.head, gzip) || (c->gzipped && !answer_is_gzip(&o.head))) {
 		close(o.head.fd);
@@ -54,7 +54,8 @@ static int64_t again_in(const struct known_request *r, const struct miss *miss, 
 {
 	if (miss->refused)
 		return miss->answers_ns;
-	return before ? miss->proves_ns - cache_fresh_ns(r->cache) / 2 : miss->answers_ns;
+	return before ? miss->proves_ns - cache_fresh_ns(flights_cache(r->flights)) / 2
+		      : miss->answers_ns;
 }
 
 static void note(struct past *past, const struct known_request *r, const struct store *s,
@@ -79,12 +80,13 @@ static void ask_again(const struct known_request *r, struct store *s, size_t ran
 
 	if (resolve_candidates(&r->rules, s, &c))
 		for (size_t i = 0; i < c.n && i < rank; i++) {
-			struct miss miss = cache_find_miss(r->cache, s, c.list[i].key,
+			struct miss miss = cache_find_miss(flights_cache(r->flights), s,
+							   c.list[i].key,
 							   r->rules.client->checksum);
 
 			if (again_in(r, &miss, before) <= 0)
-				cache_ask_again(r->cache, s, c.list[i].key,
-						r->rules.client->checksum);
+				flights_ask_again(r->flights, s, c.list[i].key,
+						  r->rules.client->checksum);
 		}
 	candidates_fini(&c);
 }
@@ -109,7 +111,7 @@ static bool look_in(const struct known_request *r, struct store *s, struct past 
 	if (!resolve_candidates(&r->rules, s, &c))
 		here.proven = later.proven = later.answers = false;
 	for (size_t i = 0; i < c.n && !found; i++) {
-		struct miss miss = cache_find_miss(r->cache, s, c.list[i].key,
+		struct miss miss = cache_find_miss(flights_cache(r->flights), s, c.list[i].key,
 						   r->rules.client->checksum);
 
 		found = miss.answers_ns <= 0 && look_for(r, s, &c.list[i], ret);
@@ -142,7 +144,7 @@ bool known_answer(const struct known_request *r, struct answer *ret)
 	struct past past = {INT64_MAX, INT64_MAX, true, true};
 
 	*ret = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
-	if (!cache_may_know(r->cache))
+	if (!cache_may_know(flights_cache(r->flights)))
 		return false;
 	for (size_t i = 0; i < r->stores->n; i++) {
 		struct store *s = r->stores->store[i];

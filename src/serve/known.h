@@ -13,7 +13,7 @@
 #include "serve/resolve.h"
 
 struct known_request {
-	struct cache *cache;
+	struct flights *flights;
 	const struct store_list *stores;
 	struct resolve_rules rules;
 	struct part_ask part;

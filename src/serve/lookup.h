@@ -40,7 +40,7 @@ struct lookups {
 
 struct lookup_request {
 	struct lookups *all;
-	struct cache *cache;
+	struct flights *flights;
 	const struct store_list *stores;
 	/* the path borrowed until the release; what the client's headers lend it is copied */
 	struct resolve_rules rules;

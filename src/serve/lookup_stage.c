@@ -88,7 +88,7 @@ static void start_ask(struct slot *slot, bool probe)
 	bool pointer = slot->candidate.want == WANT_POINTER;
 	bool looked_into = pointer || slot->candidate.gzipped;
 	const struct ask_request request = {
-		.cache = r->cache,
+		.flights = r->flights,
 		.store = lookup_present(l),
 		.key = slot->candidate.key,
 		.form = form_wanted(&slot->candidate),
@@ -128,7 +128,8 @@ void lookup_ask(struct slot *slot)
 
 bool lookup_knows_missing(struct lookup *l, struct slice key)
 {
-	struct miss miss = cache_find_miss(l->request.cache, lookup_present(l), key, l->checksum);
+	struct miss miss = cache_find_miss(flights_cache(l->request.flights), lookup_present(l),
+					   key, l->checksum);
 
 	if (miss.answers_ns > 0)
 		l->keep_ns = MIN(l->keep_ns, miss.refused ? 0 : miss.answers_ns);
@@ -240,8 +241,9 @@ static void probe(struct lookup *l, struct flight_request *flight,
 	if (resolve_candidates(rules, flight->store, &c))
 		for (size_t i = 0; i < c.n && l->questions_left; i++) {
 			flight->key = c.list[i].key;
-			if (!c.list[i].eager || cache_knows_missing(flight->cache, flight->store,
-								    flight->key, flight->checksum))
+			if (!c.list[i].eager ||
+			    cache_knows_missing(flights_cache(flight->flights), flight->store,
+						flight->key, flight->checksum))
 				continue;
 			l->questions_left--;
 			flight_probe(flight);
@@ -257,7 +259,7 @@ static void probe_siblings(struct lookup *l)
 {
 	const struct lookup_request *r = &l->request;
 	struct resolve_rules rules = r->rules;
-	struct flight_request flight = {.cache = r->cache,
+	struct flight_request flight = {.flights = r->flights,
 					.store = lookup_present(l),
 					.via = l->via,
 					.checksum = l->checksum,
@@ -266,7 +268,8 @@ static void probe_siblings(struct lookup *l)
 	struct symbol_path sibling[2];
 	size_t n;
 
-	if (l->via || lookup_present(l)->traits.local || !cache_remembers(r->cache))
+	if (l->via || lookup_present(l)->traits.local ||
+	    !cache_remembers(flights_cache(r->flights)))
 		return;
 	n = resolve_siblings(r->rules.path, r->rules.client->symsrv, sibling);
 	for (size_t i = 0; i < n; i++) {
@@ -292,7 +295,8 @@ static unsigned admitted(struct lookup *l, const struct candidates *c)
 	unsigned kinds = 0, ret = 0;
 
 	for (size_t i = 0; i < c->n; i++)
-		if (!cache_knows_missing(l->request.cache, s, c->list[i].key, l->checksum))
+		if (!cache_knows_missing(flights_cache(l->request.flights), s, c->list[i].key,
+					 l->checksum))
 			kinds |= 1U << question_of(c->list[i].key);
 	for (int q = 0; q < QUESTIONS; q++)
 		if (kinds & 1U << q && gate_admits(s, (enum question)q))

@@ -14,7 +14,7 @@
 
 /* The keys of one store. They lie in text, whose place is not known before it is complete. */
 struct store_purge {
-	struct cache_purge work;
+	struct flights_purge work;
 	struct purge *purge;
 	struct buf text; /* each key ends with a NUL, which no key contains */
 };
@@ -169,7 +169,7 @@ static bool read_lines(struct purge *p)
 /* ---- doing it ---- */
 
 /* On the loop's thread. */
-static void store_purged(struct cache_purge *work)
+static void store_purged(struct flights_purge *work)
 {
 	struct store_purge *sp = CONTAINER_OF(work, struct store_purge, work);
 	struct purge *p = sp->purge;
@@ -187,7 +187,7 @@ static void start_all(struct purge *p)
 	p->stores[0].work.n = 0;
 	free(TAKE(p->stores[0].work.keys));
 	p->running = 1;
-	cache_purge(p->server->parts.cache, &p->stores[0].work);
+	flights_purge(p->server->parts.flights, &p->stores[0].work);
 }
 
 bool purge_start(struct purge *p)
@@ -212,7 +212,7 @@ bool purge_start(struct purge *p)
 	}
 	p->running = p->n_stores;
 	for (size_t i = 0; i < p->n_stores; i++)
-		cache_purge(p->server->parts.cache, &p->stores[i].work);
+		flights_purge(p->server->parts.flights, &p->stores[i].work);
 	return true;
 }
 

@@ -234,7 +234,7 @@ static void abort_lookups(struct loop_task *task)
 	struct server *s = CONTAINER_OF(task, struct server, abort);
 
 	lookup_abort_all(&s->lookups);
-	cache_abort(s->parts.cache);
+	flights_abort(s->parts.flights);
 	atomic_store(&s->aborted, true);
 }
 

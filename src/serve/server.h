@@ -16,7 +16,7 @@ struct server;
 struct server_parts {
 	const struct conf *conf;
 	const struct store_list *stores;
-	struct cache *cache;
+	struct flights *flights;
 	struct loop *loop;
 	struct health *health;
 	const struct auth *auth; /* NULL: everybody may read */

@@ -28,7 +28,7 @@ static void told(void *ud, enum fetch_result result, const struct object_head *h
 
 static struct ask_request rig_request(struct cache_rig *r, const char *key)
 {
-	return (struct ask_request){.cache = r->cache,
+	return (struct ask_request){.flights = r->flights,
 				    .store = &r->store.store,
 				    .key = slice_of(key),
 				    .asker = RIG_ASKER,

@@ -5,7 +5,7 @@
  * have, cache_rig_hold() keeps them busy until cache_rig_release().
  *
  *	struct cache_rig r;
- *	cache_rig_init(&r);	then the test may change r.settings
+ *	cache_rig_init(&r);	then the test may change r.settings, r.flying
  *	cache_rig_open(&r);
  *	...
  *	CHECK(cache_rig_close(&r), "nothing is left");
@@ -14,6 +14,7 @@
  */
 #pragma once
 #include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 #include "fake_store.h"
 #include "manual_loop.h"
 
@@ -22,7 +23,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define RIG_WORKERS 4 /* DISK_THREADS of cache.c */
+#define RIG_WORKERS 4 /* DISK_THREADS of flights.c */
 #define RIG_KEEPERS 2 /* KEEP_THREADS */
 #define RIG_HELD    (RIG_WORKERS + RIG_KEEPERS)
 #define RIG_NOW     INT64_C(1700000000)
@@ -44,7 +45,9 @@ struct cache_rig {
 	struct fake_store store;
 	bool background; /* some of what is asked is for nobody */
 	struct cache_settings settings;
+	struct flights_settings flying;
 	struct cache *cache;
+	struct flights *flights;
 	struct rig_worker workers[RIG_HELD];
 	sem_t held, go, left; /* of the workers */
 };
@@ -74,6 +77,8 @@ __attribute__((unused)) static void cache_rig_init(struct cache_rig *r)
 		.fresh_ns = 86400 * NS_PER_S,
 		.miss_ttl_ns = 60 * NS_PER_S,
 		.miss_entries = 1000,
+	};
+	r->flying = (struct flights_settings){
 		.fetch_parallel = 4,
 		.fetch_block = RIG_BLOCK,
 		.max_fills = 16,
@@ -90,9 +95,10 @@ __attribute__((unused)) static void cache_rig_open(struct cache_rig *r)
 {
 	struct error e = {OK, 0, ""};
 
-	if (cache_new(r->loop, &r->settings, &r->cache, &e) != OK)
+	if (cache_new(&r->settings, &r->cache, &e) != OK ||
+	    flights_new(r->loop, r->cache, &r->flying, &r->flights, &e) != OK)
 		printf("# %s\n", e.msg);
-	ASSERT(r->cache);
+	ASSERT(r->flights);
 }
 
 __attribute__((unused)) static void cache_rig_new(struct cache_rig *r)
@@ -114,7 +120,7 @@ static void rig_hold_worker(struct pool_job *job)
 static void cache_rig_hold(struct cache_rig *r)
 {
 	for (int i = 0; i < RIG_HELD; i++) {
-		struct pool *pool = i < RIG_WORKERS ? r->cache->pool : r->cache->keepers;
+		struct pool *pool = i < RIG_WORKERS ? r->flights->pool : r->flights->keepers;
 
 		r->workers[i] = (struct rig_worker){.job.run = rig_hold_worker, .rig = r};
 		ASSERT(pool_submit(pool, &r->workers[i].job) == OK);
@@ -152,11 +158,12 @@ __attribute__((unused)) static bool cache_rig_close(struct cache_rig *r)
 {
 	bool clean;
 
-	cache_abort(r->cache);
+	flights_abort(r->flights);
 	manual_settle(r->loop);
-	ASSERT(cache_stop(r->cache, 10 * NS_PER_S));
+	ASSERT(flights_stop(r->flights, 10 * NS_PER_S) && cache_stop(r->cache, 10 * NS_PER_S));
 	manual_settle(r->loop);
 	clean = !r->store.first && (!r->store.nobodys || r->background);
+	flights_free(r->flights);
 	cache_free(r->cache);
 	loop_free(r->loop);
 	rig_remove_tree(r->dir);
@@ -304,7 +311,7 @@ static void passenger_declined(struct seat *s)
 
 static struct flight_request rig_flight(struct cache_rig *r, const char *key)
 {
-	return (struct flight_request){.cache = r->cache,
+	return (struct flight_request){.flights = r->flights,
 				       .store = &r->store.store,
 				       .key = slice_of(key),
 				       .asker = RIG_ASKER,

@@ -22,7 +22,7 @@ __attribute__((unused)) static void make_files(void)
 	forms_gzip(&members, buf_slice(&text));
 	forms_noise(&noise, TEXT_N);
 	forms_cab(&noise_cab, buf_slice(&noise));
-	ASSERT(gz.n <= (size_t)FILL_SMALL && noise_cab.n > (size_t)FILL_SMALL);
+	ASSERT(gz.n <= (size_t)OBJECT_SMALL && noise_cab.n > (size_t)OBJECT_SMALL);
 }
 
 __attribute__((unused)) static void free_files(void)

@@ -201,7 +201,7 @@ __attribute__((unused)) static void job_init(struct job *j, struct cache_rig *r,
 	*j = (struct job){.rig = r, .bytes = bytes, .fd = memfd_create("input", MFD_CLOEXEC)};
 	ASSERT(pwrite(j->fd, bytes.p, bytes.n, 7) == (ssize_t)bytes.n);
 	j->request = (struct maker_request){
-		.cache = r->cache,
+		.flights = r->flights,
 		.form = form,
 		.input = {.fd = j->fd, .base = 7, .length = (int64_t)bytes.n, .encoding = ""},
 		.store = "fake",

@@ -101,7 +101,7 @@ static void test_no_seat_left(void)
 	struct cache_rig r;
 
 	cache_rig_init(&r);
-	r.settings.max_fill_waiters = 1;
+	r.flying.max_fill_waiters = 1;
 	cache_rig_open(&r);
 	ask_key(&r, &a[0], "k");
 	ask_key(&r, &a[1], "k");
@@ -125,7 +125,7 @@ static void prepare(struct cache_rig *r, enum reason why)
 	if (why == NO_DISK)
 		r->settings.dir = NULL;
 	if (why == NO_ROOM)
-		r->settings.max_fills = 0;
+		r->flying.max_fills = 0;
 	if (why == TOO_LARGE)
 		r->settings.max_bytes = SMALL;
 	cache_rig_open(r);

@@ -276,7 +276,7 @@ static void test_closing(void)
 	struct asker a;
 
 	cache_rig_new(&r);
-	cache_abort(r.cache);
+	flights_abort(r.flights);
 	request = rig_request(&r, KEY);
 	request.form = FORM_EXPANDED;
 	ask_for(&a, &request);

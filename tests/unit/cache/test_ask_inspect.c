@@ -25,7 +25,7 @@ static void verifying(struct cache_rig *r, bool verify)
 
 	cache_rig_init(r);
 	r->settings.dir = NULL;
-	r->settings.verify = verify;
+	r->flying.verify = verify;
 	ASSERT(pool_new(1, 4, "disk", &disk, NULL) == OK);
 	r->ctx.disk = disk;
 	cache_rig_open(r);

@@ -29,7 +29,7 @@ static bool has(struct cache_rig *r, const char *key)
 {
 	struct cache_object o;
 
-	if (!cache_find(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL, NULL, &o))
+	if (!flights_find(r->flights, &r->store.store, slice_of(key), FORM_STORED, NULL, NULL, &o))
 		return false;
 	close(o.head.fd);
 	return true;
@@ -121,7 +121,7 @@ static void test_find(void)
 	cache_rig_new(&r);
 	CHECK(!has(&r, "a/b"), "nothing is there");
 	put(&r, "a/B");
-	CHECK(cache_find(r.cache, &r.store.store, SLICE("A/b"), FORM_STORED, NULL, NULL, &o),
+	CHECK(flights_find(r.flights, &r.store.store, SLICE("A/b"), FORM_STORED, NULL, NULL, &o),
 	      "found in any case");
 	CHECK(o.head.total == LENGTH && o.head.length == LENGTH && o.head.first == 0 &&
 		      !o.head.ranged && strcmp(o.head.etag, RIG_ETAG) == 0 && o.fresh_ns > 0,
@@ -130,12 +130,12 @@ static void test_find(void)
 	      "its body");
 	close(o.head.fd);
 	clock_freeze_wall_s(RIG_NOW + 599);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
+	ASSERT(flights_find(r.flights, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
 	       fstat(o.head.fd, &st) == 0);
 	CHECK_INT(st.st_atim.tv_sec, RIG_NOW, "its time of use is exact to ten minutes");
 	close(o.head.fd);
 	clock_freeze_wall_s(RIG_NOW + 600);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
+	ASSERT(flights_find(r.flights, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
 	       fstat(o.head.fd, &st) == 0);
 	CHECK_INT(st.st_atim.tv_sec, RIG_NOW + 600, "then it is written");
 	close(o.head.fd);
@@ -166,7 +166,7 @@ static bool has_as(struct cache_rig *r, const char *key, enum form form, const c
 {
 	struct cache_object o;
 
-	if (!cache_find(r->cache, &r->store.store, slice_of(key), form, expect, NULL, &o))
+	if (!flights_find(r->flights, &r->store.store, slice_of(key), form, expect, NULL, &o))
 		return false;
 	close(o.head.fd);
 	return true;
@@ -205,11 +205,11 @@ static void test_forms_of_local_files(void)
 	keep_as(&r, "k", FORM_STORED, NULL);
 	keep_as(&r, "k", FORM_EXPANDED, NULL);
 	CHECK(!has_as(&r, "k", FORM_STORED, NULL), "the file itself is not looked for");
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
+	ASSERT(flights_find(r.flights, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
 	CHECK_INT(o.fresh_ns, 2 * NS_PER_S, "what was made of it is, and fresh for a moment");
 	clock_freeze_wall_s(RIG_NOW + 2);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
+	ASSERT(flights_find(r.flights, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
 	manual_settle(r.loop);
 	CHECK(o.fresh_ns == 0 && r.store.started == 1, "then the file is asked about");
@@ -238,7 +238,7 @@ static void test_damage(void)
 	      "removed, so counted once");
 	CHECK(cache_disk_usable(r.cache) && metric_get(cache_errors) == errors,
 	      "that is no failure of the disk");
-	flights_forget_landed(r.cache->flights, &id);
+	flights_forget_landed(r.flights, &id);
 	put(&r, "k");
 	CHECK(has(&r, "k"), "it is brought again");
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -277,7 +277,7 @@ static void test_disk_pause(void)
 static void test_no_disk(void)
 {
 	int64_t errors = metric_get(cache_errors);
-	struct cache_purge purge = {.done = NULL};
+	struct flights_purge purge = {.done = NULL};
 	struct cache_rig r;
 	char path[64];
 
@@ -308,7 +308,7 @@ static void test_no_room_for_misses(void)
 
 	cache_rig_new(&r);
 	r.settings.miss_entries = SIZE_MAX / 2;
-	CHECK(cache_new(r.loop, &r.settings, &c, &e) != OK && !c && e.code != OK,
+	CHECK(cache_new(&r.settings, &c, &e) != OK && !c && e.code != OK,
 	      "more misses than memory: no cache");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -426,11 +426,11 @@ static void test_epoch(void)
 /* ---- purging ---- */
 
 struct purge {
-	struct cache_purge purge;
+	struct flights_purge purge;
 	bool done;
 };
 
-static void purge_done(struct cache_purge *p)
+static void purge_done(struct flights_purge *p)
 {
 	CONTAINER_OF(p, struct purge, purge)->done = true;
 }
@@ -442,7 +442,7 @@ static void start_purge(struct cache_rig *r, struct purge *p, struct slice *whic
 				      .n = n,
 				      .store = n ? &r->store.store : NULL,
 				      .done = purge_done}};
-	cache_purge(r->cache, &p->purge);
+	flights_purge(r->flights, &p->purge);
 }
 
 static bool purge(struct cache_rig *r, struct slice *which, size_t n)
@@ -539,7 +539,7 @@ static void test_purge_all(void)
 	put(&r, "one");
 	put(&r, "two");
 	miss(&r, "gone");
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("one"), FORM_STORED, NULL, NULL, &o));
+	ASSERT(flights_find(r.flights, &r.store.store, SLICE("one"), FORM_STORED, NULL, NULL, &o));
 	CHECK(purge(&r, NULL, 0), "everything");
 	CHECK(!has(&r, "one") && !has(&r, "two") && !knows(&r, "gone"), "is gone");
 	CHECK(pread(o.head.fd, to, LENGTH, o.head.fd_base) == LENGTH && rig_is_body(to, LENGTH, 0),
@@ -624,7 +624,7 @@ static void test_purge_without_disk(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 
 	cache_rig_new(&r);
-	ASSERT(pool_stop(r.cache->pool, 10 * NS_PER_S));
+	ASSERT(pool_stop(r.flights->pool, 10 * NS_PER_S));
 	start_purge(&r, &job, which, 1);
 	manual_settle(r.loop);
 	CHECK(job.done && job.purge.failure.code == ERR_BUSY,
@@ -729,7 +729,7 @@ static void test_odd_name(void)
 	snprintf(path, sizeof(path), "%s/" DISK_OBJECTS "/%s", r.dir, name);
 	put(&r, "odd");
 	ASSERT(unlink(path) == 0 && mkdir(path, 0700) == 0);
-	flights_forget_landed(r.cache->flights, &id);
+	flights_forget_landed(r.flights, &id);
 	put(&r, "odd");
 	CHECK(cache_disk_usable(r.cache), "it cannot be kept: the disk is well all the same");
 	CHECK(!has(&r, "odd") && cache_disk_usable(r.cache), "nor is it found");

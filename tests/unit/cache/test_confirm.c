@@ -51,7 +51,7 @@ static int64_t look(struct cache_rig *r)
 {
 	struct cache_object o;
 
-	if (!cache_find(r->cache, &r->store.store, SLICE("a/B"), FORM_STORED, NULL, NULL, &o))
+	if (!flights_find(r->flights, &r->store.store, SLICE("a/B"), FORM_STORED, NULL, NULL, &o))
 		return -1;
 	close(o.head.fd);
 	manual_settle(r->loop);
@@ -251,8 +251,8 @@ static void test_checksum(void)
 	struct cache_rig r;
 
 	rig_with(&r, RIG_ETAG, FRESH_S);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/B"), FORM_STORED, NULL, "SHA256:ab",
-			  &o));
+	ASSERT(flights_find(r.flights, &r.store.store, SLICE("a/B"), FORM_STORED, NULL, "SHA256:ab",
+			    &o));
 	close(o.head.fd);
 	manual_settle(r.loop);
 	CHECK_STR(r.store.first->read.checksum, "SHA256:ab", "asked about");
@@ -275,8 +275,8 @@ static void test_another_spelling(void)
 
 		cache_rig_new(&r);
 		r.background = true;
-		confirm_start(r.cache, &r.store.store, SLICE("Foo"), FORM_STORED, NULL, NULL, &head,
-			      spelled);
+		confirm_start(r.flights, &r.store.store, SLICE("Foo"), FORM_STORED, NULL, NULL,
+			      &head, spelled);
 		manual_settle(r.loop);
 		fake_done(r.store.first, STORE_MISS);
 		cache_rig_quiet(&r);
@@ -299,7 +299,7 @@ static void test_limit(void)
 		char key[16];
 
 		snprintf(key, sizeof(key), "k%d", i);
-		confirm_start(r.cache, &r.store.store, slice_of(key), FORM_STORED, NULL, NULL,
+		confirm_start(r.flights, &r.store.store, slice_of(key), FORM_STORED, NULL, NULL,
 			      &head, true);
 	}
 	manual_settle(r.loop);
@@ -323,17 +323,17 @@ static void test_abort(void)
 		struct cache_rig r;
 
 		rig_with(&r, RIG_ETAG, FRESH_S);
-		ASSERT(cache_find(r.cache, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL,
-				  &o));
+		ASSERT(flights_find(r.flights, &r.store.store, SLICE("a/b"), FORM_STORED, NULL,
+				    NULL, &o));
 		close(o.head.fd);
 		if (point > 0)
 			manual_settle(r.loop);
 		if (point == 1)
-			cache_abort(r.cache);
+			flights_abort(r.flights);
 		if (point == 2) {
 			cache_rig_hold(&r);
 			fake_done(r.store.first, STORE_MISS);
-			cache_abort(r.cache);
+			flights_abort(r.flights);
 			cache_rig_release(&r);
 		}
 		if (point == 3)

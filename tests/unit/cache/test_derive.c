@@ -233,7 +233,7 @@ static void test_waiters_limit(void)
 	struct cache_rig r;
 
 	cache_rig_init(&r);
-	r.settings.max_fill_waiters = 1;
+	r.flying.max_fill_waiters = 1;
 	cache_rig_open(&r);
 	take(&r, FORM_STORED, &stored);
 	take(&r, FORM_EXPANDED, &made);
@@ -528,7 +528,7 @@ static void test_no_liar(void)
 	give_bytes(&r, r.store.first, buf_slice(&gz));
 	fake_done(r.store.first, STORE_FOUND);
 	ASSERT(makers_over(&r));
-	CHECK_INT((long long)r.cache->flights->liars.next, 0, "it has kept its promise");
+	CHECK_INT((long long)r.flights->liars.next, 0, "it has kept its promise");
 	seat_leave(&p.seat);
 	CHECK(cache_rig_close(&r), "nothing is left");
 }

@@ -224,19 +224,19 @@ static void test_in_vain(void)
 
 /* ---- purging ---- */
 
-static void purge_done(struct cache_purge *p)
+static void purge_done(struct flights_purge *p)
 {
 }
 
 static void purge(struct cache_rig *r, const char *key)
 {
 	struct slice one = slice_of(key ? key : "");
-	struct cache_purge p = {.keys = key ? &one : NULL,
-				.n = key != NULL,
-				.store = key ? &r->store.store : NULL,
-				.done = purge_done};
+	struct flights_purge p = {.keys = key ? &one : NULL,
+				  .n = key != NULL,
+				  .store = key ? &r->store.store : NULL,
+				  .done = purge_done};
 
-	cache_purge(r->cache, &p);
+	flights_purge(r->flights, &p);
 	manual_settle(r->loop);
 	cache_rig_quiet(r);
 }
@@ -293,7 +293,7 @@ static void test_purge_of_what_it_is_made_of(void)
 {
 	struct slice key = SLICE(KEY);
 	struct passenger p = {0};
-	struct cache_purge work = {.keys = &key, .n = 1, .done = purge_done};
+	struct flights_purge work = {.keys = &key, .n = 1, .done = purge_done};
 	struct cache_rig r;
 
 	cache_rig_new(&r);
@@ -303,7 +303,7 @@ static void test_purge_of_what_it_is_made_of(void)
 	cache_rig_quiet(&r);
 	seat_leave(&p.seat);
 	cache_rig_hold(&r);
-	cache_purge(r.cache, &work);
+	flights_purge(r.flights, &work);
 	manual_settle(r.loop);
 	take(&r, FORM_EXPANDED, &p);
 	CHECK(told_found(&r, &p) && r.store.started == 1, "the old one is there still");
@@ -334,7 +334,7 @@ static void test_without_a_disk(void)
 		if (i == 0)
 			r.settings.dir = NULL;
 		if (i == 2)
-			r.settings.max_fills = 0;
+			r.flying.max_fills = 0;
 		if (i == 3)
 			r.settings.max_bytes = 100000;
 		cache_rig_open(&r);
@@ -423,9 +423,9 @@ static void test_confirmed(void)
 	ASSERT(told_found(&r, &p[1]) && makers_over(&r));
 	seat_leave(&p[0].seat);
 	seat_leave(&p[1].seat);
-	ASSERT(cache_find(r.cache, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o));
+	ASSERT(flights_find(r.flights, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
-	confirm_start(r.cache, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o.head,
+	confirm_start(r.flights, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o.head,
 		      true);
 	manual_settle(r.loop);
 	CHECK(r.store.first && r.store.first->read.head,
@@ -456,7 +456,7 @@ static void bring_wrong(struct slice stored, bool large, const char *name)
 	struct cache_rig r;
 
 	cache_rig_init(&r);
-	r.settings.verify = true;
+	r.flying.verify = true;
 	cache_rig_open(&r);
 	ASSERT(rig_take_form(&r, FORMS_PDB_OTHER, FORM_EXPANDED, &p) == SEATED);
 	answer_with(&r, r.store.first, stored, "");
@@ -521,7 +521,7 @@ static void test_abort(void)
 		if (point > 7)
 			ASSERT(SOON(&r, metric_get(active_decoders) == 0));
 		if (!p[1].leaves) {
-			cache_abort(r.cache);
+			flights_abort(r.flights);
 			seat_leave(&p[1].seat);
 		}
 		CHECK(cache_rig_close(&r), "nothing is left");

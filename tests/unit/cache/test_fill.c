@@ -190,12 +190,12 @@ static void test_wait(void)
 
 /* ---- memory ---- */
 
-static const int64_t smalls[] = {1, HELD - 1, HELD, HELD + 1, FILL_SMALL - 1, FILL_SMALL};
+static const int64_t smalls[] = {1, HELD - 1, HELD, HELD + 1, OBJECT_SMALL - 1, OBJECT_SMALL};
 
 /* Two readers, each at its own pace, see the same; at any time no more than is allowed. */
 static void test_memory(void)
 {
-	static char block[FILL_SMALL];
+	static char block[OBJECT_SMALL];
 
 	for (size_t i = 0; i < ARRAY_LEN(smalls); i++) {
 		int64_t n = smalls[i], open = MAX(n - HELD, 0), half = n / 2;
@@ -332,7 +332,7 @@ static void test_file_unreadable(void)
 
 static enum fill_read ahead_at(struct fill *f, int64_t offset, size_t *ret_n)
 {
-	static char to[FILL_SMALL];
+	static char to[OBJECT_SMALL];
 
 	*ret_n = 0;
 	return fill_read_ahead(f, offset, to, sizeof(to), ret_n);
@@ -347,7 +347,7 @@ static bool wait_ahead(struct fill *f, struct listener *l, int64_t offset, bool 
 
 static void test_ahead_in_memory(void)
 {
-	static char block[FILL_SMALL];
+	static char block[OBJECT_SMALL];
 	struct listener behind, ahead, end;
 	struct fill *f = fill_new((struct fill_writer){0});
 	struct error e = {ERR_CORRUPT, 0, "wrong"};

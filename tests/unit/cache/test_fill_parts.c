@@ -442,9 +442,9 @@ static void test_threads(void)
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
 		CHECK(play_ring(sizes[i], -1), "a ring between two threads: all bytes pass");
 	CHECK(play_ring(3000001, 2000000), "a failure ends the reader");
-	for (size_t i = 0; sizes[i] <= FILL_SMALL; i++)
+	for (size_t i = 0; sizes[i] <= OBJECT_SMALL; i++)
 		CHECK(play_memory(sizes[i], -1), "memory and four readers: all get all");
-	CHECK(play_memory(FILL_SMALL, 100000), "a failure ends them all");
+	CHECK(play_memory(OBJECT_SMALL, 100000), "a failure ends them all");
 	CHECK(play_parts(3000001, -1), "four parts and four readers: all get all");
 	CHECK(play_parts(3000001, 1000000), "a failure ends them all");
 }

@@ -192,7 +192,7 @@ static void test_folding_store_otherwise(void)
 		      made ? "made: the other one is asked" : "probed: the other one is asked");
 		fake_done(r.store.first, STORE_MISS);
 		CHECK(p[1].result == FETCH_MISS && r.store.started == 2, "and missing by itself");
-		CHECK_INT(r.cache->flights->probes, 0, "nothing is counted twice");
+		CHECK_INT(r.flights->probes, 0, "nothing is counted twice");
 		seat_leave(&p[0].seat);
 		seat_leave(&p[1].seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
@@ -261,7 +261,7 @@ static void test_checksums(void)
 		      "the other spelling is asked for next");
 		CHECK(!r.store.first->read.checksum == !other, "as who spells it so asks");
 		fake_done(r.store.first, STORE_MISS);
-		CHECK(p[3].told == 1 && r.cache->flights->probes == 0, "and missing by itself");
+		CHECK(p[3].told == 1 && r.flights->probes == 0, "and missing by itself");
 		for (int k = 0; k < 4; k++)
 			seat_leave(&p[k].seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
@@ -360,7 +360,7 @@ static void test_waiters_limit(void)
 	struct cache_rig r;
 
 	cache_rig_init(&r);
-	r.settings.max_fill_waiters = 2;
+	r.flying.max_fill_waiters = 2;
 	cache_rig_open(&r);
 	rig_take(&r, "k", &p[0]);
 	CHECK_INT(rig_take(&r, "k", &p[1]), SEATED, "the last seat");
@@ -421,7 +421,7 @@ static void test_leave(void)
 		struct flight *f;
 
 		cache_rig_init(&r);
-		r.settings.fetch_block = 1 << 20;
+		r.flying.fetch_block = 1 << 20;
 		cache_rig_open(&r);
 		request = rig_flight(&r, "k");
 		request.patient = leavings[i].patient;
@@ -540,7 +540,7 @@ static void test_too_many_fills(void)
 	struct cache_rig r;
 
 	cache_rig_init(&r);
-	r.settings.max_fills = 1;
+	r.flying.max_fills = 1;
 	cache_rig_open(&r);
 	rig_take(&r, "one", &first);
 	give_head(&r, SMALL);
@@ -746,7 +746,7 @@ static void test_landed(void)
 	cache_rig_quiet(&r);
 	CHECK(rig_take(&r, "K", &p) == NO_SEAT_LANDED && r.store.started == 1,
 	      "landed a moment ago: look for the file");
-	flights_forget_landed(r.cache->flights, &id);
+	flights_forget_landed(r.flights, &id);
 	CHECK(rig_take(&r, "K", &p) == SEATED && r.store.started == 2, "it is not there: ask");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -861,12 +861,12 @@ static void test_odd_probe(void)
 	probe = rig_flight(&r, "k");
 	flight_probe(&probe);
 	fake_head(fake_call(&r.store, NULL), &odd);
-	CHECK(r.cache->flights->probes == 1 && !fake_call(&r.store, NULL)->read.ranged,
+	CHECK(r.flights->probes == 1 && !fake_call(&r.store, NULL)->read.ranged,
 	      "it is asked without a range");
 	rig_take(&r, "k", &p);
 	fake_head(fake_call(&r.store, NULL), &whole);
-	CHECK(p.told == 0 && r.cache->flights->probes == 0 && r.store.first &&
-		      !r.store.first->next && !fake_call(&r.store, NULL)->read.ranged,
+	CHECK(p.told == 0 && r.flights->probes == 0 && r.store.first && !r.store.first->next &&
+		      !fake_call(&r.store, NULL)->read.ranged,
 	      "it is there: who waits for it has it asked for so, too");
 	seat_leave(&p.seat);
 	flight_probe(&probe);
@@ -923,7 +923,7 @@ static void test_no_ranges(void)
 		seat_leave(&p.seat);
 		cache_rig_quiet(&r);
 		id = cache_id(r.cache, &r.store.store, SLICE("k"), FORM_STORED, NULL);
-		flights_forget_landed(r.cache->flights, &id);
+		flights_forget_landed(r.flights, &id);
 		rig_take(&r, "k", &p);
 		CHECK(!fake_call(&r.store, NULL)->read.ranged, "this one not");
 		fake_unsatisfiable(fake_call(&r.store, NULL), 10);
@@ -1002,7 +1002,7 @@ static void test_abort(void)
 		  &(struct object_head){.total = HUGE, .length = HUGE, .etag = RIG_ETAG, .fd = -1});
 	request = rig_flight(&r, "probe");
 	flight_probe(&request);
-	flights_abort(r.cache->flights);
+	flights_abort(r.flights);
 	CHECK(p[0].told == 1 && p[0].result == FETCH_FAULT && p[0].error.code == ERR_CANCELED,
 	      "who waits is told");
 	CHECK(fill_failed(seat_fill(&p[1].seat), &e) && e.code == ERR_CANCELED,
@@ -1055,8 +1055,7 @@ static void test_probe_of_an_empty_range(void)
 		probe = rig_flight(&r, "k");
 		flight_probe(&probe);
 		fake_unsatisfiable(r.store.first, 300000);
-		CHECK(!r.store.first && r.cache->flights->probes == 0,
-		      "it has a size: it is there");
+		CHECK(!r.store.first && r.flights->probes == 0, "it has a size: it is there");
 		flight_probe(&probe);
 		ASSERT(rig_take(&r, "k", &p) == SEATED && r.store.started == 2);
 		fake_unsatisfiable(r.store.first, 300000);
@@ -1078,7 +1077,7 @@ static void test_draft_cannot_be_ordered(void)
 	struct cache_rig r;
 
 	cache_rig_new(&r);
-	ASSERT(pool_stop(r.cache->pool, 10 * NS_PER_S));
+	ASSERT(pool_stop(r.flights->pool, 10 * NS_PER_S));
 	ASSERT(rig_take(&r, "k", &p) == SEATED);
 	fake_head(r.store.first, &head);
 	CHECK(p.declined == 1 && p.told == 0 && !r.store.first, "it goes on past the cache");

@@ -28,7 +28,7 @@ static void make_files(void)
 	forms_pdb(&large_pdb, LARGE_PDB);
 	forms_pdb(&huge_pdb, HUGE_PDB);
 	forms_text(&text, LARGE_PE);
-	ASSERT(HUGE_PDB > 2 * RIG_BLOCK && LARGE_PDB > FILL_SMALL && SMALL_PDB <= FILL_SMALL &&
+	ASSERT(HUGE_PDB > 2 * RIG_BLOCK && LARGE_PDB > OBJECT_SMALL && SMALL_PDB <= OBJECT_SMALL &&
 	       SMALL_PDB > VERIFY_HEAD);
 }
 
@@ -43,7 +43,7 @@ static void free_files(void)
 static void verifying(struct cache_rig *r)
 {
 	cache_rig_init(r);
-	r->settings.verify = true;
+	r->flying.verify = true;
 	cache_rig_open(r);
 }
 
@@ -216,7 +216,7 @@ static void test_not_looked_at(void)
 		if (i)
 			file = buf_slice(&noise);
 		cache_rig_init(&r);
-		r.settings.verify = i > 0;
+		r.flying.verify = i > 0;
 		cache_rig_open(&r);
 		rig_take(&r, FORMS_PE_OTHER, &p);
 		h = head_for(r.store.first, SMALL_PE, i ? "br" : "");
@@ -567,10 +567,10 @@ static void test_abort(void)
 			cache_rig_hold(&r);
 			fake_done(c, STORE_FOUND);
 			manual_settle(r.loop);
-			cache_abort(r.cache);
+			flights_abort(r.flights);
 			cache_rig_release(&r);
 		}
-		cache_abort(r.cache);
+		flights_abort(r.flights);
 		seat_leave(&p.seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}

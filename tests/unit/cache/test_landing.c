@@ -355,7 +355,7 @@ static void test_head_after_the_end(void)
 
 static void test_header(void)
 {
-	static const int64_t lengths[] = {1, FILL_SMALL, FILL_SMALL + 1, 2 * MI};
+	static const int64_t lengths[] = {1, OBJECT_SMALL, OBJECT_SMALL + 1, 2 * MI};
 
 	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
 		struct object_head head = fake_part(lengths[i], RIG_ETAG, 0,
@@ -383,7 +383,7 @@ static void test_header(void)
 		CHECK_STR(o.meta.encoding, "br", "its encoding");
 		CHECK_STR(o.meta.key, "Ab/Cd", "its key, as the store spells it");
 		CHECK_STR(o.meta.store, "fake", "whose it is");
-		CHECK_INT(o.meta.hashed, lengths[i] <= FILL_SMALL, "small ones have a hash");
+		CHECK_INT(o.meta.hashed, lengths[i] <= OBJECT_SMALL, "small ones have a hash");
 		close_p(&o.fd);
 		seat_leave(&p.seat);
 		ASSERT(cache_rig_close(&r));
@@ -432,7 +432,7 @@ static void test_full(void)
 
 	cache_rig_new(&r);
 	limit_files(OBJECT_HEADER_SIZE + 76);
-	request = (struct ask_request){.cache = r.cache,
+	request = (struct ask_request){.flights = r.flights,
 				       .store = &r.store.store,
 				       .key = SLICE("k"),
 				       .asker = RIG_ASKER,

@@ -64,7 +64,7 @@ static void test_forms(enum input input, const char *name)
 		struct slice bytes = file_of_kind(forms[i].stored);
 		struct job j;
 
-		if (input == AS_MEMORY && bytes.n > FILL_SMALL)
+		if (input == AS_MEMORY && bytes.n > OBJECT_SMALL)
 			continue;
 		job_init(&j, &r, forms[i].form, bytes, input);
 		j.request.input.encoding = forms[i].encoding;

@@ -216,12 +216,12 @@ static void test_cancel(void)
 	CHECK_INT(alone, 200, "cancelled at any moment, it ends, and nothing else is told");
 
 	job_init(&j, &r, FORM_EXPANDED, file_of_kind(CAB), AS_FILE);
-	permits_take(r.cache->permits);
-	permits_take(r.cache->permits);
+	permits_take(r.flights->permits);
+	permits_take(r.flights->permits);
 	job_start(&j);
 	maker_cancel(j.maker);
-	permits_give(r.cache->permits);
-	permits_give(r.cache->permits);
+	permits_give(r.flights->permits);
+	permits_give(r.flights->permits);
 	CHECK(over(&j) && maker_failure(j.maker)->code == ERR_CANCELED && j.made == 0,
 	      "before it had a permit: nothing is made");
 	job_end(&j);
@@ -253,7 +253,7 @@ static void test_bombs(void)
 	struct job j;
 
 	cache_rig_init(&r);
-	r.settings.max_object = TEXT_N - 1;
+	r.flying.max_object = TEXT_N - 1;
 	cache_rig_open(&r);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		job_init(&j, &r, cases[i].form, file_of_kind(cases[i].stored), AS_FILE);
@@ -270,7 +270,7 @@ static void test_bombs(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 
 	cache_rig_init(&r);
-	r.settings.max_object = TEXT_N;
+	r.flying.max_object = TEXT_N;
 	cache_rig_open(&r);
 	job_init(&j, &r, FORM_EXPANDED, file_of_kind(GZ), AS_FILE);
 	job_start(&j);
@@ -326,7 +326,7 @@ static void test_permit(void)
 	struct cache_rig r;
 
 	cache_rig_init(&r);
-	r.settings.decode_max = 1;
+	r.flying.decode_max = 1;
 	cache_rig_open(&r);
 	job_init(&slow, &r, FORM_EXPANDED, file_of_kind(CAB), AS_FILL);
 	job_start(&slow);

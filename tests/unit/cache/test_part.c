@@ -118,7 +118,7 @@ static struct part *part_from(const struct flight *f, int64_t first)
 /* The first answer of an object of this size. Returns the flight. */
 static struct flight *begin_flight(struct cache_rig *r, struct passenger *p, int64_t total)
 {
-	int64_t block = r->settings.fetch_block;
+	int64_t block = r->flying.fetch_block;
 	struct object_head head = fake_part(total, RIG_ETAG, 0, MIN(total, block) - 1);
 
 	ASSERT(rig_take(r, "k", p) == SEATED);
@@ -175,8 +175,8 @@ static void test_rounds(void)
 		int n = 1;
 
 		cache_rig_init(&r);
-		r.settings.fetch_block = want->block;
-		r.settings.fetch_parallel = want->parallel;
+		r.flying.fetch_block = want->block;
+		r.flying.fetch_parallel = want->parallel;
 		cache_rig_open(&r);
 		f = begin_flight(&r, &p, want->total);
 		good = are_asked(&r, want, n) && f->n_parts <= want->parallel;
@@ -224,7 +224,7 @@ static void test_far_ahead(void)
 	struct flight *f;
 
 	cache_rig_init(&r);
-	r.settings.fetch_block = BIG;
+	r.flying.fetch_block = BIG;
 	cache_rig_open(&r);
 	f = begin_flight(&r, &p, 400 * MI);
 	CHECK(running(&r) == 4 && !rig_part(&r, at), "four connections, in order");
@@ -265,7 +265,7 @@ static void test_far_ahead_by_one(void)
 	struct flight *f;
 
 	cache_rig_init(&r);
-	r.settings.fetch_parallel = 1;
+	r.flying.fetch_parallel = 1;
 	cache_rig_open(&r);
 	f = begin_flight(&r, &p, 100 * MI);
 	ASSERT(listen_at(f->fill, &l, 50 * MI));
@@ -292,7 +292,7 @@ static void test_gap_is_short(void)
 	struct flight *f;
 
 	cache_rig_init(&r);
-	r.settings.fetch_parallel = 1;
+	r.flying.fetch_parallel = 1;
 	cache_rig_open(&r);
 	f = begin_flight(&r, &p, 100 * MI);
 	for (int64_t at = 50 * MI + 7; at >= 49 * MI + 8; at -= MI - 1) {
@@ -593,7 +593,7 @@ static void test_reserved_in_steps(void)
 	struct stat st;
 
 	cache_rig_init(&r);
-	r.settings.fetch_block = 64 * MI;
+	r.flying.fetch_block = 64 * MI;
 	cache_rig_open(&r);
 	f = begin_flight(&r, &p, 60 * MI);
 	cache_rig_quiet(&r);
@@ -734,7 +734,7 @@ static void test_end_while_writing(void)
 		cache_rig_hold(&r);
 		rig_give(&r, r.store.first, 0, 100);
 		if (ends)
-			flights_abort(r.cache->flights);
+			flights_abort(r.flights);
 		else
 			seat_leave(&p.seat);
 		CHECK(!r.store.first, "over");

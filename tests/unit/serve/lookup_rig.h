@@ -14,6 +14,7 @@
  */
 #pragma once
 #include "cache/cache_priv.h"
+#include "cache/flight_priv.h"
 #include "manual_loop.h"
 #include "metric/metric.h"
 #include "serve/lookup.h"
@@ -35,6 +36,7 @@
 struct world {
 	struct loop *loop;
 	struct cache *cache;
+	struct flights *flights;
 	char dir[32]; /* of the cache; "" = none */
 	struct store_context ctx;
 	struct fake_store fake[STORES_MAX];
@@ -57,6 +59,20 @@ static void world_aim(struct world *w, const char *target)
 	ASSERT(request_clean(slice_of(target), &rules, &w->path) == REQUEST_CLEAN);
 }
 
+static const struct cache_settings world_settings = {
+	.max_bytes = INT64_C(1) << 30,
+	.fresh_ns = 3600 * NS_PER_S,
+};
+
+static const struct flights_settings world_flying = {
+	.fetch_parallel = 4,
+	.fetch_block = INT64_C(16) << 20,
+	.max_fills = 16,
+	.max_fill_waiters = 16,
+	.decode_max = 2,
+	.max_object = INT64_C(1) << 30,
+};
+
 static void world_open(struct world *w, size_t stores, const char *target,
 		       const struct cache_settings *settings)
 {
@@ -65,7 +81,8 @@ static void world_open(struct world *w, size_t stores, const char *target,
 
 	*w = (struct world){.loop = manual_loop()};
 	w->ctx = (struct store_context){.loop = w->loop};
-	ASSERT(cache_new(w->loop, settings, &w->cache, &e) == OK);
+	ASSERT(cache_new(settings, &w->cache, &e) == OK);
+	ASSERT(flights_new(w->loop, w->cache, &world_flying, &w->flights, &e) == OK);
 	for (size_t i = 0; i < stores; i++) {
 		fake_store_init(&w->fake[i], names[i], &w->ctx);
 		w->fake[i].store.traits.key_case = CASE_BOTH;
@@ -77,7 +94,7 @@ static void world_open(struct world *w, size_t stores, const char *target,
 	world_aim(w, target);
 	w->request = (struct lookup_request){
 		.all = &w->all,
-		.cache = w->cache,
+		.flights = w->flights,
 		.stores = &w->list,
 		.rules = {.path = &w->path, .client = &w->client, .any_path = true},
 		.loop = w->loop,
@@ -86,17 +103,6 @@ static void world_open(struct world *w, size_t stores, const char *target,
 	};
 	w->answer.head.fd = -1;
 }
-
-static const struct cache_settings world_settings = {
-	.max_bytes = INT64_C(1) << 30,
-	.fresh_ns = 3600 * NS_PER_S,
-	.fetch_parallel = 4,
-	.fetch_block = INT64_C(16) << 20,
-	.max_fills = 16,
-	.max_fill_waiters = 16,
-	.decode_max = 2,
-	.max_object = INT64_C(1) << 30,
-};
 
 __attribute__((unused)) static void world_init(struct world *w, size_t stores, const char *target)
 {
@@ -192,12 +198,14 @@ static bool world_fini(struct world *w)
 	bool clean = w->released == (w->lookup != NULL) && !w->all.first;
 
 	world_forget(w);
-	cache_abort(w->cache);
+	flights_abort(w->flights);
 	manual_settle(w->loop);
-	clean = cache_stop(w->cache, 10 * NS_PER_S) && clean;
+	clean = flights_stop(w->flights, 10 * NS_PER_S) && cache_stop(w->cache, 10 * NS_PER_S) &&
+		clean;
 	manual_settle(w->loop);
 	for (size_t i = 0; i < w->list.n; i++)
 		clean = clean && !w->fake[i].first;
+	flights_free(w->flights);
 	cache_free(w->cache);
 	symbol_path_fini(&w->path);
 	loop_free(w->loop);

@@ -16,7 +16,7 @@
 static struct known_request request_of(const struct world *w)
 {
 	return (struct known_request){
-		.cache = w->cache,
+		.flights = w->flights,
 		.stores = &w->list,
 		.rules = {.path = &w->path, .client = &w->client, .any_path = true},
 	};

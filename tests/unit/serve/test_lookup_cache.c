@@ -258,7 +258,7 @@ static void test_unproven(void)
 		world_keep_as(&w, elsewhere, elsewhere ? LOWER : TWIN,
 			      elsewhere ? FORM_STORED : FORM_EXPANDED, "\"kept\"", "");
 		known = (struct known_request){
-			.cache = w.cache, .stores = &w.list, .rules = w.request.rules};
+			.flights = w.flights, .stores = &w.list, .rules = w.request.rules};
 		CHECK(!known_answer(&known, &w.request.spare), unproven[i].name);
 		ASSERT(w.request.spare.kind == ANSWER_FOUND);
 		world_start(&w);
@@ -397,7 +397,7 @@ static void test_parts_of_a_fill(void)
 		world_start(&w);
 		c = fake_call(&w.fake[0], OTHER);
 		CHECK(c->read.ranged && c->read.range.first == 0 &&
-			      c->read.range.last == world_settings.fetch_block - 1,
+			      c->read.range.last == world_flying.fetch_block - 1,
 		      "the store is asked for the whole, from its first block on");
 		give_head(c);
 		give_body(c);

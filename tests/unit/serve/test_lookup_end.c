@@ -321,7 +321,7 @@ static void test_flights_are_aborted(void)
 	for (int phase = 0; phase < PHASES; phase++) {
 		bring_flight_to(&w, (enum phase)phase);
 		lookup_abort_all(&w.all);
-		cache_abort(w.cache);
+		flights_abort(w.flights);
 		manual_settle(w.loop);
 		CHECK_INT(w.answered, 1, "aborted: answered");
 		if (phase < ANSWERED_BODY)
@@ -338,7 +338,7 @@ static void test_cache_is_aborted_first(void)
 
 	for (int phase = 0; phase < PHASES; phase++) {
 		bring_flight_to(&w, (enum phase)phase);
-		cache_abort(w.cache);
+		flights_abort(w.flights);
 		manual_settle(w.loop);
 		lookup_abort_all(&w.all);
 		manual_settle(w.loop);

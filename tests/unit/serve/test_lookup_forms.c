@@ -512,7 +512,7 @@ static void test_identity(void)
 	forms_pe(&pe, 1024);
 	forms_cab(&pe_cab, buf_slice(&pe));
 	world_of(&w, 1, STORE_FORM_CAB, "/" FORMS_PE_OTHER);
-	w.cache->settings.verify = true;
+	w.flights->settings.verify = true;
 	f = &w.fake[0];
 	world_start(&w);
 	there(f, "foo.exe/5F3759E08000/foo.ex_");
@@ -544,8 +544,8 @@ static void test_slow_decoder(void)
 	miss(&w, f, LOWER);
 	c = fake_call(f, TWIN);
 	h = fake_whole((int64_t)cab.n, "\"e\"");
-	permits_take(w.cache->permits);
-	permits_take(w.cache->permits);
+	permits_take(w.flights->permits);
+	permits_take(w.flights->permits);
 	fake_head(c, &h);
 	fake_data(c, cab.p, cab.n);
 	fake_done(c, STORE_FOUND);
@@ -554,8 +554,8 @@ static void test_slow_decoder(void)
 	manual_advance(w.loop, 60 * NS_PER_S);
 	CHECK(w.answered == 1 && w.answer.kind == ANSWER_FAULT, "but not without end");
 	CHECK_INT(fake_faults(f), 0, "which is not the store's fault");
-	permits_give(w.cache->permits);
-	permits_give(w.cache->permits);
+	permits_give(w.flights->permits);
+	permits_give(w.flights->permits);
 	world_release(&w);
 	CHECK(world_fini(&w), "a slow decoder");
 }

@@ -398,7 +398,7 @@ static void test_identity(void)
 
 		snprintf(target, sizeof(target), "/%s", asked[wrong]);
 		world_of(&w, 1, target);
-		w.cache->settings.verify = true;
+		w.flights->settings.verify = true;
 		f = &w.fake[0];
 		world_start(&w);
 		there(&w, f, pointers[wrong]);

@@ -40,7 +40,7 @@ static void test_end_waits_for_the_loop(void)
 	struct world w;
 
 	world_init(&w, 1, "/" ASKED);
-	s.parts = (struct server_parts){.loop = w.loop, .cache = w.cache};
+	s.parts = (struct server_parts){.loop = w.loop, .flights = w.flights};
 	s.conns = conns_new(&limits);
 	atomic_store(&s.looking, 1);
 	ASSERT(pthread_create(&thread, NULL, cut, &s) == 0);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/*
+ * All that is on its way (flight.h), and the door to the cache for who cannot wait for its disk: what
+ * lies there is handed out, and what is stale is asked about behind the client's back; purging goes
+ * through both. The threads that work for flights are here, too.
+ *
+ * The loop's thread, where nothing else is said.
+ */
+#pragma once
+#include "cache/cache.h"
+
+struct flights;
+
+struct flights_settings {
+	unsigned fetch_parallel; /* connections for one large object */
+	int64_t fetch_block;     /* bytes that one of them fetches at a time */
+	size_t max_fills;        /* objects on their way at once */
+	size_t max_fill_waiters; /* requests that may wait for one of them */
+	unsigned decode_max;     /* files worked on at once to make another form of them */
+	int64_t max_object;      /* bytes, at most, that are made of one */
+	bool verify;             /* what arrives has to be the file that its key names */
+};
+
+/* The cache is borrowed, the settings are copied. */
+MUST_CHECK enum err flights_new(struct loop *loop, struct cache *c,
+				const struct flights_settings *settings, struct flights **ret,
+				struct error *e);
+/* At the end of the process: break off what runs; from now on no seat is given. */
+void flights_abort(struct flights *all);
+/*
+ * Any thread: finish what the workers have; then the loop must run once more, for they post to it.
+ * False when one of them blocks for longer than timeout_ns. Accepts NULL.
+ */
+MUST_CHECK bool flights_stop(struct flights *all, int64_t timeout_ns);
+void flights_free(struct flights *all); /* after the loop has stopped; accepts NULL */
+
+/* ---- any thread ---- */
+
+struct cache *flights_cache(const struct flights *all);
+
+/* As cache_find(); what is stale is confirmed in the background. */
+bool flights_find(struct flights *all, struct store *s, struct slice key, enum form form,
+		  const char *expect, const char *checksum, struct cache_object *ret);
+/* Ask in the background whether a key is still missing, and remember that; bounded. */
+void flights_ask_again(struct flights *all, struct store *s, struct slice key,
+		       const char *checksum);
+
+struct flights_purge {
+	struct slice *keys; /* as stores are asked, for all forms; NULL: everything */
+	size_t n;
+	struct store *store;                   /* whose keys; NULL with keys == NULL */
+	void (*done)(struct flights_purge *p); /* on the loop's thread */
+	struct error failure;                  /* once done: the disk's, if it failed */
+	struct flights *all;                   /* the flights', as all below */
+	struct loop_task task;
+	struct pool_job job;
+};
+
+/*
+ * Forget objects and misses, in all processes that share the directory. What is on its way when it
+ * is called is neither kept nor joined any more, and nobody who asks after done() is answered out of
+ * what was there before.
+ */
+void flights_purge(struct flights *all, struct flights_purge *p);
