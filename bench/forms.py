@@ -25,7 +25,7 @@ from rig import cabinets, msfz  # noqa: E402
 
 PASSES = 3
 TOGETHER = 32
-CABINET_LEVEL = 3  # as in src/cache/maker_form.c
+CABINET_LEVEL = 3  # as in src/flight/maker_form.c
 # stored form: (what the report calls it, our codec's name, the tool that expands it)
 FORMS = {
     "big.mszip.cab": ("MSZIP, cabextract -p", "cab", ["cabextract", "-q", "-p"]),

@@ -10,7 +10,8 @@
  *	symfmt/	what symbol files are, and the keys that name them
  *	codec/	cabinets, gzip, zstd, SZDD
  *	store/	S3 buckets, directories, other symbol servers behind one asynchronous interface
- *	cache/	what is known, on disk or as a miss; what is on its way; what is made of it
+ *	cache/	what is known: files at rest, misses
+ *	flight/	what is on its way, once for everybody; what is made of it
  *	serve/	the HTTP server: request, lookup, respond
  *	cmd/	the subcommands: cmd/serve.c starts the server
  *

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cache/disk.h"
-#include "cache/inspect.h"
+#include "flight/inspect.h"
 #include "cmd/check.h"
 #include "cmd/cmd.h"
 #include "serve/request.h"

@@ -4,7 +4,7 @@
  * not to be known now. Made by known.c out of what the cache knows, or by lookup.c by asking.
  */
 #pragma once
-#include "cache/ask.h"
+#include "flight/ask.h"
 #include "serve/candidates.h"
 #include "serve/condition.h"
 

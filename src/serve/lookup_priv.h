@@ -5,7 +5,7 @@
  */
 #pragma once
 #include "base/clock.h"
-#include "cache/flight.h"
+#include "flight/flight.h"
 #include "serve/lookup.h"
 
 /* THERE: it was only asked whether it is, and it is. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Who asks, and what he has been told. */
 #pragma once
-#include "cache/ask.h"
+#include "flight/ask.h"
 #include "maker_rig.h"
 
 struct asker {

@@ -14,8 +14,8 @@
  */
 #pragma once
 #include "cache/cache_priv.h"
-#include "cache/flight_priv.h"
 #include "fake_store.h"
+#include "flight/flight_priv.h"
 #include "manual_loop.h"
 
 #include <ftw.h>

@@ -10,8 +10,8 @@
  *	ASSERT(world_fini(&w));		no call and no timer is left
  */
 #pragma once
-#include "cache/fill.h"
 #include "fake_store.h"
+#include "flight/fill.h"
 #include "manual_loop.h"
 #include "store/fetch.h"
 

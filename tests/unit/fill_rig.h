@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the tests of fills share: bodies of a pattern, and those who wait for them. */
 #pragma once
-#include "cache/fill.h"
+#include "flight/fill.h"
 
 #include <sys/mman.h>
 

@@ -12,7 +12,7 @@
  *	job_end(&j);
  */
 #pragma once
-#include "cache/maker.h"
+#include "flight/maker.h"
 #include "forms_rig.h"
 #include "maker_rig.h"
 #include "pdb_rig.h"

@@ -5,8 +5,8 @@
  * over: SOON() turns the loop until a condition holds, and fails when it does not in ten seconds.
  */
 #pragma once
-#include "cache/fill_priv.h"
 #include "cache_rig.h"
+#include "flight/fill_priv.h"
 #include "metric/metric.h"
 
 #include <time.h>

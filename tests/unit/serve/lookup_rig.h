@@ -14,7 +14,7 @@
  */
 #pragma once
 #include "cache/cache_priv.h"
-#include "cache/flight_priv.h"
+#include "flight/flight_priv.h"
 #include "manual_loop.h"
 #include "metric/metric.h"
 #include "serve/lookup.h"

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A flight of a derived form (flight.h): it finds the stored form of its object, in the cache, in a
+ * local store, or in a flight of that where it takes a seat, and has a maker turn it into what is
+ * wanted while it arrives. What the store says of the stored form it says of this one, too.
+ *
+ * The flight stays ASKING until its maker has begun. The maker is a job of its flight (flight.jobs), and reads the fill of the seat: both stay until it
+ * has ended, also when nobody wants the outcome any more.
+ */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "flight/derive_priv.h"
+#include "metric/metric.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <xxhash.h>
+
+static void find_stored(struct flight *f);
+
+/* ---- what the maker makes ---- */
+
+/*
+ * From now on readers follow the draft. One that was made in a temporary file because its length was not
+ * known is complete, and is copied into the cache when it lands.
+ */
+static void adopt(struct flight *f)
+{
+	struct derivation *d = f->derivation;
+	struct draft *draft;
+
+	f->head = form_head(f->form, &d->stored);
+	f->head.total = f->head.length = maker_length(d->maker);
+	draft = maker_draft(d->maker, &f->scratch);
+	f->promised = maker_promised(d->maker);
+	if (f->scratch && maker_made(d->maker) == f->head.total && cache_disk_usable(f->cache) &&
+	    landing_promise(f, f->head.total)) {
+		f->spool_draft = draft;
+		f->spool = fcntl(draft_fd(draft), F_DUPFD_CLOEXEC, 0);
+		f->spool_base = OBJECT_HEADER_SIZE;
+		f->scratch = false;
+	} else {
+		f->draft = draft;
+		f->drafted = true;
+	}
+	f->unkept = f->unkept || f->scratch || (!f->draft && f->spool < 0);
+	f->phase = FLYING;
+	f->counted = true;
+	f->all->fills++;
+	metric_inc(active_fills);
+	fill_begin_file(f->fill, f->head.total);
+	fill_set_file(f->fill, draft_fd(draft), OBJECT_HEADER_SIZE);
+	fill_add_part(f->fill, 0, f->head.total);
+}
+
+static void take_made(struct flight *f)
+{
+	int64_t made = maker_made(f->derivation->maker);
+
+	landing_arrived(f, made - f->received);
+	f->received = made;
+	fill_stored(f->fill, 0, made);
+}
+
+static void began(void *ud)
+{
+	struct flight *f = ud;
+
+	if (f->phase != ASKING)
+		return;
+	adopt(f);
+	metric_inc(fills_started);
+	take_made(f);
+	flight_found(f);
+}
+
+static void grew(void *ud)
+{
+	struct flight *f = ud;
+
+	if (f->phase == FLYING)
+		take_made(f);
+}
+
+/* ---- what cannot be made ---- */
+
+/* This version, for this form, unless it is purged. */
+static struct object_id version_of(const struct flight *f)
+{
+	const struct object_head *h = &f->derivation->stored;
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(1024);
+	struct object_id id;
+	XXH128_canonical_t hash;
+
+	buf_add(&text, (struct slice){(const char *)f->id.b, sizeof(f->id.b)});
+	buf_printf(&text, "%" PRIx64 " %" PRId64 " %s", f->generation, h->total, h->etag);
+	XXH128_canonicalFromHash(&hash, XXH3_128bits(text.p, text.n));
+	_Static_assert(sizeof(hash) == sizeof(id.b), "an identity has 128 bits");
+	memcpy(id.b, &hash, sizeof(id.b));
+	return id;
+}
+
+/* Its bytes had come whole: as long as a miss would be remembered they are not tried again. */
+static void note_in_vain(struct flight *f)
+{
+	struct object_id id = version_of(f);
+	int64_t ttl_ns = MIN(cache_miss_ttl_ns(f->cache), f->store->traits.miss_ttl_max_ns);
+
+	if (f->derivation->stored.etag[0] && ttl_ns > 0)
+		recent_note(&f->all->vain, &id, clock_mono_ns() + ttl_ns);
+}
+
+static bool is_in_vain(const struct flight *f)
+{
+	struct object_id id = version_of(f);
+
+	return recent_has(&f->all->vain, &id, clock_mono_ns());
+}
+
+/* ---- the maker's events ---- */
+
+static void conclude(struct flight *f, enum maker_end end)
+{
+	struct error e;
+
+	switch (end) {
+	case MAKER_MADE:
+		take_made(f);
+		landing_made(f);
+		return;
+	case MAKER_WRONG: flight_is_other(f); return;
+	case MAKER_NONE: flight_missing(f, FETCH_MISS); return;
+	case MAKER_FAILED:
+		e = *maker_failure(f->derivation->maker);
+		flight_fail(f, &e);
+		return;
+	}
+}
+
+/*
+ * The disk failed under the stored form, and nobody has seen anything yet. Or it was given up, since
+ * nobody waited, and now somebody does.
+ */
+static bool may_try_again(const struct flight *f, enum maker_end end, enum err why)
+{
+	const struct derivation *d = f->derivation;
+
+	return f->phase == ASKING && end == MAKER_FAILED &&
+	       ((why == ERR_IO && !d->declined) || (why == ERR_CANCELED && f->seats));
+}
+
+static void try_again(struct flight *f, bool declined)
+{
+	struct derivation *d = f->derivation;
+
+	d->declined = d->declined || declined;
+	d->tail_n = 0;
+	close_p(&d->stored.fd);
+	d->stored.fd = -1;
+	find_stored(f);
+}
+
+static void ended(void *ud, enum maker_end end)
+{
+	struct flight *f = ud;
+	struct derivation *d = f->derivation;
+	enum err why = maker_failure(d->maker)->code;
+	bool again = may_try_again(f, end, why);
+
+	if (maker_is_in_vain(d->maker))
+		note_in_vain(f);
+	if (maker_broke_promise(d->maker))
+		recent_note(&f->all->liars, &f->id, INT64_MAX);
+	if (!again && (f->phase == ASKING || f->phase == FLYING))
+		conclude(f, end);
+	fetch_free(TAKE(d->tail_fetch));
+	maker_free(TAKE(d->maker));
+	seat_leave(&d->seat);
+	if (again)
+		try_again(f, why == ERR_IO);
+	flight_let_go(f);
+}
+
+/* ---- the stored form ---- */
+
+static void fail_soon(struct flight *f, const struct error *e)
+{
+	f->derivation->refusal = *e;
+	loop_timer_set(f->all->loop, &f->derivation->soon, 0);
+}
+
+static void refuse(struct loop_timer *timer)
+{
+	struct derivation *d = CONTAINER_OF(timer, struct derivation, soon);
+	struct flight *f = d->flight;
+
+	flight_hold(f);
+	flight_fail(f, &d->refusal);
+	flight_let_go(f);
+}
+
+/* ---- making ---- */
+
+/* The stored form lies in a file, or arrives in a fill. */
+static void start_maker(struct flight *f, const struct object_head *head, struct fill *fill)
+{
+	struct derivation *d = f->derivation;
+	const char *path = f->expect ? f->expect : f->key;
+	struct error e;
+
+	d->stored = *head;
+	const struct maker_request r = {
+		.flights = f->all,
+		.form = f->form,
+		.input = {fill, head->fd, head->fd_base, head->total, d->stored.encoding},
+		.store = f->store->traits.name,
+		.key = f->key,
+		.expect = f->all->settings.verify ? path : NULL,
+		.mtime = MAX(head->mtime, 0),
+		.promise = !recent_has(&f->all->liars, &f->id, clock_mono_ns()),
+		.began = began,
+		.grew = grew,
+		.ended = ended,
+		.ud = f,
+	};
+
+	if (is_in_vain(f)) {
+		err_set(&e, ERR_CORRUPT, "what is stored could not be decoded a moment ago");
+		fail_soon(f, &e);
+		return;
+	}
+	if (maker_start(&r, &d->maker, &e) != OK) {
+		fail_soon(f, &e);
+		return;
+	}
+	flight_hold(f);
+	if (fill)
+		derive_fetch_tail(f, &d->stored);
+}
+
+static void stored_answered(struct flight *f, enum fetch_result result,
+			    const struct object_head *head, struct fill *fill,
+			    const struct error *e)
+{
+	ASSERT(result != FETCH_UNSATISFIABLE); /* no part was asked for */
+	if (result == FETCH_FOUND)
+		start_maker(f, head, fill);
+	else if (fetch_is_miss(result))
+		flight_missing(f, result);
+	else
+		flight_fail(f, e);
+}
+
+static void seat_decided(struct seat *s, enum fetch_result result, const struct object_head *head,
+			 const struct error *e)
+{
+	struct flight *f = CONTAINER_OF(s, struct derivation, seat)->flight;
+
+	flight_hold(f);
+	if (f->phase == ASKING)
+		stored_answered(f, result, head, result == FETCH_FOUND ? seat_fill(s) : NULL, e);
+	flight_let_go(f);
+}
+
+static void seat_declined(struct seat *s)
+{
+	struct derivation *d = CONTAINER_OF(s, struct derivation, seat);
+	struct flight *f = d->flight;
+	struct error e;
+
+	flight_hold(f);
+	seat_leave(s);
+	if (f->phase == ASKING && !d->declined) {
+		try_again(f, true);
+	} else if (f->phase == ASKING) {
+		err_set(&e, ERR_IO, "no file for what is to be decoded");
+		flight_fail(f, &e);
+	}
+	flight_let_go(f);
+}
+
+static void file_decided(void *ud, enum fetch_result result, const struct object_head *head,
+			 const struct error *e)
+{
+	struct flight *f = ud;
+
+	flight_hold(f);
+	fetch_free(TAKE(f->derivation->fetch));
+	stored_answered(f, result, head, NULL, e);
+	flight_let_go(f);
+}
+
+static void take_seat(struct flight *f)
+{
+	struct object_id id = cache_id(f->cache, f->store, slice_of(f->key), FORM_STORED,
+				       f->expect);
+	struct derivation *d = f->derivation;
+	const struct flight_request r = {
+		.flights = f->all,
+		.store = f->store,
+		.key = slice_of(f->key),
+		.expect = f->expect,
+		.via = f->via,
+		.checksum = f->checksum,
+		.asker = f->asker,
+		.deadline_ns = f->deadline_ns,
+		.patient = f->patient,
+		.scratch = true,
+	};
+	struct error e;
+
+	d->seat.use = SEAT_MAKES;
+	d->seat.decided = seat_decided;
+	d->seat.declined = seat_declined;
+	d->seat.key = slice_of(f->key);
+	d->seat.checksum = f->checksum;
+	d->seat.asker = f->asker;
+	switch (seat_take(&r, &d->seat)) {
+	case SEATED: return;
+	case NO_SEAT_LANDED:
+		flights_forget_landed(f->all, &id);
+		find_stored(f);
+		return;
+	case NO_SEAT_LEFT:
+		metric_inc(refused_fill_waiters);
+		err_set(&e, ERR_BUSY, "too many wait for this object");
+		break;
+	case NO_SEAT: err_set(&e, ERR_CANCELED, "shutting down"); break;
+	}
+	fail_soon(f, &e);
+}
+
+static void fetch_file(struct flight *f)
+{
+	static const struct fetch_sink none = {0};
+	const struct fetch_request r = {.store = f->store,
+					.key = slice_of(f->key),
+					.asker = f->asker,
+					.deadline_ns = f->deadline_ns};
+
+	f->derivation->fetch = fetch_start(&r, &none, file_decided, f);
+}
+
+static void find_stored(struct flight *f)
+{
+	struct cache_object o;
+
+	if (f->store->traits.local)
+		fetch_file(f);
+	else if (!f->anew && flights_find(f->all, f->store, slice_of(f->key), FORM_STORED,
+					  f->expect, f->checksum, &o))
+		start_maker(f, &o.head, NULL);
+	else
+		take_seat(f);
+}
+
+void derive_ask(struct flight *f)
+{
+	struct derivation *d = xnew(struct derivation);
+
+	d->flight = f;
+	d->stored.fd = -1;
+	d->soon.due = refuse;
+	f->derivation = d;
+	find_stored(f);
+}
+
+/* ---- the frame ---- */
+
+void derive_extend(struct flight *f)
+{
+	struct derivation *d = f->derivation;
+
+	if (d && d->seat.flight)
+		seat_extend(&d->seat, f->deadline_ns, f->patient);
+}
+
+/* Its length is known only when all of it has been made. */
+bool derive_is_spooling(const struct flight *f)
+{
+	return f->derivation && f->phase == ASKING && f->derivation->maker;
+}
+
+bool derive_goes_on(struct flight *f)
+{
+	struct derivation *d = f->derivation;
+
+	if (!d || !d->maker || f->patient)
+		return true;
+	if (d->stored.total > FLIGHT_FINISH_BYTES || !cache_evict(f->cache) || f->unkept ||
+	    flight_is_outdated(f))
+		return false;
+	maker_end_beyond(d->maker, FLIGHT_FINISH_BYTES);
+	return true;
+}
+
+void derive_wanted(struct flight *f)
+{
+	if (f->derivation && f->derivation->maker)
+		maker_end_beyond(f->derivation->maker, INT64_MAX);
+}
+
+/* Not wanted any more. What the maker uses stays until it has ended. */
+void derive_stop(struct flight *f)
+{
+	struct derivation *d = f->derivation;
+
+	if (!d)
+		return;
+	loop_timer_stop(f->all->loop, &d->soon);
+	fetch_free(TAKE(d->fetch));
+	fetch_free(TAKE(d->tail_fetch));
+	if (d->maker)
+		maker_cancel(d->maker);
+	else
+		seat_leave(&d->seat);
+}
+
+void derive_free(struct flight *f)
+{
+	struct derivation *d = TAKE(f->derivation);
+
+	if (!d)
+		return;
+	close_p(&d->stored.fd);
+	free(d);
+}

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See fill.h. Memory: positions `written` and `consumed` count bytes of the object, their
+ * difference is what the ring holds; of a whole object nothing is ever consumed. Bytes between
+ * the two belong to the readers, the rest to the writer, so both copy outside the lock and only
+ * move their position under it. A ring is never larger than the object, so a small object is
+ * written without a pause.
+ *
+ * File: `parts` is sorted by offset. Each grows from its first byte; a byte that was reported
+ * stored does not change any more, so readers pread(2) it outside the lock.
+ */
+#include "base/file.h"
+#include "flight/fill_priv.h"
+
+#include <fcntl.h>
+
+struct fill *fill_new(struct fill_writer writer)
+{
+	struct fill *f = xnew(struct fill);
+
+	atomic_init(&f->refs, 1);
+	pthread_mutex_init(&f->mu, NULL);
+	f->writer = writer;
+	f->fd = -1;
+	return f;
+}
+
+struct fill *fill_ref(struct fill *f)
+{
+	atomic_fetch_add(&f->refs, 1);
+	return f;
+}
+
+void fill_unref(struct fill *f)
+{
+	if (!f || atomic_fetch_sub(&f->refs, 1) != 1)
+		return;
+	pthread_mutex_destroy(&f->mu);
+	free(f->parts);
+	free(f->bytes);
+	free(f);
+}
+
+/* ---- beginning ---- */
+
+static void begin(struct fill *f, enum fill_backing backing, int64_t length)
+{
+	LOCK_SCOPE(&f->mu);
+	ASSERT(length >= 0 && f->state == NEW);
+	f->backing = backing;
+	f->length = length;
+	f->state = RUNNING;
+}
+
+static enum err begin_bytes(struct fill *f, enum fill_backing backing, int64_t length, size_t size,
+			    struct error *e)
+{
+	char *bytes = malloc(size ? size : 1);
+
+	if (!bytes)
+		return err_set(e, ERR_NOMEM, "no memory for a stream buffer of %zu bytes", size);
+	f->bytes = bytes;
+	f->size = size;
+	begin(f, backing, length);
+	return OK;
+}
+
+enum err fill_begin_ring(struct fill *f, int64_t length, size_t ring_max, struct error *e)
+{
+	ASSERT(ring_max >= FILL_RING_MIN);
+	return begin_bytes(f, RING, length, length < (int64_t)ring_max ? (size_t)length : ring_max,
+			   e);
+}
+
+enum err fill_begin_memory(struct fill *f, int64_t length, struct error *e)
+{
+	ASSERT(length > 0 && length <= OBJECT_SMALL);
+	return begin_bytes(f, MEMORY, length, (size_t)length, e);
+}
+
+void fill_begin_file(struct fill *f, int64_t length)
+{
+	begin(f, FILE_PARTS, length);
+}
+
+/* ---- what can be read ---- */
+
+/* How far the held-back tail lets readers go. Called under mu. */
+static int64_t limit(const struct fill *f, bool ahead)
+{
+	return f->state == COMMITTED || ahead ? f->length
+					      : MAX(f->length - (int64_t)FILL_HELD_BACK, 0);
+}
+
+/* Up to where bytes are there without a hole, seen from offset on. Called under mu. */
+static int64_t there(const struct fill *f, int64_t offset)
+{
+	const struct fill_part *p;
+
+	if (f->backing != FILE_PARTS)
+		return f->written;
+	p = fill_part_at(f, offset);
+	return p ? p->stored : 0;
+}
+
+/* What can be read at offset right now. Called under mu. */
+static enum fill_read look(const struct fill *f, int64_t offset, bool ahead, size_t *ret_n)
+{
+	int64_t n;
+
+	if (f->state == FAILED)
+		return FILL_FAILED;
+	if (f->state == NEW)
+		return FILL_WAIT;
+	n = MIN(there(f, offset), limit(f, ahead)) - offset;
+	if (n > 0) {
+		*ret_n = (size_t)n;
+		return FILL_DATA;
+	}
+	return f->state == COMMITTED ? FILL_END : FILL_WAIT;
+}
+
+/* ---- those who wait ---- */
+
+static void forget(struct fill_waiter *w)
+{
+	*w->at = w->next;
+	if (w->next)
+		w->next->at = w->at;
+	w->at = NULL;
+}
+
+/* Take off all who need not wait any more, to be called without the lock. Called under mu. */
+struct fill_waiter *fill_take_ready(struct fill *f)
+{
+	struct fill_waiter *ready = NULL, *next;
+	size_t n;
+
+	for (struct fill_waiter *w = f->waiters; w; w = next) {
+		next = w->next;
+		if (look(f, w->offset, w->ahead, &n) == FILL_WAIT)
+			continue;
+		forget(w);
+		w->next = ready;
+		ready = w;
+	}
+	return ready;
+}
+
+/* A waiter may be gone once it has been called. */
+void fill_call_ready(struct fill_waiter *w)
+{
+	struct fill_waiter *next;
+
+	for (; w; w = next) {
+		next = w->next;
+		w->ready(w);
+	}
+}
+
+bool fill_wait(struct fill *f, struct fill_waiter *w)
+{
+	bool wanted;
+	size_t n;
+
+	pthread_mutex_lock(&f->mu);
+	if (look(f, w->offset, w->ahead, &n) != FILL_WAIT) {
+		pthread_mutex_unlock(&f->mu);
+		return false;
+	}
+	ASSERT(!w->at);
+	w->next = f->waiters;
+	w->at = &f->waiters;
+	if (w->next)
+		w->next->at = &w->next;
+	f->waiters = w;
+	wanted = f->state == RUNNING && f->writer.wanted && fill_in_gap(f, w->offset);
+	pthread_mutex_unlock(&f->mu);
+	if (wanted)
+		f->writer.wanted(f->writer.ud);
+	return true;
+}
+
+bool fill_unwait(struct fill *f, struct fill_waiter *w)
+{
+	bool waiting;
+	LOCK_SCOPE(&f->mu);
+
+	waiting = w->at != NULL;
+	if (waiting)
+		forget(w);
+	return waiting;
+}
+
+/* ---- memory ---- */
+
+static void copy_in(struct fill *f, int64_t at, struct slice data)
+{
+	size_t pos = (size_t)(at % (int64_t)f->size);
+	size_t head = MIN(data.n, f->size - pos);
+
+	memcpy(f->bytes + pos, data.p, head);
+	memcpy(f->bytes, data.p + head, data.n - head);
+}
+
+static void copy_out(const struct fill *f, int64_t at, char *to, size_t n)
+{
+	size_t pos = (size_t)(at % (int64_t)f->size);
+	size_t head = MIN(n, f->size - pos);
+
+	memcpy(to, f->bytes + pos, head);
+	memcpy(to + head, f->bytes, n - head);
+}
+
+static size_t ring_free(struct fill *f)
+{
+	LOCK_SCOPE(&f->mu);
+
+	return f->size - (size_t)(f->written - f->consumed);
+}
+
+bool fill_write(struct fill *f, struct slice data)
+{
+	struct fill_waiter *ready;
+	bool go_on;
+	size_t free_bytes;
+
+	if (data.n == 0)
+		return true;
+	ASSERT(f->written + (int64_t)data.n <= f->length);
+	ASSERT(data.n <= ring_free(f));
+	copy_in(f, f->written, data);
+	pthread_mutex_lock(&f->mu);
+	f->written += (int64_t)data.n;
+	free_bytes = f->size - (size_t)(f->written - f->consumed);
+	/* What still comes after a pause does not end it: the writer waits for `room`. */
+	if (f->written < f->length && f->length > (int64_t)f->size && free_bytes < FILL_ROOM)
+		f->writer_paused = true;
+	go_on = !f->writer_paused;
+	ready = fill_take_ready(f);
+	pthread_mutex_unlock(&f->mu);
+	fill_call_ready(ready);
+	return go_on;
+}
+
+bool fill_fits(struct fill *f, size_t n)
+{
+	return n <= ring_free(f);
+}
+
+bool fill_may_write(struct fill *f)
+{
+	LOCK_SCOPE(&f->mu);
+
+	return !f->writer_paused;
+}
+
+struct slice fill_bytes(const struct fill *f)
+{
+	return (struct slice){f->bytes, f->size};
+}
+
+/* ---- the end ---- */
+
+static void end(struct fill *f, enum fill_state state, const struct error *why)
+{
+	struct fill_waiter *ready;
+
+	pthread_mutex_lock(&f->mu);
+	ASSERT(f->state == NEW || f->state == RUNNING);
+	f->state = state;
+	if (why)
+		f->why = *why;
+	ready = fill_take_ready(f);
+	pthread_mutex_unlock(&f->mu);
+	fill_call_ready(ready);
+}
+
+void fill_fail(struct fill *f, const struct error *why)
+{
+	end(f, FAILED, why);
+}
+
+void fill_commit(struct fill *f)
+{
+	end(f, COMMITTED, NULL);
+}
+
+/* ---- reading ---- */
+
+/* A file that is there but cannot be read is as good as a failed transfer, for this reader. */
+static enum fill_read read_file(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+{
+	ssize_t got = file_read_at(f->fd, to, n, f->base + offset);
+
+	if (got <= 0)
+		return FILL_FAILED;
+	*ret_n = (size_t)got;
+	return FILL_DATA;
+}
+
+static void consume(struct fill *f, size_t n)
+{
+	bool wake;
+
+	pthread_mutex_lock(&f->mu);
+	f->consumed += (int64_t)n;
+	/* Half a ring of room before the writer runs again: fewer, larger turns. */
+	wake = f->writer_paused && f->state == RUNNING &&
+	       f->size - (size_t)(f->written - f->consumed) >= f->size / 2;
+	if (wake)
+		f->writer_paused = false;
+	pthread_mutex_unlock(&f->mu);
+	if (wake)
+		f->writer.room(f->writer.ud);
+}
+
+static enum fill_read read_at(struct fill *f, int64_t offset, bool ahead, char *to, size_t n,
+			      size_t *ret_n)
+{
+	enum fill_read result;
+	size_t have = 0;
+
+	pthread_mutex_lock(&f->mu);
+	ASSERT(f->backing != RING || offset == f->consumed);
+	result = look(f, offset, ahead, &have);
+	pthread_mutex_unlock(&f->mu);
+	if (result != FILL_DATA)
+		return result;
+	n = MIN(n, have);
+	if (f->backing == FILE_PARTS)
+		return read_file(f, offset, to, n, ret_n);
+	copy_out(f, offset, to, n);
+	if (f->backing == RING)
+		consume(f, n);
+	*ret_n = n;
+	return FILL_DATA;
+}
+
+enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+{
+	return read_at(f, offset, false, to, n, ret_n);
+}
+
+enum fill_read fill_read_ahead(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+{
+	ASSERT(f->backing != RING);
+	return read_at(f, offset, true, to, n, ret_n);
+}
+
+bool fill_whole(struct fill *f, struct slice *ret)
+{
+	LOCK_SCOPE(&f->mu);
+
+	if (f->state != COMMITTED || f->consumed != 0 || f->backing == FILE_PARTS ||
+	    f->length > (int64_t)f->size)
+		return false;
+	*ret = (struct slice){f->bytes, f->size};
+	return true;
+}
+
+int fill_file(struct fill *f, int64_t *ret_base)
+{
+	LOCK_SCOPE(&f->mu);
+
+	if (f->state != COMMITTED || f->fd < 0)
+		return -1;
+	*ret_base = f->base;
+	return fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+int64_t fill_length(const struct fill *f)
+{
+	return f->length;
+}
+
+bool fill_failed(struct fill *f, struct error *ret)
+{
+	LOCK_SCOPE(&f->mu);
+
+	if (f->state != FAILED)
+		return false;
+	*ret = f->why;
+	return true;
+}

@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See flight.h. Here: the table, the seats and the end; flight_answer.c has what becomes of the
+ * store's first answer.
+ *
+ * Seats that wait for the decision are in `seats`, those that have been told in `aboard`.
+ * Telling one may make it leave, and take others along, so the list is read anew each time.
+ *
+ * Nearly everything that happens to a flight may end it: who is told leaves, and the last seat to
+ * leave a flight that is GONE frees it. So whatever the loop or a fetch calls (a task, a timer, an
+ * event) holds its flight from its first line to its last, and nothing in between can lose it. What
+ * tells or ends a flight checks that it is held.
+ */
+#include "flight/flight_priv.h"
+#include "metric/metric.h"
+
+#define PROBES_MAX 512
+
+/* ---- the table ---- */
+
+static size_t bucket_of(const struct object_id *id)
+{
+	return (size_t)(id->b[0] | id->b[1] << 8) % FLIGHT_BUCKETS;
+}
+
+static bool same_id(const struct object_id *a, const struct object_id *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
+
+static bool is_asking(const struct flight *f)
+{
+	return f->phase == ASKING || f->phase == PROBING;
+}
+
+bool flight_is_outdated(const struct flight *f)
+{
+	return f->generation != cache_generation(f->cache, f->store, slice_of(f->key), f->expect);
+}
+
+/* May a miss of this flight be one of who sends this SymbolChecksum, or none? */
+static bool asks_alike(const struct flight *f, const char *checksum)
+{
+	return !f->store->traits.checksums || !f->checksum == !checksum;
+}
+
+/*
+ * The flight of an object: that which asks for this spelling, else that which is for all. One that
+ * was begun before a purge is passed over: what it brings, or misses, is out of date; so is one that
+ * asks with a SymbolChecksum for who has none, or the reverse, before it has found anything.
+ */
+static struct flight *find(const struct flights *all, const struct object_id *id, struct slice key,
+			   const char *checksum)
+{
+	struct flight *found = NULL;
+
+	for (struct flight *f = all->bucket[bucket_of(id)]; f; f = f->next) {
+		if (!same_id(&f->id, id) || flight_is_outdated(f) ||
+		    (is_asking(f) && !asks_alike(f, checksum)))
+			continue;
+		if (slice_eq(slice_of(f->key), key))
+			return f;
+		if (!f->alone)
+			found = f;
+	}
+	return found;
+}
+
+static void enter(struct flights *all, struct flight *f)
+{
+	struct flight **head = &all->bucket[bucket_of(&f->id)];
+
+	f->next = *head;
+	f->at = head;
+	if (f->next)
+		f->next->at = &f->next;
+	*head = f;
+}
+
+static void take_out(struct flight *f)
+{
+	if (!f->at)
+		return;
+	*f->at = f->next;
+	if (f->next)
+		f->next->at = f->at;
+	f->at = NULL;
+}
+
+/* ---- the end ---- */
+
+static void uncount(struct flight *f)
+{
+	if (!f->counted)
+		return;
+	f->counted = false;
+	f->all->fills--;
+	metric_dec(active_fills);
+}
+
+static void settle(struct flight *f)
+{
+	if (f->at || f->seats || f->aboard || f->jobs || atomic_load(&f->wanted.queued))
+		return;
+	uncount(f);
+	parts_drop(f);
+	derive_free(f);
+	landing_drop(f);
+	inspection_fini(&f->inspection);
+	loop_timer_stop(f->all->loop, &f->inspected);
+	fill_unref(f->fill);
+	close_p(&f->spool);
+	free(f->key);
+	free(f->expect);
+	free(f->via);
+	free(f->checksum);
+	free(f);
+}
+
+void flight_hold(struct flight *f)
+{
+	f->jobs++;
+}
+
+void flight_let_go(struct flight *f)
+{
+	ASSERT(f->jobs);
+	f->jobs--;
+	settle(f);
+}
+
+static void leave_list(struct seat *s)
+{
+	*s->at = s->next;
+	if (s->next)
+		s->next->at = s->at;
+	s->at = NULL;
+}
+
+static void enter_list(struct seat **list, struct seat *s)
+{
+	s->next = *list;
+	s->at = list;
+	if (s->next)
+		s->next->at = &s->next;
+	*list = s;
+}
+
+static void board(struct flight *f, struct seat *s)
+{
+	leave_list(s);
+	enter_list(&f->aboard, s);
+}
+
+static void tell(struct flight *f, struct seat *s, enum fetch_result result, const struct error *e)
+{
+	struct object_head head = f->head;
+
+	board(f, s);
+	s->decided(s, result, result == FETCH_FOUND ? &head : NULL, e);
+}
+
+void flight_tell(struct flight *f, enum fetch_result result, const struct error *e)
+{
+	ASSERT(f->jobs);
+	f->told = true;
+	while (f->seats)
+		tell(f, f->seats, result, e);
+}
+
+void flight_gone(struct flight *f)
+{
+	ASSERT(f->jobs);
+	f->phase = GONE;
+	take_out(f);
+	uncount(f);
+	landing_promise_end(f);
+	parts_drop(f);
+	derive_stop(f);
+}
+
+void flight_fail(struct flight *f, const struct error *e)
+{
+	struct error why = *e; /* it may lie in what is dropped now */
+	bool flying = f->phase == FLYING;
+
+	flight_gone(f);
+	if (flying)
+		fill_fail(f->fill, &why);
+	flight_tell(f, FETCH_FAULT, &why);
+}
+
+void flight_landed(struct flight *f, bool kept)
+{
+	if (kept) {
+		f->all->landed[bucket_of(&f->id)] = f->id;
+		f->all->landed_generation[bucket_of(&f->id)] = f->generation;
+	}
+	ASSERT(f->jobs);
+	f->phase = LANDED;
+	take_out(f);
+	uncount(f);
+	landing_promise_end(f);
+}
+
+/* ---- seats ---- */
+
+static void post_wanted(void *ud)
+{
+	struct flight *f = ud;
+
+	loop_post(f->all->loop, &f->wanted);
+}
+
+static struct flight *flight_new(const struct flight_request *r, const struct object_id *id)
+{
+	struct flight *f = xnew(struct flight);
+
+	f->all = r->flights;
+	f->cache = r->flights->cache;
+	f->id = *id;
+	f->store = r->store;
+	f->form = r->form;
+	f->key = xstrndup(r->key.p, r->key.n);
+	f->expect = r->expect ? xstrdup(r->expect) : NULL;
+	f->via = r->via ? xstrdup(r->via) : NULL;
+	f->checksum = r->checksum ? xstrdup(r->checksum) : NULL;
+	f->asker = r->asker;
+	f->deadline_ns = r->deadline_ns;
+	f->patient = r->patient;
+	f->scratch_ok = r->scratch;
+	f->anew = r->anew;
+	f->whole = flight_whole(f);
+	f->spool = -1;
+	f->head.fd = -1;
+	f->fill = fill_new((struct fill_writer){.wanted = post_wanted, .ud = f});
+	f->wanted.run = parts_wanted;
+	landing_init(f);
+	flight_inspect_init(f);
+	enter(r->flights, f);
+	return f;
+}
+
+/* Tell who came after the decision. */
+static void tell_late(struct loop_timer *timer)
+{
+	struct seat *s = CONTAINER_OF(timer, struct seat, late);
+	struct object_head head = s->flight->head;
+
+	s->decided(s, FETCH_FOUND, &head, NULL);
+}
+
+static void sit(struct flight *f, struct seat *s)
+{
+	s->flight = f;
+	s->late.due = tell_late;
+	f->takers += s->use == SEAT_TAKES;
+	derive_wanted(f);
+	flight_inspect_late(f);
+	if (is_asking(f) || !f->told) {
+		enter_list(&f->seats, s);
+		return;
+	}
+	enter_list(&f->aboard, s);
+	loop_timer_set(f->all->loop, &s->late, 0);
+}
+
+void flight_decline(struct flight *f)
+{
+	struct object_head head = f->head;
+	struct seat *s;
+
+	flight_gone(f);
+	while ((s = f->seats)) {
+		board(f, s);
+		if (s->use == SEAT_PROBES)
+			s->decided(s, FETCH_FOUND, &head, NULL);
+		else
+			s->declined(s);
+	}
+}
+
+/* Who came first may have had less time. */
+static void wait_longer(struct flight *f, int64_t deadline_ns, bool patient)
+{
+	f->deadline_ns = MAX(f->deadline_ns, deadline_ns);
+	f->patient = f->patient || patient;
+	if (is_asking(f) && f->parts && f->parts->fetch)
+		fetch_extend(f->parts->fetch, f->deadline_ns);
+	if (is_asking(f))
+		derive_extend(f);
+}
+
+static bool has_landed(const struct flight_request *r, const struct object_id *id)
+{
+	const struct flights *all = r->flights;
+	size_t bucket = bucket_of(id);
+
+	return same_id(&all->landed[bucket], id) &&
+	       all->landed_generation[bucket] ==
+		       cache_generation(r->flights->cache, r->store, r->key, r->expect);
+}
+
+enum seated seat_take(const struct flight_request *r, struct seat *s)
+{
+	struct flights *all = r->flights;
+	struct object_id id = cache_id(r->flights->cache, r->store, r->key, r->form, r->expect);
+	struct flight *f = find(all, &id, r->key, r->checksum);
+
+	if (all->closing)
+		return NO_SEAT;
+	if (f && f->n_seats >= r->flights->settings.max_fill_waiters) {
+		metric_inc(refused_fill_waiters);
+		return NO_SEAT_LEFT;
+	}
+	if (!f && s->use != SEAT_PROBES && has_landed(r, &id))
+		return NO_SEAT_LANDED;
+	if (!f && r->join_only)
+		return NO_SEAT;
+	s->first = !f;
+	if (!f) {
+		f = flight_new(r, &id);
+		flight_ask(f, s->use == SEAT_PROBES ? PROBING : ASKING);
+		all->probes += s->use == SEAT_PROBES;
+	}
+	f->n_seats++;
+	f->scratch_ok = f->scratch_ok || r->scratch;
+	sit(f, s);
+	wait_longer(f, r->deadline_ns, r->patient);
+	return SEATED;
+}
+
+static bool is_for(const struct flight *f, const struct seat *s)
+{
+	return slice_eq(s->key, slice_of(f->key)) && asks_alike(f, s->checksum);
+}
+
+/* Who would have asked otherwise. */
+static struct seat *other_seat(const struct flight *f)
+{
+	struct seat *s = f->seats;
+
+	while (s && is_for(f, s))
+		s = s->next;
+	return s;
+}
+
+static void move(struct seat *s)
+{
+	struct flight *from = s->flight, *to = from->all->bucket[bucket_of(&from->id)];
+	const struct flight_request r = {
+		.flights = from->all,
+		.store = from->store,
+		.key = s->key,
+		.form = from->form,
+		.expect = from->expect,
+		.via = from->via,
+		.checksum = s->checksum,
+		.asker = s->asker,
+		.deadline_ns = from->deadline_ns,
+		.patient = from->patient,
+		.scratch = from->scratch_ok,
+		.anew = from->anew,
+	};
+
+	leave_list(s);
+	from->n_seats--;
+	while (to && (flight_is_outdated(to) || !same_id(&to->id, &from->id) || !is_for(to, s)))
+		to = to->next;
+	s->first = !to;
+	if (!to) {
+		to = flight_new(&r, &from->id);
+		to->alone = true;
+		flight_ask(to, s->use == SEAT_PROBES ? PROBING : ASKING);
+		to->all->probes += s->use == SEAT_PROBES;
+	}
+	to->n_seats++;
+	sit(to, s);
+	wait_longer(to, r.deadline_ns, r.patient);
+}
+
+void flight_part_ways(struct flight *f)
+{
+	struct seat *s;
+
+	ASSERT(f->phase == GONE && f->jobs);
+	while ((s = other_seat(f)))
+		move(s);
+}
+
+void flights_forget_landed(struct flights *all, const struct object_id *id)
+{
+	memset(&all->landed[bucket_of(id)], 0, sizeof(*id));
+}
+
+struct fill *seat_fill(const struct seat *s)
+{
+	return s->flight->fill;
+}
+
+void seat_extend(struct seat *s, int64_t deadline_ns, bool patient)
+{
+	wait_longer(s->flight, deadline_ns, patient);
+}
+
+bool seat_is_spooling(const struct seat *s)
+{
+	const struct flight *f = s->flight;
+
+	return derive_is_spooling(f) ||
+	       (f->parts && f->parts->fetch && fetch_is_spooling(f->parts->fetch));
+}
+
+void seat_leave(struct seat *s)
+{
+	struct flight *f = TAKE(s->flight);
+
+	if (!f)
+		return;
+	flight_hold(f);
+	loop_timer_stop(f->all->loop, &s->late);
+	leave_list(s);
+	f->n_seats--;
+	if (f->n_seats == 0 && ((f->phase == FLYING && !flight_worth_finishing(f)) ||
+				(f->phase == ASKING && !derive_goes_on(f))))
+		flight_cancel(f);
+	flight_let_go(f);
+}
+
+void seat_refuse(struct seat *s)
+{
+	if (s->flight)
+		s->flight->takers--;
+	seat_leave(s);
+}
+
+void flight_probe(const struct flight_request *r)
+{
+	struct flights *all = r->flights;
+	struct object_id id = cache_id(r->flights->cache, r->store, r->key, FORM_STORED, NULL);
+	struct flight *f;
+
+	if (all->closing || all->probes >= PROBES_MAX || find(all, &id, r->key, r->checksum))
+		return;
+	all->probes++;
+	f = flight_new(r, &id);
+	flight_ask(f, PROBING);
+}
+
+/* ---- all ---- */
+
+void flights_fail_all(struct flights *all)
+{
+	static const struct error closing = {ERR_CANCELED, 0, "shutting down"};
+	struct flight *f;
+
+	all->closing = true;
+	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
+		while ((f = all->bucket[i])) {
+			flight_hold(f);
+			flight_fail(f, &closing);
+			flight_let_go(f);
+		}
+}

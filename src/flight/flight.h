@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A flight brings one object of one store into the disk cache, once, for everybody who asks
+ * meanwhile. Whoever wants the object takes a seat; the first one makes the flight start.
+ *
+ *	ASKING   the store is asked; nothing is known yet. As PROBING, but only whether it is there
+ *	FLYING   found: the body arrives, in parallel parts when it is large (part.c); readers follow.
+ *		 They are told when the beginning is what the key names (inspect.h)
+ *	LANDING  all is there and has been checked; the file is being made durable and visible
+ *	LANDED   out of the table; whoever looked for the file just before is told to look again
+ *	GONE     missing, failed or cancelled: out of the table
+ *
+ * What is out of the table is freed when the last seat has left and no worker has a job of it.
+ *
+ * A flight of another form than FORM_STORED is derived: in place of parts from the store it has a
+ * maker (maker.h), which reads the stored form while that flies or lies in the cache, and writes
+ * what it makes of it.
+ *
+ * An object is what a store has under one key; where nobody knows whether the store minds the case
+ * (traits.folds), under all spellings of it that it has. A miss is one of a spelling: who has joined
+ * a flight that asked for another one then has it asked for his own, once. So is one, where the store
+ * may have something only for who sends a SymbolChecksum (traits.checksums), of those who send one, or
+ * of those who do not: they share no flight before it has found something. A flight without seats goes
+ * on while it is worth it (flight_worth_finishing()).
+ *
+ * Loop's thread only, but for fill_wait() of readers. A seat keeps the flight's memory alive.
+ */
+#pragma once
+#include "cache/form.h"
+#include "flight/fill.h"
+#include "store/fetch.h"
+
+struct flight;
+struct flights;
+struct object_id;
+
+enum seat_use {
+	SEAT_TAKES,  /* wants the object: it is worth to be kept */
+	SEAT_MAKES,  /* makes another form of it, which is kept in its place */
+	SEAT_PROBES, /* wants to know whether it is there; when all do, no body is fetched */
+};
+
+struct seat {
+	/* Exactly once, never from inside seat_take(). FOUND: the head of the whole. */
+	void (*decided)(struct seat *s, enum fetch_result result, const struct object_head *head,
+			const struct error *e);
+	/* In its place: the cache cannot take this object; fetch it yourself. */
+	void (*declined)(struct seat *s);
+	void *ud;             /* the taker's, as the next two, set before it is taken */
+	struct slice key;     /* as the store is to be asked; must outlive the seat, as the next */
+	const char *checksum; /* or NULL */
+	uint64_t asker;       /* for whom it is asked, if it is for this seat (fetch.h) */
+	enum seat_use use;
+	struct flight *flight; /* the flight's, as all below; NULL: not seated */
+	struct seat *next, **at;
+	struct loop_timer late; /* tells who came after the decision */
+	bool first;             /* it is for this one that the store was asked */
+};
+
+struct flight_request {
+	struct flights *flights;
+	struct store *store;
+	struct slice key;
+	enum form form;
+	const char *expect; /* the path whose key it has to be true to; NULL: that of its own */
+	const char *via, *checksum;
+	uint64_t asker; /* of what is asked for this; it stays his whoever joins */
+	int64_t deadline_ns;
+	bool patient;
+	bool join_only; /* take a seat in what flies already, or none */
+	bool scratch;   /* what the cache cannot take flies in a temporary file */
+	bool anew;      /* not made of what lies in the cache */
+};
+
+enum seated {
+	SEATED,
+	NO_SEAT,        /* nothing flies, or the process ends */
+	NO_SEAT_LEFT,   /* too many wait for it */
+	NO_SEAT_LANDED, /* it has landed a moment ago: look for the file again */
+};
+
+enum seated seat_take(const struct flight_request *request, struct seat *s);
+/* The body, once FOUND was told. The reference is the flight's. */
+struct fill *seat_fill(const struct seat *s);
+/* Wait longer for the decision. */
+void seat_extend(struct seat *s, int64_t deadline_ns, bool patient);
+/* Does its flight receive an answer without a length, or make something whose length is not known? */
+bool seat_is_spooling(const struct seat *s);
+/* Accepts a seat that is not seated. No reader may use the fill any more. */
+void seat_leave(struct seat *s);
+/* The same, and for this one it need not be kept. */
+void seat_refuse(struct seat *s);
+
+/* Find out whether the key is missing, to remember it; nobody waits for it. */
+void flight_probe(const struct flight_request *request);
+/* It is not where it has landed any more. */
+void flights_forget_landed(struct flights *all, const struct object_id *id);

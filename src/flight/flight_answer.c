@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What becomes of the first answer of a flight (see flight.h): it is told to the seats, begins the
+ * body, or leads to another question. Here too: whether a body is worth to be finished.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "flight/flight_priv.h"
+#include "metric/metric.h"
+
+#define WHOLE_NS   (3600 * NS_PER_S)
+#define REFUSED_NS (60 * NS_PER_S)
+
+void flight_ask(struct flight *f, enum flight_phase phase)
+{
+	parts_drop(f);
+	f->phase = phase;
+	f->generation = cache_generation(f->cache, f->store, slice_of(f->key), f->expect);
+	f->ticket = cache_miss_ticket(f->cache, f->store, slice_of(f->key));
+	if (f->form == FORM_STORED)
+		parts_ask(f);
+	else
+		derive_ask(f);
+}
+
+/* Of the spelling that was asked for, and of no other. */
+static void note_miss(struct flight *f, enum fetch_result how)
+{
+	cache_note_miss(f->cache, f->store, slice_of(f->key), f->via, f->checksum, f->ticket, how);
+}
+
+static void tell_missing(struct flight *f, enum fetch_result result)
+{
+	flight_gone(f);
+	flight_part_ways(f);
+	flight_tell(f, result, NULL);
+}
+
+static void note_found(struct flight *f)
+{
+	for (const struct seat *seat = f->seats; seat; seat = seat->next)
+		cache_note_found(f->cache, f->store, seat->key);
+	cache_note_found(f->cache, f->store, slice_of(f->key));
+}
+
+void flight_missing(struct flight *f, enum fetch_result result)
+{
+	if (f->form != FORM_CABINET) /* what is too long for one is there, all the same */
+		note_miss(f, result);
+	tell_missing(f, result);
+}
+
+void flight_is_other(struct flight *f)
+{
+	static const struct error wrong = {ERR_OTHER, 0, "another file than its key names"};
+
+	/* Else it is there, if not for who asked; or it may only be damaged on its way. */
+	if (!f->expect && !f->hasher.digest)
+		note_miss(f, FETCH_MISS);
+	if (f->phase == FLYING)
+		fill_fail(f->fill, &wrong);
+	tell_missing(f, FETCH_MISS);
+}
+
+/* An answer that came without a length lies whole in a file of its own. */
+static void adopt_spool(struct flight *f, const struct object_head *head)
+{
+	f->head = *head;
+	f->head.fd = -1;
+	f->spool = head->fd;
+	f->unkept = f->unkept || !landing_promise(f, head->total);
+	f->phase = FLYING;
+	fill_begin_file(f->fill, head->total);
+	fill_set_file(f->fill, f->spool, 0);
+	fill_add_part(f->fill, 0, head->total);
+	fill_stored(f->fill, 0, head->total);
+	parts_drop(f);
+}
+
+bool flight_worth_finishing(const struct flight *f)
+{
+	return !f->unkept && !flight_is_outdated(f) && f->takers &&
+	       (f->patient || f->head.total <= FLIGHT_FINISH_BYTES ||
+		f->received > f->head.total - f->received);
+}
+
+void flight_cancel(struct flight *f)
+{
+	static const struct error nobody = {ERR_CANCELED, 0, "nobody waits for it"};
+
+	metric_inc(fills_cancelled);
+	flight_fail(f, &nobody);
+}
+
+static bool all_probe(const struct flight *f)
+{
+	for (const struct seat *s = f->seats; s; s = s->next)
+		if (s->use != SEAT_PROBES)
+			return false;
+	return true;
+}
+
+/* It is there: who wanted to know that is told, who wants it asks for it now. */
+static void probe_found(struct flight *f, const struct object_head *head)
+{
+	if (head->fd >= 0)
+		close(head->fd);
+	f->head = *head;
+	f->head.fd = -1;
+	if (all_probe(f)) {
+		flight_gone(f);
+		flight_tell(f, FETCH_FOUND, NULL);
+	} else if (cache_disk_usable(f->cache) || f->scratch_ok) {
+		flight_ask(f, ASKING);
+	} else {
+		flight_decline(f);
+	}
+}
+
+void flight_found(struct flight *f)
+{
+	flight_tell(f, FETCH_FOUND, NULL);
+	if (f->phase == FLYING && !f->seats && !f->aboard && !flight_worth_finishing(f))
+		flight_cancel(f);
+}
+
+static void found(struct flight *f, const struct object_head *head)
+{
+	bool waits;
+
+	if (head->fd >= 0)
+		adopt_spool(f, head);
+	metric_inc(fills_started);
+	waits = flight_inspects(f);
+	if (!waits && f->phase == FLYING)
+		flight_found(f);
+	if (f->phase == FLYING)
+		parts_start(f);
+}
+
+/* ---- parts or the whole ---- */
+
+static struct object_id stored_id(const struct flight *f)
+{
+	return cache_id(f->cache, f->store, slice_of(f->key), FORM_STORED, NULL);
+}
+
+bool flight_whole(const struct flight *f)
+{
+	struct object_id id = stored_id(f);
+
+	return recent_has(&f->all->wholes, &id, clock_mono_ns());
+}
+
+static void learn_whole(struct flight *f, const struct error *why)
+{
+	struct object_id id = stored_id(f);
+
+	metric_inc(fills_whole);
+	recent_note(&f->all->wholes, &id, clock_mono_ns() + WHOLE_NS);
+	log_event(LOG_INFO, "does not come in parts: asked for as a whole for an hour", "store",
+		  f->store->traits.name, "key", f->key, "error", why->msg, NULL);
+}
+
+/*
+ * Behind one address there may be nodes that tell other ETags, refuse If-Match, or know nothing of
+ * ranges: such an object would fail in parts for ever. Which failures pass cannot be told, so any
+ * one counts; where the whole fails as well, parts are as good.
+ */
+void flight_learn(struct flight *f, const struct error *e)
+{
+	struct object_id id = stored_id(f);
+
+	if (e->code == ERR_BUSY || e->code == ERR_LIMIT || e->code == ERR_NOMEM ||
+	    e->code == ERR_CANCELED || e->code == ERR_IO)
+		return; /* ours */
+	if (f->whole)
+		recent_forget(&f->all->wholes, &id);
+	else
+		learn_whole(f, e);
+}
+
+/*
+ * No answer to the first question. A refusal may be one of the range, so that the next question goes
+ * without, if it comes soon; later, whatever it was may have passed.
+ */
+static void learn_refusal(struct flight *f, const struct error *e)
+{
+	struct object_id id = stored_id(f);
+
+	if (f->phase == ASKING && f->whole)
+		flight_learn(f, e);
+	else if (f->phase == ASKING && e->code == ERR_DENIED)
+		recent_note(&f->all->wholes, &id, clock_mono_ns() + REFUSED_NS);
+}
+
+/* Nonsense in place of the first part, or no ETag to pin the others to. */
+static bool ask_whole(struct flight *f, const struct error *why)
+{
+	if (f->unranged || (f->whole && f->phase == ASKING))
+		return false; /* it was asked so */
+	if (!f->whole)
+		learn_whole(f, why);
+	f->whole = f->unranged = true;
+	flight_ask(f, f->phase);
+	return true;
+}
+
+static void answered(struct flight *f, enum fetch_result result, const struct object_head *head,
+		     const struct error *e)
+{
+	struct error odd;
+
+	if (result == FETCH_FAULT && e->code == ERR_CORRUPT && !f->declined && ask_whole(f, e))
+		return;
+	if (f->phase == PROBING)
+		f->all->probes--;
+	switch (result) {
+	case FETCH_FOUND:
+		note_found(f);
+		if (f->phase == PROBING)
+			probe_found(f, head);
+		else
+			found(f, head);
+		return;
+	case FETCH_MISS:
+	case FETCH_DENIED:
+	case FETCH_REFUSED: flight_missing(f, result); return;
+	case FETCH_UNSATISFIABLE:
+		if (f->phase == PROBING) {
+			probe_found(f, head); /* it has a size */
+			return;
+		}
+		err_set(&odd, ERR_CORRUPT, "416 to a request for the beginning");
+		if (!ask_whole(f, &odd))
+			flight_fail(f, &odd);
+		return;
+	case FETCH_FAULT: break;
+	}
+	if (f->declined) {
+		flight_decline(f);
+		return;
+	}
+	learn_refusal(f, e);
+	flight_fail(f, e);
+}
+
+void flight_decided(void *ud, enum fetch_result result, const struct object_head *head,
+		    const struct error *e)
+{
+	struct flight *f = ((struct part *)ud)->flight;
+
+	flight_hold(f);
+	answered(f, result, head, e);
+	flight_let_go(f);
+}
+
+/* Could it be continued, and fetched in parts? */
+static bool can_pin(const struct object_head *h)
+{
+	return h->etag[0] == '"' && h->total >= 0;
+}
+
+/* A question whose answer is not wanted any more; not the store's fault. */
+static enum err not_so(struct error *e)
+{
+	return err_set(e, ERR_CANCELED, "asked otherwise");
+}
+
+/* Is there no room for it, among the fills or on the disk? */
+static bool declines(struct flight *f, const struct object_head *head)
+{
+	if (!cache_disk_usable(f->cache))
+		return true;
+	if (f->all->fills >= f->all->settings.max_fills)
+		metric_inc(refused_fills);
+	else if (!landing_promise(f, head->total))
+		metric_inc(refused_size);
+	else
+		return false;
+	return true;
+}
+
+enum err flight_begin(struct flight *f, struct part *p, const struct object_head *head,
+		      struct error *e)
+{
+	bool part = head->ranged && head->length < head->total;
+	enum err err;
+
+	if (f->phase == PROBING)
+		return OK;
+	if (part && !can_pin(head))
+		return err_set(e, ERR_CORRUPT, "a part of a version that has no name");
+	f->scratch = declines(f, head);
+	f->declined = f->scratch && !f->scratch_ok;
+	if (f->declined)
+		return not_so(e);
+	f->unkept = f->unkept || f->scratch;
+	f->head = *head;
+	f->head.ranged = false;
+	f->head.first = 0;
+	f->head.length = head->total;
+	p->end = head->length;
+	f->small = head->total <= OBJECT_SMALL && !part;
+	if (f->small) {
+		err = fill_begin_memory(f->fill, head->total, e);
+	} else {
+		fill_begin_file(f->fill, head->total);
+		fill_add_part(f->fill, 0, p->end);
+		err = landing_draft(f, e);
+	}
+	if (err) {
+		f->declined = true;
+		return not_so(e);
+	}
+	f->phase = FLYING;
+	f->counted = true;
+	f->all->fills++;
+	metric_inc(active_fills);
+	landing_expect(f, head->ranged);
+	return OK;
+}

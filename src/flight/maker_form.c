@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See maker.h: what is done to the bytes. What a file is called says little about what it is, and a
+ * Content-Encoding is a claim; so the magic decides:
+ *
+ *	PLAIN		gzip or zstd undone once; as it is where it is none of both. Under the name of a plain
+ *			file (encoding.h) as the next
+ *	EXPANDED	the Content-Encoding undone, then a cabinet, SZDD, gzip, zstd or MSFZ expanded; as it is
+ *			where it is none
+ *	CABINET		that, then made into a cabinet
+ *
+ * Where there are more steps, all but the last go through a file of their own.
+ */
+#include "codec/cab.h"
+#include "codec/gzip.h"
+#include "codec/zstd.h"
+#include "flight/maker_priv.h"
+#include "metric/metric.h"
+#include "store/encoding.h"
+#include "symfmt/msfz.h"
+
+_Static_assert(MAKER_TAIL == GZIP_TRAILER_SIZE, "that is what the tail is for");
+
+#define CABINET_LEVEL 3 /* 0.4 of the time of zlib's default, for 7 % more bytes (a PDB) */
+#define COPY_SIZE     ((size_t)64 * 1024)
+/* What zstd -19 uses; every maker may have that. */
+#define WINDOW_FREE    (INT64_C(8) << 20)
+#define ZSTD_HEAD_SIZE 18
+/* A chunk, decoded and not, and those that are kept (msfz.h): mostly far less. */
+#define MSFZ_MEMORY (INT64_C(128) << 20)
+/* Longer cabinets exist on paper; tools take a signed number for their length. */
+#define CABINET_MAX INT64_C(0x7fffffff)
+
+/* ---- what is it? ---- */
+
+/* What it is packed in, and what that holds as far as the first bytes tell. */
+static enum err look(struct maker *m, enum packing *ret, enum packing *ret_inside, struct error *e)
+{
+	char head[ENCODING_HEAD];
+	size_t n = (size_t)MIN(m->input.length, (int64_t)sizeof(head));
+	enum err err = maker_read_all(m, 0, head, n, e);
+	bool nothing;
+
+	if (err)
+		return err;
+	*ret = packing_of((struct slice){head, n});
+	*ret_inside = packing_inside((struct slice){head, n}, &nothing);
+	return OK;
+}
+
+static bool is_coding(enum packing kind)
+{
+	return kind == PACKED_GZIP || kind == PACKED_ZSTD;
+}
+
+/* Is the outcome the file of a plain name, be it packed in whatever? */
+static bool is_for_plain_name(const struct maker *m)
+{
+	struct slice key = slice_of(m->request.key);
+
+	return m->request.form == FORM_EXPANDED ? encoding_file_is_plain(key)
+						: encoding_key_is_plain(key);
+}
+
+/* ---- expanding ---- */
+
+/* The length that gzip files tell at their end, as far as it can be believed. */
+static enum err guess_gzip(struct maker *m, int64_t *ret, struct error *e)
+{
+	char trailer[GZIP_TRAILER_SIZE];
+	enum err err;
+
+	*ret = CODEC_SIZE_UNKNOWN;
+	if (m->input.length < GZIP_TRAILER_SIZE)
+		return OK;
+	err = maker_read_tail(m, trailer, e);
+	if (!err)
+		*ret = gzip_guess_size((struct slice){trailer, sizeof(trailer)}, m->input.length);
+	if (*ret > m->request.flights->settings.max_object)
+		*ret = CODEC_SIZE_UNKNOWN; /* then the limit is met by the bytes themselves */
+	return err;
+}
+
+/*
+ * What more memory than most have is needed for. The first frame tells; one behind it that needs more
+ * is a broken promise, and the next time it may have all there is.
+ */
+static enum err charge_window(struct maker *m, struct error *e)
+{
+	char head[ZSTD_HEAD_SIZE];
+	size_t n = (size_t)MIN(m->input.length, (int64_t)sizeof(head));
+	enum err err = maker_read_all(m, 0, head, n, e);
+
+	if (err)
+		return err;
+	m->window = m->request.promise ? zstd_window((struct slice){head, n})
+				       : CODEC_ZSTD_WINDOW_MAX;
+	if (m->window <= WINDOW_FREE)
+		m->window = WINDOW_FREE;
+	else
+		err = maker_charge(m, m->window, e);
+	return err;
+}
+
+/* What is packed once more than could be seen is never given for the file. */
+static enum err write_out(void *ud, struct slice bytes, struct error *e)
+{
+	struct maker *m = ud;
+
+	if (m->written == 0 && is_for_plain_name(m) && packing_can_be_undone(packing_of(bytes)))
+		return err_set(e, ERR_CORRUPT, "packed more often than is undone");
+	return maker_write(m, bytes, e);
+}
+
+static enum err decode(struct maker *m, enum codec codec, struct error *e)
+{
+	bool stated = codec == CODEC_CAB || codec == CODEC_SZDD; /* by a header that always tells */
+	bool early = m->request.promise || stated;
+	struct codec_io io = {
+		.read = maker_read,
+		.size = early ? maker_promise : NULL,
+		.write = write_out,
+		.ud = m,
+		.promised = CODEC_SIZE_UNKNOWN,
+		.max_output = m->request.flights->settings.max_object,
+	};
+	enum err err = OK;
+
+	if (codec == CODEC_ZSTD)
+		err = charge_window(m, e);
+	if (err)
+		return err;
+	io.max_window = m->window;
+	m->promised = early && !stated;
+	if (early && codec == CODEC_GZIP)
+		err = guess_gzip(m, &io.promised, e);
+	if (!err && io.promised != CODEC_SIZE_UNKNOWN)
+		err = maker_promise(m, io.promised, e);
+	return err ? err : codec_decode(codec, &io, e);
+}
+
+static enum err expand_msfz(struct maker *m, struct error *e)
+{
+	const struct source file = {.read = maker_read_all, .ud = m, .size = m->input.length};
+	const struct msfz_sink sink = {
+		.size = maker_promise,
+		.write = maker_write,
+		.ud = m,
+		.max_output = m->request.flights->settings.max_object,
+	};
+
+	enum err err = maker_charge(m, MSFZ_MEMORY, e);
+
+	return err ? err : msfz_expand(&file, &sink, e);
+}
+
+static enum err copy(struct maker *m, struct error *e)
+{
+	char bytes[COPY_SIZE];
+	enum err err = maker_promise(m, m->input.length, e);
+
+	for (int64_t at = 0; !err && at < m->input.length;) {
+		size_t n = 0;
+
+		err = maker_read(m, at, bytes, sizeof(bytes), &n, e);
+		if (!err && n == 0)
+			return err_set(e, ERR_CORRUPT, "a stored file ends too early");
+		if (!err)
+			err = maker_write(m, (struct slice){bytes, n}, e);
+		at += (int64_t)n;
+	}
+	return err;
+}
+
+static enum err expand(struct maker *m, enum packing kind, struct error *e)
+{
+	switch (kind) {
+	case PACKED_CAB: metric_inc(decoded_cab); return decode(m, CODEC_CAB, e);
+	case PACKED_GZIP: metric_inc(decoded_gzip); return decode(m, CODEC_GZIP, e);
+	case PACKED_ZSTD: metric_inc(decoded_zstd); return decode(m, CODEC_ZSTD, e);
+	case PACKED_MSFZ: metric_inc(decoded_msfz); return expand_msfz(m, e);
+	case PACKED_SZDD: metric_inc(decoded_szdd); return decode(m, CODEC_SZDD, e);
+	case PACKED_ZIP: return err_set(e, ERR_CORRUPT, "a zip archive, which is not expanded");
+	case PACKED_UNKNOWN:
+	case PACKED_NOT: break;
+	}
+	return copy(m, e);
+}
+
+/* ---- a step of its own ---- */
+
+static enum err write_middle(void *ud, struct slice bytes, struct error *e)
+{
+	struct maker *m = ud;
+	enum err err = maker_is_cancelled(m, e)
+			       ? e->code
+			       : draft_grow(m->middle, m->written + (int64_t)bytes.n, e);
+
+	while (!err && bytes.n) {
+		ssize_t n = pwrite(draft_fd(m->middle), bytes.p, bytes.n, m->written);
+
+		if (n < 0)
+			return err_sys(e, ERR_IO, "cannot write to a temporary file");
+		m->written += n;
+		bytes = slice_from(bytes, (size_t)n);
+	}
+	return err;
+}
+
+static enum err any_size(void *ud, int64_t size, struct error *e)
+{
+	return OK;
+}
+
+static enum err expand_into_middle(struct maker *m, enum packing kind, struct error *e)
+{
+	static const enum codec codecs[] = {[PACKED_CAB] = CODEC_CAB,
+					    [PACKED_GZIP] = CODEC_GZIP,
+					    [PACKED_ZSTD] = CODEC_ZSTD,
+					    [PACKED_SZDD] = CODEC_SZDD};
+	const int64_t max = m->request.flights->settings.max_object;
+	const struct source file = {.read = maker_read_all, .ud = m, .size = m->input.length};
+	const struct msfz_sink sink = {any_size, write_middle, m, max};
+	struct codec_io io = {
+		.read = maker_read,
+		.write = write_middle,
+		.ud = m,
+		.promised = CODEC_SIZE_UNKNOWN,
+		.max_output = max,
+	};
+	enum err err = OK;
+
+	if (kind == PACKED_ZSTD)
+		err = charge_window(m, e);
+	else if (kind == PACKED_MSFZ)
+		err = maker_charge(m, MSFZ_MEMORY, e);
+	io.max_window = m->window;
+	if (err)
+		return err;
+	return kind == PACKED_MSFZ ? msfz_expand(&file, &sink, e)
+				   : codec_decode(codecs[kind], &io, e);
+}
+
+/* From here on the input is what the file held. */
+static enum err undo(struct maker *m, enum packing kind, struct error *e)
+{
+	struct draft *before = TAKE(m->middle); /* the input, from the second step on */
+	enum err err = draft_scratch(0, &m->middle, e);
+
+	if (!err)
+		err = expand_into_middle(m, kind, e);
+	draft_free(before);
+	if (err)
+		return err;
+	m->input = (struct maker_input){
+		.fd = draft_fd(m->middle), .length = m->written, .encoding = ""};
+	m->written = 0;
+	return OK;
+}
+
+static enum err undo_encoding(struct maker *m, struct error *e)
+{
+	enum packing kind, inside;
+	enum err err;
+
+	if (!encoding_is_undone(m->input.encoding)) {
+		metric_inc(store_encoded);
+		return err_set(e, ERR_UPSTREAM,
+			       "stored with Content-Encoding '%s', which is not undone",
+			       m->input.encoding);
+	}
+	err = look(m, &kind, &inside, e);
+	return err || !is_coding(kind) ? err : undo(m, kind, e);
+}
+
+/* Leave one step to be done, or none. */
+static enum err undo_all_but(struct maker *m, int last, enum packing *ret, struct error *e)
+{
+	for (int n = 0;; n++) {
+		enum packing inside;
+		enum err err = look(m, ret, &inside, e);
+
+		if (err || !packing_can_be_undone(last ? inside : *ret))
+			return err;
+		if (n + last == ENCODING_LAYERS_MAX)
+			return err_set(e, ERR_CORRUPT, "packed more often than is undone");
+		err = undo(m, *ret, e);
+		if (err)
+			return err;
+	}
+}
+
+/* ---- a cabinet ---- */
+
+static bool is_too_long(const struct maker *m)
+{
+	return m->input.length > MIN(CAB_FILE_MAX, CABINET_MAX);
+}
+
+static enum err too_long(struct maker *m, struct error *e)
+{
+	m->none = true;
+	return err_set(e, ERR_LIMIT, "too long for a cabinet");
+}
+
+static enum err make_cabinet(struct maker *m, struct error *e)
+{
+	struct slice key = slice_of(m->request.key);
+	const struct cab_member member = {
+		.name = slice_from(key, slice_rfind(key, '/') + 1),
+		.size = m->input.length,
+		.mtime_s = m->request.mtime,
+	};
+	const struct cab_output io = {.read = maker_read, .write_at = maker_write_at, .ud = m};
+
+	const struct source file = {.read = maker_read_all, .ud = m, .size = m->input.length};
+
+	if (is_too_long(m))
+		return too_long(m, e);
+	if (m->inspection.looking)
+		inspection_finish(&m->inspection, &file);
+	m->inspection.looking = false;
+	if (m->inspection.wrong)
+		return err_set(e, ERR_CORRUPT, "another file than its key names");
+	metric_inc(cabinets_made);
+	return cab_encode(&member, CABINET_LEVEL, &io, e);
+}
+
+enum err maker_make(struct maker *m, struct error *e)
+{
+	enum form form = m->request.form;
+	bool labelled = m->input.encoding[0] && form != FORM_PLAIN;
+	enum err err = labelled ? undo_encoding(m, e) : OK;
+	enum packing kind = PACKED_NOT, inside;
+
+	if (!err && form == FORM_CABINET && is_too_long(m)) /* before any of it is there */
+		return too_long(m, e);
+	if (!err && is_for_plain_name(m))
+		err = undo_all_but(m, form != FORM_CABINET, &kind, e);
+	else if (!err)
+		err = look(m, &kind, &inside, e);
+	if (err)
+		return err;
+	if (form == FORM_CABINET)
+		return make_cabinet(m, e);
+	if (form == FORM_PLAIN && !is_for_plain_name(m) && !is_coding(kind))
+		kind = PACKED_NOT;
+	return expand(m, kind, e);
+}

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How a body arrives: in parts, each a run of bytes with a connection of its own. The first part
+ * is the answer to the first question, which asks for one block only; once its head has told the
+ * size and the version, others are asked for the blocks behind, pinned to that version, until
+ * FETCH_PARALLEL of them run. What is left for the last round is divided evenly. A place that a
+ * reader waits at is fetched before anything else, if need be on one connection more.
+ *
+ * Write-behind: the loop's thread must not wait for the disk. Bytes go into the half of a buffer
+ * that is being filled; a worker writes the other half to the draft; then they change places. While
+ * the worker is slow the half fills up, and the fetch is paused. Small objects stay in memory.
+ */
+#include "base/clock.h"
+#include "base/file.h"
+#include "flight/flight_priv.h"
+#include "metric/metric.h"
+
+#include <errno.h>
+
+#define PART_MIN       (INT64_C(1) << 20)
+#define PART_BUDGET_NS (8 * NS_PER_S)
+/* A fetch that is told to pause may still bring so much. */
+#define PART_ROOM (2 * TRANSFER_READ_MAX)
+
+_Static_assert(PART_BUFFER >= 2 * PART_ROOM, "a half has to take some before it pauses");
+
+static void part_done(struct part *p);
+
+static struct part *part_new(struct flight *f, int64_t first, int64_t end)
+{
+	struct part *p = xnew(struct part);
+
+	p->flight = f;
+	p->first = p->stored = first;
+	p->end = end;
+	p->next = f->parts;
+	p->at = &f->parts;
+	if (p->next)
+		p->next->at = &p->next;
+	f->parts = p;
+	f->n_parts++;
+	return p;
+}
+
+static void part_free(struct part *p)
+{
+	free(p->buffer[0]);
+	free(p->buffer[1]);
+	free(p);
+}
+
+/* Out of the flight; freed now, or when its job is back. */
+static void part_drop(struct part *p)
+{
+	ASSERT(p->at);
+	fetch_free(TAKE(p->fetch));
+	*p->at = p->next;
+	if (p->next)
+		p->next->at = p->at;
+	p->at = NULL;
+	p->flight->n_parts--;
+	if (!p->writing)
+		part_free(p);
+}
+
+void parts_drop(struct flight *f)
+{
+	while (f->parts)
+		part_drop(f->parts);
+}
+
+/* ---- write-behind ---- */
+
+/* A step further than what is to be written, within the part. */
+static bool reserve(struct part *p, int64_t end)
+{
+	struct flight *f = p->flight;
+	int64_t from = MAX(p->reserved, p->stored);
+
+	if (!f->reserve || end <= p->reserved)
+		return true;
+	p->reserved = MAX(end, MIN(from + f->reserve, p->end));
+	return draft_reserve(f->draft, from, p->reserved - from, &p->failure) == OK;
+}
+
+/* On a worker. */
+static void write_half(struct pool_job *job)
+{
+	struct part *p = CONTAINER_OF(job, struct part, job);
+	int half = !p->filling;
+	struct slice bytes = {p->buffer[half], p->n[half]};
+
+	if (reserve(p, p->stored + (int64_t)bytes.n) &&
+	    !file_write_at(draft_fd(p->flight->draft), bytes, OBJECT_HEADER_SIZE + p->stored))
+		err_sys(&p->failure, ERR_IO, "cannot write to the cache");
+	loop_post(p->flight->all->loop, &p->written);
+}
+
+static void half_written(struct loop_task *task);
+
+/* Give the half that was being filled to a worker, if it is time. False: it has no room. */
+static bool turn(struct part *p)
+{
+	struct flight *f = p->flight;
+
+	if (p->writing || !f->drafted || p->n[p->filling] == 0)
+		return true;
+	p->writing = true;
+	p->filling = !p->filling;
+	p->job.run = write_half;
+	p->written.run = half_written;
+	flight_hold(f);
+	if (pool_submit(f->all->pool, &p->job) == OK)
+		return true;
+	flight_let_go(f);
+	p->writing = false;
+	return false;
+}
+
+static void cannot_submit(struct flight *f)
+{
+	struct error e;
+
+	err_set(&e, ERR_BUSY, "too much waits to be written to the cache");
+	landing_disk_failed(f, &e);
+}
+
+static bool has_room(const struct part *p)
+{
+	return PART_BUFFER - p->n[p->filling] >= PART_ROOM + TRANSFER_READ_MAX;
+}
+
+static void report_stored(struct part *p)
+{
+	int half = !p->filling;
+
+	p->stored += (int64_t)p->n[half];
+	landing_arrived(p->flight, (int64_t)p->n[half]);
+	p->n[half] = 0;
+	fill_stored(p->flight->fill, p->first, p->stored);
+}
+
+/* The part may be gone afterwards: what is resumed may bring more at once, or fail. */
+static void go_on(struct part *p)
+{
+	struct flight *f = p->flight;
+
+	if (!turn(p)) {
+		cannot_submit(f);
+	} else if (!p->fetch && p->stored == p->end) {
+		part_done(p);
+	} else if (p->fetch && p->paused && has_room(p)) {
+		p->paused = false;
+		fetch_resume(p->fetch);
+	}
+}
+
+static void half_written(struct loop_task *task)
+{
+	struct part *p = CONTAINER_OF(task, struct part, written);
+	struct flight *f = p->flight;
+
+	if (p->at && p->failure.code)
+		landing_disk_failed(f, &p->failure);
+	else if (p->at)
+		report_stored(p);
+	p->writing = false;
+	if (p->at)
+		go_on(p);
+	else
+		part_free(p);
+	landing_advance(f);
+	flight_let_go(f);
+}
+
+void parts_flush(struct flight *f)
+{
+	for (struct part *p = f->parts; p; p = p->next) {
+		if (!turn(p)) {
+			cannot_submit(f);
+			return;
+		}
+	}
+}
+
+/* ---- the sink of a part's fetch ---- */
+
+static enum err part_begin(void *ud, const struct object_head *head, struct error *e)
+{
+	struct part *p = ud;
+
+	return p->asking ? flight_begin(p->flight, p, head, e) : OK;
+}
+
+/* False: there is no room, though the fetch was told to pause in time. */
+static bool keep_bytes(struct part *p, struct slice data)
+{
+	char **half = &p->buffer[p->filling];
+
+	if (p->n[p->filling] + data.n > PART_BUFFER)
+		return false;
+	if (!*half)
+		*half = xzalloc(PART_BUFFER);
+	memcpy(*half + p->n[p->filling], data.p, data.n);
+	p->n[p->filling] += data.n;
+	return true;
+}
+
+static bool take_bytes(struct part *p, struct slice data)
+{
+	struct flight *f = p->flight;
+	struct error e;
+
+	if (f->phase == PROBING)
+		return true;
+	f->received += (int64_t)data.n;
+	if (f->inspection.looking && p->asking)
+		flight_inspect(f, data);
+	if (f->small)
+		return fill_write(f->fill, data);
+	if (!keep_bytes(p, data)) {
+		err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
+		fetch_fail(p->fetch, &e);
+		return true;
+	}
+	if (!turn(p)) {
+		cannot_submit(f);
+		return true;
+	}
+	p->paused = !has_room(p);
+	return !p->paused;
+}
+
+static bool part_write(void *ud, struct slice data)
+{
+	struct part *p = ud;
+	struct flight *f = p->flight;
+	bool go_on;
+
+	flight_hold(f);
+	go_on = take_bytes(p, data);
+	flight_let_go(f);
+	return go_on;
+}
+
+static bool part_may_write(void *ud)
+{
+	const struct part *p = ud;
+
+	return !p->paused;
+}
+
+static void part_end(void *ud, const struct error *e)
+{
+	struct part *p = ud;
+	struct flight *f = p->flight;
+
+	flight_hold(f);
+	if (e && (f->whole || p->end - p->first < f->head.total))
+		flight_learn(f, e);
+	if (e)
+		flight_fail(f, e);
+	else
+		fetch_free(TAKE(p->fetch));
+	if (!e && (f->small || p->stored == p->end))
+		part_done(p);
+	flight_let_go(f);
+}
+
+static const struct fetch_sink part_sink = {part_begin, part_write, part_may_write, part_end};
+
+/* All of it is stored. */
+static void part_done(struct part *p)
+{
+	struct flight *f = p->flight;
+
+	part_drop(p);
+	parts_start(f);
+}
+
+/* ---- asking ---- */
+
+void parts_ask(struct flight *f)
+{
+	struct part *p = part_new(f, 0, 0);
+	bool probe = f->phase == PROBING;
+	struct fetch_request r = {
+		.store = f->store,
+		.key = slice_of(f->key),
+		.ranged = !f->unranged && (probe || !f->whole),
+		.or_whole = true,
+		.no_length = probe,
+		.range = {0, probe ? 0 : f->all->settings.fetch_block - 1},
+		.via = f->via,
+		.checksum = f->checksum,
+		.asker = f->asker,
+		.deadline_ns = f->deadline_ns,
+		.patient = f->patient,
+	};
+
+	p->asking = true;
+	p->fetch = fetch_start(&r, &part_sink, flight_decided, p);
+}
+
+/* No transfer was free for it: it is fetched when another part is done. */
+static void put_back(struct part *p)
+{
+	fill_remove_part(p->flight->fill, p->first);
+	part_drop(p);
+}
+
+/* A part of a version that is known to be there: whatever else the store says is a failure. */
+static void part_decided(void *ud, enum fetch_result result, const struct object_head *head,
+			 const struct error *e)
+{
+	struct part *p = ud;
+	struct flight *f = p->flight;
+
+	if (result == FETCH_FOUND)
+		return;
+	ASSERT(result == FETCH_FAULT); /* that of a pinned fetch */
+	if (e->code == ERR_BUSY && f->n_parts > 1) {
+		put_back(p);
+		return;
+	}
+	flight_hold(f);
+	flight_learn(f, e);
+	flight_fail(f, e);
+	flight_let_go(f);
+}
+
+static void start_part(struct flight *f, int64_t first, int64_t end)
+{
+	struct part *p = part_new(f, first, end);
+	struct fetch_request r = {
+		.store = f->store,
+		.key = slice_of(f->key),
+		.ranged = true,
+		.range = {first, end - 1},
+		.pin = &f->head,
+		.via = f->via,
+		.checksum = f->checksum,
+		.asker = f->asker,
+		.deadline_ns = clock_mono_ns() + PART_BUDGET_NS,
+		.patient = f->patient,
+	};
+
+	fill_add_part(f->fill, first, end);
+	metric_inc(fill_parts);
+	p->fetch = fetch_start(&r, &part_sink, part_decided, p);
+}
+
+/* Bytes that no part has yet. */
+static int64_t unassigned(struct flight *f)
+{
+	int64_t sum = 0, end = 0, first;
+
+	while ((first = fill_first_gap(f->fill, end, &end)) < f->head.total)
+		sum += end - first;
+	return sum;
+}
+
+/* A block, or, when all connections together would ask for the rest, an even share of that. */
+static int64_t chunk_of(struct flight *f)
+{
+	int64_t block = f->all->settings.fetch_block;
+	int64_t connections = f->all->settings.fetch_parallel;
+	int64_t rest = unassigned(f);
+
+	if (f->n_parts == 1 && f->parts->asking)
+		connections = MAX(connections - 1, 1); /* it is the start: one is busy for long */
+	if (!f->chunk && rest <= block * connections)
+		f->chunk = MIN(block, MAX((rest + connections - 1) / connections, PART_MIN));
+	return f->chunk ? f->chunk : block;
+}
+
+/* The next run of bytes to fetch: where a reader waits, else the first that is missing. */
+static bool next_gap(struct flight *f, int64_t wanted, int64_t *ret_first, int64_t *ret_end)
+{
+	*ret_first = fill_first_gap(f->fill, MAX(wanted, 0), ret_end);
+	if (*ret_first >= f->head.total)
+		*ret_first = fill_first_gap(f->fill, 0, ret_end);
+	*ret_end = MIN(*ret_end, *ret_first + chunk_of(f));
+	return *ret_first < f->head.total;
+}
+
+void parts_start(struct flight *f)
+{
+	bool crowded = transfer_engine_crowded(f->store->ctx->engine);
+	size_t parallel = crowded ? 1 : f->all->settings.fetch_parallel;
+	int64_t wanted, first, end;
+
+	if (!f->small && f->spool < 0) {
+		wanted = fill_wanted(f->fill);
+		while (f->n_parts < parallel + (wanted >= 0) && next_gap(f, wanted, &first, &end)) {
+			start_part(f, first, end);
+			wanted = fill_wanted(f->fill);
+		}
+	}
+	landing_advance(f);
+}
+
+void parts_wanted(struct loop_task *task)
+{
+	struct flight *f = CONTAINER_OF(task, struct flight, wanted);
+
+	flight_hold(f);
+	if (f->phase == FLYING)
+		parts_start(f);
+	flight_let_go(f);
+}
