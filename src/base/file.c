@@ -8,6 +8,8 @@
 #include <sys/statvfs.h>
 
 #define ROOM_FLOOR (INT64_C(1) << 30)
+/* How often it is looked whether there is room. */
+#define ROOM_STEP (INT64_C(4) << 20)
 
 /* Read until n bytes are there or the file ends; the count, or -1 with errno. */
 static ssize_t read_up_to(int fd, char *p, size_t n)
@@ -90,6 +92,31 @@ int file_temporary(void)
 	const char *dir = getenv("TMPDIR");
 
 	return open(dir && dir[0] ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+/* Bytes that all temporary files are counted with. */
+static atomic_int_least64_t temporary_now;
+
+enum err file_temporary_grow(int fd, int64_t *counted, int64_t length, struct error *e)
+{
+	int64_t before = *counted, more = MIN(length - before, FILE_TEMPORARY_MAX + 1);
+	bool look = before == 0 || (before + more) / ROOM_STEP > before / ROOM_STEP;
+
+	if (more <= 0)
+		return OK;
+	*counted += more;
+	if (atomic_fetch_add(&temporary_now, more) + more > FILE_TEMPORARY_MAX)
+		return err_set(e, ERR_BUSY, "temporary files take more than %lld bytes",
+			       (long long)FILE_TEMPORARY_MAX);
+	if (look && file_room(fd) < more)
+		return err_set(e, ERR_BUSY, "no room is left for temporary files");
+	return OK;
+}
+
+void file_temporary_end(int64_t *counted)
+{
+	atomic_fetch_sub(&temporary_now, *counted);
+	*counted = 0;
 }
 
 static atomic_int_least64_t pretended = -1;

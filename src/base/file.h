@@ -20,6 +20,16 @@ ssize_t file_read_at(int fd, void *to, size_t n, int64_t offset);
 bool file_write_at(int fd, struct slice bytes, int64_t offset);
 /* A file for reading and writing in $TMPDIR, else /var/tmp, that is gone when it is closed; or -1. */
 int file_temporary(void);
+/* Bytes of all temporary files of the process together, at most. */
+#define FILE_TEMPORARY_MAX (INT64_C(16) << 30)
+/*
+ * Before a temporary file becomes length bytes long: ERR_BUSY where that would be too many of all, or
+ * leave too little of its file system free (file_room(), looked at every few MiB). *counted: what it is
+ * counted with, 0 at first, and more after an error, too. It is counted until file_temporary_end(), which
+ * comes when nobody reads it any more. Any thread; one at a time for each file.
+ */
+MUST_CHECK enum err file_temporary_grow(int fd, int64_t *counted, int64_t length, struct error *e);
+void file_temporary_end(int64_t *counted);
 /*
  * How many bytes may still be written to the file system of this file, so that a twentieth of it, 1 GiB
  * at most, stays free for others.

@@ -28,11 +28,9 @@
 #pragma once
 #include "cache/object.h"
 
-#define DISK_OBJECTS      "objects"
-#define DISK_TMP          "tmp"
-#define DISK_TRASH        "trash." /* and 16 hex digits */
-
-#define DRAFT_SCRATCH_MAX (INT64_C(16) << 30)
+#define DISK_OBJECTS "objects"
+#define DISK_TMP     "tmp"
+#define DISK_TRASH   "trash." /* and 16 hex digits */
 
 struct disk;
 struct draft;
@@ -82,9 +80,7 @@ MUST_CHECK enum err disk_draft(struct disk *d, int64_t length, struct draft **re
 /*
  * A draft outside of any cache, which is never kept: an unnamed file in $TMPDIR, else /var/tmp, for
  * what has to lie in a file while it is worked on. length as far as it is known, else 0;
- * draft_grow() before more than that is written. ERR_BUSY when all of them together pass
- * DRAFT_SCRATCH_MAX bytes, or would not leave enough of the file system free (file_room()), which is
- * looked at for a length that is known, and now and then for one that grows.
+ * draft_grow() before more than that is written. ERR_BUSY as file_temporary_grow(), counted.
  */
 MUST_CHECK enum err draft_scratch(int64_t length, struct draft **ret, struct error *e);
 MUST_CHECK enum err draft_grow(struct draft *draft, int64_t length, struct error *e);

@@ -28,8 +28,6 @@
 /* How often a new draft in tmp/ may be lost to a reclaim before that is an error. */
 #define NAMED_TRIES 64
 #define NAME_DIGITS 16
-/* How often it is looked whether there is room for a scratch file. */
-#define ROOM_STEP (INT64_C(4) << 20)
 
 struct draft {
 	const struct disk *disk; /* NULL: a scratch file */
@@ -37,9 +35,6 @@ struct draft {
 	char name[DISK_PATH_LEN]; /* "tmp/..."; "" while it has none, and once it is kept */
 	int64_t scratch;          /* bytes that it is counted with */
 };
-
-/* Bytes of all scratch files. */
-static atomic_int_least64_t scratch_now;
 
 static bool make_dir(int root, const char *path)
 {
@@ -155,25 +150,13 @@ enum err draft_reserve(const struct draft *draft, int64_t offset, int64_t length
 
 enum err draft_grow(struct draft *draft, int64_t length, struct error *e)
 {
-	int64_t more = length - draft->scratch;
-	bool look;
+	enum err err = OK;
 
-	if (draft->disk || more <= 0)
-		return OK;
-	more = MIN(more, DRAFT_SCRATCH_MAX + 1);
-	look = draft->scratch == 0 ||
-	       (draft->scratch + more) / ROOM_STEP > draft->scratch / ROOM_STEP;
-	draft->scratch += more;
-	if (atomic_fetch_add(&scratch_now, more) + more > DRAFT_SCRATCH_MAX) {
+	if (!draft->disk)
+		err = file_temporary_grow(draft->fd, &draft->scratch, length, e);
+	if (err)
 		metric_inc(refused_spool);
-		return err_set(e, ERR_BUSY, "temporary files take more than %lld bytes",
-			       (long long)DRAFT_SCRATCH_MAX);
-	}
-	if (look && file_room(draft->fd) < more) {
-		metric_inc(refused_spool);
-		return err_set(e, ERR_BUSY, "no room is left for temporary files");
-	}
-	return OK;
+	return err;
 }
 
 enum err draft_scratch(int64_t length, struct draft **ret, struct error *e)
@@ -203,7 +186,7 @@ void draft_free(struct draft *draft)
 	if (draft->name[0])
 		unlinkat(draft->disk->root, draft->name, 0);
 	close_p(&draft->fd);
-	atomic_fetch_sub(&scratch_now, draft->scratch);
+	file_temporary_end(&draft->scratch);
 	free(draft);
 }
 

@@ -110,6 +110,7 @@ static void settle(struct flight *f)
 	loop_timer_stop(f->all->loop, &f->inspected);
 	fill_unref(f->fill);
 	close_p(&f->spool);
+	file_temporary_end(&f->spool_counted);
 	free(f->key);
 	free(f->expect);
 	free(f->via);

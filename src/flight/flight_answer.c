@@ -68,6 +68,7 @@ static void adopt_spool(struct flight *f, const struct object_head *head)
 	f->head = *head;
 	f->head.fd = -1;
 	f->spool = head->fd;
+	f->spool_counted = fetch_take_spool(f->parts->fetch);
 	f->unkept = f->unkept || !landing_promise(f, head->total);
 	f->phase = FLYING;
 	fill_begin_file(f->fill, head->total);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What the files of a flight share: flights.c, flight*.c, part.c, derive.c, landing.c, ask.c... */
 #pragma once
+#include "base/file.h"
 #include "base/pool.h"
 #include "cache/checksum.h"
 #include "flight/budget.h"
@@ -88,6 +89,7 @@ struct flight {
 	 */
 	int spool;
 	int64_t spool_base;
+	int64_t spool_counted; /* until nobody reads it any more */
 	struct draft *spool_draft;
 
 	/* flight_inspect.c */

@@ -89,5 +89,11 @@ void fetch_fail(struct fetch *f, const struct error *e);
 void fetch_abort(struct fetch *f);
 /* Is an answer without a length being received? It may take longer than the deadline. */
 bool fetch_is_spooling(const struct fetch *f);
+/*
+ * Found, with the whole body in head->fd, received without a length: what that file is counted with
+ * (file_temporary_grow()) is the caller's from now on. Else it ends with the fetch, though the file may
+ * be read for longer.
+ */
+int64_t fetch_take_spool(struct fetch *f);
 /* Accepts NULL. The sink's end() is not called any more. */
 void fetch_free(struct fetch *f);

@@ -9,12 +9,6 @@
 #include "store/fetch_priv.h"
 
 #define RESUMES_MAX 8
-#define SPOOL_MAX   (INT64_C(4) << 30)
-/* How often it is looked whether there is room for it. */
-#define ROOM_STEP (INT64_C(4) << 20)
-
-/* Bytes in the temporary files of all fetches that are not freed yet; the loop's thread only. */
-static int64_t spooled_now;
 
 void fetch_body_ended(struct fetch *f, const struct error *e)
 {
@@ -106,21 +100,15 @@ void fetch_begin_spool(struct fetch *f)
 
 bool fetch_spool(struct fetch *f, struct slice bytes)
 {
+	int64_t length = f->spooled + (int64_t)bytes.n;
 	struct error e;
 
-	if ((f->spooled + (int64_t)bytes.n) / ROOM_STEP > f->spooled / ROOM_STEP &&
-	    file_room(f->spool) < ROOM_STEP) {
+	if (file_temporary_grow(f->spool, &f->spool_counted, length, &e) != OK) {
 		metric_inc(refused_spool);
-		err_set(&e, ERR_BUSY, "no room is left for temporary files");
-	} else if (spooled_now + (int64_t)bytes.n > SPOOL_MAX) {
-		metric_inc(refused_spool);
-		err_set(&e, ERR_LIMIT, "answers without a length take more than %lld bytes",
-			(long long)SPOOL_MAX);
 	} else if (!file_write_at(f->spool, bytes, f->spooled)) {
 		err_sys(&e, ERR_IO, "cannot write to a temporary file");
 	} else {
-		f->spooled += (int64_t)bytes.n;
-		spooled_now += (int64_t)bytes.n;
+		f->spooled = length;
 		return true;
 	}
 	fetch_drop_call(f);
@@ -148,8 +136,16 @@ void fetch_spool_done(struct fetch *f)
 	fetch_decide_found(f);
 }
 
+int64_t fetch_take_spool(struct fetch *f)
+{
+	int64_t counted = f->spool_counted;
+
+	f->spool_counted = 0;
+	return counted;
+}
+
 void fetch_spool_free(struct fetch *f)
 {
-	spooled_now -= f->spooled;
+	file_temporary_end(&f->spool_counted);
 	close_p(&f->spool);
 }

@@ -37,6 +37,7 @@ struct fetch {
 	bool *gone;              /* set when it is freed by what it is about to tell */
 	int spool;               /* -1 unless SPOOLING */
 	int64_t spooled;
+	int64_t spool_counted; /* file_temporary_grow() */
 };
 
 static inline struct loop *fetch_loop(const struct fetch *f)

@@ -725,7 +725,7 @@ static bool lies_unnamed_in(int fd, const char *where)
 static void check_scratch(void)
 {
 	int64_t refused = metric_get(refused_spool);
-	const int64_t half = DRAFT_SCRATCH_MAX / 2;
+	const int64_t half = FILE_TEMPORARY_MAX / 2;
 	struct draft *a = NULL, *b = NULL, *c = NULL;
 	struct error e = {OK, 0, ""};
 	char got[4];
@@ -749,16 +749,16 @@ static void check_scratch(void)
 		      draft_grow(b, INT64_MAX, &e) == ERR_BUSY,
 	      "nor as many as can be counted");
 	draft_free(a);
-	CHECK(draft_grow(b, DRAFT_SCRATCH_MAX, &e) == OK, "what is freed may be used again");
+	CHECK(draft_grow(b, FILE_TEMPORARY_MAX, &e) == OK, "what is freed may be used again");
 	draft_free(b);
-	CHECK(draft_scratch(DRAFT_SCRATCH_MAX, &c, &e) == OK, "all of it");
+	CHECK(draft_scratch(FILE_TEMPORARY_MAX, &c, &e) == OK, "all of it");
 	draft_free(c);
 	setenv("TMPDIR", in_dir("nowhere"), 1);
 	c = NULL;
 	CHECK(draft_scratch(1, &c, &e) == ERR_IO && e.sys == ENOENT && !c,
 	      "no directory: an error");
 	unsetenv("TMPDIR");
-	CHECK(draft_scratch(DRAFT_SCRATCH_MAX, &c, &e) == OK &&
+	CHECK(draft_scratch(FILE_TEMPORARY_MAX, &c, &e) == OK &&
 		      lies_unnamed_in(draft_fd(c), "/var/tmp"),
 	      "without $TMPDIR in /var/tmp");
 	draft_free(c);
@@ -790,7 +790,7 @@ static void check_grow_in_the_cache(void)
 	struct error e = {OK, 0, ""};
 
 	ASSERT(disk_draft(d, 10, &draft, &e) == OK);
-	CHECK_INT(draft_grow(draft, DRAFT_SCRATCH_MAX + 1, &e), OK,
+	CHECK_INT(draft_grow(draft, FILE_TEMPORARY_MAX + 1, &e), OK,
 		  "a draft of the cache has no such limit");
 	draft_free(draft);
 	disk_free(d);

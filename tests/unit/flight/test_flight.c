@@ -964,6 +964,46 @@ static void test_spooled(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* May temporary files take as much as there is, which they may when there are none? */
+static bool there_are_none(void)
+{
+	int fd CLEANUP(close_p) = file_temporary();
+	int64_t counted = 0;
+	struct error e;
+	bool none;
+
+	file_pretend_room(INT64_MAX);
+	none = file_temporary_grow(fd, &counted, FILE_TEMPORARY_MAX, &e) == OK;
+	file_pretend_room(-1);
+	file_temporary_end(&counted);
+	return none;
+}
+
+/* The store is through with it, and it is kept; who reads it slowly still holds the file. */
+static void test_spooled_for_a_slow_reader(void)
+{
+	struct object_head head = fake_whole(-1, RIG_ETAG);
+	struct passenger p = {0};
+	struct store_call *c;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	CHECK(there_are_none(), "none at first");
+	rig_take(&r, "k", &p);
+	c = fake_call(&r.store, NULL);
+	fake_head(c, &head);
+	rig_give(&r, c, 0, 3 * RIG_PIECE);
+	CHECK(!there_are_none(), "counted while it comes");
+	fake_done(c, STORE_FOUND);
+	cache_rig_quiet(&r);
+	CHECK(rig_kept(&r, "k", 3 * RIG_PIECE, RIG_ETAG) && !there_are_none(),
+	      "and while it is read");
+	seat_leave(&p.seat);
+	cache_rig_quiet(&r);
+	CHECK(there_are_none(), "no longer");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 static void test_spooled_too_large(void)
 {
 	struct object_head head = fake_whole(-1, RIG_ETAG);
@@ -1138,6 +1178,7 @@ int main(void)
 	test_odd_probe();
 	test_no_ranges();
 	test_spooled();
+	test_spooled_for_a_slow_reader();
 	test_spooled_too_large();
 	test_abort();
 	test_joiner_has_its_own_time();
