@@ -4,12 +4,18 @@
  * answered them, so that a popular object is not asked about at every hit during an outage. A
  * full list asks no more: a stale hit comes again.
  *
- * An object that has changed is fetched anew by a flight, and replaced when that has landed.
+ * An object that has changed is replaced when what is fetched anew has landed.
  */
 #include "flight/confirm.h"
 #include "base/clock.h"
-#include "flight/flight_priv.h"
+#include "base/loop.h"
+#include "base/pool.h"
 #include "metric/metric.h"
+#include "store/fetch.h"
+#include "store/gate.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
 
 #define CONFIRMS_MAX 256
 #define PAUSE_NS     (60 * NS_PER_S)
@@ -18,7 +24,6 @@
 
 struct confirm {
 	struct confirms *all;
-	struct flights *flights;
 	struct store *store;
 	char *key, *expect, *checksum; /* owned; all but the key may be NULL */
 	enum form form;
@@ -29,7 +34,6 @@ struct confirm {
 	struct loop_task start;
 	struct fetch *fetch; /* NULL: it has been answered */
 	struct loop_timer forget;
-	struct seat seat;    /* of the flight that brings the new version */
 	struct pool_job job; /* what the answer means for the file */
 	struct loop_task job_done;
 	bool remove;
@@ -39,14 +43,27 @@ struct confirm {
 };
 
 struct confirms {
+	struct loop *loop;
+	struct cache *cache;
+	struct pool *pool;
+	confirm_changed *changed;
+	void *ud;
 	struct confirm *first; /* the loop's */
 	atomic_size_t n;       /* allocated */
 	bool closing;
 };
 
-struct confirms *confirms_new(void)
+struct confirms *confirms_new(struct loop *loop, struct cache *cache, struct pool *pool,
+			      confirm_changed *changed, void *ud)
 {
-	return xnew(struct confirms);
+	struct confirms *all = xnew(struct confirms);
+
+	all->loop = loop;
+	all->cache = cache;
+	all->pool = pool;
+	all->changed = changed;
+	all->ud = ud;
+	return all;
 }
 
 static void confirm_free(struct confirm *q)
@@ -72,17 +89,14 @@ void confirms_free(struct confirms *all)
 
 static void forget(struct loop_timer *timer)
 {
-	struct confirm *q = CONTAINER_OF(timer, struct confirm, forget);
-
-	seat_leave(&q->seat);
-	confirm_free(q);
+	confirm_free(CONTAINER_OF(timer, struct confirm, forget));
 }
 
 static void forget_in(struct confirm *q, int64_t ns)
 {
 	fetch_free(TAKE(q->fetch));
 	q->forget.due = forget;
-	loop_timer_set(q->flights->loop, &q->forget, clock_mono_ns() + ns);
+	loop_timer_set(q->all->loop, &q->forget, clock_mono_ns() + ns);
 }
 
 /* ---- the answer ---- */
@@ -91,7 +105,7 @@ static void forget_in(struct confirm *q, int64_t ns)
 static bool is_outdated(const struct confirm *q)
 {
 	return q->generation !=
-	       cache_generation(q->flights->cache, q->store, slice_of(q->key), q->expect);
+	       cache_generation(q->all->cache, q->store, slice_of(q->key), q->expect);
 }
 
 /* On a worker. */
@@ -102,14 +116,13 @@ static void change_file(struct pool_job *job)
 	struct error e;
 
 	if (q->remove && !is_outdated(q))
-		(void)!disk_remove(cache_disk(q->flights->cache), &q->id, &e);
-	else if (!q->remove &&
-		 disk_find(cache_disk(q->flights->cache), &q->id, &o, &e) == DISK_HIT) {
+		(void)!disk_remove(cache_disk(q->all->cache), &q->id, &e);
+	else if (!q->remove && disk_find(cache_disk(q->all->cache), &q->id, &o, &e) == DISK_HIT) {
 		if (!is_outdated(q))
 			disk_touch_checked(o.fd);
 		close(o.fd);
 	}
-	loop_post(q->flights->loop, &q->job_done);
+	loop_post(q->all->loop, &q->job_done);
 }
 
 static void file_changed(struct loop_task *task)
@@ -125,41 +138,17 @@ static void change(struct confirm *q, bool remove)
 	q->job.run = change_file;
 	q->job_done.run = file_changed;
 	fetch_free(TAKE(q->fetch));
-	if (pool_submit(q->flights->pool, &q->job) != OK)
+	if (pool_submit(q->all->pool, &q->job) != OK)
 		forget_in(q, PAUSE_NS);
-}
-
-static void flight_over(struct seat *s, enum fetch_result result, const struct object_head *head,
-			const struct error *e)
-{
-}
-
-static void flight_declined(struct seat *s)
-{
 }
 
 static void fetch_anew(struct confirm *q)
 {
-	struct flight_request r = {
-		.flights = q->flights,
-		.store = q->store,
-		.key = slice_of(q->key),
-		.form = q->form,
-		.expect = q->expect,
-		.checksum = q->checksum,
-		.deadline_ns = clock_mono_ns() + BUDGET_NS,
-		.patient = true, /* to be finished, though nobody waits */
-		.anew = true,
-	};
+	const struct confirm_request r = {q->store, slice_of(q->key), q->form, q->expect,
+					  q->checksum};
 
 	metric_inc(confirms_changed);
-	q->seat.decided = flight_over;
-	q->seat.declined = flight_declined;
-	q->seat.key = slice_of(q->key);
-	q->seat.checksum = q->checksum;
-	flights_forget_landed(q->flights, &q->id);
-	if (seat_take(&r, &q->seat) == SEATED)
-		seat_leave(&q->seat); /* it flies on */
+	q->all->changed(q->all->ud, &r);
 	forget_in(q, CHANGE_NS);
 }
 
@@ -208,10 +197,10 @@ static void miss_answered(void *ud, enum fetch_result result, const struct objec
 	if (result == FETCH_FOUND && head->fd >= 0)
 		close(head->fd);
 	if (fetch_is_miss(result))
-		cache_note_miss(q->flights->cache, q->store, slice_of(q->key), NULL, q->checksum,
+		cache_note_miss(q->all->cache, q->store, slice_of(q->key), NULL, q->checksum,
 				q->ticket, result);
 	else if (result != FETCH_FAULT)
-		cache_note_found(q->flights->cache, q->store, slice_of(q->key));
+		cache_note_found(q->all->cache, q->store, slice_of(q->key));
 	forget_in(q, result == FETCH_FAULT ? PAUSE_NS : 0);
 }
 
@@ -229,7 +218,7 @@ static void ask_for_miss(struct confirm *q)
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 	};
 
-	q->ticket = cache_miss_ticket(q->flights->cache, q->store, slice_of(q->key));
+	q->ticket = cache_miss_ticket(q->all->cache, q->store, slice_of(q->key));
 	q->fetch = fetch_start(&r, &none, miss_answered, q);
 }
 
@@ -265,7 +254,7 @@ static void start(struct loop_task *task)
 	if (q->next)
 		q->next->at = &q->next;
 	q->all->first = q;
-	q->generation = cache_generation(q->flights->cache, q->store, slice_of(q->key), q->expect);
+	q->generation = cache_generation(q->all->cache, q->store, slice_of(q->key), q->expect);
 	if (q->missing)
 		ask_for_miss(q);
 	else
@@ -273,50 +262,59 @@ static void start(struct loop_task *task)
 }
 
 /* NULL: too many are asked already. */
-static struct confirm *confirm_new(struct flights *flights, struct store *s, struct slice key,
-				   enum form form, const char *expect, const char *checksum)
+static struct confirm *confirm_new(struct confirms *all, const struct confirm_request *r)
 {
 	struct confirm *q;
 
-	if (atomic_fetch_add(&flights->confirms->n, 1) >= CONFIRMS_MAX) {
-		atomic_fetch_sub(&flights->confirms->n, 1);
+	if (atomic_fetch_add(&all->n, 1) >= CONFIRMS_MAX) {
+		atomic_fetch_sub(&all->n, 1);
 		return NULL;
 	}
 	q = xnew(struct confirm);
-	q->all = flights->confirms;
-	q->flights = flights;
-	q->store = s;
-	q->key = xstrndup(key.p, key.n);
-	q->form = form;
-	q->expect = expect ? xstrdup(expect) : NULL;
-	q->checksum = checksum ? xstrdup(checksum) : NULL;
-	q->id = cache_id(flights->cache, s, key, form, expect);
+	q->all = all;
+	q->store = r->store;
+	q->key = xstrndup(r->key.p, r->key.n);
+	q->form = r->form;
+	q->expect = r->expect ? xstrdup(r->expect) : NULL;
+	q->checksum = r->checksum ? xstrdup(r->checksum) : NULL;
+	q->id = cache_id(all->cache, r->store, r->key, r->form, r->expect);
 	q->start.run = start;
 	return q;
 }
 
-void confirm_start(struct flights *flights, struct store *s, struct slice key, enum form form,
-		   const char *expect, const char *checksum, const struct object_head *head,
-		   bool spelled)
+void confirm_start(struct confirms *all, const struct confirm_request *r,
+		   const struct object_head *head, bool spelled)
 {
-	struct confirm *q = confirm_new(flights, s, key, form, expect, checksum);
+	struct confirm *q = confirm_new(all, r);
 
 	if (!q)
 		return;
 	q->have = *head;
 	q->spelled = spelled;
-	loop_post(flights->loop, &q->start);
+	loop_post(all->loop, &q->start);
 }
 
-void flights_ask_again(struct flights *flights, struct store *s, struct slice key,
-		       const char *checksum)
+void confirm_missing(struct confirms *all, const struct confirm_request *r)
 {
-	struct confirm *q = confirm_new(flights, s, key, FORM_STORED, NULL, checksum);
+	struct confirm *q = confirm_new(all, r);
 
 	if (!q)
 		return;
 	q->missing = true;
-	loop_post(flights->loop, &q->start);
+	loop_post(all->loop, &q->start);
+}
+
+bool confirm_find(struct confirms *all, const struct confirm_request *r, struct cache_object *ret)
+{
+	struct confirm_request as_stored = *r;
+
+	if (!cache_find(all->cache, r->store, r->key, r->form, r->expect, ret))
+		return false;
+	if (ret->spelled)
+		as_stored.key = slice_of(ret->key);
+	if (!ret->fresh_ns)
+		confirm_start(all, &as_stored, &ret->head, ret->spelled || !r->store->traits.folds);
+	return true;
 }
 
 void confirms_abort(struct confirms *all)
@@ -325,6 +323,5 @@ void confirms_abort(struct confirms *all)
 	for (struct confirm *q = all->first; q; q = q->next) {
 		if (q->fetch)
 			forget_in(q, 0);
-		seat_leave(&q->seat);
 	}
 }

@@ -9,6 +9,7 @@
  */
 #include "base/buf.h"
 #include "base/clock.h"
+#include "flight/confirm.h"
 #include "flight/derive_priv.h"
 #include "metric/metric.h"
 
@@ -343,12 +344,13 @@ static void fetch_file(struct flight *f)
 
 static void find_stored(struct flight *f)
 {
+	const struct confirm_request stored = {f->store, slice_of(f->key), FORM_STORED, f->expect,
+					       f->checksum};
 	struct cache_object o;
 
 	if (f->store->traits.local)
 		fetch_file(f);
-	else if (!f->anew && flights_find(f->all, f->store, slice_of(f->key), FORM_STORED,
-					  f->expect, f->checksum, &o))
+	else if (!f->anew && confirm_find(f->all->confirms, &stored, &o))
 		start_maker(f, &o.head, NULL);
 	else
 		take_seat(f);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See flights.h. The table of flights is in flight.c; this is what stands around it. */
 #include "flight/flights.h"
+#include "base/clock.h"
 #include "flight/confirm.h"
 #include "flight/flight_priv.h"
 
@@ -11,6 +12,7 @@
 #define FILE_MAKERS   4
 #define WINDOWS_BYTES (INT64_C(512) << 20)
 #define DISK_QUEUE    16384
+#define ANEW_NS       (30 * NS_PER_S) /* for the first answer about what has changed */
 
 struct cache *flights_cache(const struct flights *all)
 {
@@ -20,12 +22,53 @@ struct cache *flights_cache(const struct flights *all)
 bool flights_find(struct flights *all, struct store *s, struct slice key, enum form form,
 		  const char *expect, const char *checksum, struct cache_object *ret)
 {
-	if (!cache_find(all->cache, s, key, form, expect, ret))
-		return false;
-	if (!ret->fresh_ns)
-		confirm_start(all, s, ret->spelled ? slice_of(ret->key) : key, form, expect,
-			      checksum, &ret->head, ret->spelled || !s->traits.folds);
-	return true;
+	const struct confirm_request r = {s, key, form, expect, checksum};
+
+	return confirm_find(all->confirms, &r, ret);
+}
+
+void flights_ask_again(struct flights *all, struct store *s, struct slice key, const char *checksum)
+{
+	const struct confirm_request r = {.store = s, .key = key, .checksum = checksum};
+
+	confirm_missing(all->confirms, &r);
+}
+
+/* ---- what has changed ---- */
+
+static void anew_decided(struct seat *s, enum fetch_result result, const struct object_head *head,
+			 const struct error *e)
+{
+}
+
+static void anew_declined(struct seat *s)
+{
+}
+
+/* A flight of it begins, and goes on though nobody has a seat in it. */
+static void fetch_anew(void *ud, const struct confirm_request *r)
+{
+	struct flights *all = ud;
+	struct object_id id = cache_id(all->cache, r->store, r->key, r->form, r->expect);
+	const struct flight_request flight = {
+		.flights = all,
+		.store = r->store,
+		.key = r->key,
+		.form = r->form,
+		.expect = r->expect,
+		.checksum = r->checksum,
+		.deadline_ns = clock_mono_ns() + ANEW_NS,
+		.patient = true,
+		.anew = true,
+	};
+	struct seat seat = {.decided = anew_decided,
+			    .declined = anew_declined,
+			    .key = r->key,
+			    .checksum = r->checksum};
+
+	flights_forget_landed(all, &id);
+	if (seat_take(&flight, &seat) == SEATED)
+		seat_leave(&seat);
 }
 
 /* ---- purging ---- */
@@ -80,7 +123,6 @@ enum err flights_new(struct loop *loop, struct cache *c, const struct flights_se
 	all->loop = loop;
 	all->cache = c;
 	all->settings = *settings;
-	all->confirms = confirms_new();
 	all->windows = budget_new(WINDOWS_BYTES);
 	all->permits = permits_new(MAX(settings->decode_max, 1));
 	if (pool_new(DISK_THREADS, DISK_QUEUE, "pepto-cache", &all->pool, e) != OK ||
@@ -91,6 +133,7 @@ enum err flights_new(struct loop *loop, struct cache *c, const struct flights_se
 		flights_free(all);
 		return e->code;
 	}
+	all->confirms = confirms_new(loop, c, all->pool, fetch_anew, all);
 	*ret = all;
 	return OK;
 }

@@ -275,8 +275,10 @@ static void test_another_spelling(void)
 
 		cache_rig_new(&r);
 		r.background = true;
-		confirm_start(r.flights, &r.store.store, SLICE("Foo"), FORM_STORED, NULL, NULL,
-			      &head, spelled);
+		confirm_start(
+			r.flights->confirms,
+			&(struct confirm_request){.store = &r.store.store, .key = SLICE("Foo")},
+			&head, spelled);
 		manual_settle(r.loop);
 		fake_done(r.store.first, STORE_MISS);
 		cache_rig_quiet(&r);
@@ -299,8 +301,10 @@ static void test_limit(void)
 		char key[16];
 
 		snprintf(key, sizeof(key), "k%d", i);
-		confirm_start(r.flights, &r.store.store, slice_of(key), FORM_STORED, NULL, NULL,
-			      &head, true);
+		confirm_start(
+			r.flights->confirms,
+			&(struct confirm_request){.store = &r.store.store, .key = slice_of(key)},
+			&head, true);
 	}
 	manual_settle(r.loop);
 	CHECK_INT(r.store.started, CONFIRMS_MAX, "so many at a time");

@@ -425,8 +425,10 @@ static void test_confirmed(void)
 	seat_leave(&p[1].seat);
 	ASSERT(flights_find(r.flights, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
-	confirm_start(r.flights, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o.head,
-		      true);
+	confirm_start(r.flights->confirms,
+		      &(struct confirm_request){
+			      .store = &r.store.store, .key = SLICE(KEY), .form = FORM_EXPANDED},
+		      &o.head, true);
 	manual_settle(r.loop);
 	CHECK(r.store.first && r.store.first->read.head,
 	      "the store is asked about the stored form");
