@@ -18,7 +18,9 @@ static int tap_count, tap_failed;
 
 __attribute__((unused)) static bool tap_check(bool ok, const char *file, int line, const char *name)
 {
-	printf("%s %d - %s\n", ok ? "ok" : "not ok", ++tap_count, name ? name : "(no name)");
+	name = name ? name : "(no name)"; /* of which a line of TAP holds no more than one */
+	printf("%s %d - %.*s\n", ok ? "ok" : "not ok", ++tap_count, (int)strcspn(name, "\n\r"),
+	       name);
 	if (!ok) {
 		tap_failed++;
 		printf("# at %s:%d\n", file, line);

@@ -518,8 +518,10 @@ static void test_purge_of_targets(void)
 		CHECK_INT(!has_as(&r, "000/foo.pdb", FORM_STORED, "foo.pdb/1/foo.pdb"), t[i].goes,
 			  "what lies there is found no more, or still");
 		keep_as(&r, "000/foo.pdb", FORM_STORED, "foo.pdb/1/foo.pdb");
-		ASSERT(cache_stop(r.cache, 10 * NS_PER_S));
+		ASSERT(flights_stop(r.flights, 10 * NS_PER_S) &&
+		       cache_stop(r.cache, 10 * NS_PER_S));
 		manual_settle(r.loop);
+		flights_free(r.flights);
 		cache_free(r.cache);
 		cache_rig_open(&r);
 		CHECK(has_as(&r, "000/foo.pdb", FORM_STORED, "foo.pdb/1/foo.pdb"),
