@@ -83,6 +83,32 @@ void fill_begin_file(struct fill *f, int64_t length)
 	begin(f, FILE_PARTS, length);
 }
 
+/* ---- which part ---- */
+
+/* The last part that begins at or before offset; NULL when there is none. Called under mu. */
+static struct fill_part *part_at(const struct fill *f, int64_t offset)
+{
+	size_t low = 0, high = f->n_parts;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (f->parts[mid].first <= offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low ? &f->parts[low - 1] : NULL;
+}
+
+/* Called under mu: does nobody bring what lies at offset? */
+static bool is_in_gap(const struct fill *f, int64_t offset)
+{
+	const struct fill_part *p = part_at(f, offset);
+
+	return f->backing == FILE_PARTS && offset < f->length && (!p || offset >= p->end);
+}
+
 /* ---- what can be read ---- */
 
 /* How far the held-back tail lets readers go. Called under mu. */
@@ -99,7 +125,7 @@ static int64_t there(const struct fill *f, int64_t offset)
 
 	if (f->backing != FILE_PARTS)
 		return f->written;
-	p = fill_part_at(f, offset);
+	p = part_at(f, offset);
 	return p ? p->stored : 0;
 }
 
@@ -131,7 +157,7 @@ static void forget(struct fill_waiter *w)
 }
 
 /* Take off all who need not wait any more, to be called without the lock. Called under mu. */
-struct fill_waiter *fill_take_ready(struct fill *f)
+static struct fill_waiter *take_ready(struct fill *f)
 {
 	struct fill_waiter *ready = NULL, *next;
 	size_t n;
@@ -148,7 +174,7 @@ struct fill_waiter *fill_take_ready(struct fill *f)
 }
 
 /* A waiter may be gone once it has been called. */
-void fill_call_ready(struct fill_waiter *w)
+static void call_ready(struct fill_waiter *w)
 {
 	struct fill_waiter *next;
 
@@ -174,7 +200,7 @@ bool fill_wait(struct fill *f, struct fill_waiter *w)
 	if (w->next)
 		w->next->at = &w->next;
 	f->waiters = w;
-	wanted = f->state == RUNNING && f->writer.wanted && fill_in_gap(f, w->offset);
+	wanted = f->state == RUNNING && f->writer.wanted && is_in_gap(f, w->offset);
 	pthread_mutex_unlock(&f->mu);
 	if (wanted)
 		f->writer.wanted(f->writer.ud);
@@ -237,9 +263,9 @@ bool fill_write(struct fill *f, struct slice data)
 	if (f->written < f->length && f->length > (int64_t)f->size && free_bytes < FILL_ROOM)
 		f->writer_paused = true;
 	go_on = !f->writer_paused;
-	ready = fill_take_ready(f);
+	ready = take_ready(f);
 	pthread_mutex_unlock(&f->mu);
-	fill_call_ready(ready);
+	call_ready(ready);
 	return go_on;
 }
 
@@ -260,6 +286,99 @@ struct slice fill_bytes(const struct fill *f)
 	return (struct slice){f->bytes, f->size};
 }
 
+/* ---- a file, which grows in parts ---- */
+
+void fill_set_file(struct fill *f, int fd, int64_t base)
+{
+	LOCK_SCOPE(&f->mu);
+
+	f->fd = fd;
+	f->base = base;
+}
+
+void fill_add_part(struct fill *f, int64_t first, int64_t end)
+{
+	struct fill_part *before;
+	size_t at;
+	LOCK_SCOPE(&f->mu);
+
+	if (f->n_parts == f->cap_parts) {
+		f->cap_parts = f->cap_parts ? 2 * f->cap_parts : 16;
+		f->parts = reallocarray(f->parts, f->cap_parts, sizeof(struct fill_part));
+		ASSERT(f->parts);
+	}
+	before = part_at(f, first);
+	at = before ? (size_t)(before - f->parts) + 1 : 0;
+	ASSERT(first < end && end <= f->length && (!before || before->end <= first));
+	ASSERT(at == f->n_parts || end <= f->parts[at].first);
+	memmove(&f->parts[at + 1], &f->parts[at], (f->n_parts - at) * sizeof(struct fill_part));
+	f->parts[at] = (struct fill_part){first, first, end};
+	f->n_parts++;
+}
+
+void fill_remove_part(struct fill *f, int64_t first)
+{
+	struct fill_part *p;
+	size_t after;
+	LOCK_SCOPE(&f->mu);
+
+	p = part_at(f, first);
+	ASSERT(p && p->first == first && p->stored == first);
+	after = f->n_parts - (size_t)(p - f->parts) - 1;
+	memmove(p, p + 1, after * sizeof(*p));
+	f->n_parts--;
+}
+
+void fill_stored(struct fill *f, int64_t first, int64_t up_to)
+{
+	struct fill_waiter *ready;
+	struct fill_part *p;
+
+	pthread_mutex_lock(&f->mu);
+	p = part_at(f, first);
+	ASSERT(p && p->first == first && up_to >= p->stored && up_to <= p->end);
+	p->stored = up_to;
+	ready = take_ready(f);
+	pthread_mutex_unlock(&f->mu);
+	call_ready(ready);
+}
+
+int64_t fill_first_gap(struct fill *f, int64_t from, int64_t *ret_end)
+{
+	size_t i = 0;
+	LOCK_SCOPE(&f->mu);
+
+	while (i < f->n_parts && f->parts[i].first <= from) {
+		from = MAX(from, f->parts[i].end);
+		i++;
+	}
+	*ret_end = i < f->n_parts ? f->parts[i].first : f->length;
+	return from;
+}
+
+int64_t fill_wanted(struct fill *f)
+{
+	LOCK_SCOPE(&f->mu);
+
+	for (struct fill_waiter *w = f->waiters; w; w = w->next)
+		if (is_in_gap(f, w->offset))
+			return w->offset;
+	return -1;
+}
+
+int64_t fill_contiguous(struct fill *f)
+{
+	int64_t up_to = 0;
+	LOCK_SCOPE(&f->mu);
+
+	for (size_t i = 0; i < f->n_parts && f->parts[i].first == up_to; i++) {
+		up_to = f->parts[i].stored;
+		if (up_to < f->parts[i].end)
+			break;
+	}
+	return up_to;
+}
+
 /* ---- the end ---- */
 
 static void end(struct fill *f, enum fill_state state, const struct error *why)
@@ -271,9 +390,9 @@ static void end(struct fill *f, enum fill_state state, const struct error *why)
 	f->state = state;
 	if (why)
 		f->why = *why;
-	ready = fill_take_ready(f);
+	ready = take_ready(f);
 	pthread_mutex_unlock(&f->mu);
-	fill_call_ready(ready);
+	call_ready(ready);
 }
 
 void fill_fail(struct fill *f, const struct error *why)

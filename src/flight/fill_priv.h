@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What the files of a fill share: fill.c, fill_parts.c. */
+/* What a fill is made of, for fill.c and the tests of those who wait for one. */
 #pragma once
 #include "flight/fill.h"
 
@@ -31,14 +31,3 @@ struct fill {
 	struct error why; /* FAILED */
 	struct fill_waiter *waiters;
 };
-
-/* All of these are called under mu, but for fill_call_ready(). */
-
-/* fill.c: those who need not wait any more, taken off; to be called without the lock. */
-struct fill_waiter *fill_take_ready(struct fill *f);
-void fill_call_ready(struct fill_waiter *w);
-
-/* fill_parts.c: the last part that begins at or before offset; NULL when there is none. */
-struct fill_part *fill_part_at(const struct fill *f, int64_t offset);
-/* Does nobody bring what lies at offset? */
-bool fill_in_gap(const struct fill *f, int64_t offset);

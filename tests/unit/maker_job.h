@@ -232,7 +232,7 @@ __attribute__((unused)) static void job_start(struct job *j)
 /* The input grows to so many bytes. */
 __attribute__((unused)) static void feed(struct job *j, size_t up_to)
 {
-	if (!fill_part_at(j->fill, 0))
+	if (!j->fill->n_parts)
 		fill_add_part(j->fill, 0, (int64_t)j->bytes.n);
 	fill_stored(j->fill, 0, (int64_t)up_to);
 }
