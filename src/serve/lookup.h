@@ -26,7 +26,7 @@ struct lookup;
 
 struct lookup_cut {
 	uint64_t of;      /* path and store */
-	size_t at;        /* the first candidate that was not asked for */
+	size_t at;        /* the first candidate that was not asked for; 0: the last one was */
 	int64_t until_ns; /* by then it is forgotten */
 };
 

@@ -294,6 +294,7 @@ static void all_missing(struct lookup *l)
 	for (size_t i = 0; i < l->n_slots; i++)
 		if (!lookup_knows_missing(l, l->slots[i].candidate.key))
 			l->keep_ns = 0;
+	lookup_remember_cut(l);
 	lookup_next_stage(l);
 }
 

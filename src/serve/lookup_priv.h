@@ -38,6 +38,7 @@ struct lookup {
 	struct buf keys; /* of the slots */
 	int64_t stage_deadline_ns;
 	size_t questions_left; /* of the present stage */
+	struct lookup_cut cut; /* where that was cut; of == 0: nowhere */
 	struct buf
 		target; /* where the present store's file.ptr has led to; empty: it was not followed */
 	char *asked;    /* then, the path whose key the target has to be true to */
@@ -82,6 +83,8 @@ void lookup_forget_target(struct lookup *l);
 void lookup_ask(struct slot *slot); /* it is there: ask for it */
 /* Is it known to be missing, and how long (l->keep_ns)? */
 bool lookup_knows_missing(struct lookup *l, struct slice key);
+/* All that the stage has asked for is missing: the next request for the path goes on behind it. */
+void lookup_remember_cut(struct lookup *l);
 void lookup_stage(struct loop_timer *next);
 void lookup_overdue(struct loop_timer *overdue);
 

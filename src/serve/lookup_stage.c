@@ -179,13 +179,16 @@ static size_t goes_on_at(const struct lookup *l, uint64_t of)
 	return cut->of == of && clock_mono_ns() < cut->until_ns ? cut->at : 0;
 }
 
-/* at: 0 when the last one was reached. */
-static void note_cut(struct lookup *l, uint64_t of, size_t at)
+/*
+ * Not before all that was asked has been answered by a miss: who asks meanwhile asks for the same, and
+ * what failed, or was found, is asked for again.
+ */
+void lookup_remember_cut(struct lookup *l)
 {
-	l->request.all->cut[of % LOOKUP_CUTS] = (struct lookup_cut){of, at,
-								    clock_mono_ns() + CUT_NS};
-	l->keep_ns = 0;
-	metric_inc(refused_questions);
+	if (!l->cut.of)
+		return;
+	l->cut.until_ns = clock_mono_ns() + CUT_NS;
+	l->request.all->cut[l->cut.of % LOOKUP_CUTS] = l->cut;
 }
 
 /*
@@ -229,8 +232,11 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 			stopped = stopped ? stopped : i;
 		unknown++;
 	}
-	if (cut || stopped)
-		note_cut(l, of, stopped);
+	l->cut = (struct lookup_cut){cut || stopped ? of : 0, stopped, 0};
+	if (l->cut.of) {
+		l->keep_ns = 0;
+		metric_inc(refused_questions);
+	}
 }
 
 static void probe(struct lookup *l, struct flight_request *flight,

@@ -680,3 +680,41 @@ def test_the_unlikeliest_spelling_is_found(settings, origin, store, serve):
         assert len(origin.asked("/bucket/")) <= 8
         assert settings == {} or origin.asked(likeliest), "asked for each time"
     assert statuses[0] == 404 and statuses[-1] == 200, statuses
+
+
+def gone_by(origin, server):
+    """A key that the first request for a path asks for, and the second one does not."""
+    def asked():
+        origin.forget()
+        assert server.fetch("/" + path("G%2Bo+n%20f.pdb")).status == 404
+        quiet(server)
+        return {r.path for r in origin.asked("/bucket/") if "probe" not in r.path}
+    first, second = asked(), asked()
+    return min(first - second).split("/bucket/")[1].replace("n f.pd", "n e.pd")
+
+
+@pytest.mark.parametrize("meanwhile", ["asked at once", "failed before"])
+def test_what_is_cut_is_not_gone_by_before_it_is_missing(meanwhile, origin, store, serve):
+    """A request goes on behind what the one before asked for only if all that is missing: who asks at
+    the same time finds what it finds, and what failed is asked for again."""
+    name = "/" + path("G%2Bo+n%20e.pdb")
+    server = serve(stores=store + "&tiers=both", MAX_QUESTIONS="8", MISS_TTL="0s", CACHE_DIR="off")
+    key = gone_by(origin, server)
+    assert "e.pd" in key
+    origin.put("bucket", key, body(10))
+    if meanwhile == "failed before":
+        origin.fault(faults.respond(lambda r: Response(500)), lambda r: "/bucket/" in r.path)
+        assert is_fault(server.fetch(name))
+        origin.heal()
+        until(lambda: server.fetch(name).status != 503)
+        assert server.fetch(name).body == body(10)
+        return
+    gate = origin.hold(key)
+    with server.connect() as one, server.connect() as two:
+        one.ask(name)
+        gate.wait(1)
+        two.ask(name)
+        gate.wait(2)
+        gate.release()
+        assert one.answer().body == two.answer().body == body(10)
+
