@@ -8,9 +8,9 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cache/disk.h"
-#include "flight/inspect.h"
 #include "cmd/check.h"
 #include "cmd/cmd.h"
+#include "flight/inspect.h"
 #include "serve/request.h"
 #include "symfmt/page.h"
 
@@ -100,7 +100,8 @@ static bool is_other(const struct check_path *c, const struct source *file, char
 	enum verdict verdict;
 	struct error e;
 
-	if (!c->service->conf->verify_keys || !expected_of_path(path->spelling[0], &expected) ||
+	if (!c->service->conf->verify_keys ||
+	    !expected_of_path(path->spelling[0].path, &expected) ||
 	    verify_file(&expected, file, &verdict, &e) != OK || verdict != VERDICT_WRONG)
 		return false;
 	verify_describe(file, is, n);
@@ -241,9 +242,9 @@ int check_path(struct service *s, const char *text)
 		symbol_path_fini(&path); /* as it is asked of a store, then */
 		rules.base_path = SLICE_NONE;
 		if (request_clean(buf_slice(&target), &rules, &path) != REQUEST_CLEAN)
-			path.segments = 0;
+			path.kind = PATH_ROOT;
 	}
-	if (path.segments == 0 || path.kind != REQ_SYMBOL) {
+	if (symbol_path_is_own(&path)) {
 		symbol_path_fini(&path);
 		fprintf(stderr,
 			"pepto-symbol: --check: this is no path of a file: name/KEY/name\n");

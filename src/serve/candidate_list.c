@@ -10,7 +10,7 @@
 /* What is put before, into and behind a path that was asked for: a folder, msfz0, ".zst". */
 #define ADDED_MAX 32
 /* Lower-casing makes two bytes into three at worst. */
-#define KEY_BYTES_MAX ((size_t)(REQUEST_KEY_MAX + KEY_TEXT_MAX + ADDED_MAX) * 3 / 2)
+#define KEY_BYTES_MAX ((size_t)(SYMBOL_PATH_MAX + KEY_TEXT_MAX + ADDED_MAX) * 3 / 2)
 
 void candidate_list_begin(struct candidate_list *l, const struct candidate_options *o,
 			  struct candidates *ret)

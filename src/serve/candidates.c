@@ -6,9 +6,8 @@
  */
 #include "serve/candidates.h"
 #include "base/text.h"
-#include "serve/build_id.h"
 #include "serve/candidate_list.h"
-#include "serve/shape.h"
+#include "serve/layout.h"
 #include "symfmt/key_match.h"
 
 #define FORMS_MAX 6
@@ -33,7 +32,8 @@ struct form {
 
 /* name/KEY/ and what may lie there. */
 struct file {
-	struct slice name, key;
+	struct slice name;
+	const struct symbol_key *key;
 	struct slice folder; /* of a two-tier path that was asked for; n == 0: none */
 	bool exact;          /* not looked for under another key */
 	size_t n;
@@ -52,7 +52,7 @@ static void add_form(struct file *f, const char *folder, struct slice stem, cons
 static void cab_forms(const struct candidate_options *o, struct file *f, struct slice name)
 {
 	if (o->forms & STORE_FORM_CAB)
-		add_form(f, "", shape_twin_stem(name), "_", &expanded);
+		add_form(f, "", path_twin_stem(name), "_", &expanded);
 	if (o->forms == STORE_FORMS_ALL && slice_find(name, '.') == name.n)
 		add_form(f, "", name, "._", &expanded);
 }
@@ -70,7 +70,7 @@ static void suffix_forms(const struct candidate_options *o, struct file *f, stru
 /* All that a file of this name may lie as. PDBs alone come as MSFZ, and their keys are GUIDs. */
 static void file_forms(const struct candidate_options *o, struct file *f, struct slice name)
 {
-	bool is_pdb = key_parse(f->name, f->key).kind == KEY_GUID;
+	bool is_pdb = f->key->kind == KEY_GUID;
 	bool may_be_msfz = is_pdb && o->forms & STORE_FORM_MSFZ;
 
 	if (may_be_msfz && o->client->msfz)
@@ -94,7 +94,7 @@ static void sym_forms(const struct candidate_options *o, struct file *f, struct 
 {
 	add_form(f, "", name, "", &whole);
 	suffix_forms(o, f, name);
-	if (key_parse(f->name, f->key).kind == KEY_STAMP)
+	if (f->key->kind == KEY_STAMP)
 		add_form(f, "", f->name, "", &pointer);
 }
 
@@ -116,7 +116,7 @@ static void target_forms(const struct candidate_options *o, struct file *f, stru
 static size_t list_tiers(const struct candidate_options *o, const struct file *f,
 			 struct slice ret[static 2])
 {
-	struct slice folder = shape_tier_folder(f->name);
+	struct slice folder = path_tier_folder(f->name);
 	size_t n = 0;
 
 	if (f->folder.n)
@@ -186,13 +186,12 @@ static bool takes_alias(const struct candidate_options *o, enum key_kind kind, e
 
 static void add_file(struct candidate_list *l, const struct file *f)
 {
-	struct symbol_key key = key_parse(f->name, f->key);
 	struct key_aliases a;
 
-	add_key(l, f, f->key, false);
-	key_list_aliases(&key, &a);
+	add_key(l, f, f->key->text, false);
+	key_list_aliases(f->key, &a);
 	for (size_t i = 0; i < a.n && !f->exact; i++)
-		if (a.key[i].why != KEY_EXACT && takes_alias(l->o, key.kind, a.key[i].why))
+		if (a.key[i].why != KEY_EXACT && takes_alias(l->o, f->key->kind, a.key[i].why))
 			add_key(l, f, slice_of(a.key[i].text.s), true);
 }
 
@@ -200,8 +199,9 @@ static void add_file(struct candidate_list *l, const struct file *f)
 
 static void add_ssqp_debug_file(struct candidate_list *l, const struct symbol_id *id)
 {
-	struct key_text key = key_of_id(KEY_ELF_SYM, id);
-	struct file f = {.name = SLICE("_.debug"), .key = slice_of(key.s)};
+	const struct key_text text = key_of_id(KEY_ELF_SYM, id);
+	const struct symbol_key key = key_parse(SLICE("_.debug"), slice_of(text.s));
+	struct file f = {.name = SLICE("_.debug"), .key = &key};
 
 	file_forms(l->o, &f, f.name);
 	add_file(l, &f);
@@ -210,15 +210,15 @@ static void add_ssqp_debug_file(struct candidate_list *l, const struct symbol_id
 #define PREFIX "elf-buildid-"
 
 /* The id as it was asked for, then with zeros more or fewer at its end. */
-static void add_by_layout(struct candidate_list *l, const struct build_id_path *b,
+static void add_by_layout(struct candidate_list *l, const struct symbol_path *p,
 			  enum store_layout layout)
 {
 	char text[KEY_TEXT_MAX + 1] = PREFIX;
+	struct symbol_key key = {.kind = KEY_ELF, .id = p->id};
 	struct key_aliases a;
-	struct symbol_key key;
 
-	hex_encode(b->id.b, b->id.n, text + strlen(PREFIX));
-	key = key_parse(SLICE_NONE, slice_of(text));
+	hex_encode(p->id.b, p->id.n, text + strlen(PREFIX));
+	key.text = slice_of(text);
 	key_list_aliases(&key, &a);
 	for (size_t i = 0; i < a.n; i++) {
 		struct candidate as = whole;
@@ -227,40 +227,40 @@ static void add_by_layout(struct candidate_list *l, const struct build_id_path *
 		if ((a.key[i].why == KEY_PADDED && layout != LAYOUT_SSQP) ||
 		    (i > 0 && l->o->aliases == ALIASES_NONE))
 			continue;
-		as.eager = i == 0 && !b->ssqp;
+		as.eager = i == 0 && p->kind == PATH_BUILD_ID;
 		as.unnamed = true;
-		build_id_put_key(layout, hex, b->executable, &l->key);
+		layout_put_key(layout, hex, p->executable, &l->key);
 		candidate_list_add(l, &as);
 		if (layout != LAYOUT_GDB)
 			continue;
 		as.eager = false;
 		buf_puts(&l->key, ".build-id/");
-		build_id_put_key(layout, hex, b->executable, &l->key);
+		layout_put_key(layout, hex, p->executable, &l->key);
 		candidate_list_add(l, &as);
 	}
 }
 
-static void add_build_id(struct candidate_list *l, const struct build_id_path *b)
+static void add_build_id(struct candidate_list *l, const struct symbol_path *p)
 {
-	bool ssqp = l->o->layout == LAYOUT_SSQP;
+	bool ssqp = l->o->layout == LAYOUT_SSQP, alone = p->kind == PATH_BUILD_ID;
 
-	/* An SSQP path was looked for already, as any name/KEY/name. */
-	if (ssqp && !b->ssqp && !b->executable)
-		add_ssqp_debug_file(l, &b->id);
-	else if (!ssqp || (!b->ssqp && l->o->wildcards))
-		add_by_layout(l, b, l->o->layout);
+	/* What was asked for by its SSQP key has been looked for already, as any name/KEY/name. */
+	if (ssqp && alone && !p->executable)
+		add_ssqp_debug_file(l, &p->id);
+	else if (!ssqp || (alone && l->o->wildcards))
+		add_by_layout(l, p, l->o->layout);
 	if (l->o->unified)
-		add_by_layout(l, b, LAYOUT_UNIFIED);
+		add_by_layout(l, p, LAYOUT_UNIFIED);
 }
 
-/* Sentry's word for what lies at name/KEY/last, when the key is an id that its layout goes by. */
-static const char *unified_word(enum shape_file shape, enum key_kind kind)
+/* Sentry's word for the file, when its key is an id that the unified layout goes by. */
+static const char *unified_word(const struct spelling *s)
 {
-	if (kind == KEY_GUID && shape == SHAPE_SYM)
+	if (s->key.kind == KEY_GUID && s->last_is == LAST_SYM)
 		return "breakpad";
-	if (shape != SHAPE_PLAIN)
+	if (s->last_is != LAST_PLAIN)
 		return NULL;
-	switch (kind) {
+	switch (s->key.kind) {
 	case KEY_GUID:
 	case KEY_MACHO_SYM: return "debuginfo";
 	case KEY_MACHO: return "executable";
@@ -272,119 +272,106 @@ static const char *unified_word(enum shape_file shape, enum key_kind kind)
 	return NULL;
 }
 
-static void add_unified(struct candidate_list *l, const struct symbol_path *p, size_t name)
+static void add_unified(struct candidate_list *l, const struct spelling *s)
 {
 	struct candidate as = whole;
-	struct symbol_key key = key_parse(p->segment[name], p->segment[name + 1]);
-	const char *word = unified_word(shape_file(p->segment[name], p->segment[p->segments - 1]),
-					key.kind);
+	const char *word = unified_word(s);
 	struct buf hex CLEANUP(buf_fini) = BUF_MAX(KEY_TEXT_MAX);
 	char id[2 * SYMBOL_ID_MAX + 1];
 
-	if (!word || p->segments != name + 3)
+	if (!word || s->msfz)
 		return;
-	hex_encode(key.id.b, key.id.n, id);
+	hex_encode(s->key.id.b, s->key.id.n, id);
 	buf_puts(&hex, id);
-	fold_lower(key.age_text, &hex);
+	fold_lower(s->key.age_text, &hex);
 	as.unnamed = true;
-	build_id_put_unified(buf_slice(&hex), word, &l->key);
+	layout_put_unified(buf_slice(&hex), word, &l->key);
 	candidate_list_add(l, &as);
 }
 
 /* ---- the path ---- */
 
-/* Is it [folder/]name/KEY/[msfz0/]last, and which segment is the name? */
-static bool find_name(const struct symbol_path *p, size_t *ret)
-{
-	bool in_msfz = p->segments > 3 &&
-		       slice_eq_nocase(p->segment[p->segments - 2], SLICE("msfz0"));
-	size_t n = p->segments - in_msfz;
-
-	*ret = n > 3;
-	return n == 3 ||
-	       (n == 4 && slice_eq_nocase(p->segment[0], shape_tier_folder(p->segment[1])));
-}
-
-static struct file cut(const struct symbol_path *p, size_t s, size_t name)
+static struct file file_of(const struct symbol_path *p, size_t s)
 {
 	return (struct file){
-		.folder = name ? symbol_path_segment(p, s, 0) : SLICE_NONE,
-		.name = symbol_path_segment(p, s, name),
-		.key = symbol_path_segment(p, s, name + 1),
+		.folder = p->spelling[0].tiered ? symbol_path_segment(p, s, 0) : SLICE_NONE,
+		.name = p->spelling[s].name,
+		.key = &p->spelling[s].key,
 	};
 }
 
-static void add_spelling(struct candidate_list *l, const struct symbol_path *p, size_t s,
-			 size_t name)
+/* last, or msfz0/last, in the case in which that was asked. */
+static struct slice behind_key(const struct spelling *s)
 {
-	struct file f = cut(p, s, name);
-	size_t at = (size_t)(p->segment[name + 2].p - p->spelling[0].p);
-	struct slice rest = slice_from(p->spelling[s], at);
+	return slice_from(s->path, (size_t)(s->key.text.p - s->path.p) + s->key.text.n + 1);
+}
 
-	switch (shape_file(f.name, rest)) {
-	case SHAPE_PLAIN: file_forms(l->o, &f, rest); break;
-	case SHAPE_TWIN: twin_forms(l->o, &f, rest); break;
-	case SHAPE_SYM: sym_forms(l->o, &f, rest); break;
-	case SHAPE_PTR:
-	case SHAPE_OTHER:
+static void add_spelling(struct candidate_list *l, const struct symbol_path *p, size_t s)
+{
+	const struct spelling *asked = &p->spelling[s];
+	struct file f = file_of(p, s);
+
+	switch (asked->msfz ? LAST_OTHER : asked->last_is) {
+	case LAST_PLAIN: file_forms(l->o, &f, asked->last); break;
+	case LAST_TWIN: twin_forms(l->o, &f, asked->last); break;
+	case LAST_SYM: sym_forms(l->o, &f, asked->last); break;
+	case LAST_PTR:
+	case LAST_OTHER:
 		f.exact = true;
-		add_form(&f, "", rest, "", &whole);
+		add_form(&f, "", behind_key(asked), "", &whole);
 		break;
 	}
 	add_file(l, &f);
 }
 
-static void add_pointer(struct candidate_list *l, const struct symbol_path *p, size_t s,
-			size_t name)
+static void add_pointer(struct candidate_list *l, const struct symbol_path *p, size_t s)
 {
-	struct file f = cut(p, s, name);
+	struct file f = file_of(p, s);
 
 	add_form(&f, "", SLICE("file.ptr"), "", &pointer);
-	add_key(l, &f, f.key, false);
+	add_key(l, &f, f.key->text, false);
 }
 
-static void add_named(struct candidate_list *l, const struct symbol_path *p, size_t name)
+static void add_named(struct candidate_list *l, const struct symbol_path *p)
 {
-	bool pointed = l->o->pointers &&
-		       shape_file(p->segment[name], p->segment[name + 2]) == SHAPE_PLAIN;
+	bool pointed = l->o->pointers && p->spelling[0].last_is == LAST_PLAIN &&
+		       !p->spelling[0].msfz;
 
 	for (size_t s = 0; s < p->spellings; s++)
-		add_spelling(l, p, s, name);
+		add_spelling(l, p, s);
 	for (size_t s = 0; s < p->spellings && pointed; s++)
-		add_pointer(l, p, s, name);
+		add_pointer(l, p, s);
+	if (l->o->unified)
+		add_unified(l, &p->spelling[0]);
+	if (p->id.n)
+		add_build_id(l, p);
 }
 
 static void add_as_asked(struct candidate_list *l, const struct symbol_path *p)
 {
 	for (size_t s = 0; s < p->spellings; s++) {
-		buf_add(&l->key, p->spelling[s]);
+		buf_add(&l->key, p->spelling[s].path);
 		candidate_list_add(l, &whole);
 	}
 }
 
 static void add_path(struct candidate_list *l, const struct symbol_path *p)
 {
-	struct build_id_path b;
-	bool by_id = build_id_parse(p, &b);
-	size_t name;
-
-	if (build_id_is_part(p))
-		return;
-	if (by_id && !b.ssqp) {
-		add_build_id(l, &b);
-		buf_add(&l->key, p->spelling[0]);
+	switch (p->kind) {
+	case PATH_ROOT:
+	case PATH_PART: break;
+	case PATH_BUILD_ID:
+		add_build_id(l, p);
+		buf_add(&l->key, p->spelling[0].path);
 		candidate_list_add(l, &as_asked);
-		return;
+		break;
+	case PATH_FILE:
+	case PATH_UNIFIED: add_named(l, p); break;
+	case PATH_INDEX2:
+	case PATH_PINGME:
+	case PATH_UUID:
+	case PATH_OTHER: add_as_asked(l, p); break;
 	}
-	if (find_name(p, &name)) {
-		add_named(l, p, name);
-		if (l->o->unified)
-			add_unified(l, p, name);
-	} else {
-		add_as_asked(l, p);
-	}
-	if (by_id)
-		add_build_id(l, &b);
 }
 
 bool candidates_make(const struct symbol_path *p, const struct candidate_options *o,
@@ -393,8 +380,7 @@ bool candidates_make(const struct symbol_path *p, const struct candidate_options
 	struct candidate_list l;
 
 	candidate_list_begin(&l, o, ret);
-	if (p->segments)
-		add_path(&l, p);
+	add_path(&l, p);
 	return candidate_list_end(&l);
 }
 

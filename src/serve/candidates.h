@@ -20,8 +20,7 @@
  * Asked for the `_` twin itself: that as it is; then, where cabinets are made (options.cabinets), one
  * of the plain file. Asked for a Breakpad file, name.sym: that, or expanded, name.sym.gz and .zst.
  *
- * A path that names a file by its build-id (build_id.h) becomes the key that the store's layout gives
- * it (with gdb's also that below .build-id/), and then that with zeros more or fewer at the end of the id. An SSQP path is a name/KEY/name,
+ * A path that names a file by its build-id becomes the key that the store's layout (layout.h) gives it (with gdb's also that below .build-id/), and then that with zeros more or fewer at the end of the id. An SSQP path is a name/KEY/name,
  * and is looked for as such before. A store of the unified layout, or one that has given a file out of it,
  * is asked for that by the ids of PDBs and Mach-O files, too. Last comes the path as it was asked, where it is
  * none of those. Of /buildid/HEX/source/... and /section/... there are none.

@@ -110,18 +110,23 @@ static enum MHD_Result front_page(struct exchange *x)
 static enum MHD_Result answer_path(struct exchange *x)
 {
 	switch (x->path.kind) {
-	case REQ_ROOT: return front_page(x);
-	case REQ_PINGME:
+	case PATH_ROOT: return front_page(x);
+	case PATH_PINGME:
 		x->outcome = "page";
 		metric_inc(requests_page);
 		return respond_canned(x, CANNED_EMPTY);
-	case REQ_INDEX2:
+	case PATH_INDEX2:
 		if (!health_two_tier(x->server->parts.health))
 			return respond_miss(x, x->server->parts.conf->miss_ttl_ns);
 		x->outcome = "page";
 		metric_inc(requests_page);
 		return respond_canned(x, CANNED_EMPTY);
-	case REQ_SYMBOL: break;
+	case PATH_PART: return respond_miss(x, x->server->parts.conf->miss_ttl_ns);
+	case PATH_FILE:
+	case PATH_BUILD_ID:
+	case PATH_UNIFIED:
+	case PATH_UUID:
+	case PATH_OTHER: break;
 	}
 	return exchange_find(x);
 }
@@ -172,7 +177,7 @@ static enum MHD_Result answer_request(struct exchange *x)
 	verdict = request_clean((struct slice){x->target, x->target_n}, &rules, &x->path);
 	x->cleaned = verdict == REQUEST_CLEAN;
 	/* Who mistook where it belongs: no store is to hear of it. */
-	if (x->cleaned && auth_has_secret(x->path.spelling[0], slice_of(p->conf->admin_token)))
+	if (x->cleaned && auth_has_secret(x->path.spelling[0].path, slice_of(p->conf->admin_token)))
 		verdict = REQUEST_BAD;
 	if (p->auth)
 		x->auth = auth_check(p->auth, header(x, "Authorization"), x->path.token);

@@ -35,7 +35,6 @@ struct exchange {
 	bool cleaned;     /* path is there */
 	struct symbol_path path;
 	enum auth_way auth;   /* by which it was let in, where a token is asked for */
-	bool debuginfod;      /* the answer to it tells X-DEBUGINFOD-SIZE */
 	struct client client; /* who asks for a symbol */
 	bool looking;         /* counted in server.looking */
 	struct purge *purge;  /* it is POST /-/purge */

@@ -5,7 +5,6 @@
  */
 #include "base/log.h"
 #include "serve/body.h"
-#include "serve/build_id.h"
 #include "serve/exchange.h"
 #include "serve/known.h"
 #include "serve/respond.h"
@@ -116,9 +115,8 @@ static bool read_headers(struct exchange *x)
 
 	MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, note_header, &said);
 	x->client = client_of(&said.client);
-	x->debuginfod = build_id_is_debuginfod(&x->path);
 	/* Of a file that goes out as gzip nobody could tell the size. */
-	if (x->debuginfod)
+	if (x->path.debuginfod)
 		x->client.gzip = false;
 	return !said.special;
 }
@@ -161,7 +159,7 @@ static bool mentions_token(const struct exchange *x)
 	const struct auth *auth = x->server->parts.auth;
 
 	for (size_t i = 0; auth && i < x->path.spellings; i++)
-		if (auth_mentions(auth, x->path.spelling[i]))
+		if (auth_mentions(auth, x->path.spelling[i].path))
 			return true;
 	return false;
 }
@@ -213,8 +211,6 @@ enum MHD_Result exchange_find(struct exchange *x)
 	bool plain = read_headers(x);
 	enum MHD_Result result;
 
-	if (build_id_is_part(&x->path))
-		return respond_miss(x, p->conf->miss_ttl_ns);
 	if (resolve_refuses(&rules)) /* to others it may be there: a 404 for nobody to keep */
 		return respond_miss(x, 0);
 	x->purges = cache_purges(flights_cache(p->flights));

@@ -39,13 +39,13 @@ static void log_path(const struct exchange *x, struct log_line *l)
 	bool escaped = p->conf->admin_token[0] && slice_find(target, '%') < target.n;
 	bool hidden = x->cleaned ? p->auth && x->status == MHD_HTTP_UNAUTHORIZED
 				 : p->auth || escaped;
-	char path[REQUEST_KEY_MAX + 2];
+	char path[SYMBOL_PATH_MAX + 2];
 
-	if (hidden || tells_secret(x, x->cleaned ? x->path.spelling[0] : target)) {
+	if (hidden || tells_secret(x, x->cleaned ? x->path.spelling[0].path : target)) {
 		log_add(l, "path", SLICE("(not shown)"));
 	} else if (x->cleaned) {
 		snprintf(path, sizeof(path), "/" SLICE_FMT,
-			 SLICE_ARG(x->path.segments ? x->path.spelling[0] : SLICE_NONE));
+			 SLICE_ARG(x->path.segments ? x->path.spelling[0].path : SLICE_NONE));
 		log_add(l, "path", slice_of(path));
 	} else {
 		target = without_authority(slice_head(target, slice_find(target, '?')));

@@ -9,7 +9,8 @@
  *	foo.pdb/KEY/foo.sym			foo.pdb and foo.sym
  *	foo.pdb/KEY/file.ptr			foo.pdb; file.ptr for a glob that ends in .ptr
  *	any other path				its last segment
- *	by a build-id or a UUID alone		none: not= never bars it, only= never wants it
+ *	by an id alone				none (symbol_path_is_nameless()): not= never
+ *						bars it, only= never wants it, and nobody asks here
  *
  * not= bars what goes by the name of a folder before those, too, unless that is a key or a tier.
  *
@@ -18,10 +19,8 @@
  * as in fold_equal(). Pure; no allocation.
  */
 #pragma once
-#include "serve/request.h"
+#include "serve/symbol_path.h"
 
-/* Is it a path that tells no name? */
-bool file_name_absent(const struct symbol_path *p);
 /* Does the glob of an only= name the file? In any spelling of '+' and space. */
 bool file_name_wanted(const struct symbol_path *p, struct slice glob);
 /* Does the glob of a not= name it? In any spelling, too. */

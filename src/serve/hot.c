@@ -7,7 +7,6 @@
 #include "serve/hot.h"
 #include "base/clock.h"
 #include "cache/disk.h"
-#include "serve/shape.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -27,7 +26,7 @@ struct hot_entry {
 	size_t path_n;
 	bool decimal_ages, short_stamps; /* how the client writes keys */
 	struct store *store;
-	bool symbol; /* shaped so that a private store may serve it to anybody */
+	bool symbol; /* a private store may serve it to anybody */
 	struct MHD_Response *response;
 	int fd;
 	int64_t length;
@@ -166,7 +165,7 @@ static bool may_serve(const struct resolve_rules *rules, const struct hot_entry 
 
 struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules, uint64_t purges)
 {
-	struct slice path = rules->path->spelling[0];
+	struct slice path = rules->path->spelling[0].path;
 	struct hot_set *set = set_of(h, path);
 	struct hot_entry **place, *e = NULL;
 	int64_t now = clock_coarse_ns();
@@ -219,7 +218,7 @@ bool hot_wants_memory(struct hot *h, int64_t length)
 
 static struct hot_entry *entry_new(const struct hot_offer *o)
 {
-	struct slice path = o->path->spelling[0];
+	struct slice path = o->path->spelling[0].path;
 	int64_t now = clock_mono_ns();
 	struct hot_entry *e = xnew(struct hot_entry);
 
@@ -229,7 +228,7 @@ static struct hot_entry *entry_new(const struct hot_offer *o)
 	e->decimal_ages = o->client->decimal_ages;
 	e->short_stamps = o->client->short_stamps;
 	e->store = o->store;
-	e->symbol = shape_is_symbol(o->path);
+	e->symbol = o->path->symbol;
 	e->response = o->response;
 	e->fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
 	e->length = o->length;
@@ -255,7 +254,7 @@ static struct hot_entry **worst_place(struct hot_set *set)
 
 bool hot_add(struct hot *h, const struct hot_offer *o)
 {
-	struct hot_set *set = set_of(h, o->path->spelling[0]);
+	struct hot_set *set = set_of(h, o->path->spelling[0].path);
 	struct hot_entry *e, **place, *old;
 
 	if (atomic_load(&h->n) >= h->max)
@@ -264,7 +263,7 @@ bool hot_add(struct hot *h, const struct hot_offer *o)
 	atomic_fetch_add(&h->n, 1);
 	atomic_fetch_add(&h->memory, e->memory);
 	pthread_mutex_lock(&set->mu);
-	place = place_of(set, o->path->spelling[0], o->client);
+	place = place_of(set, o->path->spelling[0].path, o->client);
 	if (!place)
 		place = worst_place(set);
 	old = *place;

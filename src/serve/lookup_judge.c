@@ -16,7 +16,6 @@
 #include "base/text.h"
 #include "codec/gzip.h"
 #include "metric/metric.h"
-#include "serve/build_id.h"
 #include "serve/lookup_priv.h"
 
 /*
@@ -71,7 +70,7 @@ static void answer_found(struct lookup *l, struct slot *slot)
 	slot->head.fd = -1;
 	answer_describe(&a, &slot->candidate, ask_form(slot->ask));
 	a.from->packs = slot->candidate.want == WANT_EXPANDED;
-	if (build_id_is_unified(path) && fold_equal(slot->candidate.key, path->spelling[0]))
+	if (path->unified && fold_equal(slot->candidate.key, path->spelling[0].path))
 		atomic_store(&a.from->unified, true);
 	l->version = slot->head;
 	l->winner = TAKE(slot->ask);

@@ -13,7 +13,6 @@
 #include "flight/inspect.h"
 #include "metric/metric.h"
 #include "serve/lookup_priv.h"
-#include "serve/shape.h"
 #include "symfmt/pe.h"
 #include "symfmt/pointer.h"
 
@@ -55,13 +54,13 @@ static bool may_be_meant(const struct lookup *l)
 {
 	const struct symbol_path *path = l->request.rules.path;
 	struct slice rest = buf_slice(&l->target), segment = SLICE_NONE;
-	enum shape_file shape;
+	enum path_last last;
 
 	while (slice_next(&rest, '/', &segment))
 		if (slice_eq_nocase(segment, SLICE("000Admin")))
 			return false;
-	shape = shape_file(path->segment[path->segments - 1], segment);
-	return shape == SHAPE_PLAIN || shape == SHAPE_TWIN;
+	last = path_last(path->spelling[0].last, segment);
+	return last == LAST_PLAIN || last == LAST_TWIN;
 }
 
 static enum found follow_text(struct lookup *l, const struct source *body)
@@ -82,7 +81,7 @@ static enum found follow_text(struct lookup *l, const struct source *body)
 static enum found follow_image(struct lookup *l, const struct source *body)
 {
 	const struct symbol_path *path = l->request.rules.path;
-	struct slice last = path->segment[path->segments - 1];
+	struct slice last = path->spelling[0].last;
 	struct slice stem = slice_head(last, last.n - strlen(".sym"));
 	struct head_file file;
 	struct head head = head_of_file(body, &file);
@@ -94,7 +93,7 @@ static enum found follow_image(struct lookup *l, const struct source *body)
 	    debug.codeviews == 0 || !key_of_identity(&debug.codeview[0].pdb, false, 0, &key))
 		return NO_TARGET;
 	if (path->segments > 3 || atomic_load(&lookup_present(l)->tier) == TIER_TWO) {
-		buf_add(&l->target, shape_tier_folder(stem));
+		buf_add(&l->target, path_tier_folder(stem));
 		buf_putc(&l->target, '/');
 	}
 	buf_add(&l->target, stem);
@@ -124,7 +123,7 @@ static enum found find_target(struct lookup *l, const struct slot *slot)
 	struct source body = body_of(slot, &file);
 	enum found found;
 
-	l->target = BUF_MAX(REQUEST_KEY_MAX);
+	l->target = BUF_MAX(SYMBOL_PATH_MAX);
 	found = is_text(slot) ? follow_text(l, &body) : follow_image(l, &body);
 	if (found == TARGET && buf_failed(&l->target))
 		found = NO_TARGET;
@@ -135,7 +134,7 @@ static enum found find_target(struct lookup *l, const struct slot *slot)
 
 void lookup_pointer_arrived(struct lookup *l, struct slot *slot)
 {
-	struct slice asked = l->request.rules.path->spelling[0];
+	struct slice asked = l->request.rules.path->spelling[0].path;
 	struct error e;
 
 	switch (find_target(l, slot)) {

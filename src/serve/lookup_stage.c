@@ -159,7 +159,7 @@ static bool take_question(struct lookup *l, const struct candidates *c, size_t i
 /* Misses may be remembered for too short a time, or not at all, to tell where that was. */
 static uint64_t cut_hash(const struct lookup *l, const struct candidates *c)
 {
-	struct slice path = l->request.rules.path->spelling[0];
+	struct slice path = l->request.rules.path->spelling[0].path;
 	uint64_t seed;
 
 	memcpy(&seed, lookup_present(l)->id, sizeof(seed));

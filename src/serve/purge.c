@@ -129,7 +129,7 @@ static bool add_line(struct purge *p, struct slice line)
 	buf_add(&target, line);
 	verdict = request_clean(buf_slice(&target), &rules, &path);
 	good = !buf_failed(&target) && (verdict == REQUEST_CLEAN || verdict == REQUEST_OUTSIDE);
-	good = good && path.kind == REQ_SYMBOL;
+	good = good && !symbol_path_is_own(&path);
 	if (good)
 		add_path(p, &path);
 	symbol_path_fini(&path);

@@ -14,17 +14,17 @@
 #define RAW_PLUS '\x01'
 /* The most segments that base path and token may take. */
 #define PREFIX_MAX 16
-#define ROOM       (REQUEST_TARGET_MAX + REQUEST_SPELLINGS_MAX * REQUEST_KEY_MAX)
+#define ROOM       (REQUEST_TARGET_MAX + SYMBOL_PATH_SPELLINGS_MAX * SYMBOL_PATH_MAX)
 
 struct cuts {
 	size_t first, n; /* the path is seg[first] to seg[n - 1] */
-	struct slice seg[REQUEST_SEGMENTS_MAX + PREFIX_MAX];
+	struct slice seg[SYMBOL_PATH_SEGMENTS_MAX + PREFIX_MAX];
 };
 
 /* What each spelling makes of the three bytes; the order is part of the contract. */
 static const struct reading {
 	char raw_plus, plus, space;
-} readings[REQUEST_SPELLINGS_MAX] = {
+} readings[SYMBOL_PATH_SPELLINGS_MAX] = {
 	{'+', '+', ' '},
 	{' ', '+', ' '},
 	{' ', ' ', ' '},
@@ -186,7 +186,7 @@ static struct slice windows_name(struct slice s)
 
 /*
  * Move the segments together, a slash between them; a segment only ever moves to the left.
- * Leaves the key in spelling[0], its raw pluses still marked.
+ * Leaves the key in spelling[0].path, its raw pluses still marked.
  */
 static bool join(struct symbol_path *p, const struct cuts *c)
 {
@@ -196,7 +196,7 @@ static bool join(struct symbol_path *p, const struct cuts *c)
 	p->segments = c->n - c->first;
 	if (p->segments == 0)
 		return true;
-	if (p->segments > REQUEST_SEGMENTS_MAX)
+	if (p->segments > SYMBOL_PATH_SEGMENTS_MAX)
 		return false;
 	to = place(p, c->seg[c->first]);
 	for (size_t i = 0; i < p->segments; i++) {
@@ -210,21 +210,21 @@ static bool join(struct symbol_path *p, const struct cuts *c)
 		p->segment[i] = (struct slice){to + n, s.n};
 		n += s.n;
 	}
-	p->spelling[0] = (struct slice){to, n};
-	return n <= REQUEST_KEY_MAX;
+	p->spelling[0].path = (struct slice){to, n};
+	return n <= SYMBOL_PATH_MAX;
 }
 
 static bool is_new_spelling(const struct symbol_path *p, struct slice s)
 {
 	for (size_t i = 0; i < p->spellings; i++)
-		if (slice_eq(p->spelling[i], s))
+		if (slice_eq(p->spelling[i].path, s))
 			return false;
 	return true;
 }
 
 static void make_spellings(struct symbol_path *p)
 {
-	struct slice marked = p->spelling[0];
+	struct slice marked = p->spelling[0].path;
 	size_t in_key = 0;
 
 	p->spellings = 1;
@@ -238,24 +238,13 @@ static void make_spellings(struct symbol_path *p)
 		spell(marked, &readings[i], p->text.p + p->text.n);
 		if (!is_new_spelling(p, s))
 			continue;
-		p->spelling[p->spellings++] = s;
+		p->spelling[p->spellings++].path = s;
 		p->text.n += s.n;
 	}
 	for (size_t i = 0; i < p->segments; i++) {
-		p->segment[i].p = p->spelling[0].p + in_key;
+		p->segment[i].p = p->spelling[0].path.p + in_key;
 		in_key += p->segment[i].n + 1;
 	}
-}
-
-static enum request_kind kind_of(const struct symbol_path *p)
-{
-	if (p->segments == 0)
-		return REQ_ROOT;
-	if (p->segments == 1 && slice_eq_nocase(p->segment[0], SLICE("index2.txt")))
-		return REQ_INDEX2;
-	if (p->segments == 1 && slice_eq_nocase(p->segment[0], SLICE("pingme.txt")))
-		return REQ_PINGME;
-	return REQ_SYMBOL;
 }
 
 enum request_verdict request_clean(struct slice target, const struct request_rules *rules,
@@ -268,7 +257,8 @@ enum request_verdict request_clean(struct slice target, const struct request_rul
 	*ret = (struct symbol_path){.text = BUF_MAX(ROOM)};
 	if (!path_of_target(target, &raw))
 		return REQUEST_BAD;
-	if (!buf_reserve(&ret->text, raw.n + REQUEST_SPELLINGS_MAX * MIN(raw.n, REQUEST_KEY_MAX)))
+	if (!buf_reserve(&ret->text,
+			 raw.n + SYMBOL_PATH_SPELLINGS_MAX * MIN(raw.n, SYMBOL_PATH_MAX)))
 		return REQUEST_NOMEM;
 	if (!decode(raw, &ret->text) || !cut(buf_slice(&ret->text), '/', &c) ||
 	    !cut_backslashes(&c))
@@ -277,18 +267,6 @@ enum request_verdict request_clean(struct slice target, const struct request_rul
 	if (!cut_backslashes(&c) || !join(ret, &c))
 		return REQUEST_BAD;
 	make_spellings(ret);
-	ret->kind = kind_of(ret);
+	symbol_path_read(ret);
 	return inside ? REQUEST_CLEAN : REQUEST_OUTSIDE;
-}
-
-struct slice symbol_path_segment(const struct symbol_path *p, size_t s, size_t i)
-{
-	ptrdiff_t at = p->segment[i].p - p->spelling[0].p;
-
-	return (struct slice){p->spelling[s].p + at, p->segment[i].n};
-}
-
-void symbol_path_fini(struct symbol_path *p)
-{
-	buf_fini(&p->text);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * From the request target, as it stood on the request line, to a path of clean segments.
+ * From the request target, as it stood on the request line, to a path of clean segments, and to what
+ * that means (symbol_path.h).
  *
  * Debuggers send what their users and their build paths gave them: doubled slashes, backslashes,
  * whole Windows paths in place of a name, raw spaces and raw UTF-8, '+' for a space and the
@@ -21,12 +22,9 @@
  * bytes can be reached by percent-encoding it. Pure: no I/O, no globals.
  */
 #pragma once
-#include "base/buf.h"
+#include "serve/symbol_path.h"
 
-#define REQUEST_TARGET_MAX    8192 /* bytes of the target without its query */
-#define REQUEST_KEY_MAX       1024 /* bytes of the segments joined by '/'; S3's own limit */
-#define REQUEST_SEGMENTS_MAX  16   /* behind base path and token */
-#define REQUEST_SPELLINGS_MAX 4
+#define REQUEST_TARGET_MAX 8192 /* bytes of the target without its query */
 
 enum request_verdict {
 	REQUEST_CLEAN,
@@ -35,32 +33,9 @@ enum request_verdict {
 	REQUEST_NOMEM,   /* out of memory: 503, for 404 would mean absent */
 };
 
-enum request_kind {
-	REQ_ROOT,   /* no segments */
-	REQ_INDEX2, /* index2.txt, in any case */
-	REQ_PINGME, /* pingme.txt, in any case */
-	REQ_SYMBOL, /* everything else */
-};
-
 struct request_rules {
 	struct slice base_path; /* plain text, no escapes; slashes around and doubled ignored */
 	bool path_token;        /* "t/<hex>" is a token, not a name */
-};
-
-/*
- * All slices lie in text and live until symbol_path_fini(). The spellings are those ways to read
- * '+' and space that differ from one another, likeliest first: as decoded; a raw '+' as space;
- * every '+' as space; every space as '+'. They differ in these bytes only, so that the segments
- * of all have the same places.
- */
-struct symbol_path {
-	enum request_kind kind;
-	struct slice token; /* hex digits as sent; n == 0 when there is none */
-	size_t spellings;   /* 1 to 4 */
-	struct slice spelling[REQUEST_SPELLINGS_MAX]; /* whole keys */
-	size_t segments;
-	struct slice segment[REQUEST_SEGMENTS_MAX]; /* of spelling[0] */
-	struct buf text;
 };
 
 /*
@@ -69,6 +44,3 @@ struct symbol_path {
  */
 MUST_CHECK enum request_verdict
 request_clean(struct slice target, const struct request_rules *rules, struct symbol_path *ret);
-/* Segment i of spelling s. */
-struct slice symbol_path_segment(const struct symbol_path *p, size_t s, size_t i);
-void symbol_path_fini(struct symbol_path *p);

@@ -2,19 +2,16 @@
 /* See resolve.h. */
 #include "serve/resolve.h"
 #include "serve/file_name.h"
-#include "serve/shape.h"
 
-/* What the path is, as far as its last three segments tell: [.../]name/KEY/last. */
-static enum shape_file shape_of(const struct symbol_path *path)
+/* What the path's last segment is, wherever the file lies. */
+static enum path_last last_of(const struct symbol_path *path)
 {
-	const struct slice *end = path->segment + path->segments;
-
-	return path->segments < 3 ? SHAPE_OTHER : shape_file(end[-3], end[-1]);
+	return path->spelling[0].msfz ? LAST_OTHER : path->spelling[0].last_is;
 }
 
 bool resolve_refuses(const struct resolve_rules *rules)
 {
-	return rules->client->spoils_cabs && shape_of(rules->path) == SHAPE_TWIN;
+	return rules->client->spoils_cabs && last_of(rules->path) == LAST_TWIN;
 }
 
 /* only= and not= */
@@ -24,7 +21,7 @@ static bool takes_name(const struct store *s, const struct symbol_path *path)
 
 	if (!t->only && !t->not )
 		return true;
-	if (file_name_absent(path))
+	if (symbol_path_is_nameless(path))
 		return !t->only;
 	return (!t->only || file_name_wanted(path, slice_of(t->only))) &&
 	       (!t->not || !file_name_barred(path, slice_of(t->not )));
@@ -40,8 +37,7 @@ bool resolve_passes_over(const struct resolve_rules *rules, struct store *s)
 	const struct symbol_path *path = rules->path;
 
 	return !takes_name(s, path) || resolve_is_loop(rules, s) ||
-	       (!rules->any_path && store_is_private(s) && !shape_is_symbol(path)) ||
-	       resolve_refuses(rules);
+	       (!rules->any_path && store_is_private(s) && !path->symbol) || resolve_refuses(rules);
 }
 
 static struct candidate_options options_of(const struct resolve_rules *rules, struct store *s)
@@ -86,7 +82,7 @@ bool resolve_candidates(const struct resolve_rules *rules, struct store *s, stru
 	const struct candidate_options options = options_of(rules, s);
 	bool made = candidates_make(rules->path, &options, ret);
 
-	if (!file_name_absent(rules->path))
+	if (!symbol_path_is_nameless(rules->path))
 		drop_unwanted(s, ret);
 	return made;
 }
@@ -127,36 +123,36 @@ bool resolve_target(const struct resolve_rules *rules, struct slice target, stru
 /* The path with another last segment: clean, as the one it is made of. False: it is too long. */
 static bool replace_last(const struct symbol_path *path, struct slice last, struct symbol_path *ret)
 {
-	struct slice whole = path->spelling[0];
+	struct slice whole = path->spelling[0].path;
 	struct slice front = slice_head(whole, whole.n - path->segment[path->segments - 1].n);
 
-	*ret = (struct symbol_path){.text = BUF_MAX(REQUEST_KEY_MAX)};
+	*ret = (struct symbol_path){.text = BUF_MAX(SYMBOL_PATH_MAX)};
 	buf_add(&ret->text, front);
 	buf_add(&ret->text, last);
 	if (buf_failed(&ret->text)) {
 		symbol_path_fini(ret);
 		return false;
 	}
-	ret->kind = REQ_SYMBOL;
 	ret->spellings = 1;
-	ret->spelling[0] = buf_slice(&ret->text);
+	ret->spelling[0].path = buf_slice(&ret->text);
 	ret->segments = path->segments;
 	for (size_t i = 0; i < path->segments; i++)
 		ret->segment[i] = (struct slice){ret->text.p + (path->segment[i].p - whole.p),
 						 path->segment[i].n};
 	ret->segment[path->segments - 1].n = last.n;
+	symbol_path_read(ret);
 	return true;
 }
 
 size_t resolve_siblings(const struct symbol_path *path, bool wants_ptr,
 			struct symbol_path ret[static 2])
 {
-	enum shape_file shape = shape_of(path);
+	enum path_last last = last_of(path);
 	size_t n = 0;
 
-	if (shape == SHAPE_TWIN)
-		n += replace_last(path, path->segment[path->segments - 3], &ret[n]);
-	if ((shape == SHAPE_PLAIN || shape == SHAPE_TWIN) && wants_ptr)
+	if (last == LAST_TWIN)
+		n += replace_last(path, path->spelling[0].name, &ret[n]);
+	if ((last == LAST_PLAIN || last == LAST_TWIN) && wants_ptr)
 		n += replace_last(path, SLICE("file.ptr"), &ret[n]);
 	return n;
 }

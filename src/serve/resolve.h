@@ -15,7 +15,7 @@ struct resolve_rules {
 	const struct symbol_path *path; /* borrowed, as the next */
 	const struct client *client;    /* not NULL */
 	bool looped;                    /* Via names us: other servers are not asked again */
-	bool any_path;                  /* else private stores serve symbol shapes only */
+	bool any_path;                  /* else private stores serve symbols only (symbol_path.h) */
 	bool cabinets;                  /* SERVE_CAB: made for who asks for the `_` twin */
 	bool ranged;                    /* a part is wanted */
 };

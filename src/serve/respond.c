@@ -330,14 +330,14 @@ static void describe(struct exchange *x, struct MHD_Response *r)
 		add_range(h, r);
 	if (x->answer.msfz)
 		add(r, "x-ms-symbol-format", "application/msfz0");
-	if (x->debuginfod && h->total >= 0)
+	if (x->path.debuginfod && h->total >= 0)
 		add_size(h, r);
 }
 
 /* elfutils makes "file too large" of it; any other error would be a file that is not there. */
 static bool is_too_large(const struct exchange *x, int64_t total)
 {
-	return x->debuginfod && total > x->client.max_size;
+	return x->path.debuginfod && total > x->client.max_size;
 }
 
 static enum MHD_Result respond_too_large(struct exchange *x)

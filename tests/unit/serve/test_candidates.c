@@ -576,7 +576,7 @@ static void test_most(void)
 					    .client = &nobody};
 	struct buf target CLEANUP(buf_fini) = BUF_MAX(REQUEST_TARGET_MAX);
 	struct candidates c CLEANUP(candidates_fini);
-	size_t name = (REQUEST_KEY_MAX - 34 - 2) / 2;
+	size_t name = (SYMBOL_PATH_MAX - 34 - 2) / 2;
 
 	for (int half = 0; half < 2; half++) {
 		buf_putc(&target, '/');
@@ -590,7 +590,7 @@ static void test_most(void)
 		for (size_t j = 0; j < i; j++)
 			if (slice_eq(c.list[i].key, c.list[j].key))
 				CHECK(false, "two keys are the same");
-	CHECK(slice_starts(c.list[0].key, SLICE("+ ")) && c.list[0].key.n > REQUEST_KEY_MAX,
+	CHECK(slice_starts(c.list[0].key, SLICE("+ ")) && c.list[0].key.n > SYMBOL_PATH_MAX,
 	      "longer in lower case");
 }
 

@@ -20,7 +20,7 @@ static const char *verdict_name(enum request_verdict v)
 static bool is_consistent(const struct symbol_path *p)
 {
 	for (size_t s = 0; s < p->spellings; s++) {
-		struct slice rest = p->spelling[s], field;
+		struct slice rest = p->spelling[s].path, field;
 		size_t i = 0;
 
 		while (p->segments && slice_next(&rest, '/', &field)) {
@@ -44,7 +44,7 @@ static void check(struct slice target, const struct request_rules *rules, const 
 	CHECK_STR(verdict_name(v), verdict, name);
 	if (v == REQUEST_BAD)
 		return;
-	CHECK_SLICE(p.spelling[0], key, name);
+	CHECK_SLICE(p.spelling[0].path, key, name);
 	CHECK_SLICE(p.token, token, name);
 	CHECK(is_consistent(&p), name);
 }
@@ -200,7 +200,7 @@ static void test_spellings(void)
 {
 	static const struct {
 		const char *target;
-		const char *spelling[REQUEST_SPELLINGS_MAX];
+		const char *spelling[SYMBOL_PATH_SPELLINGS_MAX];
 	} cases[] = {
 		{"/foo.pdb/K/foo.pdb", {"foo.pdb/K/foo.pdb"}},
 		{"/my%20app", {"my app", "my+app"}},
@@ -221,9 +221,10 @@ static void test_spellings(void)
 
 		CHECK_INT(request_clean(slice_of(cases[i].target), &no_rules, &p), REQUEST_CLEAN,
 			  cases[i].target);
-		for (; n < REQUEST_SPELLINGS_MAX && cases[i].spelling[n]; n++)
+		for (; n < SYMBOL_PATH_SPELLINGS_MAX && cases[i].spelling[n]; n++)
 			if (n < p.spellings)
-				CHECK_SLICE(p.spelling[n], cases[i].spelling[n], cases[i].target);
+				CHECK_SLICE(p.spelling[n].path, cases[i].spelling[n],
+					    cases[i].target);
 		CHECK_INT(p.spellings, n, cases[i].target);
 		CHECK(is_consistent(&p), cases[i].target);
 	}
@@ -233,17 +234,17 @@ static void test_kinds(void)
 {
 	static const struct {
 		const char *target;
-		enum request_kind kind;
+		enum path_kind kind;
 	} cases[] = {
-		{"/", REQ_ROOT},
-		{"//", REQ_ROOT},
-		{"/index2.txt", REQ_INDEX2},
-		{"//INDEX2.TXT?x", REQ_INDEX2},
-		{"/%69ndex2.txt/", REQ_INDEX2},
-		{"/PingMe.txt", REQ_PINGME},
-		{"/a/pingme.txt", REQ_SYMBOL},
-		{"/index.txt", REQ_SYMBOL},
-		{"/a", REQ_SYMBOL},
+		{"/", PATH_ROOT},
+		{"//", PATH_ROOT},
+		{"/index2.txt", PATH_INDEX2},
+		{"//INDEX2.TXT?x", PATH_INDEX2},
+		{"/%69ndex2.txt/", PATH_INDEX2},
+		{"/PingMe.txt", PATH_PINGME},
+		{"/a/pingme.txt", PATH_OTHER},
+		{"/index.txt", PATH_OTHER},
+		{"/a", PATH_OTHER},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

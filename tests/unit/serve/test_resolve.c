@@ -438,7 +438,7 @@ static bool is_path(const struct symbol_path *p, const char *key)
 	buf_putc(&target, '/');
 	buf_puts(&target, key);
 	clean(buf_str(&target), &want);
-	same = p->spellings == 1 && slice_eq(p->spelling[0], want.spelling[0]) &&
+	same = p->spellings == 1 && slice_eq(p->spelling[0].path, want.spelling[0].path) &&
 	       p->segments == want.segments && p->kind == want.kind;
 	for (size_t i = 0; same && i < want.segments; i++)
 		same = slice_eq(p->segment[i], want.segment[i]) &&
@@ -483,10 +483,10 @@ static void test_longest(void)
 		struct buf target CLEANUP(buf_fini) = BUF_MAX(REQUEST_TARGET_MAX);
 		struct symbol_path path CLEANUP(symbol_path_fini);
 		struct symbol_path sibling[2];
-		size_t name = rows[i].name, last = REQUEST_KEY_MAX - name, n;
+		size_t name = rows[i].name, last = SYMBOL_PATH_MAX - name, n;
 
 		buf_putc(&target, '/');
-		for (size_t at = 0; at < REQUEST_KEY_MAX; at++)
+		for (size_t at = 0; at < SYMBOL_PATH_MAX; at++)
 			buf_putc(&target, at == name || at == last - 1 ? '/' : 'a');
 		clean(buf_str(&target), &path);
 		n = resolve_siblings(&path, true, sibling);

@@ -104,7 +104,7 @@ static void test_debuginfod(void)
 	struct rig r;
 
 	rig_init(&r);
-	r.x.debuginfod = true;
+	r.x.path.debuginfod = true;
 	CHECK_STR(says(&r, "X-DEBUGINFOD-SIZE"), "1000", "the whole");
 	r.x.answer.head.ranged = true;
 	r.x.answer.head.first = 10;
@@ -132,7 +132,7 @@ static void test_too_large(void)
 		struct rig r;
 
 		rig_init(&r);
-		r.x.debuginfod = t[i].debuginfod;
+		r.x.path.debuginfod = t[i].debuginfod;
 		r.x.client.max_size = t[i].max;
 		CHECK_INT(is_too_large(&r.x, t[i].total), t[i].want, "more than is wanted");
 	}
