@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Probing and expanding cabinets; see cab.h. libmspack (mspack_run.h) reads the header once to list
+ * Sniffing at and expanding cabinets; see cab.h. libmspack (mspack_run.h) reads the header once to list
  * what is inside, and again block by block from the front. It gives out exactly as many bytes as the
  * header states, and verifies the checksum of every block that has one. It takes the entry of the
  * file to stand right behind the folders, whatever the header says (coffFiles): while it reads the
@@ -27,25 +27,25 @@ struct header {
 	size_t folders_at, folder_size;
 };
 
-static enum codec_probe bad(struct error *e, const char *what)
+static enum sniff bad(struct error *e, const char *what)
 {
 	err_set(e, ERR_CORRUPT, "cabinet: %s", what);
-	return PROBE_BAD;
+	return SNIFF_BAD;
 }
 
-static enum codec_probe need(size_t n, struct error *e)
+static enum sniff need(size_t n, struct error *e)
 {
-	return n > CAB_HEAD_MAX ? bad(e, "header is too long") : PROBE_MORE;
+	return n > CAB_HEAD_MAX ? bad(e, "header is too long") : SNIFF_MORE;
 }
 
-static enum codec_probe probe_header(struct slice head, struct header *ret, struct error *e)
+static enum sniff sniff_header(struct slice head, struct header *ret, struct error *e)
 {
 	struct header h = {.folders_at = HEADER_SIZE, .folder_size = FOLDER_SIZE};
 
 	if (!slice_starts(SLICE(CAB_MAGIC), slice_head(head, 4)))
 		return bad(e, "not a cabinet");
 	if (head.n < HEADER_SIZE)
-		return PROBE_MORE;
+		return SNIFF_MORE;
 	if (head.p[25] != 1)
 		return bad(e, "unknown version");
 	h.files_at = load_le32(head.p + 16);
@@ -57,12 +57,12 @@ static enum codec_probe probe_header(struct slice head, struct header *ret, stru
 		return bad(e, "does not hold exactly one file");
 	if (h.flags & FLAG_RESERVE) {
 		if (head.n < HEADER_SIZE + 4)
-			return PROBE_MORE;
+			return SNIFF_MORE;
 		h.folders_at += 4U + load_le16(head.p + HEADER_SIZE);
 		h.folder_size += (unsigned char)head.p[HEADER_SIZE + 2];
 	}
 	*ret = h;
-	return PROBE_OK;
+	return SNIFF_OK;
 }
 
 static size_t folders_end(const struct header *h)
@@ -70,8 +70,8 @@ static size_t folders_end(const struct header *h)
 	return h->folders_at + h->folders * h->folder_size;
 }
 
-static enum codec_probe probe_file(struct slice head, const struct header *h, uint16_t *ret_folder,
-				   struct cab_info *info, struct error *e)
+static enum sniff sniff_file(struct slice head, const struct header *h, uint16_t *ret_folder,
+			     struct cab_info *info, struct error *e)
 {
 	struct slice entry = slice_from(head, h->files_at);
 	struct slice name = slice_from(entry, FILE_SIZE);
@@ -87,23 +87,23 @@ static enum codec_probe probe_file(struct slice head, const struct header *h, ui
 	info->name = name;
 	info->is_utf8 = load_le16(entry.p + 14) & ATTRIBUTE_UTF8;
 	*ret_folder = load_le16(entry.p + 8);
-	return PROBE_OK;
+	return SNIFF_OK;
 }
 
-static enum codec_probe probe(struct slice head, struct header *ret_header, struct cab_info *ret,
-			      struct error *e)
+static enum sniff sniff(struct slice head, struct header *ret_header, struct cab_info *ret,
+			struct error *e)
 {
 	struct header h = {0};
 	struct cab_info info;
 	uint16_t folder = 0, method;
 	size_t at;
-	enum codec_probe answer = probe_header(head, &h, e);
+	enum sniff answer = sniff_header(head, &h, e);
 
-	if (answer == PROBE_OK && h.files_at < folders_end(&h))
+	if (answer == SNIFF_OK && h.files_at < folders_end(&h))
 		return bad(e, "the entry of its file lies in its header");
-	if (answer == PROBE_OK)
-		answer = probe_file(head, &h, &folder, &info, e);
-	if (answer != PROBE_OK)
+	if (answer == SNIFF_OK)
+		answer = sniff_file(head, &h, &folder, &info, e);
+	if (answer != SNIFF_OK)
 		return answer;
 	if (folder >= h.folders)
 		return bad(e, "its file is in no folder, or spans several cabinets");
@@ -116,14 +116,14 @@ static enum codec_probe probe(struct slice head, struct header *ret_header, stru
 	info.method = (enum cab_method)method;
 	*ret = info;
 	*ret_header = h;
-	return PROBE_OK;
+	return SNIFF_OK;
 }
 
-enum codec_probe cab_probe(struct slice head, struct cab_info *ret, struct error *e)
+enum sniff cab_sniff(struct slice head, struct cab_info *ret, struct error *e)
 {
 	struct header h;
 
-	return probe(head, &h, ret, e);
+	return sniff(head, &h, ret, e);
 }
 
 static enum err expand(struct mspack_run *m, struct mscab_decompressor *d, const struct header *h,
@@ -147,23 +147,23 @@ static enum err expand(struct mspack_run *m, struct mscab_decompressor *d, const
 				       : mspack_run_failed(m, "cabinet", status);
 }
 
-static enum err probe_input(struct codec_run *run, struct header *ret_header, struct cab_info *ret)
+static enum err sniff_input(struct codec_run *run, struct header *ret_header, struct cab_info *ret)
 {
 	struct codec_input *in = xnew(struct codec_input);
-	enum codec_probe answer = PROBE_MORE;
+	enum sniff answer = SNIFF_MORE;
 	enum err err = OK;
 
 	in->run = run;
-	for (size_t had = 0; !err && answer == PROBE_MORE; had = in->n) {
+	for (size_t had = 0; !err && answer == SNIFF_MORE; had = in->n) {
 		err = codec_input_want(in, MIN(had + 1, CAB_HEAD_MAX));
 		if (!err && in->n == had)
 			err = err_set(run->e, ERR_CORRUPT, "cabinet: cut off");
 		if (!err)
-			answer = probe((struct slice){in->p, in->n}, ret_header, ret, run->e);
+			answer = sniff((struct slice){in->p, in->n}, ret_header, ret, run->e);
 	}
 	ret->name = SLICE_NONE;
 	free(in);
-	return answer == PROBE_BAD ? run->e->code : err;
+	return answer == SNIFF_BAD ? run->e->code : err;
 }
 
 enum err cab_decode(struct codec_run *run)
@@ -172,7 +172,7 @@ enum err cab_decode(struct codec_run *run)
 	struct mscab_decompressor *d;
 	struct cab_info info = {0};
 	struct header h = {0};
-	enum err err = probe_input(run, &h, &info);
+	enum err err = sniff_input(run, &h, &info);
 
 	if (!err)
 		err = codec_state_size(run, info.size);

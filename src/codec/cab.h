@@ -2,7 +2,7 @@
 /*
  * Cabinets as symbol stores hold them: one file in one cabinet. Source of the format: [MS-CAB].
  *
- * cab_probe() reads the header, codec_decode() expands by libmspack (stored, MSZIP, Quantum, LZX)
+ * cab_sniff() reads the header, codec_decode() expands by libmspack (stored, MSZIP, Quantum, LZX)
  * and cab_encode() writes MSZIP. Cabinets that are part of a set, or that hold more or less than
  * one file, are refused.
  */
@@ -17,6 +17,8 @@
 /* Longest name of a file in a cabinet, without its NUL. */
 #define CAB_NAME_MAX 255
 
+struct codec_run;
+
 enum cab_method { CAB_STORED, CAB_MSZIP, CAB_QUANTUM, CAB_LZX };
 
 struct cab_info {
@@ -26,8 +28,11 @@ struct cab_info {
 	bool is_utf8;      /* else in the code page of whoever made it */
 };
 
-/* PROBE_BAD also when the entry of the file ends behind CAB_HEAD_MAX. */
-enum codec_probe cab_probe(struct slice head, struct cab_info *ret, struct error *e);
+/* SNIFF_BAD also when the entry of the file ends behind CAB_HEAD_MAX. */
+enum sniff cab_sniff(struct slice head, struct cab_info *ret, struct error *e);
+
+/* Behind codec_decode(). */
+MUST_CHECK enum err cab_decode(struct codec_run *run);
 
 struct cab_member {
 	struct slice name; /* UTF-8 */

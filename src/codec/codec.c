@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* See codec.h. Here is what is the same for all formats: limits, promises, the order of calls. */
+/* See codec.h: the table of the formats, and what is asked of all of them alike. */
 #include "base/bytes.h"
 #include "codec/cab.h"
-#include "codec/codec_priv.h"
+#include "codec/codec_run.h"
 #include "codec/gzip.h"
 #include "codec/szdd.h"
 #include "codec/zstd.h"
@@ -43,103 +43,26 @@ bool codec_sniff(struct slice head, enum codec *ret)
 	return head.n >= 4 && zstd_is_skippable(load_le32(head.p));
 }
 
-enum codec_probe codec_probe_size(enum codec c, struct slice head, int64_t *ret_size,
-				  struct error *e)
+enum sniff codec_sniff_size(enum codec c, struct slice head, int64_t *ret_size, struct error *e)
 {
-	enum codec_probe answer = PROBE_BAD;
+	enum sniff answer = SNIFF_BAD;
 	struct cab_info cab;
 
 	switch (c) {
 	case CODEC_CAB:
-		answer = cab_probe(head, &cab, e);
-		if (answer == PROBE_OK)
+		answer = cab_sniff(head, &cab, e);
+		if (answer == SNIFF_OK)
 			*ret_size = cab.size;
 		break;
 	case CODEC_GZIP:
-		answer = gzip_probe(head, e);
-		if (answer == PROBE_OK)
+		answer = gzip_sniff(head, e);
+		if (answer == SNIFF_OK)
 			*ret_size = CODEC_SIZE_UNKNOWN;
 		break;
-	case CODEC_ZSTD: answer = zstd_probe(head, ret_size, e); break;
-	case CODEC_SZDD: answer = szdd_probe(head, ret_size, e); break;
+	case CODEC_ZSTD: answer = zstd_sniff(head, ret_size, e); break;
+	case CODEC_SZDD: answer = szdd_sniff(head, ret_size, e); break;
 	}
 	return answer;
-}
-
-enum err codec_state_size(struct codec_run *run, int64_t decoded)
-{
-	const struct codec_io *io = run->io;
-
-	if (decoded > io->max_output)
-		return err_set(run->e, ERR_LIMIT, "decoded length %lld is beyond %lld",
-			       (long long)decoded, (long long)io->max_output);
-	if (run->promised != CODEC_SIZE_UNKNOWN && run->promised != decoded)
-		return err_set(run->e, ERR_CORRUPT, "decoded length %lld, but %lld was promised",
-			       (long long)decoded, (long long)run->promised);
-	if (!io->size)
-		return OK;
-	run->promised = decoded;
-	return io->size(io->ud, decoded, run->e);
-}
-
-enum err codec_write(struct codec_run *run, struct slice bytes)
-{
-	const struct codec_io *io = run->io;
-	int64_t n = (int64_t)bytes.n;
-
-	if (n == 0)
-		return OK;
-	if (n > io->max_output - run->written)
-		return err_set(run->e, ERR_LIMIT, "decodes to more than %lld bytes",
-			       (long long)io->max_output);
-	if (run->promised != CODEC_SIZE_UNKNOWN && n > run->promised - run->written)
-		return err_set(run->e, ERR_CORRUPT, "decodes to more than the %lld bytes promised",
-			       (long long)run->promised);
-	run->written += n;
-	return io->write(io->ud, bytes, run->e);
-}
-
-enum err codec_read(struct codec_run *run, int64_t offset, void *to, size_t n, size_t *ret_n)
-{
-	size_t got = 0;
-
-	while (got < n) {
-		size_t more = 0;
-		enum err err = run->io->read(run->io->ud, offset + (int64_t)got, (char *)to + got,
-					     n - got, &more, run->e);
-
-		if (err)
-			return err;
-		if (more == 0)
-			break;
-		got += more;
-	}
-	*ret_n = got;
-	return OK;
-}
-
-enum err codec_input_want(struct codec_input *in, size_t want)
-{
-	const struct codec_io *io = in->run->io;
-
-	if (codec_input_left(in) >= want)
-		return OK;
-	memmove(in->p, in->p + in->at, codec_input_left(in));
-	in->n -= in->at;
-	in->at = 0;
-	while (in->n < want) {
-		size_t more = 0;
-		enum err err = io->read(io->ud, in->next, in->p + in->n, sizeof(in->p) - in->n,
-					&more, in->run->e);
-
-		if (err)
-			return err;
-		if (more == 0)
-			break;
-		in->n += more;
-		in->next += (int64_t)more;
-	}
-	return OK;
 }
 
 static enum err decode(enum codec c, struct codec_run *run)

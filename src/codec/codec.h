@@ -52,10 +52,10 @@ MUST_CHECK enum err codec_decode(enum codec c, const struct codec_io *io, struct
 
 const char *codec_name(enum codec c); /* "cab", "gzip", "zstd", "szdd" */
 
-enum codec_probe {
-	PROBE_OK,
-	PROBE_MORE, /* give more of the beginning */
-	PROBE_BAD,  /* not one that codec_decode() takes; *e says why */
+enum sniff {
+	SNIFF_OK,
+	SNIFF_MORE, /* give more of the beginning */
+	SNIFF_BAD,  /* not one that codec_decode() takes; *e says why */
 };
 
 /*
@@ -70,5 +70,4 @@ bool codec_sniff(struct slice head, enum codec *ret);
  * The decoded length as far as the beginning of the file tells: CODEC_SIZE_UNKNOWN for gzip, and
  * for zstd where the frame does not state it.
  */
-enum codec_probe codec_probe_size(enum codec c, struct slice head, int64_t *ret_size,
-				  struct error *e);
+enum sniff codec_sniff_size(enum codec c, struct slice head, int64_t *ret_size, struct error *e);

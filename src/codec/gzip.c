@@ -6,7 +6,7 @@
  */
 #include "codec/gzip.h"
 #include "base/bytes.h"
-#include "codec/codec_priv.h"
+#include "codec/codec_run.h"
 
 #include <zlib.h>
 
@@ -21,15 +21,15 @@ struct gzip {
 	char out[256 * 1024];
 };
 
-enum codec_probe gzip_probe(struct slice head, struct error *e)
+enum sniff gzip_sniff(struct slice head, struct error *e)
 {
 	static const struct slice magic = {GZIP_MAGIC, sizeof(GZIP_MAGIC) - 1};
 
 	if (!slice_starts(magic, slice_head(head, magic.n))) {
 		err_set(e, ERR_CORRUPT, "not gzip");
-		return PROBE_BAD;
+		return SNIFF_BAD;
 	}
-	return head.n < magic.n ? PROBE_MORE : PROBE_OK;
+	return head.n < magic.n ? SNIFF_MORE : SNIFF_OK;
 }
 
 int64_t gzip_guess_size(struct slice trailer, int64_t stored)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * A run of libmspack, which pulls: it opens "files" that are windows on the run's input and output
- * (codec_priv.h). It never asks for the length of the input, so the input may still grow. For
+ * (codec_run.h). It never asks for the length of the input, so the input may still grow. For
  * src/codec only.
  */
 #pragma once
-#include "codec/codec_priv.h"
+#include "codec/codec_run.h"
 
 #include <mspack.h>
 

@@ -13,7 +13,7 @@ static const struct {
 	{{SZDD_QBASIC, SZDD_MAGIC_SIZE}, 8},
 };
 
-enum codec_probe szdd_probe(struct slice head, int64_t *ret_size, struct error *e)
+enum sniff szdd_sniff(struct slice head, int64_t *ret_size, struct error *e)
 {
 	struct slice begin = slice_head(head, SZDD_MAGIC_SIZE);
 
@@ -23,12 +23,12 @@ enum codec_probe szdd_probe(struct slice head, int64_t *ret_size, struct error *
 		if (i == 0 && head.n > 8 && head.p[8] != 'A')
 			break;
 		if (head.n < headers[i].length_at + 4)
-			return PROBE_MORE;
+			return SNIFF_MORE;
 		*ret_size = load_le32(head.p + headers[i].length_at);
-		return PROBE_OK;
+		return SNIFF_OK;
 	}
 	err_set(e, ERR_CORRUPT, "not SZDD");
-	return PROBE_BAD;
+	return SNIFF_BAD;
 }
 
 static enum err state_length(struct codec_run *run, int64_t *ret)
@@ -39,10 +39,10 @@ static enum err state_length(struct codec_run *run, int64_t *ret)
 
 	if (err)
 		return err;
-	switch (szdd_probe((struct slice){head, n}, ret, run->e)) {
-	case PROBE_OK: return codec_state_size(run, *ret);
-	case PROBE_MORE: return err_set(run->e, ERR_CORRUPT, "SZDD: cut off");
-	case PROBE_BAD: break;
+	switch (szdd_sniff((struct slice){head, n}, ret, run->e)) {
+	case SNIFF_OK: return codec_state_size(run, *ret);
+	case SNIFF_MORE: return err_set(run->e, ERR_CORRUPT, "SZDD: cut off");
+	case SNIFF_BAD: break;
 	}
 	return ERR_CORRUPT;
 }

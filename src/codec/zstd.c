@@ -6,7 +6,7 @@
  */
 #include "codec/zstd.h"
 #include "base/bytes.h"
-#include "codec/codec_priv.h"
+#include "codec/codec_run.h"
 
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -49,27 +49,27 @@ int64_t zstd_window(struct slice head)
 	return base + base / 8 * (window & 7);
 }
 
-enum codec_probe zstd_probe(struct slice head, int64_t *ret_size, struct error *e)
+enum sniff zstd_sniff(struct slice head, int64_t *ret_size, struct error *e)
 {
 	uint32_t magic = head.n < 4 ? 0 : load_le32(head.p);
 	unsigned long long size = ZSTD_CONTENTSIZE_UNKNOWN;
 
 	if (head.n < 4)
-		return PROBE_MORE;
+		return SNIFF_MORE;
 	if (magic != ZSTD_MAGICNUMBER && !zstd_is_skippable(magic)) {
 		err_set(e, ERR_CORRUPT, "not zstd");
-		return PROBE_BAD;
+		return SNIFF_BAD;
 	}
 	if (!zstd_is_skippable(magic))
 		size = ZSTD_getFrameContentSize(head.p, head.n);
 	if (size == ZSTD_CONTENTSIZE_ERROR && head.n < FRAME_HEAD_MAX)
-		return PROBE_MORE;
+		return SNIFF_MORE;
 	if (size != ZSTD_CONTENTSIZE_UNKNOWN && size > INT64_MAX) {
 		err_set(e, ERR_CORRUPT, "zstd: damaged frame header");
-		return PROBE_BAD;
+		return SNIFF_BAD;
 	}
 	*ret_size = size == ZSTD_CONTENTSIZE_UNKNOWN ? CODEC_SIZE_UNKNOWN : (int64_t)size;
-	return PROBE_OK;
+	return SNIFF_OK;
 }
 
 /* The next power of two, for the library takes no other bound. */
@@ -132,10 +132,10 @@ static enum err open_frame(struct zstd *z, bool is_first)
 	struct slice head = {z->in.p + z->in.at, codec_input_left(&z->in)};
 	int64_t size;
 
-	switch (zstd_probe(head, &size, z->run->e)) {
-	case PROBE_BAD: return z->run->e->code;
-	case PROBE_MORE: return err_set(z->run->e, ERR_CORRUPT, "zstd: cut off");
-	case PROBE_OK: break;
+	switch (zstd_sniff(head, &size, z->run->e)) {
+	case SNIFF_BAD: return z->run->e->code;
+	case SNIFF_MORE: return err_set(z->run->e, ERR_CORRUPT, "zstd: cut off");
+	case SNIFF_OK: break;
 	}
 	/* The library looks at it only where it cannot decode a frame in one go. */
 	if (zstd_window(head) > INT64_C(1) << window_log_max(z->run->io))

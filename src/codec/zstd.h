@@ -3,6 +3,8 @@
 #pragma once
 #include "codec/codec.h"
 
+struct codec_run;
+
 #define ZSTD_MAGIC "\x28\xb5\x2f\xfd"
 
 /*
@@ -18,4 +20,6 @@ bool zstd_is_skippable(uint32_t magic);
  * (pzstd) or make files seekable; CODEC_SIZE_UNKNOWN where the first frame does not state it or is
  * one to be skipped, as with pzstd.
  */
-enum codec_probe zstd_probe(struct slice head, int64_t *ret_size, struct error *e);
+enum sniff zstd_sniff(struct slice head, int64_t *ret_size, struct error *e);
+/* Behind codec_decode(). */
+MUST_CHECK enum err zstd_decode(struct codec_run *run);

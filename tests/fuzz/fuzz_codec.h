@@ -74,17 +74,17 @@ static enum err fuzz_decode_once(enum codec c, struct fuzz_run *r, bool wants_si
 }
 
 /* A longer beginning never takes back what a shorter one told. */
-static void fuzz_probe(enum codec c, struct slice input)
+static void fuzz_sniff(enum codec c, struct slice input)
 {
-	enum codec_probe last = PROBE_MORE;
+	enum sniff last = SNIFF_MORE;
 	int64_t size = 0, last_size = 0;
 
 	for (size_t n = 0; n <= MIN(input.n, 200U); n++) {
 		struct error e = {0};
-		enum codec_probe now = codec_probe_size(c, slice_head(input, n), &size, &e);
+		enum sniff now = codec_sniff_size(c, slice_head(input, n), &size, &e);
 
-		ASSERT((now == PROBE_BAD) == (e.code != OK));
-		ASSERT(last == PROBE_MORE || (now == last && size == last_size));
+		ASSERT((now == SNIFF_BAD) == (e.code != OK));
+		ASSERT(last == SNIFF_MORE || (now == last && size == last_size));
 		last = now;
 		last_size = size;
 	}
@@ -103,5 +103,5 @@ static void fuzz_codec(enum codec c, const uint8_t *data, size_t size)
 	ASSERT(other == err || c == CODEC_ZSTD);
 	ASSERT(whole.stated == pieces.stated);
 	ASSERT(err || other || (whole.written == pieces.written && whole.hash == pieces.hash));
-	fuzz_probe(c, input);
+	fuzz_sniff(c, input);
 }

@@ -244,7 +244,7 @@ static void test_flips(void)
 	buf_fini(&r.out);
 }
 
-static void test_probe(void)
+static void test_sniff(void)
 {
 	struct buf cab CLEANUP(buf_fini) = BUF_MAX(RIG_MAX);
 	struct cab_info info = {0};
@@ -253,10 +253,10 @@ static void test_probe(void)
 
 	head(&cab, 12345, 21U << 8 | CAB_LZX);
 	put16(&cab, 58, 0xa0);
-	while (cab_probe(slice_head(buf_slice(&cab), n), &info, &e) == PROBE_MORE)
+	while (cab_sniff(slice_head(buf_slice(&cab), n), &info, &e) == SNIFF_MORE)
 		n++;
 	CHECK_INT(n, cab.n, "needs all of its header");
-	CHECK_INT(cab_probe(buf_slice(&cab), &info, &e), PROBE_OK, "and no more");
+	CHECK_INT(cab_sniff(buf_slice(&cab), &info, &e), SNIFF_OK, "and no more");
 	CHECK_INT(info.size, 12345, "size");
 	CHECK_INT(info.method, CAB_LZX, "method");
 	CHECK_SLICE(info.name, "a.pdb", "name");
@@ -284,7 +284,7 @@ static void test_reserve(void)
 	put16(&with, 30, 4);
 	put32(&with, 16, 36 + 24 + 10);
 	put32(&with, 60, 66 + 24 + 2);
-	CHECK_INT(cab_probe(buf_slice(&with), &info, &e), PROBE_OK, "reserved areas");
+	CHECK_INT(cab_sniff(buf_slice(&with), &info, &e), SNIFF_OK, "reserved areas");
 	CHECK_INT(info.size, 9, "size");
 	CHECK_INT(info.method, CAB_STORED, "method");
 	CHECK_INT(rig_decode(&r, CODEC_CAB, buf_slice(&with), &e), OK, "decodes");
@@ -316,7 +316,7 @@ static void test_folders(void)
 	put32(&with, SECOND, DATA);
 	put16(&with, FILE_AT + 8, 1);
 	put16(&with, FIRST + 6, CAB_QUANTUM);
-	CHECK_INT(cab_probe(buf_slice(&with), &info, &e), PROBE_OK, "two folders");
+	CHECK_INT(cab_sniff(buf_slice(&with), &info, &e), SNIFF_OK, "two folders");
 	CHECK_INT(info.method, CAB_STORED, "method of the second");
 	CHECK_INT(rig_decode(&r, CODEC_CAB, buf_slice(&with), &e), OK, "decodes");
 	CHECK_SLICE(buf_slice(&r.out), "some data", "to its data");
@@ -353,7 +353,7 @@ static void test_refused(void)
 
 		stored_cab(&cab, SLICE("data"));
 		put16(&cab, rows[i].at, rows[i].value);
-		CHECK_INT(cab_probe(buf_slice(&cab), &info, &e), PROBE_BAD, "refused");
+		CHECK_INT(cab_sniff(buf_slice(&cab), &info, &e), SNIFF_BAD, "refused");
 		CHECK_STR(e.msg, rows[i].why, "and says why");
 		CHECK_INT(rig_decode(&r, CODEC_CAB, buf_slice(&cab), &e), ERR_CORRUPT, "decoder");
 	}
@@ -449,7 +449,7 @@ int main(void)
 	test_by_hand();
 	test_damage();
 	test_flips();
-	test_probe();
+	test_sniff();
 	test_reserve();
 	test_folders();
 	test_refused();

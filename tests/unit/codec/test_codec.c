@@ -45,47 +45,47 @@ static void test_size(void)
 	static const struct {
 		enum codec codec;
 		struct slice head;
-		enum codec_probe answer;
+		enum sniff answer;
 		int64_t size;
 	} rows[] = {
-		{CODEC_CAB, {"MSCF", 4}, PROBE_MORE, 0},
-		{CODEC_CAB, {"\x1f", 1}, PROBE_BAD, 0},
-		{CODEC_GZIP, {"\x1f\x8b\x08", 3}, PROBE_OK, CODEC_SIZE_UNKNOWN},
-		{CODEC_GZIP, {"MS", 2}, PROBE_BAD, 0},
-		{CODEC_ZSTD, {"\x28\xb5\x2f\xfd\x20\x05", 6}, PROBE_OK, 5},
-		{CODEC_ZSTD, {"\x28\xb5\x2f\xfd", 4}, PROBE_MORE, 0},
-		{CODEC_ZSTD, {"MSCF", 4}, PROBE_BAD, 0},
+		{CODEC_CAB, {"MSCF", 4}, SNIFF_MORE, 0},
+		{CODEC_CAB, {"\x1f", 1}, SNIFF_BAD, 0},
+		{CODEC_GZIP, {"\x1f\x8b\x08", 3}, SNIFF_OK, CODEC_SIZE_UNKNOWN},
+		{CODEC_GZIP, {"MS", 2}, SNIFF_BAD, 0},
+		{CODEC_ZSTD, {"\x28\xb5\x2f\xfd\x20\x05", 6}, SNIFF_OK, 5},
+		{CODEC_ZSTD, {"\x28\xb5\x2f\xfd", 4}, SNIFF_MORE, 0},
+		{CODEC_ZSTD, {"MSCF", 4}, SNIFF_BAD, 0},
 		{CODEC_SZDD,
 		 {"SZDD\x88\xf0\x27\x33"
 		  "Ab\5\0\0\0",
 		  14},
-		 PROBE_OK,
+		 SNIFF_OK,
 		 5},
 		{CODEC_SZDD,
 		 {"SZDD\x88\xf0\x27\x33"
 		  "Ab\5\0\0",
 		  13},
-		 PROBE_MORE,
+		 SNIFF_MORE,
 		 0},
 		{CODEC_SZDD,
 		 {"SZDD\x88\xf0\x27\x33"
 		  "B",
 		  9},
-		 PROBE_BAD,
+		 SNIFF_BAD,
 		 0},
-		{CODEC_SZDD, {"SZ \x88\xf0\x27\x33\xd1\7\0\0\0", 12}, PROBE_OK, 7},
-		{CODEC_SZDD, {"SZ \x88\xf0\x27\x33\xd1\7", 9}, PROBE_MORE, 0},
-		{CODEC_SZDD, {"MSCF", 4}, PROBE_BAD, 0},
+		{CODEC_SZDD, {"SZ \x88\xf0\x27\x33\xd1\7\0\0\0", 12}, SNIFF_OK, 7},
+		{CODEC_SZDD, {"SZ \x88\xf0\x27\x33\xd1\7", 9}, SNIFF_MORE, 0},
+		{CODEC_SZDD, {"MSCF", 4}, SNIFF_BAD, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct error e = {0};
 		int64_t size = 0;
 
-		CHECK_INT(codec_probe_size(rows[i].codec, rows[i].head, &size, &e), rows[i].answer,
+		CHECK_INT(codec_sniff_size(rows[i].codec, rows[i].head, &size, &e), rows[i].answer,
 			  "answer");
 		CHECK_INT(size, rows[i].size, "size, untouched unless known");
-		CHECK((e.code != OK) == (rows[i].answer == PROBE_BAD), "error only when bad");
+		CHECK((e.code != OK) == (rows[i].answer == SNIFF_BAD), "error only when bad");
 	}
 }
 

@@ -131,15 +131,15 @@ static void test_guess(void)
 	CHECK_INT(gzip_guess_size(SLICE("\1\2\3"), 20), -1, "no trailer");
 }
 
-static void test_probe(void)
+static void test_sniff(void)
 {
 	struct error e;
 
-	CHECK_INT(gzip_probe(SLICE_NONE, &e), PROBE_MORE, "nothing yet");
-	CHECK_INT(gzip_probe(SLICE("\x1f\x8b"), &e), PROBE_MORE, "two bytes");
-	CHECK_INT(gzip_probe(SLICE("\x1f\x8b\x08"), &e), PROBE_OK, "three bytes");
-	CHECK_INT(gzip_probe(SLICE("\x1f\x8c"), &e), PROBE_BAD, "another");
-	CHECK_INT(gzip_probe(SLICE("\x1f\x8b\x07"), &e), PROBE_BAD, "another method");
+	CHECK_INT(gzip_sniff(SLICE_NONE, &e), SNIFF_MORE, "nothing yet");
+	CHECK_INT(gzip_sniff(SLICE("\x1f\x8b"), &e), SNIFF_MORE, "two bytes");
+	CHECK_INT(gzip_sniff(SLICE("\x1f\x8b\x08"), &e), SNIFF_OK, "three bytes");
+	CHECK_INT(gzip_sniff(SLICE("\x1f\x8c"), &e), SNIFF_BAD, "another");
+	CHECK_INT(gzip_sniff(SLICE("\x1f\x8b\x07"), &e), SNIFF_BAD, "another method");
 }
 
 int main(void)
@@ -149,6 +149,6 @@ int main(void)
 	test_bomb();
 	test_damage();
 	test_guess();
-	test_probe();
+	test_sniff();
 	return tap_done();
 }

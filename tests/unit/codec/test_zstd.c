@@ -131,7 +131,7 @@ static void test_damage(void)
 	buf_fini(&r.out);
 }
 
-static void test_probe(void)
+static void test_sniff(void)
 {
 	struct buf packed CLEANUP(buf_fini) = BUF_MAX(RIG_MAX);
 	struct error e;
@@ -139,15 +139,15 @@ static void test_probe(void)
 
 	frame(&packed, SLICE("12345"), true, 0);
 	for (size_t n = 0; n < 6; n++)
-		CHECK_INT(zstd_probe(slice_head(buf_slice(&packed), n), &size, &e), PROBE_MORE,
+		CHECK_INT(zstd_sniff(slice_head(buf_slice(&packed), n), &size, &e), SNIFF_MORE,
 			  "too little");
-	CHECK_INT(zstd_probe(slice_head(buf_slice(&packed), 6), &size, &e), PROBE_OK, "enough");
+	CHECK_INT(zstd_sniff(slice_head(buf_slice(&packed), 6), &size, &e), SNIFF_OK, "enough");
 	CHECK_INT(size, 5, "its size");
 	buf_clear(&packed);
 	skippable(&packed, 1);
-	CHECK_INT(zstd_probe(buf_slice(&packed), &size, &e), PROBE_OK, "one to be skipped");
+	CHECK_INT(zstd_sniff(buf_slice(&packed), &size, &e), SNIFF_OK, "one to be skipped");
 	CHECK_INT(size, CODEC_SIZE_UNKNOWN, "says nothing");
-	CHECK_INT(zstd_probe(SLICE("MSCF"), &size, &e), PROBE_BAD, "another format");
+	CHECK_INT(zstd_sniff(SLICE("MSCF"), &size, &e), SNIFF_BAD, "another format");
 }
 
 static void test_window_told(void)
@@ -181,7 +181,7 @@ int main(void)
 	test_frames();
 	test_window();
 	test_damage();
-	test_probe();
+	test_sniff();
 	test_window_told();
 	return tap_done();
 }

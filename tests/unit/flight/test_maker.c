@@ -127,7 +127,7 @@ static bool holds(struct job *j, struct slice content, const char *name)
 	bool good;
 
 	good = pread(u.fd, head, sizeof(head), OBJECT_HEADER_SIZE) == sizeof(head) &&
-	       cab_probe((struct slice){head, sizeof(head)}, &info, NULL) == PROBE_OK &&
+	       cab_sniff((struct slice){head, sizeof(head)}, &info, NULL) == SNIFF_OK &&
 	       slice_eq(info.name, slice_of(name)) && codec_decode(CODEC_CAB, &io, NULL) == OK &&
 	       slice_eq(buf_slice(&u.out), content);
 	buf_fini(&u.out);

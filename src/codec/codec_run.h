@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What the decoders share: the books of one run, and a window on its input. For src/codec only. */
+/*
+ * What the decoders share: the books of one run of codec_decode(), which the decoders, below the table
+ * of formats in codec.c, read and write through; and a window on the input. For src/codec only.
+ */
 #pragma once
 #include "codec/codec.h"
 
@@ -33,8 +36,3 @@ static inline size_t codec_input_left(const struct codec_input *in)
 
 /* Have at least want bytes left to consume, want <= sizeof(in->p); fewer only at the end. */
 MUST_CHECK enum err codec_input_want(struct codec_input *in, size_t want);
-
-MUST_CHECK enum err cab_decode(struct codec_run *run);
-MUST_CHECK enum err gzip_decode(struct codec_run *run);
-MUST_CHECK enum err szdd_decode(struct codec_run *run);
-MUST_CHECK enum err zstd_decode(struct codec_run *run);
