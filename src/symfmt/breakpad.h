@@ -9,7 +9,8 @@
  * Lines end in LF or CR LF. Fields are slices of the head.
  */
 #pragma once
-#include "symfmt/identity.h"
+#include "symfmt/head.h"
+#include "symfmt/symbol_id.h"
 
 struct breakpad {
 	struct slice os, arch;

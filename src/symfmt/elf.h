@@ -8,7 +8,8 @@
  * The rest is in the sections only (elf_read_sections).
  */
 #pragma once
-#include "symfmt/identity.h"
+#include "symfmt/head.h"
+#include "symfmt/symbol_id.h"
 
 struct elf {
 	uint16_t machine;

@@ -19,7 +19,7 @@
  * .NET, stores that symstore.exe wrote. Pure.
  */
 #pragma once
-#include "symfmt/identity.h"
+#include "symfmt/symbol_id.h"
 
 #define KEY_TEXT_MAX 160 /* the longest key we write: elf-buildid-sym- and SYMBOL_ID_MAX bytes */
 

@@ -5,7 +5,8 @@
  * LC_UUID; the UUID of a dSYM is that of its binary.
  */
 #pragma once
-#include "symfmt/identity.h"
+#include "symfmt/head.h"
+#include "symfmt/symbol_id.h"
 
 #define MACHO_IMAGES_MAX IDENTITY_IDS_MAX
 

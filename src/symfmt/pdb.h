@@ -9,8 +9,8 @@
  * Sources: microsoft-pdb, PDB/dbi/pdb.h and dbi.h; pdbi_stream.md and dbi_stream.md of pdb-rs.
  */
 #pragma once
-#include "symfmt/identity.h"
 #include "symfmt/source.h"
+#include "symfmt/symbol_id.h"
 
 enum { PDB_INFO_STREAM = 1, PDB_DBI_STREAM = 3 };
 /* So much of the two streams is looked at. */

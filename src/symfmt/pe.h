@@ -8,7 +8,8 @@
  * ask, and hears how far it has to read.
  */
 #pragma once
-#include "symfmt/identity.h"
+#include "symfmt/head.h"
+#include "symfmt/symbol_id.h"
 
 #define PE_CODEVIEWS_MAX 4
 

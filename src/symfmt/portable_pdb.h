@@ -5,7 +5,8 @@
  * the age ffffffff. The stream stands at the front as a rule, so a small head is enough.
  */
 #pragma once
-#include "symfmt/identity.h"
+#include "symfmt/head.h"
+#include "symfmt/symbol_id.h"
 
 struct portable_pdb {
 	struct symbol_id guid;

@@ -5,6 +5,7 @@
  */
 #include "symfmt/verify.h"
 #include "base/buf.h"
+#include "symfmt/identity.h"
 #include "symfmt/page.h"
 #include "symfmt/pe.h"
 

@@ -10,6 +10,7 @@
  */
 #include "base/text.h"
 #include "symfmt/elf.h"
+#include "symfmt/identity.h"
 #include "symfmt/key.h"
 #include "symfmt/macho.h"
 #include "symfmt/msfz.h"
