@@ -409,14 +409,19 @@ static void remove_files(struct cache *c, const struct store *s, const struct sl
 void cache_forget(struct cache *c, struct store *s, const struct slice *keys, size_t n,
 		  struct error *failure)
 {
-	cache_see_purges(c);
+	struct error disk = {0};
+
 	for (int round = 0; round < 2; round++) {
+		cache_see_purges(c); /* each time: the file may be lost between the two */
 		outdate(c, s, keys, n, failure);
 		if (c->disk)
-			remove_files(c, s, keys, n, failure);
+			remove_files(c, s, keys, n, &disk);
 	}
-	if (failure->code)
-		cache_disk_failed(c, failure);
+	if (!disk.code)
+		return;
+	/* That others cannot be told is none of its failures. */
+	cache_disk_failed(c, &disk);
+	*failure = disk;
 }
 
 void cache_forget_misses(struct cache *c)

@@ -42,7 +42,7 @@ struct generations {
 	_Atomic uint32_t own[WORDS];
 	/* Always mapped: zeros, then the file in their place. */
 	const _Atomic uint32_t *shared;
-	uint64_t mark;
+	_Atomic uint64_t mark; /* another one each time that it comes to APART */
 	int root, fd; /* fd: only looked at by who has seen TOGETHER, or holds reopening */
 	atomic_int sharing;
 	atomic_bool reopening;
@@ -55,7 +55,6 @@ struct generations *generations_new(void)
 
 	ASSERT(zeros != MAP_FAILED);
 	g->shared = zeros;
-	g->mark = random_u64() | 1;
 	g->root = g->fd = -1;
 	return g;
 }
@@ -159,6 +158,9 @@ static enum err open_anew(struct generations *g, struct error *e)
 		err = try_file(fd, e);
 	if (!err)
 		err = take_place(g, fd, e);
+	/* What was kept apart before has not been there for the purges in between. */
+	if (err && atomic_load(&g->sharing) != APART)
+		atomic_store(&g->mark, random_u64() | 1);
 	atomic_store_explicit(&g->sharing, err ? APART : TOGETHER, memory_order_release);
 	return err;
 }
@@ -189,7 +191,9 @@ void generations_check(struct generations *g)
 
 uint64_t generations_mark(const struct generations *g)
 {
-	return atomic_load_explicit(&g->sharing, memory_order_relaxed) == APART ? g->mark : 0;
+	return atomic_load_explicit(&g->sharing, memory_order_acquire) == APART
+		       ? atomic_load_explicit(&g->mark, memory_order_relaxed)
+		       : 0;
 }
 
 /* ---- reading ---- */

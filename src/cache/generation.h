@@ -38,7 +38,7 @@ MUST_CHECK enum err generations_share(struct generations *g, int root, struct er
 /* Has the file lost its name, because somebody has emptied the directory? Then make it anew. */
 void generations_check(struct generations *g);
 /*
- * 0; or, while they cannot be shared with others on the directory, a number of this process alone: others
+ * 0; or, while they cannot be shared with others on the directory, a number of this process and this time alone: others
  * must not take what is kept now for theirs, nor a later start, for a purge in between cannot be told.
  */
 uint64_t generations_mark(const struct generations *g);

@@ -350,6 +350,10 @@ def test_purges_that_cannot_be_told(purged, origin, store, serve, tmp):
     answer = purge(first, purged.format(keys(1)[0]).encode())
     assert answer.status == 500 and b"generations" in answer.body
     assert first.fetch("/" + keys(1)[0]).body == body(5_000, 2)
+    kept(first, 2)
+    origin.forget()
+    assert first.fetch("/" + keys(1)[0]).body == body(5_000, 2)
+    assert not origin.asked() and errors(first) == 0, "the disk is well, and is used"
     (tmp / "generations").rmdir()
     until(lambda: purge(first, b"*").status == 200)
 

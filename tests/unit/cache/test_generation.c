@@ -149,6 +149,7 @@ static void test_emptied(void)
 static void test_removed(void)
 {
 	struct error e;
+	uint64_t mark;
 	struct rig r;
 
 	make_rig(&r);
@@ -158,11 +159,17 @@ static void test_removed(void)
 	generations_check(r.g);
 	CHECK(generations_mark(r.g) && generation_raise(r.g, 7, &e) == ERR_IO,
 	      "without a directory there is nothing to share");
+	mark = generations_mark(r.g);
+	generations_check(r.g);
+	CHECK(generations_mark(r.g) == mark, "for the whole of that time it has one mark");
 	CHECK_INT(disk_revive(r.disk, &e), DISK_REVIVED, "it is made anew");
 	CHECK_INT(disk_revive(r.disk, &e), DISK_THERE, "once");
 	generations_check(r.g);
 	CHECK(!generations_mark(r.g) && generation_raise(r.g, 7, &e) == OK, "and shared");
 	nftw(r.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	generations_check(r.g);
+	CHECK(generations_mark(r.g) && generations_mark(r.g) != mark,
+	      "what was kept apart before is not found the next time");
 	ASSERT(symlink("/dev/null", r.dir) == 0);
 	CHECK_INT(disk_revive(r.disk, &e), DISK_GONE, "unless something is in the way");
 	remove_rig(&r);
