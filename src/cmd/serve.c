@@ -94,6 +94,15 @@ static void warn_if_no_path_token(const struct auth *auth)
 	log_end(&l);
 }
 
+static void warn_if_guessable(const struct conf *conf)
+{
+	size_t n = strlen(conf->admin_token);
+
+	if (n && n < AUTH_SECRET_MIN)
+		log_event(LOG_WARN,
+			  "ADMIN_TOKEN is short enough to be guessed: 16 characters or more", NULL);
+}
+
 /* A directory that is named may come later (a mount); one that nobody named is a forgotten setting. */
 static enum err check_default_store(const struct conf *conf, struct error *e)
 {
@@ -172,6 +181,7 @@ static int serve(struct service *s, const struct auth *auth, const sigset_t *set
 		return EXIT_FAILURE;
 	warn_if_open(s, auth);
 	warn_if_no_path_token(auth);
+	warn_if_guessable(s->conf);
 	log_begin(&l, LOG_INFO, "listening");
 	log_add(&l, "address",
 		s->conf->listen_address[0] ? slice_of(s->conf->listen_address) : SLICE("*"));

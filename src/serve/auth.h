@@ -42,5 +42,7 @@ MUST_CHECK enum auth_way auth_check(const struct auth *a, struct slice authoriza
 size_t auth_header_only(const struct auth *a);
 /* Does one of the tokens stand in text, in any case? Then text does not belong into a log. */
 bool auth_mentions(const struct auth *a, struct slice text);
+/* Shorter ones can be guessed, and may stand in the name of a file. */
+#define AUTH_SECRET_MIN 16
 /* Does the text hold this one, in whatever case? Never an empty one. */
 bool auth_has_secret(struct slice text, struct slice secret);

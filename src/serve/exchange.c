@@ -177,7 +177,8 @@ static enum MHD_Result answer_request(struct exchange *x)
 	verdict = request_clean((struct slice){x->target, x->target_n}, &rules, &x->path);
 	x->cleaned = verdict == REQUEST_CLEAN;
 	/* Who mistook where it belongs: no store is to hear of it. */
-	if (x->cleaned && auth_has_secret(x->path.spelling[0].path, slice_of(p->conf->admin_token)))
+	if (x->cleaned && strlen(p->conf->admin_token) >= AUTH_SECRET_MIN &&
+	    auth_has_secret(x->path.spelling[0].path, slice_of(p->conf->admin_token)))
 		verdict = REQUEST_BAD;
 	if (p->auth)
 		x->auth = auth_check(p->auth, header(x, "Authorization"), x->path.token);

@@ -8,7 +8,7 @@ import pytest
 from conftest import KEYS
 from rig.client import is_miss
 from rig.origin import Origin
-from rig.samples import path
+from rig.samples import body, path
 from rig.server import s3, until
 
 HEX, WORD = "0123456789abcdef0123456789abcdef", "Correct-Horse_Battery~Staple"
@@ -189,6 +189,15 @@ def test_a_purge_token_at_the_wrong_place(tokens, method, target, origin, serve)
     until(lambda: server.log(msg="request"))
     assert ADMIN.lower()[:-1] not in server.stderr().lower()
     assert not origin.asked("purge-token") and not origin.asked("Purge-Token")
+
+
+def test_a_short_purge_token_stands_in_no_file_s_way(origin, serve):
+    """Any text may be one; then the name of a file may hold it."""
+    name = path("symbols.pdb").lower()
+    origin.put("bucket", name, body(10))
+    server = serve(stores=s3(origin.bucket("bucket"), origin), ADMIN_TOKEN="symbols")
+    assert server.fetch("/" + name).body == body(10)
+    assert len(server.log(level="warn", msg=lambda text: "ADMIN_TOKEN is short" in text)) == 1
 
 
 @pytest.mark.parametrize("target", [f"/t/{HEX}/x/t/{HEX}/a.pdb", f"/x/t/{HEX}",
