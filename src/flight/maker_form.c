@@ -11,6 +11,7 @@
  *
  * Where there are more steps, all but the last go through a file of their own.
  */
+#include "base/file.h"
 #include "codec/cab.h"
 #include "codec/gzip.h"
 #include "codec/zstd.h"
@@ -196,15 +197,12 @@ static enum err write_middle(void *ud, struct slice bytes, struct error *e)
 			       ? e->code
 			       : draft_grow(m->middle, m->written + (int64_t)bytes.n, e);
 
-	while (!err && bytes.n) {
-		ssize_t n = pwrite(draft_fd(m->middle), bytes.p, bytes.n, m->written);
-
-		if (n < 0)
-			return err_sys(e, ERR_IO, "cannot write to a temporary file");
-		m->written += n;
-		bytes = slice_from(bytes, (size_t)n);
-	}
-	return err;
+	if (err)
+		return err;
+	if (!file_write_at(draft_fd(m->middle), bytes, m->written))
+		return err_sys(e, ERR_IO, "cannot write to a temporary file");
+	m->written += (int64_t)bytes.n;
+	return OK;
 }
 
 static enum err any_size(void *ud, int64_t size, struct error *e)
