@@ -253,7 +253,7 @@ static void dir_probe(struct store *s, enum question q,
 	d->probing = true;
 	c = call_new(s, ud);
 	c->probed = done;
-	submit(c, clock_mono_ns() + store_try_ns(s->ctx, false));
+	submit(c, clock_mono_ns() + s->ctx->try_timeout_ns);
 }
 
 static void dir_describe(struct store *s, struct buf *out)

@@ -7,11 +7,6 @@
 
 #define FACTS_MAX ((size_t)32768) /* a URL has 4096 bytes at most, as has who asks */
 
-int64_t store_try_ns(const struct store_context *ctx, bool patient)
-{
-	return patient ? 0 : ctx->try_timeout_ns;
-}
-
 void store_identify(struct store *s, const struct store_fact *facts, size_t n)
 {
 	struct buf text CLEANUP(buf_fini) = BUF_MAX(FACTS_MAX);

@@ -4,9 +4,6 @@
 #include "store/store.h"
 #include "store/store_url.h"
 
-/* How long one request of a call may take for its head; 0: as long as the call. */
-int64_t store_try_ns(const struct store_context *ctx, bool patient);
-
 /* One fact that tells stores apart; no password, for the id is written down. */
 struct store_fact {
 	const char *name;

@@ -45,7 +45,7 @@ struct transfer {
 	enum err overdue;
 	struct loop_timer head_timer;
 	struct transfer_head head;
-	bool head_only, follow, secure, head_given, cancelled, paused;
+	bool patient, head_only, follow, secure, head_given, cancelled, paused;
 	bool anywhere;   /* redirects may lead to any address */
 	bool redirected; /* it is not the server any more that was named */
 	bool astray;     /* that led to an address where it may not */
@@ -503,16 +503,22 @@ enum err transfer_overdue(const struct transfer *t)
 
 static int64_t head_due_ns(const struct transfer *t, int64_t begun_ns)
 {
-	return t->within_ns ? MIN(begun_ns + t->within_ns, t->until_ns) : t->until_ns;
+	return t->within_ns && !t->patient ? MIN(begun_ns + t->within_ns, t->until_ns)
+					   : t->until_ns;
 }
 
-/* A short time for its head is the store's affair only if it would have been as short at once. */
+/*
+ * A short time for its head is the store's affair only if it would have been as short at once. Of a patient
+ * one, what is enough for others was not short.
+ */
 static void set_deadline(struct transfer *t, int64_t begun_ns)
 {
-	int64_t at_once = head_due_ns(t, t->asked_ns) - t->asked_ns;
+	int64_t fair = head_due_ns(t, t->asked_ns) - t->asked_ns;
 
+	if (t->within_ns)
+		fair = MIN(fair, t->within_ns);
 	t->due_ns = head_due_ns(t, begun_ns);
-	t->overdue = t->due_ns - begun_ns < at_once ? ERR_BUSY : ERR_TIMEOUT;
+	t->overdue = t->due_ns - begun_ns < fair ? ERR_BUSY : ERR_TIMEOUT;
 	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
 }
 
@@ -581,6 +587,7 @@ static struct transfer *transfer_new(struct transfer_engine *engine,
 		.asked_ns = clock_mono_ns(),
 		.until_ns = r->head_deadline_ns,
 		.within_ns = r->head_within_ns,
+		.patient = r->patient,
 		.head_timer.due = head_overdue,
 	};
 	for (size_t i = 0; r->headers && r->headers[i]; i++)

@@ -34,10 +34,11 @@ struct transfer_request {
 	bool follow_anywhere;       /* ... and not where address.h says no, but for this */
 	/*
 	 * The head of the answer must be in at head_deadline_ns (monotonic), waiting included, and
-	 * head_within_ns after the transfer has begun, if that is not 0. What comes too late for having
-	 * waited here is ERR_BUSY, not ERR_TIMEOUT.
+	 * head_within_ns after the transfer has begun, unless it is patient. What comes too late for
+	 * having waited here is ERR_BUSY, not ERR_TIMEOUT; but what had head_within_ns had enough.
 	 */
-	int64_t head_deadline_ns, head_within_ns;
+	int64_t head_deadline_ns, head_within_ns; /* the latter may be 0, if the former alone counts */
+	bool patient;
 	uint64_t asker; /* whose turn it takes (fair.h): the number of a request; 0: nobody waits */
 	bool at_once;   /* it does not wait, whatever is in flight; for probes, which are few */
 	int64_t fresh_ns; /* only on a connection that is made after this; 0: on any */

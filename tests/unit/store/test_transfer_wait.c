@@ -248,11 +248,17 @@ static void test_deadlines(void)
 		const char *name;
 		int64_t turn_s, end_s; /* turn_s 0: it does not come */
 		enum err code;
+		bool patient; /* all ten, whenever it began */
 	} rows[] = {
 		{"its turn did not come: ours", 0, 10, ERR_BUSY},
 		{"it had all its time: the store's", 7, 9, ERR_TIMEOUT},
 		{"just all of it", 8, 10, ERR_TIMEOUT},
 		{"it had less for having waited: ours", 9, 10, ERR_BUSY},
+		{"patient, and its turn did not come: ours", 0, 10, ERR_BUSY, true},
+		{"patient, and it had more than others have: the store's", 1, 10, ERR_TIMEOUT,
+		 true},
+		{"patient, as much as others have", 8, 10, ERR_TIMEOUT, true},
+		{"patient, and it had less: ours", 9, 10, ERR_BUSY, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -264,7 +270,8 @@ static void test_deadlines(void)
 		ASSERT(ask(&c,
 			   (struct transfer_request){.head_deadline_ns = clock_mono_ns() +
 									 10 * NS_PER_S,
-						     .head_within_ns = 2 * NS_PER_S},
+						     .head_within_ns = 2 * NS_PER_S,
+						     .patient = rows[i].patient},
 			   2, "c") == OK);
 		if (rows[i].turn_s) {
 			manual_advance(loop, rows[i].turn_s * NS_PER_S);
