@@ -55,9 +55,11 @@ static void rescue_decided(void *ud, enum fetch_result result, const struct obje
 	struct lookup *l = ud;
 
 	int64_t length = l->rescue_last - l->rescue_first + 1;
+	/* By its ETag it is the same one; then the label is as it was sent, and not judged. */
+	bool pinned = result == FETCH_FOUND && head->ranged;
 	bool goes_on = result == FETCH_FOUND && head->fd < 0 && head->length == length &&
 		       head->mtime == l->version.mtime &&
-		       strcmp(head->encoding, l->version.encoding) == 0;
+		       (pinned || strcmp(head->encoding, l->version.encoding) == 0);
 
 	if (result == FETCH_FOUND && head->fd >= 0)
 		close(head->fd);

@@ -134,6 +134,31 @@ static void test_rescue_fails(void)
 	}
 }
 
+/* The rest is a part, whose label nobody has judged: the ETag says that it is the same. */
+static void test_rescue_of_a_false_label(void)
+{
+	static const char text[600] = "MODULE ";
+	struct object_head whole = fake_whole(LARGE, "\"e\"");
+	struct object_head head = rescue_head(1000, 1003, "\"e\"");
+	struct rescue r = {0};
+
+	world_cached(&r.w, 1, "/readme.txt");
+	r.w.fake[0].store.traits.any_case = true;
+	world_start(&r.w);
+	memcpy(whole.encoding, "gzip", 5);
+	memcpy(head.encoding, "gzip", 5);
+	fake_head(fake_call(&r.w.fake[0], NULL), &whole);
+	fake_data(fake_call(&r.w.fake[0], NULL), text, sizeof(text));
+	manual_settle(r.w.loop);
+	ASSERT(r.w.answered == 1 && r.w.answer.fill && !r.w.answer.head.encoding[0]);
+	lookup_rescue(r.w.lookup, 1000, 1003, rescued);
+	manual_settle(r.w.loop);
+	fake_head(last_call(&r.w), &head);
+	manual_settle(r.w.loop);
+	CHECK(r.rescued == 1 && r.body, "a label that was not true does not stand in the way");
+	CHECK(rescue_end(&r), "a false label");
+}
+
 static void test_rescue_is_not_tried(void)
 {
 	struct rescue r;
@@ -206,6 +231,7 @@ int main(void)
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
 	test_rescue();
 	test_rescue_fails();
+	test_rescue_of_a_false_label();
 	test_rescue_is_not_tried();
 	test_rescue_without_a_name();
 	test_release_under_a_rescue();
