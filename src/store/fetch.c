@@ -160,8 +160,6 @@ static void unasked(struct fetch *f, const char *what)
 	fetch_decide(f, FETCH_FAULT, NULL, &e);
 }
 
-static void fault_done(struct fetch *f, bool retry, const struct error *e);
-
 /* The store has something else than the version that is known. */
 static void refused(struct fetch *f, const char *why)
 {
@@ -171,7 +169,7 @@ static void refused(struct fetch *f, const char *why)
 	fetch_drop_call(f);
 	if (f->phase == ASKING)
 		close_p(&f->head.fd);
-	fault_done(f, true, &e);
+	fetch_fault(f, true, &e);
 }
 
 /* A part of a version that is known: nothing else will do. */
@@ -326,7 +324,7 @@ static bool is_answer(const struct error *e)
 	return e->code == ERR_UPSTREAM || e->code == ERR_DENIED || e->code == ERR_CORRUPT;
 }
 
-static void fault_done(struct fetch *f, bool retry, const struct error *e)
+void fetch_fault(struct fetch *f, bool retry, const struct error *e)
 {
 	int64_t pause, now = clock_mono_ns();
 
@@ -384,9 +382,11 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 		fetch_peek_done(f);
 		return;
 	}
+	if (result != STORE_FOUND)
+		fetch_look_stop(f);
 	switch (result) {
-	case STORE_FAULT: fault_done(f, false, e); return;
-	case STORE_FAULT_RETRY: fault_done(f, true, e); return;
+	case STORE_FAULT: fetch_fault(f, false, e); return;
+	case STORE_FAULT_RETRY: fetch_fault(f, true, e); return;
 	case STORE_FOUND: found_done(f); return;
 	case STORE_UNSATISFIABLE: unsatisfiable_done(f, head); return;
 	case STORE_CHANGED:
@@ -443,6 +443,10 @@ static void ask_again(struct loop_timer *timer)
 {
 	struct fetch *f = CONTAINER_OF(timer, struct fetch, again);
 
+	if (f->looking) {
+		fetch_look_overdue(f);
+		return;
+	}
 	f->held = f->phase == BODY && !fetch_sink_may_write(f);
 	if (!f->held)
 		fetch_ask(f);

@@ -4,6 +4,7 @@
  * (encoding.h). Mostly they come with the head. Of a HEAD whose label would decide what the client
  * gets they are asked for, once.
  */
+#include "base/clock.h"
 #include "store/encoding.h"
 #include "store/fetch_priv.h"
 
@@ -15,10 +16,45 @@ static bool judge(struct fetch *f, bool all)
 			      all || f->beginning.n >= left, f->head.encoding);
 }
 
+/* Who waits for the head waits for these bytes, too: as long as one try may take. */
 static void begin_looking(struct fetch *f)
 {
+	int64_t now = clock_mono_ns(), within = f->request.store->ctx->try_timeout_ns;
+	int64_t due = f->request.deadline_ns;
+
+	if (within && !f->request.patient)
+		due = MIN(due, now + within);
 	f->beginning = BUF_MAX(ENCODING_HEAD + 4 * TRANSFER_READ_MAX);
 	f->looking = true;
+	f->looking_ns = now;
+	loop_timer_set(fetch_loop(f), &f->again, due);
+}
+
+static void end_looking(struct fetch *f)
+{
+	if (f->looking)
+		loop_timer_stop(fetch_loop(f), &f->again);
+	f->looking = false;
+}
+
+void fetch_look_overdue(struct fetch *f)
+{
+	int64_t now = clock_mono_ns(), within = f->request.store->ctx->try_timeout_ns;
+	int64_t fair = f->request.deadline_ns - f->asked_ns;
+	struct error e;
+
+	if (f->peeking) {
+		fetch_peek_done(f);
+		return;
+	}
+	if (within)
+		fair = MIN(fair, within);
+	fetch_look_stop(f);
+	fetch_drop_call(f);
+	/* What went by before the head may have been a wait for a turn of ours (transfer.h). */
+	err_set(&e, now - f->looking_ns < fair / 2 ? ERR_BUSY : ERR_TIMEOUT,
+		"nothing came behind the head");
+	fetch_fault(f, true, &e);
 }
 
 /* The byte of a probe tells nothing. */
@@ -39,7 +75,7 @@ bool fetch_looks(struct fetch *f)
 
 void fetch_look_stop(struct fetch *f)
 {
-	f->looking = false;
+	end_looking(f);
 	buf_fini(&f->beginning);
 }
 
@@ -49,7 +85,7 @@ static bool begin(struct fetch *f, bool *more)
 	struct buf held CLEANUP(buf_fini) = f->beginning;
 	bool gone = false;
 
-	f->looking = false;
+	end_looking(f);
 	f->beginning = (struct buf){0};
 	f->gone = &gone;
 	fetch_begin(f);
@@ -97,17 +133,21 @@ bool fetch_peeks(struct fetch *f)
 /* Only of the version whose head is known. */
 void fetch_peek_head(struct fetch *f, const struct object_head *head)
 {
-	if (head->first == 0 && head->total == f->head.total &&
-	    strcmp(head->etag, f->head.etag) == 0)
-		begin_looking(f);
+	bool same = head->first == 0 && head->total == f->head.total &&
+		    strcmp(head->etag, f->head.etag) == 0;
+
 	if (head->fd >= 0)
 		close(head->fd);
+	if (same)
+		begin_looking(f);
+	else
+		fetch_peek_done(f); /* be it the whole of something large */
 }
 
 void fetch_peek_done(struct fetch *f)
 {
 	if (f->looking)
-		(void)judge(f, true);
+		(void)judge(f, false); /* what has broken off tells nothing */
 	f->peeking = false;
 	fetch_look_stop(f);
 	fetch_drop_call(f);

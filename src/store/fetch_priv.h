@@ -19,7 +19,7 @@ struct fetch {
 	void *ud;
 	enum phase phase;
 	struct store_call *call; /* NULL between tries */
-	struct loop_timer again;
+	struct loop_timer again; /* the next try; while looking, the end of that */
 	unsigned tries, resumes;
 	int64_t asked_ns;        /* when the last try began */
 	struct object_head head; /* of the first answer */
@@ -34,6 +34,7 @@ struct fetch {
 	bool looking;            /* found, not told: what is it encoded with? */
 	bool peeking;            /* a HEAD: its label is tried by the first bytes */
 	struct buf beginning;    /* meanwhile */
+	int64_t looking_ns;      /* since then */
 	bool *gone;              /* set when it is freed by what it is about to tell */
 	int spool;               /* -1 unless SPOOLING */
 	int64_t spooled;
@@ -56,6 +57,8 @@ void fetch_drop_call(struct fetch *f);
 void fetch_begin(struct fetch *f);
 bool fetch_data(struct fetch *f, struct slice bytes);
 void fetch_ask(struct fetch *f);
+/* No answer, or one that does not fit: another try, or the end. May free it. */
+void fetch_fault(struct fetch *f, bool retry, const struct error *e);
 
 /* fetch_look.c: is the head true of the body (encoding.h)? Until that is known it is not told. */
 
@@ -66,6 +69,8 @@ bool fetch_look(struct fetch *f, struct slice bytes);
 /* There are no more. False: the fetch is gone. */
 MUST_CHECK bool fetch_look_done(struct fetch *f);
 void fetch_look_stop(struct fetch *f);
+/* None came in time. May free it. */
+void fetch_look_overdue(struct fetch *f);
 /* The answer to a HEAD is in. True: its label is tried first. */
 bool fetch_peeks(struct fetch *f);
 /* What came of that, be it no answer: the head is told. May free it. */

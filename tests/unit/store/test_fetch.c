@@ -6,6 +6,7 @@
  */
 #include "fetch_rig.h"
 #include "metric/metric.h"
+#include "store/fetch_priv.h"
 
 #include "tap.h"
 #include <errno.h>
@@ -528,6 +529,142 @@ static void test_free_when_decided(void)
 	CHECK(w.decided == 1 && world_fini(&w), "freed with a file");
 }
 
+/* ---- the first bytes ---- */
+
+#define PLAIN_KEY "foo.pdb/0123456789ABCDEF0123456789ABCDEF1/foo.pdb"
+#define TRY_NS    (3 * NS_PER_S)
+
+static struct store_call *looking_start(struct world *w, bool patient)
+{
+	world_init(w);
+	w->ctx.try_timeout_ns = TRY_NS;
+	w->request.key = SLICE(PLAIN_KEY);
+	w->request.patient = patient;
+	return world_start(w);
+}
+
+/* The head has come, and less than says what the body is encoded with. */
+static struct store_call *stall(struct world *w)
+{
+	struct store_call *c = fake_call(&w->store, NULL);
+
+	give_head(c, 1000);
+	fake_data(c, "MZ", 2);
+	manual_settle(w->loop);
+	return c;
+}
+
+static void test_stall_behind_the_head(void)
+{
+	static const char pdb[600] = "Microsoft C/C++ MSF 7.00";
+	struct world w;
+
+	(void)looking_start(&w, false);
+	(void)stall(&w);
+	manual_advance(w.loop, TRY_NS - 1);
+	CHECK(w.decided == 0 && w.store.started == 1 && w.store.cancelled == 0,
+	      "the first bytes may take as long as a try");
+	manual_advance(w.loop, NS_PER_S);
+	CHECK(w.decided == 0 && w.store.started == 2 && w.store.cancelled == 1,
+	      "then they are asked for again");
+	give_head(fake_call(&w.store, NULL), 600);
+	fake_data(fake_call(&w.store, NULL), pdb, sizeof(pdb));
+	CHECK(w.decided == 1 && w.result == FETCH_FOUND && w.head.length == 600,
+	      "and the other answer counts");
+	manual_advance(w.loop, 3600 * NS_PER_S);
+	CHECK(w.store.started == 2 && w.ended == 0, "a body that comes has no such end");
+	fake_done(fake_call(&w.store, NULL), STORE_FOUND);
+	CHECK(w.ended == 1 && world_fini(&w), "nothing is left");
+
+	(void)looking_start(&w, false);
+	for (int n = 1; n <= 3; n++) {
+		(void)stall(&w);
+		while (!w.decided && w.store.started == n)
+			manual_advance(w.loop, NS_PER_S / 10);
+	}
+	CHECK(w.result == FETCH_FAULT && w.error.code == ERR_TIMEOUT,
+	      "none that says what it is: no answer in time");
+	CHECK(w.store.started == 3 && clock_mono_ns() <= MANUAL_START_NS + BUDGET_NS + NS_PER_S,
+	      "after as many tries as the budget has room for");
+	CHECK_INT(fake_faults(&w.store), 1, "which counts against the store");
+	ASSERT(world_fini(&w));
+
+	(void)looking_start(&w, true);
+	(void)stall(&w);
+	manual_advance(w.loop, BUDGET_NS - 1);
+	CHECK(w.decided == 0 && w.store.started == 1, "one try of the patient takes all there is");
+	manual_advance(w.loop, 1);
+	CHECK(w.decided == 1 && w.error.code == ERR_TIMEOUT, "and no more");
+	ASSERT(world_fini(&w));
+
+	(void)looking_start(&w, false);
+	manual_advance(w.loop, BUDGET_NS - NS_PER_MS);
+	(void)stall(&w);
+	manual_advance(w.loop, NS_PER_MS);
+	CHECK(w.decided == 1 && w.error.code == ERR_BUSY && fake_faults(&w.store) == 0,
+	      "where the head came late, what was left is not the store's affair");
+	ASSERT(world_fini(&w));
+}
+
+static void test_fault_while_looking(void)
+{
+	struct world w;
+
+	(void)looking_start(&w, false);
+	fake_done(stall(&w), STORE_FAULT_RETRY);
+	manual_advance(w.loop, NS_PER_S);
+	CHECK(w.decided == 0 && w.store.started == 2 && w.store.cancelled == 0,
+	      "broken off before it is known: asked again");
+	fetch_free(TAKE(w.fetch));
+	CHECK(world_fini(&w), "nothing is left");
+}
+
+/* The answer to a HEAD said gzip, which its first bytes are to tell. */
+static struct store_call *peek_start(struct world *w)
+{
+	struct object_head head = fake_whole(1000, ETAG);
+	struct store_call *c;
+
+	world_init(w);
+	w->ctx.try_timeout_ns = TRY_NS;
+	w->request.key = SLICE("foo.pdb/1/foo.pd_"); /* not one that has to be looked at */
+	w->request.head = w->request.tried = true;
+	memcpy(head.encoding, "gzip", 5);
+	c = world_start(w);
+	fake_head(c, &head);
+	fake_done(c, STORE_FOUND);
+	c = fake_call(&w->store, NULL);
+	ASSERT(c && c->read.ranged && w->decided == 0);
+	return c;
+}
+
+static void test_peek(void)
+{
+	static const struct {
+		const char *name;
+		struct object_head head;
+	} others[] = {
+		{"another version", {.total = 1000, .length = 1000, .etag = "\"v2\"", .fd = -1}},
+		{"another length", {.total = 1001, .length = 1001, .etag = ETAG, .fd = -1}},
+		{"another part",
+		 {.total = 1000, .first = 8, .length = 9, .ranged = true, .etag = ETAG, .fd = -1}},
+	};
+	struct world w;
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		fake_head(peek_start(&w), &others[i].head);
+		CHECK(w.decided == 1 && w.result == FETCH_FOUND &&
+			      strcmp(w.head.encoding, "gzip") == 0 && w.store.cancelled == 1,
+		      others[i].name);
+		CHECK(world_fini(&w), "... ends the look, and its body is not waited for");
+	}
+	give_head(peek_start(&w), 1000);
+	manual_advance(w.loop, TRY_NS);
+	CHECK(w.decided == 1 && w.result == FETCH_FOUND && strcmp(w.head.encoding, "gzip") == 0,
+	      "nothing behind that head: the label as it is");
+	ASSERT(world_fini(&w));
+}
+
 int main(void)
 {
 	test_found();
@@ -549,5 +686,8 @@ int main(void)
 	test_spool_nowhere();
 	test_free_anywhere();
 	test_free_when_decided();
+	test_stall_behind_the_head();
+	test_fault_while_looking();
+	test_peek();
 	return tap_done();
 }
