@@ -21,8 +21,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "metric/metric.h"
-#include "store/answer.h"
-#include "store/http_priv.h"
+#include "store/http_store.h"
+#include "store/object_head.h"
 #include "symfmt/verify.h"
 
 #include <stdio.h>
@@ -85,7 +85,7 @@ static enum store_result judge(struct store_call *c, const struct transfer_head 
 {
 	switch (answer->status) {
 	case 200:
-	case 206: return answer_head(answer, &c->head, &c->error) ? STORE_FAULT : STORE_FOUND;
+	case 206: return object_head_read(answer, &c->head, &c->error) ? STORE_FAULT : STORE_FOUND;
 	case 404:
 	case 410: return STORE_MISS;
 	case 412: return STORE_CHANGED;
@@ -358,7 +358,7 @@ enum err http_call_send(struct store_call *c, const struct store_read *read, str
 	size_t n = 0;
 
 	build_url(h, read->key, &url);
-	range_header(read, range, sizeof(range));
+	range_header(read->ranged ? &read->range : NULL, range, sizeof(range));
 	put_via(via, sizeof(via), read->via, ctx->via);
 	headers[n++] = via;
 	if (range[0]) {

@@ -11,7 +11,7 @@
  */
 #include "base/clock.h"
 #include "metric/metric.h"
-#include "store/http_priv.h"
+#include "store/http_store.h"
 
 #define ODD_FRESH_NS NS_PER_S /* an answer to one kind beside one to the other */
 

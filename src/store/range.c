@@ -2,6 +2,8 @@
 /* Two small grammars; see range.h. */
 #include "store/range.h"
 
+#include <stdio.h>
+
 static bool is_digits(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -92,4 +94,17 @@ bool content_range_parse(struct slice header, struct content_range *ret)
 		return false;
 	*ret = r;
 	return true;
+}
+
+void range_header(const struct range_ask *r, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	if (!r)
+		return;
+	if (r->first == RANGE_UNKNOWN)
+		snprintf(ret, size, "bytes=-%lld", (long long)r->last);
+	else if (r->last == INT64_MAX)
+		snprintf(ret, size, "bytes=%lld-", (long long)r->first);
+	else
+		snprintf(ret, size, "bytes=%lld-%lld", (long long)r->first, (long long)r->last);
 }

@@ -38,3 +38,5 @@ struct content_range {
 };
 
 MUST_CHECK bool content_range_parse(struct slice header, struct content_range *ret);
+/* The value of a Range header for what is wanted, "" for the whole (NULL). */
+void range_header(const struct range_ask *r, char *ret, size_t size);

@@ -7,20 +7,46 @@
  *	              |            |                                      |
  *	              +-- renewed -+---- other region, clock, GET --------+--> wait for a probe
  *
- * Every way back is taken once at most (the flags in struct store_call; s3_verdict.c takes them),
- * so a call ends. Passing failures are not repeated here: that is the fetch's business.
+ * Every way back is taken once at most, which its flag in struct store_call remembers, so a call ends.
+ * Passing failures are not repeated here: that is the fetch's business.
  *
- * A call is freed by s3_call_end() just before its last event, or by s3_call_cancel(). Its events
+ * A call is freed by call_end() just before its last event, or by s3_call_cancel(). Its events
  * may cancel it: nothing is touched after an event but by way of a return.
  */
-#include "store/s3_call.h"
 #include "base/clock.h"
 #include "metric/metric.h"
-#include "store/answer.h"
+#include "store/object_head.h"
+#include "store/s3_store.h"
 
 #include <stdio.h>
 
 #define ERROR_BODY_MAX ((size_t)64 * 1024)
+
+struct store_call {
+	struct s3_store *s3;
+	struct s3_asking asking;
+	struct store_events events;
+	struct store_read read; /* its full key and if_match are the next two */
+	char *key, *if_match;   /* owned */
+
+	char region[S3_REGION_MAX + 1]; /* that the present request was signed for */
+	struct transfer *transfer;      /* NULL while waiting */
+	struct waiter waiter;
+	struct waiters *waiting_in;
+	struct loop_timer overdue; /* until the body; also the start and a delayed end */
+
+	bool as_get; /* the head is asked for by GET, since HEAD failed */
+	bool sizing; /* the size is asked for, after a 416 that did not tell */
+	bool resigned, renewed, reclocked; /* ways back that were taken */
+	bool body;                         /* found: bytes are passed on */
+	struct transfer_head answer;
+	struct object_head object;
+	struct buf text; /* error body, or listing */
+	bool too_long;   /* so that there is nothing of it in text */
+};
+
+/* May end the call, which is gone then; so may all that ends in it: a return follows. */
+static void call_ask(struct store_call *c);
 
 static struct loop *loop_of(const struct store_call *c)
 {
@@ -75,7 +101,7 @@ static enum store_result result_of(enum s3_verdict verdict, int status)
 	return STORE_FAULT;
 }
 
-void s3_call_end(struct store_call *c, enum s3_verdict verdict, const struct error *e)
+static void call_end(struct store_call *c, enum s3_verdict verdict, const struct error *e)
 {
 	struct s3_asking asking = c->asking;
 	struct store_events events = c->events;
@@ -91,21 +117,22 @@ void s3_call_end(struct store_call *c, enum s3_verdict verdict, const struct err
 		events.done(asking.ud, result, &object, e);
 }
 
-void s3_call_fail(struct store_call *c, enum s3_verdict verdict, enum err code, const char *what)
+static void call_fail(struct store_call *c, enum s3_verdict verdict, enum err code,
+		      const char *what)
 {
 	struct error e;
 
 	err_set(&e, code, "%s", what);
-	s3_call_end(c, verdict, &e);
+	call_end(c, verdict, &e);
 }
 
-/* ---- waiting for somebody else ---- */
+/* ---- waiting for credentials, or for a probe ---- */
 
 static void wait_overdue(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
 
-	s3_call_fail(c, S3_FAULT, ERR_TIMEOUT, "no credentials or no probe in time");
+	call_fail(c, S3_FAULT, ERR_TIMEOUT, "no credentials or no probe in time");
 }
 
 static void wait_in(struct store_call *c, struct waiters *list, void (*wake)(struct waiter *w))
@@ -113,7 +140,7 @@ static void wait_in(struct store_call *c, struct waiters *list, void (*wake)(str
 	c->waiter.wake = wake;
 	if (!waiters_add(list, &c->waiter)) {
 		metric_inc(refused_waiters);
-		s3_call_fail(c, S3_FAULT, ERR_BUSY, "too many requests wait for the store");
+		call_fail(c, S3_FAULT, ERR_BUSY, "too many requests wait for the store");
 		return;
 	}
 	c->waiting_in = list;
@@ -132,12 +159,12 @@ static struct store_call *woken(struct waiter *w)
 
 static void credentials_came(struct waiter *w)
 {
-	s3_call_ask(woken(w));
+	call_ask(woken(w));
 }
 
-void s3_call_wait_creds(struct store_call *c)
+static void call_wait_creds(struct store_call *c)
 {
-	wait_in(c, &c->s3->keeper.waiters, credentials_came);
+	wait_in(c, &c->s3->renewal.waiters, credentials_came);
 }
 
 static void probe_came(struct waiter *w)
@@ -145,26 +172,189 @@ static void probe_came(struct waiter *w)
 	struct store_call *c = woken(w);
 
 	if (c->s3->doubt.is == MANNER_OPAQUE) {
-		s3_doubt_count_denied(c->s3);
-		s3_call_end(c, S3_MISS, NULL);
+		s3_count_denied(c->s3);
+		call_end(c, S3_MISS, NULL);
 	} else if (c->s3->doubt.failure.code) {
-		s3_call_end(c, S3_FAULT, &c->s3->doubt.failure);
+		call_end(c, S3_FAULT, &c->s3->doubt.failure);
 	} else {
-		s3_call_fail(c, S3_FAULT, ERR_DENIED,
-			     "AccessDenied, though a missing key is 404 there");
+		call_fail(c, S3_FAULT, ERR_DENIED,
+			  "AccessDenied, though a missing key is 404 there");
 	}
 }
 
-void s3_call_wait_probe(struct store_call *c)
+static void call_wait_probe(struct store_call *c)
 {
 	wait_in(c, &c->s3->doubt.waiters, probe_came);
+}
+
+/* ---- an answer that is no object: s3_verdict.c says what it means, here it is acted on ---- */
+
+static void describe(const struct store_call *c, const struct s3_error *x, struct error *e)
+{
+	int status = c->answer.status;
+	/* Such an answer is about this request, not about the store's health: 501 is one to a header. */
+	bool refused = (status >= 400 && status < 500 && status != 404 && status != 408 &&
+			status != 429) ||
+		       status == 501;
+
+	err_set(e, refused ? ERR_DENIED : ERR_UPSTREAM, "answered %d%s%s%s%s", c->answer.status,
+		x->code[0] ? " " : "", x->code, c->answer.request_id[0] ? ", request " : "",
+		c->answer.request_id);
+}
+
+static bool move_region(struct store_call *c, struct slice region, struct error *e)
+{
+	if (c->resigned)
+		return false;
+	c->resigned = true;
+	/* Another call may have moved the store already. */
+	if (!slice_eq(region, slice_of(c->s3->region)) && s3_set_region(c->s3, region, e) != OK)
+		return false;
+	metric_inc(store_resigned);
+	return true;
+}
+
+static bool correct_clock(struct store_call *c)
+{
+	int64_t theirs;
+
+	if (c->reclocked || !http_date_parse(slice_of(c->answer.date), &theirs))
+		return false;
+	c->reclocked = true;
+	c->s3->skew_s = theirs - clock_wall_s();
+	return true;
+}
+
+static bool renew(struct store_call *c)
+{
+	if (c->renewed || !renewal_now(&c->s3->renewal))
+		return false;
+	c->renewed = true;
+	return true;
+}
+
+/* "bytes * / total" of a 416, S3's own ActualObjectSize, or else the size is asked for. */
+static void end_range(struct store_call *c, const struct s3_error *x)
+{
+	struct content_range range;
+
+	if (!c->read.ranged) {
+		call_fail(c, S3_FAULT, ERR_CORRUPT, "416 to a request without a range");
+		return;
+	}
+	c->object = (struct object_head){.total = x->actual_size, .mtime = -1, .fd = -1};
+	if (c->object.total < 0 && content_range_parse(slice_of(c->answer.content_range), &range))
+		c->object.total = range.total;
+	if (c->object.total >= 0) {
+		call_end(c, S3_RANGE, NULL);
+	} else if (!c->sizing) {
+		c->sizing = true;
+		call_ask(c);
+	} else {
+		call_fail(c, S3_FAULT, ERR_CORRUPT, "416 to a request without a range");
+	}
+}
+
+static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice region,
+		   const struct s3_error *x)
+{
+	struct error e;
+	bool again = false;
+
+	describe(c, x, &e);
+	switch (verdict) {
+	case S3_REGION: again = move_region(c, region, &e); break;
+	case S3_SKEW: again = correct_clock(c); break;
+	case S3_EXPIRED:
+		if (!renew(c))
+			break;
+		call_wait_creds(c);
+		return;
+	case S3_ASK_GET: again = c->as_get = true; break;
+	case S3_RANGE: end_range(c, x); return;
+	case S3_ARCHIVED: metric_inc(store_archived); break;
+	case S3_DENIED_IN_DOUBT:
+		if (c->asking.what != S3_READ)
+			break;
+		if (doubt_wait(&c->s3->doubt)) {
+			call_wait_probe(c);
+			return;
+		}
+		break;
+	case S3_MISS:
+		if (c->asking.what == S3_READ && c->answer.status == 403)
+			s3_count_denied(c->s3);
+		else if (c->asking.what == S3_READ)
+			doubt_not_found(&c->s3->doubt);
+		break;
+	case S3_BARE:
+		if (c->asking.what == S3_READ)
+			doubt_not_found(&c->s3->doubt);
+		break;
+	case S3_FOUND:
+	case S3_NAME:
+	case S3_NOT_MODIFIED:
+	case S3_PRECONDITION:
+	case S3_RETRY:
+	case S3_FAULT: break;
+	}
+	if (again)
+		call_ask(c);
+	else
+		call_end(c, verdict, &e);
+}
+
+/*
+ * A 404 without a code: something between us and the store may have said it. A probe only wants to
+ * know; else it counts when there is no body at all and the store has shown, by an object, that it is
+ * one; or, whatever the body, where whoever runs the server says so. But no error document, however
+ * torn or contradictory.
+ */
+static bool bare_counts(const struct store_call *c)
+{
+	bool silent = c->text.n == 0 && !c->too_long;
+
+	if (c->asking.what != S3_READ)
+		return silent;
+	if (c->s3->bare_misses)
+		return !c->too_long && !(c->text.n && memmem(c->text.p, c->text.n, "<Error", 6));
+	return silent && c->s3->ever_tagged;
+}
+
+static void call_judge(struct store_call *c)
+{
+	struct s3_error x = {.actual_size = -1};
+	struct slice region = SLICE_NONE;
+	enum s3_verdict verdict;
+	struct s3_answer a = {
+		.status = c->answer.status,
+		.head = c->read.head && !c->as_get,
+		.exactness = c->asking.what == S3_READ ? s3_exactness_of(c->s3) : S3_UNKNOWN,
+		.refreshable = !c->renewed,
+		.header_region = slice_of(c->answer.bucket_region),
+		.our_region = slice_of(c->region),
+	};
+
+	if (s3_xml_error(buf_slice(&c->text), &x, NULL) == OK) {
+		a.code = slice_of(x.code);
+		a.body_region = slice_of(x.region);
+	} else {
+		a.bare = bare_counts(c);
+	}
+	verdict = s3_judge(&a, &region);
+	if (verdict == S3_MISS || verdict == S3_BARE || verdict == S3_NAME || verdict == S3_RANGE ||
+	    verdict == S3_PRECONDITION)
+		store_alive(&c->s3->store);
+	if (c->asking.what == S3_READ)
+		doubt_answered(&c->s3->doubt);
+	act_on(c, verdict, region, &x);
 }
 
 /* ---- the answer ---- */
 
 static void head_only_done(struct loop_timer *timer)
 {
-	s3_call_end(CONTAINER_OF(timer, struct store_call, overdue), S3_FOUND, NULL);
+	call_end(CONTAINER_OF(timer, struct store_call, overdue), S3_FOUND, NULL);
 }
 
 /* Found by a GET of which only the head was wanted: the body may go. */
@@ -173,12 +363,12 @@ static void end_with_head(struct store_call *c)
 	struct store_events events = c->events;
 	void *ud = c->asking.ud;
 
-	if (c->whole && c->object.total < 0) {
-		s3_call_fail(c, S3_FAULT, ERR_CORRUPT, "416, and the whole comes without a length");
+	if (c->sizing && c->object.total < 0) {
+		call_fail(c, S3_FAULT, ERR_CORRUPT, "416, and the whole comes without a length");
 		return;
 	}
-	if (c->whole) {
-		s3_call_end(c, S3_RANGE, NULL);
+	if (c->sizing) {
+		call_end(c, S3_RANGE, NULL);
 		return;
 	}
 	transfer_cancel(TAKE(c->transfer));
@@ -192,14 +382,14 @@ static void found(struct store_call *c)
 	struct error e;
 
 	store_alive(&c->s3->store);
-	if (answer_head(&c->answer, &c->object, &e) != OK) {
-		s3_call_end(c, S3_FAULT, &e);
+	if (object_head_read(&c->answer, &c->object, &e) != OK) {
+		call_end(c, S3_FAULT, &e);
 		return;
 	}
-	s3_doubt_count_found(c->s3, c->read.key, c->object.etag[0]);
+	s3_count_found(c->s3, c->read.key, c->object.etag[0]);
 	doubt_answered(&c->s3->doubt);
-	answer_sum(&c->answer, !c->read.ranged, &c->object);
-	if (c->as_get || c->whole) {
+	object_head_read_sum(&c->answer, !c->read.ranged, &c->object);
+	if (c->as_get || c->sizing) {
 		end_with_head(c);
 		return;
 	}
@@ -213,7 +403,7 @@ static void answer_overdue(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
 
-	s3_call_fail(c, S3_RETRY, transfer_overdue(c->transfer), "the answer did not end in time");
+	call_fail(c, S3_RETRY, transfer_overdue(c->transfer), "the answer did not end in time");
 }
 
 static void on_head(void *ud, const struct transfer_head *answer)
@@ -251,16 +441,16 @@ static void on_done(void *ud, const struct error *e)
 
 	c->transfer = NULL;
 	if (e->code) { /* an error body that is torn may have said anything: no verdict */
-		s3_call_end(c, e->code == ERR_DENIED ? S3_FAULT : S3_RETRY, e);
+		call_end(c, e->code == ERR_DENIED ? S3_FAULT : S3_RETRY, e);
 		return;
 	}
 	c->too_long = buf_failed(&c->text);
 	if (c->too_long)
 		buf_clear(&c->text);
 	if (status == 200 || status == 206)
-		s3_call_end(c, S3_FOUND, e);
+		call_end(c, S3_FOUND, e);
 	else
-		s3_call_judge(c);
+		call_judge(c);
 }
 
 /* ---- asking ---- */
@@ -271,12 +461,12 @@ static enum err send_request(struct store_call *c, const struct creds *creds, st
 	struct s3_request r = {c->asking.what, c->read, creds};
 
 	r.read.head = c->read.head && !c->as_get;
-	r.read.ranged = c->read.ranged && !c->whole;
+	r.read.ranged = c->read.ranged && !c->sizing;
 	memcpy(c->region, c->s3->region, sizeof(c->region));
 	return s3_request_send(c->s3, &r, &events, c, &c->transfer, e);
 }
 
-void s3_call_ask(struct store_call *c)
+static void call_ask(struct store_call *c)
 {
 	const struct creds *creds;
 	struct error e;
@@ -285,35 +475,35 @@ void s3_call_ask(struct store_call *c)
 	buf_clear(&c->text);
 	loop_timer_stop(loop_of(c), &c->overdue);
 	if (c->s3->closing) {
-		s3_call_fail(c, S3_FAULT, ERR_CANCELED, "shutting down");
+		call_fail(c, S3_FAULT, ERR_CANCELED, "shutting down");
 		return;
 	}
-	switch (keeper_get(&c->s3->keeper, &creds)) {
-	case KEEPER_WAIT: s3_call_wait_creds(c); return;
-	case KEEPER_FAILED:
-		e = c->s3->keeper.failure;
+	switch (renewal_get(&c->s3->renewal, &creds)) {
+	case RENEWAL_WAIT: call_wait_creds(c); return;
+	case RENEWAL_FAILED:
+		e = c->s3->renewal.failure;
 		err_wrap(&e, "no credentials");
-		s3_call_end(c, S3_FAULT, &e);
+		call_end(c, S3_FAULT, &e);
 		return;
-	case KEEPER_READY: break;
+	case RENEWAL_READY: break;
 	}
 	if (send_request(c, creds, &e) != OK) {
 		/* A transfer may be free again in a moment. */
-		s3_call_end(c, e.code == ERR_BUSY ? S3_RETRY : S3_FAULT, &e);
+		call_end(c, e.code == ERR_BUSY ? S3_RETRY : S3_FAULT, &e);
 		return;
 	}
 }
 
 /* Nothing is called from inside s3_call_start(): the start is a timer of this turn. */
-static void begin(struct loop_timer *timer)
+static void begin_call(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
 
 	/* S3 would answer 400. A listing is of a prefix, which may be empty. */
 	if (c->asking.what != S3_LIST && !s3_key_possible(c->read.key))
-		s3_call_fail(c, S3_NAME, ERR_DENIED, "no object can have such a key");
+		call_fail(c, S3_NAME, ERR_DENIED, "no object can have such a key");
 	else
-		s3_call_ask(c);
+		call_ask(c);
 }
 
 struct store_call *s3_call_start(struct s3_store *s3, const struct store_read *read,
@@ -333,7 +523,7 @@ struct store_call *s3_call_start(struct s3_store *s3, const struct store_read *r
 	c->read.via = c->read.checksum = NULL;
 	c->object.fd = -1;
 	c->text = BUF_MAX(asking->what == S3_LIST ? S3_XML_MAX : ERROR_BODY_MAX);
-	c->overdue.due = begin;
+	c->overdue.due = begin_call;
 	loop_timer_set(loop_of(c), &c->overdue, 0);
 	return c;
 }

@@ -5,10 +5,9 @@
  * when that is asked for, and what follows.
  */
 #include "base/clock.h"
-#include "store/s3_priv.h"
+#include "store/s3_store.h"
 
 #define PROBE_BUDGET_NS (5 * NS_PER_S)
-#define DENIED_WARN     20
 
 static bool is_no_answer(enum err code)
 {
@@ -43,19 +42,19 @@ static void probed(void *ud, enum s3_verdict verdict, struct slice body, const s
 	doubt_told(p, is_no_answer(e->code) ? TOLD_NOTHING : TOLD_OTHER, e);
 }
 
-/* What was given before is known by its whole key. */
+/* What was given before is known by its full key. */
 static struct store_call *ask(struct doubt_probe *p, struct slice key)
 {
 	struct s3_store *s3 = (struct s3_store *)p->doubt->store;
 	const struct s3_asking asking = {.what = S3_PROBE, .raw = probed, .ud = p};
 	struct store_read read = {.deadline_ns = clock_mono_ns() + PROBE_BUDGET_NS};
-	struct buf whole CLEANUP(buf_fini) = BUF_MAX(8192);
+	struct buf full CLEANUP(buf_fini) = BUF_MAX(8192);
 
 	if (p->again)
-		buf_add(&whole, key);
+		buf_add(&full, key);
 	else
-		s3_full_key(s3, key, &whole);
-	read.key = buf_slice(&whole);
+		s3_full_key(s3, key, &full);
+	read.key = buf_slice(&full);
 	return s3_call_start(s3, &read, &asking);
 }
 
@@ -64,34 +63,6 @@ static const struct doubt_ops ops = {.ask = ask, .cancel = s3_call_cancel};
 void s3_doubt_init(struct s3_store *s3)
 {
 	doubt_init(&s3->doubt, &s3->store, QUESTION_SYMBOL, &ops);
-}
-
-enum s3_exactness s3_doubt_exactness(const struct s3_store *s3)
-{
-	switch (s3->doubt.is) {
-	case MANNER_OPAQUE: return S3_OPAQUE;
-	case MANNER_EXACT:
-	case MANNER_DENYING: return s3->silent ? S3_SILENT : S3_EXACT;
-	case MANNER_UNSPOKEN:
-	case MANNER_UNKNOWN: break;
-	}
-	return S3_UNKNOWN;
-}
-
-void s3_doubt_count_denied(struct s3_store *s3)
-{
-	if (++s3->denied < DENIED_WARN || s3->ever_found || s3->warned)
-		return;
-	s3->warned = true;
-	s3->store.ctx->warn(s3->store.traits.name,
-			    "denies every key and has never given one: credentials or policy?");
-}
-
-void s3_doubt_count_found(struct s3_store *s3, struct slice key, bool tagged)
-{
-	s3->ever_found = true;
-	s3->ever_tagged = s3->ever_tagged || tagged;
-	doubt_gave(&s3->doubt, key);
 }
 
 /*

@@ -6,8 +6,7 @@
  * The x-amz-* headers are part of what is signed: AWS refuses those that are not. Range and If-Match
  * need not be.
  */
-#include "store/answer.h"
-#include "store/s3_priv.h"
+#include "store/s3_store.h"
 
 #include <stdio.h>
 
@@ -80,7 +79,7 @@ static void add_plain_lines(const struct s3_request *r, const struct sigv4_reque
 
 	for (size_t i = 0; i < signed_as->n_headers; i++)
 		add_line(l, signed_as->headers[i].name.p, signed_as->headers[i].value.p);
-	range_header(&r->read, range, sizeof(range));
+	range_header(r->read.ranged ? &r->read.range : NULL, range, sizeof(range));
 	if (range[0])
 		add_line(l, "Range", range);
 	if (r->read.if_match)

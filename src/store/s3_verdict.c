@@ -1,169 +1,205 @@
 // SPDX-License-Identifier: MIT
 /*
- * What follows from an answer of S3 that is no object: s3_error.c says what it means, here it is
- * acted on. Each way back into the call is taken once at most, which its flag remembers.
+ * Three steps, the first that knows decides:
+ *
+ *	1. statuses that speak for themselves (200, 206, 304, 412, 416);
+ *	2. the error code, from the table, for the statuses that it comes with;
+ *	3. the status alone: redirects, throttling, outages, and what an answer without a code means.
  */
-#include "base/clock.h"
-#include "metric/metric.h"
-#include "store/s3_call.h"
+#include "store/s3_verdict.h"
+#include "store/s3_xml.h"
 
-static void describe(const struct store_call *c, const struct s3_error *x, struct error *e)
+/* How a code decides; most are a verdict as they stand. */
+enum rule { IS, BY_EXACTNESS, BY_REGION, IF_REFRESHABLE };
+
+static const struct row {
+	const char *code;
+	int status; /* 0: any error */
+	enum rule rule;
+	enum s3_verdict verdict; /* with IS */
+} table[] = {
+	{"NoSuchKey", 404, IS, S3_MISS},
+	{"NoSuchVersion", 404, IS, S3_MISS},
+	{"AccessDenied", 403, BY_EXACTNESS},
+	{"InvalidObjectState", 403, IS, S3_ARCHIVED},
+
+	/* Of AWS, of Ceph, of MinIO. Any other 400 may be about how we ask, not about the name. */
+	{"KeyTooLongError", 400, IS, S3_NAME},
+	{"InvalidURI", 400, IS, S3_NAME},
+	{"InvalidObjectName", 400, IS, S3_NAME},
+	{"XMinioInvalidObjectName", 400, IS, S3_NAME},
+
+	{"AuthorizationHeaderMalformed", 400, BY_REGION},
+	{"IllegalLocationConstraintException", 400, BY_REGION},
+
+	{"ExpiredToken", 0, IF_REFRESHABLE},
+	{"TokenRefreshRequired", 0, IF_REFRESHABLE},
+	{"InvalidToken", 0, IF_REFRESHABLE},
+	{"InvalidAccessKeyId", 0, IF_REFRESHABLE},
+	{"RequestTimeTooSkewed", 0, IS, S3_SKEW},
+
+	{"SlowDown", 0, IS, S3_RETRY},
+	{"Throttling", 0, IS, S3_RETRY},
+	{"ThrottlingException", 0, IS, S3_RETRY},
+	{"TooManyRequests", 0, IS, S3_RETRY},
+	{"RequestLimitExceeded", 0, IS, S3_RETRY},
+	{"BandwidthLimitExceeded", 0, IS, S3_RETRY},
+	{"RequestTimeout", 0, IS, S3_RETRY},
+	{"InternalError", 0, IS, S3_RETRY},
+	{"ServiceUnavailable", 0, IS, S3_RETRY},
+	{"OperationAborted", 409, IS, S3_RETRY},
+};
+
+/* The length of the UTF-8 sequence that s begins with (RFC 3629), 0 when it is none. */
+static size_t utf8_length(struct slice s)
 {
-	int status = c->answer.status;
-	/* Such an answer is about this request, not about the store's health: 501 is one to a header. */
-	bool refused = (status >= 400 && status < 500 && status != 404 && status != 408 &&
-			status != 429) ||
-		       status == 501;
+	const unsigned char *p = (const unsigned char *)s.p;
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
 
-	err_set(e, refused ? ERR_DENIED : ERR_UPSTREAM, "answered %d%s%s%s%s", c->answer.status,
-		x->code[0] ? " " : "", x->code, c->answer.request_id[0] ? ", request " : "",
-		c->answer.request_id);
+	if (n == 0 || p[0] > 0xf4 || n > s.n)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	/* Longer than need be, a surrogate, beyond Unicode. */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
 }
 
-static bool move_region(struct store_call *c, struct slice region, struct error *e)
+bool s3_key_possible(struct slice key)
 {
-	if (c->resigned)
+	if (key.n == 0 || key.n > S3_KEY_MAX)
 		return false;
-	c->resigned = true;
-	/* Another call may have moved the store already. */
-	if (!slice_eq(region, slice_of(c->s3->region)) && s3_set_region(c->s3, region, e) != OK)
-		return false;
-	metric_inc(store_resigned);
-	return true;
-}
+	while (key.n) {
+		unsigned char c = (unsigned char)key.p[0];
+		size_t n = utf8_length(key);
 
-static bool correct_clock(struct store_call *c)
-{
-	int64_t theirs;
-
-	if (c->reclocked || !http_date_parse(slice_of(c->answer.date), &theirs))
-		return false;
-	c->reclocked = true;
-	c->s3->skew_s = theirs - clock_wall_s();
-	return true;
-}
-
-static bool renew(struct store_call *c)
-{
-	if (c->renewed || !keeper_renew(&c->s3->keeper))
-		return false;
-	c->renewed = true;
-	return true;
-}
-
-/* "bytes * / total" of a 416, S3's own ActualObjectSize, or else a look at the whole. */
-static void end_range(struct store_call *c, const struct s3_error *x)
-{
-	struct content_range range;
-
-	if (!c->read.ranged) {
-		s3_call_fail(c, S3_FAULT, ERR_CORRUPT, "416 to a request without a range");
-		return;
+		if (n == 0 || c < ' ' || c == 0x7f)
+			return false;
+		key = slice_from(key, n);
 	}
-	c->object = (struct object_head){.total = x->actual_size, .mtime = -1, .fd = -1};
-	if (c->object.total < 0 && content_range_parse(slice_of(c->answer.content_range), &range))
-		c->object.total = range.total;
-	if (c->object.total >= 0) {
-		s3_call_end(c, S3_RANGE, NULL);
-	} else if (!c->whole) {
-		c->whole = true;
-		s3_call_ask(c);
-	} else {
-		s3_call_fail(c, S3_FAULT, ERR_CORRUPT, "416 to a request without a range");
-	}
+	return true;
 }
 
-static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice region,
-		   const struct s3_error *x)
+bool s3_region_valid(struct slice region)
 {
-	struct error e;
-	bool again = false;
+	if (region.n == 0 || region.n > S3_REGION_MAX)
+		return false;
+	for (size_t i = 0; i < region.n; i++) {
+		unsigned char c = (unsigned char)region.p[i];
 
-	describe(c, x, &e);
-	switch (verdict) {
-	case S3_REGION: again = move_region(c, region, &e); break;
-	case S3_SKEW: again = correct_clock(c); break;
-	case S3_EXPIRED:
-		if (!renew(c))
-			break;
-		s3_call_wait_creds(c);
-		return;
-	case S3_ASK_GET: again = c->as_get = true; break;
-	case S3_RANGE: end_range(c, x); return;
-	case S3_ARCHIVED: metric_inc(store_archived); break;
-	case S3_DENIED_IN_DOUBT:
-		if (c->asking.what != S3_READ)
-			break;
-		if (doubt_wait(&c->s3->doubt)) {
-			s3_call_wait_probe(c);
-			return;
+		if (c < ' ' || c == 0x7f || c == '/' || c == '\\')
+			return false;
+	}
+	return true;
+}
+
+/* The region that the answer names, when it is one and is not ours. */
+static bool other_region(const struct s3_answer *a, struct slice *ret)
+{
+	const struct slice named[] = {a->header_region, a->body_region};
+
+	for (size_t i = 0; i < ARRAY_LEN(named); i++) {
+		if (s3_region_valid(named[i]) && !slice_eq(named[i], a->our_region)) {
+			*ret = named[i];
+			return true;
 		}
-		break;
-	case S3_MISS:
-		if (c->asking.what == S3_READ && c->answer.status == 403)
-			s3_doubt_count_denied(c->s3);
-		else if (c->asking.what == S3_READ)
-			doubt_not_found(&c->s3->doubt);
-		break;
-	case S3_BARE:
-		if (c->asking.what == S3_READ)
-			doubt_not_found(&c->s3->doubt);
-		break;
-	case S3_FOUND:
-	case S3_NAME:
-	case S3_NOT_MODIFIED:
-	case S3_PRECONDITION:
-	case S3_RETRY:
-	case S3_FAULT: break;
 	}
-	if (again)
-		s3_call_ask(c);
-	else
-		s3_call_end(c, verdict, &e);
+	return false;
 }
 
-/*
- * A 404 without a code: something between us and the store may have said it. A probe only wants to
- * know; else it counts when there is no body at all and the store has shown, by an object, that it is
- * one; or, whatever the body, where whoever runs the server says so. But no error document, however
- * torn or contradictory.
- */
-static bool bare_counts(const struct store_call *c)
+static bool is_redirect(int status)
 {
-	bool silent = c->text.n == 0 && !c->too_long;
-
-	if (c->asking.what != S3_READ)
-		return silent;
-	if (c->s3->bare_misses)
-		return !c->too_long && !(c->text.n && memmem(c->text.p, c->text.n, "<Error", 6));
-	return silent && c->s3->ever_tagged;
+	return status == 301 || status == 302 || status == 307 || status == 308;
 }
 
-void s3_call_judge(struct store_call *c)
+static enum s3_verdict denied(enum s3_exactness exactness)
 {
-	struct s3_error x = {.actual_size = -1};
-	struct slice region = SLICE_NONE;
-	enum s3_verdict verdict;
-	struct s3_answer a = {
-		.status = c->answer.status,
-		.head = c->read.head && !c->as_get,
-		.exactness = c->asking.what == S3_READ ? s3_doubt_exactness(c->s3) : S3_UNKNOWN,
-		.refreshable = !c->renewed,
-		.header_region = slice_of(c->answer.bucket_region),
-		.our_region = slice_of(c->region),
-	};
+	return exactness == S3_OPAQUE ? S3_MISS : S3_DENIED_IN_DOUBT;
+}
 
-	if (s3_xml_error(buf_slice(&c->text), &x, NULL) == OK) {
-		a.code = slice_of(x.code);
-		a.body_region = slice_of(x.region);
-	} else {
-		a.bare = bare_counts(c);
+static enum s3_verdict by_row(const struct row *row, const struct s3_answer *a,
+			      struct slice *region)
+{
+	switch (row->rule) {
+	case IS: return row->verdict;
+	case BY_EXACTNESS: return denied(a->exactness);
+	case BY_REGION: return other_region(a, region) ? S3_REGION : S3_FAULT;
+	case IF_REFRESHABLE: return a->refreshable ? S3_EXPIRED : S3_FAULT;
 	}
-	verdict = s3_judge(&a, &region);
-	if (verdict == S3_MISS || verdict == S3_BARE || verdict == S3_NAME || verdict == S3_RANGE ||
-	    verdict == S3_PRECONDITION)
-		store_alive(&c->s3->store);
-	if (c->asking.what == S3_READ)
-		doubt_answered(&c->s3->doubt);
-	act_on(c, verdict, region, &x);
+	return S3_FAULT;
+}
+
+/* No code: a HEAD, or something between us and S3 has answered, which proves nothing. */
+static enum s3_verdict by_status(const struct s3_answer *a, struct slice *region)
+{
+	if (a->status == 400 && other_region(a, region))
+		return S3_REGION;
+	if (a->head)
+		return S3_ASK_GET;
+	return a->status == 404 && a->bare ? S3_BARE : S3_FAULT;
+}
+
+static const struct row *find_row(const struct s3_answer *a)
+{
+	for (size_t i = 0; i < ARRAY_LEN(table); i++)
+		if (slice_eq(a->code, slice_of(table[i].code)) &&
+		    (table[i].status == 0 || table[i].status == a->status))
+			return &table[i];
+	return NULL;
+}
+
+static enum s3_verdict judge_error(const struct s3_answer *a, struct slice *region)
+{
+	const struct row *row = find_row(a);
+
+	if (row)
+		return by_row(row, a, region);
+	if (is_redirect(a->status) && other_region(a, region))
+		return S3_REGION;
+	/* To ourselves: the name of a new bucket has not reached every server yet. */
+	if (a->status == 307 || a->status == 408 || a->status == 429)
+		return S3_RETRY;
+	/* 501 is an answer about the request, not about the moment. */
+	if (a->status >= 500 && a->status <= 599 && a->status != 501)
+		return S3_RETRY;
+	if (a->code.n == 0 && a->status >= 400 && a->status <= 499)
+		return by_status(a, region);
+	return S3_FAULT;
+}
+
+enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region)
+{
+	switch (a->status) {
+	case 200:
+	case 206: return S3_FOUND;
+	case 304: return S3_NOT_MODIFIED;
+	case 412: return S3_PRECONDITION;
+	case 416: return S3_RANGE;
+	default: return a->status >= 300 ? judge_error(a, ret_region) : S3_FAULT;
+	}
+}
+
+const char *s3_verdict_name(enum s3_verdict v)
+{
+	switch (v) {
+	case S3_FOUND: return "found";
+	case S3_MISS: return "miss";
+	case S3_BARE: return "bare";
+	case S3_NAME: return "name";
+	case S3_ARCHIVED: return "archived";
+	case S3_RANGE: return "range";
+	case S3_NOT_MODIFIED: return "not_modified";
+	case S3_PRECONDITION: return "precondition";
+	case S3_RETRY: return "retry";
+	case S3_REGION: return "region";
+	case S3_DENIED_IN_DOUBT: return "denied_in_doubt";
+	case S3_ASK_GET: return "ask_get";
+	case S3_SKEW: return "skew";
+	case S3_EXPIRED: return "expired";
+	case S3_FAULT: return "fault";
+	}
+	return "unknown";
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Between store.c and the kinds of stores; nobody else includes it. */
+/*
+ * Between the kinds of stores, store.c below them and store_open.c above them; nobody else includes it.
+ */
 #pragma once
 #include "store/store.h"
 #include "store/store_url.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The S3 store against a scripted server: every way a call can take, the two kinds of buckets, and
- * the end in the middle of it. What a single answer means is test_s3_error.c's; here it is what
+ * the end in the middle of it. What a single answer means is test_s3_verdict.c's; here it is what
  * follows from it.
  */
 #include "store_rig.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Every row of the verdict table, for GET and HEAD and for the three kinds of store. */
-#include "store/s3_error.h"
+#include "store/s3_verdict.h"
 #include "store/s3_xml.h"
 
 #include "tap.h"

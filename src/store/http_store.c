@@ -4,8 +4,8 @@
  * servers mind the case, some do not), redirects are followed by the transfer engine, and every request
  * carries Via so that a chain that leads back to us can be seen.
  */
+#include "store/http_store.h"
 #include "base/text.h"
-#include "store/http_priv.h"
 
 static void http_describe(struct store *s, struct buf *out)
 {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Between the files of the S3 store: s3.c (making one, the operations), s3_call.c (one read),
- * s3_request.c (what goes over the wire), s3_verdict.c (what errors lead to), s3_doubt.c (exact or
- * opaque). Loop's thread throughout.
+ * Between the files of the s3:// store, each of which uses those before it: s3_bucket.c (what is known
+ * of the bucket), s3_request.c (what goes over the wire), s3_call.c (one read, and what its answer
+ * leads to), s3_doubt.c (probes: exact or opaque), s3_store.c (making one, the operations). Loop's
+ * thread throughout.
  */
 #pragma once
 #include "store/doubt.h"
-#include "store/keeper.h"
+#include "store/renewal.h"
 #include "store/s3_address.h"
-#include "store/s3_error.h"
+#include "store/s3_verdict.h"
 #include "store/s3_xml.h"
 #include "store/sigv4.h"
 #include "store/store_priv.h"
@@ -19,7 +20,7 @@ struct s3_store {
 	enum store_style style;
 	char region[S3_REGION_MAX + 1];
 	struct s3_address address; /* for the present region */
-	struct keeper keeper;
+	struct renewal renewal;
 	struct sigv4 signer;
 	int64_t skew_s;               /* S3's clock minus ours */
 	struct doubt doubt;           /* how it says missing */
@@ -31,6 +32,18 @@ struct s3_store {
 	bool requester_pays; /* and says so with every request */
 	bool closing;        /* calls that wait end now */
 };
+
+/* s3_bucket.c */
+
+/* Sign for another region from now on, and go where AWS serves it. */
+MUST_CHECK enum err s3_set_region(struct s3_store *s3, struct slice region, struct error *e);
+/* The full key: "prefix/key", or key when there is no prefix. */
+void s3_full_key(const struct s3_store *s3, struct slice key, struct buf *out);
+/* As s3_judge() wants to know it. */
+enum s3_exactness s3_exactness_of(const struct s3_store *s3);
+/* A miss was told by a 403; an object was found, and had an ETag. */
+void s3_count_denied(struct s3_store *s3);
+void s3_count_found(struct s3_store *s3, struct slice key, bool tagged);
 
 enum s3_ask { S3_READ, S3_PROBE, S3_LIST };
 
@@ -51,7 +64,7 @@ struct store_call *s3_call_start(struct s3_store *s3, const struct store_read *r
 void s3_call_resume(struct store_call *c);
 void s3_call_cancel(struct store_call *c);
 
-/* Everything that is sent is in here; all borrowed. read.key is whole, prefix included. */
+/* Everything that is sent is in here; all borrowed. read.key is the full key. */
 struct s3_request {
 	enum s3_ask what;
 	struct store_read read;
@@ -63,17 +76,7 @@ MUST_CHECK enum err s3_request_send(struct s3_store *s3, const struct s3_request
 				    const struct transfer_events *events, void *ud,
 				    struct transfer **ret, struct error *e);
 
-/* Sign for another region from now on, and go where AWS serves it. */
-MUST_CHECK enum err s3_set_region(struct s3_store *s3, struct slice region, struct error *e);
-/* "prefix/key", or key when there is no prefix. */
-void s3_full_key(const struct s3_store *s3, struct slice key, struct buf *out);
-
 /* s3_doubt.c: how the store says missing (doubt.h), in S3's words. */
 void s3_doubt_init(struct s3_store *s3);
-/* As s3_judge() wants to know it. */
-enum s3_exactness s3_doubt_exactness(const struct s3_store *s3);
-/* A miss was told by a 403; an object was found, and had an ETag. */
-void s3_doubt_count_denied(struct s3_store *s3);
-void s3_doubt_count_found(struct s3_store *s3, struct slice key, bool tagged);
 /* Other credentials: they may see other things. */
 void s3_doubt_anew(struct s3_store *s3);

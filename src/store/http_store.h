@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Between the files of the http(s) store: http.c (making one, the operations), http_call.c (one
- * read, and what its answer means), http_page.c (is it a page in place of a file?), http_doubt.c (how
- * the server says missing). Loop's thread throughout.
+ * Between the files of the http:// and https:// store, each of which uses those before it: http_page.c
+ * (is it a page in place of a file?), http_call.c (one read, and what its answer means), http_doubt.c
+ * (probes: how the server says missing), http_store.c (making one, the operations). Loop's thread
+ * throughout.
  */
 #pragma once
 #include "store/doubt.h"

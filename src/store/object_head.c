@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* See answer.h. */
-#include "store/answer.h"
+/* See object_head.h. */
+#include "store/object_head.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -68,7 +68,8 @@ static bool is_part_of_nothing(const struct transfer_head *answer)
 	return answer->length == 0 && slice_ends(slice_of(answer->content_range), SLICE("/0"));
 }
 
-enum err answer_head(const struct transfer_head *answer, struct object_head *ret, struct error *e)
+enum err object_head_read(const struct transfer_head *answer, struct object_head *ret,
+			  struct error *e)
 {
 	struct content_range range;
 	int64_t mtime;
@@ -137,7 +138,7 @@ static void copy_sum(const struct transfer_head *answer, struct object_head *ret
 	}
 }
 
-void answer_sum(const struct transfer_head *answer, bool whole, struct object_head *ret)
+void object_head_read_sum(const struct transfer_head *answer, bool whole, struct object_head *ret)
 {
 	ret->sums_known = answer->sum_type[0] || answer->sum_sha256[0] ||
 			  answer->sum_crc64nvme[0] || answer->sum_crc32c[0] || answer->sum_crc32[0];
@@ -145,19 +146,4 @@ void answer_sum(const struct transfer_head *answer, bool whole, struct object_he
 	if (whole && answer->status == 200 &&
 	    !slice_eq_nocase(slice_of(answer->sum_type), SLICE("COMPOSITE")))
 		copy_sum(answer, ret);
-}
-
-void range_header(const struct store_read *read, char *ret, size_t size)
-{
-	const struct range_ask *r = &read->range;
-
-	ret[0] = '\0';
-	if (!read->ranged)
-		return;
-	if (r->first == RANGE_UNKNOWN)
-		snprintf(ret, size, "bytes=-%lld", (long long)r->last);
-	else if (r->last == INT64_MAX)
-		snprintf(ret, size, "bytes=%lld-", (long long)r->first);
-	else
-		snprintf(ret, size, "bytes=%lld-%lld", (long long)r->first, (long long)r->last);
 }

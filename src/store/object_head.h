@@ -12,14 +12,12 @@
  * the whole, for HTTP has no way to write it. An ETag that is not well-formed is dropped. Of a
  * Content-Encoding the names of content codings are kept; what else it says changes no byte.
  */
-MUST_CHECK enum err answer_head(const struct transfer_head *answer, struct object_head *ret,
-				struct error *e);
+MUST_CHECK enum err object_head_read(const struct transfer_head *answer, struct object_head *ret,
+				     struct error *e);
 /*
- * What an S3 answer (200 or 206) tells of the object's content, into a head that answer_head() has
+ * What an S3 answer (200 or 206) tells of the object's content, into a head that object_head_read() has
  * filled. Services disagree about the checksum headers of a part, so whole says that no Range was
  * sent; a checksum of checksums, as multipart uploads may have, counts for nothing.
  * (AWS S3 user guide, "Checking object integrity"; API reference, GetObject, "ETag".)
  */
-void answer_sum(const struct transfer_head *answer, bool whole, struct object_head *ret);
-/* The value of a Range header for what is wanted, "" for the whole. */
-void range_header(const struct store_read *read, char *ret, size_t size);
+void object_head_read_sum(const struct transfer_head *answer, bool whole, struct object_head *ret);

@@ -3,46 +3,14 @@
  * The s3:// store: a bucket of AWS or of any service that speaks S3. This file makes one from its
  * URL and the AWS settings, and maps the store's operations to calls (s3_call.c).
  */
+#include "store/s3_store.h"
 #include "base/text.h"
 #include "metric/metric.h"
-#include "store/s3_priv.h"
 
 #include <stdio.h>
 
 #define REGION_DEFAULT   "us-east-1"
 #define SURVEY_BUDGET_NS (INT64_C(5) * 1000000000)
-
-void s3_full_key(const struct s3_store *s3, struct slice key, struct buf *out)
-{
-	if (s3->prefix[0])
-		buf_printf(out, "%s/", s3->prefix);
-	buf_add(out, key);
-}
-
-static enum err make_address(struct s3_store *s3, struct error *e)
-{
-	struct s3_place place = {
-		.bucket = slice_of(s3->bucket),
-		.endpoint = slice_of(s3->endpoint),
-		.region = slice_of(s3->region),
-		.style = s3->style,
-	};
-
-	return s3_address_make(&place, &s3->address, e);
-}
-
-enum err s3_set_region(struct s3_store *s3, struct slice region, struct error *e)
-{
-	char before[sizeof(s3->region)];
-	enum err err;
-
-	memcpy(before, s3->region, sizeof(before));
-	snprintf(s3->region, sizeof(s3->region), SLICE_FMT, SLICE_ARG(region));
-	err = make_address(s3, e);
-	if (err)
-		memcpy(s3->region, before, sizeof(before));
-	return err;
-}
 
 /* ---- operations ---- */
 
@@ -97,7 +65,7 @@ static const char *exactness_text(const struct s3_store *s3)
 {
 	if (s3->doubt.is == MANNER_DENYING)
 		return "denying (a miss was 404, now every key is refused)";
-	switch (s3_doubt_exactness(s3)) {
+	switch (s3_exactness_of(s3)) {
 	case S3_EXACT: return "exact (a miss is 404)";
 	case S3_OPAQUE: return "opaque (a miss is 403, as without s3:ListBucket)";
 	case S3_SILENT: return "unsure (a miss is a 404 without a reason: see misses=bare)";
@@ -109,13 +77,13 @@ static const char *exactness_text(const struct s3_store *s3)
 static void s3_describe(struct store *s, struct buf *out)
 {
 	struct s3_store *s3 = (struct s3_store *)s;
-	const struct creds *creds = s3->keeper.creds;
+	const struct creds *creds = s3->renewal.creds;
 
 	buf_printf(out, "credentials: %s; region %s; %s",
-		   s3->keeper.anonymous ? "none (anonymous=true)"
-		   : creds              ? creds->source
-		   : s3->keeper.known   ? "none found, unsigned"
-					: "not loaded",
+		   s3->renewal.anonymous ? "none (anonymous=true)"
+		   : creds               ? creds->source
+		   : s3->renewal.known   ? "none found, unsigned"
+					 : "not loaded",
 		   s3->region, exactness_text(s3));
 }
 
@@ -136,11 +104,11 @@ static const char *s3_doubt(struct store *s)
 
 	if (endpoint_has_bucket(s3))
 		return "the endpoint begins with the bucket's name, which does not belong there";
-	if (s3_doubt_exactness(s3) == S3_SILENT)
+	if (s3_exactness_of(s3) == S3_SILENT)
 		return "a 404 without a reason may come from something that is no S3";
-	if (s3_doubt_exactness(s3) != S3_OPAQUE)
+	if (s3_exactness_of(s3) != S3_OPAQUE)
 		return NULL;
-	if (!s3->keeper.creds)
+	if (!s3->renewal.creds)
 		return "denied without credentials: the bucket is private and wants some, or it is "
 		       "public and only listing is not allowed";
 	return "denied: these credentials may not list the bucket (s3:ListBucket), or may not read "
@@ -149,7 +117,7 @@ static const char *s3_doubt(struct store *s)
 
 static bool s3_is_private(struct store *s)
 {
-	return atomic_load(&((struct s3_store *)s)->keeper.signs);
+	return atomic_load(&((struct s3_store *)s)->renewal.signs);
 }
 
 /* ---- the survey ---- */
@@ -224,9 +192,9 @@ static void s3_survey(struct store *s, void (*done)(void *ud, const char *layout
 /* ---- making one ---- */
 
 /* Other credentials may see other things: what a 403 means is open again. */
-static void credentials_changed(struct keeper *k)
+static void credentials_changed(struct renewal *k)
 {
-	struct s3_store *s3 = CONTAINER_OF(k, struct s3_store, keeper);
+	struct s3_store *s3 = CONTAINER_OF(k, struct s3_store, renewal);
 
 	s3_doubt_anew(s3);
 }
@@ -236,9 +204,9 @@ static void s3_free(struct store *s)
 	struct s3_store *s3 = (struct s3_store *)s;
 
 	s3->closing = true;
-	waiters_wake(&s3->keeper.waiters);
+	waiters_wake(&s3->renewal.waiters);
 	doubt_fini(&s3->doubt);
-	keeper_fini(&s3->keeper);
+	renewal_fini(&s3->renewal);
 	sigv4_fini(&s3->signer);
 	free(s3->bucket);
 	free(s3->prefix);
@@ -316,7 +284,7 @@ static enum err identify(struct s3_store *s3, const struct store_context *ctx, s
 	struct s3_address where;
 
 	if (s3_address_make(&place, &where, e) != OK ||
-	    (!s3->keeper.anonymous && creds_identity(ctx->creds_env, &who, e) != OK))
+	    (!s3->renewal.anonymous && creds_identity(ctx->creds_env, &who, e) != OK))
 		return e->code;
 	if (place.endpoint.n)
 		fold_lower(slice_of(where.origin), &origin);
@@ -348,12 +316,12 @@ enum err s3_open(const struct store_context *ctx, const struct store_url *url, s
 	s3->prefix = xstrndup(url->path.p, url->path.n);
 	sigv4_init(&s3->signer);
 	if (find_endpoint(s3, ctx, url, e) != OK || find_region(s3, ctx, url, e) != OK ||
-	    keeper_init(&s3->keeper, ctx, s3->region, url->anonymous, e) != OK ||
+	    renewal_init(&s3->renewal, ctx, s3->region, url->anonymous, e) != OK ||
 	    identify(s3, ctx, e) != OK) {
 		store_free(&s3->store);
 		return e->code;
 	}
-	s3->keeper.changed = credentials_changed;
+	s3->renewal.changed = credentials_changed;
 	*ret = &s3->store;
 	return OK;
 }
