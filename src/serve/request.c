@@ -46,10 +46,20 @@ static bool path_of_target(struct slice target, struct slice *ret)
 
 static bool has_control(struct slice s)
 {
+	bool found = false;
+
 	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return true;
-	return false;
+		found |= ((unsigned char)s.p[i] < 0x20) | (s.p[i] == 0x7f);
+	return found;
+}
+
+/* Append the bytes that the escapes stand for; most paths have none. */
+static bool unescape(struct slice piece, struct buf *text)
+{
+	if (slice_find(piece, '%') < piece.n)
+		return percent_decode(piece, text);
+	buf_add(text, piece);
+	return true;
 }
 
 static bool decode(struct slice raw, struct buf *text)
@@ -59,7 +69,7 @@ static bool decode(struct slice raw, struct buf *text)
 	while (slice_next(&raw, '+', &piece)) {
 		size_t at = text->n;
 
-		if (!percent_decode(piece, text) || has_control(slice_from(buf_slice(text), at)))
+		if (!unescape(piece, text) || has_control(slice_from(buf_slice(text), at)))
 			return false;
 		if (raw.p)
 			buf_putc(text, RAW_PLUS);
