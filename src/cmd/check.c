@@ -47,7 +47,7 @@ static void probed(void *ud, const struct error *e)
 		sem_post(&c->done);
 }
 
-static void begin(struct loop_task *task)
+static void probe_store(struct loop_task *task)
 {
 	struct check *c = (struct check *)task;
 
@@ -92,7 +92,7 @@ static bool check_one(struct service *s, struct store *store)
 	struct check *c = xnew(struct check);
 	bool ok;
 
-	c->task.run = begin;
+	c->task.run = probe_store;
 	c->store = store;
 	c->text = BUF_MAX(4096);
 	sem_init(&c->done, 0, 0);

@@ -108,17 +108,17 @@ static void unref_body(void *cls)
 static struct MHD_Response *whole_response(const struct answer *a)
 {
 	const struct object_head *h = &a->head;
-	struct slice whole;
+	struct slice bytes;
 	int64_t base;
 	int fd = fill_file(a->fill, &base);
 
 	if (fd >= 0)
 		return MHD_create_response_from_fd_at_offset64((uint64_t)h->length, fd,
 							       (uint64_t)(base + h->first));
-	if (!fill_whole(a->fill, &whole))
+	if (!fill_whole(a->fill, &bytes))
 		return NULL;
 	return MHD_create_response_from_buffer_with_free_callback_cls(
-		(size_t)h->length, (void *)(uintptr_t)(whole.p + a->fill_offset), unref_body,
+		(size_t)h->length, (void *)(uintptr_t)(bytes.p + a->fill_offset), unref_body,
 		fill_ref(a->fill));
 }
 

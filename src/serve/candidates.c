@@ -13,7 +13,7 @@
 #define FORMS_MAX 6
 
 /* What may be made of an object. */
-static const struct candidate whole = {.want = WANT_FILE, .eager = true};
+static const struct candidate as_stored = {.want = WANT_FILE, .eager = true};
 static const struct candidate gzipped = {.want = WANT_FILE, .gzipped = true};
 static const struct candidate msfz = {.want = WANT_FILE, .eager = true, .msfz = true};
 static const struct candidate expanded = {.want = WANT_EXPANDED};
@@ -75,7 +75,7 @@ static void file_forms(const struct candidate_options *o, struct file *f, struct
 
 	if (may_be_msfz && o->client->msfz)
 		add_form(f, "msfz0/", name, "", &msfz);
-	add_form(f, "", name, "", &whole);
+	add_form(f, "", name, "", &as_stored);
 	cab_forms(o, f, name);
 	suffix_forms(o, f, name);
 	if (may_be_msfz && !o->client->msfz)
@@ -84,7 +84,7 @@ static void file_forms(const struct candidate_options *o, struct file *f, struct
 
 static void twin_forms(const struct candidate_options *o, struct file *f, struct slice twin)
 {
-	add_form(f, "", twin, "", &whole);
+	add_form(f, "", twin, "", &as_stored);
 	if (o->cabinets)
 		add_form(f, "", f->name, "", &cabinet);
 }
@@ -92,7 +92,7 @@ static void twin_forms(const struct candidate_options *o, struct file *f, struct
 /* Asked for by the code id of an image: that tells the id of its PDB, under which the file lies. */
 static void sym_forms(const struct candidate_options *o, struct file *f, struct slice name)
 {
-	add_form(f, "", name, "", &whole);
+	add_form(f, "", name, "", &as_stored);
 	suffix_forms(o, f, name);
 	if (f->key->kind == KEY_STAMP)
 		add_form(f, "", f->name, "", &pointer);
@@ -105,7 +105,7 @@ static void target_forms(const struct candidate_options *o, struct file *f, stru
 		add_form(f, "", name, "", &expanded);
 		return;
 	}
-	add_form(f, "", name, "", &whole);
+	add_form(f, "", name, "", &as_stored);
 	cab_forms(o, f, name);
 	suffix_forms(o, f, name);
 }
@@ -221,7 +221,7 @@ static void add_by_layout(struct candidate_list *l, const struct symbol_path *p,
 	key.text = slice_of(text);
 	key_list_aliases(&key, &a);
 	for (size_t i = 0; i < a.n; i++) {
-		struct candidate as = whole;
+		struct candidate as = as_stored;
 		struct slice hex = slice_from(slice_of(a.key[i].text.s), strlen(PREFIX));
 
 		if ((a.key[i].why == KEY_PADDED && layout != LAYOUT_SSQP) ||
@@ -274,7 +274,7 @@ static const char *unified_word(const struct spelling *s)
 
 static void add_unified(struct candidate_list *l, const struct spelling *s)
 {
-	struct candidate as = whole;
+	struct candidate as = as_stored;
 	const char *word = unified_word(s);
 	struct buf hex CLEANUP(buf_fini) = BUF_MAX(KEY_TEXT_MAX);
 	char id[2 * SYMBOL_ID_MAX + 1];
@@ -318,7 +318,7 @@ static void add_spelling(struct candidate_list *l, const struct symbol_path *p, 
 	case LAST_PTR:
 	case LAST_OTHER:
 		f.exact = true;
-		add_form(&f, "", behind_key(asked), "", &whole);
+		add_form(&f, "", behind_key(asked), "", &as_stored);
 		break;
 	}
 	add_file(l, &f);
@@ -351,7 +351,7 @@ static void add_as_asked(struct candidate_list *l, const struct symbol_path *p)
 {
 	for (size_t s = 0; s < p->spellings; s++) {
 		buf_add(&l->key, p->spelling[s].path);
-		candidate_list_add(l, &whole);
+		candidate_list_add(l, &as_stored);
 	}
 }
 

@@ -35,7 +35,7 @@
  *
  * Eager is what stands in the store as it was asked: the plain name under the exact key, in every
  * spelling, tier and case, and msfz0/name for who accepts it. By default a lower-case request for a
- * file that is not there costs two questions, of which one is a probe (the `_` twin).
+ * file that is not there costs two questions, of which one is only whether the file is there (the `_` twin).
  * Pure: no I/O, no globals.
  */
 #pragma once

@@ -2,7 +2,7 @@
 /* Headers against the habits that the protocol notes tell of; see client.h. */
 #include "serve/client.h"
 #include "base/text.h"
-#include "serve/accept.h"
+#include "serve/accept_header.h"
 
 #define MSFZ     SLICE("application/msfz0")
 #define SYMSRV   SLICE("Microsoft-Symbol-Server/")

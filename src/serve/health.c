@@ -2,7 +2,7 @@
 /*
  * See health.h. One struct watch per store, driven by a timer:
  *
- *	ASKING --probe ok--> TIER --index2.txt found or missing--> QUIET
+ *	UNANSWERED --probe ok--> TIER --index2.txt found or missing--> QUIET
  *	  ^  \--probe failed: again after a pause, 0.5 s doubling to 2 s
  *	  +---------- from QUIET, when the store has been silent for HEALTH_QUIET
  *

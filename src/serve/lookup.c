@@ -126,7 +126,7 @@ void lookup_abort_all(struct lookups *all)
 		abort_one(l);
 }
 
-static void begin(struct loop_task *task)
+static void start_lookup(struct loop_task *task)
 {
 	struct lookup *l = CONTAINER_OF(task, struct lookup, start);
 
@@ -176,7 +176,7 @@ struct lookup *lookup_start(const struct lookup_request *request,
 		l->checksum = xstrdup(request->rules.client->checksum);
 	l->answered = answered;
 	l->ud = ud;
-	l->start.run = begin;
+	l->start.run = start_lookup;
 	l->release.run = let_go;
 	l->next.due = lookup_stage;
 	l->settled.due = lookup_settled;

@@ -347,16 +347,16 @@ void lookup_decided(void *ud, enum fetch_result result, const struct object_head
 		log_answered(slot, result, e);
 	if (head)
 		slot->head = *head;
-	if (head && slot->probes) {
+	if (head && slot->presence) {
 		close_p(&slot->head.fd);
 		slot->head.fd = -1;
 	}
 	switch (result) {
-	case FETCH_FOUND: slot->state = slot->probes ? THERE : FOUND; break;
+	case FETCH_FOUND: slot->state = slot->presence ? THERE : FOUND; break;
 	case FETCH_MISS:
 	case FETCH_DENIED:
 	case FETCH_REFUSED: slot->state = MISSING; break;
-	case FETCH_UNSATISFIABLE: slot->state = slot->probes ? THERE : UNSATISFIABLE; break;
+	case FETCH_UNSATISFIABLE: slot->state = slot->presence ? THERE : UNSATISFIABLE; break;
 	case FETCH_FAULT:
 		slot->state = FAULTY;
 		slot->error = *e;

@@ -15,7 +15,7 @@ struct slot {
 	struct lookup *lookup;
 	struct candidate candidate; /* its key lies in lookup.keys */
 	struct ask *ask;            /* NULL: known to be missing */
-	bool probes;                /* the ask does */
+	bool presence;              /* it is only asked whether it is there */
 	enum state state;
 	struct object_head head;
 	struct error error;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Asking one store: an ask for each candidate that is not known to be missing, all at once, and
- * probes for the names that a debugger asks for next. Of a candidate that is not likely it is only
- * asked whether it is there. A stage that is not decided when its share of the budget is over has
+ * Asking one store: an ask for each candidate that is not known to be missing, all at once. Of one
+ * that is not likely, and of the names that a debugger asks for next, it is only asked whether it is
+ * there (its presence). A stage that is not decided when its share of the budget is over has
  * failed.
  */
 #include "base/log.h"
@@ -69,7 +69,7 @@ static enum form form_wanted(const struct candidate *c)
 	return FORM_STORED;
 }
 
-static void log_asked(const struct slot *slot, enum form form, bool probe)
+static void log_asked(const struct slot *slot, enum form form, bool presence)
 {
 	struct log_line line;
 
@@ -77,11 +77,11 @@ static void log_asked(const struct slot *slot, enum form form, bool probe)
 	log_add(&line, "store", slice_of(lookup_present(slot->lookup)->traits.name));
 	log_add(&line, "key", slot->candidate.key);
 	log_add(&line, "form", slice_of(form_name(form)));
-	log_add(&line, "for", probe ? SLICE("whether it is there") : SLICE("itself"));
+	log_add(&line, "for", presence ? SLICE("whether it is there") : SLICE("itself"));
 	log_end(&line);
 }
 
-static void start_ask(struct slot *slot, bool probe)
+static void start_ask(struct slot *slot, bool presence)
 {
 	struct lookup *l = slot->lookup;
 	const struct lookup_request *r = &l->request;
@@ -94,8 +94,8 @@ static void start_ask(struct slot *slot, bool probe)
 		.form = form_wanted(&slot->candidate),
 		.accepts_gzip = r->rules.client->gzip && !r->part.ranged && !pointer,
 		.expect = l->asked,
-		.probe = probe,
-		.whole = looked_into && !probe,
+		.probe = presence,
+		.whole = looked_into && !presence,
 		/* What was known without asking has been looked at (known.c); this has not. */
 		.look = pointer || l->target.n > 0 || form_wanted(&slot->candidate) != FORM_STORED,
 		.head = r->head && !looked_into,
@@ -110,8 +110,8 @@ static void start_ask(struct slot *slot, bool probe)
 	};
 
 	if (r->tells)
-		log_asked(slot, request.form, probe);
-	slot->probes = probe;
+		log_asked(slot, request.form, presence);
+	slot->presence = presence;
 	slot->state = WAITING;
 	slot->ask = ask_start(&request, lookup_decided, slot);
 }
@@ -239,8 +239,8 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 	}
 }
 
-static void probe(struct lookup *l, struct flight_request *flight,
-		  const struct resolve_rules *rules)
+static void ask_presence(struct lookup *l, struct flight_request *flight,
+			 const struct resolve_rules *rules)
 {
 	struct candidates c;
 
@@ -261,7 +261,7 @@ static void probe(struct lookup *l, struct flight_request *flight,
  * What the debugger asks for next, if this is missing: find out in the same round. A server before
  * us (via) asks by itself for what it wants to know.
  */
-static void probe_siblings(struct lookup *l)
+static void ask_siblings(struct lookup *l)
 {
 	const struct lookup_request *r = &l->request;
 	struct resolve_rules rules = r->rules;
@@ -281,7 +281,7 @@ static void probe_siblings(struct lookup *l)
 	for (size_t i = 0; i < n; i++) {
 		rules.path = &sibling[i];
 		if (!resolve_passes_over(&rules, lookup_present(l)))
-			probe(l, &flight, &rules);
+			ask_presence(l, &flight, &rules);
 		symbol_path_fini(&sibling[i]);
 	}
 }
@@ -318,7 +318,7 @@ static void ask_store(struct lookup *l, struct candidates *c)
 	if (kinds) {
 		start_asks(l, c, kinds);
 		if (!l->target.n && l->request.spare.kind != ANSWER_FOUND)
-			probe_siblings(l);
+			ask_siblings(l);
 		return;
 	}
 	metric_inc(store_skipped);

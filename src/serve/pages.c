@@ -5,7 +5,7 @@
  */
 #include "serve/pages.h"
 #include "base/text.h"
-#include "serve/accept.h"
+#include "serve/accept_header.h"
 
 static const struct client {
 	const char *name, *how, *before, *after;

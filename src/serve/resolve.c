@@ -123,8 +123,8 @@ bool resolve_target(const struct resolve_rules *rules, struct slice target, stru
 /* The path with another last segment: clean, as the one it is made of. False: it is too long. */
 static bool replace_last(const struct symbol_path *path, struct slice last, struct symbol_path *ret)
 {
-	struct slice whole = path->spelling[0].path;
-	struct slice front = slice_head(whole, whole.n - path->segment[path->segments - 1].n);
+	struct slice asked = path->spelling[0].path;
+	struct slice front = slice_head(asked, asked.n - path->segment[path->segments - 1].n);
 
 	*ret = (struct symbol_path){.text = BUF_MAX(SYMBOL_PATH_MAX)};
 	buf_add(&ret->text, front);
@@ -137,7 +137,7 @@ static bool replace_last(const struct symbol_path *path, struct slice last, stru
 	ret->spelling[0].path = buf_slice(&ret->text);
 	ret->segments = path->segments;
 	for (size_t i = 0; i < path->segments; i++)
-		ret->segment[i] = (struct slice){ret->text.p + (path->segment[i].p - whole.p),
+		ret->segment[i] = (struct slice){ret->text.p + (path->segment[i].p - asked.p),
 						 path->segment[i].n};
 	ret->segment[path->segments - 1].n = last.n;
 	symbol_path_read(ret);
