@@ -56,7 +56,7 @@ enum MHD_Result admin_run(void *cls, struct MHD_Connection *mhd, const char *url
 		return MHD_YES;
 	}
 	if (!admin_answer(s, slice_of(url), &page))
-		return MHD_queue_response(mhd, MHD_HTTP_NOT_FOUND, s->miss[0][0]);
+		return MHD_queue_response(mhd, MHD_HTTP_NOT_FOUND, s->miss[0][0][0]);
 	r = respond_text(&page);
 	result = MHD_queue_response(mhd, (unsigned)page.status, r);
 	MHD_destroy_response(r);

@@ -25,6 +25,7 @@ struct answer {
 	bool working;        /* FAULT: it is still being fetched, for who asks again */
 	/* FOUND: it is in MSFZ form; others could be given it encoded, or in another form */
 	bool msfz, vary_encoding, vary_accept;
+	bool late;          /* FOUND: behind keys of `from` that not every client asks for */
 	struct error error; /* FAULT */
 };
 

@@ -45,7 +45,8 @@ static void close_key(struct candidate_list *l, const struct candidate *as)
 		return;
 	}
 	l->end[c->n] = c->text.n;
-	c->list[c->n++] = *as;
+	c->list[c->n] = *as;
+	c->list[c->n++].late = l->late;
 }
 
 void candidate_list_add(struct candidate_list *l, const struct candidate *as)

@@ -10,6 +10,7 @@ struct candidate_list {
 	const struct candidate_options *o;
 	struct buf key;
 	struct candidates *to;
+	bool late;                  /* those that are added now are */
 	size_t seen;                /* candidates so far, also those that are left out */
 	size_t end[CANDIDATES_MAX]; /* of each key, in to->text */
 };

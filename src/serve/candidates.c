@@ -189,6 +189,7 @@ static void add_file(struct candidate_list *l, const struct file *f)
 	struct key_aliases a;
 
 	add_key(l, f, f->key->text, false);
+	l->late = true;
 	key_list_aliases(f->key, &a);
 	for (size_t i = 0; i < a.n && !f->exact; i++)
 		if (a.key[i].why != KEY_EXACT && takes_alias(l->o, f->key->kind, a.key[i].why))
@@ -372,6 +373,33 @@ static void add_path(struct candidate_list *l, const struct symbol_path *p)
 	case PATH_UUID:
 	case PATH_OTHER: add_as_asked(l, p); break;
 	}
+}
+
+/* As takes_alias(): the habit that asks for an alias of this kind. */
+static unsigned habit_of(enum key_kind kind, enum key_alias why)
+{
+	if (why == KEY_AGE_FROM_DECIMAL)
+		return BY_AGENT; /* decimal_ages */
+	if (kind == KEY_STAMP && (why == KEY_PADDED || why == KEY_UNPADDED))
+		return BY_AGENT | BY_ACCEPT; /* short_stamps */
+	return 0;
+}
+
+unsigned candidates_decided_by(const struct symbol_path *p)
+{
+	unsigned by = 0;
+
+	for (size_t s = 0; s < p->spellings && p->kind == PATH_FILE; s++) {
+		const struct spelling *asked = &p->spelling[s];
+		struct key_aliases a;
+
+		if (asked->msfz || asked->last_is == LAST_OTHER || asked->last_is == LAST_PTR)
+			continue;
+		key_list_aliases(&asked->key, &a);
+		for (size_t i = 0; i < a.n; i++)
+			by |= habit_of(asked->key.kind, a.key[i].why);
+	}
+	return by;
 }
 
 bool candidates_make(const struct symbol_path *p, const struct candidate_options *o,

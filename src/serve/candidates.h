@@ -61,6 +61,7 @@ struct candidate {
 	bool msfz;     /* what is answered is in MSFZ form, which the client accepts */
 	bool as_asked; /* the path itself, which nothing else in the list is */
 	bool unnamed;  /* its key tells no name of the file: a build-id's */
+	bool late;    /* it stands behind the aliases of the key, which not every client asks for */
 	bool gzipped; /* WANT_FILE: it is gzip by its name, to be sent with that Content-Encoding */
 };
 
@@ -93,6 +94,19 @@ struct candidates {
  */
 MUST_CHECK bool candidates_make(const struct symbol_path *p, const struct candidate_options *o,
 				struct candidates *ret);
+/* Request headers, as bits, that decide what a client gets: what Vary names. */
+enum {
+	BY_ENCODING = 1, /* Accept-Encoding */
+	BY_ACCEPT = 2,
+	BY_AGENT = 4,    /* User-Agent */
+	BY_CHECKSUM = 8, /* SymbolChecksum */
+	BY_ALL = 15,
+};
+/*
+ * By which headers the keys of the path differ from one client to another, in a store that leaves
+ * aliases to us: those that the client's habits (client.h) are concluded from.
+ */
+unsigned candidates_decided_by(const struct symbol_path *p);
 /*
  * The candidates of a path that a file.ptr of the store has led to: that key (below the store's
  * prefix, with slashes) as it is, expanded if its name is that of a `_` twin, and else its

@@ -29,6 +29,18 @@ const char *exchange_header(const struct exchange *x, const char *name)
 	return MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
 }
 
+struct resolve_rules exchange_rules(const struct exchange *x)
+{
+	const struct server_parts *p = &x->server->parts;
+
+	return (struct resolve_rules){
+		.path = &x->path,
+		.client = &x->client,
+		.any_path = p->auth || p->conf->serve_any_path,
+		.cabinets = p->conf->serve_cab,
+	};
+}
+
 static struct slice header(const struct exchange *x, const char *name)
 {
 	return slice_of(exchange_header(x, name));

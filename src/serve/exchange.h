@@ -75,5 +75,7 @@ void exchange_log(const struct exchange *x, int64_t took_ns);
  * freed.
  */
 bool exchange_may_look(struct exchange *x);
+/* By which stores are chosen, as far as the path and the settings tell. */
+struct resolve_rules exchange_rules(const struct exchange *x);
 /* A request header, NULL when absent. */
 const char *exchange_header(const struct exchange *x, const char *name);

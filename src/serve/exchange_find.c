@@ -202,12 +202,7 @@ static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rule
 enum MHD_Result exchange_find(struct exchange *x)
 {
 	const struct server_parts *p = &x->server->parts;
-	struct resolve_rules rules = {
-		.path = &x->path,
-		.client = &x->client,
-		.any_path = p->auth || p->conf->serve_any_path,
-		.cabinets = p->conf->serve_cab,
-	};
+	const struct resolve_rules rules = exchange_rules(x);
 	bool plain = read_headers(x);
 	enum MHD_Result result;
 

@@ -69,6 +69,7 @@ static void answer_found(struct lookup *l, struct slot *slot)
 		a.fill = fill_ref(ask_body(slot->ask));
 	slot->head.fd = -1;
 	answer_describe(&a, &slot->candidate, ask_form(slot->ask));
+	a.late |= l->target.n > 0;
 	a.from->packs = slot->candidate.want == WANT_EXPANDED;
 	if (path->unified && fold_equal(slot->candidate.key, path->spelling[0].path))
 		atomic_store(&a.from->unified, true);

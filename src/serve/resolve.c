@@ -40,6 +40,26 @@ bool resolve_passes_over(const struct resolve_rules *rules, struct store *s)
 	       (!rules->any_path && store_is_private(s) && !path->symbol) || resolve_refuses(rules);
 }
 
+unsigned resolve_decided_by(const struct resolve_rules *rules, const struct store_list *stores,
+			    const struct store *from, bool late)
+{
+	/* The twin that others are given is refused to one client; what is missing, to all. */
+	unsigned by = from && last_of(rules->path) == LAST_TWIN ? BY_AGENT : 0;
+	bool aliases = false;
+
+	for (size_t i = 0; i < stores->n; i++) {
+		const struct store *s = stores->store[i];
+
+		if (resolve_passes_over(rules, stores->store[i]))
+			continue;
+		by |= s->traits.checksums ? BY_CHECKSUM : 0;
+		aliases |= s->traits.aliases == ALIASES_AUTO && (s != from || late);
+		if (s == from)
+			break;
+	}
+	return by | (aliases ? candidates_decided_by(rules->path) : 0);
+}
+
 static struct candidate_options options_of(const struct resolve_rules *rules, struct store *s)
 {
 	const struct store_traits *t = &s->traits;

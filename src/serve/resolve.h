@@ -29,6 +29,12 @@ bool resolve_refuses(const struct resolve_rules *rules);
 bool resolve_passes_over(const struct resolve_rules *rules, struct store *s);
 /* Is it passed over for who asks, whatever the path? Then a miss is nobody else's to keep. */
 bool resolve_is_loop(const struct resolve_rules *rules, const struct store *s);
+/*
+ * The request headers (BY_...) that decided which stores and keys were asked until the answer was found
+ * in `from`; late: there behind keys that not every client asks for. NULL: until all were missing.
+ */
+unsigned resolve_decided_by(const struct resolve_rules *rules, const struct store_list *stores,
+			    const struct store *from, bool late);
 /* What may hold it, likeliest first. As candidates_make(). */
 MUST_CHECK bool resolve_candidates(const struct resolve_rules *rules, struct store *s,
 				   struct candidates *ret);

@@ -128,7 +128,23 @@ static int64_t miss_seconds(size_t step)
 	return (int64_t)(step <= 60 ? step : step <= 118 ? (step - 59) * 60 : (step - 118) * 3600);
 }
 
-static struct MHD_Response *make_miss(const struct server *s, size_t step, bool close)
+/* `by`: BY_... */
+static void add_vary(struct MHD_Response *r, unsigned by)
+{
+	static const char *const names[] = {"Accept-Encoding", "Accept", "User-Agent",
+					    "SymbolChecksum"};
+	char list[64] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (by & 1U << i)
+			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "",
+					      names[i]);
+	if (n)
+		add(r, "Vary", list);
+}
+
+static struct MHD_Response *make_miss(const struct server *s, unsigned by, size_t step, bool close)
 {
 	struct MHD_Response *r = empty_response(s);
 	char keep[40];
@@ -136,8 +152,7 @@ static struct MHD_Response *make_miss(const struct server *s, size_t step, bool 
 	snprintf(keep, sizeof(keep), "%s, max-age=%lld", s->parts.auth ? "private" : "public",
 		 (long long)miss_seconds(step));
 	add(r, "Cache-Control", step ? keep : "no-store");
-	if (step && s->may_want_checksum)
-		add(r, "Vary", "SymbolChecksum");
+	add_vary(r, by);
 	if (close)
 		add(r, "Connection", "close");
 	return r;
@@ -146,16 +161,20 @@ static struct MHD_Response *make_miss(const struct server *s, size_t step, bool 
 enum err respond_init(struct server *s, struct error *e)
 {
 	const struct conf *conf = s->parts.conf;
+	unsigned may = 0; /* by which headers a miss may be one */
 
 	for (size_t i = 0; i < s->parts.stores->n; i++) {
 		const struct store_traits *t = &s->parts.stores->store[i]->traits;
 
 		s->may_have_msfz |= t->forms & STORE_FORM_MSFZ;
-		s->may_want_checksum |= t->checksums;
+		may |= t->checksums ? BY_CHECKSUM : 0;
+		may |= t->aliases == ALIASES_AUTO ? BY_AGENT | BY_ACCEPT : 0;
 	}
-	for (size_t i = 0; i <= miss_step(conf->miss_ttl_ns / NS_PER_S); i++)
-		for (int close = 0; close < 2; close++)
-			s->miss[i][close] = make_miss(s, i, close);
+	for (unsigned by = 0; by <= BY_ALL; by++)
+		for (size_t i = 0; i <= miss_step(conf->miss_ttl_ns / NS_PER_S) && !(by & ~may);
+		     i++)
+			for (int close = 0; close < 2; close++)
+				s->miss[by][i][close] = make_miss(s, by, i, close);
 	for (int i = 0; i < CANNED_COUNT; i++)
 		for (int close = 0; close < 2; close++)
 			s->canned[i][close] = make_canned(s, (enum canned)i, close);
@@ -174,10 +193,11 @@ void respond_fini(struct server *s)
 		for (int close = 0; close < 2; close++)
 			if (s->canned[i][close])
 				MHD_destroy_response(s->canned[i][close]);
-	for (size_t i = 0; i < MISS_STEPS; i++)
-		for (int close = 0; close < 2; close++)
-			if (s->miss[i][close])
-				MHD_destroy_response(s->miss[i][close]);
+	for (unsigned by = 0; by <= BY_ALL; by++)
+		for (size_t i = 0; i < MISS_STEPS; i++)
+			for (int close = 0; close < 2; close++)
+				if (s->miss[by][i][close])
+					MHD_destroy_response(s->miss[by][i][close]);
 	free(s->cache_control);
 }
 
@@ -186,28 +206,36 @@ enum MHD_Result respond_canned(struct exchange *x, enum canned which)
 	return queue(x, canned_rows[which].status, x->server->canned[which][x->close]);
 }
 
-static struct MHD_Response *miss_response(const struct server *s, int64_t keep_ns, bool close)
+static struct MHD_Response *miss_response(const struct server *s, unsigned by, int64_t keep_ns,
+					  bool close)
 {
-	return s->miss[miss_step(MIN(keep_ns, s->parts.conf->miss_ttl_ns) / NS_PER_S)][close];
+	size_t step = miss_step(MIN(keep_ns, s->parts.conf->miss_ttl_ns) / NS_PER_S);
+
+	return s->miss[step ? by : 0][step][close];
 }
 
-static enum MHD_Result queue_miss(struct exchange *x, int64_t keep_ns)
+static enum MHD_Result queue_miss(struct exchange *x, int64_t keep_ns, unsigned by)
 {
-	return queue(x, MHD_HTTP_NOT_FOUND, miss_response(x->server, keep_ns, x->close));
+	return queue(x, MHD_HTTP_NOT_FOUND, miss_response(x->server, by, keep_ns, x->close));
+}
+
+static enum MHD_Result respond_miss_by(struct exchange *x, int64_t keep_ns, unsigned by)
+{
+	x->outcome = "miss";
+	metric_inc(requests_miss);
+	return queue_miss(x, keep_ns, by);
 }
 
 enum MHD_Result respond_miss(struct exchange *x, int64_t keep_ns)
 {
-	x->outcome = "miss";
-	metric_inc(requests_miss);
-	return queue_miss(x, keep_ns);
+	return respond_miss_by(x, keep_ns, 0);
 }
 
 enum MHD_Result respond_bad_path(struct exchange *x)
 {
 	x->outcome = "bad_path";
 	metric_inc(requests_miss);
-	return queue_miss(x, INT64_MAX);
+	return queue_miss(x, INT64_MAX, 0);
 }
 
 enum MHD_Result respond_fault(struct exchange *x)
@@ -245,14 +273,21 @@ enum MHD_Result respond_page(struct exchange *x, const struct page *page)
 
 /* ---- symbols ---- */
 
-/* What others could be given in place of this, and by which headers it is told. NULL: nothing. */
-static const char *vary(const struct answer *a)
+/* The request headers that decided which stores and keys were asked. */
+static unsigned asked_by(const struct exchange *x)
 {
-	bool encoding = a->vary_encoding || a->head.encoding[0];
+	const struct resolve_rules rules = exchange_rules(x);
 
-	if (encoding && a->vary_accept)
-		return "Accept-Encoding, Accept";
-	return encoding ? "Accept-Encoding" : a->vary_accept ? "Accept" : NULL;
+	return resolve_decided_by(&rules, x->server->parts.stores, x->answer.from, x->answer.late);
+}
+
+/* The request headers by which others could be given something else in place of this. */
+static unsigned decided_by(const struct exchange *x)
+{
+	const struct answer *a = &x->answer;
+
+	return asked_by(x) | (a->vary_encoding || a->head.encoding[0] ? BY_ENCODING : 0) |
+	       (a->vary_accept ? BY_ACCEPT : 0);
 }
 
 static void add_validators(struct exchange *x, struct MHD_Response *r)
@@ -266,8 +301,7 @@ static void add_validators(struct exchange *x, struct MHD_Response *r)
 		http_date_format(h->mtime, date);
 		add(r, "Last-Modified", date);
 	}
-	if (vary(&x->answer))
-		add(r, "Vary", vary(&x->answer));
+	add_vary(r, decided_by(x));
 	add(r, "Cache-Control", x->server->cache_control);
 	if (x->close)
 		add(r, "Connection", "close");
@@ -448,7 +482,7 @@ enum MHD_Result respond_answer(struct exchange *x)
 			x->cache = "miss";
 			metric_inc(cache_miss);
 		}
-		return respond_miss(x, x->answer.keep_ns);
+		return respond_miss_by(x, x->answer.keep_ns, asked_by(x));
 	case ANSWER_FAULT: break;
 	}
 	if (atomic_load(&x->left)) {
@@ -462,6 +496,6 @@ enum MHD_Result respond_answer(struct exchange *x)
 	}
 	metric_inc(requests_fault);
 	if (x->server->parts.conf->outage == OUTAGE_404)
-		return queue_miss(x, 0);
+		return queue_miss(x, 0, 0);
 	return respond_canned(x, CANNED_FAULT);
 }

@@ -11,7 +11,10 @@
 #include "serve/exchange.h"
 
 enum MHD_Result respond_canned(struct exchange *x, enum canned which);
-/* Whoever is told may keep it for keep_ns, in whole seconds; less than one: not at all. */
+/*
+ * The same for all clients. Whoever is told may keep it for keep_ns, in whole seconds; less than one:
+ * not at all.
+ */
 enum MHD_Result respond_miss(struct exchange *x, int64_t keep_ns);
 /* A path that no store could have. */
 enum MHD_Result respond_bad_path(struct exchange *x);

@@ -37,10 +37,10 @@ struct server {
 	struct hot *hot;
 	struct lookups lookups;                       /* the loop's */
 	struct MHD_Response *canned[CANNED_COUNT][2]; /* [closing the connection] */
-	struct MHD_Response *miss[MISS_STEPS][2];     /* as far as MISS_TTL goes; else NULL */
+	/* [as Vary says][as far as MISS_TTL goes; else NULL][closing the connection] */
+	struct MHD_Response *miss[BY_ALL + 1][MISS_STEPS][2];
 	char *cache_control;
-	bool may_have_msfz;     /* one of the stores */
-	bool may_want_checksum; /* a 404 may be one of who sends no SymbolChecksum */
+	bool may_have_msfz; /* one of the stores */
 	atomic_bool draining, aborted;
 	atomic_size_t looking; /* exchanges that the loop may touch, which must end first */
 	struct loop_task abort, sweep;

@@ -430,6 +430,25 @@ def test_a_404_of_who_sends_none_is_not_kept_for_others(store, varies, public, t
     assert is_miss(answer) and (answer["Vary"] == "SymbolChecksum") == varies
 
 
+GUID = "497B72F6390A44FC878E5A2D63B6CC4B"
+
+
+@pytest.mark.parametrize("target, by", [
+    (f"gone.pdb/{GUID}9/gone.pdb", set()),
+    (f"gone.pdb/{GUID}10/gone.pdb", {"User-Agent"}),
+    (f"gone.pdb/{GUID}10/file.ptr", set()),
+    ("gone.dll/05617D4FE000/gone.dll", {"User-Agent", "Accept"}),
+    ("gone.pdb", set()),
+])
+def test_a_404_names_the_headers_that_decided_which_keys_were_asked_for(target, by, public, serve):
+    server = serve(stores=f"{public.url}/symbols", serve_any_path="on")
+    for agent in "Microsoft-Symbol-Server/10.0.10586.567", "LLVM-HTTPClient/1.0":
+        for _ in range(2):
+            answer = server.fetch("/" + target, headers={"User-Agent": agent})
+            assert is_miss(answer) and "max-age" in answer["Cache-Control"]
+            assert set(answer["Vary"].split(", ")) == by | {"SymbolChecksum"}
+
+
 def test_via_is_kept_for_the_rest_of_a_body(upstream, stocked_http, serve):
     """A torn body is asked for again with the same Via, whoever has left meanwhile."""
     server = serve(stores=stocked_http)

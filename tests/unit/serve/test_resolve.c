@@ -336,6 +336,97 @@ static void test_every(void)
 	CHECK(pieces > 2, "also when there are more than one lookup asks for");
 }
 
+/* ---- what Vary names ---- */
+
+#define OLD_PDB "/foo.pdb/497B72F6390A44FC878E5A2D63B6CC4B10/"
+
+struct decided_case {
+	const char *name, *target, *url[2];
+	bool checksums; /* the first store */
+	int from;       /* the store of the answer; -1: none has it */
+	bool late;
+	unsigned by;
+};
+
+static const struct decided_case decided_cases[] = {
+	{"an age below ten is the same in both",
+	 "/foo.pdb/" GUID "9/foo.pdb",
+	 {"s3://b"},
+	 .from = -1},
+	{"an age that may be decimal", OLD_PDB "foo.pdb", {"s3://b"}, .from = -1, .by = BY_AGENT},
+	{"... of the twin", OLD_PDB "foo.pd_", {"s3://b"}, .from = -1, .by = BY_AGENT},
+	{"... of file.ptr, whose key counts as it is", OLD_PDB "file.ptr", {"s3://b"}, .from = -1},
+	{"... of msfz0", OLD_PDB "msfz0/foo.pdb", {"s3://b"}, .from = -1},
+	{"... of a store that has all aliases",
+	 OLD_PDB "foo.pdb",
+	 {"s3://b?aliases=all"},
+	 .from = -1},
+	{"... of one that has none", OLD_PDB "foo.pdb", {"s3://b?aliases=none"}, .from = -1},
+	{"... of one that is not asked", OLD_PDB "foo.pdb", {"s3://b?not=foo.pdb"}, .from = -1},
+	{"... found as it was asked", OLD_PDB "foo.pdb", {"s3://b"}},
+	{"... found behind the aliases",
+	 OLD_PDB "foo.pdb",
+	 {"s3://b"},
+	 .late = true,
+	 .by = BY_AGENT},
+	{"... found in the second store",
+	 OLD_PDB "foo.pdb",
+	 {"s3://b", "s3://c"},
+	 .from = 1,
+	 .by = BY_AGENT},
+	{"... found before the second", OLD_PDB "foo.pdb", {"s3://b?aliases=none", "s3://c"}},
+	{"a stamp, which PerfView cuts",
+	 "/foo.dll/05617D4FE000/foo.dll",
+	 {"s3://b"},
+	 .from = -1,
+	 .by = BY_AGENT | BY_ACCEPT},
+	{"a stamp, found", "/foo.dll/05617D4FE000/foo.dll", {"s3://b"}},
+	{"a twin, found: not for radare2",
+	 "/foo.pdb/" GUID "1/foo.pd_",
+	 {"s3://b"},
+	 .by = BY_AGENT},
+	{"a twin that is missing: for nobody",
+	 "/foo.pdb/" GUID "1/foo.pd_",
+	 {"s3://b"},
+	 .from = -1},
+	{"a checksum",
+	 "/foo.pdb/" GUID "1/foo.pdb",
+	 {"s3://b"},
+	 .checksums = true,
+	 .from = -1,
+	 .by = BY_CHECKSUM},
+	{"a checksum, and found behind",
+	 "/foo.pdb/" GUID "1/foo.pdb",
+	 {"s3://b", "s3://c"},
+	 .checksums = true,
+	 .from = 1,
+	 .by = BY_CHECKSUM},
+	{"a build-id", "/buildid/" ID "/debuginfo", {"s3://b"}, .from = -1},
+	{"anything else", "/a/b", {"s3://b"}, .from = -1},
+};
+
+static void test_decided_by(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(decided_cases); i++) {
+		const struct decided_case *c = &decided_cases[i];
+		struct symbol_path path CLEANUP(symbol_path_fini);
+		const struct resolve_rules rules = {.path = &path, .client = &nobody};
+		struct fake_store s[2];
+		struct store *list[2] = {&s[0].store, &s[1].store};
+		const struct store_list stores = {list, c->url[1] ? 2 : 1};
+
+		clean(c->target, &path);
+		for (size_t k = 0; k < stores.n; k++)
+			open_store(&s[k], c->url[k]);
+		s[0].store.traits.checksums = c->checksums;
+		CHECK_INT(resolve_decided_by(&rules, &stores, c->from < 0 ? NULL : list[c->from],
+					     c->late),
+			  c->by, c->name);
+		for (size_t k = 0; k < stores.n; k++)
+			free(s[k].store.traits.not );
+	}
+}
+
 /* A part is not sent as gzip, whoever accepts it. */
 static void test_part(void)
 {
@@ -571,6 +662,7 @@ int main(void)
 	test_passes_over();
 	test_candidates();
 	test_every();
+	test_decided_by();
 	test_part();
 	test_target();
 	test_unwanted_target();

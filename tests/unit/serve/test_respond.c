@@ -13,6 +13,7 @@ struct rig {
 	struct conf conf;
 	struct server server;
 	struct exchange x;
+	struct store_list stores; /* none */
 };
 
 static void rig_init(struct rig *r)
@@ -26,7 +27,9 @@ static void rig_init(struct rig *r)
 		}};
 	r->server.parts.conf = &r->conf;
 	r->server.cache_control = (char *)(uintptr_t) "public";
+	r->server.parts.stores = &r->stores;
 	r->x.server = &r->server;
+	r->x.path.spellings = 1;
 }
 
 /* What the answer of the rig says in this header, or "-"; lives until the next call. */
@@ -66,7 +69,10 @@ static void test_vary(void)
 		const char *encoding;
 		bool by_encoding, by_accept;
 		const char *want;
+		bool twin;
 	} t[] = {
+		{"", false, false, "User-Agent", true},
+		{"", true, true, "Accept-Encoding, Accept, User-Agent", true},
 		{"", false, false, "-"},
 		{"", true, false, "Accept-Encoding"},
 		{"", false, true, "Accept"},
@@ -75,10 +81,14 @@ static void test_vary(void)
 		{"gzip", false, true, "Accept-Encoding, Accept"},
 	};
 
+	struct store some = {0};
+
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
 		struct rig r;
 
 		rig_init(&r);
+		r.x.path.spelling[0].last_is = t[i].twin ? LAST_TWIN : LAST_PLAIN;
+		r.x.answer.from = &some;
 		r.x.answer.vary_encoding = t[i].by_encoding;
 		r.x.answer.vary_accept = t[i].by_accept;
 		snprintf(r.x.answer.head.encoding, sizeof(r.x.answer.head.encoding), "%s",
@@ -180,14 +190,49 @@ static void test_misses(void)
 		r.server.parts.stores = &none;
 		r.server.parts.auth = misses[i].tokens ? (struct auth *)&r : NULL;
 		ASSERT(respond_init(&r.server, &e) == OK);
-		kept = miss_response(&r.server, misses[i].keep * NS_PER_S, false);
-		closing = miss_response(&r.server, misses[i].keep * NS_PER_S, true);
+		kept = miss_response(&r.server, 0, misses[i].keep * NS_PER_S, false);
+		closing = miss_response(&r.server, 0, misses[i].keep * NS_PER_S, true);
 		CHECK_STR(MHD_get_response_header(kept, "Cache-Control"), misses[i].want, "a 404");
 		CHECK_STR(MHD_get_response_header(closing, "Cache-Control"), misses[i].want,
 			  "on a connection that ends");
 		CHECK_STR(MHD_get_response_header(closing, "Connection"), "close", "says so");
 		respond_fini(&r.server);
 	}
+}
+
+/* A 404 that may be kept tells by which headers it is one; of another it does not matter. */
+static void test_vary_of_misses(void)
+{
+	struct store store = {.traits = {.aliases = ALIASES_AUTO, .checksums = true}};
+	struct store *list[] = {&store};
+	const struct store_list one = {list, 1};
+	static const struct {
+		unsigned by;
+		int64_t keep;
+		const char *want;
+	} t[] = {
+		{0, 30, "-"},
+		{BY_AGENT, 30, "User-Agent"},
+		{BY_AGENT | BY_ACCEPT, 30, "Accept, User-Agent"},
+		{BY_AGENT | BY_CHECKSUM, 30, "User-Agent, SymbolChecksum"},
+		{BY_AGENT | BY_CHECKSUM, 0, "-"},
+	};
+	struct rig r;
+	struct error e;
+
+	rig_init(&r);
+	r.conf.cache_control = (char *)(uintptr_t) "";
+	r.conf.miss_ttl_ns = 60 * NS_PER_S;
+	r.server.parts.stores = &one;
+	ASSERT(respond_init(&r.server, &e) == OK);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct MHD_Response *miss = miss_response(&r.server, t[i].by, t[i].keep * NS_PER_S,
+							  false);
+		const char *vary = MHD_get_response_header(miss, "Vary");
+
+		CHECK_STR(vary ? vary : "-", t[i].want, "what a 404 tells");
+	}
+	respond_fini(&r.server);
 }
 
 /* Each time has a response, which says no more than that. */
@@ -212,6 +257,7 @@ int main(void)
 	test_debuginfod();
 	test_too_large();
 	test_misses();
+	test_vary_of_misses();
 	test_miss_steps();
 	return tap_done();
 }
