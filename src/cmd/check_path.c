@@ -10,7 +10,7 @@
 #include "cache/disk.h"
 #include "cmd/check.h"
 #include "cmd/cmd.h"
-#include "flight/inspect.h"
+#include "flight/proof.h"
 #include "serve/request.h"
 #include "symfmt/page.h"
 

@@ -2,13 +2,14 @@
 /*
  * See ask.h. Of `seat` and `fetch` one is in use at a time. What passes through is compared with its
  * checksum on the loop's thread, since there is no file that somebody else could read it from. For
- * the same reason only its beginning can be held against its key (ask_inspect.c).
+ * the same reason only its beginning can be held against its key.
  *
  * Whether an object is encoded is known when its head is in; an ask that cannot use it so lets go of
  * it and asks for FORM_PLAIN in its place, whose flight goes on with what flies already.
  */
+#include "flight/ask.h"
 #include "base/clock.h"
-#include "flight/ask_priv.h"
+#include "flight/flight_priv.h"
 #include "metric/metric.h"
 #include "store/encoding.h"
 
@@ -16,6 +17,42 @@
 #define PATIENCE_NS      (300 * NS_PER_S) /* a flight may go on so long after who began it left */
 
 _Static_assert(FILL_ROOM >= 2 * TRANSFER_READ_MAX, "what comes behind a pause has to fit");
+
+struct local_check {
+	struct ask *ask; /* NULL: it has gone */
+	struct loop *loop;
+	struct object_head head;
+	struct proof proof;
+	char *key;   /* owned, for the ask may go */
+	bool verify; /* it is held to its key */
+	struct pool_job job;
+	struct loop_task done;
+};
+
+struct ask {
+	struct ask_request request;
+	char *key, *expect; /* owned; expect may be NULL */
+	enum form form;     /* the request's, or FORM_PLAIN for FORM_STORED */
+	fetch_decided *decided;
+	void *ud;
+	enum ask_way way;
+	struct seat seats[2],
+		*seat; /* seat: the one in use; the other one was of the stored form */
+	struct fetch *fetch;
+	struct fill *ring;
+	struct loop_task room;  /* posted by the ring's reader */
+	struct loop_timer soon; /* an answer that is known already */
+	struct object_head
+		found; /* to be told soon, or held until the beginning has been looked at */
+	struct error refusal;
+	uint64_t ticket;            /* for its miss, from when the store was asked */
+	struct object_head version; /* rescue */
+	bool rescuing;
+	struct object_head passed; /* of what passes */
+	struct proof proof;
+	bool holding; /* FOUND is not told yet: the beginning of what passes is looked at */
+	struct local_check *check;
+};
 
 static void begin(struct ask *a);
 
@@ -50,12 +87,7 @@ static void tell_soon(struct ask *a, void (*tell)(struct loop_timer *timer))
 	loop_timer_set(a->request.flights->loop, &a->soon, 0);
 }
 
-void ask_tell_found_soon(struct ask *a)
-{
-	tell_soon(a, tell_found);
-}
-
-void ask_tell_soon(struct ask *a, const struct error *fault)
+static void tell_fault_soon(struct ask *a, const struct error *fault)
 {
 	a->refusal = *fault;
 	tell_soon(a, tell_refusal);
@@ -67,7 +99,8 @@ static void note_miss(struct ask *a, enum fetch_result how)
 			a->request.via, a->request.checksum, a->ticket, how);
 }
 
-void ask_tell_wrong_soon(struct ask *a)
+/* It is there, but not what was asked for: a miss, and remembered. */
+static void tell_other_soon(struct ask *a)
 {
 	if (a->fetch)
 		fetch_abort(a->fetch);
@@ -87,16 +120,135 @@ static bool needs_plain(const struct ask *a, const struct object_head *head)
 	       encoding_is_undone(head->encoding) && !(gzip && a->request.accepts_gzip);
 }
 
-/* What flies of the stored form is kept flying: the other flight takes a seat there before we go. */
-void ask_for_plain(struct ask *a)
+/*
+ * It cannot be used as it is stored: its encoding is to be undone. What flies of the stored form is kept flying: the other flight takes a
+ * seat there before we go.
+ */
+static void ask_for_plain(struct ask *a)
 {
 	fetch_free(TAKE(a->fetch));
 	fill_unref(TAKE(a->ring));
-	digest_free(TAKE(a->digest));
+	proof_fini(&a->proof);
 	a->form = FORM_PLAIN;
 	a->seat = &a->seats[1];
 	begin(a);
 	seat_refuse(&a->seats[0]);
+}
+
+/* ---- is it what its key names? ---- */
+
+/*
+ * Of what passes through only the beginning can be looked at, while it waits in the ring: that is enough
+ * for images and small files. A file of a local store is looked at whole, by a worker, for its disk may be
+ * slow; the worker's struct outlives an ask that has no more time. There it is also seen what is compressed
+ * under a plain name (encoding.h).
+ */
+
+static struct source source_of_file(const struct object_head *h, struct file_source *file)
+{
+	*file = (struct file_source){h->fd, h->fd_base};
+	return file_source_of(file, h->total);
+}
+
+static void look_at_file(struct pool_job *job)
+{
+	struct local_check *c = CONTAINER_OF(job, struct local_check, job);
+	struct file_source file;
+	struct source source = source_of_file(&c->head, &file);
+	size_t n = (size_t)MIN((int64_t)ENCODING_HEAD, c->head.total);
+	char beginning[ENCODING_HEAD];
+
+	if (source_read(&source, 0, beginning, n, NULL) == OK)
+		(void)encoding_judge(slice_of(c->key), (struct slice){beginning, n}, true,
+				     c->head.encoding);
+	if (c->verify && !c->head.encoding[0])
+		proof_look_at_all(&c->proof, &source);
+	loop_post(c->loop, &c->done);
+}
+
+static void check_free(struct local_check *c)
+{
+	proof_fini(&c->proof);
+	close_p(&c->head.fd);
+	free(c->key);
+	free(c);
+}
+
+static void file_looked_at(struct loop_task *task)
+{
+	struct local_check *c = CONTAINER_OF(task, struct local_check, done);
+	struct ask *a = c->ask;
+	struct file_source file;
+	struct source source = source_of_file(&c->head, &file);
+
+	if (a && c->proof.other) {
+		proof_tell_other(&c->proof, a->request.store->traits.name, &source);
+		a->check = NULL;
+		tell_other_soon(a);
+	} else if (a && c->head.encoding[0]) {
+		a->check = NULL;
+		ask_for_plain(a);
+	} else if (a) {
+		a->check = NULL;
+		a->found = c->head;
+		c->head.fd = -1;
+		tell_soon(a, tell_found);
+	}
+	check_free(c);
+}
+
+static bool check_file(struct ask *a, const struct object_head *head)
+{
+	struct local_check *c = xnew(struct local_check);
+
+	c->ask = a;
+	c->loop = a->request.flights->loop;
+	c->head = *head;
+	c->key = xstrdup(a->key);
+	c->verify = a->request.flights->settings.verify;
+	proof_begin(&c->proof, a->proof.path);
+	c->job.run = look_at_file;
+	c->done.run = file_looked_at;
+	if (pool_submit(a->request.store->ctx->disk, &c->job) == OK) {
+		a->check = c;
+		return true;
+	}
+	c->head.fd = -1; /* too much waits for the disk: it is let through */
+	check_free(c);
+	return false;
+}
+
+/* FOUND, with this head: is there something to wait for? Then the head is ask's. */
+static bool looks(struct ask *a, const struct object_head *head)
+{
+	const struct ask_request *r = &a->request;
+	bool whole = head->fd >= 0 || (head->first == 0 && head->length == head->total);
+
+	if ((!r->flights->settings.verify && head->fd < 0) || r->probe || a->rescuing ||
+	    head->encoding[0] || !whole || (r->head && head->fd < 0))
+		return false;
+	proof_begin(&a->proof, a->expect ? a->expect : a->key);
+	if (!a->proof.looking)
+		return false;
+	if (head->fd >= 0)
+		return check_file(a, head);
+	a->found = *head;
+	a->holding = true;
+	return true;
+}
+
+static void look_at_beginning(struct ask *a, struct slice bytes)
+{
+	proof_look(&a->proof, bytes, a->found.total);
+	if (a->proof.looking)
+		return;
+	a->holding = false;
+	if (!a->proof.other) {
+		tell_soon(a, tell_found);
+		return;
+	}
+	proof_tell_other(&a->proof, a->request.store->traits.name, NULL);
+	tell_other_soon(a);
 }
 
 /* ---- a fetch of its own ---- */
@@ -106,8 +258,8 @@ static enum err ring_begin(void *ud, const struct object_head *head, struct erro
 	struct ask *a = ud;
 
 	a->passed = *head;
-	if (!head->ranged && landing_told_sum(head, &a->expected))
-		a->digest = digest_new(a->expected.kind);
+	if (!head->ranged)
+		proof_hear(&a->proof, head);
 	return fill_begin_ring(a->ring, head->length, a->request.ring_max, e);
 }
 
@@ -116,10 +268,9 @@ static bool ring_write(void *ud, struct slice data)
 	struct ask *a = ud;
 	struct error e;
 
-	if (a->digest)
-		digest_add(a->digest, data);
+	proof_add(&a->proof, data);
 	if (a->holding)
-		ask_inspect(a, data);
+		look_at_beginning(a, data);
 	if (fill_fits(a->ring, data.n))
 		return fill_write(a->ring, data);
 	err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
@@ -143,52 +294,49 @@ static void ring_over(struct ask *a, const struct error *e)
 		fill_commit(a->ring);
 	if (e && a->holding) {
 		a->holding = false;
-		ask_tell_soon(a, e);
+		tell_fault_soon(a, e);
 	}
 }
 
-static void ring_corrupt(struct ask *a)
+static void ring_damaged(struct ask *a)
 {
 	struct error e;
 
-	landing_corrupt(a->request.store, a->key, &e);
+	proof_damaged(a->request.store, a->key, &e);
 	ring_over(a, &e);
 }
 
-static void rechecked(void *ud, bool same)
+static void checked(void *ud, bool sound)
 {
 	struct ask *a = ud;
 
-	recheck_free(TAKE(a->recheck));
-	if (same)
+	if (sound)
 		ring_over(a, NULL);
 	else
-		ring_corrupt(a);
+		ring_damaged(a);
 }
 
 static void ring_end(void *ud, const struct error *e)
 {
 	struct ask *a = ud;
-	bool md5 = a->digest && digest_kind(a->digest) == CHECKSUM_MD5; /* only ETags are one */
-	struct recheck_request again;
+	const struct proof_origin from = {
+		.store = a->request.store,
+		.key = a->key,
+		.via = a->request.via,
+		.checksum = a->request.checksum,
+		.asker = a->request.asker,
+		.patient = a->request.patient,
+		.head = &a->passed,
+	};
 
 	if (e) {
 		ring_over(a, e);
-	} else if (!a->digest || digest_matches(a->digest, &a->expected)) {
-		if (md5)
-			recheck_agreed(a->request.store);
-		ring_over(a, NULL);
-	} else if (!md5) {
-		ring_corrupt(a);
-	} else if (recheck_needless(a->request.store)) {
-		ring_over(a, NULL);
-	} else {
-		again = landing_recheck(a->request.store, a->key, &a->passed, a->digest);
-		again.via = a->request.via;
-		again.checksum = a->request.checksum;
-		again.asker = a->request.asker;
-		again.patient = a->request.patient;
-		a->recheck = recheck_start(&again, rechecked, a);
+		return;
+	}
+	switch (proof_check(&a->proof, &from, checked, a)) {
+	case PROOF_SOUND: ring_over(a, NULL); break;
+	case PROOF_DAMAGED: ring_damaged(a); break;
+	case PROOF_LATER: break;
 	}
 }
 
@@ -221,7 +369,7 @@ static void fetch_answered(void *ud, enum fetch_result result, const struct obje
 		if (head->fd >= 0)
 			close(head->fd);
 		ask_for_plain(a);
-	} else if (result != FETCH_FOUND || !ask_inspects(a, head)) {
+	} else if (result != FETCH_FOUND || !looks(a, head)) {
 		a->decided(a->ud, result, head, e);
 	}
 }
@@ -272,7 +420,7 @@ static void refuse(struct ask *a, enum err code, const char *why)
 	struct error e;
 
 	err_set(&e, code, "%s", why);
-	ask_tell_soon(a, &e);
+	tell_fault_soon(a, &e);
 }
 
 /* The cache takes no part: an object passes through, what would be made of it cannot. */
@@ -307,7 +455,7 @@ static bool look_for(struct ask *a, enum form form)
 	}
 	a->way = ASK_HIT;
 	a->found = o.head;
-	ask_tell_found_soon(a);
+	tell_soon(a, tell_found);
 	return true;
 }
 
@@ -439,8 +587,8 @@ void ask_abort(struct ask *a)
 
 	if (a->fetch)
 		fetch_abort(a->fetch);
-	if (a->recheck) { /* the fetch has ended before */
-		recheck_free(TAKE(a->recheck));
+	if (a->proof.recheck) { /* the fetch has ended before */
+		proof_fini(&a->proof);
 		ring_over(a, &gone);
 	}
 }
@@ -474,10 +622,10 @@ void ask_free(struct ask *a)
 	seat_leave(&a->seats[0]);
 	seat_leave(&a->seats[1]);
 	fetch_free(a->fetch);
-	recheck_free(a->recheck);
+	if (a->check)
+		a->check->ask = NULL;
 	fill_unref(a->ring);
-	digest_free(a->digest);
-	ask_inspect_fini(a);
+	proof_fini(&a->proof);
 	close_p(&a->found.fd);
 	free(a->expect);
 	free(a->key);

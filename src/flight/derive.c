@@ -13,7 +13,6 @@
 #include "flight/maker.h"
 #include "metric/metric.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <xxhash.h>
 
@@ -42,28 +41,19 @@ static void find_stored(struct flight *f);
 
 /*
  * From now on readers follow the draft. One that was made in a temporary file because its length was not
- * known is complete, and is copied into the cache when it lands.
+ * known is complete.
  */
 static void adopt(struct flight *f)
 {
 	struct derivation *d = f->derivation;
 	struct draft *draft;
+	bool scratch;
 
 	f->head = form_head(f->form, &d->stored);
 	f->head.total = f->head.length = maker_length(d->maker);
-	draft = maker_draft(d->maker, &f->scratch);
-	f->promised = maker_promised(d->maker);
-	if (f->scratch && maker_made(d->maker) == f->head.total && cache_disk_usable(f->cache) &&
-	    landing_promise(f, f->head.total)) {
-		f->spool_draft = draft;
-		f->spool = fcntl(draft_fd(draft), F_DUPFD_CLOEXEC, 0);
-		f->spool_base = OBJECT_HEADER_SIZE;
-		f->scratch = false;
-	} else {
-		f->draft = draft;
-		f->drafted = true;
-	}
-	f->unkept = f->unkept || f->scratch || (!f->draft && f->spool < 0);
+	draft = maker_draft(d->maker, &scratch);
+	keep_made(f, draft, scratch, maker_promised(d->maker),
+		  maker_made(d->maker) == f->head.total);
 	f->phase = FLYING;
 	f->counted = true;
 	f->all->fills++;
@@ -77,7 +67,7 @@ static void take_made(struct flight *f)
 {
 	int64_t made = maker_made(f->derivation->maker);
 
-	landing_arrived(f, made - f->received);
+	keep_arrived(f, made - f->received);
 	f->received = made;
 	fill_stored(f->fill, 0, made);
 }
@@ -146,7 +136,7 @@ static void conclude(struct flight *f, enum maker_end end)
 	switch (end) {
 	case MAKER_MADE:
 		take_made(f);
-		landing_made(f);
+		flight_made(f);
 		return;
 	case MAKER_WRONG: flight_is_other(f); return;
 	case MAKER_NONE: flight_missing(f, FETCH_MISS); return;
@@ -472,7 +462,7 @@ bool derive_goes_on(struct flight *f)
 
 	if (!d || !d->maker || f->patient)
 		return true;
-	if (d->stored.total > FLIGHT_FINISH_BYTES || !cache_evict(f->cache) || f->unkept ||
+	if (d->stored.total > FLIGHT_FINISH_BYTES || !cache_evict(f->cache) || f->keep.unkept ||
 	    flight_is_outdated(f))
 		return false;
 	maker_end_beyond(d->maker, FLIGHT_FINISH_BYTES);

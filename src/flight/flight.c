@@ -33,11 +33,6 @@ static bool is_asking(const struct flight *f)
 	return f->phase == ASKING || f->phase == PROBING;
 }
 
-bool flight_is_outdated(const struct flight *f)
-{
-	return f->generation != cache_generation(f->cache, f->store, slice_of(f->key), f->expect);
-}
-
 /* May a miss of this flight be one of who sends this SymbolChecksum, or none? */
 static bool asks_alike(const struct flight *f, const char *checksum)
 {
@@ -100,34 +95,19 @@ static void uncount(struct flight *f)
 
 static void settle(struct flight *f)
 {
-	if (f->at || f->seats || f->aboard || f->jobs || atomic_load(&f->wanted.queued))
+	if (f->at || f->seats || f->aboard || f->jobs || atomic_load(&f->arrival.wanted.queued))
 		return;
 	uncount(f);
-	parts_drop(f);
+	arrival_drop(f);
 	derive_free(f);
-	landing_drop(f);
-	inspection_fini(&f->inspection);
-	loop_timer_stop(f->all->loop, &f->inspected);
+	proving_fini(f);
 	fill_unref(f->fill);
-	close_p(&f->spool);
-	file_temporary_end(&f->spool_counted);
+	keep_fini(f);
 	free(f->key);
 	free(f->expect);
 	free(f->via);
 	free(f->checksum);
 	free(f);
-}
-
-void flight_hold(struct flight *f)
-{
-	f->jobs++;
-}
-
-void flight_let_go(struct flight *f)
-{
-	ASSERT(f->jobs);
-	f->jobs--;
-	settle(f);
 }
 
 static void leave_list(struct seat *s)
@@ -175,8 +155,8 @@ void flight_gone(struct flight *f)
 	f->phase = GONE;
 	take_out(f);
 	uncount(f);
-	landing_promise_end(f);
-	parts_drop(f);
+	keep_promise_end(f);
+	arrival_drop(f);
 	derive_stop(f);
 }
 
@@ -201,17 +181,24 @@ void flight_landed(struct flight *f, bool kept)
 	f->phase = LANDED;
 	take_out(f);
 	uncount(f);
-	landing_promise_end(f);
+	keep_promise_end(f);
 }
 
 /* ---- seats ---- */
 
-static void post_wanted(void *ud)
-{
-	struct flight *f = ud;
-
-	loop_post(f->all->loop, &f->wanted);
-}
+static const struct flight_events events = {
+	.begin = flight_begin,
+	.answered = flight_answered,
+	.torn = flight_torn,
+	.plausible = flight_found,
+	.other = flight_is_other,
+	.proven = flight_proven,
+	.failed = flight_fail,
+	.drafted = arrival_flush,
+	.kept = flight_landed,
+	.disk_failed = flight_disk_failed,
+	.idle = settle,
+};
 
 static struct flight *flight_new(const struct flight_request *r, const struct object_id *id)
 {
@@ -232,12 +219,12 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	f->scratch_ok = r->scratch;
 	f->anew = r->anew;
 	f->whole = flight_whole(f);
-	f->spool = -1;
 	f->head.fd = -1;
-	f->fill = fill_new((struct fill_writer){.wanted = post_wanted, .ud = f});
-	f->wanted.run = parts_wanted;
-	landing_init(f);
-	flight_inspect_init(f);
+	f->fill = fill_new((struct fill_writer){.wanted = arrival_want, .ud = f});
+	f->events = &events;
+	arrival_init(f);
+	proving_init(f);
+	keep_init(f);
 	enter(r->flights, f);
 	return f;
 }
@@ -257,7 +244,7 @@ static void sit(struct flight *f, struct seat *s)
 	s->late.due = tell_late;
 	f->takers += s->use == SEAT_TAKES;
 	derive_wanted(f);
-	flight_inspect_late(f);
+	proving_begin_late(f);
 	if (is_asking(f) || !f->told) {
 		enter_list(&f->seats, s);
 		return;
@@ -286,10 +273,10 @@ static void wait_longer(struct flight *f, int64_t deadline_ns, bool patient)
 {
 	f->deadline_ns = MAX(f->deadline_ns, deadline_ns);
 	f->patient = f->patient || patient;
-	if (is_asking(f) && f->parts && f->parts->fetch)
-		fetch_extend(f->parts->fetch, f->deadline_ns);
-	if (is_asking(f))
-		derive_extend(f);
+	if (!is_asking(f))
+		return;
+	arrival_extend(f);
+	derive_extend(f);
 }
 
 static bool has_landed(const struct flight_request *r, const struct object_id *id)
@@ -406,10 +393,7 @@ void seat_extend(struct seat *s, int64_t deadline_ns, bool patient)
 
 bool seat_is_spooling(const struct seat *s)
 {
-	const struct flight *f = s->flight;
-
-	return derive_is_spooling(f) ||
-	       (f->parts && f->parts->fetch && fetch_is_spooling(f->parts->fetch));
+	return derive_is_spooling(s->flight) || arrival_is_spooling(s->flight);
 }
 
 void seat_leave(struct seat *s)

@@ -4,8 +4,8 @@
  * meanwhile. Whoever wants the object takes a seat; the first one makes the flight start.
  *
  *	ASKING   the store is asked; nothing is known yet. As PROBING, but only whether it is there
- *	FLYING   found: the body arrives, in parallel parts when it is large (part.c); readers follow.
- *		 They are told when the beginning is what the key names (inspect.h)
+ *	FLYING   found: the body arrives, in parallel parts when it is large (arrival.h); readers follow.
+ *		 They are told when the beginning is what the key names (proving.h)
  *	LANDING  all is there and has been checked; the file is being made durable and visible
  *	LANDED   out of the table; whoever looked for the file just before is told to look again
  *	GONE     missing, failed or cancelled: out of the table

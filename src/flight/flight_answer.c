@@ -13,12 +13,12 @@
 
 void flight_ask(struct flight *f, enum flight_phase phase)
 {
-	parts_drop(f);
+	arrival_drop(f);
 	f->phase = phase;
 	f->generation = cache_generation(f->cache, f->store, slice_of(f->key), f->expect);
 	f->ticket = cache_miss_ticket(f->cache, f->store, slice_of(f->key));
 	if (f->form == FORM_STORED)
-		parts_ask(f);
+		arrival_ask(f);
 	else
 		derive_ask(f);
 }
@@ -52,13 +52,14 @@ void flight_missing(struct flight *f, enum fetch_result result)
 
 void flight_is_other(struct flight *f)
 {
-	static const struct error wrong = {ERR_OTHER, 0, "another file than its key names"};
+	struct error e;
 
 	/* Else it is there, if not for who asked; or it may only be damaged on its way. */
-	if (!f->expect && !f->hasher.digest)
+	if (!f->expect && !proving_may_be_damaged(f))
 		note_miss(f, FETCH_MISS);
+	proof_other(ERR_OTHER, &e);
 	if (f->phase == FLYING)
-		fill_fail(f->fill, &wrong);
+		fill_fail(f->fill, &e);
 	tell_missing(f, FETCH_MISS);
 }
 
@@ -67,20 +68,18 @@ static void adopt_spool(struct flight *f, const struct object_head *head)
 {
 	f->head = *head;
 	f->head.fd = -1;
-	f->spool = head->fd;
-	f->spool_counted = fetch_take_spool(f->parts->fetch);
-	f->unkept = f->unkept || !landing_promise(f, head->total);
+	keep_spool(f, head->fd, arrival_take_spool(f), head->total);
 	f->phase = FLYING;
 	fill_begin_file(f->fill, head->total);
-	fill_set_file(f->fill, f->spool, 0);
+	fill_set_file(f->fill, head->fd, 0);
 	fill_add_part(f->fill, 0, head->total);
 	fill_stored(f->fill, 0, head->total);
-	parts_drop(f);
+	arrival_drop(f);
 }
 
 bool flight_worth_finishing(const struct flight *f)
 {
-	return !f->unkept && !flight_is_outdated(f) && f->takers &&
+	return !f->keep.unkept && !flight_is_outdated(f) && f->takers &&
 	       (f->patient || f->head.total <= FLIGHT_FINISH_BYTES ||
 		f->received > f->head.total - f->received);
 }
@@ -132,11 +131,11 @@ static void found(struct flight *f, const struct object_head *head)
 	if (head->fd >= 0)
 		adopt_spool(f, head);
 	metric_inc(fills_started);
-	waits = flight_inspects(f);
+	waits = proving_begin(f);
 	if (!waits && f->phase == FLYING)
 		flight_found(f);
 	if (f->phase == FLYING)
-		parts_start(f);
+		arrival_start(f);
 }
 
 /* ---- parts or the whole ---- */
@@ -207,7 +206,7 @@ static bool ask_whole(struct flight *f, const struct error *why)
 	return true;
 }
 
-static void answered(struct flight *f, enum fetch_result result, const struct object_head *head,
+void flight_answered(struct flight *f, enum fetch_result result, const struct object_head *head,
 		     const struct error *e)
 {
 	struct error odd;
@@ -246,16 +245,6 @@ static void answered(struct flight *f, enum fetch_result result, const struct ob
 	flight_fail(f, e);
 }
 
-void flight_decided(void *ud, enum fetch_result result, const struct object_head *head,
-		    const struct error *e)
-{
-	struct flight *f = ((struct part *)ud)->flight;
-
-	flight_hold(f);
-	answered(f, result, head, e);
-	flight_let_go(f);
-}
-
 /* Could it be continued, and fetched in parts? */
 static bool can_pin(const struct object_head *h)
 {
@@ -275,40 +264,40 @@ static bool declines(struct flight *f, const struct object_head *head)
 		return true;
 	if (f->all->fills >= f->all->settings.max_fills)
 		metric_inc(refused_fills);
-	else if (!landing_promise(f, head->total))
+	else if (!keep_promise(f, head->total))
 		metric_inc(refused_size);
 	else
 		return false;
 	return true;
 }
 
-enum err flight_begin(struct flight *f, struct part *p, const struct object_head *head,
-		      struct error *e)
+enum err flight_begin(struct flight *f, const struct object_head *head, struct error *e)
 {
 	bool part = head->ranged && head->length < head->total;
+	bool scratch;
 	enum err err;
 
 	if (f->phase == PROBING)
 		return OK;
 	if (part && !can_pin(head))
 		return err_set(e, ERR_CORRUPT, "a part of a version that has no name");
-	f->scratch = declines(f, head);
-	f->declined = f->scratch && !f->scratch_ok;
+	scratch = declines(f, head);
+	f->declined = scratch && !f->scratch_ok;
 	if (f->declined)
 		return not_so(e);
-	f->unkept = f->unkept || f->scratch;
+	if (scratch)
+		keep_nothing(f);
 	f->head = *head;
 	f->head.ranged = false;
 	f->head.first = 0;
 	f->head.length = head->total;
-	p->end = head->length;
 	f->small = head->total <= OBJECT_SMALL && !part;
 	if (f->small) {
 		err = fill_begin_memory(f->fill, head->total, e);
 	} else {
 		fill_begin_file(f->fill, head->total);
-		fill_add_part(f->fill, 0, p->end);
-		err = landing_draft(f, e);
+		fill_add_part(f->fill, 0, head->length);
+		err = keep_draft(f, e);
 	}
 	if (err) {
 		f->declined = true;
@@ -318,6 +307,48 @@ enum err flight_begin(struct flight *f, struct part *p, const struct object_head
 	f->counted = true;
 	f->all->fills++;
 	metric_inc(active_fills);
-	landing_expect(f, head->ranged);
+	proving_expect(f, head->ranged);
 	return OK;
+}
+
+/* ---- what follows ---- */
+
+void flight_torn(struct flight *f, const struct error *e, bool learn)
+{
+	if (learn)
+		flight_learn(f, e);
+	flight_fail(f, e);
+}
+
+void flight_made(struct flight *f)
+{
+	f->phase = LANDING;
+	fill_commit(f->fill);
+	keep_start(f);
+}
+
+void flight_proven(struct flight *f)
+{
+	if (!f->told)
+		flight_found(f);
+	if (f->phase == FLYING)
+		flight_made(f);
+}
+
+/*
+ * Before the fill is committed this fails it (ERR_IO): its readers go on by a transfer of their own, and
+ * so do those who have not been told yet.
+ */
+void flight_disk_failed(struct flight *f, const struct error *e)
+{
+	struct error copy = *e;
+
+	copy.code = ERR_IO;
+	if (!f->keep.scratch)
+		cache_disk_failed(f->cache, &copy);
+	if (!f->told && !f->derivation) {
+		flight_decline(f); /* nobody has seen any of it: each may fetch it past the cache */
+		return;
+	}
+	flight_fail(f, &copy);
 }

@@ -24,7 +24,7 @@ static void tell_grew(struct loop_task *task)
 
 static enum maker_end end_of(const struct maker *m)
 {
-	if (m->inspection.wrong)
+	if (m->proof.other)
 		return MAKER_WRONG;
 	if (m->none)
 		return MAKER_NONE;
@@ -64,7 +64,7 @@ enum err maker_start(const struct maker_request *r, struct maker **ret, struct e
 	atomic_store(&m->most, INT64_MAX);
 	sem_init(&m->woken, 0, 0);
 	if (r->expect)
-		inspection_begin(&m->inspection, r->expect);
+		proof_begin(&m->proof, r->expect);
 	if (pool_submit(r->input.fill ? r->flights->makers : r->flights->file_makers, &m->job) !=
 	    OK) {
 		metric_inc(refused_decoders);
@@ -108,7 +108,7 @@ void maker_free(struct maker *m)
 	draft_free(m->middle);
 	if (m->admitted)
 		evict_promise_end(cache_evict(m->request.flights->cache), m->admitted, 0);
-	inspection_fini(&m->inspection);
+	proof_fini(&m->proof);
 	sem_destroy(&m->woken);
 	free(m);
 }

@@ -19,7 +19,7 @@
 #pragma once
 #include "base/loop.h"
 #include "flight/flight_priv.h"
-#include "flight/inspect.h"
+#include "flight/proof.h"
 
 /* Where the input lies: a fill in memory or a file (not a ring), else an open file. */
 struct maker_input {

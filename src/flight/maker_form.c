@@ -315,11 +315,10 @@ static enum err make_cabinet(struct maker *m, struct error *e)
 
 	if (is_too_long(m))
 		return too_long(m, e);
-	if (m->inspection.looking)
-		inspection_finish(&m->inspection, &file);
-	m->inspection.looking = false;
-	if (m->inspection.wrong)
-		return err_set(e, ERR_CORRUPT, "another file than its key names");
+	if (m->proof.looking)
+		proof_look_at_all(&m->proof, &file);
+	if (m->proof.other)
+		return proof_other(ERR_CORRUPT, e);
 	metric_inc(cabinets_made);
 	return cab_encode(&member, CABINET_LEVEL, &io, e);
 }

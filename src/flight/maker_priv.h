@@ -43,7 +43,7 @@ struct maker {
 	int64_t window;  /* of zstd frames, at most */
 	int64_t charged; /* to the cache's budget for windows */
 	atomic_int_least64_t made;
-	struct inspection inspection;
+	struct proof proof;   /* of the key alone: its input has a checksum */
 	bool none;            /* ended */
 	struct error failure; /* ended; code OK = made */
 	bool broke_promise;   /* ended */

@@ -34,8 +34,8 @@ bool maker_is_cancelled(const struct maker *m, struct error *e)
 /* A small file of which only the whole tells is inspected first. */
 static void begin(struct maker *m)
 {
-	if (m->begun || m->length < 0 || m->inspection.looking ||
-	    (m->inspection.whole && m->length <= OBJECT_SMALL))
+	if (m->begun || m->length < 0 || m->proof.looking ||
+	    (m->proof.at_end && m->length <= OBJECT_SMALL))
 		return;
 	m->begun = true;
 	atomic_store(&m->made, m->written);
@@ -243,10 +243,10 @@ enum err maker_write(void *ud, struct slice bytes, struct error *e)
 	err = maker_write_at(m, m->written, bytes, e);
 	if (err)
 		return err;
-	if (m->inspection.looking)
-		inspection_feed(&m->inspection, bytes, m->length < 0 ? INT64_MAX : m->length);
-	if (m->inspection.wrong)
-		return err_set(e, ERR_CORRUPT, "another file than its key names");
+	if (m->proof.looking)
+		proof_look(&m->proof, bytes, m->length < 0 ? INT64_MAX : m->length);
+	if (m->proof.other)
+		return proof_other(ERR_CORRUPT, e);
 	begin(m);
 	report(m, REPORT_STEP);
 	let_others_work(m, bytes.n);
@@ -275,11 +275,9 @@ static enum err inspect(struct maker *m, struct error *e)
 	struct file_source at = {m->fd, OBJECT_HEADER_SIZE};
 	struct source file = file_source_of(&at, m->written);
 
-	if (m->inspection.looking || m->inspection.whole)
-		inspection_finish(&m->inspection, &file);
-	m->inspection.looking = false;
-	return m->inspection.wrong ? err_set(e, ERR_CORRUPT, "another file than its key names")
-				   : OK;
+	if (m->proof.looking || m->proof.at_end)
+		proof_look_at_all(&m->proof, &file);
+	return m->proof.other ? proof_other(ERR_CORRUPT, e) : OK;
 }
 
 static enum err make(struct maker *m, struct error *e)
@@ -318,14 +316,14 @@ static bool came_whole(struct maker *m)
 
 static bool has_broken_promise(const struct maker *m, enum err err)
 {
-	return !m->input_failed && !m->inspection.wrong && m->request.promise &&
+	return !m->input_failed && !m->proof.other && m->request.promise &&
 	       ((err == ERR_CORRUPT && m->promised) || (err == ERR_LIMIT && m->window));
 }
 
 static bool is_in_vain(struct maker *m, enum err err)
 {
 	return (err == ERR_CORRUPT || err == ERR_LIMIT) && !m->none && !m->input_failed &&
-	       !m->inspection.wrong && !m->broke_promise && came_whole(m);
+	       !m->proof.other && !m->broke_promise && came_whole(m);
 }
 
 static void note_end(struct maker *m, enum err err)
@@ -336,8 +334,8 @@ static void note_end(struct maker *m, enum err err)
 	struct source input = {maker_read_all, m, m->input.length};
 
 	metric_add(decoded_bytes, m->written);
-	if (m->inspection.wrong)
-		inspection_tell(&m->inspection, m->request.store, made ? &file : &input);
+	if (m->proof.other)
+		proof_tell_other(&m->proof, m->request.store, made ? &file : &input);
 	else if (err && err != ERR_CANCELED && !m->none)
 		metric_inc(decode_failed);
 }

@@ -10,7 +10,7 @@
  * An image: rust-minidump asks for foo.dll/CODEID/foo.sym when it knows nothing but the code id. The
  * image of that id tells its PDB, and foo.pdb/ID/foo.sym is what was meant.
  */
-#include "flight/inspect.h"
+#include "flight/proof.h"
 #include "metric/metric.h"
 #include "serve/lookup_priv.h"
 #include "symfmt/pe.h"

@@ -148,7 +148,7 @@ static void test_who_may_keep_a_miss(void)
 	}
 }
 
-struct proof {
+struct proof_row {
 	const char *name;
 	enum store_result result;
 	bool optional;
@@ -156,7 +156,7 @@ struct proof {
 	bool kept, remembered, briefly; /* kept: by who is told of it */
 };
 
-static const struct proof proofs[] = {
+static const struct proof_row proofs[] = {
 	{"a miss", STORE_MISS, false, ANSWER_MISS, true, true},
 	{"a denied miss", STORE_MISS_DENIED, false, ANSWER_MISS, true, true},
 	{"a change that nobody asked about", STORE_CHANGED, false, ANSWER_FAULT, false, false},
@@ -171,7 +171,7 @@ static const struct proof proofs[] = {
 static void test_what_is_remembered(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(proofs); i++) {
-		const struct proof *p = &proofs[i];
+		const struct proof_row *p = &proofs[i];
 		struct world w;
 
 		world_remembering(&w, 1, "/" OTHER);

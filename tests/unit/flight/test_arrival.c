@@ -4,7 +4,7 @@
  * how the bytes of a part come to the disk by way of its two halves. part.c is included so that
  * hundreds of megabytes can arrive without being moved: see arrive().
  */
-#include "flight/part.c"
+#include "flight/arrival.c"
 
 #include "cache_rig.h"
 #include "store/transfer.h"
@@ -108,7 +108,7 @@ static void arrive(struct part *p)
 
 static struct part *part_from(const struct flight *f, int64_t first)
 {
-	struct part *p = f->parts;
+	struct part *p = f->arrival.parts;
 
 	while (p && p->first != first)
 		p = p->next;
@@ -179,11 +179,11 @@ static void test_rounds(void)
 		r.flying.fetch_parallel = want->parallel;
 		cache_rig_open(&r);
 		f = begin_flight(&r, &p, want->total);
-		good = are_asked(&r, want, n) && f->n_parts <= want->parallel;
+		good = are_asked(&r, want, n) && f->arrival.n_parts <= want->parallel;
 		for (n = r.store.started; good && fill_first_gap(f->fill, 0, &end) < want->total;
 		     n = r.store.started) {
-			arrive(part_from(f, want->asks[n - (int)f->n_parts].first));
-			good = are_asked(&r, want, n) && f->n_parts <= want->parallel;
+			arrive(part_from(f, want->asks[n - (int)f->arrival.n_parts].first));
+			good = are_asked(&r, want, n) && f->arrival.n_parts <= want->parallel;
 		}
 		CHECK(good && (n == ASKS_MAX || want->asks[n].length == 0), want->name);
 		seat_leave(&p.seat);
@@ -597,15 +597,15 @@ static void test_reserved_in_steps(void)
 	cache_rig_open(&r);
 	f = begin_flight(&r, &p, 60 * MI);
 	cache_rig_quiet(&r);
-	ASSERT(fstat(draft_fd(f->draft), &st) == 0);
+	ASSERT(fstat(draft_fd(f->keep.draft), &st) == 0);
 	CHECK(st.st_blocks * 512 < MI, "nothing has come: nothing is taken");
 	rig_give(&r, r.store.first, 0, MI);
 	cache_rig_quiet(&r);
-	ASSERT(fstat(draft_fd(f->draft), &st) == 0);
+	ASSERT(fstat(draft_fd(f->keep.draft), &st) == 0);
 	CHECK(st.st_blocks * 512 < 17 * MI, "a step");
 	rig_give(&r, r.store.first, MI, 20 * MI);
 	cache_rig_quiet(&r);
-	ASSERT(fstat(draft_fd(f->draft), &st) == 0);
+	ASSERT(fstat(draft_fd(f->keep.draft), &st) == 0);
 	CHECK(st.st_blocks * 512 >= 20 * MI && st.st_blocks * 512 < 34 * MI, "and the next");
 	CHECK_INT(rig_readable(f->fill, 0), 20 * MI, "for what is there");
 	seat_leave(&p.seat);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * An inspection from its first byte to its verdict: what the beginning tells, however it is cut, what
+ * A proof by the key, from the first byte to its verdict: what the beginning tells, however it is cut, what
  * only the whole tells, and what cannot be told. Which file belongs to which key is test_verify.c's
  * business.
  */
 #include "base/log.h"
-#include "flight/inspect.h"
+#include "flight/proof.h"
 #include "forms_rig.h"
 #include "metric/metric.h"
 
@@ -23,16 +23,16 @@ static const char *const outcomes[] = {"not looked at", "let through", "wrong",
 static enum outcome inspect(struct slice file, const char *path, size_t piece, int64_t total)
 {
 	enum outcome outcome = NOT_LOOKING;
-	struct inspection in;
+	struct proof in = {0};
 
-	inspection_begin(&in, path);
+	proof_begin(&in, path);
 	if (in.looking)
 		outcome = WANTS_MORE;
 	for (; in.looking && file.n; file = slice_from(file, piece))
-		inspection_feed(&in, slice_head(file, piece), total);
+		proof_look(&in, slice_head(file, piece), total);
 	if (outcome == WANTS_MORE && !in.looking)
-		outcome = in.wrong ? WRONG : in.whole ? WANTS_WHOLE : LET_THROUGH;
-	inspection_fini(&in);
+		outcome = in.other ? WRONG : in.at_end ? WANTS_WHOLE : LET_THROUGH;
+	proof_fini(&in);
 	return outcome;
 }
 
@@ -103,20 +103,20 @@ static void test_whole(void)
 	bytes = buf_slice(&pdb);
 	file = source_of(&bytes);
 	for (int wrong = 0; wrong < 2; wrong++) {
-		struct inspection in;
+		struct proof in = {0};
 
-		inspection_begin(&in, wrong ? FORMS_PDB_OTHER : FORMS_PDB_KEY);
-		inspection_feed(&in, bytes, (int64_t)bytes.n);
-		ASSERT(in.whole);
-		inspection_finish(&in, &file);
-		CHECK(in.wrong == wrong && !in.whole, wrong ? "another one" : "the right one");
-		inspection_fini(&in);
+		proof_begin(&in, wrong ? FORMS_PDB_OTHER : FORMS_PDB_KEY);
+		proof_look(&in, bytes, (int64_t)bytes.n);
+		ASSERT(in.at_end);
+		proof_look_at_all(&in, &file);
+		CHECK(in.other == wrong && !in.at_end, wrong ? "another one" : "the right one");
+		proof_fini(&in);
 
-		inspection_begin(&in, FORMS_PDB_OTHER);
-		inspection_feed(&in, bytes, (int64_t)bytes.n);
-		inspection_finish(&in, &broken);
-		CHECK(!in.wrong && !in.whole, "what cannot be read is not wrong");
-		inspection_fini(&in);
+		proof_begin(&in, FORMS_PDB_OTHER);
+		proof_look(&in, bytes, (int64_t)bytes.n);
+		proof_look_at_all(&in, &broken);
+		CHECK(!in.other && !in.at_end, "what cannot be read is not wrong");
+		proof_fini(&in);
 	}
 }
 
@@ -125,7 +125,7 @@ static void test_file_source(void)
 {
 	struct file_source at = {memfd_create("file", MFD_CLOEXEC), 1000};
 	struct buf pdb CLEANUP(buf_fini) = FORMS_BUF;
-	struct inspection in;
+	struct proof in = {0};
 	struct source file;
 	struct error e = {0};
 	char got[4];
@@ -136,13 +136,13 @@ static void test_file_source(void)
 	CHECK(file.size == (int64_t)pdb.n && file.read(file.ud, 0, got, 4, &e) == OK &&
 		      memcmp(got, "Micr", 4) == 0,
 	      "byte 0 lies behind the base");
-	inspection_begin(&in, FORMS_PDB_OTHER);
-	inspection_feed(&in, buf_slice(&pdb), (int64_t)pdb.n);
-	inspection_finish(&in, &file);
-	CHECK(in.wrong, "and is looked at there");
+	proof_begin(&in, FORMS_PDB_OTHER);
+	proof_look(&in, buf_slice(&pdb), (int64_t)pdb.n);
+	proof_look_at_all(&in, &file);
+	CHECK(in.other, "and is looked at there");
 	CHECK_INT(file.read(file.ud, (int64_t)pdb.n - 2, got, 4, &e), ERR_IO,
 		  "a file that ends too early");
-	inspection_fini(&in);
+	proof_fini(&in);
 	close(at.fd);
 }
 
@@ -150,20 +150,20 @@ static void test_tell(void)
 {
 	struct buf pe CLEANUP(buf_fini) = FORMS_BUF;
 	int64_t counted = metric_get(identity_wrong);
-	struct inspection in;
+	struct proof in = {0};
 	struct slice bytes;
 	struct source file;
 
 	forms_pe(&pe, 1024);
 	bytes = buf_slice(&pe);
 	file = source_of(&bytes);
-	inspection_begin(&in, FORMS_PE_OTHER);
-	inspection_tell(&in, "store", &file);
-	inspection_tell(&in, "store", NULL);
+	proof_begin(&in, FORMS_PE_OTHER);
+	proof_tell_other(&in, "store", &file);
+	proof_tell_other(&in, "store", NULL);
 	CHECK_INT(metric_get(identity_wrong) - counted, 2,
 		  "with or without the file, it is counted");
-	inspection_fini(&in);
-	inspection_fini(&in);
+	proof_fini(&in);
+	proof_fini(&in);
 	CHECK(!in.path, "ended twice is once");
 }
 

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * How a body arrives: in parts, each a run of bytes with a connection of its own. The first part
- * is the answer to the first question, which asks for one block only; once its head has told the
- * size and the version, others are asked for the blocks behind, pinned to that version, until
- * FETCH_PARALLEL of them run. What is left for the last round is divided evenly. A place that a
- * reader waits at is fetched before anything else, if need be on one connection more.
- *
- * Write-behind: the loop's thread must not wait for the disk. Bytes go into the half of a buffer
- * that is being filled; a worker writes the other half to the draft; then they change places. While
- * the worker is slow the half fills up, and the fetch is paused. Small objects stay in memory.
+ * See arrival.h. Write-behind: the loop's thread must not wait for the disk. Bytes go into the half of a
+ * buffer that is being filled; a worker writes the other half to the draft; then they change places.
+ * While the worker is slow the half fills up, and the fetch is paused. Small objects stay in memory.
  */
 #include "base/clock.h"
 #include "base/file.h"
@@ -17,12 +11,33 @@
 
 #include <errno.h>
 
+/* The write-behind buffer of one part: two halves, one being filled, one being written. */
+#define PART_BUFFER    ((size_t)128 * 1024)
+
 #define PART_MIN       (INT64_C(1) << 20)
 #define PART_BUDGET_NS (8 * NS_PER_S)
 /* A fetch that is told to pause may still bring so much. */
 #define PART_ROOM (2 * TRANSFER_READ_MAX)
 
 _Static_assert(PART_BUFFER >= 2 * PART_ROOM, "a half has to take some before it pauses");
+
+struct part {
+	struct flight *flight;
+	struct part *next, **at; /* in flight->arrival.parts */
+	int64_t first, end;      /* end: set once it is known */
+	int64_t stored;          /* reported to the fill */
+	int64_t reserved;        /* space on the disk, up to here; the job's */
+	struct fetch *fetch;     /* NULL once it has ended */
+	bool asking;             /* it is the flight's first question */
+	char *buffer[2];
+	size_t n[2];
+	int filling;  /* which half */
+	bool writing; /* a job writes the other one */
+	bool paused;  /* the fetch was told to pause */
+	struct pool_job job;
+	struct loop_task written;
+	struct error failure; /* of the job */
+};
 
 static void part_done(struct part *p);
 
@@ -33,12 +48,12 @@ static struct part *part_new(struct flight *f, int64_t first, int64_t end)
 	p->flight = f;
 	p->first = p->stored = first;
 	p->end = end;
-	p->next = f->parts;
-	p->at = &f->parts;
+	p->next = f->arrival.parts;
+	p->at = &f->arrival.parts;
 	if (p->next)
 		p->next->at = &p->next;
-	f->parts = p;
-	f->n_parts++;
+	f->arrival.parts = p;
+	f->arrival.n_parts++;
 	return p;
 }
 
@@ -58,15 +73,15 @@ static void part_drop(struct part *p)
 	if (p->next)
 		p->next->at = p->at;
 	p->at = NULL;
-	p->flight->n_parts--;
+	p->flight->arrival.n_parts--;
 	if (!p->writing)
 		part_free(p);
 }
 
-void parts_drop(struct flight *f)
+void arrival_drop(struct flight *f)
 {
-	while (f->parts)
-		part_drop(f->parts);
+	while (f->arrival.parts)
+		part_drop(f->arrival.parts);
 }
 
 /* ---- write-behind ---- */
@@ -77,10 +92,10 @@ static bool reserve(struct part *p, int64_t end)
 	struct flight *f = p->flight;
 	int64_t from = MAX(p->reserved, p->stored);
 
-	if (!f->reserve || end <= p->reserved)
+	if (!f->keep.step || end <= p->reserved)
 		return true;
-	p->reserved = MAX(end, MIN(from + f->reserve, p->end));
-	return draft_reserve(f->draft, from, p->reserved - from, &p->failure) == OK;
+	p->reserved = MAX(end, MIN(from + f->keep.step, p->end));
+	return draft_reserve(f->keep.draft, from, p->reserved - from, &p->failure) == OK;
 }
 
 /* On a worker. */
@@ -91,7 +106,7 @@ static void write_half(struct pool_job *job)
 	struct slice bytes = {p->buffer[half], p->n[half]};
 
 	if (reserve(p, p->stored + (int64_t)bytes.n) &&
-	    !file_write_at(draft_fd(p->flight->draft), bytes, OBJECT_HEADER_SIZE + p->stored))
+	    !file_write_at(draft_fd(p->flight->keep.draft), bytes, OBJECT_HEADER_SIZE + p->stored))
 		err_sys(&p->failure, ERR_IO, "cannot write to the cache");
 	loop_post(p->flight->all->loop, &p->written);
 }
@@ -103,7 +118,7 @@ static bool turn(struct part *p)
 {
 	struct flight *f = p->flight;
 
-	if (p->writing || !f->drafted || p->n[p->filling] == 0)
+	if (p->writing || !f->keep.drafted || p->n[p->filling] == 0)
 		return true;
 	p->writing = true;
 	p->filling = !p->filling;
@@ -122,7 +137,7 @@ static void cannot_submit(struct flight *f)
 	struct error e;
 
 	err_set(&e, ERR_BUSY, "too much waits to be written to the cache");
-	landing_disk_failed(f, &e);
+	f->events->disk_failed(f, &e);
 }
 
 static bool has_room(const struct part *p)
@@ -135,7 +150,7 @@ static void report_stored(struct part *p)
 	int half = !p->filling;
 
 	p->stored += (int64_t)p->n[half];
-	landing_arrived(p->flight, (int64_t)p->n[half]);
+	keep_arrived(p->flight, (int64_t)p->n[half]);
 	p->n[half] = 0;
 	fill_stored(p->flight->fill, p->first, p->stored);
 }
@@ -161,7 +176,7 @@ static void half_written(struct loop_task *task)
 	struct flight *f = p->flight;
 
 	if (p->at && p->failure.code)
-		landing_disk_failed(f, &p->failure);
+		f->events->disk_failed(f, &p->failure);
 	else if (p->at)
 		report_stored(p);
 	p->writing = false;
@@ -169,13 +184,13 @@ static void half_written(struct loop_task *task)
 		go_on(p);
 	else
 		part_free(p);
-	landing_advance(f);
+	proving_advance(f);
 	flight_let_go(f);
 }
 
-void parts_flush(struct flight *f)
+void arrival_flush(struct flight *f)
 {
-	for (struct part *p = f->parts; p; p = p->next) {
+	for (struct part *p = f->arrival.parts; p; p = p->next) {
 		if (!turn(p)) {
 			cannot_submit(f);
 			return;
@@ -189,7 +204,12 @@ static enum err part_begin(void *ud, const struct object_head *head, struct erro
 {
 	struct part *p = ud;
 
-	return p->asking ? flight_begin(p->flight, p, head, e) : OK;
+	struct flight *f = p->flight;
+	enum err err = p->asking ? f->events->begin(f, head, e) : OK;
+
+	if (p->asking && f->phase == FLYING)
+		p->end = head->length;
+	return err;
 }
 
 /* False: there is no room, though the fetch was told to pause in time. */
@@ -214,8 +234,8 @@ static bool take_bytes(struct part *p, struct slice data)
 	if (f->phase == PROBING)
 		return true;
 	f->received += (int64_t)data.n;
-	if (f->inspection.looking && p->asking)
-		flight_inspect(f, data);
+	if (p->asking)
+		proving_look(f, data);
 	if (f->small)
 		return fill_write(f->fill, data);
 	if (!keep_bytes(p, data)) {
@@ -256,10 +276,8 @@ static void part_end(void *ud, const struct error *e)
 	struct flight *f = p->flight;
 
 	flight_hold(f);
-	if (e && (f->whole || p->end - p->first < f->head.total))
-		flight_learn(f, e);
 	if (e)
-		flight_fail(f, e);
+		f->events->torn(f, e, f->whole || p->end - p->first < f->head.total);
 	else
 		fetch_free(TAKE(p->fetch));
 	if (!e && (f->small || p->stored == p->end))
@@ -275,12 +293,22 @@ static void part_done(struct part *p)
 	struct flight *f = p->flight;
 
 	part_drop(p);
-	parts_start(f);
+	arrival_start(f);
 }
 
 /* ---- asking ---- */
 
-void parts_ask(struct flight *f)
+static void answered(void *ud, enum fetch_result result, const struct object_head *head,
+		     const struct error *e)
+{
+	struct flight *f = ((struct part *)ud)->flight;
+
+	flight_hold(f);
+	f->events->answered(f, result, head, e);
+	flight_let_go(f);
+}
+
+void arrival_ask(struct flight *f)
 {
 	struct part *p = part_new(f, 0, 0);
 	bool probe = f->phase == PROBING;
@@ -299,7 +327,7 @@ void parts_ask(struct flight *f)
 	};
 
 	p->asking = true;
-	p->fetch = fetch_start(&r, &part_sink, flight_decided, p);
+	p->fetch = fetch_start(&r, &part_sink, answered, p);
 }
 
 /* No transfer was free for it: it is fetched when another part is done. */
@@ -319,13 +347,12 @@ static void part_decided(void *ud, enum fetch_result result, const struct object
 	if (result == FETCH_FOUND)
 		return;
 	ASSERT(result == FETCH_FAULT); /* that of a pinned fetch */
-	if (e->code == ERR_BUSY && f->n_parts > 1) {
+	if (e->code == ERR_BUSY && f->arrival.n_parts > 1) {
 		put_back(p);
 		return;
 	}
 	flight_hold(f);
-	flight_learn(f, e);
-	flight_fail(f, e);
+	f->events->torn(f, e, true);
 	flight_let_go(f);
 }
 
@@ -367,11 +394,12 @@ static int64_t chunk_of(struct flight *f)
 	int64_t connections = f->all->settings.fetch_parallel;
 	int64_t rest = unassigned(f);
 
-	if (f->n_parts == 1 && f->parts->asking)
+	if (f->arrival.n_parts == 1 && f->arrival.parts->asking)
 		connections = MAX(connections - 1, 1); /* it is the start: one is busy for long */
-	if (!f->chunk && rest <= block * connections)
-		f->chunk = MIN(block, MAX((rest + connections - 1) / connections, PART_MIN));
-	return f->chunk ? f->chunk : block;
+	if (!f->arrival.chunk && rest <= block * connections)
+		f->arrival.chunk = MIN(block,
+				       MAX((rest + connections - 1) / connections, PART_MIN));
+	return f->arrival.chunk ? f->arrival.chunk : block;
 }
 
 /* The next run of bytes to fetch: where a reader waits, else the first that is missing. */
@@ -384,28 +412,59 @@ static bool next_gap(struct flight *f, int64_t wanted, int64_t *ret_first, int64
 	return *ret_first < f->head.total;
 }
 
-void parts_start(struct flight *f)
+void arrival_start(struct flight *f)
 {
 	bool crowded = transfer_engine_crowded(f->store->ctx->engine);
 	size_t parallel = crowded ? 1 : f->all->settings.fetch_parallel;
 	int64_t wanted, first, end;
 
-	if (!f->small && f->spool < 0) {
+	if (!f->small && f->keep.spool < 0) {
 		wanted = fill_wanted(f->fill);
-		while (f->n_parts < parallel + (wanted >= 0) && next_gap(f, wanted, &first, &end)) {
+		while (f->arrival.n_parts < parallel + (wanted >= 0) &&
+		       next_gap(f, wanted, &first, &end)) {
 			start_part(f, first, end);
 			wanted = fill_wanted(f->fill);
 		}
 	}
-	landing_advance(f);
+	proving_advance(f);
 }
 
-void parts_wanted(struct loop_task *task)
+static void wanted(struct loop_task *task)
 {
-	struct flight *f = CONTAINER_OF(task, struct flight, wanted);
+	struct flight *f = CONTAINER_OF(task, struct flight, arrival.wanted);
 
 	flight_hold(f);
 	if (f->phase == FLYING)
-		parts_start(f);
+		arrival_start(f);
 	flight_let_go(f);
+}
+
+void arrival_want(void *flight)
+{
+	struct flight *f = flight;
+
+	loop_post(f->all->loop, &f->arrival.wanted);
+}
+
+void arrival_extend(struct flight *f)
+{
+	if (f->arrival.parts && f->arrival.parts->fetch)
+		fetch_extend(f->arrival.parts->fetch, f->deadline_ns);
+}
+
+bool arrival_is_spooling(const struct flight *f)
+{
+	const struct part *p = f->arrival.parts;
+
+	return p && p->fetch && fetch_is_spooling(p->fetch);
+}
+
+int64_t arrival_take_spool(struct flight *f)
+{
+	return fetch_take_spool(f->arrival.parts->fetch);
+}
+
+void arrival_init(struct flight *f)
+{
+	f->arrival.wanted.run = wanted;
 }
