@@ -41,8 +41,10 @@ class CacheDir:
 
 
 def key_of(file):
-    """The key that a file's header tells to people."""
-    return file.read_bytes()[REGIONS["key"]:HEADER].split(b"\0")[0].decode()
+    """The key that a file's header tells to people; None: it has been evicted meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        return file.read_bytes()[REGIONS["key"]:HEADER].split(b"\0")[0].decode()
+    return None
 
 
 def spoil(file, at):
