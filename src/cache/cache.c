@@ -48,7 +48,7 @@ static uint64_t hash_of(const struct store *s, struct slice key)
 }
 
 uint64_t cache_generation(const struct cache *c, const struct store *s, struct slice key,
-			  const char *expect)
+			  const char *named)
 {
 	const struct generations *g = c->generations;
 	uint64_t of_key;
@@ -56,7 +56,7 @@ uint64_t cache_generation(const struct cache *c, const struct store *s, struct s
 	if (generations_untouched(g))
 		return 0;
 	of_key = generation_of(g, hash_of(s, key));
-	return expect ? of_key * 3 + generation_of(g, hash_of(s, slice_of(expect))) : of_key;
+	return named ? of_key * 3 + generation_of(g, hash_of(s, slice_of(named))) : of_key;
 }
 
 void cache_see_purges(struct cache *c)
@@ -103,30 +103,30 @@ static void put_generation(const struct cache *c, const struct store *s, const c
  * was found for it: so the name changes, and the old file is not found any more.
  */
 static struct object_id marked_id(const struct cache *c, const struct store *s, struct slice key,
-				  enum form form, const char *expect, uint64_t mark)
+				  enum form form, const char *named, uint64_t mark)
 {
 	struct buf name CLEANUP(buf_fini) = BUF_MAX(KEY_MAX);
 
-	if (!expect && !mark)
+	if (!named && !mark)
 		return id_of_key(s, key, slice_of(form_name(form)));
 	buf_puts(&name, form_name(form));
 	if (mark)
 		buf_printf(&name, " of %016" PRIx64, mark);
-	if (expect) {
+	if (named) {
 		buf_puts(&name, " for ");
-		fold_lower(slice_of(expect), &name);
+		fold_lower(slice_of(named), &name);
 	}
-	if (expect && !generations_untouched(c->generations)) {
+	if (named && !generations_untouched(c->generations)) {
 		put_generation(c, s, "here", key, &name);
-		put_generation(c, s, "there", slice_of(expect), &name);
+		put_generation(c, s, "there", slice_of(named), &name);
 	}
 	return id_of_key(s, key, buf_slice(&name));
 }
 
 struct object_id cache_id(const struct cache *c, const struct store *s, struct slice key,
-			  enum form form, const char *expect)
+			  enum form form, const char *named)
 {
-	return marked_id(c, s, key, form, expect, generations_mark(c->generations));
+	return marked_id(c, s, key, form, named, generations_mark(c->generations));
 }
 
 /* ---- the disk ---- */
@@ -340,7 +340,7 @@ static bool find_file(struct cache *c, const struct object_id *id, struct disk_o
 }
 
 bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
-		const char *expect, struct cache_object *ret)
+		const char *named, struct cache_object *ret)
 {
 	int64_t now_s = clock_wall_s();
 	struct disk_object o;
@@ -348,7 +348,7 @@ bool cache_find(struct cache *c, struct store *s, struct slice key, enum form fo
 
 	if ((s->traits.local && form == FORM_STORED) || !cache_disk_usable(c))
 		return false;
-	id = cache_id(c, s, key, form, expect);
+	id = cache_id(c, s, key, form, named);
 	if (!find_file(c, &id, &o))
 		return false;
 	ret->head = cached_head(&o);

@@ -38,15 +38,15 @@ void cache_free(struct cache *c); /* accepts NULL */
 
 /* ---- which object is it, and is what was found for it still good? ---- */
 
-/* expect: what it has to be true to in place of its own key, or NULL. */
+/* named: what it has to be true to in place of its own key, or NULL. */
 struct object_id cache_id(const struct cache *c, const struct store *s, struct slice key,
-			  enum form form, const char *expect);
+			  enum form form, const char *named);
 /*
  * Of a key, and of what it has to be true to: another one means that a purge of either came in
  * between.
  */
 uint64_t cache_generation(const struct cache *c, const struct store *s, struct slice key,
-			  const char *expect);
+			  const char *named);
 /* See now, not only within seconds, what other processes have purged. */
 void cache_see_purges(struct cache *c);
 /*
@@ -101,11 +101,11 @@ struct cache_object {
 };
 
 /*
- * Opens a file, so it may take a moment. expect: the path whose key it has to be true to, in place of
+ * Opens a file, so it may take a moment. named: the path whose key it has to be true to, in place of
  * its own; NULL else.
  */
 bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
-		const char *expect, struct cache_object *ret);
+		const char *named, struct cache_object *ret);
 
 /* ---- forgetting ---- */
 

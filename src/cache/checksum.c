@@ -227,17 +227,17 @@ void digest_own(const struct digest *d, uint8_t ret[static 16])
 	memcpy(ret, own.digest, sizeof(own.digest));
 }
 
-bool digest_matches(struct digest *d, const struct checksum *expected)
+bool digest_matches(struct digest *d, const struct checksum *told)
 {
 	size_t length = kinds[d->kind].length;
 	uint8_t value[EVP_MAX_MD_SIZE];
 
-	if (d->kind == CHECKSUM_NONE || expected->kind == CHECKSUM_NONE)
+	if (d->kind == CHECKSUM_NONE || told->kind == CHECKSUM_NONE)
 		return true;
-	ASSERT(d->kind == expected->kind);
+	ASSERT(d->kind == told->kind);
 	if (kinds[d->kind].crc)
 		crc_value(kinds[d->kind].crc, d->crc, length, value);
 	else
 		d->broken |= !EVP_DigestFinal_ex(d->hash, value, NULL);
-	return !d->broken && memcmp(value, expected->value, length) == 0;
+	return !d->broken && memcmp(value, told->value, length) == 0;
 }

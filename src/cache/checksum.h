@@ -52,6 +52,6 @@ void digest_own(const struct digest *d, uint8_t ret[static 16]);
 void digest_add(struct digest *d, struct slice bytes);
 /*
  * Once, at the end. False when the bytes are proven wrong; so a digest of kind CHECKSUM_NONE, or an
- * expectation of that kind, matches anything. Otherwise the kinds must be the same.
+ * a `told` of that kind, matches anything. Otherwise the kinds must be the same.
  */
-MUST_CHECK bool digest_matches(struct digest *d, const struct checksum *expected);
+MUST_CHECK bool digest_matches(struct digest *d, const struct checksum *told);

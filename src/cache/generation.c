@@ -43,7 +43,7 @@ struct generations {
 	/* Always mapped: zeros, then the file in their place. */
 	const _Atomic uint32_t *shared;
 	_Atomic uint64_t mark; /* another one each time that it comes to APART */
-	int root, fd; /* fd: only looked at by who has seen TOGETHER, or holds reopening */
+	int root, fd;          /* fd: only looked at by who has seen TOGETHER, or holds reopening */
 	atomic_int sharing;
 	atomic_bool reopening;
 };

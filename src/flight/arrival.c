@@ -231,7 +231,7 @@ static bool take_bytes(struct part *p, struct slice data)
 	struct flight *f = p->flight;
 	struct error e;
 
-	if (f->phase == PROBING)
+	if (f->phase == PRESENCE)
 		return true;
 	f->received += (int64_t)data.n;
 	if (p->asking)
@@ -311,14 +311,14 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 void arrival_ask(struct flight *f)
 {
 	struct part *p = part_new(f, 0, 0);
-	bool probe = f->phase == PROBING;
+	bool presence = f->phase == PRESENCE;
 	struct fetch_request r = {
 		.store = f->store,
 		.key = slice_of(f->key),
-		.ranged = !f->unranged && (probe || !f->whole),
+		.ranged = !f->unranged && (presence || !f->whole),
 		.or_whole = true,
-		.no_length = probe,
-		.range = {0, probe ? 0 : f->all->settings.fetch_block - 1},
+		.no_length = presence,
+		.range = {0, presence ? 0 : f->all->settings.fetch_block - 1},
 		.via = f->via,
 		.checksum = f->checksum,
 		.asker = f->asker,

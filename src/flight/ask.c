@@ -31,8 +31,8 @@ struct local_check {
 
 struct ask {
 	struct ask_request request;
-	char *key, *expect; /* owned; expect may be NULL */
-	enum form form;     /* the request's, or FORM_PLAIN for FORM_STORED */
+	char *key, *named; /* owned; named may be NULL */
+	enum form form;    /* the request's, or FORM_PLAIN for FORM_STORED */
 	fetch_decided *decided;
 	void *ud;
 	enum ask_way way;
@@ -104,7 +104,7 @@ static void tell_other_soon(struct ask *a)
 {
 	if (a->fetch)
 		fetch_abort(a->fetch);
-	if (!a->expect)
+	if (!a->named)
 		note_miss(a, FETCH_MISS);
 	tell_soon(a, tell_miss);
 }
@@ -116,7 +116,7 @@ static bool needs_plain(const struct ask *a, const struct object_head *head)
 {
 	bool gzip = slice_eq_nocase(slice_of(head->encoding), SLICE("gzip"));
 
-	return a->form == FORM_STORED && !a->request.probe && !a->rescuing &&
+	return a->form == FORM_STORED && !a->request.presence && !a->rescuing &&
 	       encoding_is_undone(head->encoding) && !(gzip && a->request.accepts_gzip);
 }
 
@@ -224,10 +224,10 @@ static bool looks(struct ask *a, const struct object_head *head)
 	const struct ask_request *r = &a->request;
 	bool whole = head->fd >= 0 || (head->first == 0 && head->length == head->total);
 
-	if ((!r->flights->settings.verify && head->fd < 0) || r->probe || a->rescuing ||
+	if ((!r->flights->settings.verify && head->fd < 0) || r->presence || a->rescuing ||
 	    head->encoding[0] || !whole || (r->head && head->fd < 0))
 		return false;
-	proof_begin(&a->proof, a->expect ? a->expect : a->key);
+	proof_begin(&a->proof, a->named ? a->named : a->key);
 	if (!a->proof.looking)
 		return false;
 	if (head->fd >= 0)
@@ -382,9 +382,9 @@ static void pass(struct ask *a, const struct object_head *pin)
 		.store = r->store,
 		.key = slice_of(a->key),
 		/* A local file is opened for any question, so that it can be looked at. */
-		.head = (r->head && !r->store->traits.local) || r->probe,
-		.tried = r->accepts_gzip && !r->probe,
-		.no_length = r->probe,
+		.head = (r->head && !r->store->traits.local) || r->presence,
+		.tried = r->accepts_gzip && !r->presence,
+		.no_length = r->presence,
 		.ranged = r->ranged,
 		.range = r->range,
 		.pin = pin,
@@ -426,7 +426,7 @@ static void refuse(struct ask *a, enum err code, const char *why)
 /* The cache takes no part: an object passes through, what would be made of it cannot. */
 static void go_alone(struct ask *a)
 {
-	if (a->form == FORM_STORED && !a->request.whole)
+	if (a->form == FORM_STORED && !a->request.seekable)
 		pass(a, NULL);
 	else
 		refuse(a, ERR_CANCELED, "nothing can be made now");
@@ -444,7 +444,7 @@ static bool look_for(struct ask *a, enum form form)
 {
 	struct cache_object o;
 
-	if (!flights_find(a->request.flights, a->request.store, slice_of(a->key), form, a->expect,
+	if (!flights_find(a->request.flights, a->request.store, slice_of(a->key), form, a->named,
 			  a->request.checksum, &o))
 		return false;
 	a->form = form;
@@ -473,18 +473,18 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 		.store = r->store,
 		.key = slice_of(a->key),
 		.form = form,
-		.expect = a->expect,
+		.named = a->named,
 		.via = r->via,
 		.checksum = r->checksum,
 		.asker = r->asker,
 		.deadline_ns = r->patient ? clock_mono_ns() + PATIENCE_NS : r->deadline_ns,
 		.patient = r->patient,
 		.join_only = join_only,
-		.scratch = r->whole,
+		.scratch = r->seekable,
 	};
 
 	a->seat->ud = a;
-	a->seat->use = r->probe ? SEAT_PROBES : SEAT_TAKES;
+	a->seat->use = r->presence ? SEAT_PRESENCE : SEAT_TAKES;
 	a->seat->decided = seat_answered;
 	a->seat->declined = seat_declined;
 	a->seat->key = slice_of(a->key);
@@ -496,7 +496,7 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 /* Is it known already that it is encoded, and being decoded for somebody else? */
 static bool join_plain(struct ask *a)
 {
-	if (a->form != FORM_STORED || a->request.probe || a->request.accepts_gzip ||
+	if (a->form != FORM_STORED || a->request.presence || a->request.accepts_gzip ||
 	    take(a, FORM_PLAIN, true) != SEATED)
 		return false;
 	a->form = FORM_PLAIN;
@@ -507,7 +507,7 @@ static bool join_plain(struct ask *a)
 static void take_seat(struct ask *a)
 {
 	const struct ask_request *r = &a->request;
-	bool object = a->form == FORM_STORED && !r->probe && !r->whole;
+	bool object = a->form == FORM_STORED && !r->presence && !r->seekable;
 	struct object_id id;
 
 	if (join_plain(a))
@@ -521,7 +521,7 @@ static void take_seat(struct ask *a)
 	}
 	if (look_for(a, a->form))
 		return;
-	id = cache_id(r->flights->cache, r->store, slice_of(a->key), a->form, a->expect);
+	id = cache_id(r->flights->cache, r->store, slice_of(a->key), a->form, a->named);
 	flights_forget_landed(r->flights, &id);
 	begin(a);
 }
@@ -542,8 +542,8 @@ struct ask *ask_start(const struct ask_request *request, fetch_decided *decided,
 
 	a->request = *request;
 	a->key = xstrndup(request->key.p, request->key.n);
-	a->expect = request->expect ? xstrdup(request->expect) : NULL;
-	a->form = request->probe ? FORM_STORED : request->form;
+	a->named = request->named ? xstrdup(request->named) : NULL;
+	a->form = request->presence ? FORM_STORED : request->form;
 	a->seat = &a->seats[0];
 	a->decided = decided;
 	a->ud = ud;
@@ -627,7 +627,7 @@ void ask_free(struct ask *a)
 	fill_unref(a->ring);
 	proof_fini(&a->proof);
 	close_p(&a->found.fd);
-	free(a->expect);
+	free(a->named);
 	free(a->key);
 	free(a);
 }

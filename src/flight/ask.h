@@ -24,10 +24,10 @@ struct ask_request {
 	 */
 	enum form form;
 	bool accepts_gzip;
-	const char *expect; /* the path whose key it has to be true to; NULL: its own; copied */
-	bool probe; /* only whether it is there, in its stored form; head is said to be of that */
-	bool whole; /* the body is to be read here and there: it never passes through */
-	bool look;  /* perhaps it is in the cache: nobody has looked */
+	const char *named; /* the path whose key it has to be true to; NULL: its own; copied */
+	bool presence; /* only whether it is there, in its stored form; head is said to be of that */
+	bool seekable; /* the body is to be read here and there: it never passes through */
+	bool look;     /* perhaps it is in the cache: nobody has looked */
 	bool head;
 	bool ranged; /* only this part is wanted; a flight gives the whole */
 	struct range_ask range;

@@ -25,7 +25,7 @@
 struct confirm {
 	struct confirms *all;
 	struct store *store;
-	char *key, *expect, *checksum; /* owned; all but the key may be NULL */
+	char *key, *named, *checksum; /* owned; all but the key may be NULL */
 	enum form form;
 	struct object_id id;
 	uint64_t generation; /* from before it was asked */
@@ -75,7 +75,7 @@ static void confirm_free(struct confirm *q)
 	}
 	atomic_fetch_sub(&q->all->n, 1);
 	free(q->key);
-	free(q->expect);
+	free(q->named);
 	free(q->checksum);
 	free(q);
 }
@@ -105,7 +105,7 @@ static void forget_in(struct confirm *q, int64_t ns)
 static bool is_outdated(const struct confirm *q)
 {
 	return q->generation !=
-	       cache_generation(q->all->cache, q->store, slice_of(q->key), q->expect);
+	       cache_generation(q->all->cache, q->store, slice_of(q->key), q->named);
 }
 
 /* On a worker. */
@@ -144,7 +144,7 @@ static void change(struct confirm *q, bool remove)
 
 static void fetch_anew(struct confirm *q)
 {
-	const struct confirm_request r = {q->store, slice_of(q->key), q->form, q->expect,
+	const struct confirm_request r = {q->store, slice_of(q->key), q->form, q->named,
 					  q->checksum};
 
 	metric_inc(confirms_changed);
@@ -254,7 +254,7 @@ static void start(struct loop_task *task)
 	if (q->next)
 		q->next->at = &q->next;
 	q->all->first = q;
-	q->generation = cache_generation(q->all->cache, q->store, slice_of(q->key), q->expect);
+	q->generation = cache_generation(q->all->cache, q->store, slice_of(q->key), q->named);
 	if (q->missing)
 		ask_for_miss(q);
 	else
@@ -275,9 +275,9 @@ static struct confirm *confirm_new(struct confirms *all, const struct confirm_re
 	q->store = r->store;
 	q->key = xstrndup(r->key.p, r->key.n);
 	q->form = r->form;
-	q->expect = r->expect ? xstrdup(r->expect) : NULL;
+	q->named = r->named ? xstrdup(r->named) : NULL;
 	q->checksum = r->checksum ? xstrdup(r->checksum) : NULL;
-	q->id = cache_id(all->cache, r->store, r->key, r->form, r->expect);
+	q->id = cache_id(all->cache, r->store, r->key, r->form, r->named);
 	q->start.run = start;
 	return q;
 }
@@ -308,7 +308,7 @@ bool confirm_find(struct confirms *all, const struct confirm_request *r, struct 
 {
 	struct confirm_request as_stored = *r;
 
-	if (!cache_find(all->cache, r->store, r->key, r->form, r->expect, ret))
+	if (!cache_find(all->cache, r->store, r->key, r->form, r->named, ret))
 		return false;
 	if (ret->spelled)
 		as_stored.key = slice_of(ret->key);

@@ -15,7 +15,7 @@ struct confirm_request {
 	struct store *store;
 	struct slice key;
 	enum form form;
-	const char *expect, *checksum;
+	const char *named, *checksum;
 };
 
 /* Bring the new version into the cache; on the loop's thread. r is lent for the call. */

@@ -14,7 +14,7 @@
 #include "flight/flight_priv.h"
 #include "metric/metric.h"
 
-#define PROBES_MAX 512
+#define PRESENCES_MAX 512
 
 /* ---- the table ---- */
 
@@ -30,7 +30,7 @@ static bool same_id(const struct object_id *a, const struct object_id *b)
 
 static bool is_asking(const struct flight *f)
 {
-	return f->phase == ASKING || f->phase == PROBING;
+	return f->phase == ASKING || f->phase == PRESENCE;
 }
 
 /* May a miss of this flight be one of who sends this SymbolChecksum, or none? */
@@ -99,12 +99,12 @@ static void settle(struct flight *f)
 		return;
 	uncount(f);
 	arrival_drop(f);
-	derive_free(f);
+	making_free(f);
 	proving_fini(f);
 	fill_unref(f->fill);
 	keep_fini(f);
 	free(f->key);
-	free(f->expect);
+	free(f->named);
 	free(f->via);
 	free(f->checksum);
 	free(f);
@@ -157,7 +157,7 @@ void flight_gone(struct flight *f)
 	uncount(f);
 	keep_promise_end(f);
 	arrival_drop(f);
-	derive_stop(f);
+	making_stop(f);
 }
 
 void flight_fail(struct flight *f, const struct error *e)
@@ -210,7 +210,7 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	f->store = r->store;
 	f->form = r->form;
 	f->key = xstrndup(r->key.p, r->key.n);
-	f->expect = r->expect ? xstrdup(r->expect) : NULL;
+	f->named = r->named ? xstrdup(r->named) : NULL;
 	f->via = r->via ? xstrdup(r->via) : NULL;
 	f->checksum = r->checksum ? xstrdup(r->checksum) : NULL;
 	f->asker = r->asker;
@@ -243,7 +243,7 @@ static void sit(struct flight *f, struct seat *s)
 	s->flight = f;
 	s->late.due = tell_late;
 	f->takers += s->use == SEAT_TAKES;
-	derive_wanted(f);
+	making_wanted(f);
 	proving_begin_late(f);
 	if (is_asking(f) || !f->told) {
 		enter_list(&f->seats, s);
@@ -261,7 +261,7 @@ void flight_decline(struct flight *f)
 	flight_gone(f);
 	while ((s = f->seats)) {
 		board(f, s);
-		if (s->use == SEAT_PROBES)
+		if (s->use == SEAT_PRESENCE)
 			s->decided(s, FETCH_FOUND, &head, NULL);
 		else
 			s->declined(s);
@@ -276,7 +276,7 @@ static void wait_longer(struct flight *f, int64_t deadline_ns, bool patient)
 	if (!is_asking(f))
 		return;
 	arrival_extend(f);
-	derive_extend(f);
+	making_extend(f);
 }
 
 static bool has_landed(const struct flight_request *r, const struct object_id *id)
@@ -286,13 +286,13 @@ static bool has_landed(const struct flight_request *r, const struct object_id *i
 
 	return same_id(&all->landed[bucket], id) &&
 	       all->landed_generation[bucket] ==
-		       cache_generation(r->flights->cache, r->store, r->key, r->expect);
+		       cache_generation(r->flights->cache, r->store, r->key, r->named);
 }
 
 enum seated seat_take(const struct flight_request *r, struct seat *s)
 {
 	struct flights *all = r->flights;
-	struct object_id id = cache_id(r->flights->cache, r->store, r->key, r->form, r->expect);
+	struct object_id id = cache_id(r->flights->cache, r->store, r->key, r->form, r->named);
 	struct flight *f = find(all, &id, r->key, r->checksum);
 
 	if (all->closing)
@@ -301,15 +301,15 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 		metric_inc(refused_fill_waiters);
 		return NO_SEAT_LEFT;
 	}
-	if (!f && s->use != SEAT_PROBES && has_landed(r, &id))
+	if (!f && s->use != SEAT_PRESENCE && has_landed(r, &id))
 		return NO_SEAT_LANDED;
 	if (!f && r->join_only)
 		return NO_SEAT;
 	s->first = !f;
 	if (!f) {
 		f = flight_new(r, &id);
-		flight_ask(f, s->use == SEAT_PROBES ? PROBING : ASKING);
-		all->probes += s->use == SEAT_PROBES;
+		flight_ask(f, s->use == SEAT_PRESENCE ? PRESENCE : ASKING);
+		all->presences += s->use == SEAT_PRESENCE;
 	}
 	f->n_seats++;
 	f->scratch_ok = f->scratch_ok || r->scratch;
@@ -341,7 +341,7 @@ static void move(struct seat *s)
 		.store = from->store,
 		.key = s->key,
 		.form = from->form,
-		.expect = from->expect,
+		.named = from->named,
 		.via = from->via,
 		.checksum = s->checksum,
 		.asker = s->asker,
@@ -359,8 +359,8 @@ static void move(struct seat *s)
 	if (!to) {
 		to = flight_new(&r, &from->id);
 		to->alone = true;
-		flight_ask(to, s->use == SEAT_PROBES ? PROBING : ASKING);
-		to->all->probes += s->use == SEAT_PROBES;
+		flight_ask(to, s->use == SEAT_PRESENCE ? PRESENCE : ASKING);
+		to->all->presences += s->use == SEAT_PRESENCE;
 	}
 	to->n_seats++;
 	sit(to, s);
@@ -393,7 +393,7 @@ void seat_extend(struct seat *s, int64_t deadline_ns, bool patient)
 
 bool seat_is_spooling(const struct seat *s)
 {
-	return derive_is_spooling(s->flight) || arrival_is_spooling(s->flight);
+	return making_is_spooling(s->flight) || arrival_is_spooling(s->flight);
 }
 
 void seat_leave(struct seat *s)
@@ -407,7 +407,7 @@ void seat_leave(struct seat *s)
 	leave_list(s);
 	f->n_seats--;
 	if (f->n_seats == 0 && ((f->phase == FLYING && !flight_worth_finishing(f)) ||
-				(f->phase == ASKING && !derive_goes_on(f))))
+				(f->phase == ASKING && !making_goes_on(f))))
 		flight_cancel(f);
 	flight_let_go(f);
 }
@@ -419,17 +419,17 @@ void seat_refuse(struct seat *s)
 	seat_leave(s);
 }
 
-void flight_probe(const struct flight_request *r)
+void flight_ask_presence(const struct flight_request *r)
 {
 	struct flights *all = r->flights;
 	struct object_id id = cache_id(r->flights->cache, r->store, r->key, FORM_STORED, NULL);
 	struct flight *f;
 
-	if (all->closing || all->probes >= PROBES_MAX || find(all, &id, r->key, r->checksum))
+	if (all->closing || all->presences >= PRESENCES_MAX || find(all, &id, r->key, r->checksum))
 		return;
-	all->probes++;
+	all->presences++;
 	f = flight_new(r, &id);
-	flight_ask(f, PROBING);
+	flight_ask(f, PRESENCE);
 }
 
 /* ---- all ---- */

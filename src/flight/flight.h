@@ -3,7 +3,7 @@
  * A flight brings one object of one store into the disk cache, once, for everybody who asks
  * meanwhile. Whoever wants the object takes a seat; the first one makes the flight start.
  *
- *	ASKING   the store is asked; nothing is known yet. As PROBING, but only whether it is there
+ *	ASKING   the store is asked; nothing is known yet. As PRESENCE, but only whether it is there
  *	FLYING   found: the body arrives, in parallel parts when it is large (arrival.h); readers follow.
  *		 They are told when the beginning is what the key names (proving.h)
  *	LANDING  all is there and has been checked; the file is being made durable and visible
@@ -35,9 +35,9 @@ struct flights;
 struct object_id;
 
 enum seat_use {
-	SEAT_TAKES,  /* wants the object: it is worth to be kept */
-	SEAT_MAKES,  /* makes another form of it, which is kept in its place */
-	SEAT_PROBES, /* wants to know whether it is there; when all do, no body is fetched */
+	SEAT_TAKES,    /* wants the object: it is worth to be kept */
+	SEAT_MAKES,    /* makes another form of it, which is kept in its place */
+	SEAT_PRESENCE, /* wants to know whether it is there; when all do, no body is fetched */
 };
 
 struct seat {
@@ -62,7 +62,7 @@ struct flight_request {
 	struct store *store;
 	struct slice key;
 	enum form form;
-	const char *expect; /* the path whose key it has to be true to; NULL: that of its own */
+	const char *named; /* the path whose key it has to be true to; NULL: that of its own */
 	const char *via, *checksum;
 	uint64_t asker; /* of what is asked for this; it stays his whoever joins */
 	int64_t deadline_ns;
@@ -92,6 +92,6 @@ void seat_leave(struct seat *s);
 void seat_refuse(struct seat *s);
 
 /* Find out whether the key is missing, to remember it; nobody waits for it. */
-void flight_probe(const struct flight_request *request);
+void flight_ask_presence(const struct flight_request *request);
 /* It is not where it has landed any more. */
 void flights_forget_landed(struct flights *all, const struct object_id *id);

@@ -15,12 +15,12 @@ void flight_ask(struct flight *f, enum flight_phase phase)
 {
 	arrival_drop(f);
 	f->phase = phase;
-	f->generation = cache_generation(f->cache, f->store, slice_of(f->key), f->expect);
+	f->generation = cache_generation(f->cache, f->store, slice_of(f->key), f->named);
 	f->ticket = cache_miss_ticket(f->cache, f->store, slice_of(f->key));
 	if (f->form == FORM_STORED)
 		arrival_ask(f);
 	else
-		derive_ask(f);
+		making_ask(f);
 }
 
 /* Of the spelling that was asked for, and of no other. */
@@ -55,7 +55,7 @@ void flight_is_other(struct flight *f)
 	struct error e;
 
 	/* Else it is there, if not for who asked; or it may only be damaged on its way. */
-	if (!f->expect && !proving_may_be_damaged(f))
+	if (!f->named && !proving_may_be_damaged(f))
 		note_miss(f, FETCH_MISS);
 	proof_other(ERR_OTHER, &e);
 	if (f->phase == FLYING)
@@ -92,22 +92,22 @@ void flight_cancel(struct flight *f)
 	flight_fail(f, &nobody);
 }
 
-static bool all_probe(const struct flight *f)
+static bool all_want_presence(const struct flight *f)
 {
 	for (const struct seat *s = f->seats; s; s = s->next)
-		if (s->use != SEAT_PROBES)
+		if (s->use != SEAT_PRESENCE)
 			return false;
 	return true;
 }
 
 /* It is there: who wanted to know that is told, who wants it asks for it now. */
-static void probe_found(struct flight *f, const struct object_head *head)
+static void is_there(struct flight *f, const struct object_head *head)
 {
 	if (head->fd >= 0)
 		close(head->fd);
 	f->head = *head;
 	f->head.fd = -1;
-	if (all_probe(f)) {
+	if (all_want_presence(f)) {
 		flight_gone(f);
 		flight_tell(f, FETCH_FOUND, NULL);
 	} else if (cache_disk_usable(f->cache) || f->scratch_ok) {
@@ -213,13 +213,13 @@ void flight_answered(struct flight *f, enum fetch_result result, const struct ob
 
 	if (result == FETCH_FAULT && e->code == ERR_CORRUPT && !f->declined && ask_whole(f, e))
 		return;
-	if (f->phase == PROBING)
-		f->all->probes--;
+	if (f->phase == PRESENCE)
+		f->all->presences--;
 	switch (result) {
 	case FETCH_FOUND:
 		note_found(f);
-		if (f->phase == PROBING)
-			probe_found(f, head);
+		if (f->phase == PRESENCE)
+			is_there(f, head);
 		else
 			found(f, head);
 		return;
@@ -227,8 +227,8 @@ void flight_answered(struct flight *f, enum fetch_result result, const struct ob
 	case FETCH_DENIED:
 	case FETCH_REFUSED: flight_missing(f, result); return;
 	case FETCH_UNSATISFIABLE:
-		if (f->phase == PROBING) {
-			probe_found(f, head); /* it has a size */
+		if (f->phase == PRESENCE) {
+			is_there(f, head); /* it has a size */
 			return;
 		}
 		err_set(&odd, ERR_CORRUPT, "416 to a request for the beginning");
@@ -277,7 +277,7 @@ enum err flight_begin(struct flight *f, const struct object_head *head, struct e
 	bool scratch;
 	enum err err;
 
-	if (f->phase == PROBING)
+	if (f->phase == PRESENCE)
 		return OK;
 	if (part && !can_pin(head))
 		return err_set(e, ERR_CORRUPT, "a part of a version that has no name");
@@ -346,7 +346,7 @@ void flight_disk_failed(struct flight *f, const struct error *e)
 	copy.code = ERR_IO;
 	if (!f->keep.scratch)
 		cache_disk_failed(f->cache, &copy);
-	if (!f->told && !f->derivation) {
+	if (!f->told && !f->making) {
 		flight_decline(f); /* nobody has seen any of it: each may fetch it past the cache */
 		return;
 	}

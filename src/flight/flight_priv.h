@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
  * What a flight is made of. flight.c and flight_answer.c write its own fields (`received`: who brings
- * the bytes); arrival, proving, keep and derivation are written by the file of that name alone. These
+ * the bytes); arrival, proving, keep and making are written by the file of that name alone. These
  * stand in one order, and name functions downwards only: flight, arrival, proving, keep.
  */
 #pragma once
 #include "base/file.h"
 #include "base/pool.h"
 #include "flight/arrival.h"
-#include "flight/budget.h"
 #include "flight/flight.h"
 #include "flight/flights.h"
 #include "flight/keep.h"
 #include "flight/permits.h"
 #include "flight/proving.h"
+#include "flight/quota.h"
 #include "flight/recent.h"
 
 struct confirms;
 
 /* ---- a flight ---- */
 
-enum flight_phase { ASKING, PROBING, FLYING, LANDING, LANDED, GONE };
+enum flight_phase { ASKING, PRESENCE, FLYING, LANDING, LANDED, GONE };
 
 /*
  * What arrival, proving and keep tell their flight, which they hold while they do: they call nothing of
@@ -58,8 +58,8 @@ struct flight {
 	enum flight_phase phase;
 	struct store *store;
 	enum form form;
-	char *key, *expect, *via, *checksum; /* owned; all but the key may be NULL */
-	uint64_t asker;                      /* who began it */
+	char *key, *named, *via, *checksum; /* owned; all but the key may be NULL */
+	uint64_t asker;                     /* who began it */
 	int64_t deadline_ns;
 	bool patient;
 	/* from before the store was asked, or something looked for: for what comes, and for a miss */
@@ -86,7 +86,7 @@ struct flight {
 	struct arrival arrival;
 	struct proving proving;
 	struct keep keep;
-	struct derivation *derivation; /* derive.c; NULL: it has parts */
+	struct making *making; /* making.c; NULL: it has parts */
 };
 
 /* A flight that nobody waits for is finished when it is smaller than this, or half done. */
@@ -97,26 +97,27 @@ struct flights {
 	struct loop *loop;
 	struct cache *cache;
 	struct flights_settings settings;
-	struct pool *pool;    /* for what is short but may block on the disk */
-	struct pool *keepers; /* for files being made durable, which takes long and nobody waits */
+	struct pool *pool; /* for what is short but may block on the disk */
+	struct pool
+		*keep_pool; /* for files being made durable, which takes long and nobody waits */
 	struct pool *
 		makers; /* for making one form of an object out of another, which waits for stores */
 	struct pool *file_makers; /* the same, where that lies in a file: they never wait */
 	struct permits *permits;  /* of makers */
-	struct budget *windows;   /* memory of makers, beyond what each may have */
+	struct quota *windows;    /* memory of makers, beyond what each may have */
 	struct confirms *confirms;
 
 	/* ---- the table ---- */
 	struct flight *bucket[FLIGHT_BUCKETS];
-	size_t fills;  /* that run */
-	size_t probes; /* that nobody waits for */
+	size_t fills;     /* that run */
+	size_t presences; /* that nobody waits for */
 	bool closing;
 	/* What has landed lately: the last one of each bucket. */
 	struct object_id landed[FLIGHT_BUCKETS];
 	uint64_t landed_generation[FLIGHT_BUCKETS];
 	/* What did not keep the length that its end promised: no promise is made of it again. */
 	struct recent liars;
-	/* Versions of a stored form of which what was wanted could not be made (derive.c). */
+	/* Versions of a stored form of which what was wanted could not be made (making.c). */
 	struct recent vain;
 	/* What did not come in parts, as stored: for an hour the whole is asked for. */
 	struct recent wholes;
@@ -143,7 +144,7 @@ static inline void flight_let_go(struct flight *f)
 /* Was it begun before a purge? Then it is neither kept nor joined. Any thread that holds it. */
 static inline bool flight_is_outdated(const struct flight *f)
 {
-	return f->generation != cache_generation(f->cache, f->store, slice_of(f->key), f->expect);
+	return f->generation != cache_generation(f->cache, f->store, slice_of(f->key), f->named);
 }
 
 /* At the end of the process. */
@@ -186,12 +187,12 @@ bool flight_whole(const struct flight *f);
 /* A part, or the whole, has failed: learn from it how to ask the next time. */
 void flight_learn(struct flight *f, const struct error *e);
 
-/* derive.c: making a form of what the store has */
-void derive_ask(struct flight *f);
-void derive_extend(struct flight *f); /* its deadline was moved */
-bool derive_is_spooling(const struct flight *f);
+/* making.c: making a form of what the store has */
+void making_ask(struct flight *f);
+void making_extend(struct flight *f); /* its deadline was moved */
+bool making_is_spooling(const struct flight *f);
 /* Nobody waits: may what is not known to be there yet be made, up to a length that is worth it? */
-bool derive_goes_on(struct flight *f);
-void derive_wanted(struct flight *f); /* somebody waits again */
-void derive_stop(struct flight *f);
-void derive_free(struct flight *f);
+bool making_goes_on(struct flight *f);
+void making_wanted(struct flight *f); /* somebody waits again */
+void making_stop(struct flight *f);
+void making_free(struct flight *f);

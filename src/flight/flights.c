@@ -20,9 +20,9 @@ struct cache *flights_cache(const struct flights *all)
 }
 
 bool flights_find(struct flights *all, struct store *s, struct slice key, enum form form,
-		  const char *expect, const char *checksum, struct cache_object *ret)
+		  const char *named, const char *checksum, struct cache_object *ret)
 {
-	const struct confirm_request r = {s, key, form, expect, checksum};
+	const struct confirm_request r = {s, key, form, named, checksum};
 
 	return confirm_find(all->confirms, &r, ret);
 }
@@ -49,13 +49,13 @@ static void anew_declined(struct seat *s)
 static void fetch_anew(void *ud, const struct confirm_request *r)
 {
 	struct flights *all = ud;
-	struct object_id id = cache_id(all->cache, r->store, r->key, r->form, r->expect);
+	struct object_id id = cache_id(all->cache, r->store, r->key, r->form, r->named);
 	const struct flight_request flight = {
 		.flights = all,
 		.store = r->store,
 		.key = r->key,
 		.form = r->form,
-		.expect = r->expect,
+		.named = r->named,
 		.checksum = r->checksum,
 		.deadline_ns = clock_mono_ns() + ANEW_NS,
 		.patient = true,
@@ -123,10 +123,10 @@ enum err flights_new(struct loop *loop, struct cache *c, const struct flights_se
 	all->loop = loop;
 	all->cache = c;
 	all->settings = *settings;
-	all->windows = budget_new(WINDOWS_BYTES);
+	all->windows = quota_new(WINDOWS_BYTES);
 	all->permits = permits_new(MAX(settings->decode_max, 1));
 	if (pool_new(DISK_THREADS, DISK_QUEUE, "pepto-cache", &all->pool, e) != OK ||
-	    pool_new(KEEP_THREADS, DISK_QUEUE, "pepto-keep", &all->keepers, e) != OK ||
+	    pool_new(KEEP_THREADS, DISK_QUEUE, "pepto-keep", &all->keep_pool, e) != OK ||
 	    pool_new(MAKER_THREADS, MAKER_QUEUE, "pepto-maker", &all->makers, e) != OK ||
 	    pool_new(FILE_MAKERS, MAKER_QUEUE, "pepto-maker", &all->file_makers, e) != OK) {
 		(void)!flights_stop(all, NS_PER_S); /* its workers have nothing to do */
@@ -148,7 +148,7 @@ bool flights_stop(struct flights *all, int64_t timeout_ns)
 {
 	return !all ||
 	       (pool_stop(all->makers, timeout_ns) && pool_stop(all->file_makers, timeout_ns) &&
-		pool_stop(all->pool, timeout_ns) && pool_stop(all->keepers, timeout_ns));
+		pool_stop(all->pool, timeout_ns) && pool_stop(all->keep_pool, timeout_ns));
 }
 
 void flights_free(struct flights *all)
@@ -156,11 +156,11 @@ void flights_free(struct flights *all)
 	if (!all)
 		return;
 	pool_free(all->pool);
-	pool_free(all->keepers);
+	pool_free(all->keep_pool);
 	pool_free(all->makers);
 	pool_free(all->file_makers);
 	permits_free(all->permits);
-	budget_free(all->windows);
+	quota_free(all->windows);
 	confirms_free(all->confirms);
 	free(all);
 }

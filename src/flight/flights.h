@@ -40,7 +40,7 @@ struct cache *flights_cache(const struct flights *all);
 
 /* As cache_find(); what is stale is confirmed in the background. */
 bool flights_find(struct flights *all, struct store *s, struct slice key, enum form form,
-		  const char *expect, const char *checksum, struct cache_object *ret);
+		  const char *named, const char *checksum, struct cache_object *ret);
 /* Ask in the background whether a key is still missing, and remember that; bounded. */
 void flights_ask_again(struct flights *all, struct store *s, struct slice key,
 		       const char *checksum);

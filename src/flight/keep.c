@@ -28,7 +28,7 @@ bool keep_promise(struct flight *f, int64_t bytes)
 void keep_promise_end(struct flight *f)
 {
 	if (f->keep.promised)
-		evict_promise_end(cache_evict(f->cache), f->keep.promised, f->keep.expected);
+		evict_promise_end(cache_evict(f->cache), f->keep.promised, f->keep.claimed);
 	f->keep.promised = 0;
 }
 
@@ -36,8 +36,8 @@ void keep_arrived(struct flight *f, int64_t bytes)
 {
 	if (f->keep.scratch)
 		return;
-	evict_expect(cache_evict(f->cache), bytes);
-	f->keep.expected += bytes;
+	evict_claim(cache_evict(f->cache), bytes);
+	f->keep.claimed += bytes;
 	if (f->keep.promised)
 		evict_promise_kept(cache_evict(f->cache), bytes);
 }
@@ -208,7 +208,7 @@ void keep_start(struct flight *f)
 
 	k->unkept = k->unkept || flight_is_outdated(f) || !f->takers;
 	flight_hold(f);
-	if (!k->unkept && pool_submit(f->all->keepers, &k->keep_job) == OK)
+	if (!k->unkept && pool_submit(f->all->keep_pool, &k->keep_job) == OK)
 		return;
 	flight_let_go(f);
 	if (!k->unkept) {
@@ -258,8 +258,8 @@ void keep_fini(struct flight *f)
 		give_up(f->all, TAKE(f->keep.draft));
 	if (f->keep.spool_draft)
 		give_up(f->all, TAKE(f->keep.spool_draft));
-	if (f->keep.expected)
-		evict_expected_end(cache_evict(f->cache), f->keep.expected);
+	if (f->keep.claimed)
+		evict_claim_end(cache_evict(f->cache), f->keep.claimed);
 	close_p(&f->keep.spool);
 	file_temporary_end(&f->keep.spool_counted);
 }

@@ -63,8 +63,8 @@ enum err maker_start(const struct maker_request *r, struct maker **ret, struct e
 	m->length = -1;
 	atomic_store(&m->most, INT64_MAX);
 	sem_init(&m->woken, 0, 0);
-	if (r->expect)
-		proof_begin(&m->proof, r->expect);
+	if (r->named)
+		proof_begin(&m->proof, r->named);
 	if (pool_submit(r->input.fill ? r->flights->makers : r->flights->file_makers, &m->job) !=
 	    OK) {
 		metric_inc(refused_decoders);

@@ -43,7 +43,7 @@ struct maker_request {
 	struct maker_input input; /* what it names has to live until ended() */
 	const char *store;        /* its name, for the log; as input */
 	const char *key;          /* of the input, for the name in a cabinet; as input */
-	const char *expect; /* path whose key the outcome has to be true to; NULL: any; as input */
+	const char *named; /* path whose key the outcome has to be true to; NULL: any; as input */
 	int64_t mtime;
 	bool promise;
 	void (*began)(void *ud);

@@ -41,7 +41,7 @@ struct maker {
 	int64_t worked;   /* bytes read and written since the permit was last offered to others */
 	bool input_failed;
 	int64_t window;  /* of zstd frames, at most */
-	int64_t charged; /* to the cache's budget for windows */
+	int64_t charged; /* to the quota of windows */
 	atomic_int_least64_t made;
 	struct proof proof;   /* of the key alone: its input has a checksum */
 	bool none;            /* ended */

@@ -261,8 +261,8 @@ enum err maker_charge(struct maker *m, int64_t bytes, struct error *e)
 
 	permits_give(all->permits);
 	if (m->charged)
-		budget_give(all->windows, m->charged); /* the step before is over */
-	m->charged = budget_take(all->windows, bytes, &m->cancelled);
+		quota_give(all->windows, m->charged); /* the step before is over */
+	m->charged = quota_take(all->windows, bytes, &m->cancelled);
 	permits_take(all->permits);
 	return m->charged ? OK : cancelled(e);
 }
@@ -353,7 +353,7 @@ void maker_run(struct pool_job *job)
 	m->in_vain = is_in_vain(m, err);
 	permits_give(m->request.flights->permits);
 	if (m->charged)
-		budget_give(m->request.flights->windows, m->charged);
+		quota_give(m->request.flights->windows, m->charged);
 	if (err)
 		m->failure = e;
 	note_end(m, err);

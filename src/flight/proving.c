@@ -225,7 +225,7 @@ void proving_begin_late(struct flight *f)
 
 	if (f->phase != FLYING || p->path || !may_look(f))
 		return;
-	proof_begin(p, f->expect ? f->expect : f->key);
+	proof_begin(p, f->named ? f->named : f->key);
 	p->at_end = p->looking;
 	p->looking = false;
 }
@@ -236,7 +236,7 @@ bool proving_begin(struct flight *f)
 
 	if (!may_look(f))
 		return false;
-	proof_begin(p, f->expect ? f->expect : f->key);
+	proof_begin(p, f->named ? f->named : f->key);
 	if (f->keep.spool >= 0 && p->looking) { /* all of it is there */
 		look_at_all(f);
 		if (p->other)

@@ -93,9 +93,9 @@ static void start_ask(struct slot *slot, bool presence)
 		.key = slot->candidate.key,
 		.form = form_wanted(&slot->candidate),
 		.accepts_gzip = r->rules.client->gzip && !r->part.ranged && !pointer,
-		.expect = l->asked,
-		.probe = presence,
-		.whole = looked_into && !presence,
+		.named = l->asked,
+		.presence = presence,
+		.seekable = looked_into && !presence,
 		/* What was known without asking has been looked at (known.c); this has not. */
 		.look = pointer || l->target.n > 0 || form_wanted(&slot->candidate) != FORM_STORED,
 		.head = r->head && !looked_into,
@@ -252,7 +252,7 @@ static void ask_presence(struct lookup *l, struct flight_request *flight,
 						flight->key, flight->checksum))
 				continue;
 			l->questions_left--;
-			flight_probe(flight);
+			flight_ask_presence(flight);
 		}
 	candidates_fini(&c);
 }

@@ -120,7 +120,7 @@ static void rig_hold_worker(struct pool_job *job)
 static void cache_rig_hold(struct cache_rig *r)
 {
 	for (int i = 0; i < RIG_HELD; i++) {
-		struct pool *pool = i < RIG_WORKERS ? r->flights->pool : r->flights->keepers;
+		struct pool *pool = i < RIG_WORKERS ? r->flights->pool : r->flights->keep_pool;
 
 		r->workers[i] = (struct rig_worker){.job.run = rig_hold_worker, .rig = r};
 		ASSERT(pool_submit(pool, &r->workers[i].job) == OK);

@@ -147,10 +147,10 @@ static void test_find(void)
 /* ---- forms ---- */
 
 /* An object of the pattern in this form, as if it had been made. */
-static void keep_as(struct cache_rig *r, const char *key, enum form form, const char *expect)
+static void keep_as(struct cache_rig *r, const char *key, enum form form, const char *named)
 {
 	struct object_meta meta = {
-		.id = cache_id(r->cache, &r->store.store, slice_of(key), form, expect),
+		.id = cache_id(r->cache, &r->store.store, slice_of(key), form, named),
 		.length = LENGTH,
 		.etag = RIG_ETAG};
 	struct draft *draft;
@@ -162,11 +162,11 @@ static void keep_as(struct cache_rig *r, const char *key, enum form form, const 
 	draft_free(draft);
 }
 
-static bool has_as(struct cache_rig *r, const char *key, enum form form, const char *expect)
+static bool has_as(struct cache_rig *r, const char *key, enum form form, const char *named)
 {
 	struct cache_object o;
 
-	if (!flights_find(r->flights, &r->store.store, slice_of(key), form, expect, NULL, &o))
+	if (!flights_find(r->flights, &r->store.store, slice_of(key), form, named, NULL, &o))
 		return false;
 	close(o.head.fd);
 	return true;

@@ -323,14 +323,14 @@ static void test_join_by_head(void)
 
 	prepare(&r, NO_DISK);
 	probe = rig_flight(&r, "k");
-	flight_probe(&probe);
+	flight_ask_presence(&probe);
 	ask_key(&r, &a, "k");
 	CHECK(ask_way(a.ask) == ASK_JOINED && r.store.started == 1, "no disk: a probe is joined");
 	fake_done(r.store.first, STORE_MISS);
 	CHECK(a.told == 1 && a.result == FETCH_MISS, "missing");
 	done(&a);
 	probe = rig_flight(&r, "l");
-	flight_probe(&probe);
+	flight_ask_presence(&probe);
 	ask_key(&r, &a, "l");
 	fake_head(r.store.first,
 		  &(struct object_head){

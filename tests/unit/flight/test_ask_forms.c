@@ -306,7 +306,7 @@ static void test_probes(void)
 		r.store.store.traits.local = local;
 		request = rig_request(&r, KEY);
 		request.form = wanted[i / 4];
-		request.probe = true;
+		request.presence = true;
 		ask_for(&a, &request);
 		c = r.store.first;
 		CHECK(local ? c->read.head : c->read.ranged && c->read.range.last == 0,

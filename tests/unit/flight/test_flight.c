@@ -183,7 +183,7 @@ static void test_folding_store_otherwise(void)
 						  .declined = passenger_declined,
 						  .key = slice_of(key),
 						  .asker = RIG_ASKER,
-						  .use = made ? SEAT_TAKES : SEAT_PROBES};
+						  .use = made ? SEAT_TAKES : SEAT_PRESENCE};
 			ASSERT(seat_take(&q, &p[i].seat) == SEATED);
 		}
 		CHECK_INT(r.store.started, 1, "one question");
@@ -192,7 +192,7 @@ static void test_folding_store_otherwise(void)
 		      made ? "made: the other one is asked" : "probed: the other one is asked");
 		fake_done(r.store.first, STORE_MISS);
 		CHECK(p[1].result == FETCH_MISS && r.store.started == 2, "and missing by itself");
-		CHECK_INT(r.flights->probes, 0, "nothing is counted twice");
+		CHECK_INT(r.flights->presences, 0, "nothing is counted twice");
 		seat_leave(&p[0].seat);
 		seat_leave(&p[1].seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
@@ -225,7 +225,7 @@ static void test_checksums(void)
 	} cases[] = {
 		{"taken", FORM_STORED, SEAT_TAKES},
 		{"made", FORM_EXPANDED, SEAT_TAKES},
-		{"probed", FORM_STORED, SEAT_PROBES},
+		{"probed", FORM_STORED, SEAT_PRESENCE},
 	};
 
 	for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
@@ -261,7 +261,7 @@ static void test_checksums(void)
 		      "the other spelling is asked for next");
 		CHECK(!r.store.first->read.checksum == !other, "as who spells it so asks");
 		fake_done(r.store.first, STORE_MISS);
-		CHECK(p[3].told == 1 && r.flights->probes == 0, "and missing by itself");
+		CHECK(p[3].told == 1 && r.flights->presences == 0, "and missing by itself");
 		for (int k = 0; k < 4; k++)
 			seat_leave(&p[k].seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
@@ -613,8 +613,8 @@ static void test_probe(void)
 
 	cache_rig_new(&r);
 	request = rig_flight(&r, "k");
-	flight_probe(&request);
-	flight_probe(&request);
+	flight_ask_presence(&request);
+	flight_ask_presence(&request);
 	c = fake_call(&r.store, NULL);
 	CHECK(r.store.started == 1 && c->read.ranged && c->read.range.first == 0 &&
 		      c->read.range.last == 0,
@@ -622,11 +622,11 @@ static void test_probe(void)
 	fake_done(c, STORE_MISS);
 	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
 	      "missing: remembered");
-	flight_probe(&request);
+	flight_ask_presence(&request);
 	c = fake_call(&r.store, NULL);
 	fake_head(c, &(struct object_head){.total = 100, .length = 1, .ranged = true, .fd = -1});
 	CHECK(!r.store.first && r.store.started == 2, "there: that is all");
-	flight_probe(&request);
+	flight_ask_presence(&request);
 	fake_done(fake_call(&r.store, NULL), STORE_FAULT);
 	CHECK(!r.store.first, "no answer: so be it");
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -658,7 +658,7 @@ static void test_probe_without_length(void)
 	cache_rig_new(&r);
 	request = rig_flight(&r, "k");
 	setenv("TMPDIR", r.dir, 1);
-	flight_probe(&request);
+	flight_ask_presence(&request);
 	fake_head(fake_call(&r.store, NULL), &head);
 	CHECK(!fake_call(&r.store, NULL), "the answer is broken off");
 	CHECK_INT(unnamed_files(r.dir), 0, "and nothing of it received");
@@ -674,7 +674,7 @@ static void test_probe_then_join(void)
 
 	cache_rig_new(&r);
 	request = rig_flight(&r, "k");
-	flight_probe(&request);
+	flight_ask_presence(&request);
 	rig_take(&r, "k", &p);
 	CHECK(r.store.started == 1 && !p.seat.first, "who comes waits for the probe's answer");
 	fake_done(fake_call(&r.store, NULL), STORE_MISS);
@@ -682,7 +682,7 @@ static void test_probe_then_join(void)
 	seat_leave(&p.seat);
 
 	request = rig_flight(&r, "l");
-	flight_probe(&request);
+	flight_ask_presence(&request);
 	rig_take(&r, "l", &p);
 	fake_head(fake_call(&r.store, NULL),
 		  &(struct object_head){.total = SMALL, .length = 1, .ranged = true, .fd = -1});
@@ -694,7 +694,7 @@ static void test_probe_then_join(void)
 	seat_leave(&p.seat);
 
 	request = rig_flight(&r, "m");
-	flight_probe(&request);
+	flight_ask_presence(&request);
 	rig_take(&r, "m", &p);
 	p.leaves = true;
 	atomic_store(&r.cache->disk_failed_ns, clock_mono_ns());
@@ -704,7 +704,7 @@ static void test_probe_then_join(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
-#define PROBES_MAX 512 /* of flight.c */
+#define PRESENCES_MAX 512 /* of flight.c */
 
 static void test_probes_limit(void)
 {
@@ -712,22 +712,22 @@ static void test_probes_limit(void)
 	char key[16];
 
 	cache_rig_new(&r);
-	for (int i = 0; i <= PROBES_MAX; i++) {
+	for (int i = 0; i <= PRESENCES_MAX; i++) {
 		struct flight_request request;
 
 		snprintf(key, sizeof(key), "k%d", i);
 		request = rig_flight(&r, key);
-		flight_probe(&request);
+		flight_ask_presence(&request);
 	}
-	CHECK_INT(r.store.started, PROBES_MAX, "so many probes at a time");
+	CHECK_INT(r.store.started, PRESENCES_MAX, "so many probes at a time");
 	while (r.store.first)
 		fake_done(r.store.first, STORE_MISS);
 	for (int i = 0; i < 2; i++) {
 		struct flight_request request = rig_flight(&r, i ? "x" : "y");
 
-		flight_probe(&request);
+		flight_ask_presence(&request);
 	}
-	CHECK_INT(r.store.started, PROBES_MAX + 2, "and again when they are over");
+	CHECK_INT(r.store.started, PRESENCES_MAX + 2, "and again when they are over");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
@@ -859,17 +859,17 @@ static void test_odd_probe(void)
 
 	cache_rig_new(&r);
 	probe = rig_flight(&r, "k");
-	flight_probe(&probe);
+	flight_ask_presence(&probe);
 	fake_head(fake_call(&r.store, NULL), &odd);
-	CHECK(r.flights->probes == 1 && !fake_call(&r.store, NULL)->read.ranged,
+	CHECK(r.flights->presences == 1 && !fake_call(&r.store, NULL)->read.ranged,
 	      "it is asked without a range");
 	rig_take(&r, "k", &p);
 	fake_head(fake_call(&r.store, NULL), &whole);
-	CHECK(p.told == 0 && r.flights->probes == 0 && r.store.first && !r.store.first->next &&
+	CHECK(p.told == 0 && r.flights->presences == 0 && r.store.first && !r.store.first->next &&
 		      !fake_call(&r.store, NULL)->read.ranged,
 	      "it is there: who waits for it has it asked for so, too");
 	seat_leave(&p.seat);
-	flight_probe(&probe);
+	flight_ask_presence(&probe);
 	fake_done(fake_call(&r.store, NULL), STORE_MISS);
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -1041,7 +1041,7 @@ static void test_abort(void)
 	fake_head(fake_call(&r.store, "flying"),
 		  &(struct object_head){.total = HUGE, .length = HUGE, .etag = RIG_ETAG, .fd = -1});
 	request = rig_flight(&r, "probe");
-	flight_probe(&request);
+	flight_ask_presence(&request);
 	flights_abort(r.flights);
 	CHECK(p[0].told == 1 && p[0].result == FETCH_FAULT && p[0].error.code == ERR_CANCELED,
 	      "who waits is told");
@@ -1049,7 +1049,7 @@ static void test_abort(void)
 	      "who reads as well");
 	CHECK(!r.store.first, "no call goes on");
 	CHECK(rig_take(&r, "new", &p[2]) == NO_SEAT && r.store.started == 3, "nothing begins");
-	flight_probe(&request);
+	flight_ask_presence(&request);
 	CHECK_INT(r.store.started, 3, "no probe either");
 	seat_leave(&p[0].seat);
 	seat_leave(&p[1].seat);
@@ -1093,10 +1093,10 @@ static void test_probe_of_an_empty_range(void)
 		r.settings.dir = disk ? r.dir : NULL;
 		cache_rig_open(&r);
 		probe = rig_flight(&r, "k");
-		flight_probe(&probe);
+		flight_ask_presence(&probe);
 		fake_unsatisfiable(r.store.first, 300000);
-		CHECK(!r.store.first && r.flights->probes == 0, "it has a size: it is there");
-		flight_probe(&probe);
+		CHECK(!r.store.first && r.flights->presences == 0, "it has a size: it is there");
+		flight_ask_presence(&probe);
 		ASSERT(rig_take(&r, "k", &p) == SEATED && r.store.started == 2);
 		fake_unsatisfiable(r.store.first, 300000);
 		if (disk)

@@ -181,7 +181,7 @@ static void test_cabinet(void)
 static const struct {
 	const char *name;
 	enum stored stored;
-	const char *expect;
+	const char *named;
 	enum maker_end end;
 	int began;
 } identities[] = {
@@ -212,7 +212,7 @@ static void test_identity(bool promise)
 		struct job j;
 
 		job_init(&j, &r, FORM_EXPANDED, file_of_kind(identities[i].stored), AS_FILE);
-		j.request.expect = identities[i].expect;
+		j.request.named = identities[i].named;
 		j.request.promise = promise;
 		job_start(&j);
 		CHECK(over(&j) && j.end == identities[i].end, identities[i].name);
@@ -235,7 +235,7 @@ static void test_identity_of_a_cabinet(void)
 	cache_rig_new(&r);
 	for (int wrong = 0; wrong < 2; wrong++) {
 		job_init(&j, &r, FORM_CABINET, file_of_kind(PDB_FILE), AS_FILE);
-		j.request.expect = wrong ? FORMS_PDB_OTHER : FORMS_PDB_KEY;
+		j.request.named = wrong ? FORMS_PDB_OTHER : FORMS_PDB_KEY;
 		job_start(&j);
 		CHECK(over(&j) && j.end == (wrong ? MAKER_WRONG : MAKER_MADE),
 		      wrong ? "another PDB" : "the one");

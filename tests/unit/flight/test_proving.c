@@ -503,7 +503,7 @@ static void test_checksums(void)
 /* What a file.ptr leads to is held against the key that was asked for, and for that alone. */
 static void test_expectation(void)
 {
-	static const char *const expect[] = {FORMS_PE_OTHER, FORMS_PE_KEY};
+	static const char *const named[] = {FORMS_PE_OTHER, FORMS_PE_KEY};
 	struct passenger p[2] = {0};
 	struct flight_request request;
 	struct object_id id;
@@ -513,7 +513,7 @@ static void test_expectation(void)
 	verifying(&r);
 	for (int i = 0; i < 2; i++) {
 		request = rig_flight(&r, TARGET);
-		request.expect = expect[i];
+		request.named = named[i];
 		p[i].seat = (struct seat){.decided = passenger_told, .key = SLICE(TARGET)};
 		ASSERT(seat_take(&request, &p[i].seat) == SEATED);
 	}

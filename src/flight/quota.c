@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* See budget.h. Cancelling is rare and need not be prompt, so it is looked for now and then. */
-#include "flight/budget.h"
+/* See quota.h. Cancelling is rare and need not be prompt, so it is looked for now and then. */
+#include "flight/quota.h"
 #include "base/macros.h"
 #include "base/wait.h"
 
@@ -8,15 +8,15 @@
 
 #define LOOK_NS 50000000
 
-struct budget {
+struct quota {
 	pthread_mutex_t mu;
 	pthread_cond_t changed;
 	int64_t all, left; /* left: under mu */
 };
 
-struct budget *budget_new(int64_t bytes)
+struct quota *quota_new(int64_t bytes)
 {
-	struct budget *b = xnew(struct budget);
+	struct quota *b = xnew(struct quota);
 
 	pthread_mutex_init(&b->mu, NULL);
 	pthread_cond_init(&b->changed, NULL);
@@ -24,7 +24,7 @@ struct budget *budget_new(int64_t bytes)
 	return b;
 }
 
-void budget_free(struct budget *b)
+void quota_free(struct quota *b)
 {
 	if (!b)
 		return;
@@ -35,14 +35,14 @@ void budget_free(struct budget *b)
 }
 
 /* Called under mu. */
-static void wait_a_moment(struct budget *b)
+static void wait_a_moment(struct quota *b)
 {
 	const struct timespec end = wait_end(LOOK_NS);
 
 	wait_change(&b->changed, &b->mu, &end);
 }
 
-int64_t budget_take(struct budget *b, int64_t bytes, const atomic_bool *cancelled)
+int64_t quota_take(struct quota *b, int64_t bytes, const atomic_bool *cancelled)
 {
 	LOCK_SCOPE(&b->mu);
 
@@ -56,7 +56,7 @@ int64_t budget_take(struct budget *b, int64_t bytes, const atomic_bool *cancelle
 	return bytes;
 }
 
-void budget_give(struct budget *b, int64_t bytes)
+void quota_give(struct quota *b, int64_t bytes)
 {
 	LOCK_SCOPE(&b->mu);
 

@@ -4,8 +4,8 @@
  * not so, whoever leaves, purges, fails or is cut off, at any point.
  */
 #include "base/log.h"
-#include "derive_rig.h"
 #include "flight/confirm.h"
+#include "making_rig.h"
 
 #include "tap.h"
 #include <sched.h>

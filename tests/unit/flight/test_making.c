@@ -5,7 +5,7 @@
  * they end otherwise: test_derive_end.c.
  */
 #include "base/log.h"
-#include "derive_rig.h"
+#include "making_rig.h"
 
 #include "tap.h"
 #include <fcntl.h>
@@ -200,7 +200,7 @@ static void test_parties(void)
 /* Who only finds out whether it is there does not hinder who wants it. */
 static void test_probes(void)
 {
-	struct passenger probe = {.seat.use = SEAT_PROBES}, p = {0};
+	struct passenger probe = {.seat.use = SEAT_PRESENCE}, p = {0};
 	struct store_call *c;
 	struct object_head h;
 	struct cache_rig r;

@@ -7,10 +7,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-struct budget;
+struct quota;
 
-struct budget *budget_new(int64_t bytes);
-void budget_free(struct budget *b); /* nothing is taken; accepts NULL */
+struct quota *quota_new(int64_t bytes);
+void quota_free(struct quota *b); /* nothing is taken; accepts NULL */
 /* Waits. Gives up soon after *cancelled is set: 0, and nothing is taken. Returns what to give back. */
-int64_t budget_take(struct budget *b, int64_t bytes, const atomic_bool *cancelled);
-void budget_give(struct budget *b, int64_t bytes);
+int64_t quota_take(struct quota *b, int64_t bytes, const atomic_bool *cancelled);
+void quota_give(struct quota *b, int64_t bytes);

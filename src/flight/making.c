@@ -21,7 +21,7 @@
 /* That of a longer one is not believed (gzip_guess_size()). */
 #define TAIL_TO ((INT64_C(1) << 32) / 1032)
 
-struct derivation {
+struct making {
 	struct flight *flight;
 	struct seat seat;          /* in the flight of the stored form */
 	struct fetch *fetch;       /* of a local store */
@@ -45,7 +45,7 @@ static void find_stored(struct flight *f);
  */
 static void adopt(struct flight *f)
 {
-	struct derivation *d = f->derivation;
+	struct making *d = f->making;
 	struct draft *draft;
 	bool scratch;
 
@@ -65,7 +65,7 @@ static void adopt(struct flight *f)
 
 static void take_made(struct flight *f)
 {
-	int64_t made = maker_made(f->derivation->maker);
+	int64_t made = maker_made(f->making->maker);
 
 	keep_arrived(f, made - f->received);
 	f->received = made;
@@ -97,7 +97,7 @@ static void grew(void *ud)
 /* This version, for this form, unless it is purged. */
 static struct object_id version_of(const struct flight *f)
 {
-	const struct object_head *h = &f->derivation->stored;
+	const struct object_head *h = &f->making->stored;
 	struct buf text CLEANUP(buf_fini) = BUF_MAX(1024);
 	struct object_id id;
 	XXH128_canonical_t hash;
@@ -116,7 +116,7 @@ static void note_in_vain(struct flight *f)
 	struct object_id id = version_of(f);
 	int64_t ttl_ns = MIN(cache_miss_ttl_ns(f->cache), f->store->traits.miss_ttl_max_ns);
 
-	if (f->derivation->stored.etag[0] && ttl_ns > 0)
+	if (f->making->stored.etag[0] && ttl_ns > 0)
 		recent_note(&f->all->vain, &id, clock_mono_ns() + ttl_ns);
 }
 
@@ -141,7 +141,7 @@ static void conclude(struct flight *f, enum maker_end end)
 	case MAKER_WRONG: flight_is_other(f); return;
 	case MAKER_NONE: flight_missing(f, FETCH_MISS); return;
 	case MAKER_FAILED:
-		e = *maker_failure(f->derivation->maker);
+		e = *maker_failure(f->making->maker);
 		flight_fail(f, &e);
 		return;
 	}
@@ -153,7 +153,7 @@ static void conclude(struct flight *f, enum maker_end end)
  */
 static bool may_try_again(const struct flight *f, enum maker_end end, enum err why)
 {
-	const struct derivation *d = f->derivation;
+	const struct making *d = f->making;
 
 	return f->phase == ASKING && end == MAKER_FAILED &&
 	       ((why == ERR_IO && !d->declined) || (why == ERR_CANCELED && f->seats));
@@ -161,7 +161,7 @@ static bool may_try_again(const struct flight *f, enum maker_end end, enum err w
 
 static void try_again(struct flight *f, bool declined)
 {
-	struct derivation *d = f->derivation;
+	struct making *d = f->making;
 
 	d->declined = d->declined || declined;
 	d->tail_n = 0;
@@ -173,7 +173,7 @@ static void try_again(struct flight *f, bool declined)
 static void ended(void *ud, enum maker_end end)
 {
 	struct flight *f = ud;
-	struct derivation *d = f->derivation;
+	struct making *d = f->making;
 	enum err why = maker_failure(d->maker)->code;
 	bool again = may_try_again(f, end, why);
 
@@ -195,13 +195,13 @@ static void ended(void *ud, enum maker_end end)
 
 static void fail_soon(struct flight *f, const struct error *e)
 {
-	f->derivation->refusal = *e;
-	loop_timer_set(f->all->loop, &f->derivation->soon, 0);
+	f->making->refusal = *e;
+	loop_timer_set(f->all->loop, &f->making->soon, 0);
 }
 
 static void refuse(struct loop_timer *timer)
 {
-	struct derivation *d = CONTAINER_OF(timer, struct derivation, soon);
+	struct making *d = CONTAINER_OF(timer, struct making, soon);
 	struct flight *f = d->flight;
 
 	flight_hold(f);
@@ -213,7 +213,7 @@ static void refuse(struct loop_timer *timer)
 
 static bool tail_arrived(void *ud, struct slice bytes)
 {
-	struct derivation *d = ((struct flight *)ud)->derivation;
+	struct making *d = ((struct flight *)ud)->making;
 	size_t n = MIN(bytes.n, sizeof(d->tail) - d->tail_n);
 
 	memcpy(d->tail + d->tail_n, bytes.p, n);
@@ -223,7 +223,7 @@ static bool tail_arrived(void *ud, struct slice bytes)
 
 static void tail_ended(void *ud, const struct error *e)
 {
-	struct derivation *d = ((struct flight *)ud)->derivation;
+	struct making *d = ((struct flight *)ud)->making;
 
 	if (!e && d->tail_n == sizeof(d->tail) && d->maker)
 		maker_tell_tail(d->maker, d->tail);
@@ -270,7 +270,7 @@ static void fetch_tail(struct flight *f, const struct object_head *head)
 
 	if (head->total >= TAIL_FROM && head->total < TAIL_TO && head->etag[0] == '"' &&
 	    may_be_gzip(f, head) && !flight_whole(f))
-		f->derivation->tail_fetch = fetch_start(&r, &sink, tail_decided, f);
+		f->making->tail_fetch = fetch_start(&r, &sink, tail_decided, f);
 }
 
 /* ---- making ---- */
@@ -278,8 +278,8 @@ static void fetch_tail(struct flight *f, const struct object_head *head)
 /* The stored form lies in a file, or arrives in a fill. */
 static void start_maker(struct flight *f, const struct object_head *head, struct fill *fill)
 {
-	struct derivation *d = f->derivation;
-	const char *path = f->expect ? f->expect : f->key;
+	struct making *d = f->making;
+	const char *path = f->named ? f->named : f->key;
 	struct error e;
 
 	d->stored = *head;
@@ -289,7 +289,7 @@ static void start_maker(struct flight *f, const struct object_head *head, struct
 		.input = {fill, head->fd, head->fd_base, head->total, d->stored.encoding},
 		.store = f->store->traits.name,
 		.key = f->key,
-		.expect = f->all->settings.verify ? path : NULL,
+		.named = f->all->settings.verify ? path : NULL,
 		.mtime = MAX(head->mtime, 0),
 		.promise = !recent_has(&f->all->liars, &f->id, clock_mono_ns()),
 		.began = began,
@@ -328,7 +328,7 @@ static void stored_answered(struct flight *f, enum fetch_result result,
 static void seat_decided(struct seat *s, enum fetch_result result, const struct object_head *head,
 			 const struct error *e)
 {
-	struct flight *f = CONTAINER_OF(s, struct derivation, seat)->flight;
+	struct flight *f = CONTAINER_OF(s, struct making, seat)->flight;
 
 	flight_hold(f);
 	if (f->phase == ASKING)
@@ -338,7 +338,7 @@ static void seat_decided(struct seat *s, enum fetch_result result, const struct 
 
 static void seat_declined(struct seat *s)
 {
-	struct derivation *d = CONTAINER_OF(s, struct derivation, seat);
+	struct making *d = CONTAINER_OF(s, struct making, seat);
 	struct flight *f = d->flight;
 	struct error e;
 
@@ -359,21 +359,20 @@ static void file_decided(void *ud, enum fetch_result result, const struct object
 	struct flight *f = ud;
 
 	flight_hold(f);
-	fetch_free(TAKE(f->derivation->fetch));
+	fetch_free(TAKE(f->making->fetch));
 	stored_answered(f, result, head, NULL, e);
 	flight_let_go(f);
 }
 
 static void take_seat(struct flight *f)
 {
-	struct object_id id = cache_id(f->cache, f->store, slice_of(f->key), FORM_STORED,
-				       f->expect);
-	struct derivation *d = f->derivation;
+	struct object_id id = cache_id(f->cache, f->store, slice_of(f->key), FORM_STORED, f->named);
+	struct making *d = f->making;
 	const struct flight_request r = {
 		.flights = f->all,
 		.store = f->store,
 		.key = slice_of(f->key),
-		.expect = f->expect,
+		.named = f->named,
 		.via = f->via,
 		.checksum = f->checksum,
 		.asker = f->asker,
@@ -412,12 +411,12 @@ static void fetch_file(struct flight *f)
 					.asker = f->asker,
 					.deadline_ns = f->deadline_ns};
 
-	f->derivation->fetch = fetch_start(&r, &none, file_decided, f);
+	f->making->fetch = fetch_start(&r, &none, file_decided, f);
 }
 
 static void find_stored(struct flight *f)
 {
-	const struct confirm_request stored = {f->store, slice_of(f->key), FORM_STORED, f->expect,
+	const struct confirm_request stored = {f->store, slice_of(f->key), FORM_STORED, f->named,
 					       f->checksum};
 	struct cache_object o;
 
@@ -429,36 +428,36 @@ static void find_stored(struct flight *f)
 		take_seat(f);
 }
 
-void derive_ask(struct flight *f)
+void making_ask(struct flight *f)
 {
-	struct derivation *d = xnew(struct derivation);
+	struct making *d = xnew(struct making);
 
 	d->flight = f;
 	d->stored.fd = -1;
 	d->soon.due = refuse;
-	f->derivation = d;
+	f->making = d;
 	find_stored(f);
 }
 
 /* ---- the frame ---- */
 
-void derive_extend(struct flight *f)
+void making_extend(struct flight *f)
 {
-	struct derivation *d = f->derivation;
+	struct making *d = f->making;
 
 	if (d && d->seat.flight)
 		seat_extend(&d->seat, f->deadline_ns, f->patient);
 }
 
 /* Its length is known only when all of it has been made. */
-bool derive_is_spooling(const struct flight *f)
+bool making_is_spooling(const struct flight *f)
 {
-	return f->derivation && f->phase == ASKING && f->derivation->maker;
+	return f->making && f->phase == ASKING && f->making->maker;
 }
 
-bool derive_goes_on(struct flight *f)
+bool making_goes_on(struct flight *f)
 {
-	struct derivation *d = f->derivation;
+	struct making *d = f->making;
 
 	if (!d || !d->maker || f->patient)
 		return true;
@@ -469,16 +468,16 @@ bool derive_goes_on(struct flight *f)
 	return true;
 }
 
-void derive_wanted(struct flight *f)
+void making_wanted(struct flight *f)
 {
-	if (f->derivation && f->derivation->maker)
-		maker_end_beyond(f->derivation->maker, INT64_MAX);
+	if (f->making && f->making->maker)
+		maker_end_beyond(f->making->maker, INT64_MAX);
 }
 
 /* Not wanted any more. What the maker uses stays until it has ended. */
-void derive_stop(struct flight *f)
+void making_stop(struct flight *f)
 {
-	struct derivation *d = f->derivation;
+	struct making *d = f->making;
 
 	if (!d)
 		return;
@@ -491,9 +490,9 @@ void derive_stop(struct flight *f)
 		seat_leave(&d->seat);
 }
 
-void derive_free(struct flight *f)
+void making_free(struct flight *f)
 {
-	struct derivation *d = TAKE(f->derivation);
+	struct making *d = TAKE(f->making);
 
 	if (!d)
 		return;
