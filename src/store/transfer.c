@@ -15,14 +15,14 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "metric/metric.h"
-#include "store/address.h"
 #include "store/fair.h"
+#include "store/redirects.h"
+#include "store/transfer_error.h"
 #include "store/transfer_head.h"
 #include "store/transfer_loop.h"
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -45,11 +45,8 @@ struct transfer {
 	enum err overdue;
 	struct loop_timer head_timer;
 	struct transfer_head head;
-	bool patient, head_only, follow, secure, head_given, cancelled, paused;
-	bool anywhere;   /* redirects may lead to any address */
-	bool redirected; /* it is not the server any more that was named */
-	bool astray;     /* that led to an address where it may not */
-	enum address_kind own;
+	bool patient, head_only, follow, head_given, cancelled, paused;
+	struct redirects redirects;
 	struct transfer *next_dead, *next_unborn;
 	struct transfer *next, **at; /* all that run or wait */
 	int sys;                     /* why no socket could be made; 0: one could */
@@ -160,39 +157,6 @@ static void finish(struct transfer *t, const struct error *e)
 	transfer_free(t);
 }
 
-static enum err code_of(CURLcode code)
-{
-	switch (code) {
-	case CURLE_OK: return OK;
-	case CURLE_OPERATION_TIMEDOUT: return ERR_TIMEOUT;
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE: return ERR_DENIED;
-	case CURLE_TOO_MANY_REDIRECTS:
-	case CURLE_UNSUPPORTED_PROTOCOL: return ERR_UPSTREAM;
-	case CURLE_OUT_OF_MEMORY: return ERR_NOMEM;
-	default: return ERR_NET;
-	}
-}
-
-/*
- * Was it for want of descriptors? Of a socket we know; a name is looked up in a thread of libcurl's,
- * which only says that it could not be, so that is tried.
- */
-static bool is_our_want(const struct transfer *t, CURLcode code)
-{
-	int fd;
-
-	if (code == CURLE_COULDNT_CONNECT)
-		return err_sys_is_ours(t->sys);
-	if (code != CURLE_COULDNT_RESOLVE_HOST)
-		return false;
-	fd = open("/", O_PATH | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys_is_ours(errno);
-	close(fd);
-	return false;
-}
-
 static bool is_final(const struct transfer *t)
 {
 	int s = t->head.status;
@@ -213,12 +177,6 @@ static void check_head(const struct transfer *t, struct error *e)
 		err_set(e, ERR_UPSTREAM, "answered %d, which leads nowhere", t->head.status);
 }
 
-/* libcurl's own words, unless they quote a URL: one of a proxy may hold a password. */
-static const char *why(const struct transfer *t, CURLcode code)
-{
-	return t->why[0] && !strstr(t->why, "://") ? t->why : curl_easy_strerror(code);
-}
-
 static void collect_finished(struct transfer_engine *engine)
 {
 	CURLMsg *msg;
@@ -232,13 +190,11 @@ static void collect_finished(struct transfer_engine *engine)
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 		if (t->cancelled)
 			continue;
-		if (code != CURLE_OK && t->astray)
+		if (code != CURLE_OK && t->redirects.astray)
 			err_set(&e, ERR_DENIED,
 				"redirected to an address of this machine or its network");
-		else if (code != CURLE_OK && is_our_want(t, code))
-			err_set(&e, ERR_BUSY, "no descriptors left to ask with (RLIMIT_NOFILE)");
 		else if (code != CURLE_OK)
-			err_set(&e, code_of(code), "%s", why(t, code));
+			transfer_error_set(&e, code, t->sys, t->why);
 		check_head(t, &e);
 		finish(t, &e);
 	}
@@ -270,48 +226,7 @@ static void head_overdue(struct loop_timer *timer)
 	finish(t, &e);
 }
 
-/* ---- where redirects lead ---- */
-
-static bool may_lead_to(struct transfer *t, enum address_kind target)
-{
-	if (t->anywhere || address_may_follow(t->own, target, t->secure))
-		return true;
-	t->astray = true;
-	return false;
-}
-
-/* The address of the connection that the transfer is on. */
-static enum address_kind connected_to(const struct transfer *t)
-{
-	char *ip = NULL;
-
-	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
-	return address_kind_of_text(slice_of(ip));
-}
-
-/* A connection may be one that was made for somebody else, to where this one may not lead. */
-static bool may_be_here(struct transfer *t)
-{
-	return !t->redirected || t->engine->proxied || may_lead_to(t, connected_to(t));
-}
-
-/* The host as libcurl reads it, which knows 127.1 and 0x7f000001. */
-static enum address_kind kind_of_location(const struct transfer *t, struct slice location)
-{
-	char *base = NULL, *host = NULL, *text = xstrndup(location.p, location.n);
-	enum address_kind kind = ADDRESS_PUBLIC;
-	CURLU *url = curl_url();
-
-	curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &base);
-	if (url && curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
-	    curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
-	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
-		kind = address_kind_of_text(slice_of(host));
-	curl_free(host);
-	curl_url_cleanup(url);
-	free(text);
-	return kind;
-}
+/* ---- what libcurl tells ---- */
 
 /* libcurl is about to connect; refused, it tries the next address of the name, if there is one. */
 static curl_socket_t open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *a)
@@ -319,7 +234,7 @@ static curl_socket_t open_socket(void *ud, curlsocktype purpose, struct curl_soc
 	struct transfer *t = ud;
 	int fd;
 
-	if (t->redirected && !t->engine->proxied && !may_lead_to(t, address_kind_of(&a->addr)))
+	if (!redirects_may_connect(&t->redirects, &a->addr))
 		return CURL_SOCKET_BAD;
 	fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 	if (fd < 0)
@@ -327,25 +242,12 @@ static curl_socket_t open_socket(void *ud, curlsocktype purpose, struct curl_soc
 	return fd;
 }
 
-static bool leads_astray(struct transfer *t, struct slice location)
-{
-	if (!may_be_here(t))
-		return true;
-	if (!t->redirected)
-		t->own = t->engine->proxied ? kind_of_location(t, SLICE("/")) : connected_to(t);
-	t->redirected = true;
-	return !may_lead_to(t, kind_of_location(t, location));
-}
-
-/* Once a redirect has led to https, none leads back (libcurl only knows where it began). */
 static bool may_follow(struct transfer *t, struct slice location)
 {
 	if (!t->follow || is_final(t))
 		return true;
-	if (slice_starts_nocase(location, SLICE("https:")))
-		t->secure = true;
-	if (!t->secure || !slice_starts_nocase(location, SLICE("http:")))
-		return !leads_astray(t, location);
+	if (!redirects_unsafe(&t->redirects, location))
+		return redirects_follow(&t->redirects, t->easy, location);
 	snprintf(t->why, sizeof(t->why), "redirected from https to http");
 	return false;
 }
@@ -361,7 +263,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *ud)
 	if (slice_starts(line, SLICE("HTTP/"))) {
 		transfer_head_begin(&t->head, line);
 	} else if (line.n == 0 && is_final(t) && !t->head_given) {
-		if (!may_be_here(t))
+		if (!redirects_may_stay(&t->redirects, t->easy))
 			return 0;
 		t->head_given = true;
 		loop_timer_stop(t->engine->loop, &t->head_timer);
@@ -477,7 +379,8 @@ static void set_request(struct transfer *t)
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 	curl_easy_setopt(t->easy, CURLOPT_USERPWD, t->user_password);
 	curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, t->follow ? 1L : 0L);
-	curl_easy_setopt(t->easy, CURLOPT_REDIR_PROTOCOLS_STR, t->secure ? "https" : "http,https");
+	curl_easy_setopt(t->easy, CURLOPT_REDIR_PROTOCOLS_STR,
+			 t->redirects.secure ? "https" : "http,https");
 	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -523,7 +426,7 @@ static void set_deadline(struct transfer *t, int64_t begun_ns)
 }
 
 /* False: there is no memory for it. */
-static bool begin(struct transfer *t, int64_t now_ns)
+static bool begin_transfer(struct transfer *t, int64_t now_ns)
 {
 	struct transfer_engine *engine = t->engine;
 
@@ -554,7 +457,7 @@ static void grant(struct loop_timer *timer)
 		struct transfer *t = CONTAINER_OF(turn, struct transfer, turn);
 
 		metric_dec(waiting_transfers);
-		if (begin(t, clock_mono_ns()))
+		if (begin_transfer(t, clock_mono_ns()))
 			continue;
 		err_set(&e, ERR_NOMEM, "no memory for a transfer");
 		finish(t, &e);
@@ -582,8 +485,9 @@ static struct transfer *transfer_new(struct transfer_engine *engine,
 		.fresh_ns = r->fresh_ns,
 		.head_only = r->head,
 		.follow = r->follow,
-		.secure = slice_starts_nocase(slice_of(r->url), SLICE("https:")),
-		.anywhere = r->follow_anywhere,
+		.redirects = {.anywhere = r->follow_anywhere,
+			      .proxied = engine->proxied,
+			      .secure = slice_starts_nocase(slice_of(r->url), SLICE("https:"))},
 		.asked_ns = clock_mono_ns(),
 		.until_ns = r->head_deadline_ns,
 		.within_ns = r->head_within_ns,
@@ -623,7 +527,7 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 		wait(t, request->asker);
 	} else {
 		fair_hold(&engine->queue, &t->turn, request->asker);
-		if (!begin(t, t->asked_ns)) {
+		if (!begin_transfer(t, t->asked_ns)) {
 			transfer_free(t);
 			return err_set(e, ERR_NOMEM, "no memory for a transfer");
 		}
@@ -634,20 +538,6 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 
 /* ---- the engine ---- */
 
-static bool has_proxy(void)
-{
-	static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
-					    "ALL_PROXY"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const char *value = getenv(names[i]);
-
-		if (value && value[0])
-			return true;
-	}
-	return false;
-}
-
 enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *limits,
 			     struct transfer_engine **ret, struct error *e)
 {
@@ -656,7 +546,7 @@ enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *li
 	engine->loop = loop;
 	engine->limits = *limits;
 	engine->grant.due = grant;
-	engine->proxied = has_proxy();
+	engine->proxied = redirects_proxied();
 	engine->ca_bundle = limits->ca_bundle ? xstrdup(limits->ca_bundle) : NULL;
 	engine->multi = curl_multi_init();
 	if (!engine->multi) {

@@ -37,7 +37,8 @@ struct transfer_request {
 	 * head_within_ns after the transfer has begun, unless it is patient. What comes too late for
 	 * having waited here is ERR_BUSY, not ERR_TIMEOUT; but what had head_within_ns had enough.
 	 */
-	int64_t head_deadline_ns, head_within_ns; /* the latter may be 0, if the former alone counts */
+	int64_t head_deadline_ns,
+		head_within_ns; /* the latter may be 0, if the former alone counts */
 	bool patient;
 	uint64_t asker; /* whose turn it takes (fair.h): the number of a request; 0: nobody waits */
 	bool at_once;   /* it does not wait, whatever is in flight; for probes, which are few */

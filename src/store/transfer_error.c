@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/* See transfer_error.h. */
+#include "store/transfer_error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum err code_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK: return OK;
+	case CURLE_OPERATION_TIMEDOUT: return ERR_TIMEOUT;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE: return ERR_DENIED;
+	case CURLE_TOO_MANY_REDIRECTS:
+	case CURLE_UNSUPPORTED_PROTOCOL: return ERR_UPSTREAM;
+	case CURLE_OUT_OF_MEMORY: return ERR_NOMEM;
+	default: return ERR_NET;
+	}
+}
+
+/*
+ * Was it for want of descriptors? Of a socket we know; a name is looked up in a thread of libcurl's,
+ * which only says that it could not be, so that is tried.
+ */
+static bool is_our_want(CURLcode code, int sys)
+{
+	int fd;
+
+	if (code == CURLE_COULDNT_CONNECT)
+		return err_sys_is_ours(sys);
+	if (code != CURLE_COULDNT_RESOLVE_HOST)
+		return false;
+	fd = open("/", O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys_is_ours(errno);
+	close(fd);
+	return false;
+}
+
+void transfer_error_set(struct error *e, CURLcode code, int sys, const char *words)
+{
+	/* libcurl's words may quote a URL, and one of a proxy may hold a password. */
+	bool fit = words[0] && !strstr(words, "://");
+
+	if (is_our_want(code, sys))
+		err_set(e, ERR_BUSY, "no descriptors left to ask with (RLIMIT_NOFILE)");
+	else
+		err_set(e, code_of(code), "%s", fit ? words : curl_easy_strerror(code));
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+/* What it means that libcurl has failed. Pure, but for a look at whether there are descriptors left. */
+#pragma once
+#include "base/err.h"
+
+#include <curl/curl.h>
+
+/* code is not CURLE_OK; sys: why no socket could be made, or 0; words: libcurl's own, or "". */
+void transfer_error_set(struct error *e, CURLcode code, int sys, const char *words);
