@@ -388,7 +388,7 @@ enum err http_call_send(struct store_call *c, const struct store_read *read, str
 				      .patient = read->patient,
 				      .asker = read->asker,
 				      .at_once = c->probe,
-				      .fresh_ns = h->store.fresh_ns,
+				      .fresh_ns = &h->store.fresh_ns,
 			      },
 			      &events, c, &c->transfer, e);
 }

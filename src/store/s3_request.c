@@ -141,7 +141,7 @@ enum err s3_request_send(struct s3_store *s3, const struct s3_request *r,
 				      .patient = r->read.patient,
 				      .asker = r->read.asker,
 				      .at_once = r->what == S3_PROBE,
-				      .fresh_ns = s3->store.fresh_ns,
+				      .fresh_ns = &s3->store.fresh_ns,
 			      },
 			      events, ud, ret, e);
 }

@@ -39,7 +39,7 @@ struct transfer {
 	struct fair_item turn;
 	struct curl_slist *headers;
 	char *url, *user_password; /* while it waits, as the next */
-	int64_t fresh_ns;
+	const int64_t *fresh_ns;
 	int64_t asked_ns, until_ns, within_ns; /* the limits of the head, as they were asked for */
 	int64_t due_ns;                        /* what they come to */
 	enum err overdue;
@@ -372,7 +372,7 @@ static void set_freshness(CURL *easy, int64_t fresh_ns)
 static void set_request(struct transfer *t)
 {
 	curl_easy_setopt(t->easy, CURLOPT_URL, t->url);
-	set_freshness(t->easy, t->fresh_ns);
+	set_freshness(t->easy, t->fresh_ns ? *t->fresh_ns : 0);
 	curl_easy_setopt(t->easy, CURLOPT_NOBODY, t->head_only ? 1L : 0L);
 	if (!t->head_only)
 		curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);

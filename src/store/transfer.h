@@ -42,7 +42,11 @@ struct transfer_request {
 	bool patient;
 	uint64_t asker; /* whose turn it takes (fair.h): the number of a request; 0: nobody waits */
 	bool at_once;   /* it does not wait, whatever is in flight; for probes, which are few */
-	int64_t fresh_ns; /* only on a connection that is made after this; 0: on any */
+	/*
+	 * Only on a connection that is made after this, as it stands when the transfer's turn comes; 0 or
+	 * NULL: on any. Borrowed while the loop runs.
+	 */
+	const int64_t *fresh_ns;
 };
 
 /* The head of an answer. Texts are "" when the header is absent; cut when longer. */

@@ -34,6 +34,7 @@ struct http_server {
 	pthread_t thread;
 	pthread_mutex_t mu;
 	size_t n_asked; /* under mu, as all below */
+	size_t n_accepted;
 	char asked[HTTP_SERVER_REQUESTS][HTTP_SERVER_HEAD_MAX];
 };
 
@@ -118,9 +119,12 @@ static void *http_server_main(void *arg)
 			close(conn[i].fd);
 			conn[i] = conn[--n];
 		}
-		if (fds[1].revents)
-			conn[n++] =
-				(struct http_server_conn){.fd = accept(s->listener, NULL, NULL)};
+		if (!fds[1].revents)
+			continue;
+		conn[n++] = (struct http_server_conn){.fd = accept(s->listener, NULL, NULL)};
+		pthread_mutex_lock(&s->mu);
+		s->n_accepted++;
+		pthread_mutex_unlock(&s->mu);
 	}
 	while (n)
 		close(conn[--n].fd);
@@ -164,6 +168,14 @@ __attribute__((unused)) static size_t http_server_asked(struct http_server *s)
 	LOCK_SCOPE(&s->mu);
 
 	return s->n_asked;
+}
+
+/* How many connections it has got. */
+__attribute__((unused)) static size_t http_server_connections(struct http_server *s)
+{
+	LOCK_SCOPE(&s->mu);
+
+	return s->n_accepted;
 }
 
 /* The head of request i (from 0) holds this text; ASCII case counts. */

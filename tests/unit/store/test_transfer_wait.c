@@ -288,6 +288,31 @@ static void test_deadlines(void)
 	}
 }
 
+/*
+ * The store is found to be down, and its connections are given up (gate.c), while a transfer waits that was
+ * asked for before: it does not go out on one of these.
+ */
+static void test_fresh_at_its_turn(void)
+{
+	static const struct http_reply script[] = {{HELLO}, {HELLO}, {HELLO}};
+	int64_t fresh_ns = 0;
+	const struct transfer_request request = {.fresh_ns = &fresh_ns};
+
+	for (int given_up = 0; given_up < 2; given_up++) {
+		struct client c[3] = {{0}};
+
+		fresh_ns = 0;
+		begin_world(1, 8, script, ARRAY_LEN(script));
+		ASSERT(ask(&c[0], request, 1, "0") == OK && ask(&c[1], request, 1, "1") == OK);
+		if (given_up)
+			fresh_ns = clock_mono_ns();
+		ASSERT(manual_until(loop, &c[1].over));
+		CHECK_INT(http_server_connections(&server), 1 + given_up,
+			  given_up ? "given up meanwhile: another connection" : "the same one");
+		end_world();
+	}
+}
+
 int main(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -297,6 +322,7 @@ int main(void)
 	test_cancel_waiting();
 	test_end_of_the_engine();
 	test_deadlines();
+	test_fresh_at_its_turn();
 	curl_global_cleanup();
 	return tap_done();
 }
