@@ -6,7 +6,7 @@
 
 struct fair_asker {
 	uint64_t id;
-	size_t held;
+	size_t held, waits;
 	bool served;                     /* has been given some */
 	struct fair_item *first, **last; /* that wait */
 	struct fair_asker *next, **at;   /* in the list of those who wait; at == NULL: in none */
@@ -14,12 +14,19 @@ struct fair_asker {
 	struct fair_asker *next_known, **at_known; /* in its bucket */
 };
 
-static struct fair_asker *asker_of(struct fair_queue *q, uint64_t id)
+static struct fair_asker *find_asker(const struct fair_queue *q, uint64_t id)
 {
-	struct fair_asker **head = &q->bucket[id % FAIR_BUCKETS], *a = *head;
+	struct fair_asker *a = q->bucket[id % FAIR_BUCKETS];
 
 	while (a && a->id != id)
 		a = a->next_known;
+	return a;
+}
+
+static struct fair_asker *asker_of(struct fair_queue *q, uint64_t id)
+{
+	struct fair_asker **head = &q->bucket[id % FAIR_BUCKETS], *a = find_asker(q, id);
+
 	if (a)
 		return a;
 	a = xnew(struct fair_asker);
@@ -75,6 +82,7 @@ static void take_out(struct fair_queue *q, struct fair_item *i)
 	else
 		a->last = i->at;
 	i->at = NULL;
+	a->waits--;
 	q->waiting--;
 	if (!a->first)
 		step_out(a);
@@ -101,7 +109,21 @@ void fair_wait(struct fair_queue *q, struct fair_item *i, uint64_t asker)
 	i->at = a->last;
 	*a->last = i;
 	a->last = &i->next;
+	a->waits++;
 	q->waiting++;
+}
+
+struct fair_item *fair_last_of_most(const struct fair_queue *q, uint64_t asker)
+{
+	const struct fair_asker *const lists[] = {q->fresh.first, q->served.first};
+	const struct fair_asker *own = find_asker(q, asker), *most = NULL;
+	size_t least = (own ? own->waits : 0) + 2;
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		for (const struct fair_asker *a = lists[i]; a; a = a->next)
+			if (a->waits >= (most ? most->waits + 1 : least))
+				most = a;
+	return most ? CONTAINER_OF(most->last, struct fair_item, next) : NULL;
 }
 
 static struct fair_asker *whose_turn(struct fair_queue *q)

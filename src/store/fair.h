@@ -7,8 +7,8 @@
  *
  * Asker 0 stands for all that nobody waits for: together they are one asker, and never a new one.
  *
- * An asker is known while something of his is held or waits. All but the count of askers is constant in
- * time. The items are embedded in their owner's struct; one thread.
+ * An asker is known while something of his is held or waits. All is constant in time but
+ * fair_last_of_most(). The items are embedded in their owner's struct; one thread.
  */
 #pragma once
 #include "base/macros.h"
@@ -40,6 +40,12 @@ struct fair_queue {
 
 /* It is given out without waiting. */
 void fair_hold(struct fair_queue *q, struct fair_item *i, uint64_t asker);
+/*
+ * Where no more may wait: the last item of who has most waiting, in whose place one of this asker may wait;
+ * NULL when nobody has at least two more waiting than he: among equals who comes last is turned away.
+ * It goes through all askers who wait.
+ */
+struct fair_item *fair_last_of_most(const struct fair_queue *q, uint64_t asker);
 void fair_wait(struct fair_queue *q, struct fair_item *i, uint64_t asker);
 /* Whose turn it is: it is given out from now on. NULL: nobody waits. */
 struct fair_item *fair_next(struct fair_queue *q);

@@ -103,7 +103,8 @@ static void transfer_free(struct transfer *t)
 		let_go_of_easy(t);
 	else if (fair_waits(&t->turn))
 		metric_dec(waiting_transfers);
-	fair_leave(&engine->queue, &t->turn);
+	if (t->turn.asker)
+		fair_leave(&engine->queue, &t->turn);
 	if (engine->queue.waiting && has_room(engine))
 		loop_timer_set(engine->loop, &engine->grant, 0);
 	curl_slist_free_all(t->headers);
@@ -473,6 +474,27 @@ static void wait(struct transfer *t, uint64_t asker)
 	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
 }
 
+/* Its place is another's: it ends in a moment, for whoever ends it may be in the middle of something. */
+static void displace(struct transfer *t)
+{
+	fair_leave(&t->engine->queue, &t->turn);
+	metric_dec(waiting_transfers);
+	loop_timer_set(t->engine->loop, &t->head_timer, 0);
+}
+
+/* A place for one more of this asker to wait in: one that is left, or the last of who has most. */
+static bool make_place(struct transfer_engine *engine, uint64_t asker)
+{
+	struct fair_item *last;
+
+	if (engine->queue.waiting < engine->limits.max_waiting)
+		return true;
+	last = fair_last_of_most(&engine->queue, asker);
+	if (last)
+		displace(CONTAINER_OF(last, struct transfer, turn));
+	return last;
+}
+
 static struct transfer *transfer_new(struct transfer_engine *engine,
 				     const struct transfer_request *r)
 {
@@ -516,7 +538,7 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 		return err_set(e, ERR_CANCELED, "shutting down");
 	if (!may_be_sent(request))
 		return err_set(e, ERR_DENIED, "a request with a control byte in a line");
-	if (waits && engine->queue.waiting >= engine->limits.max_waiting) {
+	if (waits && !make_place(engine, request->asker)) {
 		metric_inc(refused_transfers);
 		return err_set(e, ERR_BUSY, "%zu transfers in flight already", engine->active);
 	}

@@ -20,7 +20,8 @@ struct transfer_limits {
 	int64_t connect_timeout_ns;
 	int64_t stall_timeout_ns; /* a body that gives nothing for so long has failed */
 	size_t max_transfers;     /* in flight; one more waits its turn */
-	size_t max_waiting;       /* that do; one more is ERR_BUSY */
+	size_t max_waiting;       /* that do; for one more the last of the asker with most is
+				     ERR_BUSY, or itself if nobody has more (fair.h) */
 	const char *ca_bundle;    /* file of CA certificates; NULL: the system's */
 };
 

@@ -9,7 +9,8 @@
 
 /*
  * A script: "a1" and so on is the item 1 of asker a, "0" being nobody. "+a1" waits, "=a1" is given out at
- * once, "-a1" leaves, and "a1" is the next whose turn it is; "." nobody waits.
+ * once, "-a1" leaves, and "a1" is the next whose turn it is; "." nobody waits. "a>b2": one more of a may wait
+ * in the place of b2; "a>": in none.
  */
 struct item {
 	struct fair_item fair;
@@ -33,6 +34,11 @@ static bool step(struct fair_queue *q, struct item *items, char *word)
 	uint64_t asker = name[0] == '0' ? 0 : (uint64_t)name[0];
 	struct fair_item *next;
 
+	if (word[1] == '>') {
+		next = fair_last_of_most(q, (uint64_t)word[0]);
+		return strcmp(next ? CONTAINER_OF(next, struct item, fair)->name : "", word + 2) ==
+		       0;
+	}
 	switch (word[0]) {
 	case '+': fair_wait(q, &item_of(items, name)->fair, asker); return true;
 	case '=': fair_hold(q, &item_of(items, name)->fair, asker); return true;
@@ -85,6 +91,12 @@ int main(void)
 		{"the only one", "+a1 +b1 +c1 -b1 a1 c1 ."},
 		{"the only one, at the end of the row", "+a1 +b1 -b1 +c1 a1 c1 ."},
 		{"all", "+a1 +a2 +b1 -a1 -b1 -a2 . +b2 +a3 b2 a3 ."},
+		{"a full queue: the last of who has most gives way",
+		 "+a1 +a2 +b1 +a3 c>a3 b>a3 a>"},
+		{"and no other", "+a1 +a2 +b1 +b2 +b3 +c1 d>b3 c>b3 a> -b3 d>a2 -b2 c> d>a2"},
+		{"among equals nobody", "+a1 +b1 +c1 d> a>"},
+		{"what is held does not count", "=a1 =a2 =a3 +a4 b> +a5 b>a5 a>"},
+		{"nobody's give way, too", "+01 +02 a>02"},
 		{"and those who hold some", "=a1 +a2 +b1 -a2 b1 -a1 ."},
 	};
 

@@ -190,6 +190,34 @@ static void test_too_many(void)
 	CHECK(c[1].dones == 1 && c[1].error.code == ERR_CANCELED, "");
 }
 
+/* One asker fills all places to wait: others get one, until he has no more than they. */
+static void test_too_many_of_one(void)
+{
+	static const struct http_reply script[] = {{QUIET}, {HELLO}, {HELLO}, {HELLO}};
+	struct client a[4] = {{0}}, b = {0}, c = {0}, d = {0};
+
+	note_metrics();
+	begin_world(1, 3, script, ARRAY_LEN(script));
+	for (size_t i = 0; i < 4; i++)
+		begin(&a[i], 1, "a");
+	ASSERT(MANUAL_UNTIL(loop, http_server_asked(&server) == 1));
+	CHECK_INT(ask(&d, (struct transfer_request){0}, 1, "a"), ERR_BUSY, "no more of his");
+	begin(&b, 2, "b");
+	CHECK(!a[3].over, "nothing is called from inside a start");
+	manual_settle(loop);
+	CHECK(a[3].dones == 1 && a[3].error.code == ERR_BUSY, "the last of his gives way");
+	begin(&c, 3, "c");
+	cancel(&a[2]);
+	CHECK(metrics_are(3, 1, 2), "another, which is cancelled meanwhile");
+	CHECK_INT(ask(&d, (struct transfer_request){0}, 4, "d"), ERR_BUSY, "all wait with one");
+	cancel(&a[0]);
+	ASSERT(MANUAL_UNTIL(loop, a[1].over && b.over && c.over));
+	CHECK(a[1].error.code == OK && b.error.code == OK && c.error.code == OK && a[2].dones == 0,
+	      "those that waited are answered");
+	CHECK(metrics_are(0, 0, 3), "all that was turned away is counted");
+	end_world();
+}
+
 /* Where the one that leaves stood, and from where it is called. */
 static void test_cancel_waiting(void)
 {
@@ -319,6 +347,7 @@ int main(void)
 	test_turns();
 	test_nobody_overtakes();
 	test_too_many();
+	test_too_many_of_one();
 	test_cancel_waiting();
 	test_end_of_the_engine();
 	test_deadlines();
