@@ -74,9 +74,9 @@ uint64_t cache_purges(const struct cache *c)
 /* Are all spellings of this key one object, if they are any? */
 static bool folds(const struct store *s, struct slice key)
 {
-	struct expected held;
+	struct claim held;
 
-	return s->traits.folds && (s->traits.folds_all || expected_of_path(key, &held));
+	return s->traits.folds && (s->traits.folds_all || claim_of_path(key, &held));
 }
 
 /* Else two keys that differ in case only are two objects. */

@@ -96,13 +96,12 @@ static int64_t read_body(struct check_path *c, struct draft **scratch, struct er
 static bool is_other(const struct check_path *c, const struct source *file, char *is, size_t n)
 {
 	const struct symbol_path *path = c->rules.path;
-	struct expected expected;
+	struct claim claim;
 	enum verdict verdict;
 	struct error e;
 
-	if (!c->service->conf->verify_keys ||
-	    !expected_of_path(path->spelling[0].path, &expected) ||
-	    verify_file(&expected, file, &verdict, &e) != OK || verdict != VERDICT_WRONG)
+	if (!c->service->conf->verify_keys || !claim_of_path(path->spelling[0].path, &claim) ||
+	    verify_file(&claim, file, &verdict, &e) != OK || verdict != VERDICT_WRONG)
 		return false;
 	verify_describe(file, is, n);
 	return true;

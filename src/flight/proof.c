@@ -109,7 +109,7 @@ void proof_begin(struct proof *p, const char *path)
 	p->path = xstrdup(path);
 	p->at_end = p->other = false;
 	p->beginning = (struct buf)BUF_MAX(VERIFY_HEAD);
-	p->looking = expected_of_path(slice_of(p->path), &p->key);
+	p->looking = claim_of_path(slice_of(p->path), &p->key);
 }
 
 static void stop_looking(struct proof *p)

@@ -29,7 +29,7 @@ struct proof {
 
 	/* the key */
 	char *path; /* owned; NULL: there is nothing to look for */
-	struct expected key;
+	struct claim key;
 	bool looking; /* more of the beginning is wanted */
 	bool at_end;  /* only the whole file can tell */
 	bool other;   /* it is another file */

@@ -96,9 +96,9 @@ static bool is_packed_name(struct slice name)
 
 bool encoding_file_is_plain(struct slice key)
 {
-	struct expected x;
+	struct claim x;
 
-	return expected_of_path(key, &x) && !is_packed_name(x.name);
+	return claim_of_path(key, &x) && !is_packed_name(x.name);
 }
 
 bool encoding_key_is_plain(struct slice key)

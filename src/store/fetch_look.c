@@ -80,7 +80,7 @@ void fetch_look_stop(struct fetch *f)
 }
 
 /* What was held goes on. False: the fetch is gone. */
-static bool begin(struct fetch *f, bool *more)
+static bool tell_head(struct fetch *f, bool *more)
 {
 	struct buf held CLEANUP(buf_fini) = f->beginning;
 	bool gone = false;
@@ -106,7 +106,7 @@ bool fetch_look(struct fetch *f, struct slice bytes)
 	if (f->peeking)
 		fetch_peek_done(f);
 	else
-		(void)begin(f, &more);
+		(void)tell_head(f, &more);
 	return more;
 }
 
@@ -115,7 +115,7 @@ bool fetch_look_done(struct fetch *f)
 	bool more;
 
 	(void)judge(f, true);
-	return begin(f, &more);
+	return tell_head(f, &more);
 }
 
 /* ---- a HEAD ---- */

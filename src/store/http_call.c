@@ -431,14 +431,14 @@ struct store_call *http_call_start(struct store *s, const struct store_read *rea
 {
 	struct store_call *c = http_call_new((struct http_store *)s, read->key,
 					     question_of(read->key));
-	struct expected expected;
+	struct claim claim;
 	struct error e;
 
 	c->events = *events;
 	c->ud = ud;
 	c->finish = read_done;
 	c->head_only = read->head;
-	c->look.is_symbol_path = expected_of_path(read->key, &expected);
+	c->look.is_symbol_path = claim_of_path(read->key, &claim);
 	c->deadline_ns = read->deadline_ns;
 	if (doubt_of(c)->is == MANNER_UNSPOKEN) {
 		c->later.due = end_unspoken;

@@ -86,7 +86,7 @@ static bool is_breakpad_file(struct slice last, struct slice name)
 }
 
 /* name/KEY/name: a key that is opaque only ever means something to a Breakpad file (CODE_ID). */
-static bool expect_key(struct tail t, struct expected *ret)
+static bool claim_key(struct tail t, struct claim *ret)
 {
 	size_t key = t.n > 3 && is(t.seg[1], "msfz0") ? 2 : 1;
 	bool is_breakpad;
@@ -101,24 +101,24 @@ static bool expect_key(struct tail t, struct expected *ret)
 	return is_breakpad || ret->key.kind != KEY_OTHER;
 }
 
-static void expect_build_id(struct slice text, bool is_debug_file, struct expected *ret)
+static void claim_build_id(struct slice text, bool is_debug_file, struct claim *ret)
 {
 	ret->key.text = text;
 	ret->key.kind = is_debug_file ? KEY_ELF_SYM : KEY_ELF;
 }
 
-static bool expect_debuginfod(struct tail t, struct expected *ret)
+static bool claim_debuginfod(struct tail t, struct claim *ret)
 {
 	bool is_debug_file = t.n == 3 && is(t.seg[0], "debuginfo");
 
 	if (t.n != 3 || !is(t.seg[2], "buildid") || !(is_debug_file || is(t.seg[0], "executable")))
 		return false;
-	expect_build_id(t.seg[1], is_debug_file, ret);
+	claim_build_id(t.seg[1], is_debug_file, ret);
 	return symbol_id_parse(t.seg[1], &ret->key.id);
 }
 
 /* nn/nnnn: the first byte of a build-id and the others. */
-static bool expect_split(struct tail t, struct expected *ret)
+static bool claim_split(struct tail t, struct claim *ret)
 {
 	struct slice others = without(t.seg[0], ".debug");
 	struct symbol_id *id = &ret->key.id, first;
@@ -128,19 +128,19 @@ static bool expect_split(struct tail t, struct expected *ret)
 	if (!symbol_id_parse(t.seg[1], &first) || first.n != 1 || !symbol_id_parse(others, id) ||
 	    id->n == SYMBOL_ID_MAX)
 		return false;
-	expect_build_id(others, others.n < t.seg[0].n, ret);
+	claim_build_id(others, others.n < t.seg[0].n, ret);
 	memmove(id->b + 1, id->b, id->n);
 	id->b[0] = first.b[0];
 	id->n++;
 	return id->n >= BUILD_ID_MIN;
 }
 
-bool expected_of_path(struct slice path, struct expected *ret)
+bool claim_of_path(struct slice path, struct claim *ret)
 {
 	struct tail t = tail_of(path);
 
-	*ret = (struct expected){.name = t.seg[0]};
-	return expect_key(t, ret) || expect_debuginfod(t, ret) || expect_split(t, ret);
+	*ret = (struct claim){.name = t.seg[0]};
+	return claim_key(t, ret) || claim_debuginfod(t, ret) || claim_split(t, ret);
 }
 
 /* No format that we know: a text may turn out to be a page as more of it comes. */
@@ -153,7 +153,7 @@ static enum verdict judge_page(const struct head *h)
 		       : VERDICT_UNKNOWN;
 }
 
-static enum verdict judge(const struct expected *x, struct head *h)
+static enum verdict judge(const struct claim *x, struct head *h)
 {
 	struct head from_start = *h;
 	struct symbol_identity i;
@@ -179,7 +179,7 @@ static enum verdict judge(const struct expected *x, struct head *h)
 	return VERDICT_UNKNOWN;
 }
 
-enum verdict verify_head(const struct expected *x, struct slice bytes, int64_t size)
+enum verdict verify_head(const struct claim *x, struct slice bytes, int64_t size)
 {
 	struct head h = head_of(bytes, size == INT64_MAX ? HEAD_SIZE_UNKNOWN : (uint64_t)size);
 
@@ -202,7 +202,7 @@ static enum err watched_read(void *ud, int64_t offset, void *to, size_t n, struc
 	return w->err;
 }
 
-enum err verify_file(const struct expected *x, const struct source *file, enum verdict *ret,
+enum err verify_file(const struct claim *x, const struct source *file, enum verdict *ret,
 		     struct error *e)
 {
 	struct watched watched = {.file = file, .e = e};

@@ -9,7 +9,8 @@
 #include "symfmt/key_match.h"
 #include "symfmt/source.h"
 
-struct expected {
+/* What a path claims that its file is. */
+struct claim {
 	struct slice name; /* points into the path, as key does */
 	struct symbol_key key;
 };
@@ -27,7 +28,7 @@ struct expected {
  * SSQP paths are of the first form. Letters of ASCII match in any case. False: nothing that a file
  * could be held to, as with a key that is opaque.
  */
-bool expected_of_path(struct slice path, struct expected *ret);
+bool claim_of_path(struct slice path, struct claim *ret);
 
 enum verdict {
 	VERDICT_GOOD, /* it is the one, also by an alias of the key */
@@ -44,10 +45,10 @@ enum verdict {
  * By the beginning of a file of `size` bytes in all (INT64_MAX while nobody knows); never MORE when
  * bytes.n >= VERIFY_HEAD or size.
  */
-enum verdict verify_head(const struct expected *x, struct slice bytes, int64_t size);
+enum verdict verify_head(const struct claim *x, struct slice bytes, int64_t size);
 /* By the whole file; never MORE or WHOLE. An error is the source's own: nothing was found out. */
-MUST_CHECK enum err verify_file(const struct expected *x, const struct source *file,
-				enum verdict *ret, struct error *e);
+MUST_CHECK enum err verify_file(const struct claim *x, const struct source *file, enum verdict *ret,
+				struct error *e);
 /*
  * What the file says it is, for a log line: its kind and the key that it should have, such as
  * "PDB 497B72F6390A44FC878E5A2D63B6CC4B1". Cut to n, which is not 0.

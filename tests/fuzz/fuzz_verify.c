@@ -11,7 +11,7 @@ static bool is_final(enum verdict v)
 	return v == VERDICT_GOOD || v == VERDICT_WRONG || v == VERDICT_UNKNOWN;
 }
 
-static void check_beginning(const struct expected *x, struct slice file, size_t n,
+static void check_beginning(const struct claim *x, struct slice file, size_t n,
 			    enum verdict want)
 {
 	char *copy = n ? malloc(n) : NULL;
@@ -27,7 +27,7 @@ static void check_beginning(const struct expected *x, struct slice file, size_t 
 	free(copy);
 }
 
-static void check_verdicts(const struct expected *x, struct slice file)
+static void check_verdicts(const struct claim *x, struct slice file)
 {
 	struct source source = source_of(&file);
 	enum verdict head = verify_head(x, file, (int64_t)file.n), whole = VERDICT_MORE;
@@ -51,10 +51,10 @@ static void check_description(struct slice file)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice file = {(const char *)data, size}, path = SLICE_NONE;
-	struct expected x;
+	struct claim x;
 
 	(void)slice_next(&file, '\n', &path);
-	if (expected_of_path(path, &x)) {
+	if (claim_of_path(path, &x)) {
 		fuzz_touch(x.name);
 		fuzz_touch(x.key.text);
 		check_verdicts(&x, file);

@@ -87,10 +87,10 @@ static void test_paths(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct expected x;
+		struct claim x;
 		bool expects = rows[i].kind != KEY_OTHER;
 
-		CHECK(expected_of_path(slice_of(rows[i].path), &x) == expects, rows[i].path);
+		CHECK(claim_of_path(slice_of(rows[i].path), &x) == expects, rows[i].path);
 		if (!expects)
 			continue;
 		CHECK_INT(x.key.kind, rows[i].kind, rows[i].path);
@@ -108,19 +108,19 @@ static void test_path_ids(void)
 		"a/elf-buildid-" HEX8 "/a",
 	};
 	char longest[8 + 2 * SYMBOL_ID_MAX] = "01/";
-	struct expected x;
+	struct claim x;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		CHECK(expected_of_path(slice_of(rows[i]), &x), rows[i]);
+		CHECK(claim_of_path(slice_of(rows[i]), &x), rows[i]);
 		CHECK_INT(x.key.id.n, 8, rows[i]);
 		CHECK(memcmp(x.key.id.b, "\1\2\3\4\5\6\7\10", 8) == 0, rows[i]);
 	}
 	memset(longest + 3, 'f', 2 * SYMBOL_ID_MAX);
-	CHECK(!expected_of_path((struct slice){longest, 3 + 2 * SYMBOL_ID_MAX}, &x), "too long");
-	CHECK(expected_of_path((struct slice){longest, 1 + 2 * SYMBOL_ID_MAX}, &x), "the longest");
+	CHECK(!claim_of_path((struct slice){longest, 3 + 2 * SYMBOL_ID_MAX}, &x), "too long");
+	CHECK(claim_of_path((struct slice){longest, 1 + 2 * SYMBOL_ID_MAX}, &x), "the longest");
 	CHECK_INT(x.key.id.n, SYMBOL_ID_MAX, "all of it");
 	CHECK(x.key.id.b[0] == 1 && x.key.id.b[SYMBOL_ID_MAX - 1] == 0xff, "in order");
-	CHECK(expected_of_path(SLICE("mscordaccore.dll/sha1-1/mscordaccore.sym"), &x), "Breakpad");
+	CHECK(claim_of_path(SLICE("mscordaccore.dll/sha1-1/mscordaccore.sym"), &x), "Breakpad");
 	CHECK_INT(x.key.kind, KEY_OTHER, "may have any key");
 }
 
@@ -252,8 +252,7 @@ static void make_files(void)
 }
 
 /* On a copy of its own size, so that the address sanitizer sees a read that passes the end. */
-static enum verdict verify_prefix(const struct expected *x, struct slice file, size_t n,
-				  int64_t size)
+static enum verdict verify_prefix(const struct claim *x, struct slice file, size_t n, int64_t size)
 {
 	char *copy = malloc(n ? n : 1);
 	enum verdict v;
@@ -270,7 +269,7 @@ static enum verdict verify_prefix(const struct expected *x, struct slice file, s
  * From some beginning on the verdict is what it stays, and until then more is asked for; while
  * nobody knows the size, of a PDB the whole. With the whole file there is a verdict.
  */
-static void check_beginnings(const struct expected *x, struct slice file, enum verdict want,
+static void check_beginnings(const struct claim *x, struct slice file, enum verdict want,
 			     const char *name)
 {
 	size_t wrong = 0;
@@ -288,7 +287,7 @@ static void check_beginnings(const struct expected *x, struct slice file, enum v
 	CHECK_INT(wrong, 0, name);
 }
 
-static void check_file(const struct expected *x, struct slice file, enum verdict want,
+static void check_file(const struct claim *x, struct slice file, enum verdict want,
 		       const char *name)
 {
 	struct source source = source_of(&file);
@@ -308,9 +307,9 @@ static void check_rows(const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct slice file = buf_slice(&files[rows[i].file]);
-		struct expected x;
+		struct claim x;
 
-		CHECK(expected_of_path(slice_of(rows[i].path), &x), rows[i].path);
+		CHECK(claim_of_path(slice_of(rows[i].path), &x), rows[i].path);
 		check_file(&x, file, rows[i].want, rows[i].path);
 		check_beginnings(&x, file, rows[i].want, rows[i].path);
 	}
@@ -435,10 +434,10 @@ static void test_early(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct slice file = buf_slice(&files[rows[i].file]);
-		struct expected x;
+		struct claim x;
 		size_t n = 0;
 
-		ASSERT(expected_of_path(slice_of(rows[i].path), &x));
+		ASSERT(claim_of_path(slice_of(rows[i].path), &x));
 		while (verify_prefix(&x, file, n, 1 << 30) == VERDICT_MORE)
 			n++;
 		CHECK_INT(n, rows[i].want, rows[i].name);
@@ -449,25 +448,25 @@ static void test_early(void)
 static void check_large(struct slice file, const char *good, const char *wrong, size_t from,
 			const char *name)
 {
-	struct expected x;
+	struct claim x;
 
-	ASSERT(expected_of_path(slice_of(good), &x));
+	ASSERT(claim_of_path(slice_of(good), &x));
 	for (size_t n = 0; n <= from; n++)
 		if ((verify_prefix(&x, file, n, (int64_t)file.n) == VERDICT_WHOLE) != (n == from))
 			CHECK_INT(n, from, name);
 	CHECK_INT(verify_head(&x, slice_head(file, VERIFY_HEAD), (int64_t)file.n), VERDICT_WHOLE,
 		  name);
 	check_file(&x, file, VERDICT_GOOD, name);
-	ASSERT(expected_of_path(slice_of(wrong), &x));
+	ASSERT(claim_of_path(slice_of(wrong), &x));
 	check_file(&x, file, VERDICT_WRONG, name);
 }
 
 /* The longest PDB whose head tells. */
 static void check_waits(struct slice file, const char *good)
 {
-	struct expected x;
+	struct claim x;
 
-	ASSERT(file.n == VERIFY_HEAD && expected_of_path(slice_of(good), &x));
+	ASSERT(file.n == VERIFY_HEAD && claim_of_path(slice_of(good), &x));
 	CHECK_INT(verify_head(&x, slice_head(file, 32), (int64_t)file.n), VERDICT_MORE, "begins");
 	CHECK_INT(verify_head(&x, slice_head(file, file.n - 1), (int64_t)file.n), VERDICT_MORE,
 		  "lacks one byte");
@@ -528,10 +527,10 @@ static void test_source_errors(void)
 	struct source source = {fails, NULL, 1 << 20};
 	enum verdict v = VERDICT_GOOD;
 	struct error e = {0};
-	struct expected x;
+	struct claim x;
 	char text[16];
 
-	ASSERT(expected_of_path(SLICE("a/" PDB_GUID "1a/a"), &x));
+	ASSERT(claim_of_path(SLICE("a/" PDB_GUID "1a/a"), &x));
 	CHECK_INT(verify_file(&x, &source, &v, &e), ERR_IO, "the source's own error");
 	CHECK_STR(e.msg, "disk", "in its words");
 	CHECK_INT(v, VERDICT_GOOD, "nothing was found out");
