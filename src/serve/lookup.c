@@ -14,7 +14,7 @@ void lookup_drop_slots(struct lookup *l)
 	loop_timer_stop(l->request.loop, &l->overdue);
 	for (size_t i = 0; i < l->n_slots; i++) {
 		ask_free(l->slots[i].ask);
-		if (l->slots[i].state == FOUND)
+		if (l->slots[i].state == FOUND || l->slots[i].state == FIT)
 			close_p(&l->slots[i].head.fd);
 	}
 	l->n_slots = 0;
@@ -31,12 +31,12 @@ void lookup_answer(struct lookup *l, struct answer *a)
 
 static void stop_timers(struct lookup *l)
 {
-	struct slot *slot = TAKE(l->settling);
+	struct slot *slot = TAKE(l->awaited);
 
 	loop_timer_stop(l->request.loop, &l->next);
-	loop_timer_stop(l->request.loop, &l->settled);
+	loop_timer_stop(l->request.loop, &l->awaken);
 	if (slot)
-		fill_unwait(ask_body(slot->ask), &l->body_end);
+		fill_unwait(ask_body(slot->ask), &l->body);
 }
 
 /* ---- the disk has failed ---- */
@@ -179,7 +179,7 @@ struct lookup *lookup_start(const struct lookup_request *request,
 	l->start.run = start_lookup;
 	l->release.run = let_go;
 	l->next.due = lookup_stage;
-	l->settled.due = lookup_settled;
+	l->awaken.due = lookup_awaken;
 	l->overdue.due = lookup_overdue;
 	l->deadline_ns = clock_mono_ns() + request->budget_ns;
 	l->keep_ns = INT64_MAX;

@@ -9,8 +9,29 @@
  *	all missing				next store
  *	else					wait
  *
- * A small answer waits a moment for its body (`settling`); what the other candidates say then is
- * ignored.
+ * The states of a slot. What leads on from THERE, FOUND and FIT happens when all slots before it are
+ * MISSING; of the three that wait for a body there is one at a time (`awaited`), and what the slots
+ * behind it say does not matter any more.
+ *
+ *	from		when					to
+ *	WAITING		its ask has answered			THERE, FOUND, MISSING, UNSATISFIABLE, FAULTY
+ *	THERE		-					WAITING: asked for itself
+ *	FOUND		leads elsewhere				LEADING; MISSING if too long for that
+ *	FOUND		is called gzip, and is to be sent so	PEEKING
+ *	FOUND		else					FIT
+ *	PEEKING		the first bytes are gzip's		FIT
+ *	PEEKING		they are not				WAITING: asked for expanded
+ *	LEADING		it leads to a file of the store		another stage of the same store
+ *	LEADING		it does not				MISSING
+ *	FIT		is a part where the whole is needed	the stage begins again, for the whole
+ *	FIT		is encoded as the client cannot read	the store has failed
+ *	FIT		is small, and its body not yet there	SETTLING
+ *	FIT		else					the answer
+ *	SETTLING	the body is there, or SETTLE_NS over	the answer
+ *
+ * PEEKING, LEADING, FIT and SETTLING become MISSING when the body turns out to be another file's; when
+ * it fails, or does not come in time for the first two, the store has failed. A body that is there
+ * already is not waited for.
  */
 #include "base/log.h"
 #include "base/text.h"
@@ -26,32 +47,25 @@
 #define SETTLE_LENGTH ((int64_t)FILL_RING_MIN)
 #define SETTLE_NS     (3 * NS_PER_MS)
 
-static void body_ended(struct fill_waiter *w)
+static void body_came(struct fill_waiter *w)
 {
-	struct lookup *l = CONTAINER_OF(w, struct lookup, body_end);
+	struct lookup *l = CONTAINER_OF(w, struct lookup, body);
 
-	loop_timer_set(l->request.loop, &l->settled, 0);
+	loop_timer_set(l->request.loop, &l->awaken, 0);
 }
 
-/* body_end is registered. */
-static void wait_for_body(struct lookup *l, struct slot *slot, int64_t until_ns)
+/* False, and the slot stays what it is: the body has come so far, or has failed. */
+static bool await(struct lookup *l, struct slot *slot, enum slot_state as,
+		  const struct fill_waiter *body, int64_t until_ns)
 {
-	l->settling = slot;
+	l->body = *body;
+	l->body.ready = body_came;
+	if (slot->head.fd >= 0 || !fill_wait(ask_body(slot->ask), &l->body))
+		return false;
+	slot->state = as;
+	l->awaited = slot;
 	loop_timer_stop(l->request.loop, &l->overdue);
-	loop_timer_set(l->request.loop, &l->settled, until_ns);
-}
-
-static bool settle(struct lookup *l, struct slot *slot)
-{
-	bool pointer = slot->candidate.want == WANT_POINTER;
-
-	if (slot->head.fd >= 0 ||
-	    (!pointer && (l->request.head || slot->head.length > SETTLE_LENGTH)))
-		return false;
-	l->body_end = (struct fill_waiter){.ready = body_ended, .offset = slot->head.length};
-	if (!fill_wait(ask_body(slot->ask), &l->body_end))
-		return false;
-	wait_for_body(l, slot, pointer ? l->stage_deadline_ns : clock_mono_ns() + SETTLE_NS);
+	loop_timer_set(l->request.loop, &l->awaken, until_ns);
 	return true;
 }
 
@@ -172,17 +186,6 @@ static void ask_for_whole(struct lookup *l)
 	loop_timer_set(l->request.loop, &l->next, clock_mono_ns());
 }
 
-/* Wait for the first bytes of it? */
-static bool peek(struct lookup *l, struct slot *slot)
-{
-	l->body_end = (struct fill_waiter){.ready = body_ended, .offset = 1, .ahead = true};
-	if (slot->head.fd >= 0 || !fill_wait(ask_body(slot->ask), &l->body_end))
-		return false;
-	wait_for_body(l, slot, l->stage_deadline_ns);
-	l->peeking = true;
-	return true;
-}
-
 static bool begins_like_gzip(const struct slot *slot)
 {
 	char magic[2];
@@ -195,19 +198,6 @@ static bool begins_like_gzip(const struct slot *slot)
 	       memcmp(magic, GZIP_MAGIC, 2) == 0;
 }
 
-/* What is called foo.pdb.gz goes out as it is if that is what it is; else it is asked for expanded. */
-static bool may_go_gzipped(struct slot *slot)
-{
-	if (ask_form(slot->ask) == FORM_STORED && begins_like_gzip(slot))
-		return true;
-	close_p(&slot->head.fd);
-	slot->head.fd = -1;
-	slot->candidate.gzipped = false;
-	slot->candidate.want = WANT_EXPANDED;
-	lookup_ask(slot);
-	return false;
-}
-
 /* Another file than its key names is a miss, not a failure of the store. */
 static void body_failed(struct lookup *l, struct slot *slot, const struct error *e)
 {
@@ -217,62 +207,84 @@ static void body_failed(struct lookup *l, struct slot *slot, const struct error 
 		lookup_store_failed(l, e, true);
 }
 
-static void found(struct lookup *l, struct slot *slot)
+static void lead(struct lookup *l, struct slot *slot)
 {
+	const struct fill_waiter end = {.offset = slot->head.length};
+
+	if (!lookup_may_point(slot))
+		lookup_take_for_missing(l, slot);
+	else if (!await(l, slot, LEADING, &end, l->stage_deadline_ns))
+		lookup_pointer_arrived(l, slot);
+}
+
+static void fit(struct lookup *l, struct slot *slot)
+{
+	const struct fill_waiter end = {.offset = slot->head.length};
 	struct object_head *h = &slot->head;
 	struct error e;
 
-	if (slot->candidate.want == WANT_POINTER && !lookup_may_point(slot)) {
-		lookup_take_for_missing(l, slot);
-		return;
-	}
-	if (slot->candidate.want == WANT_POINTER) {
-		if (!settle(l, slot))
-			lookup_pointer_arrived(l, slot);
-		return;
-	}
-	if (slot->candidate.gzipped && (peek(l, slot) || !may_go_gzipped(slot)))
-		return;
+	slot->state = FIT;
 	if (needs_whole(l, slot)) {
 		ask_for_whole(l);
-		return;
-	}
-	if (!answer_acceptable(h, l->request.rules.client->gzip)) {
+	} else if (!answer_acceptable(h, l->request.rules.client->gzip)) {
 		metric_inc(store_encoded);
 		err_set(&e, ERR_UPSTREAM,
 			"stored with Content-Encoding '%s', which the client does not accept",
 			h->encoding);
 		lookup_store_failed(l, &e, true);
-		return;
-	}
-	if (!l->request.head && h->fd < 0 && fill_failed(ask_body(slot->ask), &e))
+	} else if (!l->request.head && h->fd < 0 && fill_failed(ask_body(slot->ask), &e)) {
 		body_failed(l, slot, &e);
-	else if (!settle(l, slot))
+	} else if (l->request.head || h->length > SETTLE_LENGTH ||
+		   !await(l, slot, SETTLING, &end, clock_mono_ns() + SETTLE_NS)) {
 		answer_found(l, slot);
+	}
 }
 
-void lookup_settled(struct loop_timer *timer)
+/* What is called foo.pdb.gz goes out as it is if that is what it is; else it is asked for expanded. */
+static void peeked(struct lookup *l, struct slot *slot)
 {
-	struct lookup *l = CONTAINER_OF(timer, struct lookup, settled);
-	struct slot *slot = TAKE(l->settling);
+	if (ask_form(slot->ask) == FORM_STORED && begins_like_gzip(slot)) {
+		fit(l, slot);
+		return;
+	}
+	close_p(&slot->head.fd);
+	slot->head.fd = -1;
+	slot->candidate.gzipped = false;
+	slot->candidate.want = WANT_EXPANDED;
+	lookup_ask(slot);
+}
+
+static void found(struct lookup *l, struct slot *slot)
+{
+	const struct fill_waiter first = {.offset = 1, .ahead = true};
+
+	if (slot->candidate.want == WANT_POINTER)
+		lead(l, slot);
+	else if (!slot->candidate.gzipped)
+		fit(l, slot);
+	else if (!await(l, slot, PEEKING, &first, l->stage_deadline_ns))
+		peeked(l, slot);
+}
+
+void lookup_awaken(struct loop_timer *timer)
+{
+	struct lookup *l = CONTAINER_OF(timer, struct lookup, awaken);
+	struct slot *slot = TAKE(l->awaited);
 	struct fill *body = ask_body(slot->ask);
-	bool complete = !fill_unwait(body, &l->body_end), pointer, peeking;
+	bool came = !fill_unwait(body, &l->body);
 	struct error e;
 
-	pointer = slot->candidate.want == WANT_POINTER;
-	peeking = l->peeking;
-	l->peeking = false;
 	if (fill_failed(body, &e)) {
 		body_failed(l, slot, &e);
-	} else if (!complete && (pointer || peeking)) {
+	} else if (slot->state == SETTLING) {
+		answer_found(l, slot);
+	} else if (!came) {
 		err_set(&e, ERR_TIMEOUT, "what has to be looked into did not come in time");
 		lookup_store_failed(l, &e, true);
-	} else if (pointer) {
+	} else if (slot->state == LEADING) {
 		lookup_pointer_arrived(l, slot);
-	} else if (peeking) {
-		found(l, slot);
 	} else {
-		answer_found(l, slot);
+		peeked(l, slot);
 	}
 }
 
@@ -300,14 +312,16 @@ static void all_missing(struct lookup *l)
 
 void lookup_judge(struct lookup *l)
 {
-	if (l->settling)
-		return; /* decided; what the others say does not matter any more */
 	for (size_t i = 0; i < l->n_slots; i++) {
 		struct slot *slot = &l->slots[i];
 		struct error e;
 
 		switch (slot->state) {
-		case WAITING: return;
+		case WAITING:
+		case PEEKING:
+		case LEADING:
+		case FIT:
+		case SETTLING: return;
 		case MISSING: continue;
 		case THERE: lookup_ask(slot); return;
 		case FOUND: found(l, slot); return;

@@ -8,15 +8,26 @@
 #include "flight/flight.h"
 #include "serve/lookup.h"
 
-/* THERE: it was only asked whether it is, and it is. */
-enum state { WAITING, THERE, FOUND, MISSING, UNSATISFIABLE, FAULTY };
+/* lookup_judge.c tells what leads from one to the other. */
+enum slot_state {
+	WAITING,       /* asked; no answer yet */
+	THERE,         /* it was only asked whether it is, and it is */
+	FOUND,         /* its head is in */
+	PEEKING,       /* found, called gzip; waits for its first bytes */
+	LEADING,       /* found, leads to another object; waits for its body */
+	FIT,           /* found, and what the client may have, as far as its bytes tell */
+	SETTLING,      /* fit, and the answer; waits a moment for its body */
+	MISSING,       /* it is not there, or another file than its key names */
+	UNSATISFIABLE, /* the range that is asked for lies outside */
+	FAULTY,        /* no answer */
+};
 
 struct slot {
 	struct lookup *lookup;
 	struct candidate candidate; /* its key lies in lookup.keys */
 	struct ask *ask;            /* NULL: known to be missing */
 	bool presence;              /* it is only asked whether it is there */
-	enum state state;
+	enum slot_state state;
 	struct object_head head;
 	struct error error;
 };
@@ -44,11 +55,10 @@ struct lookup {
 	char *asked;    /* then, the path whose key the target has to be true to */
 	struct ask *winner;
 	struct object_head version; /* what the winner gives */
-	struct slot *settling;      /* the answer-to-be, waiting for its body */
-	bool peeking;               /* only for its first bytes */
-	struct fill_waiter body_end;
-	struct loop_timer settled;
-	struct loop_task rescue; /* posted by the connection's thread, with the next three */
+	struct slot *awaited;       /* the one that is PEEKING, LEADING or SETTLING; or NULL */
+	struct fill_waiter body;    /* that it waits with */
+	struct loop_timer awaken;   /* its body has come so far, or the time is over */
+	struct loop_task rescue;    /* posted by the connection's thread, with the next three */
 	int64_t rescue_first, rescue_last;
 	void (*when_rescued)(void *ud, struct fill *body);
 	void (*rescued)(void *ud, struct fill *body); /* to be called, while a rescue runs */
@@ -90,7 +100,7 @@ void lookup_overdue(struct loop_timer *overdue);
 
 /* lookup_judge.c: what its answers come to */
 fetch_decided lookup_decided; /* ud: the slot */
-void lookup_settled(struct loop_timer *settled);
+void lookup_awaken(struct loop_timer *awaken);
 void lookup_next_stage(struct lookup *l);
 void lookup_judge(struct lookup *l);
 /* What was found is none after all. */
