@@ -37,7 +37,7 @@ bool answer_may_be_part(const struct object_head *h, const struct part_ask *ask)
 		.modified = h->mtime >= 0 ? h->mtime : DATE_UNKNOWN,
 	};
 
-	/* Ranges of encoded bytes mean nothing to who wants the decoded ones. */
+	/* A client that wants decoded bytes has no use for a range of the encoded ones. */
 	return ask->ranged && !h->encoding[0] && condition_range_allowed(&asked, &have);
 }
 

@@ -22,7 +22,7 @@ struct answer {
 	size_t rank;         /* ASK_HIT by known_answer(): which candidate of `from` */
 	struct store *from;  /* the store that answered; NULL on a miss */
 	int64_t keep_ns;     /* MISS: whoever is told may keep it for so long */
-	bool working;        /* FAULT: it is still being fetched, for who asks again */
+	bool working;        /* FAULT: it is still being fetched; asked again, it may be there */
 	/* FOUND: it is in MSFZ form; others could be given it encoded, or in another form */
 	bool msfz, vary_encoding, vary_accept;
 	bool late;          /* FOUND: behind keys of `from` that not every client asks for */

@@ -165,7 +165,7 @@ static void add_key(struct candidate_list *l, const struct file *f, struct slice
 	}
 }
 
-/* Does the store want this alias looked for, or, left to us, does it cost only who needs it? */
+/* Does the store want this alias looked for, or is it left to us and this client needs it? */
 static bool takes_alias(const struct candidate_options *o, enum key_kind kind, enum key_alias why)
 {
 	if (o->aliases != ALIASES_AUTO)

@@ -9,7 +9,7 @@
  *  2. key: as asked, then its aliases (key_match.h), as far as the store's option and the client's
  *     habits ask for them.
  *  3. tier (foo.pdb/K/foo.pdb, fo/foo.pdb/K/foo.pdb). The layout belongs to the whole store.
- *  4. form, as far as the store may hold it (traits.forms): msfz0/name for who accepts it, if the key
+ *  4. form, as far as the store may hold it (traits.forms): msfz0/name for a client that accepts it, if the key
  *     is a PDB's; the plain name; expanded, the `_` twin (of a name without a point, where all forms
  *     are looked for, also name._), name.gz and name.zst; msfz0/name expanded.
  *  5. case, lower before as asked. Innermost, so that the two cases stand side by side.
@@ -34,7 +34,7 @@
  * has the case of that name.
  *
  * Eager is what stands in the store as it was asked: the plain name under the exact key, in every
- * spelling, tier and case, and msfz0/name for who accepts it. By default a lower-case request for a
+ * spelling, tier and case, and msfz0/name for a client that accepts it. By default a lower-case request for a
  * file that is not there costs two questions, of which one is only whether the file is there (the `_` twin).
  * Pure: no I/O, no globals.
  */
@@ -47,7 +47,7 @@
 #define CANDIDATES_MAX 96
 
 enum want {
-	WANT_FILE,     /* the object; its Content-Encoding undone for who does not accept it */
+	WANT_FILE, /* the object; its Content-Encoding undone where the client does not accept it */
 	WANT_EXPANDED, /* what the object holds compressed */
 	WANT_CABINET,  /* a cabinet made of the object */
 	WANT_POINTER,  /* what the object leads to: file.ptr, and an image to the .sym of its PDB */

@@ -11,12 +11,12 @@ struct client {
 	bool gzip;         /* Accept-Encoding: what is stored as gzip may be sent so */
 	bool msfz;         /* Accept names application/msfz0: PDBs may come as MSFZ */
 	bool symsrv;       /* asks for file.ptr when it misses the rest */
-	bool decimal_ages; /* may print the age of a key in decimal: LLDB, or who does not say */
+	bool decimal_ages; /* may print the age of a key in decimal: LLDB, or no User-Agent */
 	bool short_stamps; /* may print the stamp of a PE key without leading zeros: PerfView */
 	bool spoils_cabs;  /* takes a compressed file for the plain one: radare2 */
 	int64_t max_size;  /* X-DEBUGINFOD-MAXSIZE in bytes; INT64_MAX: none */
 	/*
-	 * SymbolChecksum, for servers that have something only for who sends it (NuGet's, GitLab's):
+	 * SymbolChecksum, for servers that have something only for clients that send it (NuGet's, GitLab's):
 	 * "ALG:hex" entries, the newest ones, good as the value of a header. NULL: none. Lies in
 	 * client_headers.checksum.
 	 */

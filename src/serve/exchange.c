@@ -24,23 +24,6 @@
 
 #define AUTHORITY_MAX 1024 /* of an absolute-form target */
 
-const char *exchange_header(const struct exchange *x, const char *name)
-{
-	return MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
-}
-
-struct resolve_rules exchange_rules(const struct exchange *x)
-{
-	const struct server_parts *p = &x->server->parts;
-
-	return (struct resolve_rules){
-		.path = &x->path,
-		.client = &x->client,
-		.any_path = p->auth || p->conf->serve_any_path,
-		.cabinets = p->conf->serve_cab,
-	};
-}
-
 static struct slice header(const struct exchange *x, const char *name)
 {
 	return slice_of(exchange_header(x, name));
@@ -188,7 +171,7 @@ static enum MHD_Result answer_request(struct exchange *x)
 		return answer_preflight(x);
 	verdict = request_clean((struct slice){x->target, x->target_n}, &rules, &x->path);
 	x->cleaned = verdict == REQUEST_CLEAN;
-	/* Who mistook where it belongs: no store is to hear of it. */
+	/* The admin token, sent as a path by mistake: no store is to hear of it. */
 	if (x->cleaned && strlen(p->conf->admin_token) >= AUTH_SECRET_MIN &&
 	    auth_has_secret(x->path.spelling[0].path, slice_of(p->conf->admin_token)))
 		verdict = REQUEST_BAD;

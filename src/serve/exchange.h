@@ -35,7 +35,7 @@ struct exchange {
 	bool cleaned;     /* path is there */
 	struct symbol_path path;
 	enum auth_way auth;   /* by which it was let in, where a token is asked for */
-	struct client client; /* who asks for a symbol */
+	struct client client; /* by the request's headers */
 	bool looking;         /* counted in server.looking */
 	struct purge *purge;  /* it is POST /-/purge */
 	struct lookup *lookup;
@@ -75,7 +75,22 @@ void exchange_log(const struct exchange *x, int64_t took_ns);
  * freed.
  */
 bool exchange_may_look(struct exchange *x);
-/* By which stores are chosen, as far as the path and the settings tell. */
-struct resolve_rules exchange_rules(const struct exchange *x);
+
 /* A request header, NULL when absent. */
-const char *exchange_header(const struct exchange *x, const char *name);
+static inline const char *exchange_header(const struct exchange *x, const char *name)
+{
+	return MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
+}
+
+/* By what stores and keys are chosen, as far as the path, the client and the settings tell. */
+static inline struct resolve_rules exchange_rules(const struct exchange *x)
+{
+	const struct server_parts *p = &x->server->parts;
+
+	return (struct resolve_rules){
+		.path = &x->path,
+		.client = &x->client,
+		.any_path = p->auth || p->conf->serve_any_path,
+		.cabinets = p->conf->serve_cab,
+	};
+}

@@ -108,14 +108,14 @@ static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const cha
 	return MHD_YES;
 }
 
-/* Learn who asks. Is it a plain GET? */
+/* Fill in x->client. Is it a plain GET? */
 static bool read_headers(struct exchange *x)
 {
 	struct said said = {.special = x->head || x->close};
 
 	MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, note_header, &said);
 	x->client = client_of(&said.client);
-	/* Of a file that goes out as gzip nobody could tell the size. */
+	/* X-DEBUGINFOD-SIZE is the size of the file, which a body in gzip does not tell. */
 	if (x->path.debuginfod)
 		x->client.gzip = false;
 	return !said.special;
@@ -206,7 +206,8 @@ enum MHD_Result exchange_find(struct exchange *x)
 	bool plain = read_headers(x);
 	enum MHD_Result result;
 
-	if (resolve_refuses(&rules)) /* to others it may be there: a 404 for nobody to keep */
+	if (resolve_refuses(
+		    &rules)) /* other clients may be given it: a 404 that no cache may keep */
 		return respond_miss(x, 0);
 	x->purges = cache_purges(flights_cache(p->flights));
 	if (plain && respond_hot(x, &rules, &result))

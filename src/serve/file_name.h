@@ -10,7 +10,7 @@
  *	foo.pdb/KEY/file.ptr			foo.pdb; file.ptr for a glob that ends in .ptr
  *	any other path				its last segment
  *	by an id alone				none (symbol_path_is_nameless()): not= never
- *						bars it, only= never wants it, and nobody asks here
+ *						bars it, only= never wants it; resolve.c asks that before
  *
  * not= bars what goes by the name of a folder before those, too, unless that is a key or a tier.
  *

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The hottest files, as finished responses of libmicrohttpd: who asks for one of them again is
+ * The hottest files, as finished responses of libmicrohttpd: a request for one of them is
  * answered without a path being resolved, a file opened or a header written. Small bodies lie in
  * memory, large ones are open files; both are bounded in number, memory in bytes too.
  *

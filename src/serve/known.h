@@ -2,11 +2,12 @@
 /*
  * What is known already: an answer out of the cache, on the thread of the connection, without a
  * store being asked. A path is taken from the first store and candidate whose object lies in the
- * cache, if all before it are proven misses (negative.h): what lies there may have come for somebody
- * who asked for less, or while a store failed. Those whose miss is no answer any more are asked again
- * behind the client's back; of stores before, when half of their proof is over. The path is missing when every store
- * is known to miss every candidate. What lies there encoded as the client does not accept it does not
- * count, unless it lies there decoded as well.
+ * cache, if all before it are proven misses (negative.h): a later candidate may lie there from a request
+ * by other aliases, or from a time when a store failed. A miss before it that proves, but is too old to
+ * answer with, is asked about again in the background; one of an earlier store once half of the time is
+ * over for which it proves. The path is missing when every store is known to miss every candidate. An
+ * object with a Content-Encoding that the client does not accept counts only if its decoded form lies
+ * there as well.
  */
 #pragma once
 #include "serve/answer.h"
@@ -21,7 +22,7 @@ struct known_request {
 };
 
 /*
- * False: somebody has to be asked. Then *ret may be FOUND all the same, uncut: what lies in the cache
+ * False: a store has to be asked. Then *ret may be FOUND all the same, uncut: what lies in the cache
  * for the answer if all before it (ret->rank of ret->from) are missing, or cannot be asked. Any
  * thread; may open files.
  */

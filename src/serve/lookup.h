@@ -8,7 +8,7 @@
  *    before it are proven misses.
  *  - A miss moves on to the next store. So does a fault, but it is remembered: in the end 404 is
  *    said only when every store has answered (a store that is optional is not missed).
- *  - Beyond max_questions the least likely are not asked for; then 404 is said, but to nobody's keeping.
+ *  - Beyond max_questions the least likely are not asked for; the 404 that is said then may not be kept.
  *    What is known to be missing does not count, so the next request goes on from there.
  *  - A store whose breaker is open, or that does not take the name, is passed over.
  *
@@ -35,7 +35,7 @@ struct lookups {
 	struct lookup *first;
 	uint64_t count; /* of all that have begun */
 	bool closing;
-	struct lookup_cut cut[LOOKUP_CUTS]; /* by hash: who comes later takes the place */
+	struct lookup_cut cut[LOOKUP_CUTS]; /* by hash: a later one takes the place of an earlier */
 };
 
 struct lookup_request {

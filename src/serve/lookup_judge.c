@@ -300,7 +300,7 @@ static void unsatisfiable(struct lookup *l, const struct slot *slot)
 		lookup_answer(l, &a);
 }
 
-/* What is not remembered by now, for whatever reason, nobody else is to keep. */
+/* A 404 made of a miss that is not remembered by now, for whatever reason, may not be kept. */
 static void all_missing(struct lookup *l)
 {
 	for (size_t i = 0; i < l->n_slots; i++)

@@ -180,7 +180,7 @@ static size_t goes_on_at(const struct lookup *l, uint64_t of)
 }
 
 /*
- * Not before all that was asked has been answered by a miss: who asks meanwhile asks for the same, and
+ * Not before all that was asked has been answered by a miss: a request meanwhile asks for the same, and
  * what failed, or was found, is asked for again.
  */
 void lookup_remember_cut(struct lookup *l)

@@ -16,18 +16,22 @@ struct resolve_rules {
 	const struct client *client;    /* not NULL */
 	bool looped;                    /* Via names us: other servers are not asked again */
 	bool any_path;                  /* else private stores serve symbols only (symbol_path.h) */
-	bool cabinets;                  /* SERVE_CAB: made for who asks for the `_` twin */
+	bool cabinets;                  /* SERVE_CAB: one is made where the `_` twin is asked for */
 	bool ranged;                    /* a part is wanted */
 };
 
 /*
- * Is this not given to this client, whoever has it: the `_` twin, to one that takes it for the plain
- * file? Then every store is passed over. For answers that are found without asking which store.
+ * Is the path refused to this client, whichever store has it: the `_` twin, to a client that takes it
+ * for the plain file? Then every store is passed over; it is asked by itself before an answer is looked
+ * for that does not depend on the stores (hot.h).
  */
 bool resolve_refuses(const struct resolve_rules *rules);
 /* Is this store not to be asked for the path, whatever it has? */
 bool resolve_passes_over(const struct resolve_rules *rules, struct store *s);
-/* Is it passed over for who asks, whatever the path? Then a miss is nobody else's to keep. */
+/*
+ * Is the store passed over because the request came through it? Then a 404 is that of this request
+ * alone, and no cache may keep it.
+ */
 bool resolve_is_loop(const struct resolve_rules *rules, const struct store *s);
 /*
  * The request headers (BY_...) that decided which stores and keys were asked until the answer was found
@@ -39,9 +43,9 @@ unsigned resolve_decided_by(const struct resolve_rules *rules, const struct stor
 MUST_CHECK bool resolve_candidates(const struct resolve_rules *rules, struct store *s,
 				   struct candidates *ret);
 /*
- * Every key under which somebody may have had it of the store, whoever he was and whatever had been
- * learnt of the store by then: for a purge. They come in pieces, *next, at first 0, telling where each
- * begins; 0 again: that was the last. As candidates_make().
+ * For a purge: every key under which any client may have been given the path out of the store, with
+ * whatever had been learnt of the store by then. They come in pieces; *next tells where each begins: at
+ * first 0, and 0 again after the last. As candidates_make().
  */
 MUST_CHECK bool resolve_every(const struct symbol_path *path, struct store *s, size_t *next,
 			      struct candidates *ret);

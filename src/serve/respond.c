@@ -29,8 +29,8 @@ static enum MHD_Result add_size_of_header(void *size, enum MHD_ValueKind kind, c
 }
 
 /*
- * What libmicrohttpd sends before the body, as long as the connection stays. It tells nobody, and
- * of a body that it sends from a file not how far it came; that is the difference to what the
+ * What libmicrohttpd sends before the body, as long as the connection stays. It does not tell how
+ * much that is, nor how far a body came that it sends from a file; that is the difference to what the
  * kernel has counted.
  */
 static size_t size_of_head(const struct exchange *x, int status, struct MHD_Response *r)
