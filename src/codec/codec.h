@@ -11,7 +11,7 @@
  *	gzip	0.4 MiB
  *	zstd	0.7 MiB and the window of the frame, at most CODEC_ZSTD_WINDOW_MAX
  *
- * What is decoded is bounded by max_output and by the promise: the decoded length that somebody
+ * What is decoded is bounded by max_output and by the promise: the decoded length that a client
  * has been told already, because the container states it (CAB, SZDD, most zstd frames) or the caller
  * has guessed it (gzip_guess_size()). A promise that is not kept to the byte is an error.
  *
@@ -37,7 +37,7 @@ struct codec_io {
 			 struct error *e);
 	/*
 	 * The decoded length as the container states it, told at most once and before the first
-	 * write; from here on it is the promise. NULL: nobody wants to know, and the streams of a
+	 * write; from here on it is the promise. NULL: it is not wanted, and the streams of a
 	 * zstd file are decoded to the last one, whatever the first of them stated.
 	 */
 	enum err (*size)(void *ud, int64_t decoded, struct error *e);

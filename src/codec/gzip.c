@@ -2,7 +2,7 @@
 /*
  * gzip by zlib, which checks CRC and length of each member. Members follow each other; padding
  * with NUL, as tape archives have it, may follow the last one. Anything else there is an error,
- * where gzip(1) warns and goes on: bytes nobody can account for are damage.
+ * where gzip(1) warns and goes on: bytes of no known meaning are damage.
  */
 #include "codec/gzip.h"
 #include "base/bytes.h"

@@ -2,7 +2,7 @@
 /*
  * zstd by libzstd, frame by frame: frames follow each other, and those to be skipped are. The
  * magic of each is looked at here, because the library would also take the formats of before 1.0,
- * whose decoders nobody looks after any more. Checksums are verified where a frame has one.
+ * whose decoders are not maintained any more. Checksums are verified where a frame has one.
  */
 #include "codec/zstd.h"
 #include "base/bytes.h"

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* A file that somebody puts there shall be seen soon. */
+/* A file that is put into the directory shall be found soon. */
 #define MISS_TTL_MAX_NS (2 * NS_PER_S)
 
 struct dir_store {

@@ -250,7 +250,7 @@ bool doubt_wait(struct doubt *d)
 	return true;
 }
 
-/* Before the first probe has ended the start has asked, or nobody wants to know yet. */
+/* Before the first probe has ended there is none to repeat: the program's start sends it. */
 void doubt_answered(struct doubt *d)
 {
 	if (d->is == MANNER_UNKNOWN && d->failure.code && !doubt_is_probing(d) && !failed_lately(d))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * How a store says that it has no such key, found out by asking for one that nobody has.
+ * How a store says that it has no such key, found out by asking for a random one.
  *
  *	UNKNOWN --404--> EXACT        a miss is 404, a refusal is a fault
  *	UNKNOWN --denied--> OPAQUE    a miss looks like a refusal (S3 without s3:ListBucket)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Exact or opaque: how an S3 store says that a key is missing depends on a permission
- * (s3:ListBucket) that somebody may change while we run. A GET of a random key tells; doubt.h says
+ * (s3:ListBucket) that may be given or taken while we run. A GET of a random key tells; doubt.h says
  * when that is asked for, and what follows.
  */
 #include "base/clock.h"

@@ -8,8 +8,8 @@
  * their own object as soon as they have cancelled.
  *
  * Easy handles are kept and used again: they hold the options that never change. A transfer that waits
- * its turn has none yet. Whose turn it is is seen to from a timer, so that nobody who ends a transfer is
- * called back.
+ * its turn has none yet. Turns are given from a timer, so that ending one transfer never
+ * calls the events of another.
  */
 #include "store/transfer.h"
 #include "base/clock.h"
@@ -64,7 +64,6 @@ struct transfer_engine {
 	struct fair_queue queue;
 	struct loop_timer grant; /* one has ended while others wait */
 	bool closing;
-	bool proxied; /* who connects to servers may be a proxy, whose address says nothing */
 	bool in_curl; /* inside a call of libcurl that may call us back */
 	/* Started and cancelled while in_curl, in whose callbacks no handle can come or go. */
 	struct transfer *unborn, *dead;
@@ -304,9 +303,8 @@ void transfer_resume(struct transfer *t)
 	t->paused = false;
 	engine->in_curl = true;
 	curl_easy_pause(t->easy, CURLPAUSE_CONT);
-	if (!outer)
-		return;
-	leave_curl(engine);
+	if (outer)
+		leave_curl(engine);
 }
 
 static CURL *new_easy(struct transfer_engine *engine)
@@ -508,7 +506,7 @@ static struct transfer *transfer_new(struct transfer_engine *engine,
 		.head_only = r->head,
 		.follow = r->follow,
 		.redirects = {.anywhere = r->follow_anywhere,
-			      .proxied = engine->proxied,
+			      .proxied = redirects_proxied(),
 			      .secure = slice_starts_nocase(slice_of(r->url), SLICE("https:"))},
 		.asked_ns = clock_mono_ns(),
 		.until_ns = r->head_deadline_ns,
@@ -568,7 +566,6 @@ enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *li
 	engine->loop = loop;
 	engine->limits = *limits;
 	engine->grant.due = grant;
-	engine->proxied = redirects_proxied();
 	engine->ca_bundle = limits->ca_bundle ? xstrdup(limits->ca_bundle) : NULL;
 	engine->multi = curl_multi_init();
 	if (!engine->multi) {
