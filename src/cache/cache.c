@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cache/cache_priv.h"
 #include "metric/metric.h"
+#include "store/encoding.h"
 #include "symfmt/verify.h"
 
 #include <errno.h>
@@ -339,6 +340,16 @@ static bool find_file(struct cache *c, const struct object_id *id, struct disk_o
 	return false;
 }
 
+/* What was kept by an earlier version has the label that the store gave, be it true or not. */
+static void judge_encoding(struct slice key, const struct disk_object *o, struct object_head *h)
+{
+	_Static_assert(DISK_BEGINNING >= ENCODING_HEAD, "so much is looked at");
+
+	if (encoding_in_doubt(key, h->encoding))
+		(void)encoding_judge(key, (struct slice){o->beginning, o->beginning_n}, true,
+				     h->encoding);
+}
+
 bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
 		const char *named, struct cache_object *ret)
 {
@@ -352,6 +363,8 @@ bool cache_find(struct cache *c, struct store *s, struct slice key, enum form fo
 	if (!find_file(c, &id, &o))
 		return false;
 	ret->head = cached_head(&o);
+	if (form == FORM_STORED)
+		judge_encoding(key, &o, &ret->head);
 	ret->fresh_ns = fresh_for(c, s, &o, now_s);
 	if (o.used_s > now_s || now_s - o.used_s >= USED_EVERY_S)
 		disk_touch_used(o.fd);

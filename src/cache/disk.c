@@ -222,23 +222,25 @@ static bool means_none(int error)
 }
 
 /* ERR_CORRUPT when it is not the object that its name promises. */
-static enum err read_meta(int fd, const struct object_id *id, int64_t size, struct object_meta *ret,
+static enum err read_meta(int fd, const struct object_id *id, int64_t size, struct disk_object *ret,
 			  struct error *e)
 {
-	char header[OBJECT_HEADER_SIZE];
-	ssize_t n = file_read_at(fd, header, sizeof(header), 0);
+	char bytes[OBJECT_HEADER_SIZE + DISK_BEGINNING];
+	ssize_t n = file_read_at(fd, bytes, sizeof(bytes), 0);
 	enum err err;
 
 	if (n < 0)
 		return err_sys(e, ERR_IO, "cannot read a cached object");
-	err = object_header_read((struct slice){header, (size_t)n}, ret, e);
+	err = object_header_read((struct slice){bytes, (size_t)n}, &ret->meta, e);
 	if (err)
 		return err;
-	if (memcmp(ret->id.b, id->b, sizeof(id->b)) != 0)
+	if (memcmp(ret->meta.id.b, id->b, sizeof(id->b)) != 0)
 		return err_set(e, ERR_CORRUPT, "cached object under the name of another");
-	if (size != OBJECT_HEADER_SIZE + ret->length)
+	if (size != OBJECT_HEADER_SIZE + ret->meta.length)
 		return err_set(e, ERR_CORRUPT, "cached object of %lld bytes in a file of %lld",
-			       (long long)ret->length, (long long)size);
+			       (long long)ret->meta.length, (long long)size);
+	ret->beginning_n = (size_t)n - OBJECT_HEADER_SIZE;
+	memcpy(ret->beginning, bytes + OBJECT_HEADER_SIZE, ret->beginning_n);
 	return OK;
 }
 
@@ -262,7 +264,7 @@ enum disk_found disk_find(struct disk *d, const struct object_id *id, struct dis
 	}
 	if (!S_ISREG(st.st_mode) || st.st_mode & DISK_NOT_YET)
 		return DISK_NONE;
-	err = read_meta(fd, id, st.st_size, &ret->meta, e);
+	err = read_meta(fd, id, st.st_size, ret, e);
 	if (err == ERR_CORRUPT) {
 		ret->damaged = true;
 		unlinkat(d->root, path, 0);

@@ -37,11 +37,15 @@ struct draft;
 
 enum disk_found { DISK_HIT, DISK_NONE, DISK_ERROR };
 
+#define DISK_BEGINNING 512 /* read with the header */
+
 struct disk_object {
 	int fd; /* of a hit, read-only, the caller's; else -1 */
 	struct object_meta meta;
-	int64_t checked_s; /* its st_mtime: when the store has last confirmed it */
-	int64_t used_s;    /* its st_atime */
+	char beginning[DISK_BEGINNING]; /* of the body, */
+	size_t beginning_n;             /* so much of it: all, if it is shorter */
+	int64_t checked_s;              /* its st_mtime: when the store has last confirmed it */
+	int64_t used_s;                 /* its st_atime */
 	bool damaged; /* NONE: the file that was there was no valid one, and has been removed */
 };
 

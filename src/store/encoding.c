@@ -168,7 +168,7 @@ static const char *truth(struct slice key, struct slice beginning, const char *l
 	enum packing outer = packing_of(beginning);
 	bool all_known;
 
-	if (!can_be_told(label, &all_known))
+	if (strcmp(label, PACKED) == 0 || !can_be_told(label, &all_known))
 		return label;
 	switch (outer) {
 	case PACKED_GZIP:

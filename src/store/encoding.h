@@ -45,7 +45,7 @@ bool encoding_file_is_plain(struct slice key);
 /* Does the beginning of what has this label have to be looked at? */
 bool encoding_in_doubt(struct slice key, const char *label);
 /*
- * Put the truth in the place of the label. all: there are no more bytes. False: more of the beginning is
+ * Put the truth in the place of the label, which may be one that was judged before. all: there are no more bytes. False: more of the beginning is
  * wanted, the label is unchanged.
  */
 bool encoding_judge(struct slice key, struct slice beginning, bool all,

@@ -4,6 +4,7 @@
  * not believed, purging against everything that could bring a thing back, and a disk that fails
  * and recovers.
  */
+#include "base/file.h"
 #include "cache/evict_priv.h"
 #include "cache_rig.h"
 #include "metric/metric.h"
@@ -162,6 +163,22 @@ static void keep_as(struct cache_rig *r, const char *key, enum form form, const 
 	draft_free(draft);
 }
 
+static void keep_body(struct cache_rig *r, const char *key, enum form form, const char *encoding,
+		      struct slice body)
+{
+	struct object_meta meta = {
+		.id = cache_id(r->cache, &r->store.store, slice_of(key), form, NULL),
+		.length = (int64_t)body.n,
+		.etag = RIG_ETAG};
+	struct draft *draft;
+
+	memcpy(meta.encoding, encoding, strlen(encoding) + 1);
+	ASSERT(disk_draft(r->cache->disk, meta.length, &draft, NULL) == OK);
+	ASSERT(file_write_at(draft_fd(draft), body, OBJECT_HEADER_SIZE));
+	ASSERT(disk_keep(r->cache->disk, draft, &meta, NULL, NULL, NULL) == OK);
+	draft_free(draft);
+}
+
 static bool has_as(struct cache_rig *r, const char *key, enum form form, const char *named)
 {
 	struct cache_object o;
@@ -189,6 +206,50 @@ static void test_forms(void)
 	CHECK(!has_as(&r, "l", FORM_STORED, NULL) && !has_as(&r, "l", FORM_STORED, "a/KEY2/a"),
 	      "what was found true to one key has not been to another, nor to its own");
 	CHECK(has_as(&r, "l", FORM_STORED, "A/key/a"), "but to this one it has");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+#define BYTES(lit)                                                                                 \
+	{                                                                                          \
+		lit, sizeof(lit) - 1                                                               \
+	}
+
+/* As it was kept before anybody looked at the bytes. */
+static void test_labels(void)
+{
+	static const char plain[] = "foo.pdb/0123456789ABCDEF0123456789ABCDEF1/foo.pdb";
+	static const char twin[] = "foo.pdb/0123456789ABCDEF0123456789ABCDEF1/foo.pd_";
+	static const struct {
+		const char *name, *key, *label, *told;
+		struct slice body;
+		enum form form;
+	} rows[] = {
+		{"a cabinet under a plain name", plain, "", "packed", BYTES("MSCF and so on"),
+		 FORM_STORED},
+		{"known to be one", plain, "packed", "packed", BYTES("MSCF and so on"),
+		 FORM_STORED},
+		{"gzip under a plain name", plain, "", "packed", BYTES("\x1f\x8b\x08 and so on"),
+		 FORM_STORED},
+		{"known to have no true label", plain, "packed", "packed",
+		 BYTES("\x1f\x8b\x08 and so on"), FORM_STORED},
+		{"a true label", plain, "gzip", "gzip", BYTES("\x1f\x8b\x08 and so on"),
+		 FORM_STORED},
+		{"a false one", plain, "gzip", "", BYTES("Microsoft C/C++ MSF 7.00"), FORM_STORED},
+		{"no plain name", twin, "", "", BYTES("MSCF and so on"), FORM_STORED},
+		{"what was made of it", plain, "", "", BYTES("MSCF and so on"), FORM_PLAIN},
+		{"a byte", plain, "", "", BYTES("M"), FORM_STORED},
+	};
+	struct cache_object o;
+	struct cache_rig r;
+
+	cache_rig_new(&r);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		keep_body(&r, rows[i].key, rows[i].form, rows[i].label, rows[i].body);
+		ASSERT(cache_find(r.cache, &r.store.store, slice_of(rows[i].key), rows[i].form,
+				  NULL, &o));
+		CHECK_STR(o.head.encoding, rows[i].told, rows[i].name);
+		close(o.head.fd);
+	}
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
@@ -746,6 +807,7 @@ int main(void)
 	test_long_keys();
 	test_find();
 	test_forms();
+	test_labels();
 	test_forms_of_local_files();
 	test_damage();
 	test_disk_pause();

@@ -32,10 +32,11 @@ static bool ask(struct world *w, const struct known_request *r)
 
 static bool gives(const struct answer *a, int64_t offset)
 {
+	const char *body = a->head.encoding[0] ? BODY_GZIP : BODY;
 	char got[BODY_N];
 	ssize_t n = pread(a->head.fd, got, (size_t)a->head.length, a->head.fd_base + offset);
 
-	return n == a->head.length && memcmp(got, &BODY[offset], (size_t)n) == 0;
+	return n == a->head.length && memcmp(got, body + offset, (size_t)n) == 0;
 }
 
 #define TWIN "foo.pdb/abcdef0123/foo.pd_"

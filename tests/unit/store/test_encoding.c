@@ -90,6 +90,9 @@ static void test_bytes(void)
 
 			check(rows[i].name, PDB, rows[i].bytes, labels[l],
 			      told ? rows[i].plain : rows[i].unlabelled);
+			check("judged again", PDB, rows[i].bytes,
+			      told ? rows[i].plain : rows[i].unlabelled,
+			      told ? rows[i].plain : rows[i].unlabelled);
 			if (rows[i].twin)
 				check(rows[i].name, "foo.pdb/" GUID "/foo.pd_", rows[i].bytes,
 				      labels[l], told ? rows[i].twin : "");
