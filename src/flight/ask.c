@@ -384,6 +384,7 @@ static void pass(struct ask *a, const struct object_head *pin)
 		/* A local file is opened for any question, so that it can be looked at. */
 		.head = (r->head && !r->store->traits.local) || r->presence,
 		.tried = r->accepts_gzip && !r->presence,
+		.judged = !r->presence,
 		.no_length = r->presence,
 		.ranged = r->ranged,
 		.range = r->range,

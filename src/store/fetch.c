@@ -25,6 +25,8 @@
 
 #include <errno.h>
 
+#define UNRANGED_NS (3600 * NS_PER_S) /* a store that gives no parts is asked for none so long */
+
 bool fetch_is_miss(enum fetch_result result)
 {
 	switch (result) {
@@ -232,6 +234,8 @@ static void on_head(void *ud, const struct object_head *head)
 		fetch_peek_head(f, head);
 		return;
 	}
+	if (f->by_beginning && fetch_beginning_head(f, head))
+		return;
 	if (f->phase == BODY) {
 		if (!fetch_body_continues(f, head))
 			refused(f, "the object changed during the transfer");
@@ -303,6 +307,8 @@ static void found_done(struct fetch *f)
 		fetch_body_ended(f, NULL);
 		break;
 	case ASKING:
+		if (f->unranged && f->headed)
+			f->request.store->unranged_ns = clock_mono_ns() + UNRANGED_NS;
 		if (!f->headed) {
 			unasked(f, "without a head");
 		} else if (f->head.total == 0) {
@@ -384,6 +390,12 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 	}
 	if (result != STORE_FOUND)
 		fetch_look_stop(f);
+	if (f->by_beginning && result == STORE_UNSATISFIABLE && head->total == 0) {
+		fetch_decide(f, FETCH_MISS, NULL, NULL);
+		return;
+	}
+	if (f->by_beginning && fetch_beginning_refused(f, result, e))
+		return;
 	switch (result) {
 	case STORE_FAULT: fetch_fault(f, false, e); return;
 	case STORE_FAULT_RETRY: fetch_fault(f, true, e); return;
@@ -422,7 +434,8 @@ void fetch_ask(struct fetch *f)
 	f->tries++;
 	f->skip = 0;
 	f->asked_ns = clock_mono_ns();
-	if (f->peeking) {
+	f->by_beginning = fetch_by_beginning(f);
+	if (f->peeking || f->by_beginning) {
 		read.head = false;
 		read.ranged = true;
 		read.range = (struct range_ask){0, ENCODING_HEAD - 1};

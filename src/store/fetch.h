@@ -38,7 +38,8 @@ struct fetch_request {
 	struct store *store;
 	struct slice key; /* copied */
 	bool head;
-	bool tried;     /* with head: what is labelled gzip is tried by its first bytes */
+	bool tried;  /* with head: what is labelled gzip is tried by its first bytes */
+	bool judged; /* with head: what has a plain name (encoding.h) is told as its body would be */
 	bool no_length; /* it is enough to know that it is there, if no length is told */
 	bool ranged;    /* only this part is wanted */
 	bool or_whole;  /* or all of it, where the store answers no question for a part */

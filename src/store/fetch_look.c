@@ -96,15 +96,27 @@ static bool tell_head(struct fetch *f, bool *more)
 	return !gone;
 }
 
+/* As a HEAD. The fetch is gone. */
+static void tell_beginning(struct fetch *f)
+{
+	fetch_look_stop(f);
+	fetch_drop_call(f);
+	fetch_decide_found(f);
+}
+
 bool fetch_look(struct fetch *f, struct slice bytes)
 {
 	bool more = true;
 
 	buf_add(&f->beginning, bytes);
+	if (f->by_beginning && f->brief)
+		return true; /* its connection is kept if nothing breaks it off */
 	if (!judge(f, false))
 		return true;
 	if (f->peeking)
 		fetch_peek_done(f);
+	else if (f->by_beginning)
+		tell_beginning(f);
 	else
 		(void)tell_head(f, &more);
 	return more;
@@ -115,10 +127,63 @@ bool fetch_look_done(struct fetch *f)
 	bool more;
 
 	(void)judge(f, true);
-	return tell_head(f, &more);
+	if (!f->by_beginning)
+		return tell_head(f, &more);
+	tell_beginning(f);
+	return false;
 }
 
 /* ---- a HEAD ---- */
+
+bool fetch_by_beginning(const struct fetch *f)
+{
+	return f->request.head && f->request.judged && !f->request.ranged && !f->unranged &&
+	       clock_mono_ns() >= f->request.store->unranged_ns &&
+	       encoding_key_is_plain(slice_of(f->key));
+}
+
+static void ask_as_itself(struct fetch *f)
+{
+	f->by_beginning = false;
+	f->unranged = true;
+	fetch_ask(f);
+}
+
+bool fetch_beginning_head(struct fetch *f, const struct object_head *head)
+{
+	if (!head->ranged && head->length < 0) { /* the length shows only at the end */
+		f->by_beginning = f->request.head = false;
+		return false;
+	}
+	if (head->fd >= 0)
+		close(head->fd);
+	if (head->first != 0 || head->total < 0 ||
+	    (head->ranged && head->length > (int64_t)ENCODING_HEAD)) {
+		fetch_drop_call(f);
+		ask_as_itself(f);
+		return true;
+	}
+	f->brief = head->length <= (int64_t)ENCODING_HEAD;
+	f->headed = true;
+	f->head = *head;
+	f->head.fd = -1;
+	f->head.ranged = false;
+	f->head.length = head->total;
+	if (head->total > 0)
+		begin_looking(f);
+	return true;
+}
+
+bool fetch_beginning_refused(struct fetch *f, enum store_result result, const struct error *e)
+{
+	bool refused = result == STORE_UNSATISFIABLE || result == STORE_CHANGED ||
+		       (result == STORE_FAULT && (e->code == ERR_UPSTREAM ||
+						  e->code == ERR_DENIED || e->code == ERR_CORRUPT));
+
+	if (refused)
+		ask_as_itself(f);
+	return refused;
+}
 
 bool fetch_peeks(struct fetch *f)
 {

@@ -33,6 +33,9 @@ struct fetch {
 	int64_t skip;            /* bytes of this answer that have come before */
 	bool looking;            /* found, not told: what is it encoded with? */
 	bool peeking;            /* a HEAD: its label is tried by the first bytes */
+	bool by_beginning;       /* a HEAD: it is asked as these */
+	bool brief;              /* then, no more than these comes */
+	bool unranged;           /* they are not to be had: it is asked as itself */
 	struct buf beginning;    /* meanwhile */
 	int64_t looking_ns;      /* since then */
 	bool *gone;              /* set when it is freed by what it is about to tell */
@@ -71,6 +74,15 @@ MUST_CHECK bool fetch_look_done(struct fetch *f);
 void fetch_look_stop(struct fetch *f);
 /* None came in time. May free it. */
 void fetch_look_overdue(struct fetch *f);
+/*
+ * Is a HEAD asked as the first bytes? With them comes all that it tells, and whether that is true, for
+ * as many requests.
+ */
+bool fetch_by_beginning(const struct fetch *f);
+/* Their head is in. False: go on as with the head of a body. May free it. */
+bool fetch_beginning_head(struct fetch *f, const struct object_head *head);
+/* What came in their place. True: the HEAD is asked as itself. */
+bool fetch_beginning_refused(struct fetch *f, enum store_result result, const struct error *e);
 /* The answer to a HEAD is in. True: its label is tried first. */
 bool fetch_peeks(struct fetch *f);
 /* What came of that, be it no answer: the head is told. May free it. */

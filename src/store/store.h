@@ -199,7 +199,8 @@ struct store {
 	bool sums_told;       /* it knows checksums; the loop's, as the next */
 	unsigned sums_silent; /* heads that were asked for one and told none */
 	bool packs;           /* what was found last had to be expanded */
-	int denying;          /* of how many kinds of question it denies all; the loop's */
+	int64_t unranged_ns; /* until then, no HEAD is asked as the first bytes (fetch.h); the loop's */
+	int denying;         /* of how many kinds of question it denies all; the loop's */
 	/* Its ETags that look like MD5: one has agreed; objects that proved that theirs is none. */
 	bool etags_agree;
 	unsigned etag_proofs;

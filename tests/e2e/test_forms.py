@@ -30,7 +30,8 @@ from test_misses import TOKEN, purge
 ALL = "plain,cab,gz,zst,msfz"
 PD = LOWER[:-1] + "_"
 SIZE = 3_000_000
-ASIDE = 5  # bytes beside a body: one of a probe, and the four that tell the length of gzip
+# Bytes beside a body: of a probe, of the length that gzip tells, of what a HEAD looks at.
+ASIDE = 5 + 512
 GZIP = {"Accept-Encoding": "gzip"}
 PDZ = {"Accept": "application/msfz0"}
 
@@ -200,6 +201,29 @@ LIES = {
     "MSFZ, not told": (forms.pdz(msfz.ZSTD), None),
     "MSFZ by deflate, not told": (forms.pdz(msfz.DEFLATE), None),
 }
+
+
+@pytest.mark.row("C65")
+@pytest.mark.parametrize("headers", [GZIP, {}], ids=["accepts gzip", "does not"])
+@pytest.mark.parametrize("name", LIES)
+def test_head_of_what_nobody_knows(name, headers, origin, serve):
+    """It tells what GET tells then; and asks once, where nothing has to be expanded for that."""
+    pack, label = LIES[name]
+    word = name.replace(" ", "").replace(",", "")
+    symbol = symbols.pdb(f"{word}.pdb", genuine()["aged"].data, symbols.guid_of(word))
+    key = symbol.path.lower()
+    origin.put(origin.bucket("bucket"), key, pack(symbol.name, symbol.data),
+               [("Content-Encoding", label)] if label else [])
+    server = serve(stores=s3("bucket", origin))
+    head = server.fetch("/" + symbol.path, "HEAD", headers=headers)
+    asked = len(origin.asked(key))
+    quiet(server)
+    answer = server.fetch("/" + symbol.path, headers=headers)
+    for header in "Content-Length", "Content-Encoding", "ETag", "Vary", "Last-Modified":
+        assert head[header] == answer[header], header
+    assert head.status == answer.status == 200
+    if not answer["ETag"].endswith('-plain"'):
+        assert asked == 1
 
 
 def is_the_file(answer, name, packed, content):

@@ -665,6 +665,116 @@ static void test_peek(void)
 	ASSERT(world_fini(&w));
 }
 
+static struct store_call *head_start(struct world *w)
+{
+	world_init(w);
+	w->ctx.try_timeout_ns = TRY_NS;
+	w->request.key = SLICE(PLAIN_KEY);
+	w->request.head = w->request.judged = true;
+	return world_start(w);
+}
+
+/* A HEAD of a plain name, asked as the first bytes: what it tells is true of the body. */
+static void test_head_by_the_beginning(void)
+{
+	static const char pdb[600] = "Microsoft C/C++ MSF 7.00", cab[600] = "MSCF";
+	static const struct {
+		const char *name, *bytes, *label, *told;
+		int64_t total;
+		bool whole; /* comes in place of a part */
+	} rows[] = {
+		{"a PDB", pdb, "", "", 5000, false},
+		{"with a false label", pdb, "gzip", "", 5000, false},
+		{"a cabinet", cab, "", "packed", 5000, false},
+		{"all of it in place of its beginning", cab, "", "packed", 5000, true},
+		{"what is that short", cab, "", "packed", 300, false},
+		{"a byte", cab, "", "", 1, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int64_t n = MIN(rows[i].total, 512);
+		struct object_head head = rows[i].whole ? fake_whole(rows[i].total, ETAG)
+							: fake_part(rows[i].total, ETAG, 0, n - 1);
+		struct world w;
+		struct store_call *c = head_start(&w);
+
+		CHECK(!c->read.head && c->read.ranged && c->read.range.first == 0 &&
+			      c->read.range.last == 511,
+		      rows[i].name);
+		memcpy(head.encoding, rows[i].label, strlen(rows[i].label) + 1);
+		fake_head(c, &head);
+		fake_data(c, rows[i].bytes, (size_t)n);
+		CHECK(w.decided == rows[i].whole, "what is short is let come to its end");
+		if (!w.decided)
+			fake_done(c, STORE_FOUND);
+		CHECK(w.decided == 1 && w.result == FETCH_FOUND && !w.head.ranged &&
+			      w.head.total == rows[i].total && w.head.length == rows[i].total &&
+			      w.store.started == 1 && w.store.cancelled == rows[i].whole,
+		      "... is told as a whole, for one request");
+		CHECK_STR(w.head.encoding, rows[i].told, "... and what it is in truth");
+		ASSERT(world_fini(&w));
+	}
+}
+
+/* Not every store answers ranges. Then it is asked as itself, from the beginning the next time. */
+static void test_head_of_an_unranged_store(void)
+{
+	static const enum store_result ends[] = {STORE_UNSATISFIABLE, STORE_CHANGED, STORE_FAULT};
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		const struct error odd = {ERR_DENIED, 0, "no ranges"};
+		const struct object_head size = {.total = 5000, .mtime = -1, .fd = -1};
+		struct world w;
+
+		fake_end(head_start(&w), ends[i], &size, &odd);
+		CHECK(w.decided == 0 && w.store.started == 2 && w.store.first->read.head,
+		      "a HEAD of a store that gives no part");
+		give_head(w.store.first, 5000);
+		fake_done(w.store.first, STORE_FOUND);
+		CHECK(w.decided == 1 && w.result == FETCH_FOUND && w.head.length == 5000,
+		      "... is found");
+		fetch_free(TAKE(w.fetch));
+		fill_unref(TAKE(w.fill));
+		CHECK(world_start(&w)->read.head, "... and the next is one at once,");
+		fetch_free(TAKE(w.fetch));
+		fill_unref(TAKE(w.fill));
+		clock_freeze_mono_ns(clock_mono_ns() + 3600 * NS_PER_S);
+		w.request.deadline_ns = clock_mono_ns() + BUDGET_NS;
+		CHECK(!world_start(&w)->read.head, "... for an hour");
+		ASSERT(world_fini(&w));
+	}
+}
+
+static void test_head_ends(void)
+{
+	struct world w;
+	struct store_call *c;
+
+	fake_unsatisfiable(head_start(&w), 0);
+	CHECK(w.decided == 1 && w.result == FETCH_MISS, "an empty object is a miss");
+	ASSERT(world_fini(&w));
+	fake_done(head_start(&w), STORE_MISS);
+	CHECK(w.decided == 1 && w.result == FETCH_MISS && w.store.started == 1, "a miss is one");
+	ASSERT(world_fini(&w));
+	fake_done(head_start(&w), STORE_FAULT);
+	CHECK(w.decided == 1 && w.result == FETCH_FAULT, "what breaks is a fault");
+	ASSERT(world_fini(&w));
+	fake_done(head_start(&w), STORE_FAULT_RETRY);
+	manual_advance(w.loop, NS_PER_S);
+	CHECK(w.decided == 0 && fake_call(&w.store, NULL)->read.ranged,
+	      "or tried again, the same way");
+	ASSERT(world_fini(&w));
+
+	c = head_start(&w);
+	give_head(c, -1);
+	fake_data(c, "abc", 3);
+	fake_done(c, STORE_FOUND);
+	CHECK(w.decided == 1 && w.result == FETCH_FOUND && w.head.total == 3 &&
+		      w.store.started == 1,
+	      "without a length: all of it tells that");
+	ASSERT(world_fini(&w));
+}
+
 int main(void)
 {
 	test_found();
@@ -689,5 +799,8 @@ int main(void)
 	test_stall_behind_the_head();
 	test_fault_while_looking();
 	test_peek();
+	test_head_by_the_beginning();
+	test_head_of_an_unranged_store();
+	test_head_ends();
 	return tap_done();
 }
