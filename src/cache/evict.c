@@ -2,7 +2,7 @@
 /*
  * See evict.h. Here: what is known without asking the file system, when a pass is due, and the
  * thread. It sleeps for LOOK_NS at most, then looks at the floor and for trash, neither of which
- * announces itself; evict_added() and evict_claim() wake it earlier when the cap is passed or
+ * announces itself; evict_added() and evict_arriving() wake it earlier when the cap is passed or
  * much has been written. After a pass that could not do enough (all that is left is in use, or
  * other programs have filled the disk) it cannot be woken for a while, lest every new object
  * costs a walk.
@@ -41,16 +41,16 @@ int64_t evict_total(const struct evict_tally *t)
 }
 
 /* Fills that will not all fit are no reason to count beyond the cap. */
-static int64_t claimed(const struct evict *v)
+static int64_t arriving(const struct evict *v)
 {
-	return MAX(MIN(atomic_load(&v->claimed), atomic_load(&v->cap)), 0);
+	return MAX(MIN(atomic_load(&v->arriving), atomic_load(&v->cap)), 0);
 }
 
 static int64_t over_cap(const struct evict *v)
 {
 	int64_t cap = atomic_load(&v->cap);
 
-	return atomic_load(&v->walked) ? evict_total(&v->bytes) - (cap - claimed(v)) : 0;
+	return atomic_load(&v->walked) ? evict_total(&v->bytes) - (cap - arriving(v)) : 0;
 }
 
 int64_t evict_free_space(const struct evict *v)
@@ -65,7 +65,7 @@ int64_t evict_free_space(const struct evict *v)
 /* What a fill has reserved already counts twice here, which errs on the side of free space. */
 static int64_t under_floor(const struct evict *v)
 {
-	return v->min_free - (evict_free_space(v) - claimed(v));
+	return v->min_free - (evict_free_space(v) - arriving(v));
 }
 
 int64_t evict_need(const struct evict *v)
@@ -161,15 +161,15 @@ void evict_full(struct evict *v)
 	wake(v);
 }
 
-void evict_claim(struct evict *v, int64_t bytes)
+void evict_arriving(struct evict *v, int64_t bytes)
 {
-	atomic_fetch_add(&v->claimed, bytes);
+	atomic_fetch_add(&v->arriving, bytes);
 	note_growth(v, bytes);
 }
 
-void evict_claim_end(struct evict *v, int64_t bytes)
+void evict_arriving_end(struct evict *v, int64_t bytes)
 {
-	atomic_fetch_sub(&v->claimed, bytes);
+	atomic_fetch_sub(&v->arriving, bytes);
 }
 
 struct evict_stats evict_stats(const struct evict *v)

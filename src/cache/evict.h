@@ -61,11 +61,11 @@ void evict_promise_end(struct evict *v, int64_t bytes, int64_t came);
 /* There was no space for what had to be written: make some, and admit nothing before the next look. */
 void evict_full(struct evict *v);
 /*
- * So many bytes of a fill have come: make room. evict_claim_end() with the same number follows
+ * So many bytes of a fill have come: make room. evict_arriving_end() with the same number follows
  * when it is over, well or not.
  */
-void evict_claim(struct evict *v, int64_t bytes);
-void evict_claim_end(struct evict *v, int64_t bytes);
+void evict_arriving(struct evict *v, int64_t bytes);
+void evict_arriving_end(struct evict *v, int64_t bytes);
 
 struct evict_stats {
 	int64_t bytes, objects; /* in the cache, as far as is known */

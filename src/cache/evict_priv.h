@@ -31,7 +31,7 @@ struct evict {
 	atomic_int_least64_t cap;
 	atomic_bool walked;
 	struct evict_tally bytes, objects;
-	atomic_int_least64_t claimed;
+	atomic_int_least64_t arriving;
 	atomic_int_least64_t promised, owed; /* by fills that run; what of that has not come */
 	atomic_int_least64_t free_seen;      /* free bytes at the last look */
 	atomic_bool full;                    /* somebody has found no space since the last pass */

@@ -28,7 +28,7 @@ bool keep_promise(struct flight *f, int64_t bytes)
 void keep_promise_end(struct flight *f)
 {
 	if (f->keep.promised)
-		evict_promise_end(cache_evict(f->cache), f->keep.promised, f->keep.claimed);
+		evict_promise_end(cache_evict(f->cache), f->keep.promised, f->keep.arriving);
 	f->keep.promised = 0;
 }
 
@@ -36,8 +36,8 @@ void keep_arrived(struct flight *f, int64_t bytes)
 {
 	if (f->keep.scratch)
 		return;
-	evict_claim(cache_evict(f->cache), bytes);
-	f->keep.claimed += bytes;
+	evict_arriving(cache_evict(f->cache), bytes);
+	f->keep.arriving += bytes;
 	if (f->keep.promised)
 		evict_promise_kept(cache_evict(f->cache), bytes);
 }
@@ -258,8 +258,8 @@ void keep_fini(struct flight *f)
 		give_up(f->all, TAKE(f->keep.draft));
 	if (f->keep.spool_draft)
 		give_up(f->all, TAKE(f->keep.spool_draft));
-	if (f->keep.claimed)
-		evict_claim_end(cache_evict(f->cache), f->keep.claimed);
+	if (f->keep.arriving)
+		evict_arriving_end(cache_evict(f->cache), f->keep.arriving);
 	close_p(&f->keep.spool);
 	file_temporary_end(&f->keep.spool_counted);
 }

@@ -30,7 +30,7 @@ struct keep {
 	struct draft *spool_draft;
 	int64_t step;     /* bytes that a part has space reserved for at a time; 0: none */
 	int64_t promised; /* by evict_promise(), which ends with the flight */
-	int64_t claimed;  /* bytes that evict_claim() was told of */
+	int64_t arriving; /* bytes that evict_arriving() was told of */
 	struct loop_task drafted_task, kept_task;
 	struct pool_job draft_job, keep_job;
 	struct error draft_failure, keep_failure;

@@ -11,8 +11,7 @@ static bool is_final(enum verdict v)
 	return v == VERDICT_GOOD || v == VERDICT_WRONG || v == VERDICT_UNKNOWN;
 }
 
-static void check_beginning(const struct claim *x, struct slice file, size_t n,
-			    enum verdict want)
+static void check_beginning(const struct claim *x, struct slice file, size_t n, enum verdict want)
 {
 	char *copy = n ? malloc(n) : NULL;
 	enum verdict v;

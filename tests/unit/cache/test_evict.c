@@ -215,15 +215,15 @@ static void test_expect(void)
 	put_many(10);
 	v = new_evict(20 * each, 0);
 	CHECK(evict_pass(v) && evict_need(v) == 0, "half full");
-	evict_claim(v, 10 * each);
+	evict_arriving(v, 10 * each);
 	CHECK_INT(evict_need(v), 0, "just room for the other half");
-	evict_claim(v, 1);
+	evict_arriving(v, 1);
 	CHECK_INT(evict_need(v), 1 + each, "not for a byte more");
-	evict_claim_end(v, 1);
+	evict_arriving_end(v, 1);
 	CHECK_INT(evict_need(v), 0, "which has not come");
-	evict_claim(v, each);
+	evict_arriving(v, each);
 	CHECK(evict_pass(v) && left_of(10) == 8, "room is made before it comes");
-	evict_claim(v, NO_LIMIT);
+	evict_arriving(v, NO_LIMIT);
 	CHECK(evict_pass(v) && left_of(10) == 0, "more than fits is not expected");
 	evict_free(v);
 }
@@ -237,7 +237,7 @@ static void test_wake(void)
 	v = new_evict(NO_LIMIT, 0);
 	evict_added(v, (16 << 20) - 1);
 	CHECK(!atomic_load(&v->woken), "much has been written");
-	evict_claim(v, 1);
+	evict_arriving(v, 1);
 	CHECK(atomic_load(&v->woken), "so much that a look at the floor is due");
 	evict_free(v);
 
@@ -251,7 +251,7 @@ static void test_wake(void)
 	CHECK(atomic_exchange(&v->woken, false), "too full");
 	evict_removed(v, 1);
 	CHECK(!atomic_load(&v->woken), "what is removed wakes nobody");
-	evict_claim(v, 1);
+	evict_arriving(v, 1);
 	CHECK(atomic_load(&v->woken), "too full soon");
 	evict_free(v);
 }
@@ -297,7 +297,7 @@ static void test_promises(void)
 	evict_added(v, 2000);
 	CHECK(evict_promise(v, 4999) && !evict_promise(v, 1), "what can be evicted counts");
 	evict_promise_end(v, 4999, 0);
-	evict_claim(v, 3000);
+	evict_arriving(v, 3000);
 	CHECK(!evict_promise(v, 2000), "what was written since the look does not");
 	atomic_store(&v->free_seen, INT64_MAX);
 	CHECK(evict_promise(v, 1 << 30), "a file system that does not say");
@@ -514,9 +514,9 @@ static void test_floor(void)
 	CHECK(space > 0 && space < 1 << 20, "free space");
 	v->min_free = space;
 	CHECK(evict_need(v) == 0 && evict_pass(v) && left_of(100) == 100, "just enough");
-	evict_claim(v, 1);
+	evict_arriving(v, 1);
 	CHECK(evict_need(v) > 0, "but not for what comes");
-	evict_claim_end(v, 1);
+	evict_arriving_end(v, 1);
 	v->min_free = space + 10 * FILE_SIZE;
 	CHECK(evict_need(v) > 0 && evict_pass(v), "too little");
 	CHECK(evict_free_space(v) >= v->min_free, "then enough");
@@ -572,10 +572,10 @@ static void test_thread(void)
 	evict_added(v, each);
 	WAIT_FOR(evict_stats(v).evicted_objects == 13);
 	CHECK_INT(left_of(32), 19, "what passes the cap wakes the thread");
-	evict_claim(v, 10 * each);
+	evict_arriving(v, 10 * each);
 	WAIT_FOR(evict_stats(v).evicted_objects == 23);
 	CHECK_INT(left_of(32), 9, "as does what will");
-	evict_claim_end(v, 10 * each);
+	evict_arriving_end(v, 10 * each);
 	CHECK(evict_stop(v, 10 * NS_PER_S), "it ends");
 	evict_free(v);
 	CHECK(evict_stop(NULL, 10 * NS_PER_S), "it ends");
@@ -595,12 +595,12 @@ static void *call_all(void *arg)
 	for (unsigned i = 0; i < 200; i++) {
 		char name[OBJECT_NAME_LEN], path[PATH_LEN];
 
-		evict_claim(c->evict, FILE_SIZE);
+		evict_arriving(c->evict, FILE_SIZE);
 		object_name(&(struct object_id){{(uint8_t)i, 1, (uint8_t)c->first}}, name);
 		snprintf(path, sizeof(path), DISK_OBJECTS "/%s", name);
 		write_file(path, true);
 		evict_added(c->evict, each);
-		evict_claim_end(c->evict, FILE_SIZE);
+		evict_arriving_end(c->evict, FILE_SIZE);
 		if (i % 10 == 0 && unlinkat(root, path, 0) == 0)
 			evict_removed(c->evict, each);
 		(void)evict_stats(c->evict);
