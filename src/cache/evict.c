@@ -235,6 +235,8 @@ static void *run(void *arg)
 			next_round = clock_mono_ns() + ROUND_NS;
 		if (evict_empty_trash(v) || due || evict_need(v) > 0)
 			rest = timed_pass(v, &within);
+		else
+			atomic_store(&v->beyond, false); /* others have made the room */
 		evict_rest(v, rest, within);
 	}
 	return NULL;

@@ -582,6 +582,21 @@ static void test_thread(void)
 	evict_free(NULL);
 }
 
+/* With nothing to remove a pass is in vain; then others make room, and the next look sees that. */
+static void test_room_by_others(void)
+{
+	struct evict *v;
+
+	begin();
+	v = start(NO_LIMIT);
+	WAIT_FOR(evict_stats(v).walked);
+	evict_full(v);
+	WAIT_FOR(!evict_fits(v, 1));
+	WAIT_FOR(evict_fits(v, 1));
+	CHECK(evict_stop(v, 10 * NS_PER_S), "fills begin again, not only after the next round");
+	evict_free(v);
+}
+
 struct caller {
 	pthread_t thread;
 	struct evict *evict;
@@ -720,6 +735,7 @@ int main(void)
 	test_trash();
 	test_floor();
 	test_thread();
+	test_room_by_others();
 	test_concurrent();
 	test_stop();
 	test_stop_of_a_blocked_one();
