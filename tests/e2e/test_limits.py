@@ -343,8 +343,9 @@ def test_many_transfers_of_others_are_waited_for_in_turn(origin, serve):
         gate.release()
         assert client.answer().body == b"good"
     asked = [FOO in request.path for request in origin.asked("/bucket/")]
-    # Of the others one each, and one more of who has had one for each three of these.
-    assert asked.index(True) <= 4 + 40 * 4 / 3 + 4, asked.index(True)
+    # Of the others one each, and one more of who has had one for each three of these, which is 61; the
+    # store may be slow to take note of it. If who comes last were served last it would be some 640.
+    assert asked.index(True) <= 160, asked.index(True)
     for other in others:
         assert is_miss(other.answer())
         other.close()
