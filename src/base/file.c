@@ -7,17 +7,20 @@
 #include <stdatomic.h>
 #include <sys/statvfs.h>
 
-#define ROOM_FLOOR (INT64_C(1) << 30)
+#define WHERE_IT_IS (-1) /* what is no regular file has no offsets */
+#define ROOM_FLOOR  (INT64_C(1) << 30)
 /* How often it is looked whether there is room. */
 #define ROOM_STEP (INT64_C(4) << 20)
 
 /* Read until n bytes are there or the file ends; the count, or -1 with errno. */
-static ssize_t read_up_to(int fd, char *p, size_t n)
+static ssize_t read_up_to(int fd, char *p, size_t n, int64_t offset)
 {
 	size_t got = 0;
 
 	while (got < n) {
-		ssize_t r = read(fd, p + got, n - got);
+		ssize_t r = offset == WHERE_IT_IS
+				    ? read(fd, p + got, n - got)
+				    : pread(fd, p + got, n - got, offset + (int64_t)got);
 
 		if (r == 0)
 			break;
@@ -41,8 +44,8 @@ enum err file_read_small(const char *path, size_t max, struct buf *out, struct e
 	to = buf_reserve(out, max);
 	if (!to)
 		return err_set(e, ERR_NOMEM, "no memory to read '%s'", path);
-	n = read_up_to(fd, to, max);
-	more = n == (ssize_t)max ? read_up_to(fd, &beyond, 1) : 0;
+	n = read_up_to(fd, to, max, WHERE_IT_IS);
+	more = n == (ssize_t)max ? read_up_to(fd, &beyond, 1, WHERE_IT_IS) : 0;
 	to[n < 0 || more ? 0 : n] = '\0';
 	if (n < 0 || more < 0)
 		return err_sys(e, ERR_IO, "cannot read '%s'", path);
@@ -54,20 +57,7 @@ enum err file_read_small(const char *path, size_t max, struct buf *out, struct e
 
 ssize_t file_read_at(int fd, void *to, size_t n, int64_t offset)
 {
-	size_t got = 0;
-
-	while (got < n) {
-		ssize_t r = pread(fd, (char *)to + got, n - got, offset + (int64_t)got);
-
-		if (r == 0)
-			break;
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -1;
-		got += (size_t)r;
-	}
-	return (ssize_t)got;
+	return read_up_to(fd, to, n, offset);
 }
 
 bool file_write_at(int fd, struct slice bytes, int64_t offset)

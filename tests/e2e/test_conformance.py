@@ -349,8 +349,6 @@ GONE_PTR = "/gone.pdb/{pdb.key}/file.ptr"
 OFTEN = 4                   # so that what one client was answered is at hand for the next
 HUGE_CHECKSUM = ";".join(["SHA256:" + "ab" * 32] * 560)         # 40 KiB
 
-ONE_TIER_ONLY = pytest.mark.xfail(reason="what an image leads to is looked for in one tier only")
-
 TABLE = [
     Row("C01", "symsrv", "the file", EVERY,
         ("GET /{pdb}", found("pdb")),
@@ -484,8 +482,7 @@ TABLE = [
     Row("C52", "RMD", "Breakpad's symbols", SOME,
         ("GET /{sym}?code_file={exe.name}&code_id={exe.key}", found("sym"))),
     *[Row("C53", "RMD", "Breakpad's symbols, and the image by which they are asked for", [layout],
-          ("GET /{exe.name}/{exe.key}/{sym.last}", sym_or_way_there),
-          marks=[ONE_TIER_ONLY] if layout == "twotier" else []) for layout in PLAIN],
+          ("GET /{exe.name}/{exe.key}/{sym.last}", sym_or_way_there)) for layout in PLAIN],
     Row("C54", "radare2", "not the file", SOME, (f"GET {GONE_TWIN}", miss), (f"GET {GONE}", miss)),
     Row("C55", "radare2", "foo.pd_ only, asked for first", CABS,
         *OFTEN * (("GET /{pdb:twin}", miss),
