@@ -582,6 +582,7 @@ def test_without_a_disk(name, trouble, origin, store, serve, tmp, request):
         answer = server.fetch(FOO)
         assert answer.status == 200 and answer.body == text(SIZE)
     quiet(server)
+    assert fills(server, "kept") == 0
     before = server.metrics()["pepto_decoded_bytes_total", ""]
     client, gate, content, _ = half_way(origin, server, EVERY[name])
     with client, server.connect() as second:
@@ -590,8 +591,10 @@ def test_without_a_disk(name, trouble, origin, store, serve, tmp, request):
         gate.release()
         assert client.answer().body == second.answer().body == content
     quiet(server)
+    # Where the stored form fits it may be kept now: while the second client has not heard yet that
+    # it is encoded, it is one who takes it as it is.
     assert server.metrics()["pepto_decoded_bytes_total", ""] == before + len(content)
-    assert fills(server, "kept") == 0 and told(server, "hit") == 0
+    assert told(server, "hit") == 0
 
 
 @pytest.mark.cache_on
