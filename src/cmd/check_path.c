@@ -10,9 +10,9 @@
 #include "cache/disk.h"
 #include "cmd/check.h"
 #include "cmd/cmd.h"
-#include "flight/proof.h"
 #include "serve/request.h"
 #include "symfmt/page.h"
+#include "symfmt/verify.h"
 
 #include <semaphore.h>
 #include <stdio.h>
@@ -129,7 +129,7 @@ static bool judge(struct check_path *c, const char *name, struct buf *line)
 		c->answer.fill
 			? (struct file_source){scratch ? draft_fd(scratch) : -1, OBJECT_HEADER_SIZE}
 			: (struct file_source){c->answer.head.fd, c->answer.head.fd_base};
-	struct source file = file_source_of(&body, bytes);
+	struct source file = source_of_file(&body, bytes);
 	bool good = bytes >= 0;
 	char is[160];
 

@@ -273,7 +273,7 @@ enum err maker_charge(struct maker *m, int64_t bytes, struct error *e)
 static enum err inspect(struct maker *m, struct error *e)
 {
 	struct file_source at = {m->fd, OBJECT_HEADER_SIZE};
-	struct source file = file_source_of(&at, m->written);
+	struct source file = source_of_file(&at, m->written);
 
 	if (m->proof.looking || m->proof.at_end)
 		proof_look_at_all(&m->proof, &file);
@@ -330,7 +330,7 @@ static void note_end(struct maker *m, enum err err)
 {
 	bool made = m->fd >= 0 && m->request.form != FORM_CABINET;
 	struct file_source at = {m->fd, OBJECT_HEADER_SIZE};
-	struct source file = file_source_of(&at, m->written);
+	struct source file = source_of_file(&at, m->written);
 	struct source input = {maker_read_all, m, m->input.length};
 
 	metric_add(decoded_bytes, m->written);

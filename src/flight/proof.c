@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* See proof.h. */
 #include "flight/proof.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "flight/recheck.h"
 #include "metric/metric.h"
@@ -159,24 +158,4 @@ void proof_tell_other(const struct proof *p, const char *store, const struct sou
 enum err proof_other(enum err code, struct error *e)
 {
 	return err_set(e, code, "another file than its key names");
-}
-
-/* ---- a file ---- */
-
-static enum err read_file(void *ud, int64_t offset, void *to, size_t n, struct error *e)
-{
-	const struct file_source *f = ud;
-
-	ssize_t got = file_read_at(f->fd, to, n, f->base + offset);
-
-	if (got < 0)
-		return err_sys(e, ERR_IO, "cannot read back what came");
-	if ((size_t)got != n)
-		return err_set(e, ERR_IO, "cannot read back what came: it ends before its end");
-	return OK;
-}
-
-struct source file_source_of(struct file_source *f, int64_t length)
-{
-	return (struct source){.read = read_file, .ud = f, .size = length};
 }

@@ -74,10 +74,3 @@ void proof_look_at_all(struct proof *p, const struct source *file);
 void proof_tell_other(const struct proof *p, const char *store, const struct source *file);
 /* The same as an error. */
 enum err proof_other(enum err code, struct error *e);
-
-/* A file as a source: its body lies behind base bytes of something else. */
-struct file_source {
-	int fd;
-	int64_t base;
-};
-struct source file_source_of(struct file_source *f, int64_t length);

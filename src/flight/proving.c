@@ -170,7 +170,7 @@ static struct source source_of_flight(const struct flight *f, struct file_source
 	if (f->small)
 		return source_of(bytes);
 	*file = keep_file(f);
-	return file_source_of(file, f->head.total);
+	return source_of_file(file, f->head.total);
 }
 
 static void look_at_all(struct flight *f)

@@ -10,7 +10,6 @@
  * An image: rust-minidump asks for foo.dll/CODEID/foo.sym when it knows nothing but the code id. The
  * image of that id tells its PDB, and foo.pdb/ID/foo.sym is what was meant.
  */
-#include "flight/proof.h"
 #include "metric/metric.h"
 #include "serve/lookup_priv.h"
 #include "symfmt/pe.h"
@@ -40,7 +39,7 @@ static struct source body_of(const struct slot *slot, struct file_source *file)
 
 	*file = (struct file_source){h->fd, h->fd_base};
 	if (h->fd >= 0)
-		return file_source_of(file, h->total);
+		return source_of_file(file, h->total);
 	return (struct source){read_fill, ask_body(slot->ask), h->total};
 }
 

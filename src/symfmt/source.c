@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See source.h. */
 #include "symfmt/source.h"
+#include "base/file.h"
 
 static enum err read_slice(void *ud, int64_t offset, void *to, size_t n, struct error *e)
 {
@@ -14,6 +15,23 @@ static enum err read_slice(void *ud, int64_t offset, void *to, size_t n, struct 
 struct source source_of(const struct slice *bytes)
 {
 	return (struct source){read_slice, (void *)bytes, (int64_t)bytes->n};
+}
+
+static enum err read_file(void *ud, int64_t offset, void *to, size_t n, struct error *e)
+{
+	const struct file_source *f = ud;
+	ssize_t got = file_read_at(f->fd, to, n, f->base + offset);
+
+	if (got < 0)
+		return err_sys(e, ERR_IO, "cannot read the file");
+	if ((size_t)got != n)
+		return err_set(e, ERR_IO, "cannot read the file: it ends before its end");
+	return OK;
+}
+
+struct source source_of_file(struct file_source *f, int64_t length)
+{
+	return (struct source){.read = read_file, .ud = f, .size = length};
 }
 
 bool source_has(const struct source *s, uint64_t offset, uint64_t n)

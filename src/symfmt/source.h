@@ -19,6 +19,12 @@ struct source {
 
 /* A file in memory. *bytes has to live as long as the source. */
 struct source source_of(const struct slice *bytes);
+/* A body in an open file, behind `base` bytes of something else. Has to live as long as the source. */
+struct file_source {
+	int fd; /* borrowed */
+	int64_t base;
+};
+struct source source_of_file(struct file_source *f, int64_t length);
 /* Does the range lie in the file? */
 bool source_has(const struct source *s, uint64_t offset, uint64_t n);
 /* ERR_CORRUPT when the range passes the end of the file, or what read() answers. */

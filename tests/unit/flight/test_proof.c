@@ -132,7 +132,7 @@ static void test_file_source(void)
 
 	forms_pdb(&pdb, 8 * FORMS_PDB_PAGE);
 	ASSERT(pwrite(at.fd, pdb.p, pdb.n, at.base) == (ssize_t)pdb.n);
-	file = file_source_of(&at, (int64_t)pdb.n);
+	file = source_of_file(&at, (int64_t)pdb.n);
 	CHECK(file.size == (int64_t)pdb.n && file.read(file.ud, 0, got, 4, &e) == OK &&
 		      memcmp(got, "Micr", 4) == 0,
 	      "byte 0 lies behind the base");
