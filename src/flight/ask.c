@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * See ask.h. Of `seat` and `fetch` one is in use at a time. What passes through is compared with its
- * checksum on the loop's thread, since there is no file that somebody else could read it from. For
- * the same reason only its beginning can be held against its key.
+ * See ask.h. Of `seat` and `pass` one is in use at a time.
  *
  * Whether an object is encoded is known when its head is in; an ask that cannot use it so lets go of
  * it and asks for FORM_PLAIN in its place, whose flight goes on with what flies already.
@@ -10,24 +8,12 @@
 #include "flight/ask.h"
 #include "base/clock.h"
 #include "flight/flight_priv.h"
+#include "flight/pass.h"
 #include "metric/metric.h"
 #include "store/encoding.h"
 
 #define RESCUE_BUDGET_NS (8 * NS_PER_S)
 #define PATIENCE_NS      (300 * NS_PER_S) /* a flight may go on so long after who began it left */
-
-_Static_assert(FILL_ROOM >= 2 * TRANSFER_READ_MAX, "what comes behind a pause has to fit");
-
-struct local_check {
-	struct ask *ask; /* NULL: it has gone */
-	struct loop *loop;
-	struct object_head head;
-	struct proof proof;
-	char *key;   /* owned, for the ask may go */
-	bool verify; /* it is held to its key */
-	struct pool_job job;
-	struct loop_task done;
-};
 
 struct ask {
 	struct ask_request request;
@@ -38,23 +24,15 @@ struct ask {
 	enum ask_way way;
 	struct seat seats[2],
 		*seat; /* seat: the one in use; the other one was of the stored form */
-	struct fetch *fetch;
-	struct fill *ring;
-	struct loop_task room;  /* posted by the ring's reader */
-	struct loop_timer soon; /* an answer that is known already */
-	struct object_head
-		found; /* to be told soon, or held until the beginning has been looked at */
+	struct pass *pass;
+	struct loop_timer soon;   /* an answer that is known already */
+	struct object_head found; /* to be told soon */
 	struct error refusal;
-	uint64_t ticket;            /* for its miss, from when the store was asked */
 	struct object_head version; /* rescue */
 	bool rescuing;
-	struct object_head passed; /* of what passes */
-	struct proof proof;
-	bool holding; /* FOUND is not told yet: the beginning of what passes is looked at */
-	struct local_check *check;
 };
 
-static void begin(struct ask *a);
+static void begin_ask(struct ask *a);
 
 /* ---- deciding ---- */
 
@@ -74,39 +52,10 @@ static void tell_refusal(struct loop_timer *timer)
 	a->decided(a->ud, FETCH_FAULT, NULL, &a->refusal);
 }
 
-static void tell_miss(struct loop_timer *timer)
-{
-	struct ask *a = CONTAINER_OF(timer, struct ask, soon);
-
-	a->decided(a->ud, FETCH_MISS, NULL, NULL);
-}
-
 static void tell_soon(struct ask *a, void (*tell)(struct loop_timer *timer))
 {
 	a->soon.due = tell;
 	loop_timer_set(a->request.flights->loop, &a->soon, 0);
-}
-
-static void tell_fault_soon(struct ask *a, const struct error *fault)
-{
-	a->refusal = *fault;
-	tell_soon(a, tell_refusal);
-}
-
-static void note_miss(struct ask *a, enum fetch_result how)
-{
-	cache_note_miss(a->request.flights->cache, a->request.store, slice_of(a->key),
-			a->request.via, a->request.checksum, a->ticket, how);
-}
-
-/* It is there, but not what was asked for: a miss, and remembered. */
-static void tell_other_soon(struct ask *a)
-{
-	if (a->fetch)
-		fetch_abort(a->fetch);
-	if (!a->named)
-		note_miss(a, FETCH_MISS);
-	tell_soon(a, tell_miss);
 }
 
 /* ---- its encoding ---- */
@@ -121,314 +70,83 @@ static bool needs_plain(const struct ask *a, const struct object_head *head)
 }
 
 /*
- * It cannot be used as it is stored: its encoding is to be undone. What flies of the stored form is kept flying: the other flight takes a
- * seat there before we go.
+ * The asker cannot use the stored form: its encoding is to be undone. A flight of the stored form is
+ * kept flying, for the flight of FORM_PLAIN takes a seat there before this ask leaves its own.
  */
 static void ask_for_plain(struct ask *a)
 {
-	fetch_free(TAKE(a->fetch));
-	fill_unref(TAKE(a->ring));
-	proof_fini(&a->proof);
+	pass_free(TAKE(a->pass));
 	a->form = FORM_PLAIN;
 	a->seat = &a->seats[1];
-	begin(a);
+	begin_ask(a);
 	seat_refuse(&a->seats[0]);
 }
 
-/* ---- is it what its key names? ---- */
+/* ---- past the cache, or a seat ---- */
 
-/*
- * Of what passes through only the beginning can be looked at, while it waits in the ring: that is enough
- * for images and small files. A file of a local store is looked at whole, by a worker, for its disk may be
- * slow; the worker's struct outlives an ask that has no more time. There it is also seen what is compressed
- * under a plain name (encoding.h).
- */
-
-static struct source source_of_file(const struct object_head *h, struct file_source *file)
-{
-	*file = (struct file_source){h->fd, h->fd_base};
-	return file_source_of(file, h->total);
-}
-
-static void look_at_file(struct pool_job *job)
-{
-	struct local_check *c = CONTAINER_OF(job, struct local_check, job);
-	struct file_source file;
-	struct source source = source_of_file(&c->head, &file);
-	size_t n = (size_t)MIN((int64_t)ENCODING_HEAD, c->head.total);
-	char beginning[ENCODING_HEAD];
-
-	if (source_read(&source, 0, beginning, n, NULL) == OK)
-		(void)encoding_judge(slice_of(c->key), (struct slice){beginning, n}, true,
-				     c->head.encoding);
-	if (c->verify && !c->head.encoding[0])
-		proof_look_at_all(&c->proof, &source);
-	loop_post(c->loop, &c->done);
-}
-
-static void check_free(struct local_check *c)
-{
-	proof_fini(&c->proof);
-	close_p(&c->head.fd);
-	free(c->key);
-	free(c);
-}
-
-static void file_looked_at(struct loop_task *task)
-{
-	struct local_check *c = CONTAINER_OF(task, struct local_check, done);
-	struct ask *a = c->ask;
-	struct file_source file;
-	struct source source = source_of_file(&c->head, &file);
-
-	if (a && c->proof.other) {
-		proof_tell_other(&c->proof, a->request.store->traits.name, &source);
-		a->check = NULL;
-		tell_other_soon(a);
-	} else if (a && c->head.encoding[0]) {
-		a->check = NULL;
-		ask_for_plain(a);
-	} else if (a) {
-		a->check = NULL;
-		a->found = c->head;
-		c->head.fd = -1;
-		tell_soon(a, tell_found);
-	}
-	check_free(c);
-}
-
-static bool check_file(struct ask *a, const struct object_head *head)
-{
-	struct local_check *c = xnew(struct local_check);
-
-	c->ask = a;
-	c->loop = a->request.flights->loop;
-	c->head = *head;
-	c->key = xstrdup(a->key);
-	c->verify = a->request.flights->settings.verify;
-	proof_begin(&c->proof, a->proof.path);
-	c->job.run = look_at_file;
-	c->done.run = file_looked_at;
-	if (pool_submit(a->request.store->ctx->disk, &c->job) == OK) {
-		a->check = c;
-		return true;
-	}
-	c->head.fd = -1; /* too much waits for the disk: it is let through */
-	check_free(c);
-	return false;
-}
-
-/* FOUND, with this head: is there something to wait for? Then the head is ask's. */
-static bool looks(struct ask *a, const struct object_head *head)
-{
-	const struct ask_request *r = &a->request;
-	bool whole = head->fd >= 0 || (head->first == 0 && head->length == head->total);
-
-	if ((!r->flights->settings.verify && head->fd < 0) || r->presence || a->rescuing ||
-	    head->encoding[0] || !whole || (r->head && head->fd < 0))
-		return false;
-	proof_begin(&a->proof, a->named ? a->named : a->key);
-	if (!a->proof.looking)
-		return false;
-	if (head->fd >= 0)
-		return check_file(a, head);
-	a->found = *head;
-	a->holding = true;
-	return true;
-}
-
-static void look_at_beginning(struct ask *a, struct slice bytes)
-{
-	proof_look(&a->proof, bytes, a->found.total);
-	if (a->proof.looking)
-		return;
-	a->holding = false;
-	if (!a->proof.other) {
-		tell_soon(a, tell_found);
-		return;
-	}
-	proof_tell_other(&a->proof, a->request.store->traits.name, NULL);
-	tell_other_soon(a);
-}
-
-/* ---- a fetch of its own ---- */
-
-static enum err ring_begin(void *ud, const struct object_head *head, struct error *e)
+static void answered(void *ud, enum fetch_result result, const struct object_head *head,
+		     const struct error *e)
 {
 	struct ask *a = ud;
 
-	a->passed = *head;
-	if (!head->ranged)
-		proof_hear(&a->proof, head);
-	return fill_begin_ring(a->ring, head->length, a->request.ring_max, e);
-}
-
-static bool ring_write(void *ud, struct slice data)
-{
-	struct ask *a = ud;
-	struct error e;
-
-	proof_add(&a->proof, data);
-	if (a->holding)
-		look_at_beginning(a, data);
-	if (fill_fits(a->ring, data.n))
-		return fill_write(a->ring, data);
-	err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
-	fetch_fail(a->fetch, &e);
-	return true;
-}
-
-static bool ring_may_write(void *ud)
-{
-	struct ask *a = ud;
-
-	return fill_may_write(a->ring);
-}
-
-/* All has passed but for the tail. */
-static void ring_over(struct ask *a, const struct error *e)
-{
-	if (e)
-		fill_fail(a->ring, e);
-	else
-		fill_commit(a->ring);
-	if (e && a->holding) {
-		a->holding = false;
-		tell_fault_soon(a, e);
-	}
-}
-
-static void ring_damaged(struct ask *a)
-{
-	struct error e;
-
-	proof_damaged(a->request.store, a->key, &e);
-	ring_over(a, &e);
-}
-
-static void checked(void *ud, bool sound)
-{
-	struct ask *a = ud;
-
-	if (sound)
-		ring_over(a, NULL);
-	else
-		ring_damaged(a);
-}
-
-static void ring_end(void *ud, const struct error *e)
-{
-	struct ask *a = ud;
-	const struct proof_origin from = {
-		.store = a->request.store,
-		.key = a->key,
-		.via = a->request.via,
-		.checksum = a->request.checksum,
-		.asker = a->request.asker,
-		.patient = a->request.patient,
-		.head = &a->passed,
-	};
-
-	if (e) {
-		ring_over(a, e);
-		return;
-	}
-	switch (proof_check(&a->proof, &from, checked, a)) {
-	case PROOF_SOUND: ring_over(a, NULL); break;
-	case PROOF_DAMAGED: ring_damaged(a); break;
-	case PROOF_LATER: break;
-	}
-}
-
-static void room_made(struct loop_task *task)
-{
-	struct ask *a = CONTAINER_OF(task, struct ask, room);
-
-	if (a->fetch)
-		fetch_resume(a->fetch);
-}
-
-/* On the reader's thread. */
-static void post_room(void *ud)
-{
-	struct ask *a = ud;
-
-	loop_post(a->request.flights->loop, &a->room);
-}
-
-static void fetch_answered(void *ud, enum fetch_result result, const struct object_head *head,
-			   const struct error *e)
-{
-	struct ask *a = ud;
-
-	if (fetch_is_miss(result))
-		note_miss(a, result);
-	if (result == FETCH_FOUND)
-		cache_note_found(a->request.flights->cache, a->request.store, slice_of(a->key));
-	if (result == FETCH_FOUND && needs_plain(a, head)) {
-		if (head->fd >= 0)
-			close(head->fd);
-		ask_for_plain(a);
-	} else if (result != FETCH_FOUND || !looks(a, head)) {
+	if (result != FETCH_FOUND || !needs_plain(a, head)) {
 		a->decided(a->ud, result, head, e);
+		return;
 	}
+	if (head->fd >= 0)
+		close(head->fd);
+	ask_for_plain(a);
 }
 
-static void pass(struct ask *a, const struct object_head *pin)
+static void pass_by(struct ask *a, const struct object_head *pin)
 {
-	static const struct fetch_sink sink = {ring_begin, ring_write, ring_may_write, ring_end};
 	const struct ask_request *r = &a->request;
-	struct fetch_request fetch = {
-		.store = r->store,
-		.key = slice_of(a->key),
-		/* A local file is opened for any question, so that it can be looked at. */
-		.head = (r->head && !r->store->traits.local) || r->presence,
-		.tried = r->accepts_gzip && !r->presence,
-		.judged = !r->presence,
-		.no_length = r->presence,
-		.ranged = r->ranged,
-		.range = r->range,
-		.pin = pin,
-		.via = r->via,
-		.checksum = r->checksum,
-		.asker = r->asker,
-		.deadline_ns = r->deadline_ns,
-		.patient = r->patient,
+	const struct pass_request pass = {
+		.flights = r->flights,
+		.key = a->key,
+		.named = a->named,
+		.looked_at = !r->presence && !a->rescuing,
+		.ring_max = r->ring_max,
+		.fetch =
+			{
+				.store = r->store,
+				/* A local file is opened for any question, so that it can be looked at. */
+				.head = (r->head && !r->store->traits.local) || r->presence,
+				.tried = r->accepts_gzip && !r->presence,
+				.judged = !r->presence,
+				.no_length = r->presence,
+				.ranged = r->ranged,
+				.range = r->range,
+				.pin = pin,
+				.via = r->via,
+				.checksum = r->checksum,
+				.asker = r->asker,
+				.deadline_ns = r->deadline_ns,
+				.patient = r->patient,
+			},
 	};
 
 	a->way = ASK_PASSED;
-	a->ticket = cache_miss_ticket(r->flights->cache, r->store, slice_of(a->key));
-	if (!fetch.head)
-		a->ring = fill_new((struct fill_writer){.room = post_room, .ud = a});
-	a->fetch = fetch_start(&fetch, fetch.head ? NULL : &sink, fetch_answered, a);
+	a->pass = pass_start(&pass, answered, a);
 }
-
-/* ---- a seat ---- */
 
 static void seat_answered(struct seat *s, enum fetch_result result, const struct object_head *head,
 			  const struct error *e)
 {
-	struct ask *a = s->ud;
-
-	if (result == FETCH_FOUND && needs_plain(a, head))
-		ask_for_plain(a);
-	else
-		a->decided(a->ud, result, head, e);
+	answered(s->ud, result, head, e);
 }
 
 static void refuse(struct ask *a, enum err code, const char *why)
 {
-	struct error e;
-
-	err_set(&e, code, "%s", why);
-	tell_fault_soon(a, &e);
+	err_set(&a->refusal, code, "%s", why);
+	tell_soon(a, tell_refusal);
 }
 
 /* The cache takes no part: an object passes through, what would be made of it cannot. */
 static void go_alone(struct ask *a)
 {
 	if (a->form == FORM_STORED && !a->request.seekable)
-		pass(a, NULL);
+		pass_by(a, NULL);
 	else
 		refuse(a, ERR_CANCELED, "nothing can be made now");
 }
@@ -524,15 +242,15 @@ static void take_seat(struct ask *a)
 		return;
 	id = cache_id(r->flights->cache, r->store, slice_of(a->key), a->form, a->named);
 	flights_forget_landed(r->flights, &id);
-	begin(a);
+	begin_ask(a);
 }
 
-static void begin(struct ask *a)
+static void begin_ask(struct ask *a)
 {
 	const struct ask_request *r = &a->request;
 
 	if (r->store->traits.local && a->form == FORM_STORED)
-		pass(a, NULL);
+		pass_by(a, NULL);
 	else if (!r->look || !look(a))
 		take_seat(a);
 }
@@ -549,8 +267,7 @@ struct ask *ask_start(const struct ask_request *request, fetch_decided *decided,
 	a->decided = decided;
 	a->ud = ud;
 	a->found.fd = -1;
-	a->room.run = room_made;
-	begin(a);
+	begin_ask(a);
 	return a;
 }
 
@@ -558,8 +275,8 @@ struct ask *ask_start(const struct ask_request *request, fetch_decided *decided,
 
 struct fill *ask_body(const struct ask *a)
 {
-	if (a->ring)
-		return a->ring;
+	if (a->pass)
+		return pass_body(a->pass);
 	return a->seat->flight ? seat_fill(a->seat) : NULL;
 }
 
@@ -575,8 +292,8 @@ enum ask_way ask_way(const struct ask *a)
 
 bool ask_is_spooling(const struct ask *a)
 {
-	if (a->fetch)
-		return fetch_is_spooling(a->fetch);
+	if (a->pass)
+		return pass_is_spooling(a->pass);
 	return a->seat->flight && seat_is_spooling(a->seat);
 }
 
@@ -584,14 +301,8 @@ bool ask_is_spooling(const struct ask *a)
 
 void ask_abort(struct ask *a)
 {
-	static const struct error gone = {ERR_CANCELED, 0, "nobody waits for it"};
-
-	if (a->fetch)
-		fetch_abort(a->fetch);
-	if (a->proof.recheck) { /* the fetch has ended before */
-		proof_fini(&a->proof);
-		ring_over(a, &gone);
-	}
+	if (a->pass)
+		pass_abort(a->pass);
 }
 
 bool ask_rescue(struct ask *a, const struct object_head *version, int64_t first, int64_t last,
@@ -600,7 +311,7 @@ bool ask_rescue(struct ask *a, const struct object_head *version, int64_t first,
 	bool whole = first == 0 && last == version->total - 1;
 	bool named = version->etag[0] == '"' && version->total >= 0;
 
-	if (a->ring || a->form != FORM_STORED || (!named && !whole))
+	if (a->pass || a->form != FORM_STORED || (!named && !whole))
 		return false;
 	a->decided = decided;
 	a->ud = ud;
@@ -611,7 +322,7 @@ bool ask_rescue(struct ask *a, const struct object_head *version, int64_t first,
 	a->request.range = (struct range_ask){first, last};
 	a->request.deadline_ns = clock_mono_ns() + RESCUE_BUDGET_NS;
 	metric_inc(fills_rescued);
-	pass(a, named ? &a->version : NULL);
+	pass_by(a, named ? &a->version : NULL);
 	return true;
 }
 
@@ -622,11 +333,7 @@ void ask_free(struct ask *a)
 	loop_timer_stop(a->request.flights->loop, &a->soon);
 	seat_leave(&a->seats[0]);
 	seat_leave(&a->seats[1]);
-	fetch_free(a->fetch);
-	if (a->check)
-		a->check->ask = NULL;
-	fill_unref(a->ring);
-	proof_fini(&a->proof);
+	pass_free(a->pass);
 	close_p(&a->found.fd);
 	free(a->named);
 	free(a->key);
