@@ -207,7 +207,7 @@ static enum err part_begin(void *ud, const struct object_head *head, struct erro
 	struct flight *f = p->flight;
 	enum err err = p->asking ? f->events->begin(f, head, e) : OK;
 
-	if (p->asking && f->phase == FLYING)
+	if (p->asking && f->phase == FLIGHT_UNDER_WAY)
 		p->end = head->length;
 	return err;
 }
@@ -231,7 +231,7 @@ static bool take_bytes(struct part *p, struct slice data)
 	struct flight *f = p->flight;
 	struct error e;
 
-	if (f->phase == PRESENCE)
+	if (f->phase == FLIGHT_PRESENCE)
 		return true;
 	f->received += (int64_t)data.n;
 	if (p->asking)
@@ -311,7 +311,7 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 void arrival_ask(struct flight *f)
 {
 	struct part *p = part_new(f, 0, 0);
-	bool presence = f->phase == PRESENCE;
+	bool presence = f->phase == FLIGHT_PRESENCE;
 	struct fetch_request r = {
 		.store = f->store,
 		.key = slice_of(f->key),
@@ -434,7 +434,7 @@ static void wanted(struct loop_task *task)
 	struct flight *f = CONTAINER_OF(task, struct flight, arrival.wanted);
 
 	flight_hold(f);
-	if (f->phase == FLYING)
+	if (f->phase == FLIGHT_UNDER_WAY)
 		arrival_start(f);
 	flight_let_go(f);
 }

@@ -25,7 +25,7 @@ struct arrival {
 void arrival_init(struct flight *f);
 /* No part is wanted any more. */
 void arrival_drop(struct flight *f);
-/* The first question; while PRESENCE only whether it is there. */
+/* The first question; while FLIGHT_PRESENCE only whether it is there. */
 void arrival_ask(struct flight *f);
 /* Who waits for its answer has more time than was said. */
 void arrival_extend(struct flight *f);

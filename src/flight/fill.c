@@ -43,7 +43,7 @@ void fill_unref(struct fill *f)
 
 /* ---- beginning ---- */
 
-static void begin(struct fill *f, enum fill_backing backing, int64_t length)
+static void begin_fill(struct fill *f, enum fill_backing backing, int64_t length)
 {
 	LOCK_SCOPE(&f->mu);
 	ASSERT(length >= 0 && f->state == NEW);
@@ -61,7 +61,7 @@ static enum err begin_bytes(struct fill *f, enum fill_backing backing, int64_t l
 		return err_set(e, ERR_NOMEM, "no memory for a stream buffer of %zu bytes", size);
 	f->bytes = bytes;
 	f->size = size;
-	begin(f, backing, length);
+	begin_fill(f, backing, length);
 	return OK;
 }
 
@@ -80,7 +80,7 @@ enum err fill_begin_memory(struct fill *f, int64_t length, struct error *e)
 
 void fill_begin_file(struct fill *f, int64_t length)
 {
-	begin(f, FILE_PARTS, length);
+	begin_fill(f, FILE_PARTS, length);
 }
 
 /* ---- which part ---- */

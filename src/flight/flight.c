@@ -7,7 +7,7 @@
  * Telling one may make it leave, and take others along, so the list is read anew each time.
  *
  * Nearly everything that happens to a flight may end it: who is told leaves, and the last seat to
- * leave a flight that is GONE frees it. So whatever the loop or a fetch calls (a task, a timer, an
+ * leave a flight that is FLIGHT_GONE frees it. So whatever the loop or a fetch calls (a task, a timer, an
  * event) holds its flight from its first line to its last, and nothing in between can lose it. What
  * tells or ends a flight checks that it is held.
  */
@@ -30,7 +30,7 @@ static bool same_id(const struct object_id *a, const struct object_id *b)
 
 static bool is_asking(const struct flight *f)
 {
-	return f->phase == ASKING || f->phase == PRESENCE;
+	return f->phase == FLIGHT_ASKING || f->phase == FLIGHT_PRESENCE;
 }
 
 /* May a miss of this flight be one of who sends this SymbolChecksum, or none? */
@@ -152,7 +152,7 @@ void flight_tell(struct flight *f, enum fetch_result result, const struct error 
 void flight_gone(struct flight *f)
 {
 	ASSERT(f->jobs);
-	f->phase = GONE;
+	f->phase = FLIGHT_GONE;
 	take_out(f);
 	uncount(f);
 	keep_promise_end(f);
@@ -163,7 +163,7 @@ void flight_gone(struct flight *f)
 void flight_fail(struct flight *f, const struct error *e)
 {
 	struct error why = *e; /* it may lie in what is dropped now */
-	bool flying = f->phase == FLYING;
+	bool flying = f->phase == FLIGHT_UNDER_WAY;
 
 	flight_gone(f);
 	if (flying)
@@ -178,7 +178,7 @@ void flight_landed(struct flight *f, bool kept)
 		f->all->landed_generation[bucket_of(&f->id)] = f->generation;
 	}
 	ASSERT(f->jobs);
-	f->phase = LANDED;
+	f->phase = FLIGHT_LANDED;
 	take_out(f);
 	uncount(f);
 	keep_promise_end(f);
@@ -308,7 +308,7 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 	s->first = !f;
 	if (!f) {
 		f = flight_new(r, &id);
-		flight_ask(f, s->use == SEAT_PRESENCE ? PRESENCE : ASKING);
+		flight_ask(f, s->use == SEAT_PRESENCE ? FLIGHT_PRESENCE : FLIGHT_ASKING);
 		all->presences += s->use == SEAT_PRESENCE;
 	}
 	f->n_seats++;
@@ -359,7 +359,7 @@ static void move(struct seat *s)
 	if (!to) {
 		to = flight_new(&r, &from->id);
 		to->alone = true;
-		flight_ask(to, s->use == SEAT_PRESENCE ? PRESENCE : ASKING);
+		flight_ask(to, s->use == SEAT_PRESENCE ? FLIGHT_PRESENCE : FLIGHT_ASKING);
 		to->all->presences += s->use == SEAT_PRESENCE;
 	}
 	to->n_seats++;
@@ -371,7 +371,7 @@ void flight_part_ways(struct flight *f)
 {
 	struct seat *s;
 
-	ASSERT(f->phase == GONE && f->jobs);
+	ASSERT(f->phase == FLIGHT_GONE && f->jobs);
 	while ((s = other_seat(f)))
 		move(s);
 }
@@ -406,8 +406,8 @@ void seat_leave(struct seat *s)
 	loop_timer_stop(f->all->loop, &s->late);
 	leave_list(s);
 	f->n_seats--;
-	if (f->n_seats == 0 && ((f->phase == FLYING && !flight_worth_finishing(f)) ||
-				(f->phase == ASKING && !making_goes_on(f))))
+	if (f->n_seats == 0 && ((f->phase == FLIGHT_UNDER_WAY && !flight_worth_finishing(f)) ||
+				(f->phase == FLIGHT_ASKING && !making_goes_on(f))))
 		flight_cancel(f);
 	flight_let_go(f);
 }
@@ -429,7 +429,7 @@ void flight_ask_presence(const struct flight_request *r)
 		return;
 	all->presences++;
 	f = flight_new(r, &id);
-	flight_ask(f, PRESENCE);
+	flight_ask(f, FLIGHT_PRESENCE);
 }
 
 /* ---- all ---- */

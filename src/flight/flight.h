@@ -3,12 +3,14 @@
  * A flight brings one object of one store into the disk cache, once, for everybody who asks
  * meanwhile. Whoever wants the object takes a seat; the first one makes the flight start.
  *
- *	ASKING   the store is asked; nothing is known yet. As PRESENCE, but only whether it is there
- *	FLYING   found: the body arrives, in parallel parts when it is large (arrival.h); readers follow.
- *		 They are told when the beginning is what the key names (proving.h)
- *	LANDING  all is there and has been checked; the file is being made durable and visible
- *	LANDED   out of the table; whoever looked for the file just before is told to look again
- *	GONE     missing, failed or cancelled: out of the table
+ *	FLIGHT_ASKING	 the store is asked; nothing is known yet. FLIGHT_PRESENCE: as that, but only
+ *			 whether the object is there
+ *	FLIGHT_UNDER_WAY found: the body arrives, in parallel parts when it is large (arrival.h);
+ *			 readers follow. They are told when the beginning is what the key names
+ *			 (proving.h)
+ *	FLIGHT_LANDING	 all is there and has been checked; the file is being made durable and visible
+ *	FLIGHT_LANDED	 out of the table; whoever looked for the file just before is told to look again
+ *	FLIGHT_GONE	 missing, failed or cancelled: out of the table
  *
  * What is out of the table is freed when the last seat has left and no worker has a job of it.
  *

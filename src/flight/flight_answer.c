@@ -58,7 +58,7 @@ void flight_is_other(struct flight *f)
 	if (!f->named && !proving_may_be_damaged(f))
 		note_miss(f, FETCH_MISS);
 	proof_other(ERR_OTHER, &e);
-	if (f->phase == FLYING)
+	if (f->phase == FLIGHT_UNDER_WAY)
 		fill_fail(f->fill, &e);
 	tell_missing(f, FETCH_MISS);
 }
@@ -69,7 +69,7 @@ static void adopt_spool(struct flight *f, const struct object_head *head)
 	f->head = *head;
 	f->head.fd = -1;
 	keep_spool(f, head->fd, arrival_take_spool(f), head->total);
-	f->phase = FLYING;
+	f->phase = FLIGHT_UNDER_WAY;
 	fill_begin_file(f->fill, head->total);
 	fill_set_file(f->fill, head->fd, 0);
 	fill_add_part(f->fill, 0, head->total);
@@ -111,7 +111,7 @@ static void is_there(struct flight *f, const struct object_head *head)
 		flight_gone(f);
 		flight_tell(f, FETCH_FOUND, NULL);
 	} else if (cache_disk_usable(f->cache) || f->scratch_ok) {
-		flight_ask(f, ASKING);
+		flight_ask(f, FLIGHT_ASKING);
 	} else {
 		flight_decline(f);
 	}
@@ -120,7 +120,7 @@ static void is_there(struct flight *f, const struct object_head *head)
 void flight_found(struct flight *f)
 {
 	flight_tell(f, FETCH_FOUND, NULL);
-	if (f->phase == FLYING && !f->seats && !f->aboard && !flight_worth_finishing(f))
+	if (f->phase == FLIGHT_UNDER_WAY && !f->seats && !f->aboard && !flight_worth_finishing(f))
 		flight_cancel(f);
 }
 
@@ -132,9 +132,9 @@ static void found(struct flight *f, const struct object_head *head)
 		adopt_spool(f, head);
 	metric_inc(fills_started);
 	waits = proving_begin(f);
-	if (!waits && f->phase == FLYING)
+	if (!waits && f->phase == FLIGHT_UNDER_WAY)
 		flight_found(f);
-	if (f->phase == FLYING)
+	if (f->phase == FLIGHT_UNDER_WAY)
 		arrival_start(f);
 }
 
@@ -188,16 +188,16 @@ static void learn_refusal(struct flight *f, const struct error *e)
 {
 	struct object_id id = stored_id(f);
 
-	if (f->phase == ASKING && f->whole)
+	if (f->phase == FLIGHT_ASKING && f->whole)
 		flight_learn(f, e);
-	else if (f->phase == ASKING && e->code == ERR_DENIED)
+	else if (f->phase == FLIGHT_ASKING && e->code == ERR_DENIED)
 		recent_note(&f->all->wholes, &id, clock_mono_ns() + REFUSED_NS);
 }
 
 /* Nonsense in place of the first part, or no ETag to pin the others to. */
 static bool ask_whole(struct flight *f, const struct error *why)
 {
-	if (f->unranged || (f->whole && f->phase == ASKING))
+	if (f->unranged || (f->whole && f->phase == FLIGHT_ASKING))
 		return false; /* it was asked so */
 	if (!f->whole)
 		learn_whole(f, why);
@@ -213,12 +213,12 @@ void flight_answered(struct flight *f, enum fetch_result result, const struct ob
 
 	if (result == FETCH_FAULT && e->code == ERR_CORRUPT && !f->declined && ask_whole(f, e))
 		return;
-	if (f->phase == PRESENCE)
+	if (f->phase == FLIGHT_PRESENCE)
 		f->all->presences--;
 	switch (result) {
 	case FETCH_FOUND:
 		note_found(f);
-		if (f->phase == PRESENCE)
+		if (f->phase == FLIGHT_PRESENCE)
 			is_there(f, head);
 		else
 			found(f, head);
@@ -227,7 +227,7 @@ void flight_answered(struct flight *f, enum fetch_result result, const struct ob
 	case FETCH_DENIED:
 	case FETCH_REFUSED: flight_missing(f, result); return;
 	case FETCH_UNSATISFIABLE:
-		if (f->phase == PRESENCE) {
+		if (f->phase == FLIGHT_PRESENCE) {
 			is_there(f, head); /* it has a size */
 			return;
 		}
@@ -277,7 +277,7 @@ enum err flight_begin(struct flight *f, const struct object_head *head, struct e
 	bool scratch;
 	enum err err;
 
-	if (f->phase == PRESENCE)
+	if (f->phase == FLIGHT_PRESENCE)
 		return OK;
 	if (part && !can_pin(head))
 		return err_set(e, ERR_CORRUPT, "a part of a version that has no name");
@@ -303,7 +303,7 @@ enum err flight_begin(struct flight *f, const struct object_head *head, struct e
 		f->declined = true;
 		return not_so(e);
 	}
-	f->phase = FLYING;
+	f->phase = FLIGHT_UNDER_WAY;
 	f->counted = true;
 	f->all->fills++;
 	metric_inc(active_fills);
@@ -322,7 +322,7 @@ void flight_torn(struct flight *f, const struct error *e, bool learn)
 
 void flight_made(struct flight *f)
 {
-	f->phase = LANDING;
+	f->phase = FLIGHT_LANDING;
 	fill_commit(f->fill);
 	keep_start(f);
 }
@@ -331,7 +331,7 @@ void flight_proven(struct flight *f)
 {
 	if (!f->told)
 		flight_found(f);
-	if (f->phase == FLYING)
+	if (f->phase == FLIGHT_UNDER_WAY)
 		flight_made(f);
 }
 

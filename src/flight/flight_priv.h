@@ -20,7 +20,14 @@ struct confirms;
 
 /* ---- a flight ---- */
 
-enum flight_phase { ASKING, PRESENCE, FLYING, LANDING, LANDED, GONE };
+enum flight_phase {
+	FLIGHT_ASKING,
+	FLIGHT_PRESENCE,
+	FLIGHT_UNDER_WAY,
+	FLIGHT_LANDING,
+	FLIGHT_LANDED,
+	FLIGHT_GONE
+};
 
 /*
  * What arrival, proving and keep tell their flight, which they hold while they do: they call nothing of
@@ -76,7 +83,7 @@ struct flight {
 	bool scratch_ok; /* it may lie in a temporary file */
 	bool told;       /* FOUND, to who had a seat then */
 
-	/* from FLYING on */
+	/* from FLIGHT_UNDER_WAY on */
 	struct object_head head; /* of the whole object */
 	struct fill *fill;
 	bool small;       /* kept in memory while it flies */
@@ -154,7 +161,7 @@ void flight_tell(struct flight *f, enum fetch_result result, const struct error 
 /* It is there: send all who wait for it to fetch it by themselves. */
 void flight_decline(struct flight *f);
 /*
- * GONE, as its key is missing: who asked for another spelling of it, or is another about a
+ * FLIGHT_GONE, as its key is missing: who asked for another spelling of it, or is another about a
  * SymbolChecksum, goes on in a flight that is for that spelling alone.
  */
 void flight_part_ways(struct flight *f);

@@ -60,9 +60,9 @@ static void draft_made(struct loop_task *task)
 {
 	struct flight *f = CONTAINER_OF(task, struct flight, keep.drafted_task);
 
-	if (f->phase == FLYING && f->keep.draft_failure.code) {
+	if (f->phase == FLIGHT_UNDER_WAY && f->keep.draft_failure.code) {
 		f->events->disk_failed(f, &f->keep.draft_failure);
-	} else if (f->phase == FLYING) {
+	} else if (f->phase == FLIGHT_UNDER_WAY) {
 		fill_set_file(f->fill, draft_fd(f->keep.draft), OBJECT_HEADER_SIZE);
 		f->keep.drafted = true;
 		f->events->drafted(f);

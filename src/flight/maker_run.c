@@ -32,7 +32,7 @@ bool maker_is_cancelled(const struct maker *m, struct error *e)
 /* ---- what readers see ---- */
 
 /* A small file of which only the whole tells is inspected first. */
-static void begin(struct maker *m)
+static void show_beginning(struct maker *m)
 {
 	if (m->begun || m->length < 0 || m->proof.looking ||
 	    (m->proof.at_end && m->length <= OBJECT_SMALL))
@@ -206,7 +206,7 @@ enum err maker_promise(void *ud, int64_t length, struct error *e)
 	if (err)
 		return err;
 	m->length = length;
-	begin(m);
+	show_beginning(m);
 	return OK;
 }
 
@@ -247,7 +247,7 @@ enum err maker_write(void *ud, struct slice bytes, struct error *e)
 		proof_look(&m->proof, bytes, m->length < 0 ? INT64_MAX : m->length);
 	if (m->proof.other)
 		return proof_other(ERR_CORRUPT, e);
-	begin(m);
+	show_beginning(m);
 	report(m, REPORT_STEP);
 	let_others_work(m, bytes.n);
 	return OK;
@@ -296,7 +296,7 @@ static enum err make(struct maker *m, struct error *e)
 		return err;
 	if (m->length < 0)
 		m->length = m->written;
-	begin(m);
+	show_beginning(m);
 	atomic_store(&m->made, m->written);
 	return OK;
 }

@@ -4,7 +4,7 @@
  * local store, or in a flight of that where it takes a seat, and has a maker turn it into what is
  * wanted while it arrives. What the store says of the stored form it says of this one, too.
  *
- * The flight stays ASKING until its maker has begun. The maker is a job of its flight (flight.jobs), and reads the fill of the seat: both stay until it
+ * The flight stays FLIGHT_ASKING until its maker has begun. The maker is a job of its flight (flight.jobs), and reads the fill of the seat: both stay until it
  * has ended, also when nobody wants the outcome any more.
  */
 #include "base/buf.h"
@@ -54,7 +54,7 @@ static void adopt(struct flight *f)
 	draft = maker_draft(d->maker, &scratch);
 	keep_made(f, draft, scratch, maker_promised(d->maker),
 		  maker_made(d->maker) == f->head.total);
-	f->phase = FLYING;
+	f->phase = FLIGHT_UNDER_WAY;
 	f->counted = true;
 	f->all->fills++;
 	metric_inc(active_fills);
@@ -76,7 +76,7 @@ static void began(void *ud)
 {
 	struct flight *f = ud;
 
-	if (f->phase != ASKING)
+	if (f->phase != FLIGHT_ASKING)
 		return;
 	adopt(f);
 	metric_inc(fills_started);
@@ -88,7 +88,7 @@ static void grew(void *ud)
 {
 	struct flight *f = ud;
 
-	if (f->phase == FLYING)
+	if (f->phase == FLIGHT_UNDER_WAY)
 		take_made(f);
 }
 
@@ -155,7 +155,7 @@ static bool may_try_again(const struct flight *f, enum maker_end end, enum err w
 {
 	const struct making *d = f->making;
 
-	return f->phase == ASKING && end == MAKER_FAILED &&
+	return f->phase == FLIGHT_ASKING && end == MAKER_FAILED &&
 	       ((why == ERR_IO && !d->declined) || (why == ERR_CANCELED && f->seats));
 }
 
@@ -181,7 +181,7 @@ static void ended(void *ud, enum maker_end end)
 		note_in_vain(f);
 	if (maker_broke_promise(d->maker))
 		recent_note(&f->all->liars, &f->id, INT64_MAX);
-	if (!again && (f->phase == ASKING || f->phase == FLYING))
+	if (!again && (f->phase == FLIGHT_ASKING || f->phase == FLIGHT_UNDER_WAY))
 		conclude(f, end);
 	fetch_free(TAKE(d->tail_fetch));
 	maker_free(TAKE(d->maker));
@@ -331,7 +331,7 @@ static void seat_decided(struct seat *s, enum fetch_result result, const struct 
 	struct flight *f = CONTAINER_OF(s, struct making, seat)->flight;
 
 	flight_hold(f);
-	if (f->phase == ASKING)
+	if (f->phase == FLIGHT_ASKING)
 		stored_answered(f, result, head, result == FETCH_FOUND ? seat_fill(s) : NULL, e);
 	flight_let_go(f);
 }
@@ -344,9 +344,9 @@ static void seat_declined(struct seat *s)
 
 	flight_hold(f);
 	seat_leave(s);
-	if (f->phase == ASKING && !d->declined) {
+	if (f->phase == FLIGHT_ASKING && !d->declined) {
 		try_again(f, true);
-	} else if (f->phase == ASKING) {
+	} else if (f->phase == FLIGHT_ASKING) {
 		err_set(&e, ERR_IO, "no file for what is to be decoded");
 		flight_fail(f, &e);
 	}
@@ -452,7 +452,7 @@ void making_extend(struct flight *f)
 /* Its length is known only when all of it has been made. */
 bool making_is_spooling(const struct flight *f)
 {
-	return f->making && f->phase == ASKING && f->making->maker;
+	return f->making && f->phase == FLIGHT_ASKING && f->making->maker;
 }
 
 bool making_goes_on(struct flight *f)

@@ -119,7 +119,7 @@ static void hashed_more(struct loop_task *task)
 	struct flight *f = CONTAINER_OF(task, struct flight, proving.hashed_task);
 
 	f->proving.hashing = false;
-	if (f->phase == FLYING && f->proving.hash_failure.code)
+	if (f->phase == FLIGHT_UNDER_WAY && f->proving.hash_failure.code)
 		f->events->disk_failed(f, &f->proving.hash_failure);
 	else
 		proving_advance(f);
@@ -152,7 +152,7 @@ void proving_advance(struct flight *f)
 	struct proving *p = &f->proving;
 	int64_t n;
 
-	if (f->phase != FLYING || p->hashing || p->proof.recheck)
+	if (f->phase != FLIGHT_UNDER_WAY || p->hashing || p->proof.recheck)
 		return;
 	n = there(f);
 	if (p->proof.digest && n > p->hashed && (n == f->head.total || n - p->hashed >= HASH_STEP))
@@ -199,10 +199,10 @@ static void looked(struct loop_timer *timer)
 {
 	struct flight *f = CONTAINER_OF(timer, struct flight, proving.looked);
 
-	if (f->phase == GONE)
+	if (f->phase == FLIGHT_GONE)
 		return;
 	flight_hold(f);
-	if (f->proving.proof.other && f->phase == FLYING)
+	if (f->proving.proof.other && f->phase == FLIGHT_UNDER_WAY)
 		other(f);
 	else if (!f->told)
 		f->events->plausible(f);
@@ -223,7 +223,7 @@ void proving_begin_late(struct flight *f)
 {
 	struct proof *p = &f->proving.proof;
 
-	if (f->phase != FLYING || p->path || !may_look(f))
+	if (f->phase != FLIGHT_UNDER_WAY || p->path || !may_look(f))
 		return;
 	proof_begin(p, f->named ? f->named : f->key);
 	p->at_end = p->looking;
@@ -333,9 +333,9 @@ static void checked(void *ud, bool is_sound)
 	struct flight *f = ud;
 
 	flight_hold(f);
-	if (f->phase == FLYING && is_sound)
+	if (f->phase == FLIGHT_UNDER_WAY && is_sound)
 		sound(f);
-	else if (f->phase == FLYING)
+	else if (f->phase == FLIGHT_UNDER_WAY)
 		damaged(f);
 	flight_let_go(f);
 }

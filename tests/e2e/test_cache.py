@@ -93,7 +93,7 @@ def test_what_it_saves_is_counted(cached, origin):
     for _ in range(3):
         server.fetch(FOO)
     metrics = server.metrics()
-    assert LARGE <= metrics["pepto_store_bytes_total", ""] < LARGE + 10_000, "and a probe's"
+    assert LARGE <= metrics["pepto_store_bytes_total", ""] < LARGE + 10_000, "and a byte of presence"
     assert 4 * LARGE <= metrics["pepto_client_bytes_total", ""] < 4 * LARGE + 200_000, "and pages"
     assert metrics["pepto_cache_objects", ""] == 1
     assert metrics["pepto_cache_bytes", ""] >= LARGE

@@ -30,7 +30,7 @@ from test_misses import TOKEN, purge
 ALL = "plain,cab,gz,zst,msfz"
 PD = LOWER[:-1] + "_"
 SIZE = 3_000_000
-# Bytes beside a body: of a probe, of the length that gzip tells, of what a HEAD looks at.
+# Bytes beside a body: of a question of presence, of the length that gzip tells, of what a HEAD looks at.
 ASIDE = 5 + 512
 GZIP = {"Accept-Encoding": "gzip"}
 PDZ = {"Accept": "application/msfz0"}

@@ -269,7 +269,7 @@ def test_transfers(origin, serve):
     transfers since its file may be made of a cabinet."""
     origin.put("bucket", FOO, body(1_000))
     server = serve(stores=s3("bucket", origin, forms="plain"), MAX_TRANSFERS="2",
-                   MISS_TTL="0s")     # which also means no probes
+                   MISS_TTL="0s")     # which also means that no sibling is asked about
     assert server.fetch("/" + FOO).status == 200
     gate = origin.hold("held")
     held = [Client(server.port) for _ in range(2)]

@@ -306,11 +306,11 @@ def test_the_twin_that_is_there_is_found(origin, store, serve):
         kept(server, n)
     quiet(server)
     bodies = origin.sent("gone.pd_")
-    assert 2 * 300_000 <= bodies <= 2 * 300_000 + 1, "and a byte of a probe"
+    assert 2 * 300_000 <= bodies <= 2 * 300_000 + 1, "and the byte that tells of presence"
 
 
 def test_the_twin_is_asked_for_while_it_is_probed(origin, store, serve):
-    """Both requests are answered with it: the one for the plain file waits for the probe, too."""
+    """Both requests are answered with it: the one for the plain file waits for the answer about its twin, too."""
     origin.put("bucket", TRIPLE[1], body(300_000))
     server = serve(stores=store, **PATIENT)
     gate = origin.hold("gone.pd_")

@@ -241,7 +241,7 @@ def test_two_servers_that_name_each_other(serve, tmp):
     assert until(lambda: first.fetch("/" + FOO).body == b"here")
     assert is_miss(first.fetch("/" + path("gone.pdb")))
     assert is_miss(second.fetch("/" + path("gone.pdb")))
-    # two names (the twin is probed), two layouts, there and back: it ends, and does not grow
+    # two names (the twin is asked about), two layouts, there and back: it ends, and does not grow
     assert sum(len(s.log(msg="request", path=lambda p: "gone.pdb" in p))
                for s in (first, second)) <= 20
 
@@ -496,7 +496,7 @@ def test_loop_is_seen_behind_any_via(serve):
         assert answer.split(b" ")[1] == b"404", via
         until(lambda: server.metrics()["pepto_active_requests", ""] <= 1)
         # two layouts, and one more round when what came is too long to be passed on; for the
-        # probe of the compressed twin the same
+        # question about the compressed twin the same
         assert len(server.log(msg="request", path=lambda p: name in p)) <= 2 * (1 + 2 + 4), via
 
 

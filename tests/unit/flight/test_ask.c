@@ -316,21 +316,22 @@ static void test_spooling(void)
 /* A HEAD joins who finds out, even without a disk; it never begins a flight. */
 static void test_join_by_head(void)
 {
-	struct flight_request probe;
+	struct flight_request presence;
 	struct ask_request request;
 	struct asker a, head;
 	struct cache_rig r;
 
 	prepare(&r, NO_DISK);
-	probe = rig_flight(&r, "k");
-	flight_ask_presence(&probe);
+	presence = rig_flight(&r, "k");
+	flight_ask_presence(&presence);
 	ask_key(&r, &a, "k");
-	CHECK(ask_way(a.ask) == ASK_JOINED && r.store.started == 1, "no disk: a probe is joined");
+	CHECK(ask_way(a.ask) == ASK_JOINED && r.store.started == 1,
+	      "no disk: a question of presence is joined");
 	fake_done(r.store.first, STORE_MISS);
 	CHECK(a.told == 1 && a.result == FETCH_MISS, "missing");
 	done(&a);
-	probe = rig_flight(&r, "l");
-	flight_ask_presence(&probe);
+	presence = rig_flight(&r, "l");
+	flight_ask_presence(&presence);
 	ask_key(&r, &a, "l");
 	fake_head(r.store.first,
 		  &(struct object_head){

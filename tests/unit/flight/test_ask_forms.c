@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * An ask and the forms of what it asks for: encoded or not for who accepts it or not, expanded, out
- * of the cache or not; and that a probe is of the stored form, whatever will be wanted of it.
+ * of the cache or not; and that a question of presence is of the stored form, whatever will be wanted of it.
  */
 #include "ask_rig.h"
 #include "base/log.h"
@@ -287,10 +287,10 @@ static void test_closing(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
-/* ---- probes ---- */
+/* ---- presence ---- */
 
 /* Whatever will be made of it: is it there? */
-static void test_probes(void)
+static void test_presence(void)
 {
 	static const enum form wanted[] = {FORM_STORED, FORM_EXPANDED, FORM_CABINET};
 
@@ -364,7 +364,7 @@ int main(void)
 	test_look();
 	test_expanded();
 	test_closing();
-	test_probes();
+	test_presence();
 	test_rescue();
 	free_files();
 	return tap_done();

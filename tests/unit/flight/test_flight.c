@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Who takes a seat and what he is told: one question for all who spell a key alike, one body for
- * all; leaving, failing, being declined; probes; what has landed and what was purged meanwhile. How
+ * all; leaving, failing, being declined; presence; what has landed and what was purged meanwhile. How
  * the bytes come is test_part.c's business, what becomes of them test_landing.c's.
  */
 #include "cache_rig.h"
@@ -189,7 +189,7 @@ static void test_folding_store_otherwise(void)
 		CHECK_INT(r.store.started, 1, "one question");
 		fake_done(r.store.first, STORE_MISS);
 		CHECK(p[0].result == FETCH_MISS && p[1].told == 0 && fake_call(&r.store, "Foo"),
-		      made ? "made: the other one is asked" : "probed: the other one is asked");
+		      made ? "made: the other one is asked" : "presence: the other one is asked");
 		fake_done(r.store.first, STORE_MISS);
 		CHECK(p[1].result == FETCH_MISS && r.store.started == 2, "and missing by itself");
 		CHECK_INT(r.flights->presences, 0, "nothing is counted twice");
@@ -225,7 +225,7 @@ static void test_checksums(void)
 	} cases[] = {
 		{"taken", FORM_STORED, SEAT_TAKES},
 		{"made", FORM_EXPANDED, SEAT_TAKES},
-		{"probed", FORM_STORED, SEAT_PRESENCE},
+		{"presence", FORM_STORED, SEAT_PRESENCE},
 	};
 
 	for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
@@ -432,7 +432,7 @@ static void test_leave(void)
 		f = p[0].seat.flight;
 		f->received = leavings[i].given; /* nothing else depends on it */
 		seat_leave(&p[0].seat);
-		CHECK(f->phase == FLYING, "one has left, one waits: it goes on");
+		CHECK(f->phase == FLIGHT_UNDER_WAY, "one has left, one waits: it goes on");
 		seat_leave(&p[1].seat);
 		CHECK(!!r.store.first == leavings[i].goes_on &&
 			      metric_get(fills_cancelled) - cancelled == !leavings[i].goes_on,
@@ -578,7 +578,7 @@ static void test_too_large(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
-/* ---- probing ---- */
+/* ---- presence ---- */
 
 /* What is promised to one is not promised to another, until it is over. */
 static void test_promises(void)
@@ -605,7 +605,7 @@ static void test_promises(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
-static void test_probe(void)
+static void test_presence(void)
 {
 	struct flight_request request;
 	struct store_call *c;
@@ -618,7 +618,7 @@ static void test_probe(void)
 	c = fake_call(&r.store, NULL);
 	CHECK(r.store.started == 1 && c->read.ranged && c->read.range.first == 0 &&
 		      c->read.range.last == 0,
-	      "a probe asks for one byte, once");
+	      "presence is asked for by one byte, once");
 	fake_done(c, STORE_MISS);
 	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
 	      "missing: remembered");
@@ -649,7 +649,7 @@ static int unnamed_files(const char *dir)
 }
 
 /* A store that gives no length and no ranges: it is there, and the body is not wanted. */
-static void test_probe_without_length(void)
+static void test_presence_without_length(void)
 {
 	struct object_head head = fake_whole(-1, "");
 	struct flight_request request;
@@ -666,7 +666,7 @@ static void test_probe_without_length(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
-static void test_probe_then_join(void)
+static void test_presence_then_join(void)
 {
 	struct passenger p = {0};
 	struct flight_request request;
@@ -676,7 +676,7 @@ static void test_probe_then_join(void)
 	request = rig_flight(&r, "k");
 	flight_ask_presence(&request);
 	rig_take(&r, "k", &p);
-	CHECK(r.store.started == 1 && !p.seat.first, "who comes waits for the probe's answer");
+	CHECK(r.store.started == 1 && !p.seat.first, "who comes waits for that answer");
 	fake_done(fake_call(&r.store, NULL), STORE_MISS);
 	CHECK(p.told == 1 && p.result == FETCH_MISS && r.store.started == 1, "missing: told");
 	seat_leave(&p.seat);
@@ -706,7 +706,7 @@ static void test_probe_then_join(void)
 
 #define PRESENCES_MAX 512 /* of flight.c */
 
-static void test_probes_limit(void)
+static void test_presence_limit(void)
 {
 	struct cache_rig r;
 	char key[16];
@@ -719,7 +719,7 @@ static void test_probes_limit(void)
 		request = rig_flight(&r, key);
 		flight_ask_presence(&request);
 	}
-	CHECK_INT(r.store.started, PRESENCES_MAX, "so many probes at a time");
+	CHECK_INT(r.store.started, PRESENCES_MAX, "so many such questions at a time");
 	while (r.store.first)
 		fake_done(r.store.first, STORE_MISS);
 	for (int i = 0; i < 2; i++) {
@@ -848,18 +848,18 @@ static void test_refused_at_first(void)
 	}
 }
 
-/* The probe, which asks for the first byte, is answered with nonsense. */
-static void test_odd_probe(void)
+/* The question of presence, which asks for the first byte, is answered with nonsense. */
+static void test_odd_presence(void)
 {
-	struct flight_request probe;
+	struct flight_request presence;
 	struct object_head odd = fake_part(HUGE, RIG_ETAG, 5, 5),
 			   whole = fake_whole(HUGE, RIG_ETAG);
 	struct passenger p = {0};
 	struct cache_rig r;
 
 	cache_rig_new(&r);
-	probe = rig_flight(&r, "k");
-	flight_ask_presence(&probe);
+	presence = rig_flight(&r, "k");
+	flight_ask_presence(&presence);
 	fake_head(fake_call(&r.store, NULL), &odd);
 	CHECK(r.flights->presences == 1 && !fake_call(&r.store, NULL)->read.ranged,
 	      "it is asked without a range");
@@ -869,7 +869,7 @@ static void test_odd_probe(void)
 		      !fake_call(&r.store, NULL)->read.ranged,
 	      "it is there: who waits for it has it asked for so, too");
 	seat_leave(&p.seat);
-	flight_ask_presence(&probe);
+	flight_ask_presence(&presence);
 	fake_done(fake_call(&r.store, NULL), STORE_MISS);
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -1040,7 +1040,7 @@ static void test_abort(void)
 	rig_take(&r, "flying", &p[1]);
 	fake_head(fake_call(&r.store, "flying"),
 		  &(struct object_head){.total = HUGE, .length = HUGE, .etag = RIG_ETAG, .fd = -1});
-	request = rig_flight(&r, "probe");
+	request = rig_flight(&r, "presence");
 	flight_ask_presence(&request);
 	flights_abort(r.flights);
 	CHECK(p[0].told == 1 && p[0].result == FETCH_FAULT && p[0].error.code == ERR_CANCELED,
@@ -1050,7 +1050,7 @@ static void test_abort(void)
 	CHECK(!r.store.first, "no call goes on");
 	CHECK(rig_take(&r, "new", &p[2]) == NO_SEAT && r.store.started == 3, "nothing begins");
 	flight_ask_presence(&request);
-	CHECK_INT(r.store.started, 3, "no probe either");
+	CHECK_INT(r.store.started, 3, "no question of presence either");
 	seat_leave(&p[0].seat);
 	seat_leave(&p[1].seat);
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -1081,22 +1081,22 @@ static void test_joiner_has_its_own_time(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
-/* 416 to a probe says that the object is there. It starts no download, with a disk or without. */
-static void test_probe_of_an_empty_range(void)
+/* 416 to the question for the first byte says that the object is there. It starts no download, with a disk or without. */
+static void test_presence_of_an_empty_range(void)
 {
 	for (int disk = 0; disk < 2; disk++) {
-		struct flight_request probe;
+		struct flight_request presence;
 		struct passenger p = {0};
 		struct cache_rig r;
 
 		cache_rig_init(&r);
 		r.settings.dir = disk ? r.dir : NULL;
 		cache_rig_open(&r);
-		probe = rig_flight(&r, "k");
-		flight_ask_presence(&probe);
+		presence = rig_flight(&r, "k");
+		flight_ask_presence(&presence);
 		fake_unsatisfiable(r.store.first, 300000);
 		CHECK(!r.store.first && r.flights->presences == 0, "it has a size: it is there");
-		flight_ask_presence(&probe);
+		flight_ask_presence(&presence);
 		ASSERT(rig_take(&r, "k", &p) == SEATED && r.store.started == 2);
 		fake_unsatisfiable(r.store.first, 300000);
 		if (disk)
@@ -1167,22 +1167,22 @@ int main(void)
 	test_too_many_fills();
 	test_too_large();
 	test_promises();
-	test_probe();
-	test_probe_without_length();
-	test_probe_then_join();
-	test_probes_limit();
+	test_presence();
+	test_presence_without_length();
+	test_presence_then_join();
+	test_presence_limit();
 	test_landed();
 	test_purge_on_the_way();
 	test_miss_of_before();
 	test_refused_at_first();
-	test_odd_probe();
+	test_odd_presence();
 	test_no_ranges();
 	test_spooled();
 	test_spooled_for_a_slow_reader();
 	test_spooled_too_large();
 	test_abort();
 	test_joiner_has_its_own_time();
-	test_probe_of_an_empty_range();
+	test_presence_of_an_empty_range();
 	test_draft_cannot_be_ordered();
 	test_floor_is_held();
 	return tap_done();

@@ -198,31 +198,32 @@ static void test_parties(void)
 }
 
 /* Who only finds out whether it is there does not hinder who wants it. */
-static void test_probes(void)
+static void test_presence(void)
 {
-	struct passenger probe = {.seat.use = SEAT_PRESENCE}, p = {0};
+	struct passenger presence = {.seat.use = SEAT_PRESENCE}, p = {0};
 	struct store_call *c;
 	struct object_head h;
 	struct cache_rig r;
 
 	cache_rig_new(&r);
-	take(&r, FORM_STORED, &probe);
+	take(&r, FORM_STORED, &presence);
 	take(&r, FORM_EXPANDED, &p);
 	c = r.store.first;
 	CHECK(r.store.started == 1 && c->read.range.last == 0,
-	      "a probe is on its way: no other question");
+	      "presence is asked for already: no other question");
 	h = head_for(c, (int64_t)cab.n, "");
 	fake_head(c, &h);
 	CHECK(r.store.started == 2 && p.told == 0, "it is there: it is asked for");
 	answer_with(&r, r.store.first, buf_slice(&cab), "");
-	CHECK(told_found(&r, &probe) && probe.head.total == (int64_t)cab.n, "who probes is told");
+	CHECK(told_found(&r, &presence) && presence.head.total == (int64_t)cab.n,
+	      "the seat that asks for presence is told");
 	CHECK(told_found(&r, &p) && p.head.total == TEXT_N, "who wants what is in it, too");
-	seat_leave(&probe.seat);
+	seat_leave(&presence.seat);
 	seat_leave(&p.seat);
 	ASSERT(makers_over(&r));
 	CHECK(!kept_as(&r, KEY, FORM_STORED, buf_slice(&cab), RIG_ETAG) &&
 		      kept_as(&r, KEY, FORM_EXPANDED, buf_slice(&text), EXPANDED),
-	      "a probe is no reason to keep it");
+	      "a question of presence is no reason to keep it");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
@@ -541,7 +542,7 @@ int main(void)
 	test_cabinet();
 	test_follows();
 	test_parties();
-	test_probes();
+	test_presence();
 	test_waiters_limit();
 	test_from_the_cache();
 	test_landed_and_gone();

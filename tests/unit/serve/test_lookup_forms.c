@@ -42,7 +42,7 @@ static void world_of(struct world *w, size_t stores, unsigned forms, const char 
 		w->fake[i].store.traits.forms = forms;
 }
 
-/* It is there: the answer to a probe of one byte. */
+/* It is there: the answer to the question for its first byte. */
 static void there(struct fake_store *f, const char *key)
 {
 	struct store_call *c = fake_call(f, key);
@@ -52,7 +52,7 @@ static void there(struct fake_store *f, const char *key)
 	fake_head(c, &h);
 }
 
-static bool is_probed(struct fake_store *f, const char *key)
+static bool is_asked_whether_there(struct fake_store *f, const char *key)
 {
 	struct store_call *c = fake_call(f, key);
 
@@ -125,7 +125,7 @@ static void test_twin(void)
 		world_of(&w, 1, STORE_FORM_CAB, "/" LOWER);
 		f = &w.fake[0];
 		world_start(&w);
-		CHECK(f->started == 2 && is_asked_for(f, LOWER) && is_probed(f, TWIN),
+		CHECK(f->started == 2 && is_asked_for(f, LOWER) && is_asked_whether_there(f, TWIN),
 		      "the plain one is asked for, the twin looked for");
 		if (twin_first) {
 			there(f, TWIN);
@@ -226,7 +226,7 @@ static void test_two_there(void)
 	world_of(&w, 1, STORE_FORM_CAB | STORE_FORM_ZSTD, "/" LOWER);
 	f = &w.fake[0];
 	world_start(&w);
-	CHECK(f->started == 3 && is_probed(f, TWIN) && is_probed(f, ZST),
+	CHECK(f->started == 3 && is_asked_whether_there(f, TWIN) && is_asked_whether_there(f, ZST),
 	      "both are looked for at once");
 	there(f, ZST);
 	miss(&w, f, LOWER);
@@ -242,8 +242,8 @@ static void test_two_there(void)
 	CHECK(world_fini(&w), "two there");
 }
 
-/* A probe that is out of range tells that it is there. */
-static void test_probe_out_of_range(void)
+/* A question for its first byte that is out of range tells that it is there. */
+static void test_presence_out_of_range(void)
 {
 	struct fake_store *f;
 	struct world w;
@@ -283,7 +283,7 @@ static void test_known(void)
 	CHECK(world_fini(&w), "known");
 }
 
-/* Where the last file had to be expanded, the next one is asked for so without a probe. */
+/* Where the last file had to be expanded, the next one is asked for so at once. */
 static void test_packing_store(void)
 {
 	struct fake_store *f;
@@ -295,7 +295,7 @@ static void test_packing_store(void)
 	world_start(&w);
 	CHECK(f->started == 3 && is_asked_for(f, "bar.pdb/abcdef0123/bar.pdb") &&
 		      is_asked_for(f, "bar.pdb/abcdef0123/bar.pd_") &&
-		      is_probed(f, "bar.pdb/abcdef0123/bar.pdb.zst"),
+		      is_asked_whether_there(f, "bar.pdb/abcdef0123/bar.pdb.zst"),
 	      "the first packed form is asked for at once, the others are looked for");
 	give_file(&w, f, "bar.pdb/abcdef0123/bar.pd_", buf_slice(&cab), "");
 	manual_advance(w.loop, NS_PER_S);
@@ -310,7 +310,8 @@ static void test_packing_store(void)
 	CHECK(is_answered(&w) && !f->store.packs, "a plain one: it does not pack any more");
 	world_release(&w);
 	again(&w, "/new.pdb/abcdef0123/new.pdb");
-	CHECK(is_probed(f, "new.pdb/abcdef0123/new.pd_"), "so the twin is only looked for");
+	CHECK(is_asked_whether_there(f, "new.pdb/abcdef0123/new.pd_"),
+	      "so the twin is only looked for");
 	world_release(&w);
 	CHECK(world_fini(&w), "a packing store");
 }
@@ -482,7 +483,7 @@ static void test_cabinet(void)
 		w.request.rules.cabinets = on;
 		f = &w.fake[0];
 		world_start(&w);
-		CHECK_INT(is_probed(f, LOWER), 1,
+		CHECK_INT(is_asked_whether_there(f, LOWER), 1,
 			  "the plain one is looked for, if only to know it");
 		there(f, LOWER);
 		miss(&w, f, TWIN);
@@ -588,7 +589,7 @@ int main(void)
 	test_rules();
 	test_gone_again();
 	test_two_there();
-	test_probe_out_of_range();
+	test_presence_out_of_range();
 	test_known();
 	test_packing_store();
 	test_stored_gzip();

@@ -167,7 +167,7 @@ static void test_local(void)
 		f->store.traits.local = true;
 		world_start(&w);
 		c = fake_call(f, PTR);
-		h.fd = memfd_create("probe", MFD_CLOEXEC);
+		h.fd = memfd_create("there", MFD_CLOEXEC);
 		fake_head(c, &h);
 		fake_done(c, STORE_FOUND);
 		miss(&w, f, LOWER);

@@ -79,7 +79,7 @@ static void test_mixed_case_costs_one_round(void)
 	}
 }
 
-static void test_siblings_are_probed_once(void)
+static void test_siblings_are_asked_about_once(void)
 {
 	struct world w;
 
@@ -91,14 +91,14 @@ static void test_siblings_are_probed_once(void)
 	world_release(&w);
 	again(&w, "/" ASKED);
 	CHECK(w.fake[0].started == 3 && fake_call(&w.fake[0], TWIN),
-	      "asked again meanwhile: the probe runs already");
+	      "asked again meanwhile: that question runs already");
 	fake_done(fake_call(&w.fake[0], TWIN), STORE_MISS);
 	world_release(&w);
 	again(&w, "/" ASKED);
 	CHECK(w.fake[0].started == 4 && !fake_call(&w.fake[0], TWIN),
 	      "once it is known to be missing, there is none");
 	world_release(&w);
-	CHECK(world_fini(&w), "probed once");
+	CHECK(world_fini(&w), "asked about once");
 }
 
 static void test_sibling_is_there(void)
@@ -128,14 +128,14 @@ static void test_sibling_is_there(void)
 	CHECK(world_fini(&w), "a sibling that is there");
 }
 
-struct probing {
+struct siblings {
 	const char *name;
 	const char *target, *not ;
 	bool local, forgets, is_private;
 	int started;
 };
 
-static const struct probing probings[] = {
+static const struct siblings siblings_of[] = {
 	{"the twin, which may hold it, and file.ptr", "/" ASKED, .started = 3},
 	{"not= of compressed files", "/" ASKED, "*.pd_", .started = 2},
 	{"not= of file.ptr", "/" ASKED, "*.ptr", .started = 2},
@@ -147,10 +147,10 @@ static const struct probing probings[] = {
 	{"file.ptr, which is asked for last", "/" PTR, .started = 1},
 };
 
-static void test_what_is_probed(void)
+static void test_which_siblings(void)
 {
-	for (size_t i = 0; i < ARRAY_LEN(probings); i++) {
-		const struct probing *p = &probings[i];
+	for (size_t i = 0; i < ARRAY_LEN(siblings_of); i++) {
+		const struct siblings *p = &siblings_of[i];
 		struct world w;
 
 		if (p->forgets)
@@ -176,8 +176,8 @@ int main(void)
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
 	test_siblings_cost_one_round();
 	test_mixed_case_costs_one_round();
-	test_siblings_are_probed_once();
+	test_siblings_are_asked_about_once();
 	test_sibling_is_there();
-	test_what_is_probed();
+	test_which_siblings();
 	return tap_done();
 }
