@@ -29,7 +29,7 @@ struct loop {
 	size_t n_timers, cap_timers;
 
 	pthread_mutex_t mu;
-	struct loop_task *first, **last; /* under mu: the mailbox */
+	STAILQ_HEAD(mail, loop_task) mail; /* under mu: the mailbox */
 };
 
 static void drain_wake(struct loop_fd *fd, uint32_t events)
@@ -125,11 +125,9 @@ void loop_post(struct loop *l, struct loop_task *task)
 
 	if (atomic_exchange(&task->queued, true))
 		return;
-	task->next = NULL;
 	pthread_mutex_lock(&l->mu);
-	was_empty = !l->first;
-	*l->last = task;
-	l->last = &task->next;
+	was_empty = STAILQ_EMPTY(&l->mail);
+	STAILQ_INSERT_TAIL(&l->mail, task, place);
 	pthread_mutex_unlock(&l->mu);
 	if (was_empty) {
 		ssize_t n = write(l->wake.fd, &one, sizeof(one));
@@ -138,29 +136,26 @@ void loop_post(struct loop *l, struct loop_task *task)
 	}
 }
 
-static struct loop_task *take_mail(struct loop *l)
+static void take_mail(struct loop *l, struct mail *ret)
 {
-	struct loop_task *first;
 	LOCK_SCOPE(&l->mu);
 
-	first = l->first;
-	l->first = NULL;
-	l->last = &l->first;
-	return first;
+	STAILQ_CONCAT(ret, &l->mail);
 }
 
-/* A task may free itself or be posted again while it runs: read its next one first. */
+/* A task may free itself or be posted again while it runs: it is taken out first. */
 static bool run_tasks(struct loop *l)
 {
-	struct loop_task *task = take_mail(l);
-	bool any = task != NULL;
+	struct mail mail = STAILQ_HEAD_INITIALIZER(mail);
+	struct loop_task *task;
+	bool any = false;
 
-	while (task) {
-		struct loop_task *next = task->next;
-
+	take_mail(l, &mail);
+	while ((task = STAILQ_FIRST(&mail))) {
+		STAILQ_REMOVE_HEAD(&mail, place);
+		any = true;
 		atomic_store(&task->queued, false);
 		task->run(task);
-		task = next;
 	}
 	return any;
 }
@@ -213,7 +208,7 @@ enum err loop_new(struct loop **ret, struct error *e)
 	struct loop *l = xnew(struct loop);
 
 	pthread_mutex_init(&l->mu, NULL);
-	l->last = &l->first;
+	STAILQ_INIT(&l->mail);
 	l->wake = (struct loop_fd){.ready = drain_wake,
 				   .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/list.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,8 +18,8 @@ struct loop;
 
 struct loop_task {
 	void (*run)(struct loop_task *task);
-	struct loop_task *next; /* the loop's */
-	atomic_bool queued;     /* the loop's: posting a queued task does nothing */
+	STAILQ_ENTRY(loop_task) place; /* the loop's */
+	atomic_bool queued;            /* the loop's: posting a queued task does nothing */
 };
 
 struct loop_timer {

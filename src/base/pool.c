@@ -20,7 +20,7 @@ struct pool {
 	pthread_mutex_t mu;
 	pthread_cond_t more;
 	const char *thread_name;
-	struct pool_job *first, **last;  /* under mu */
+	STAILQ_HEAD(, pool_job) jobs;    /* under mu */
 	size_t queued, max_queued;       /* queued under mu */
 	unsigned ready;                  /* workers that wait for a job, or will; under mu */
 	bool ending;                     /* under mu */
@@ -48,15 +48,13 @@ static bool next_job(struct pool *p, struct pool_job **ret, struct worker **ret_
 	struct pool_job *job;
 	LOCK_SCOPE(&p->mu);
 
-	while (!p->first && !p->ending)
+	while (STAILQ_EMPTY(&p->jobs) && !p->ending)
 		pthread_cond_wait(&p->more, &p->mu);
 	p->ready--;
-	job = p->first;
+	job = STAILQ_FIRST(&p->jobs);
 	if (!job)
 		return false;
-	p->first = job->next;
-	if (!p->first)
-		p->last = &p->first;
+	STAILQ_REMOVE_HEAD(&p->jobs, place);
 	p->queued--;
 	*ret = job;
 	*ret_next = next_worker(p);
@@ -112,7 +110,7 @@ enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name, 
 	pthread_mutex_init(&p->mu, NULL);
 	pthread_cond_init(&p->more, NULL);
 	p->thread_name = thread_name;
-	p->last = &p->first;
+	STAILQ_INIT(&p->jobs);
 	p->max_queued = max_queued;
 	p->max_workers = threads;
 	rc = start(next_worker(p));
@@ -168,9 +166,7 @@ enum err pool_submit(struct pool *p, struct pool_job *job)
 
 	if (p->queued >= p->max_queued || p->ending)
 		return ERR_BUSY;
-	job->next = NULL;
-	*p->last = job;
-	p->last = &job->next;
+	STAILQ_INSERT_TAIL(&p->jobs, job, place);
 	p->queued++;
 	pthread_cond_signal(&p->more);
 	return OK;

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/list.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@ struct pool;
 
 struct pool_job {
 	void (*run)(struct pool_job *job); /* on a worker thread */
-	struct pool_job *next;             /* the pool's */
+	STAILQ_ENTRY(pool_job) place;      /* the pool's */
 };
 
 MUST_CHECK enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name,

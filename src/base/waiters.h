@@ -3,7 +3,7 @@
  * A bounded list of those who wait for one event. Embedded, nothing allocates; one thread.
  */
 #pragma once
-#include "base/macros.h"
+#include "base/list.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,12 +11,12 @@
 
 struct waiter {
 	void (*wake)(struct waiter *w);
-	struct waiter *next, **at; /* at == NULL: not waiting */
-	uint64_t round;            /* the list's when it began to wait */
+	TAILQ_ENTRY(waiter) place;
+	uint64_t round; /* the list's when it began to wait */
 };
 
 struct waiters {
-	struct waiter *first, **last;
+	TAILQ_HEAD(, waiter) list;
 	size_t n;
 	uint64_t round; /* how often all have been woken */
 };
@@ -26,27 +26,17 @@ static inline bool waiters_add(struct waiters *ws, struct waiter *w)
 {
 	if (ws->n >= WAITERS_MAX)
 		return false;
-	if (!ws->first)
-		ws->last = &ws->first;
-	w->next = NULL;
 	w->round = ws->round;
-	w->at = ws->last;
-	*ws->last = w;
-	ws->last = &w->next;
+	TAILQ_ADD(&ws->list, w, place);
 	ws->n++;
 	return true;
 }
 
 static inline void waiters_remove(struct waiters *ws, struct waiter *w)
 {
-	if (!w->at)
+	if (!TAILQ_IS_IN(w, place))
 		return;
-	*w->at = w->next;
-	if (w->next)
-		w->next->at = w->at;
-	else
-		ws->last = w->at;
-	w->at = NULL;
+	TAILQ_LEAVE(&ws->list, w, place);
 	ws->n--;
 }
 
@@ -54,10 +44,9 @@ static inline void waiters_remove(struct waiters *ws, struct waiter *w)
 static inline void waiters_wake(struct waiters *ws)
 {
 	uint64_t round = ws->round++;
+	struct waiter *w;
 
-	while (ws->first && ws->first->round <= round) {
-		struct waiter *w = ws->first;
-
+	while ((w = TAILQ_FIRST(&ws->list)) && w->round <= round) {
 		waiters_remove(ws, w);
 		w->wake(w);
 	}

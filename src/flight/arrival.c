@@ -23,12 +23,12 @@ _Static_assert(PART_BUFFER >= 2 * PART_ROOM, "a half has to take some before it 
 
 struct part {
 	struct flight *flight;
-	struct part *next, **at; /* in flight->arrival.parts */
-	int64_t first, end;      /* end: set once it is known */
-	int64_t stored;          /* reported to the fill */
-	int64_t reserved;        /* space on the disk, up to here; the job's */
-	struct fetch *fetch;     /* NULL once it has ended */
-	bool asking;             /* it is the flight's first question */
+	LIST_ENTRY(part) place; /* in flight->arrival.parts */
+	int64_t first, end;     /* end: set once it is known */
+	int64_t stored;         /* reported to the fill */
+	int64_t reserved;       /* space on the disk, up to here; the job's */
+	struct fetch *fetch;    /* NULL once it has ended */
+	bool asking;            /* it is the flight's first question */
 	char *buffer[2];
 	size_t n[2];
 	int filling;  /* which half */
@@ -48,11 +48,7 @@ static struct part *part_new(struct flight *f, int64_t first, int64_t end)
 	p->flight = f;
 	p->first = p->stored = first;
 	p->end = end;
-	p->next = f->arrival.parts;
-	p->at = &f->arrival.parts;
-	if (p->next)
-		p->next->at = &p->next;
-	f->arrival.parts = p;
+	LIST_INSERT_HEAD(&f->arrival.parts, p, place);
 	f->arrival.n_parts++;
 	return p;
 }
@@ -67,12 +63,9 @@ static void part_free(struct part *p)
 /* Out of the flight; freed now, or when its job is back. */
 static void part_drop(struct part *p)
 {
-	ASSERT(p->at);
+	ASSERT(LIST_IS_IN(p, place));
 	fetch_free(TAKE(p->fetch));
-	*p->at = p->next;
-	if (p->next)
-		p->next->at = p->at;
-	p->at = NULL;
+	LIST_LEAVE(p, place);
 	p->flight->arrival.n_parts--;
 	if (!p->writing)
 		part_free(p);
@@ -80,8 +73,8 @@ static void part_drop(struct part *p)
 
 void arrival_drop(struct flight *f)
 {
-	while (f->arrival.parts)
-		part_drop(f->arrival.parts);
+	while (!LIST_EMPTY(&f->arrival.parts))
+		part_drop(LIST_FIRST(&f->arrival.parts));
 }
 
 /* ---- write-behind ---- */
@@ -175,12 +168,12 @@ static void half_written(struct loop_task *task)
 	struct part *p = CONTAINER_OF(task, struct part, written);
 	struct flight *f = p->flight;
 
-	if (p->at && p->failure.code)
+	if (LIST_IS_IN(p, place) && p->failure.code)
 		f->events->disk_failed(f, &p->failure);
-	else if (p->at)
+	else if (LIST_IS_IN(p, place))
 		report_stored(p);
 	p->writing = false;
-	if (p->at)
+	if (LIST_IS_IN(p, place))
 		go_on(p);
 	else
 		part_free(p);
@@ -190,7 +183,9 @@ static void half_written(struct loop_task *task)
 
 void arrival_flush(struct flight *f)
 {
-	for (struct part *p = f->arrival.parts; p; p = p->next) {
+	struct part *p;
+
+	LIST_FOREACH (p, &f->arrival.parts, place) {
 		if (!turn(p)) {
 			cannot_submit(f);
 			return;
@@ -394,7 +389,7 @@ static int64_t chunk_of(struct flight *f)
 	int64_t connections = f->all->settings.fetch_parallel;
 	int64_t rest = unassigned(f);
 
-	if (f->arrival.n_parts == 1 && f->arrival.parts->asking)
+	if (f->arrival.n_parts == 1 && LIST_FIRST(&f->arrival.parts)->asking)
 		connections = MAX(connections - 1, 1); /* it is the start: one is busy for long */
 	if (!f->arrival.chunk && rest <= block * connections)
 		f->arrival.chunk = MIN(block,
@@ -448,20 +443,22 @@ void arrival_want(void *flight)
 
 void arrival_extend(struct flight *f)
 {
-	if (f->arrival.parts && f->arrival.parts->fetch)
-		fetch_extend(f->arrival.parts->fetch, f->deadline_ns);
+	struct part *p = LIST_FIRST(&f->arrival.parts);
+
+	if (p && p->fetch)
+		fetch_extend(p->fetch, f->deadline_ns);
 }
 
 bool arrival_is_spooling(const struct flight *f)
 {
-	const struct part *p = f->arrival.parts;
+	const struct part *p = LIST_FIRST(&f->arrival.parts);
 
 	return p && p->fetch && fetch_is_spooling(p->fetch);
 }
 
 int64_t arrival_take_spool(struct flight *f)
 {
-	return fetch_take_spool(f->arrival.parts->fetch);
+	return fetch_take_spool(LIST_FIRST(&f->arrival.parts)->fetch);
 }
 
 void arrival_init(struct flight *f)

@@ -16,7 +16,7 @@ struct flight;
 struct part;
 
 struct arrival {
-	struct part *parts;
+	LIST_HEAD(, part) parts;
 	size_t n_parts;
 	int64_t chunk; /* size of the parts of the last round; 0: not there yet */
 	struct loop_task wanted;

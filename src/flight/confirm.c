@@ -30,7 +30,7 @@ struct confirm {
 	struct object_id id;
 	uint64_t generation; /* from before it was asked */
 	struct object_head have;
-	struct confirm *next, **at; /* at == NULL: not in the list yet */
+	LIST_ENTRY(confirm) place; /* in the list of all, once it has started */
 	struct loop_task start;
 	struct fetch *fetch; /* NULL: it has been answered */
 	struct loop_timer forget;
@@ -48,8 +48,8 @@ struct confirms {
 	struct pool *pool;
 	confirm_changed *changed;
 	void *ud;
-	struct confirm *first; /* the loop's */
-	atomic_size_t n;       /* allocated */
+	LIST_HEAD(, confirm) list; /* the loop's */
+	atomic_size_t n;           /* allocated */
 	bool closing;
 };
 
@@ -68,11 +68,8 @@ struct confirms *confirms_new(struct loop *loop, struct cache *cache, struct poo
 
 static void confirm_free(struct confirm *q)
 {
-	if (q->at) {
-		*q->at = q->next;
-		if (q->next)
-			q->next->at = q->at;
-	}
+	if (LIST_IS_IN(q, place))
+		LIST_REMOVE(q, place);
 	atomic_fetch_sub(&q->all->n, 1);
 	free(q->key);
 	free(q->named);
@@ -82,8 +79,8 @@ static void confirm_free(struct confirm *q)
 
 void confirms_free(struct confirms *all)
 {
-	while (all && all->first)
-		confirm_free(all->first);
+	while (all && !LIST_EMPTY(&all->list))
+		confirm_free(LIST_FIRST(&all->list));
 	free(all);
 }
 
@@ -226,7 +223,9 @@ static void ask_for_miss(struct confirm *q)
 
 static bool is_asked(const struct confirms *all, const struct confirm *as)
 {
-	for (const struct confirm *q = all->first; q; q = q->next)
+	const struct confirm *q;
+
+	LIST_FOREACH (q, &all->list, place)
 		if (q->missing == as->missing && !q->checksum == !as->checksum &&
 		    memcmp(&q->id, &as->id, sizeof(q->id)) == 0)
 			return true;
@@ -249,11 +248,7 @@ static void start(struct loop_task *task)
 		confirm_free(q);
 		return;
 	}
-	q->next = q->all->first;
-	q->at = &q->all->first;
-	if (q->next)
-		q->next->at = &q->next;
-	q->all->first = q;
+	LIST_INSERT_HEAD(&q->all->list, q, place);
 	q->generation = cache_generation(q->all->cache, q->store, slice_of(q->key), q->named);
 	if (q->missing)
 		ask_for_miss(q);
@@ -319,9 +314,10 @@ bool confirm_find(struct confirms *all, const struct confirm_request *r, struct 
 
 void confirms_abort(struct confirms *all)
 {
+	struct confirm *q;
+
 	all->closing = true;
-	for (struct confirm *q = all->first; q; q = q->next) {
+	LIST_FOREACH (q, &all->list, place)
 		if (q->fetch)
 			forget_in(q, 0);
-	}
 }

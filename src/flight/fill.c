@@ -130,7 +130,7 @@ static int64_t there(const struct fill *f, int64_t offset)
 }
 
 /* What can be read at offset right now. Called under mu. */
-static enum fill_read look(const struct fill *f, int64_t offset, bool ahead, size_t *ret_n)
+static enum fill_read readable(const struct fill *f, int64_t offset, bool ahead, size_t *ret_n)
 {
 	int64_t n;
 
@@ -148,38 +148,30 @@ static enum fill_read look(const struct fill *f, int64_t offset, bool ahead, siz
 
 /* ---- those who wait ---- */
 
-static void forget(struct fill_waiter *w)
-{
-	*w->at = w->next;
-	if (w->next)
-		w->next->at = w->at;
-	w->at = NULL;
-}
-
 /* Take off all who need not wait any more, to be called without the lock. Called under mu. */
-static struct fill_waiter *take_ready(struct fill *f)
+static void take_ready(struct fill *f, struct fill_waiters *ret)
 {
-	struct fill_waiter *ready = NULL, *next;
+	struct fill_waiter *w = LIST_FIRST(&f->waiters), *next;
 	size_t n;
 
-	for (struct fill_waiter *w = f->waiters; w; w = next) {
-		next = w->next;
-		if (look(f, w->offset, w->ahead, &n) == FILL_WAIT)
+	LIST_INIT(ret);
+	for (; w; w = next) {
+		next = LIST_NEXT(w, place);
+		if (readable(f, w->offset, w->ahead, &n) == FILL_WAIT)
 			continue;
-		forget(w);
-		w->next = ready;
-		ready = w;
+		LIST_REMOVE(w, place);
+		w->waits = false;
+		LIST_INSERT_HEAD(ret, w, place);
 	}
-	return ready;
 }
 
 /* A waiter may be gone once it has been called. */
-static void call_ready(struct fill_waiter *w)
+static void call_ready(struct fill_waiters *ready)
 {
-	struct fill_waiter *next;
+	struct fill_waiter *w;
 
-	for (; w; w = next) {
-		next = w->next;
+	while ((w = LIST_FIRST(ready))) {
+		LIST_REMOVE(w, place);
 		w->ready(w);
 	}
 }
@@ -190,16 +182,13 @@ bool fill_wait(struct fill *f, struct fill_waiter *w)
 	size_t n;
 
 	pthread_mutex_lock(&f->mu);
-	if (look(f, w->offset, w->ahead, &n) != FILL_WAIT) {
+	if (readable(f, w->offset, w->ahead, &n) != FILL_WAIT) {
 		pthread_mutex_unlock(&f->mu);
 		return false;
 	}
-	ASSERT(!w->at);
-	w->next = f->waiters;
-	w->at = &f->waiters;
-	if (w->next)
-		w->next->at = &w->next;
-	f->waiters = w;
+	ASSERT(!w->waits);
+	w->waits = true;
+	LIST_INSERT_HEAD(&f->waiters, w, place);
 	wanted = f->state == RUNNING && f->writer.wanted && is_in_gap(f, w->offset);
 	pthread_mutex_unlock(&f->mu);
 	if (wanted)
@@ -209,13 +198,13 @@ bool fill_wait(struct fill *f, struct fill_waiter *w)
 
 bool fill_unwait(struct fill *f, struct fill_waiter *w)
 {
-	bool waiting;
 	LOCK_SCOPE(&f->mu);
 
-	waiting = w->at != NULL;
-	if (waiting)
-		forget(w);
-	return waiting;
+	if (!w->waits)
+		return false;
+	LIST_REMOVE(w, place);
+	w->waits = false;
+	return true;
 }
 
 /* ---- memory ---- */
@@ -247,7 +236,7 @@ static size_t ring_free(struct fill *f)
 
 bool fill_write(struct fill *f, struct slice data)
 {
-	struct fill_waiter *ready;
+	struct fill_waiters ready;
 	bool go_on;
 	size_t free_bytes;
 
@@ -263,9 +252,9 @@ bool fill_write(struct fill *f, struct slice data)
 	if (f->written < f->length && f->length > (int64_t)f->size && free_bytes < FILL_ROOM)
 		f->writer_paused = true;
 	go_on = !f->writer_paused;
-	ready = take_ready(f);
+	take_ready(f, &ready);
 	pthread_mutex_unlock(&f->mu);
-	call_ready(ready);
+	call_ready(&ready);
 	return go_on;
 }
 
@@ -331,16 +320,16 @@ void fill_remove_part(struct fill *f, int64_t first)
 
 void fill_stored(struct fill *f, int64_t first, int64_t up_to)
 {
-	struct fill_waiter *ready;
+	struct fill_waiters ready;
 	struct fill_part *p;
 
 	pthread_mutex_lock(&f->mu);
 	p = part_at(f, first);
 	ASSERT(p && p->first == first && up_to >= p->stored && up_to <= p->end);
 	p->stored = up_to;
-	ready = take_ready(f);
+	take_ready(f, &ready);
 	pthread_mutex_unlock(&f->mu);
-	call_ready(ready);
+	call_ready(&ready);
 }
 
 int64_t fill_first_gap(struct fill *f, int64_t from, int64_t *ret_end)
@@ -358,9 +347,10 @@ int64_t fill_first_gap(struct fill *f, int64_t from, int64_t *ret_end)
 
 int64_t fill_wanted(struct fill *f)
 {
+	struct fill_waiter *w;
 	LOCK_SCOPE(&f->mu);
 
-	for (struct fill_waiter *w = f->waiters; w; w = w->next)
+	LIST_FOREACH (w, &f->waiters, place)
 		if (is_in_gap(f, w->offset))
 			return w->offset;
 	return -1;
@@ -383,16 +373,16 @@ int64_t fill_contiguous(struct fill *f)
 
 static void end(struct fill *f, enum fill_state state, const struct error *why)
 {
-	struct fill_waiter *ready;
+	struct fill_waiters ready;
 
 	pthread_mutex_lock(&f->mu);
 	ASSERT(f->state == NEW || f->state == RUNNING);
 	f->state = state;
 	if (why)
 		f->why = *why;
-	ready = take_ready(f);
+	take_ready(f, &ready);
 	pthread_mutex_unlock(&f->mu);
-	call_ready(ready);
+	call_ready(&ready);
 }
 
 void fill_fail(struct fill *f, const struct error *why)
@@ -442,7 +432,7 @@ static enum fill_read read_at(struct fill *f, int64_t offset, bool ahead, char *
 
 	pthread_mutex_lock(&f->mu);
 	ASSERT(f->backing != RING || offset == f->consumed);
-	result = look(f, offset, ahead, &have);
+	result = readable(f, offset, ahead, &have);
 	pthread_mutex_unlock(&f->mu);
 	if (result != FILL_DATA)
 		return result;

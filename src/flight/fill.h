@@ -26,6 +26,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/list.h"
 #include "base/slice.h"
 #include "cache/object.h"
 
@@ -117,8 +118,9 @@ int64_t fill_length(const struct fill *f);
 struct fill_waiter {
 	void (*ready)(struct fill_waiter *w); /* on the loop's thread, once */
 	int64_t offset;
-	bool ahead;                     /* for fill_read_ahead() */
-	struct fill_waiter *next, **at; /* the fill's; zeroed: not waiting */
+	bool ahead; /* for fill_read_ahead() */
+	bool waits; /* the fill's, as the next; zeroed: it does not */
+	LIST_ENTRY(fill_waiter) place;
 };
 
 /*

@@ -29,5 +29,5 @@ struct fill {
 	struct fill_part *parts; /* owned array, sorted */
 	size_t n_parts, cap_parts;
 	struct error why; /* FAILED */
-	struct fill_waiter *waiters;
+	LIST_HEAD(fill_waiters, fill_waiter) waiters;
 };

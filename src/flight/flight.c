@@ -47,9 +47,9 @@ static bool asks_alike(const struct flight *f, const char *checksum)
 static struct flight *find(const struct flights *all, const struct object_id *id, struct slice key,
 			   const char *checksum)
 {
-	struct flight *found = NULL;
+	struct flight *found = NULL, *f;
 
-	for (struct flight *f = all->bucket[bucket_of(id)]; f; f = f->next) {
+	LIST_FOREACH (f, &all->bucket[bucket_of(id)], place) {
 		if (!same_id(&f->id, id) || flight_is_outdated(f) ||
 		    (is_asking(f) && !asks_alike(f, checksum)))
 			continue;
@@ -61,25 +61,10 @@ static struct flight *find(const struct flights *all, const struct object_id *id
 	return found;
 }
 
-static void enter(struct flights *all, struct flight *f)
-{
-	struct flight **head = &all->bucket[bucket_of(&f->id)];
-
-	f->next = *head;
-	f->at = head;
-	if (f->next)
-		f->next->at = &f->next;
-	*head = f;
-}
-
 static void take_out(struct flight *f)
 {
-	if (!f->at)
-		return;
-	*f->at = f->next;
-	if (f->next)
-		f->next->at = f->at;
-	f->at = NULL;
+	if (LIST_IS_IN(f, place))
+		LIST_LEAVE(f, place);
 }
 
 /* ---- the end ---- */
@@ -95,7 +80,8 @@ static void uncount(struct flight *f)
 
 static void settle(struct flight *f)
 {
-	if (f->at || f->seats || f->aboard || f->jobs || atomic_load(&f->arrival.wanted.queued))
+	if (LIST_IS_IN(f, place) || !LIST_EMPTY(&f->seats) || !LIST_EMPTY(&f->aboard) || f->jobs ||
+	    atomic_load(&f->arrival.wanted.queued))
 		return;
 	uncount(f);
 	arrival_drop(f);
@@ -110,27 +96,10 @@ static void settle(struct flight *f)
 	free(f);
 }
 
-static void leave_list(struct seat *s)
-{
-	*s->at = s->next;
-	if (s->next)
-		s->next->at = s->at;
-	s->at = NULL;
-}
-
-static void enter_list(struct seat **list, struct seat *s)
-{
-	s->next = *list;
-	s->at = list;
-	if (s->next)
-		s->next->at = &s->next;
-	*list = s;
-}
-
 static void board(struct flight *f, struct seat *s)
 {
-	leave_list(s);
-	enter_list(&f->aboard, s);
+	LIST_REMOVE(s, place);
+	LIST_INSERT_HEAD(&f->aboard, s, place);
 }
 
 static void tell(struct flight *f, struct seat *s, enum fetch_result result, const struct error *e)
@@ -145,8 +114,8 @@ void flight_tell(struct flight *f, enum fetch_result result, const struct error 
 {
 	ASSERT(f->jobs);
 	f->told = true;
-	while (f->seats)
-		tell(f, f->seats, result, e);
+	while (!LIST_EMPTY(&f->seats))
+		tell(f, LIST_FIRST(&f->seats), result, e);
 }
 
 void flight_gone(struct flight *f)
@@ -225,7 +194,7 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	arrival_init(f);
 	proving_init(f);
 	keep_init(f);
-	enter(r->flights, f);
+	LIST_INSERT_HEAD(&f->all->bucket[bucket_of(id)], f, place);
 	return f;
 }
 
@@ -246,10 +215,10 @@ static void sit(struct flight *f, struct seat *s)
 	making_wanted(f);
 	proving_begin_late(f);
 	if (is_asking(f) || !f->told) {
-		enter_list(&f->seats, s);
+		LIST_INSERT_HEAD(&f->seats, s, place);
 		return;
 	}
-	enter_list(&f->aboard, s);
+	LIST_INSERT_HEAD(&f->aboard, s, place);
 	loop_timer_set(f->all->loop, &s->late, 0);
 }
 
@@ -259,7 +228,7 @@ void flight_decline(struct flight *f)
 	struct seat *s;
 
 	flight_gone(f);
-	while ((s = f->seats)) {
+	while ((s = LIST_FIRST(&f->seats))) {
 		board(f, s);
 		if (s->use == SEAT_PRESENCE)
 			s->decided(s, FETCH_FOUND, &head, NULL);
@@ -326,16 +295,17 @@ static bool is_for(const struct flight *f, const struct seat *s)
 /* Who would have asked otherwise. */
 static struct seat *other_seat(const struct flight *f)
 {
-	struct seat *s = f->seats;
+	struct seat *s;
 
-	while (s && is_for(f, s))
-		s = s->next;
-	return s;
+	LIST_FOREACH (s, &f->seats, place)
+		if (!is_for(f, s))
+			return s;
+	return NULL;
 }
 
 static void move(struct seat *s)
 {
-	struct flight *from = s->flight, *to = from->all->bucket[bucket_of(&from->id)];
+	struct flight *from = s->flight, *to;
 	const struct flight_request r = {
 		.flights = from->all,
 		.store = from->store,
@@ -351,10 +321,11 @@ static void move(struct seat *s)
 		.anew = from->anew,
 	};
 
-	leave_list(s);
+	LIST_REMOVE(s, place);
 	from->n_seats--;
-	while (to && (flight_is_outdated(to) || !same_id(&to->id, &from->id) || !is_for(to, s)))
-		to = to->next;
+	LIST_FOREACH (to, &from->all->bucket[bucket_of(&from->id)], place)
+		if (!flight_is_outdated(to) && same_id(&to->id, &from->id) && is_for(to, s))
+			break;
 	s->first = !to;
 	if (!to) {
 		to = flight_new(&r, &from->id);
@@ -404,7 +375,7 @@ void seat_leave(struct seat *s)
 		return;
 	flight_hold(f);
 	loop_timer_stop(f->all->loop, &s->late);
-	leave_list(s);
+	LIST_REMOVE(s, place);
 	f->n_seats--;
 	if (f->n_seats == 0 && ((f->phase == FLIGHT_UNDER_WAY && !flight_worth_finishing(f)) ||
 				(f->phase == FLIGHT_ASKING && !making_goes_on(f))))
@@ -441,7 +412,7 @@ void flights_fail_all(struct flights *all)
 
 	all->closing = true;
 	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
-		while ((f = all->bucket[i])) {
+		while ((f = LIST_FIRST(&all->bucket[i]))) {
 			flight_hold(f);
 			flight_fail(f, &closing);
 			flight_let_go(f);

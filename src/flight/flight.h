@@ -54,7 +54,7 @@ struct seat {
 	uint64_t asker;       /* for whom it is asked, if it is for this seat (fetch.h) */
 	enum seat_use use;
 	struct flight *flight; /* the flight's, as all below; NULL: not seated */
-	struct seat *next, **at;
+	LIST_ENTRY(seat) place;
 	struct loop_timer late; /* tells who came after the decision */
 	bool first;             /* it is for this one that the store was asked */
 };

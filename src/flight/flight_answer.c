@@ -38,7 +38,9 @@ static void tell_missing(struct flight *f, enum fetch_result result)
 
 static void note_found(struct flight *f)
 {
-	for (const struct seat *seat = f->seats; seat; seat = seat->next)
+	const struct seat *seat;
+
+	LIST_FOREACH (seat, &f->seats, place)
 		cache_note_found(f->cache, f->store, seat->key);
 	cache_note_found(f->cache, f->store, slice_of(f->key));
 }
@@ -94,7 +96,9 @@ void flight_cancel(struct flight *f)
 
 static bool all_want_presence(const struct flight *f)
 {
-	for (const struct seat *s = f->seats; s; s = s->next)
+	const struct seat *s;
+
+	LIST_FOREACH (s, &f->seats, place)
 		if (s->use != SEAT_PRESENCE)
 			return false;
 	return true;
@@ -120,7 +124,8 @@ static void is_there(struct flight *f, const struct object_head *head)
 void flight_found(struct flight *f)
 {
 	flight_tell(f, FETCH_FOUND, NULL);
-	if (f->phase == FLIGHT_UNDER_WAY && !f->seats && !f->aboard && !flight_worth_finishing(f))
+	if (f->phase == FLIGHT_UNDER_WAY && LIST_EMPTY(&f->seats) && LIST_EMPTY(&f->aboard) &&
+	    !flight_worth_finishing(f))
 		flight_cancel(f);
 }
 

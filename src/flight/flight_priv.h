@@ -61,7 +61,7 @@ struct flight {
 	struct cache *cache; /* theirs */
 	const struct flight_events *events;
 	struct object_id id;
-	struct flight *next, **at; /* in its bucket; at == NULL: not in the table */
+	LIST_ENTRY(flight) place; /* in its bucket, while it is in the table */
 	enum flight_phase phase;
 	struct store *store;
 	enum form form;
@@ -71,15 +71,15 @@ struct flight {
 	bool patient;
 	/* from before the store was asked, or something looked for: for what comes, and for a miss */
 	uint64_t generation, ticket;
-	bool whole;                  /* do not ask in parts */
-	bool unranged;               /* nor, to see whether it is there, for its first byte */
-	bool declined;               /* the cache cannot take it */
-	bool alone;                  /* for who spells the key like this; others do not join */
-	struct seat *seats, *aboard; /* waiting for the decision; told */
-	size_t n_seats;              /* of both */
-	size_t takers;               /* who have, or had, a seat because they want it as it is */
-	size_t jobs; /* that workers have; and one for each caller on the stack (flight_hold()) */
-	bool anew;   /* what lies in the cache of the stored form may be out of date */
+	bool whole;    /* do not ask in parts */
+	bool unranged; /* nor, to see whether it is there, for its first byte */
+	bool declined; /* the cache cannot take it */
+	bool alone;    /* for who spells the key like this; others do not join */
+	LIST_HEAD(seats, seat) seats, aboard; /* waiting for the decision; told */
+	size_t n_seats;                       /* of both */
+	size_t takers; /* who have, or had, a seat because they want it as it is */
+	size_t jobs;   /* that workers have; and one for each caller on the stack (flight_hold()) */
+	bool anew;     /* what lies in the cache of the stored form may be out of date */
 	bool scratch_ok; /* it may lie in a temporary file */
 	bool told;       /* FOUND, to who had a seat then */
 
@@ -115,7 +115,7 @@ struct flights {
 	struct confirms *confirms;
 
 	/* ---- the table ---- */
-	struct flight *bucket[FLIGHT_BUCKETS];
+	LIST_HEAD(, flight) bucket[FLIGHT_BUCKETS];
 	size_t fills;     /* that run */
 	size_t presences; /* that nobody waits for */
 	bool closing;

@@ -156,7 +156,7 @@ static bool may_try_again(const struct flight *f, enum maker_end end, enum err w
 	const struct making *d = f->making;
 
 	return f->phase == FLIGHT_ASKING && end == MAKER_FAILED &&
-	       ((why == ERR_IO && !d->declined) || (why == ERR_CANCELED && f->seats));
+	       ((why == ERR_IO && !d->declined) || (why == ERR_CANCELED && !LIST_EMPTY(&f->seats)));
 }
 
 static void try_again(struct flight *f, bool declined)

@@ -157,7 +157,7 @@ void proving_advance(struct flight *f)
 	n = there(f);
 	if (p->proof.digest && n > p->hashed && (n == f->head.total || n - p->hashed >= HASH_STEP))
 		hash_up_to(f, n);
-	else if (n == f->head.total && !f->arrival.parts && !p->sum_fetch)
+	else if (n == f->head.total && LIST_EMPTY(&f->arrival.parts) && !p->sum_fetch)
 		check(f); /* no part: the stores have said that there is no more */
 }
 

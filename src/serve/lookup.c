@@ -109,7 +109,9 @@ static void abort_one(struct lookup *l)
 
 void lookup_sweep(struct lookups *all)
 {
-	for (struct lookup *l = all->first; l; l = l->next_one) {
+	struct lookup *l;
+
+	LIST_FOREACH (l, &all->list, place) {
 		if (!l->request.left || !atomic_load(l->request.left))
 			continue;
 		if (l->done)
@@ -121,8 +123,10 @@ void lookup_sweep(struct lookups *all)
 
 void lookup_abort_all(struct lookups *all)
 {
+	struct lookup *l;
+
 	all->closing = true;
-	for (struct lookup *l = all->first; l; l = l->next_one)
+	LIST_FOREACH (l, &all->list, place)
 		abort_one(l);
 }
 
@@ -130,11 +134,7 @@ static void start_lookup(struct loop_task *task)
 {
 	struct lookup *l = CONTAINER_OF(task, struct lookup, start);
 
-	l->next_one = l->request.all->first;
-	l->at_one = &l->request.all->first;
-	if (l->next_one)
-		l->next_one->at_one = &l->next_one;
-	l->request.all->first = l;
+	LIST_INSERT_HEAD(&l->request.all->list, l, place);
 	l->number = ++l->request.all->count;
 	if (l->request.all->closing)
 		abort_one(l);
@@ -151,9 +151,7 @@ static void let_go(struct loop_task *task)
 	lookup_forget_target(l);
 	answer_drop(&l->request.spare);
 	ask_free(l->winner);
-	*l->at_one = l->next_one;
-	if (l->next_one)
-		l->next_one->at_one = l->at_one;
+	LIST_REMOVE(l, place);
 	l->released(l->ud);
 	free(l->if_range);
 	free(l->via);

@@ -32,7 +32,7 @@ struct lookup_cut {
 
 /* All lookups of a server; the loop's thread only. Zeroed: empty. */
 struct lookups {
-	struct lookup *first;
+	LIST_HEAD(, lookup) list;
 	uint64_t count; /* of all that have begun */
 	bool closing;
 	struct lookup_cut cut[LOOKUP_CUTS]; /* by hash: a later one takes the place of an earlier */

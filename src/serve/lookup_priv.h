@@ -63,7 +63,7 @@ struct lookup {
 	void (*when_rescued)(void *ud, struct fill *body);
 	void (*rescued)(void *ud, struct fill *body); /* to be called, while a rescue runs */
 	bool done;                                    /* answered() was called */
-	struct lookup *next_one, **at_one;            /* in request.all */
+	LIST_ENTRY(lookup) place;                     /* in request.all */
 	uint64_t number;                              /* there */
 	struct store *fault_store; /* the first that failed and counts; NULL: none */
 	struct error fault;        /* its */

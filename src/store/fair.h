@@ -11,6 +11,7 @@
  * fair_last_of_most(). The items are embedded in their owner's struct; one thread.
  */
 #pragma once
+#include "base/list.h"
 #include "base/macros.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,16 +24,14 @@ struct fair_asker;
 
 struct fair_item {
 	struct fair_asker *asker;
-	struct fair_item *next, **at; /* at == NULL: it does not wait */
+	TAILQ_ENTRY(fair_item) place; /* among those of its asker that wait */
 };
 
-struct fair_list {
-	struct fair_asker *first, **last;
-};
+TAILQ_HEAD(fair_list, fair_asker);
 
 /* Zeroed: empty. */
 struct fair_queue {
-	struct fair_asker *bucket[FAIR_BUCKETS];
+	LIST_HEAD(, fair_asker) bucket[FAIR_BUCKETS];
 	struct fair_list fresh, served; /* who waits: those who have been given none, and some */
 	unsigned firsts;                /* turns in a row of `fresh` */
 	size_t waiting;
@@ -54,5 +53,5 @@ void fair_leave(struct fair_queue *q, struct fair_item *i);
 
 static inline bool fair_waits(const struct fair_item *i)
 {
-	return i->at;
+	return TAILQ_IS_IN(i, place);
 }

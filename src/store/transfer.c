@@ -47,10 +47,10 @@ struct transfer {
 	struct transfer_head head;
 	bool patient, head_only, follow, head_given, cancelled, paused;
 	struct redirects redirects;
-	struct transfer *next_dead, *next_unborn;
-	struct transfer *next, **at; /* all that run or wait */
-	int sys;                     /* why no socket could be made; 0: one could */
-	char why[CURL_ERROR_SIZE];   /* libcurl's words for a failure */
+	SLIST_ENTRY(transfer) dead, unborn;
+	LIST_ENTRY(transfer) place; /* among all that run or wait */
+	int sys;                    /* why no socket could be made; 0: one could */
+	char why[CURL_ERROR_SIZE];  /* libcurl's words for a failure */
 };
 
 struct transfer_engine {
@@ -60,13 +60,13 @@ struct transfer_engine {
 	struct transfer_limits limits;
 	char *ca_bundle;
 	size_t active;
-	struct transfer *all;
+	LIST_HEAD(, transfer) all;
 	struct fair_queue queue;
 	struct loop_timer grant; /* one has ended while others wait */
 	bool closing;
 	bool in_curl; /* inside a call of libcurl that may call us back */
 	/* Started and cancelled while in_curl, in whose callbacks no handle can come or go. */
-	struct transfer *unborn, *dead;
+	SLIST_HEAD(, transfer) unborn, dead;
 	CURL *idle[IDLE_HANDLES_MAX];
 	size_t n_idle;
 };
@@ -109,9 +109,7 @@ static void transfer_free(struct transfer *t)
 	curl_slist_free_all(t->headers);
 	free(t->url);
 	free(t->user_password);
-	*t->at = t->next;
-	if (t->next)
-		t->next->at = t->at;
+	LIST_REMOVE(t, place);
 	free(t);
 }
 
@@ -120,29 +118,25 @@ void transfer_cancel(struct transfer *t)
 	if (t->cancelled)
 		return;
 	t->cancelled = true;
-	if (t->engine->in_curl) {
-		t->next_dead = t->engine->dead;
-		t->engine->dead = t;
-	} else {
+	if (t->engine->in_curl)
+		SLIST_INSERT_HEAD(&t->engine->dead, t, dead);
+	else
 		transfer_free(t);
-	}
 }
 
 /* What was done inside a call of libcurl takes effect once that is over. */
 static void leave_curl(struct transfer_engine *engine)
 {
-	engine->in_curl = false;
-	while (engine->unborn) {
-		struct transfer *t = engine->unborn;
+	struct transfer *t;
 
-		engine->unborn = t->next_unborn;
+	engine->in_curl = false;
+	while ((t = SLIST_FIRST(&engine->unborn))) {
+		SLIST_REMOVE_HEAD(&engine->unborn, unborn);
 		if (!t->cancelled)
 			curl_multi_add_handle(engine->multi, t->easy);
 	}
-	while (engine->dead) {
-		struct transfer *t = engine->dead;
-
-		engine->dead = t->next_dead;
+	while ((t = SLIST_FIRST(&engine->dead))) {
+		SLIST_REMOVE_HEAD(&engine->dead, dead);
 		transfer_free(t);
 	}
 }
@@ -437,12 +431,10 @@ static bool begin_transfer(struct transfer *t, int64_t now_ns)
 	metric_inc(active_transfers);
 	metric_inc(store_requests);
 	set_deadline(t, now_ns);
-	if (engine->in_curl) {
-		t->next_unborn = engine->unborn;
-		engine->unborn = t;
-	} else {
+	if (engine->in_curl)
+		SLIST_INSERT_HEAD(&engine->unborn, t, unborn);
+	else
 		curl_multi_add_handle(engine->multi, t->easy);
-	}
 	return true;
 }
 
@@ -516,11 +508,7 @@ static struct transfer *transfer_new(struct transfer_engine *engine,
 	};
 	for (size_t i = 0; r->headers && r->headers[i]; i++)
 		t->headers = curl_slist_append(t->headers, r->headers[i]);
-	t->next = engine->all;
-	t->at = &engine->all;
-	if (t->next)
-		t->next->at = &t->next;
-	engine->all = t;
+	LIST_INSERT_HEAD(&engine->all, t, place);
 	return t;
 }
 
@@ -587,8 +575,8 @@ void transfer_engine_free(struct transfer_engine *engine)
 		return;
 	engine->closing = true;
 	engine->glue.closing = true;
-	while (engine->all)
-		finish(engine->all, &closing);
+	while (!LIST_EMPTY(&engine->all))
+		finish(LIST_FIRST(&engine->all), &closing);
 	loop_timer_stop(engine->loop, &engine->grant);
 	while (engine->n_idle)
 		curl_easy_cleanup(engine->idle[--engine->n_idle]);

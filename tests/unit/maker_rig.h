@@ -32,7 +32,7 @@ __attribute__((unused)) static bool somebody_waits(struct fill *f)
 {
 	LOCK_SCOPE(&f->mu);
 
-	return f->waiters != NULL;
+	return !LIST_EMPTY(&f->waiters);
 }
 
 /* All makers have ended, and what comes of that has happened. */

@@ -47,7 +47,7 @@ static void test_order(void)
 	lie_down(&list, s, 3);
 	waiters_wake(&list);
 	CHECK(n_woken == 3 && last_woken[0] == &s[0] && last_woken[2] == &s[2], "woken in order");
-	CHECK(list.n == 0 && !list.first, "and nobody stays");
+	CHECK(list.n == 0 && TAILQ_EMPTY(&list.list), "and nobody stays");
 	waiters_wake(&list);
 	CHECK_INT(n_woken, 3, "nor is woken again");
 }

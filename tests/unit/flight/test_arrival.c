@@ -108,11 +108,12 @@ static void arrive(struct part *p)
 
 static struct part *part_from(const struct flight *f, int64_t first)
 {
-	struct part *p = f->arrival.parts;
+	struct part *p;
 
-	while (p && p->first != first)
-		p = p->next;
-	return p;
+	LIST_FOREACH (p, &f->arrival.parts, place)
+		if (p->first == first)
+			return p;
+	return NULL;
 }
 
 /* The first answer of an object of this size. Returns the flight. */

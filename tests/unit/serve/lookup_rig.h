@@ -198,7 +198,7 @@ static int world_remove(const char *path, const struct stat *st, int flag, struc
 /* Everything that was lent is back; leaks are the sanitizer's to find. */
 static bool world_fini(struct world *w)
 {
-	bool clean = w->released == (w->lookup != NULL) && !w->all.first;
+	bool clean = w->released == (w->lookup != NULL) && LIST_EMPTY(&w->all.list);
 
 	world_forget(w);
 	flights_abort(w->flights);

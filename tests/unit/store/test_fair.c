@@ -64,7 +64,7 @@ static bool play(const char *script)
 		if (items[i].fair.asker)
 			fair_leave(q, &items[i].fair);
 	for (size_t i = 0; i < FAIR_BUCKETS; i++)
-		right = right && !q->bucket[i];
+		right = right && LIST_EMPTY(&q->bucket[i]);
 	free(text);
 	free(q);
 	return right;
