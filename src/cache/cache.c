@@ -196,13 +196,16 @@ uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice 
 
 /*
  * So a miss from before a purge is none of the keys that are looked for after it. What a store refuses
- * to who sends no SymbolChecksum it may have for who does, and the reverse.
+ * to who sends no SymbolChecksum it may have for who does, and the reverse; and what it does not have for
+ * who accepts MSFZ it may have for who does not.
  */
 static struct miss_id miss_of(const struct cache *c, struct store *s, struct slice key,
-			      const char *checksum, uint64_t ticket)
+			      enum form form, const char *checksum, uint64_t ticket)
 {
 	uint64_t seed = negative_seed(c->negative, s->id) + ticket;
 
+	if (form == FORM_MSFZ)
+		seed ^= UINT64_C(0xa5a5a5a5a5a5a5a5);
 	return miss_id_make(checksum && s->traits.checksums ? ~seed : seed, key);
 }
 
@@ -227,28 +230,35 @@ bool cache_may_know(const struct cache *c)
 }
 
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
-			    const char *checksum)
+			    enum form form, const char *checksum)
 {
-	struct miss_id id = miss_of(c, s, key, checksum, cache_miss_ticket(c, s, key));
+	uint64_t ticket = cache_miss_ticket(c, s, key);
+	int64_t now = clock_coarse_ns();
+	struct miss as_msfz,
+		miss = negative_find(c->negative, miss_of(c, s, key, FORM_STORED, checksum, ticket),
+				     now);
 
-	return negative_find(c->negative, id, clock_coarse_ns());
+	if (form != FORM_MSFZ || miss.answers_ns > 0)
+		return miss;
+	as_msfz = negative_find(c->negative, miss_of(c, s, key, form, checksum, ticket), now);
+	return as_msfz.answers_ns > 0 || miss.proves_ns <= 0 ? as_msfz : miss;
 }
 
 bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key,
 			 const char *checksum)
 {
-	return cache_find_miss(c, s, key, checksum).answers_ns > 0;
+	return cache_find_miss(c, s, key, FORM_STORED, checksum).answers_ns > 0;
 }
 
-void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
-		     const char *checksum, uint64_t ticket, enum fetch_result how)
+void cache_note_miss(struct cache *c, struct store *s, struct slice key, enum form form,
+		     const char *via, const char *checksum, uint64_t ticket, enum fetch_result how)
 {
 	bool refused = how == FETCH_REFUSED;
 	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, store_miss_ttl_max(s, key));
 
 	if (fetch_is_miss(how) && ticket == cache_miss_ticket(c, s, key) &&
 	    !(via && s->traits.loops))
-		negative_add(c->negative, miss_of(c, s, key, checksum, ticket),
+		negative_add(c->negative, miss_of(c, s, key, form, checksum, ticket),
 			     refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns, refused);
 }
 
@@ -256,9 +266,15 @@ void cache_note_found(struct cache *c, struct store *s, struct slice key)
 {
 	uint64_t ticket = cache_miss_ticket(c, s, key);
 
-	negative_remove(c->negative, miss_of(c, s, key, NULL, ticket));
-	if (s->traits.checksums) /* whoever found it, it is there for all */
-		negative_remove(c->negative, miss_of(c, s, key, "", ticket));
+	/* Whoever found it, it is there for all. */
+	for (int sum = 0; sum <= s->traits.checksums; sum++) {
+		const char *checksum = sum ? "" : NULL;
+
+		negative_remove(c->negative, miss_of(c, s, key, FORM_STORED, checksum, ticket));
+		if (s->traits.negotiates)
+			negative_remove(c->negative,
+					miss_of(c, s, key, FORM_MSFZ, checksum, ticket));
+	}
 }
 
 /* ---- objects ---- */

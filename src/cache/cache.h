@@ -74,20 +74,24 @@ int64_t cache_miss_ttl_ns(const struct cache *c);
 bool cache_may_know(const struct cache *c);
 /* Are misses remembered at all? */
 bool cache_remembers(const struct cache *c);
-/* What is remembered of the key's being missing in this store. */
+/*
+ * What is remembered of the key's being missing in this store. Asked for as FORM_MSFZ, that is one of
+ * the same URL: it is missing if that is missing as it is, or was when it was asked for so.
+ */
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
-			    const char *checksum);
-/* Has this store said lately that it has no such key? */
+			    enum form form, const char *checksum);
+/* Has this store said lately that it has no such key, asked for it as it is? */
 bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key,
 			 const char *checksum);
 /* To be taken before a store is asked for the key: a miss counts if nothing has happened since. */
 uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key);
 /*
  * Loop's thread. Remember that s has no such key, as it has said so (fetch_is_miss()). Not when it was
- * asked in the name of a server before us (via), which it may have passed over for that reason.
+ * asked in the name of a server before us (via), which it may have passed over for that reason. What was
+ * said to who accepts MSFZ counts for those alone (FORM_MSFZ; all other forms: asked for as it is).
  */
-void cache_note_miss(struct cache *c, struct store *s, struct slice key, const char *via,
-		     const char *checksum, uint64_t ticket, enum fetch_result how);
+void cache_note_miss(struct cache *c, struct store *s, struct slice key, enum form form,
+		     const char *via, const char *checksum, uint64_t ticket, enum fetch_result how);
 /* Loop's thread. It is there: a miss of before is no proof any more. */
 void cache_note_found(struct cache *c, struct store *s, struct slice key);
 

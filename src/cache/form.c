@@ -6,9 +6,14 @@
 
 const char *form_name(enum form form)
 {
-	static const char *const names[FORMS] = {"stored", "plain", "expanded", "cabinet"};
+	static const char *const names[FORMS] = {"stored", "plain", "expanded", "cabinet", "msfz"};
 
 	return names[form];
+}
+
+bool form_is_sent(enum form form)
+{
+	return form == FORM_STORED || form == FORM_MSFZ;
 }
 
 struct object_head form_head(enum form form, const struct object_head *stored)
@@ -30,11 +35,11 @@ bool form_is_current(enum form form, const struct object_head *made,
 {
 	struct object_head again;
 
-	if (form == FORM_STORED && made->total != stored->total)
+	if (form_is_sent(form) && made->total != stored->total)
 		return false;
 	if (!made->etag[0] || !stored->etag[0])
 		return made->mtime == stored->mtime;
-	if (form == FORM_STORED)
+	if (form_is_sent(form))
 		return strcmp(made->etag, stored->etag) == 0;
 	again = form_head(form, stored);
 	return strcmp(made->etag, again.etag) == 0;

@@ -198,12 +198,16 @@ void arrival_flush(struct flight *f)
 static enum err part_begin(void *ud, const struct object_head *head, struct error *e)
 {
 	struct part *p = ud;
-
 	struct flight *f = p->flight;
-	enum err err = p->asking ? f->events->begin(f, head, e) : OK;
+	enum err err;
 
-	if (p->asking && f->phase == FLIGHT_UNDER_WAY)
+	if (!p->asking)
+		return OK;
+	flight_hold(f);
+	err = f->events->begin(f, head, e);
+	if (f->phase == FLIGHT_UNDER_WAY)
 		p->end = head->length;
+	flight_let_go(f);
 	return err;
 }
 
@@ -316,6 +320,7 @@ void arrival_ask(struct flight *f)
 		.range = {0, presence ? 0 : f->all->settings.fetch_block - 1},
 		.via = f->via,
 		.checksum = f->checksum,
+		.msfz = f->form == FORM_MSFZ,
 		.asker = f->asker,
 		.deadline_ns = f->deadline_ns,
 		.patient = f->patient,
@@ -362,6 +367,7 @@ static void start_part(struct flight *f, int64_t first, int64_t end)
 		.pin = &f->head,
 		.via = f->via,
 		.checksum = f->checksum,
+		.msfz = f->form == FORM_MSFZ,
 		.asker = f->asker,
 		.deadline_ns = clock_mono_ns() + PART_BUDGET_NS,
 		.patient = f->patient,

@@ -4,6 +4,9 @@
  *
  * Whether an object is encoded is known when its head is in; an ask that cannot use it so lets go of
  * it and asks for FORM_PLAIN in its place, whose flight goes on with what flies already.
+ *
+ * Who accepts MSFZ takes a seat where the file flies as it is stored, and else in the flight of
+ * FORM_MSFZ, of which the answer says whether it is one (flight_is_plain()).
  */
 #include "flight/ask.h"
 #include "base/clock.h"
@@ -18,7 +21,7 @@
 struct ask {
 	struct ask_request request;
 	char *key, *named; /* owned; named may be NULL */
-	enum form form;    /* the request's, or FORM_PLAIN for FORM_STORED */
+	enum form form;    /* the request's; or FORM_PLAIN, or FORM_MSFZ, for FORM_STORED */
 	fetch_decided *decided;
 	void *ud;
 	enum ask_way way;
@@ -89,6 +92,8 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 {
 	struct ask *a = ud;
 
+	if (result == FETCH_FOUND && a->form == FORM_MSFZ && !head->msfz && !a->rescuing)
+		a->form = FORM_STORED;
 	if (result != FETCH_FOUND || !needs_plain(a, head)) {
 		a->decided(a->ud, result, head, e);
 		return;
@@ -120,6 +125,7 @@ static void pass_by(struct ask *a, const struct object_head *pin)
 				.pin = pin,
 				.via = r->via,
 				.checksum = r->checksum,
+				.msfz = a->form == FORM_MSFZ,
 				.asker = r->asker,
 				.deadline_ns = r->deadline_ns,
 				.patient = r->patient,
@@ -145,7 +151,7 @@ static void refuse(struct ask *a, enum err code, const char *why)
 /* The cache takes no part: an object passes through, what would be made of it cannot. */
 static void go_alone(struct ask *a)
 {
-	if (a->form == FORM_STORED && !a->request.seekable)
+	if (form_is_sent(a->form) && !a->request.seekable)
 		pass_by(a, NULL);
 	else
 		refuse(a, ERR_CANCELED, "nothing can be made now");
@@ -223,16 +229,37 @@ static bool join_plain(struct ask *a)
 	return true;
 }
 
+/* A store that has lately refused to be asked for MSFZ is not. */
+static bool accepts_msfz(const struct ask *a)
+{
+	return a->request.msfz && !a->request.presence && form_is_sent(a->form) &&
+	       store_negotiates(a->request.store);
+}
+
+static enum seated take_any(struct ask *a, bool join_only)
+{
+	enum seated seated;
+
+	if (!accepts_msfz(a))
+		return take(a, a->form, join_only);
+	a->form = FORM_STORED;
+	seated = take(a, a->form, true);
+	if (seated != NO_SEAT)
+		return seated;
+	a->form = FORM_MSFZ;
+	return take(a, a->form, join_only);
+}
+
 static void take_seat(struct ask *a)
 {
 	const struct ask_request *r = &a->request;
-	bool object = a->form == FORM_STORED && !r->presence && !r->seekable;
+	bool object = form_is_sent(a->form) && !r->presence && !r->seekable;
 	struct object_id id;
 
 	if (join_plain(a))
 		return;
 	/* Without a disk there is nothing to join but who finds out whether it is missing. */
-	switch (take(a, a->form, object && (r->head || !cache_disk_usable(r->flights->cache)))) {
+	switch (take_any(a, object && (r->head || !cache_disk_usable(r->flights->cache)))) {
 	case SEATED: a->way = a->seat->first ? ASK_FILLED : ASK_JOINED; return;
 	case NO_SEAT: go_alone(a); return;
 	case NO_SEAT_LEFT: refuse(a, ERR_BUSY, "too many wait for this object"); return;
@@ -311,7 +338,7 @@ bool ask_rescue(struct ask *a, const struct object_head *version, int64_t first,
 	bool whole = first == 0 && last == version->total - 1;
 	bool named = version->etag[0] == '"' && version->total >= 0;
 
-	if (a->pass || a->form != FORM_STORED || (!named && !whole))
+	if (a->pass || !form_is_sent(a->form) || (!named && !whole))
 		return false;
 	a->decided = decided;
 	a->ud = ud;

@@ -24,6 +24,7 @@ struct ask_request {
 	 */
 	enum form form;
 	bool accepts_gzip;
+	bool msfz;         /* FORM_STORED: or FORM_MSFZ, if the store sends that */
 	const char *named; /* the path whose key it has to be true to; NULL: its own; copied */
 	bool presence; /* only whether it is there, in its stored form; head is said to be of that */
 	bool seekable; /* the body is to be read here and there: it never passes through */
@@ -46,7 +47,7 @@ struct ask *ask_start(const struct ask_request *request, fetch_decided *decided,
 /* The body, once FOUND, unless the head was asked or head->fd holds it; the reference is ask's. */
 struct fill *ask_body(const struct ask *a);
 enum ask_way ask_way(const struct ask *a);
-/* The form that was found: FORM_PLAIN where FORM_STORED would have been no use. */
+/* The form that was found: FORM_PLAIN where FORM_STORED would have been no use; FORM_MSFZ if it came. */
 enum form ask_form(const struct ask *a);
 bool ask_is_spooling(const struct ask *a);
 /* Break it off: a body of its own ends with ERR_CANCELED. */

@@ -37,6 +37,7 @@ struct confirm {
 	struct pool_job job; /* what the answer means for the file */
 	struct loop_task job_done;
 	bool remove;
+	bool anew;       /* fetched once it has gone */
 	bool spelled;    /* it is asked for as the store spells it: a miss is one of the object */
 	bool missing;    /* it is asked whether it is still missing */
 	uint64_t ticket; /* then, for the miss */
@@ -122,11 +123,24 @@ static void change_file(struct pool_job *job)
 	loop_post(q->all->loop, &q->job_done);
 }
 
+static void fetch_anew(struct confirm *q)
+{
+	const struct confirm_request r = {q->store, slice_of(q->key), q->form, q->named,
+					  q->checksum};
+
+	metric_inc(confirms_changed);
+	q->all->changed(q->all->ud, &r);
+	forget_in(q, CHANGE_NS);
+}
+
 static void file_changed(struct loop_task *task)
 {
 	struct confirm *q = CONTAINER_OF(task, struct confirm, job_done);
 
-	forget_in(q, 0);
+	if (q->anew)
+		fetch_anew(q);
+	else
+		forget_in(q, 0);
 }
 
 static void change(struct confirm *q, bool remove)
@@ -139,14 +153,17 @@ static void change(struct confirm *q, bool remove)
 		forget_in(q, PAUSE_NS);
 }
 
-static void fetch_anew(struct confirm *q)
+/*
+ * A store may have no MSFZ of it any more: what comes then lies elsewhere, and takes no other's place. So
+ * this goes before.
+ */
+static void replace(struct confirm *q)
 {
-	const struct confirm_request r = {q->store, slice_of(q->key), q->form, q->named,
-					  q->checksum};
-
-	metric_inc(confirms_changed);
-	q->all->changed(q->all->ud, &r);
-	forget_in(q, CHANGE_NS);
+	q->anew = q->form == FORM_MSFZ;
+	if (q->anew)
+		change(q, true);
+	else
+		fetch_anew(q);
 }
 
 static void answered(void *ud, enum fetch_result result, const struct object_head *head,
@@ -163,7 +180,7 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 	switch (result) {
 	case FETCH_FOUND:
 		if (!form_is_current(q->form, &q->have, head)) {
-			fetch_anew(q);
+			replace(q);
 			return;
 		}
 		metric_inc(confirms_same);
@@ -194,8 +211,8 @@ static void miss_answered(void *ud, enum fetch_result result, const struct objec
 	if (result == FETCH_FOUND && head->fd >= 0)
 		close(head->fd);
 	if (fetch_is_miss(result))
-		cache_note_miss(q->all->cache, q->store, slice_of(q->key), NULL, q->checksum,
-				q->ticket, result);
+		cache_note_miss(q->all->cache, q->store, slice_of(q->key), q->form, NULL,
+				q->checksum, q->ticket, result);
 	else if (result != FETCH_FAULT)
 		cache_note_found(q->all->cache, q->store, slice_of(q->key));
 	forget_in(q, result == FETCH_FAULT ? PAUSE_NS : 0);
@@ -240,6 +257,7 @@ static void start(struct loop_task *task)
 		.key = slice_of(q->key),
 		.head = true,
 		.checksum = q->checksum,
+		.msfz = q->form == FORM_MSFZ,
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 	};
 

@@ -347,6 +347,39 @@ void flight_part_ways(struct flight *f)
 		move(s);
 }
 
+/* What has only been asked whether it is there would have to be asked for once more. */
+static struct flight *find_plain(const struct flight *f, const struct object_id *id)
+{
+	struct flight *to = find(f->all, id, slice_of(f->key), f->checksum);
+
+	return to && to->phase != FLIGHT_PRESENCE ? to : NULL;
+}
+
+bool flight_is_plain(struct flight *f)
+{
+	struct object_id id = cache_id(f->cache, f->store, slice_of(f->key), FORM_STORED, f->named);
+	struct flight *to = find_plain(f, &id);
+	struct seat *s;
+
+	ASSERT(f->form == FORM_MSFZ && f->jobs);
+	if (!to) {
+		take_out(f);
+		f->form = FORM_STORED;
+		f->id = id;
+		LIST_INSERT_HEAD(&f->all->bucket[bucket_of(&id)], f, place);
+		return true;
+	}
+	while ((s = LIST_FIRST(&f->seats))) {
+		LIST_REMOVE(s, place);
+		f->n_seats--;
+		to->n_seats++;
+		s->first = false;
+		sit(to, s);
+	}
+	wait_longer(to, f->deadline_ns, f->patient);
+	return false;
+}
+
 void flights_forget_landed(struct flights *all, const struct object_id *id)
 {
 	memset(&all->landed[bucket_of(id)], 0, sizeof(*id));

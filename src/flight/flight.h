@@ -14,9 +14,13 @@
  *
  * What is out of the table is freed when the last seat has left and no worker has a job of it.
  *
- * A flight of another form than FORM_STORED is derived: in place of parts from the store it has a
+ * A flight of a form that no store sends (form_is_sent()) is derived: in place of parts from the store it has a
  * maker (maker.h), which reads the stored form while that flies or lies in the cache, and writes
  * what it makes of it.
+ *
+ * One of FORM_MSFZ asks for the same key as that of FORM_STORED, accepting MSFZ, and they know nothing of
+ * one another. If what the store sends is the file as it is, the flight becomes one of FORM_STORED before
+ * anybody hears of it; where that flies already, its seats go there.
  *
  * An object is what a store has under one key; where nobody knows whether the store minds the case
  * (traits.folds), under all spellings of it that it has. A miss is one of a spelling: who has joined

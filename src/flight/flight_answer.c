@@ -17,7 +17,7 @@ void flight_ask(struct flight *f, enum flight_phase phase)
 	f->phase = phase;
 	f->generation = cache_generation(f->cache, f->store, slice_of(f->key), f->named);
 	f->ticket = cache_miss_ticket(f->cache, f->store, slice_of(f->key));
-	if (f->form == FORM_STORED)
+	if (form_is_sent(f->form))
 		arrival_ask(f);
 	else
 		making_ask(f);
@@ -26,7 +26,8 @@ void flight_ask(struct flight *f, enum flight_phase phase)
 /* Of the spelling that was asked for, and of no other. */
 static void note_miss(struct flight *f, enum fetch_result how)
 {
-	cache_note_miss(f->cache, f->store, slice_of(f->key), f->via, f->checksum, f->ticket, how);
+	cache_note_miss(f->cache, f->store, slice_of(f->key), f->form, f->via, f->checksum,
+			f->ticket, how);
 }
 
 static void tell_missing(struct flight *f, enum fetch_result result)
@@ -129,10 +130,21 @@ void flight_found(struct flight *f)
 		flight_cancel(f);
 }
 
+/* Is it the file as it is stored, which comes to who has a seat elsewhere? */
+static bool comes_elsewhere(struct flight *f, const struct object_head *head)
+{
+	return f->form == FORM_MSFZ && !head->msfz && !flight_is_plain(f);
+}
+
 static void found(struct flight *f, const struct object_head *head)
 {
 	bool waits;
 
+	if (head->fd >= 0 && comes_elsewhere(f, head)) {
+		close(head->fd);
+		flight_gone(f);
+		return;
+	}
 	if (head->fd >= 0)
 		adopt_spool(f, head);
 	metric_inc(fills_started);
@@ -284,6 +296,8 @@ enum err flight_begin(struct flight *f, const struct object_head *head, struct e
 
 	if (f->phase == FLIGHT_PRESENCE)
 		return OK;
+	if (comes_elsewhere(f, head))
+		return not_so(e);
 	if (part && !can_pin(head))
 		return err_set(e, ERR_CORRUPT, "a part of a version that has no name");
 	scratch = declines(f, head);

@@ -165,6 +165,11 @@ void flight_decline(struct flight *f);
  * SymbolChecksum, goes on in a flight that is for that spelling alone.
  */
 void flight_part_ways(struct flight *f);
+/*
+ * FORM_MSFZ, and the store has sent the file as it is stored: from here on it is a flight of that. False:
+ * that flies already, and all who had a seat here have one there.
+ */
+MUST_CHECK bool flight_is_plain(struct flight *f);
 /* Out of the table: from now on another flight may bring the object. */
 void flight_gone(struct flight *f);
 void flight_fail(struct flight *f, const struct error *e);

@@ -61,8 +61,8 @@ static void note_miss(struct pass *p, enum fetch_result how)
 {
 	const struct fetch_request *r = &p->request.fetch;
 
-	cache_note_miss(p->request.flights->cache, r->store, r->key, r->via, r->checksum, p->ticket,
-			how);
+	cache_note_miss(p->request.flights->cache, r->store, r->key,
+			r->msfz ? FORM_MSFZ : FORM_STORED, r->via, r->checksum, p->ticket, how);
 }
 
 /* It is there, but not what was asked for: a miss, and remembered. */
@@ -201,6 +201,7 @@ static void ring_end(void *ud, const struct error *e)
 		.key = p->request.key,
 		.via = r->via,
 		.checksum = r->checksum,
+		.msfz = r->msfz && p->head.msfz,
 		.asker = r->asker,
 		.patient = r->patient,
 		.head = &p->head,

@@ -59,6 +59,7 @@ static void fetch_again(struct proof *p, const struct proof_origin *from)
 		.key = slice_of(from->key),
 		.via = from->via,
 		.checksum = from->checksum,
+		.msfz = from->msfz,
 		.asker = from->asker,
 		.patient = from->patient,
 		.head = *from->head,

@@ -49,6 +49,7 @@ void proof_add(struct proof *p, struct slice bytes);
 struct proof_origin {
 	struct store *store;
 	const char *key, *via, *checksum; /* the last two may be NULL */
+	bool msfz;                        /* it came in MSFZ form, as it was asked for */
 	uint64_t asker;
 	bool patient;
 	const struct object_head *head;

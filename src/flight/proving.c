@@ -215,7 +215,7 @@ static void looked(struct loop_timer *timer)
  */
 static bool may_look(const struct flight *f)
 {
-	return f->all->settings.verify && f->form == FORM_STORED && f->takers &&
+	return f->all->settings.verify && form_is_sent(f->form) && f->takers &&
 	       !f->head.encoding[0];
 }
 
@@ -348,6 +348,7 @@ static void check(struct flight *f)
 		.key = f->key,
 		.via = f->via,
 		.checksum = f->checksum,
+		.msfz = f->form == FORM_MSFZ,
 		.asker = f->asker,
 		.patient = f->patient,
 		.head = &f->head,

@@ -102,6 +102,7 @@ struct recheck *recheck_start(const struct recheck_request *r, recheck_told *tol
 		.key = r->key,
 		.via = r->via,
 		.checksum = r->checksum,
+		.msfz = r->msfz,
 		.asker = r->asker,
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 		.patient = r->patient,

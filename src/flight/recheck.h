@@ -21,6 +21,7 @@ struct recheck_request {
 	struct store *store;
 	struct slice key;           /* copied */
 	const char *via, *checksum; /* borrowed; may be NULL */
+	bool msfz;                  /* it was asked for so, and came so */
 	uint64_t asker;
 	bool patient;
 	struct object_head head; /* of what came: its ETag and total count */

@@ -8,11 +8,11 @@ void answer_describe(struct answer *a, const struct candidate *c, enum form form
 {
 	if (c->gzipped && form == FORM_STORED)
 		memcpy(a->head.encoding, "gzip", sizeof("gzip"));
-	a->msfz = c->msfz;
+	a->msfz = c->msfz || form == FORM_MSFZ;
 	a->late = c->late;
 	a->vary_encoding = a->head.encoding[0] || form == FORM_PLAIN ||
 			   (a->from->traits.forms & STORE_FORM_GZIP);
-	a->vary_accept = a->from->traits.forms & STORE_FORM_MSFZ;
+	a->vary_accept = c->negotiable || a->from->traits.forms & STORE_FORM_MSFZ;
 }
 
 bool answer_is_gzip(const struct object_head *head)

@@ -14,6 +14,7 @@
 
 /* What may be made of an object. */
 static const struct candidate as_stored = {.want = WANT_FILE, .eager = true};
+static const struct candidate negotiable = {.want = WANT_FILE, .eager = true, .negotiable = true};
 static const struct candidate gzipped = {.want = WANT_FILE, .gzipped = true};
 static const struct candidate msfz = {.want = WANT_FILE, .eager = true, .msfz = true};
 static const struct candidate expanded = {.want = WANT_EXPANDED};
@@ -75,7 +76,7 @@ static void file_forms(const struct candidate_options *o, struct file *f, struct
 
 	if (may_be_msfz && o->client->msfz)
 		add_form(f, "msfz0/", name, "", &msfz);
-	add_form(f, "", name, "", &as_stored);
+	add_form(f, "", name, "", is_pdb && o->negotiates ? &negotiable : &as_stored);
 	cab_forms(o, f, name);
 	suffix_forms(o, f, name);
 	if (may_be_msfz && !o->client->msfz)

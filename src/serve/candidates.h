@@ -11,7 +11,8 @@
  *  3. tier (foo.pdb/K/foo.pdb, fo/foo.pdb/K/foo.pdb). The layout belongs to the whole store.
  *  4. form, as far as the store may hold it (traits.forms): msfz0/name for a client that accepts it, if the key
  *     is a PDB's; the plain name; expanded, the `_` twin (of a name without a point, where all forms
- *     are looked for, also name._), name.gz and name.zst; msfz0/name expanded.
+ *     are looked for, also name._), name.gz and name.zst; msfz0/name expanded. What a store that
+ *     negotiates sends under the plain name of a PDB is no candidate of its own: it is one question.
  *  5. case, lower before as asked. Innermost, so that the two cases stand side by side.
  *
  * and last of all file.ptr, where the store says what it points to (traits.ptr). A .sym that is
@@ -57,10 +58,11 @@ struct candidate {
 	struct slice key;
 	enum want want;
 	bool eager; /* likely: asked for at once. Else: asked whether it is there in the same round */
-	bool alias;    /* it has another key than was asked for */
-	bool msfz;     /* what is answered is in MSFZ form, which the client accepts */
-	bool as_asked; /* the path itself, which nothing else in the list is */
-	bool unnamed;  /* its key tells no name of the file: a build-id's */
+	bool alias;      /* it has another key than was asked for */
+	bool msfz;       /* what is answered is in MSFZ form, which the client accepts */
+	bool negotiable; /* or may be, as the store sees fit, under the plain name */
+	bool as_asked;   /* the path itself, which nothing else in the list is */
+	bool unnamed;    /* its key tells no name of the file: a build-id's */
 	bool late;    /* it stands behind the aliases of the key, which not every client asks for */
 	bool gzipped; /* WANT_FILE: it is gzip by its name, to be sent with that Content-Encoding */
 };
@@ -76,6 +78,7 @@ struct candidate_options {
 	bool pointers;               /* file.ptr is followed */
 	bool cabinets;               /* SERVE_CAB */
 	bool ranged;                 /* a part is wanted: nothing gzipped */
+	bool negotiates;             /* the store sends PDBs in MSFZ form to who accepts that */
 	size_t first;                /* candidates to leave out at the beginning: candidates.next */
 	const struct client *client; /* not NULL */
 };

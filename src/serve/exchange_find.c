@@ -189,6 +189,7 @@ static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rule
 	request.via = list.n ? buf_str(&list) : NULL;
 	request.part.ranged = range_parse(header(x, "Range"), &request.part.range);
 	request.rules.ranged = request.part.ranged;
+	request.rules.head = x->head;
 	request.rules.looped = via.from_us;
 	if (answer_known(x, &request))
 		return respond_answer(x);

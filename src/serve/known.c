@@ -32,13 +32,22 @@ static bool look_for(const struct known_request *r, struct store *s, const struc
 {
 	switch (c->want) {
 	case WANT_FILE:
-		return find(r, s, c, FORM_STORED, ret) ||
+		return (resolve_asks_for(&r->rules, c) == FORM_MSFZ &&
+			find(r, s, c, FORM_MSFZ, ret)) ||
+		       find(r, s, c, FORM_STORED, ret) ||
 		       (!c->gzipped && find(r, s, c, FORM_PLAIN, ret));
 	case WANT_EXPANDED: return find(r, s, c, FORM_EXPANDED, ret);
 	case WANT_CABINET: return find(r, s, c, FORM_CABINET, ret);
 	case WANT_POINTER: break; /* what it points to is known by another name */
 	}
 	return false;
+}
+
+static struct miss find_miss(const struct known_request *r, struct store *s,
+			     const struct candidate *c)
+{
+	return cache_find_miss(flights_cache(r->flights), s, c->key, resolve_asks_for(&r->rules, c),
+			       r->rules.client->checksum);
 }
 
 /* What the candidates looked at so far come to. */
@@ -80,9 +89,7 @@ static void ask_again(const struct known_request *r, struct store *s, size_t ran
 
 	if (resolve_candidates(&r->rules, s, &c))
 		for (size_t i = 0; i < c.n && i < rank; i++) {
-			struct miss miss = cache_find_miss(flights_cache(r->flights), s,
-							   c.list[i].key,
-							   r->rules.client->checksum);
+			struct miss miss = find_miss(r, s, &c.list[i]);
 
 			if (again_in(r, &miss, before) <= 0)
 				flights_ask_again(r->flights, s, c.list[i].key,
@@ -111,8 +118,7 @@ static bool look_in(const struct known_request *r, struct store *s, struct past 
 	if (!resolve_candidates(&r->rules, s, &c))
 		here.proven = later.proven = later.answers = false;
 	for (size_t i = 0; i < c.n && !found; i++) {
-		struct miss miss = cache_find_miss(flights_cache(r->flights), s, c.list[i].key,
-						   r->rules.client->checksum);
+		struct miss miss = find_miss(r, s, &c.list[i]);
 
 		found = miss.answers_ns <= 0 && look_for(r, s, &c.list[i], ret);
 		if (found) {

@@ -304,7 +304,7 @@ static void unsatisfiable(struct lookup *l, const struct slot *slot)
 static void all_missing(struct lookup *l)
 {
 	for (size_t i = 0; i < l->n_slots; i++)
-		if (!lookup_knows_missing(l, l->slots[i].candidate.key))
+		if (!lookup_knows_missing(l, &l->slots[i].candidate))
 			l->keep_ns = 0;
 	lookup_remember_cut(l);
 	lookup_next_stage(l);

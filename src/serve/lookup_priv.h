@@ -92,7 +92,7 @@ void lookup_forget_target(struct lookup *l);
 /* lookup_stage.c: asking the present store */
 void lookup_ask(struct slot *slot); /* it is there: ask for it */
 /* Is it known to be missing, and how long (l->keep_ns)? */
-bool lookup_knows_missing(struct lookup *l, struct slice key);
+bool lookup_knows_missing(struct lookup *l, const struct candidate *c);
 /* All that the stage has asked for is missing: the next request for the path goes on behind it. */
 void lookup_remember_cut(struct lookup *l);
 void lookup_stage(struct loop_timer *next);

@@ -93,6 +93,7 @@ static void start_ask(struct slot *slot, bool presence)
 		.key = slot->candidate.key,
 		.form = form_wanted(&slot->candidate),
 		.accepts_gzip = r->rules.client->gzip && !r->part.ranged && !pointer,
+		.msfz = resolve_asks_for(&r->rules, &slot->candidate) == FORM_MSFZ,
 		.named = l->asked,
 		.presence = presence,
 		.seekable = looked_into && !presence,
@@ -126,10 +127,16 @@ void lookup_ask(struct slot *slot)
 	start_ask(slot, false);
 }
 
-bool lookup_knows_missing(struct lookup *l, struct slice key)
+static struct miss find_miss(const struct lookup *l, const struct resolve_rules *rules,
+			     const struct candidate *c)
 {
-	struct miss miss = cache_find_miss(flights_cache(l->request.flights), lookup_present(l),
-					   key, l->checksum);
+	return cache_find_miss(flights_cache(l->request.flights), lookup_present(l), c->key,
+			       resolve_asks_for(rules, c), l->checksum);
+}
+
+bool lookup_knows_missing(struct lookup *l, const struct candidate *c)
+{
+	struct miss miss = find_miss(l, &l->request.rules, c);
 
 	if (miss.answers_ns > 0)
 		l->keep_ns = MIN(l->keep_ns, miss.refused ? 0 : miss.answers_ns);
@@ -220,7 +227,7 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 		packs = packs && c->list[i].want != WANT_EXPANDED;
 		*slot = (struct slot){
 			.lookup = l, .candidate = c->list[i], .state = MISSING, .head.fd = -1};
-		if (lookup_knows_missing(l, c->list[i].key))
+		if (lookup_knows_missing(l, &c->list[i]))
 			continue;
 		if (!(kinds & 1U << question_of(c->list[i].key)))
 			leave_alone(slot);
@@ -247,9 +254,7 @@ static void ask_presence(struct lookup *l, struct flight_request *flight,
 	if (resolve_candidates(rules, flight->store, &c))
 		for (size_t i = 0; i < c.n && l->questions_left; i++) {
 			flight->key = c.list[i].key;
-			if (!c.list[i].eager ||
-			    cache_knows_missing(flights_cache(flight->flights), flight->store,
-						flight->key, flight->checksum))
+			if (!c.list[i].eager || find_miss(l, rules, &c.list[i]).answers_ns > 0)
 				continue;
 			l->questions_left--;
 			flight_ask_presence(flight);
@@ -289,7 +294,7 @@ static void ask_siblings(struct lookup *l)
 static bool misses_all(struct lookup *l, const struct candidates *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (!lookup_knows_missing(l, c->list[i].key))
+		if (!lookup_knows_missing(l, &c->list[i]))
 			return false;
 	return true;
 }
@@ -301,8 +306,7 @@ static unsigned admitted(struct lookup *l, const struct candidates *c)
 	unsigned kinds = 0, ret = 0;
 
 	for (size_t i = 0; i < c->n; i++)
-		if (!cache_knows_missing(flights_cache(l->request.flights), s, c->list[i].key,
-					 l->checksum))
+		if (find_miss(l, &l->request.rules, &c->list[i]).answers_ns <= 0)
 			kinds |= 1U << question_of(c->list[i].key);
 	for (int q = 0; q < QUESTIONS; q++)
 		if (kinds & 1U << q && gate_admits(s, (enum question)q))

@@ -40,12 +40,19 @@ bool resolve_passes_over(const struct resolve_rules *rules, struct store *s)
 	       (!rules->any_path && store_is_private(s) && !path->symbol) || resolve_refuses(rules);
 }
 
+/* As the forms of candidates.c have it. */
+static bool may_be_msfz(const struct symbol_path *path)
+{
+	return path->kind == PATH_FILE && last_of(path) == LAST_PLAIN &&
+	       path->spelling[0].key.kind == KEY_GUID;
+}
+
 unsigned resolve_decided_by(const struct resolve_rules *rules, const struct store_list *stores,
 			    const struct store *from, bool late)
 {
 	/* The twin that others are given is refused to one client; what is missing, to all. */
 	unsigned by = from && last_of(rules->path) == LAST_TWIN ? BY_AGENT : 0;
-	bool aliases = false;
+	bool aliases = false, accepts = rules->client->msfz && may_be_msfz(rules->path);
 
 	for (size_t i = 0; i < stores->n; i++) {
 		const struct store *s = stores->store[i];
@@ -53,11 +60,18 @@ unsigned resolve_decided_by(const struct resolve_rules *rules, const struct stor
 		if (resolve_passes_over(rules, stores->store[i]))
 			continue;
 		by |= s->traits.checksums ? BY_CHECKSUM : 0;
+		by |= s->traits.negotiates && accepts ? BY_ACCEPT : 0;
 		aliases |= s->traits.aliases == ALIASES_AUTO && (s != from || late);
 		if (s == from)
 			break;
 	}
 	return by | (aliases ? candidates_decided_by(rules->path) : 0);
+}
+
+enum form resolve_asks_for(const struct resolve_rules *rules, const struct candidate *c)
+{
+	return c->negotiable && rules->client->msfz && !rules->ranged && !rules->head ? FORM_MSFZ
+										      : FORM_STORED;
 }
 
 static struct candidate_options options_of(const struct resolve_rules *rules, struct store *s)
@@ -68,6 +82,7 @@ static struct candidate_options options_of(const struct resolve_rules *rules, st
 		.key_case = t->any_case ? CASE_ASKED : t->key_case,
 		.tier = (enum store_tier)atomic_load(&s->tier),
 		.forms = t->forms,
+		.negotiates = t->negotiates,
 		.aliases = t->aliases,
 		.layout = t->layout,
 		.unified = t->layout == LAYOUT_UNIFIED || atomic_load(&s->unified),

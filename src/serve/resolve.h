@@ -4,6 +4,7 @@
  * (known.c) and to asking (lookup.c). Pure but for the atomics of a store; any thread.
  */
 #pragma once
+#include "cache/form.h"
 #include "serve/candidates.h"
 
 struct store_list {
@@ -18,6 +19,7 @@ struct resolve_rules {
 	bool any_path;                  /* else private stores serve symbols only (symbol_path.h) */
 	bool cabinets;                  /* SERVE_CAB: one is made where the `_` twin is asked for */
 	bool ranged;                    /* a part is wanted */
+	bool head;                      /* no body is wanted */
 };
 
 /*
@@ -39,6 +41,11 @@ bool resolve_is_loop(const struct resolve_rules *rules, const struct store *s);
  */
 unsigned resolve_decided_by(const struct resolve_rules *rules, const struct store_list *stores,
 			    const struct store *from, bool late);
+/*
+ * As what the candidate is asked for, and known to be missing: FORM_MSFZ if it may be that too, for a client
+ * that accepts it and wants the whole.
+ */
+enum form resolve_asks_for(const struct resolve_rules *rules, const struct candidate *c);
 /* What may hold it, likeliest first. As candidates_make(). */
 MUST_CHECK bool resolve_candidates(const struct resolve_rules *rules, struct store *s,
 				   struct candidates *ret);

@@ -166,8 +166,9 @@ enum err respond_init(struct server *s, struct error *e)
 	for (size_t i = 0; i < s->parts.stores->n; i++) {
 		const struct store_traits *t = &s->parts.stores->store[i]->traits;
 
-		s->may_have_msfz |= t->forms & STORE_FORM_MSFZ;
+		s->may_have_msfz |= t->negotiates || t->forms & STORE_FORM_MSFZ;
 		may |= t->checksums ? BY_CHECKSUM : 0;
+		may |= t->negotiates ? BY_ACCEPT : 0;
 		may |= t->aliases == ALIASES_AUTO ? BY_AGENT | BY_ACCEPT : 0;
 	}
 	for (unsigned by = 0; by <= BY_ALL; by++)

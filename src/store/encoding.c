@@ -53,6 +53,20 @@ enum packing packing_inside(struct slice beginning, bool *nothing)
 	return n || *nothing ? packing_of((struct slice){inside, n}) : PACKED_UNKNOWN;
 }
 
+bool encoding_is_msfz(struct slice beginning)
+{
+	return packing_of(beginning) == PACKED_MSFZ;
+}
+
+/* Only the outermost coding can be looked into. */
+bool encoding_may_hold_msfz(struct slice beginning)
+{
+	bool nothing;
+	enum packing inside = packing_inside(beginning, &nothing);
+
+	return inside == PACKED_MSFZ || inside == PACKED_UNKNOWN || is_coding(inside);
+}
+
 /* Of a file that a debugger takes, long enough that no compressed stream is taken for one. */
 static bool is_symbol_file(struct slice beginning)
 {

@@ -38,6 +38,9 @@ enum packing packing_of(struct slice beginning);
 /* Of what that holds, if that is gzip or zstd; `nothing`: it is known to hold nothing. */
 enum packing packing_inside(struct slice beginning, bool *nothing);
 bool packing_can_be_undone(enum packing p);
+/* Is it MSFZ, as it stands? And may it hold that, in a coding that was put around it on its way? */
+bool encoding_is_msfz(struct slice beginning);
+bool encoding_may_hold_msfz(struct slice beginning);
 /* Is what lies under this key not compressed, by the name that it has there? */
 bool encoding_key_is_plain(struct slice key);
 /* ... and the file that it stands for, be it compressed there: foo.pdb of foo.pdb/KEY/foo.pd_? */

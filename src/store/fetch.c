@@ -424,6 +424,7 @@ void fetch_ask(struct fetch *f)
 		.range = f->request.range,
 		.via = f->request.via,
 		.checksum = f->request.checksum,
+		.msfz = f->request.msfz,
 		.asker = f->request.asker,
 		.if_match = f->request.pin ? f->pin.etag : NULL,
 		.deadline_ns = f->request.deadline_ns,

@@ -6,7 +6,8 @@
  * here and nowhere else; so is the tally of what the store answered (metrics, breaker).
  *
  * What it says a body is encoded with is true as far as the first bytes tell (encoding.h), unless only
- * the head is asked, or a part of it that does not begin at its beginning.
+ * the head is asked, or a part of it that does not begin at its beginning. So it is with what may come
+ * in MSFZ form: the head says whether it has (head.msfz).
  *
  * Loop's thread only. The owner frees it with fetch_free(), which cancels what is still running.
  */
@@ -48,6 +49,7 @@ struct fetch_request {
 	const struct object_head *pin;
 	const char *via; /* borrowed for the life of the fetch; may be NULL; the next, too */
 	const char *checksum;
+	bool msfz;           /* it may come in MSFZ form (store.h) */
 	uint64_t asker;      /* whose transfers they are (transfer.h) */
 	int64_t deadline_ns; /* to be decided by then */
 	bool patient;        /* a single try may take all the time there is */

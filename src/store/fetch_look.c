@@ -11,9 +11,33 @@
 static bool judge(struct fetch *f, bool all)
 {
 	uint64_t left = f->head.length < 0 ? UINT64_MAX : (uint64_t)f->head.length;
+	struct slice beginning = buf_slice(&f->beginning);
 
-	return encoding_judge(slice_of(f->key), buf_slice(&f->beginning),
-			      all || f->beginning.n >= left, f->head.encoding);
+	all = all || beginning.n >= left;
+	if (!encoding_judge(slice_of(f->key), beginning, all, f->head.encoding))
+		return false;
+	if (!f->request.msfz)
+		return true;
+	f->head.msfz = encoding_is_msfz(beginning);
+	if (f->head.msfz)
+		f->head.encoding[0] = '\0'; /* it is what was asked for */
+	return all || beginning.n >= ENCODING_HEAD || !encoding_may_hold_msfz(beginning);
+}
+
+/*
+ * What is compressed once more may hold the PDB or MSFZ, and nobody could tell later which is kept: it is
+ * asked for as it is, which leaves no doubt. The fetch is at its beginning then.
+ */
+static bool asks_plainly(struct fetch *f)
+{
+	if (!f->request.msfz || !encoding_may_hold_msfz(buf_slice(&f->beginning)))
+		return false;
+	f->request.msfz = false;
+	store_stop_negotiating(f->request.store);
+	fetch_look_stop(f);
+	fetch_drop_call(f);
+	fetch_ask(f);
+	return true;
 }
 
 /* Who waits for the head waits for these bytes, too: as long as one try may take. */
@@ -65,8 +89,9 @@ static bool is_byte(const struct object_head *h)
 
 bool fetch_looks(struct fetch *f)
 {
+	bool doubt = f->request.msfz || encoding_in_doubt(slice_of(f->key), f->head.encoding);
 	bool looks = !f->request.pin && f->head.first == 0 && f->sink.write && !is_byte(&f->head) &&
-		     encoding_in_doubt(slice_of(f->key), f->head.encoding);
+		     doubt;
 
 	if (looks)
 		begin_looking(f);
@@ -111,7 +136,7 @@ bool fetch_look(struct fetch *f, struct slice bytes)
 	buf_add(&f->beginning, bytes);
 	if (f->by_beginning && f->brief)
 		return true; /* its connection is kept if nothing breaks it off */
-	if (!judge(f, false))
+	if (!judge(f, false) || asks_plainly(f))
 		return true;
 	if (f->peeking)
 		fetch_peek_done(f);
@@ -127,6 +152,8 @@ bool fetch_look_done(struct fetch *f)
 	bool more;
 
 	(void)judge(f, true);
+	if (asks_plainly(f))
+		return false;
 	if (!f->by_beginning)
 		return tell_head(f, &more);
 	tell_beginning(f);

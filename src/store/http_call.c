@@ -12,6 +12,10 @@
  * a page for a random name. So the head of an answer is told when the first bytes of its body have
  * been looked at.
  *
+ * Who accepts MSFZ in place of a PDB says so by Accept, as Microsoft's clients do, at the URL of the PDB;
+ * what comes tells by its bytes which it is (fetch.h). 406 to that is no word about the file: the next
+ * try goes without, and so do all for a while (store_negotiates()).
+ *
  * A HEAD is asked by GET and broken off at the head: not every server answers both alike
  * (redirects to presigned URLs allow one method only).
  *
@@ -81,6 +85,15 @@ static enum store_result judge_other(struct store_call *c)
 	return retry ? STORE_FAULT_RETRY : STORE_FAULT;
 }
 
+static enum store_result judge_unacceptable(struct store_call *c)
+{
+	if (!c->accepts_msfz)
+		return judge_other(c);
+	store_stop_negotiating(&c->http->store);
+	err_set(&c->error, ERR_DENIED, "answered 406 to a request that accepts MSFZ");
+	return STORE_FAULT_RETRY;
+}
+
 static enum store_result judge(struct store_call *c, const struct transfer_head *answer)
 {
 	switch (answer->status) {
@@ -88,6 +101,7 @@ static enum store_result judge(struct store_call *c, const struct transfer_head 
 	case 206: return object_head_read(answer, &c->head, &c->error) ? STORE_FAULT : STORE_FOUND;
 	case 404:
 	case 410: return STORE_MISS;
+	case 406: return judge_unacceptable(c);
 	case 412: return STORE_CHANGED;
 	case 416: return STORE_UNSATISFIABLE;
 	default: return judge_other(c);
@@ -354,7 +368,7 @@ enum err http_call_send(struct store_call *c, const struct store_read *read, str
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384);
 	struct buf checksum CLEANUP(buf_fini) = BUF_MAX(CHECKSUM_LINE_MAX);
 	char range[64], range_line[80], match[160], via[VIA_MAX];
-	const char *headers[5] = {NULL};
+	const char *headers[6] = {NULL};
 	size_t n = 0;
 
 	build_url(h, read->key, &url);
@@ -373,6 +387,10 @@ enum err http_call_send(struct store_call *c, const struct store_read *read, str
 		buf_printf(&checksum, "SymbolChecksum: %s", read->checksum);
 		headers[n++] = buf_str(&checksum);
 		c->has_checksum = true;
+	}
+	if (read->msfz && store_negotiates(&h->store)) {
+		headers[n++] = "Accept: application/msfz0";
+		c->accepts_msfz = true;
 	}
 	if (buf_failed(&url) || buf_failed(&checksum))
 		return err_set(e, ERR_LIMIT, "URL or SymbolChecksum too long");

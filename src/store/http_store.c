@@ -93,7 +93,7 @@ enum err http_open(const struct store_context *ctx, const struct store_url *url,
 	h->store.ctx = ctx;
 	http_doubt_init(h);
 	h->store.traits.key_case = CASE_ASKED;
-	h->store.traits.loops = h->store.traits.checksums = true;
+	h->store.traits.loops = h->store.traits.checksums = h->store.traits.negotiates = true;
 	h->store.traits.folds = ctx->holds_to_keys;
 	h->store.traits.miss_ttl_max_ns = INT64_MAX;
 	h->base = xstrdup(buf_str(&base));

@@ -30,6 +30,7 @@ struct store_call {
 	void (*finish)(struct store_call *c, const struct error *e); /* the transfer has ended */
 	bool head_only;                                              /* the body may go */
 	bool has_checksum;                                           /* it was asked with one */
+	bool accepts_msfz;                                           /* it was asked so */
 	int refusal;  /* of a probe: what it was answered before it had one; 0: nothing */
 	bool body;    /* the head was found: bytes are passed on */
 	bool looking; /* found, but not told: is it a page? */

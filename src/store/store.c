@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 
 #define FACTS_MAX ((size_t)32768) /* a URL has 4096 bytes at most, as has who asks */
+#define PLAIN_NS  (3600 * NS_PER_S)
 
 void store_identify(struct store *s, const struct store_fact *facts, size_t n)
 {
@@ -67,6 +68,16 @@ int64_t store_miss_ttl_max(const struct store *s, struct slice key)
 	return s->traits.wildcards && slice_starts(key, SLICE(STORE_ANY_KEY))
 		       ? INT64_MAX
 		       : s->traits.miss_ttl_max_ns;
+}
+
+bool store_negotiates(const struct store *s)
+{
+	return s->traits.negotiates && clock_mono_ns() >= s->plain_ns;
+}
+
+void store_stop_negotiating(struct store *s)
+{
+	s->plain_ns = clock_mono_ns() + PLAIN_NS;
 }
 
 void store_alive(struct store *s)

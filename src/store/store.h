@@ -83,6 +83,7 @@ struct store_traits {
 	bool optional;           /* its failures count as misses that are never remembered */
 	bool loops;              /* may lead back to ourselves: asked with Via */
 	bool checksums;          /* may have something only for who sends SymbolChecksum */
+	bool negotiates;         /* may send a PDB in MSFZ form to who accepts that */
 	bool tells_sums;         /* a HEAD of the whole may tell a checksum */
 	bool follows_anywhere;   /* redirects may lead to this machine and its network */
 	bool local;              /* its answers are open files: nothing to cache */
@@ -104,6 +105,7 @@ struct store_read {
 	const char *via;      /* value of the client's Via header, or NULL; copied */
 	/* What goes on of the client's SymbolChecksum (serve/client.h), or NULL; copied. */
 	const char *checksum;
+	bool msfz;           /* of a store that negotiates: it may come in MSFZ form */
 	uint64_t asker;      /* whose transfers they are (transfer.h) */
 	int64_t deadline_ns; /* for all that the call does until its head is in */
 	bool patient;        /* the deadline alone counts, not also the context's try_timeout_ns */
@@ -117,6 +119,7 @@ struct object_head {
 	int64_t mtime;     /* seconds since the epoch, -1 unknown */
 	char etag[128];    /* with its quotes; "" unknown */
 	char encoding[40]; /* Content-Encoding; "" = none */
+	bool msfz;         /* told by a fetch that accepts it: by its bytes it is in MSFZ form */
 	/*
 	 * Checksum of the whole object, when the store tells one in an answer about the whole:
 	 * "sha256", "crc64nvme", "crc32c" or "crc32", "" = none; and the value, base64 as it was
@@ -200,7 +203,8 @@ struct store {
 	unsigned sums_silent; /* heads that were asked for one and told none */
 	bool packs;           /* what was found last had to be expanded */
 	int64_t unranged_ns; /* until then, no HEAD is asked as the first bytes (fetch.h); the loop's */
-	int denying;         /* of how many kinds of question it denies all; the loop's */
+	int64_t plain_ns; /* until then, it is not asked for MSFZ; the loop's */
+	int denying;      /* of how many kinds of question it denies all; the loop's */
 	/* Its ETags that look like MD5: one has agreed; objects that proved that theirs is none. */
 	bool etags_agree;
 	unsigned etag_proofs;
@@ -231,5 +235,11 @@ bool store_is_private(struct store *s);
  * soon (traits.miss_ttl_max_ns), but for what has to be searched for: that costs as much as there are names.
  */
 int64_t store_miss_ttl_max(const struct store *s, struct slice key);
+/*
+ * May it be asked for MSFZ now? Not for an hour after that was of no use: it cost a request more than the
+ * file as it is.
+ */
+bool store_negotiates(const struct store *s);
+void store_stop_negotiating(struct store *s);
 /* The store has answered something, be it a miss. */
 void store_alive(struct store *s);

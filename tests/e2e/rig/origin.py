@@ -71,11 +71,12 @@ class Origin(Stage):
 
 class SymbolServer(Stage):
     """Plain HTTP under a path, as another symbol server; `redirects` maps a path to a Location.
-    `refuses`: the status for who sends no SymbolChecksum, as NuGet's and GitLab's servers do."""
+    `refuses`: the status for who sends no SymbolChecksum, as NuGet's and GitLab's servers do.
+    `accepted`: what it has in place of a file for who accepts MSFZ, or a status."""
 
     def __init__(self, tls=None):
         super().__init__(tls)
-        self.files, self.redirects = {}, {}
+        self.files, self.accepted, self.redirects = {}, {}, {}
         self.refuses = None
 
     def put(self, path, body, headers=()):
@@ -87,8 +88,15 @@ class SymbolServer(Stage):
             return Response(self.refuses)
         if request.path in self.redirects:
             return Response(302, [("Location", self.redirects[request.path])])
-        stored = self.files.get(request.path)
+        stored = accepts_msfz(request) and self.accepted.get(request.path)
+        stored = stored or self.files.get(request.path)
+        if isinstance(stored, int):
+            return Response(stored)
         return read(stored, request) if stored else Response(404)
+
+
+def accepts_msfz(request):
+    return request.get("Accept") == "application/msfz0"
 
 
 def told(stored, request):

@@ -38,7 +38,7 @@ static bool has(struct cache_rig *r, const char *key)
 
 static void note(struct cache_rig *r, const char *key, enum fetch_result result)
 {
-	cache_note_miss(r->cache, &r->store.store, slice_of(key), NULL, NULL,
+	cache_note_miss(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL, NULL,
 			cache_miss_ticket(r->cache, &r->store.store, slice_of(key)), result);
 }
 
@@ -456,13 +456,47 @@ static void test_misses_with_a_checksum(void)
 
 		cache_rig_new(&r);
 		r.store.store.traits.checksums = trait;
-		cache_note_miss(r.cache, &r.store.store, SLICE("k"), NULL, sums[with],
+		cache_note_miss(r.cache, &r.store.store, SLICE("k"), FORM_STORED, NULL, sums[with],
 				cache_miss_ticket(r.cache, &r.store.store, SLICE("k")), FETCH_MISS);
 		CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k"),
 					  with ? "SHA256:cd" : NULL),
 		      "for who asks like that, whatever it is");
 		CHECK_INT(cache_knows_missing(r.cache, &r.store.store, SLICE("k"), sums[!with]),
 			  !trait, trait ? "but for nobody else" : "and for the others");
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+/* What was asked for accepting MSFZ: missing for who asks so. What is missing as it is, is for all. */
+static void test_misses_of_msfz(void)
+{
+	static const enum form forms[] = {FORM_STORED, FORM_MSFZ};
+	static const char *const sums[] = {NULL, "SHA256:ab"};
+
+	for (unsigned i = 0; i < 8; i++) {
+		enum form noted = forms[i & 1], found = forms[i >> 2];
+		const char *sum = sums[i >> 1 & 1];
+		struct cache_rig r;
+		struct store *s;
+
+		cache_rig_new(&r);
+		s = &r.store.store;
+		s->traits.checksums = s->traits.negotiates = true;
+		cache_note_miss(r.cache, s, SLICE("k"), noted, NULL, sum,
+				cache_miss_ticket(r.cache, s, SLICE("k")), FETCH_MISS);
+		CHECK(cache_find_miss(r.cache, s, SLICE("k"), FORM_MSFZ, sum).answers_ns > 0,
+		      "for who accepts MSFZ");
+		CHECK_INT(cache_knows_missing(r.cache, s, SLICE("k"), sum), noted == FORM_STORED,
+			  "for who does not, only if it is missing as it is");
+		CHECK(cache_find_miss(r.cache, s, SLICE("k"), FORM_MSFZ, sums[!sum]).answers_ns <=
+			      0,
+		      "and for nobody who is another about a SymbolChecksum");
+		manual_advance(r.loop, 61 * NS_PER_S);
+		CHECK_INT(cache_find_miss(r.cache, s, SLICE("k"), found, sum).proves_ns > 0,
+			  found == FORM_MSFZ || noted == FORM_STORED, "so does its proof");
+		cache_note_found(r.cache, s, SLICE("k"));
+		CHECK(cache_find_miss(r.cache, s, SLICE("k"), FORM_MSFZ, sum).proves_ns <= 0,
+		      "whoever finds it, it is there for all");
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
 }
@@ -477,7 +511,8 @@ static void test_epoch(void)
 	ticket = cache_miss_ticket(r.cache, &r.store.store, SLICE("l"));
 	atomic_fetch_add(&r.store.store.epoch, 1);
 	CHECK(!knows(&r, "k"), "forgotten");
-	cache_note_miss(r.cache, &r.store.store, SLICE("l"), NULL, NULL, ticket, FETCH_MISS);
+	cache_note_miss(r.cache, &r.store.store, SLICE("l"), FORM_STORED, NULL, NULL, ticket,
+			FETCH_MISS);
 	CHECK(!knows(&r, "l"), "nor is what was asked before learned after");
 	miss(&r, "l");
 	CHECK(knows(&r, "l"), "what is asked now is");
@@ -530,7 +565,8 @@ static void test_purge_keys(void)
 	CHECK(purge(&r, which, ARRAY_LEN(which)), "some keys");
 	CHECK(!has(&r, "one") && has(&r, "two"), "those objects, and no others");
 	CHECK(!knows(&r, "gone") && knows(&r, "away"), "those misses, and no others");
-	cache_note_miss(r.cache, &r.store.store, SLICE("gone"), NULL, NULL, ticket, FETCH_MISS);
+	cache_note_miss(r.cache, &r.store.store, SLICE("gone"), FORM_STORED, NULL, NULL, ticket,
+			FETCH_MISS);
 	CHECK(!knows(&r, "gone"), "and nothing that was asked before");
 	CHECK(rig_take(&r, "one", &p) == SEATED && r.store.started == 3, "it is asked for anew");
 	seat_leave(&p.seat);
@@ -817,6 +853,7 @@ int main(void)
 	test_no_misses();
 	test_kinds_of_misses();
 	test_misses_with_a_checksum();
+	test_misses_of_msfz();
 	test_epoch();
 	test_purge_keys();
 	test_purge_forms();

@@ -6,7 +6,7 @@
 
 static void test_names(void)
 {
-	static const char *const names[FORMS] = {"stored", "plain", "expanded", "cabinet"};
+	static const char *const names[FORMS] = {"stored", "plain", "expanded", "cabinet", "msfz"};
 
 	for (int i = 0; i < FORMS; i++)
 		CHECK_STR(form_name((enum form)i), names[i],
@@ -90,6 +90,10 @@ static const struct current currents[] = {
 	{"stored: another length", FORM_STORED, "\"a\"", "\"a\"", 1, 1, 999, false},
 	{"stored: no ETags, same date", FORM_STORED, "", "", 1, 1, 1000, true},
 	{"stored: no ETags, another date", FORM_STORED, "", "", 1, 2, 1000, false},
+	{"MSFZ: the same", FORM_MSFZ, "\"a\"", "\"a\"", 1, 2, 1000, true},
+	{"MSFZ: the ETag of what was made of it", FORM_MSFZ, "\"a-msfz\"", "\"a\"", 1, 1, 1000,
+	 false},
+	{"MSFZ: another length", FORM_MSFZ, "\"a\"", "\"a\"", 1, 1, 999, false},
 	{"made: of this version", FORM_EXPANDED, "\"a-expanded\"", "\"a\"", 1, 2, 5555, true},
 	{"made: of another version", FORM_EXPANDED, "\"a-expanded\"", "\"b\"", 1, 1, 5555, false},
 	{"made: another form", FORM_EXPANDED, "\"a-plain\"", "\"a\"", 1, 1, 5555, false},
@@ -111,8 +115,16 @@ static void test_current(void)
 	}
 }
 
+static void test_sent(void)
+{
+	for (enum form form = 0; form < FORMS; form++)
+		CHECK_INT(form_is_sent(form), form == FORM_STORED || form == FORM_MSFZ,
+			  form_name(form));
+}
+
 int main(void)
 {
+	test_sent();
 	test_names();
 	test_etags();
 	test_head();

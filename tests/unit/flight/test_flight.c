@@ -7,6 +7,8 @@
 #include "cache_rig.h"
 #include "metric/metric.h"
 
+#include "symfmt/msfz.h"
+
 #include "tap.h"
 
 #define SMALL 10
@@ -263,6 +265,103 @@ static void test_checksums(void)
 		fake_done(r.store.first, STORE_MISS);
 		CHECK(p[3].told == 1 && r.flights->presences == 0, "and missing by itself");
 		for (int k = 0; k < 4; k++)
+			seat_leave(&p[k].seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
+static bool has_kept(struct cache_rig *r, enum form form)
+{
+	struct cache_object o;
+	bool there = cache_find(r->cache, &r->store.store, SLICE("k"), form, NULL, &o);
+
+	if (there)
+		close(o.head.fd);
+	return there;
+}
+
+#define LOOKED 600 /* longer than what tells */
+
+/* A body that begins like this, behind its head; it may be broken off when that has been seen. */
+static void give_like(struct cache_rig *r, struct store_call *c, struct slice beginning)
+{
+	struct object_head head = fake_whole(LOOKED, RIG_ETAG);
+	int cancelled = r->store.cancelled;
+
+	fake_head(c, &head);
+	fake_data(c, beginning.p, beginning.n);
+	if (r->store.cancelled > cancelled)
+		return;
+	rig_give(r, c, (int64_t)beginning.n, LOOKED);
+	fake_done(c, STORE_FOUND);
+}
+
+/*
+ * Accepting MSFZ is another question, which is shared with nobody who does not. What comes tells whose it
+ * is: MSFZ is kept as that; the file as it is comes to all, once.
+ */
+static void test_msfz(void)
+{
+	enum way { ALONE, STORED_ASKED, STORED_FLIES, STORED_PROBED };
+	static const struct {
+		const char *name;
+		bool msfz; /* comes */
+		enum way way;
+	} cases[] = {
+		{"MSFZ", true, ALONE},
+		{"MSFZ, the other is asked", true, STORED_ASKED},
+		{"MSFZ, the other flies", true, STORED_FLIES},
+		{"as it is", false, ALONE},
+		{"as it is, which is asked for", false, STORED_ASKED},
+		{"as it is, which flies", false, STORED_FLIES},
+		{"as it is, which is only probed", false, STORED_PROBED},
+	};
+	static const struct slice magic = {MSFZ_MAGIC, MSFZ_MAGIC_SIZE};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		bool goes = !cases[i].msfz &&
+			    (cases[i].way == STORED_ASKED || cases[i].way == STORED_FLIES);
+		struct slice bytes = cases[i].msfz ? magic : rig_bytes(0, 64);
+		struct passenger p[4] = {0};
+		struct store_call *c;
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		r.store.store.traits.negotiates = true;
+		take_with(&r, "k", NULL, FORM_MSFZ, SEAT_TAKES, &p[0]);
+		if (cases[i].way != ALONE)
+			take_with(&r, "k", NULL, FORM_STORED,
+				  cases[i].way == STORED_PROBED ? SEAT_PRESENCE : SEAT_TAKES,
+				  &p[1]);
+		c = r.store.first;
+		CHECK(c->read.msfz && (!c->next || !c->next->read.msfz), cases[i].name);
+		if (cases[i].way == STORED_FLIES)
+			fake_head(c->next, &(struct object_head){.total = LOOKED,
+								 .length = LOOKED,
+								 .mtime = -1,
+								 .etag = RIG_ETAG,
+								 .fd = -1});
+		give_like(&r, c, bytes);
+		manual_settle(r.loop);
+		CHECK_INT(p[0].told, cases[i].way == STORED_ASKED && goes ? 0 : 1,
+			  "told, or waits with who has asked before");
+		if (goes) {
+			c = r.store.first;
+			if (cases[i].way == STORED_ASKED)
+				give_like(&r, c, bytes);
+			else
+				rig_give(&r, c, 0, LOOKED);
+			if (cases[i].way == STORED_FLIES)
+				fake_done(c, STORE_FOUND);
+		}
+		cache_rig_quiet(&r);
+		CHECK(p[0].told == 1 && p[0].result == FETCH_FOUND &&
+			      p[0].head.msfz == cases[i].msfz,
+		      "found, as what it is");
+		CHECK(!goes || p[0].seat.flight == p[1].seat.flight, "in one flight");
+		CHECK_INT(has_kept(&r, FORM_MSFZ), cases[i].msfz, "kept as MSFZ if it is");
+		CHECK_INT(has_kept(&r, FORM_STORED), !cases[i].msfz, "and else for all");
+		for (size_t k = 0; k < 2; k++)
 			seat_leave(&p[k].seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
@@ -1156,6 +1255,7 @@ int main(void)
 	test_folding_store_otherwise();
 	test_checksums();
 	test_checksums_and_found();
+	test_msfz();
 	test_checksums_for_nothing();
 	test_what_does_not_fold();
 	test_waiters_limit();

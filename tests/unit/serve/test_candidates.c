@@ -26,8 +26,8 @@ static const struct client perfview = {.msfz = true, .short_stamps = true};
 static const struct client lldb = {.decimal_ages = true};
 
 /*
- * A candidate as text: "!" if it is eager; F, X, C or P for what is wanted; "m" and "g" for MSFZ and
- * gzip; and the key.
+ * A candidate as text: "!" if it is eager; F, X, C or P for what is wanted; "m", "n" and "g" for MSFZ,
+ * what may be that, and gzip; and the key.
  */
 struct row {
 	const char *target;
@@ -40,6 +40,7 @@ static void describe(const struct candidate *c, struct buf *out)
 	buf_puts(out, c->eager ? "!" : "");
 	buf_putc(out, "FXCP"[c->want]);
 	buf_puts(out, c->msfz ? "m" : "");
+	buf_puts(out, c->negotiable ? "n" : "");
 	buf_puts(out, c->gzipped ? "g" : "");
 	buf_putc(out, ' ');
 	buf_add(out, c->key);
@@ -202,7 +203,21 @@ static void test_forms(void)
 		{"/" PDB "foo.pdb",
 		 {CASE_BOTH, TIER_ONE, GZIP, .client = &gzip, .ranged = true},
 		 {"!F " PDB "foo.pdb", "X " PDB "foo.pdb.gz"}},
+		/* One question, whoever asks it. */
+		{"/" PDB "foo.pdb",
+		 {CASE_ASKED, TIER_ONE, CAB, .negotiates = true},
+		 {"!Fn " PDB "foo.pdb", "X " PDB "foo.pd_"}},
+		{"/" PDB "foo.pdb",
+		 {CASE_ASKED, TIER_ONE, MSFZ, .client = &perfview, .negotiates = true},
+		 {"!Fm " PDB "msfz0/foo.pdb", "!Fn " PDB "foo.pdb"}},
+		{"/" PDB "foo.pd_",
+		 {CASE_ASKED, TIER_ONE, CAB, .client = &perfview, .negotiates = true},
+		 {"!F " PDB "foo.pd_"}},
 		/* No image comes as MSFZ. */
+		{"/foo.dll/5617d4fe8000/foo.dll",
+		 {CASE_ASKED, TIER_ONE, 0, .client = &perfview, .aliases = ALIASES_NONE,
+		  .negotiates = true},
+		 {"!F foo.dll/5617d4fe8000/foo.dll"}},
 		{"/foo.dll/5617d4fe8000/foo.dll",
 		 {CASE_BOTH, TIER_ONE, MSFZ, .client = &perfview, .aliases = ALIASES_NONE},
 		 {"!F foo.dll/5617d4fe8000/foo.dll"}},

@@ -343,6 +343,7 @@ static void test_every(void)
 struct decided_case {
 	const char *name, *target, *url[2];
 	bool checksums; /* the first store */
+	bool msfz;      /* the client accepts it */
 	int from;       /* the store of the answer; -1: none has it */
 	bool late;
 	unsigned by;
@@ -401,6 +402,20 @@ static const struct decided_case decided_cases[] = {
 	 .checksums = true,
 	 .from = 1,
 	 .by = BY_CHECKSUM},
+	{"a PDB that is missing for who accepts MSFZ",
+	 "/foo.pdb/" GUID "1/foo.pdb",
+	 {"s3://b"},
+	 .msfz = true,
+	 .from = -1,
+	 .by = BY_ACCEPT},
+	{"... found behind",
+	 "/foo.pdb/" GUID "1/foo.pdb",
+	 {"s3://b", "s3://c"},
+	 .msfz = true,
+	 .from = 1,
+	 .by = BY_ACCEPT},
+	{"... its twin", "/foo.pdb/" GUID "1/foo.pd_", {"s3://b"}, .msfz = true, .from = -1},
+	{"... an image", "/foo.dll/5617D4FE8000/foo.dll", {"s3://b"}, .msfz = true, .from = -1},
 	{"a build-id", "/buildid/" ID "/debuginfo", {"s3://b"}, .from = -1},
 	{"anything else", "/a/b", {"s3://b"}, .from = -1},
 };
@@ -410,7 +425,8 @@ static void test_decided_by(void)
 	for (size_t i = 0; i < ARRAY_LEN(decided_cases); i++) {
 		const struct decided_case *c = &decided_cases[i];
 		struct symbol_path path CLEANUP(symbol_path_fini);
-		const struct resolve_rules rules = {.path = &path, .client = &nobody};
+		const struct client client = {.msfz = c->msfz};
+		const struct resolve_rules rules = {.path = &path, .client = &client};
 		struct fake_store s[2];
 		struct store *list[2] = {&s[0].store, &s[1].store};
 		const struct store_list stores = {list, c->url[1] ? 2 : 1};
@@ -419,6 +435,7 @@ static void test_decided_by(void)
 		for (size_t k = 0; k < stores.n; k++)
 			open_store(&s[k], c->url[k]);
 		s[0].store.traits.checksums = c->checksums;
+		s[0].store.traits.negotiates = true;
 		CHECK_INT(resolve_decided_by(&rules, &stores, c->from < 0 ? NULL : list[c->from],
 					     c->late),
 			  c->by, c->name);

@@ -163,6 +163,33 @@ static void test_how_much(void)
 	CHECK_STR(encoding, "", "which it is");
 }
 
+static void test_msfz(void)
+{
+	struct bytes of_pdb = gzip(IN_MSF), of_msfz = gzip(IN_MSFZ);
+	struct bytes twice = gzip(slice_of_bytes(&of_pdb)), of_nothing = gzip(SLICE(""));
+	const struct {
+		const char *name;
+		struct slice bytes;
+		bool is, may_hold;
+	} rows[] = {
+		{"MSFZ", IN_MSFZ, true, false},
+		{"its beginning, cut", slice_head(IN_MSFZ, MSFZ_MAGIC_SIZE - 1), false, false},
+		{"a PDB", IN_MSF, false, false},
+		{"a text", SLICE("nobody knows"), false, false},
+		{"a cabinet", SLICE("MSCF and so on"), false, false},
+		{"gzip of a PDB", slice_of_bytes(&of_pdb), false, false},
+		{"gzip of nothing", slice_of_bytes(&of_nothing), false, false},
+		{"gzip of MSFZ", slice_of_bytes(&of_msfz), false, true},
+		{"gzip twice, where nobody sees", slice_of_bytes(&twice), false, true},
+		{"zstd that tells nothing yet", SLICE("\x28\xb5\x2f\xfd"), false, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_INT(encoding_is_msfz(rows[i].bytes), rows[i].is, rows[i].name);
+		CHECK_INT(encoding_may_hold_msfz(rows[i].bytes), rows[i].may_hold, rows[i].name);
+	}
+}
+
 static void test_undone(void)
 {
 	static const struct {
@@ -185,6 +212,7 @@ int main(void)
 	test_what_cannot_be_told();
 	test_keys();
 	test_how_much();
+	test_msfz();
 	test_undone();
 	return tap_done();
 }

@@ -7,6 +7,7 @@
 #include "fetch_rig.h"
 #include "metric/metric.h"
 #include "store/fetch_priv.h"
+#include "symfmt/msfz.h"
 
 #include "tap.h"
 #include <errno.h>
@@ -716,6 +717,62 @@ static void test_head_by_the_beginning(void)
 	}
 }
 
+/*
+ * What may come in MSFZ form is told to be that, or not, by its bytes. What is compressed around it is
+ * asked for as it is, as is all of this store for a while.
+ */
+static void test_msfz(void)
+{
+	static const char msfz[600] = MSFZ_MAGIC, pdb[600] = "Microsoft C/C++ MSF 7.00";
+	static const char unclear[600] = "\x28\xb5\x2f\xfd";
+	static const struct {
+		const char *name, *bytes, *label, *told;
+		bool msfz, again;
+	} rows[] = {
+		{"MSFZ", msfz, "", "", true, false},
+		{"with a false label", msfz, "gzip", "", true, false},
+		{"a PDB", pdb, "", "", false, false},
+		{"a PDB with a false label", pdb, "gzip", "", false, false},
+		{"a cabinet", "MSCF", "", "packed", false, false},
+		{"what nobody can see", unclear, "zstd", "packed", false, true},
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+		bool ends = i & 1, again = rows[i / 2].again; /* it ends before so much has come */
+		int64_t n = ends ? 100 : 600;
+		struct object_head head = fake_whole(n, ETAG);
+		struct store_call *c;
+		struct world w;
+
+		world_init(&w);
+		w.store.store.traits.negotiates = true;
+		w.request.key = SLICE(PLAIN_KEY);
+		w.request.msfz = true;
+		c = world_start(&w);
+		CHECK(c->read.msfz, rows[i / 2].name);
+		memcpy(head.encoding, rows[i / 2].label, strlen(rows[i / 2].label) + 1);
+		fake_head(c, &head);
+		CHECK(w.decided == 0, "nothing is told before its bytes");
+		fake_data(c, rows[i / 2].bytes, (size_t)n);
+		CHECK_INT(w.store.started, again ? 2 : 1, "one request, if that tells");
+		CHECK_INT(store_negotiates(&w.store.store), !again,
+			  "... and then one for the next");
+		if (again) {
+			c = fake_call(&w.store, NULL);
+			CHECK(w.decided == 0 && !c->read.msfz, "asked as it is");
+			fake_head(c, &head);
+			fake_data(c, rows[i / 2].bytes, (size_t)n);
+		}
+		CHECK(w.decided == 1 && w.result == FETCH_FOUND && w.head.msfz == rows[i / 2].msfz,
+		      "told what it is");
+		CHECK(again || strcmp(w.head.encoding, rows[i / 2].told) == 0,
+		      "... encoded or not");
+		fake_done(fake_call(&w.store, NULL), STORE_FOUND);
+		CHECK_INT(readable(&w, 0).n, n, "all of it comes");
+		ASSERT(world_fini(&w));
+	}
+}
+
 /* Not every store answers ranges. Then it is asked as itself, from the beginning the next time. */
 static void test_head_of_an_unranged_store(void)
 {
@@ -800,6 +857,7 @@ int main(void)
 	test_fault_while_looking();
 	test_peek();
 	test_head_by_the_beginning();
+	test_msfz();
 	test_head_of_an_unranged_store();
 	test_head_ends();
 	return tap_done();

@@ -123,6 +123,31 @@ static void test_checksum(void)
 	}
 }
 
+/* Who accepts MSFZ says so. 406 to that is no answer, and for a while nobody says so to that server. */
+static void test_msfz(void)
+{
+	static const struct http_reply script[] = {SAYS("404"), SAYS("404"), SAYS("406"),
+						   SAYS("404"), SAYS("406")};
+	static const char accept[] = "\r\nAccept: application/msfz0\r\n";
+	const struct store_read as_msfz = {.key = SLICE("k"), .msfz = true};
+	struct rig r;
+
+	rig_init(&r, script, ARRAY_LEN(script));
+	rig_open(&r, OPEN);
+	CHECK(r.store->traits.negotiates && store_negotiates(r.store), "it may have that");
+	CHECK_INT(rig_ask(&r, as_msfz).result, STORE_MISS, "404 is one");
+	CHECK(http_server_heard(&r.server, 0, accept), "asked so");
+	CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("k")}).result, STORE_MISS, "404");
+	CHECK(!http_server_heard(&r.server, 1, "msfz"), "and not so");
+	CHECK_INT(rig_ask(&r, as_msfz).result, STORE_FAULT_RETRY, "406: once more, please");
+	CHECK(!store_negotiates(r.store), "and otherwise");
+	CHECK_INT(rig_ask(&r, as_msfz).result, STORE_MISS, "which has an answer");
+	CHECK(!http_server_heard(&r.server, 3, "msfz"), "asked as it is");
+	CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("k")}).result, STORE_FAULT,
+		  "406 to who has not said so is any status");
+	rig_fini(&r);
+}
+
 /*
  * What a server answers to a random name without a SymbolChecksum and with one, and what that makes of
  * a refusal of a request without and with one.
@@ -692,6 +717,7 @@ int main(void)
 	test_via();
 	test_checksum();
 	test_wanted_checksum();
+	test_msfz();
 	test_password();
 	test_answers();
 	test_pages();
