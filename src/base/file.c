@@ -8,7 +8,6 @@
 #include <sys/statvfs.h>
 
 #define WHERE_IT_IS (-1) /* what is no regular file has no offsets */
-#define ROOM_FLOOR  (INT64_C(1) << 30)
 /* How often it is looked whether there is room. */
 #define ROOM_STEP (INT64_C(4) << 20)
 
@@ -84,8 +83,31 @@ int file_temporary(void)
 	return open(dir && dir[0] ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
-/* Bytes that all temporary files are counted with. */
-static atomic_int_least64_t temporary_now;
+/* Bytes that all temporary files are counted with; that they leave free; for tests, if not -1. */
+static atomic_int_least64_t temporary_now, temporary_floor = INT64_C(1) << 30, pretended = -1;
+
+void file_temporary_floor(int64_t bytes)
+{
+	atomic_store(&temporary_floor, bytes);
+}
+
+void file_pretend_room(int64_t bytes)
+{
+	atomic_store(&pretended, bytes);
+}
+
+/* Bytes that may still be written to the file system of this file. */
+static int64_t room_for(int fd)
+{
+	int64_t as_if = atomic_load(&pretended);
+	struct statvfs fs;
+
+	if (as_if >= 0)
+		return as_if;
+	if (fstatvfs(fd, &fs) != 0 || fs.f_blocks == 0)
+		return INT64_MAX; /* it does not say: writing will */
+	return (int64_t)fs.f_bavail * (int64_t)fs.f_frsize - atomic_load(&temporary_floor);
+}
 
 enum err file_temporary_grow(int fd, int64_t *counted, int64_t length, struct error *e)
 {
@@ -98,7 +120,7 @@ enum err file_temporary_grow(int fd, int64_t *counted, int64_t length, struct er
 	if (atomic_fetch_add(&temporary_now, more) + more > FILE_TEMPORARY_MAX)
 		return err_set(e, ERR_BUSY, "temporary files take more than %lld bytes",
 			       (long long)FILE_TEMPORARY_MAX);
-	if (look && file_room(fd) < more)
+	if (look && room_for(fd) < more)
 		return err_set(e, ERR_BUSY, "no room is left for temporary files");
 	return OK;
 }
@@ -107,24 +129,4 @@ void file_temporary_end(int64_t *counted)
 {
 	atomic_fetch_sub(&temporary_now, *counted);
 	*counted = 0;
-}
-
-static atomic_int_least64_t pretended = -1;
-
-void file_pretend_room(int64_t bytes)
-{
-	atomic_store(&pretended, bytes);
-}
-
-int64_t file_room(int fd)
-{
-	int64_t block, as_if = atomic_load(&pretended);
-	struct statvfs fs;
-
-	if (as_if >= 0)
-		return as_if;
-	if (fstatvfs(fd, &fs) != 0 || fs.f_blocks == 0)
-		return INT64_MAX; /* it does not say: writing will */
-	block = (int64_t)fs.f_frsize;
-	return (int64_t)fs.f_bavail * block - MIN((int64_t)fs.f_blocks / 20 * block, ROOM_FLOOR);
 }

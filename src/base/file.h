@@ -24,16 +24,13 @@ int file_temporary(void);
 #define FILE_TEMPORARY_MAX (INT64_C(16) << 30)
 /*
  * Before a temporary file becomes length bytes long: ERR_BUSY where that would be too many of all, or
- * leave too little of its file system free (file_room(), looked at every few MiB). *counted: what it is
+ * leave less of its file system free than the floor (looked at every few MiB). *counted: what it is
  * counted with, 0 at first, and more after an error, too. It is counted until file_temporary_end(), which
  * comes when nobody reads it any more. Any thread; one at a time for each file.
  */
 MUST_CHECK enum err file_temporary_grow(int fd, int64_t *counted, int64_t length, struct error *e);
 void file_temporary_end(int64_t *counted);
-/*
- * How many bytes may still be written to the file system of this file, so that a twentieth of it, 1 GiB
- * at most, stays free for others.
- */
-int64_t file_room(int fd);
+/* So many bytes are left free of whatever file system they lie in (1 GiB, unless told). Any thread. */
+void file_temporary_floor(int64_t bytes);
 /* For tests: as if there were so many, everywhere; -1: as it is. */
 void file_pretend_room(int64_t bytes);

@@ -4,6 +4,7 @@
  * runs them, the engine ends what is left of transfers, and only then do the stores go.
  */
 #include "cmd/service.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "metric/metric.h"
@@ -115,6 +116,7 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 
 	*s = (struct service){.conf = conf};
 	curl_global_init(CURL_GLOBAL_DEFAULT);
+	file_temporary_floor((int64_t)conf->cache_min_free);
 	snprintf(s->via, sizeof(s->via), "1.1 pepto-%016llx", (unsigned long long)random_u64());
 	s->creds_env = creds_env_process();
 	if (find_bundle(&s->creds_env, &limits.ca_bundle, e) != OK || loop_new(&s->loop, e) != OK ||

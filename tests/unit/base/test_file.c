@@ -85,12 +85,34 @@ static void check_all_at(void)
 	unlink(put("at", ""));
 }
 
+/* What others need of the file system is left free. */
+static void check_floor(void)
+{
+	static const struct {
+		const char *name;
+		int64_t floor;
+		enum err err;
+	} rows[] = {{"nothing is to be left free", 0, OK},
+		    {"more than there is", INT64_MAX / 2, ERR_BUSY}};
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int fd CLEANUP(close_p) = file_temporary();
+		int64_t counted = 0;
+
+		file_temporary_floor(rows[i].floor);
+		CHECK_INT(file_temporary_grow(fd, &counted, 1, &e), rows[i].err, rows[i].name);
+		file_temporary_end(&counted);
+	}
+}
+
 int main(void)
 {
 	ASSERT(mkdtemp(dir));
 	check_all_at();
 	check_lengths();
 	check_special();
+	check_floor();
 	unlink(put("f", ""));
 	rmdir(dir);
 	return tap_done();
