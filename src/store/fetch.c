@@ -493,7 +493,6 @@ struct fetch *fetch_start(const struct fetch_request *request, const struct fetc
 		f->sink = *sink;
 	f->decided = decided;
 	f->ud = ud;
-	f->spool = -1;
 	f->head.fd = -1;
 	f->again.due = ask_again;
 	fetch_ask(f);
@@ -535,7 +534,7 @@ void fetch_free(struct fetch *f)
 		return;
 	loop_timer_stop(fetch_loop(f), &f->again);
 	fetch_drop_call(f);
-	fetch_spool_free(f);
+	spool_free(f->spool);
 	fetch_look_stop(f);
 	if (f->gone)
 		*f->gone = true;

@@ -4,7 +4,6 @@
  * length the store does not tell, through an unnamed temporary file.
  */
 #include "base/clock.h"
-#include "base/file.h"
 #include "metric/metric.h"
 #include "store/fetch_priv.h"
 
@@ -84,36 +83,56 @@ bool fetch_body_continues(struct fetch *f, const struct object_head *head)
 
 /* ---- a body without a length ---- */
 
-void fetch_begin_spool(struct fetch *f)
+static void spool_fault(struct fetch *f, const struct error *e)
 {
-	struct error e;
+	struct error why = *e; /* it may lie in the spool */
 
-	f->spool = file_temporary();
-	if (f->spool < 0) {
-		err_sys(&e, ERR_IO, "cannot make a temporary file for an answer without a length");
-		fetch_drop_call(f);
-		fetch_decide(f, FETCH_FAULT, NULL, &e);
+	fetch_drop_call(f);
+	fetch_decide(f, FETCH_FAULT, NULL, &why);
+}
+
+static void spool_room(void *ud)
+{
+	struct fetch *f = ud;
+
+	if (f->call)
+		store_call_resume(f->request.store, f->call);
+}
+
+static void spool_ended(void *ud, const struct error *e)
+{
+	struct fetch *f = ud;
+
+	if (f->phase != SPOOLING)
+		return; /* it has failed, or was broken off, meanwhile */
+	if (e) {
+		spool_fault(f, e);
 		return;
 	}
-	f->phase = SPOOLING;
+	f->head.total = f->head.length = spool_length(f->spool);
+	f->head.fd = spool_take_file(f->spool);
+	fetch_decide_found(f);
+}
+
+void fetch_begin_spool(struct fetch *f)
+{
+	static const struct spool_events events = {spool_room, spool_ended};
+	struct error e;
+
+	if (spool_new(fetch_loop(f), f->request.store->ctx->disk, &events, f, &f->spool, &e) != OK)
+		spool_fault(f, &e);
+	else
+		f->phase = SPOOLING;
 }
 
 bool fetch_spool(struct fetch *f, struct slice bytes)
 {
-	int64_t length = f->spooled + (int64_t)bytes.n;
+	bool more = true;
 	struct error e;
 
-	if (file_temporary_grow(f->spool, &f->spool_counted, length, &e) != OK) {
-		metric_inc(refused_spool);
-	} else if (!file_write_at(f->spool, bytes, f->spooled)) {
-		err_sys(&e, ERR_IO, "cannot write to a temporary file");
-	} else {
-		f->spooled = length;
-		return true;
-	}
-	fetch_drop_call(f);
-	fetch_decide(f, FETCH_FAULT, NULL, &e);
-	return true;
+	if (spool_write(f->spool, bytes, &more, &e) != OK)
+		spool_fault(f, &e);
+	return more;
 }
 
 /* Nothing tells an object of no length from an answer that broke off before its first byte. */
@@ -127,25 +146,13 @@ static void nothing_came(struct fetch *f)
 
 void fetch_spool_done(struct fetch *f)
 {
-	if (f->spooled == 0) {
+	if (spool_length(f->spool) == 0)
 		nothing_came(f);
-		return;
-	}
-	f->head.total = f->head.length = f->spooled;
-	f->head.fd = TAKE_FD(f->spool);
-	fetch_decide_found(f);
+	else
+		spool_end(f->spool);
 }
 
 int64_t fetch_take_spool(struct fetch *f)
 {
-	int64_t counted = f->spool_counted;
-
-	f->spool_counted = 0;
-	return counted;
-}
-
-void fetch_spool_free(struct fetch *f)
-{
-	file_temporary_end(&f->spool_counted);
-	close_p(&f->spool);
+	return f->spool ? spool_take_count(f->spool) : 0;
 }

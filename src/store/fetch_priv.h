@@ -3,6 +3,7 @@
 #pragma once
 #include "base/buf.h"
 #include "store/fetch.h"
+#include "store/spool.h"
 
 #define FETCH_TRIES_MAX        4
 #define FETCH_FIRST_PAUSE_NS   (50 * NS_PER_MS)
@@ -39,9 +40,7 @@ struct fetch {
 	struct buf beginning;    /* meanwhile */
 	int64_t looking_ns;      /* since then */
 	bool *gone;              /* set when it is freed by what it is about to tell */
-	int spool;               /* -1 unless SPOOLING */
-	int64_t spooled;
-	int64_t spool_counted; /* file_temporary_grow() */
+	struct spool *spool;     /* a body without a length; NULL: there is none */
 };
 
 static inline struct loop *fetch_loop(const struct fetch *f)
@@ -103,4 +102,3 @@ bool fetch_sink_may_write(const struct fetch *f);
 void fetch_begin_spool(struct fetch *f);
 bool fetch_spool(struct fetch *f, struct slice bytes);
 void fetch_spool_done(struct fetch *f);
-void fetch_spool_free(struct fetch *f);

@@ -23,15 +23,16 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define RIG_WORKERS 4 /* DISK_THREADS of flights.c */
-#define RIG_KEEPERS 2 /* KEEP_THREADS */
-#define RIG_HELD    (RIG_WORKERS + RIG_KEEPERS)
-#define RIG_NOW     INT64_C(1700000000)
-#define RIG_ETAG    "\"v1\""
-#define RIG_BLOCK   (INT64_C(1) << 20)
-#define RIG_PIECE   ((size_t)32 * 1024) /* as transfers give it */
-#define RIG_PERIOD  251                 /* of the pattern: a prime, so it fits no buffer */
-#define RIG_ASKER   7                   /* for whom all is asked */
+#define RIG_WORKERS   4                               /* DISK_THREADS of flights.c */
+#define RIG_KEEPERS   2                               /* KEEP_THREADS */
+#define RIG_HELD      (RIG_WORKERS + RIG_KEEPERS + 1) /* and that of the store's disk */
+#define RIG_DISK_JOBS 4 /* that wait for the one thread of the store's disk */
+#define RIG_NOW       INT64_C(1700000000)
+#define RIG_ETAG      "\"v1\""
+#define RIG_BLOCK     (INT64_C(1) << 20)
+#define RIG_PIECE     ((size_t)32 * 1024) /* as transfers give it */
+#define RIG_PERIOD    251                 /* of the pattern: a prime, so it fits no buffer */
+#define RIG_ASKER     7                   /* for whom all is asked */
 
 struct rig_worker {
 	struct pool_job job;
@@ -68,6 +69,7 @@ __attribute__((unused)) static void cache_rig_init(struct cache_rig *r)
 	clock_freeze_wall_s(RIG_NOW);
 	ASSERT(mkdtemp(r->dir));
 	r->ctx = (struct store_context){.loop = r->loop};
+	ASSERT(pool_new(1, RIG_DISK_JOBS, "disk", &r->ctx.disk, NULL) == OK);
 	fake_store_init(&r->store, "fake", &r->ctx);
 	r->store.store.traits.folds = r->store.store.traits.folds_all = true;
 	r->store.store.traits.miss_ttl_max_ns = INT64_MAX;
@@ -120,7 +122,9 @@ static void rig_hold_worker(struct pool_job *job)
 static void cache_rig_hold(struct cache_rig *r)
 {
 	for (int i = 0; i < RIG_HELD; i++) {
-		struct pool *pool = i < RIG_WORKERS ? r->flights->pool : r->flights->keep_pool;
+		struct pool *pool = i < RIG_WORKERS    ? r->flights->pool
+				    : i < RIG_HELD - 1 ? r->flights->keep_pool
+						       : r->ctx.disk;
 
 		r->workers[i] = (struct rig_worker){.job.run = rig_hold_worker, .rig = r};
 		ASSERT(pool_submit(pool, &r->workers[i].job) == OK);
@@ -160,11 +164,13 @@ __attribute__((unused)) static bool cache_rig_close(struct cache_rig *r)
 
 	flights_abort(r->flights);
 	manual_settle(r->loop);
-	ASSERT(flights_stop(r->flights, 10 * NS_PER_S) && cache_stop(r->cache, 10 * NS_PER_S));
+	ASSERT(pool_stop(r->ctx.disk, 10 * NS_PER_S) && flights_stop(r->flights, 10 * NS_PER_S) &&
+	       cache_stop(r->cache, 10 * NS_PER_S));
 	manual_settle(r->loop);
 	clean = !r->store.first && (!r->store.nobodys || r->background);
 	flights_free(r->flights);
 	cache_free(r->cache);
+	pool_free(r->ctx.disk);
 	loop_free(r->loop);
 	rig_remove_tree(r->dir);
 	sem_destroy(&r->held);

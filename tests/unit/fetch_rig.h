@@ -112,6 +112,7 @@ __attribute__((unused)) static void world_init(struct world *w)
 {
 	*w = (struct world){.loop = manual_loop(), .head.fd = -1};
 	w->ctx = (struct store_context){.loop = w->loop};
+	ASSERT(pool_new(1, 16, "disk", &w->ctx.disk, NULL) == OK);
 	fake_store_init(&w->store, "fake", &w->ctx);
 	w->request = (struct fetch_request){
 		.store = &w->store.store,
@@ -140,9 +141,12 @@ __attribute__((unused)) static bool world_fini(struct world *w)
 	bool clean;
 
 	fetch_free(w->fetch);
+	ASSERT(pool_stop(w->ctx.disk, 10 * NS_PER_S));
+	manual_settle(w->loop);
 	clean = !w->store.first && w->loop->n_timers == 0;
 	fill_unref(w->fill);
 	close_p(&w->head.fd);
+	pool_free(w->ctx.disk);
 	loop_free(w->loop);
 	return clean;
 }

@@ -18,26 +18,13 @@
 
 static struct buf pe, pdb;
 
-/* A cache without a disk, so that everything passes; and workers for local files. */
+/* A cache without a disk, so that everything passes. */
 static void verifying(struct cache_rig *r, bool verify)
 {
-	struct pool *disk;
-
 	cache_rig_init(r);
 	r->settings.dir = NULL;
 	r->flying.verify = verify;
-	ASSERT(pool_new(1, 4, "disk", &disk, NULL) == OK);
-	r->ctx.disk = disk;
 	cache_rig_open(r);
-}
-
-static bool closes(struct cache_rig *r)
-{
-	bool stopped = pool_stop(r->ctx.disk, 10 * NS_PER_S);
-
-	manual_settle(r->loop);
-	pool_free(r->ctx.disk);
-	return cache_rig_close(r) && stopped;
 }
 
 /* ---- what passes ---- */
@@ -93,7 +80,7 @@ static void test_passing(void)
 			      metric_get(identity_wrong) - counted == wrong,
 		      "... remembered and counted, or not");
 		done(&a);
-		CHECK(closes(&r), "nothing is left");
+		CHECK(cache_rig_close(&r), "nothing is left");
 	}
 }
 
@@ -136,7 +123,7 @@ static void test_pieces(void)
 	CHECK(a.told == 1 && a.result == FETCH_FOUND && at <= VERIFY_HEAD,
 	      "what wants more than is looked at is let through");
 	done(&a);
-	CHECK(closes(&r), "nothing is left");
+	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
 static void test_fails_before(void)
@@ -160,7 +147,7 @@ static void test_fails_before(void)
 	fake_data(r.store.first, pe.p, 10);
 	done(&a);
 	CHECK(!r.store.first, "who leaves before it ends the transfer");
-	CHECK(closes(&r), "nothing is left");
+	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
 /* Shorter than what tells: at its end it is known that nothing does. */
@@ -182,7 +169,7 @@ static void test_short(void)
 		      readable_of(ask_body(a.ask), slice_head(buf_slice(&pe), 70)) == 70,
 	      "a file that is too short to tell");
 	done(&a);
-	CHECK(closes(&r), "nothing is left");
+	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
 /* Of what passes a part says nothing of the whole, and a head nothing at all. */
@@ -210,7 +197,7 @@ static void test_parts(void)
 	fake_done(r.store.first, STORE_FOUND);
 	CHECK(a.told == 1 && a.result == FETCH_FOUND, "nor a head");
 	done(&a);
-	CHECK(closes(&r), "nothing is left");
+	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
 /* ---- local files ---- */
@@ -275,7 +262,7 @@ static void test_local(void)
 					      slice_of(files[i / N_ASKS].key), NULL),
 			  wrong, "... remembered, or not");
 		done(&a);
-		CHECK(closes(&r), "nothing is left");
+		CHECK(cache_rig_close(&r), "nothing is left");
 	}
 }
 
@@ -318,7 +305,7 @@ static void test_slow_disk(void)
 	for (int i = 0; i < 4; i++)
 		sem_post(&r.go);
 	CHECK(SOON(&r, fcntl(fd, F_GETFD) < 0), "and closed then");
-	CHECK(closes(&r), "nothing is left");
+	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
 int main(void)

@@ -1052,7 +1052,7 @@ static void test_spooled(void)
 	rig_take(&r, "k", &p[1]);
 	fake_done(c, STORE_FOUND);
 	for (int i = 0; i < 2; i++)
-		CHECK(p[i].told == 1 && p[i].result == FETCH_FOUND &&
+		CHECK(MANUAL_UNTIL(r.loop, p[i].told == 1) && p[i].result == FETCH_FOUND &&
 			      p[i].head.total == 3 * RIG_PIECE && p[i].head.fd < 0 &&
 			      rig_readable(seat_fill(&p[i].seat), 0) == 3 * RIG_PIECE,
 		      "then all are told, and get all");
@@ -1092,8 +1092,9 @@ static void test_spooled_for_a_slow_reader(void)
 	c = fake_call(&r.store, NULL);
 	fake_head(c, &head);
 	rig_give(&r, c, 0, 3 * RIG_PIECE);
-	CHECK(!there_are_none(), "counted while it comes");
+	CHECK(MANUAL_UNTIL(r.loop, !there_are_none()), "counted while it comes");
 	fake_done(c, STORE_FOUND);
+	ASSERT(MANUAL_UNTIL(r.loop, p.told == 1));
 	cache_rig_quiet(&r);
 	CHECK(rig_kept(&r, "k", 3 * RIG_PIECE, RIG_ETAG) && !there_are_none(),
 	      "and while it is read");
@@ -1118,6 +1119,7 @@ static void test_spooled_too_large(void)
 	fake_head(c, &head);
 	rig_give(&r, c, 0, 3 * RIG_PIECE);
 	fake_done(c, STORE_FOUND);
+	ASSERT(MANUAL_UNTIL(r.loop, p.told == 1));
 	CHECK_INT(rig_readable(seat_fill(&p.seat), 0), 3 * RIG_PIECE, "received");
 	seat_leave(&p.seat);
 	cache_rig_quiet(&r);

@@ -84,6 +84,7 @@ static void world_open(struct world *w, size_t stores, const char *target,
 
 	*w = (struct world){.loop = manual_loop()};
 	w->ctx = (struct store_context){.loop = w->loop};
+	ASSERT(pool_new(1, 16, "disk", &w->ctx.disk, NULL) == OK);
 	ASSERT(cache_new(settings, &w->cache, &e) == OK);
 	ASSERT(flights_new(w->loop, w->cache, &world_flying, &w->flights, &e) == OK);
 	for (size_t i = 0; i < stores; i++) {
@@ -203,14 +204,15 @@ static bool world_fini(struct world *w)
 	world_forget(w);
 	flights_abort(w->flights);
 	manual_settle(w->loop);
-	clean = flights_stop(w->flights, 10 * NS_PER_S) && cache_stop(w->cache, 10 * NS_PER_S) &&
-		clean;
+	clean = pool_stop(w->ctx.disk, 10 * NS_PER_S) && flights_stop(w->flights, 10 * NS_PER_S) &&
+		cache_stop(w->cache, 10 * NS_PER_S) && clean;
 	manual_settle(w->loop);
 	for (size_t i = 0; i < w->list.n; i++)
 		clean = clean && !w->fake[i].first;
 	flights_free(w->flights);
 	cache_free(w->cache);
 	symbol_path_fini(&w->path);
+	pool_free(w->ctx.disk);
 	loop_free(w->loop);
 	if (w->dir[0])
 		nftw(w->dir, world_remove, 16, FTW_DEPTH | FTW_PHYS);

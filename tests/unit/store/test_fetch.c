@@ -134,6 +134,7 @@ static void test_head_without_length(void)
 	give_head(c, -1);
 	fake_data(c, "abc", 3);
 	fake_done(c, STORE_FOUND);
+	ASSERT(MANUAL_UNTIL(w.loop, w.decided == 1));
 	CHECK(w.result == FETCH_FOUND && w.head.length == 3 && w.head.total == 3,
 	      "and its length is told");
 	ASSERT(world_fini(&w));
@@ -411,6 +412,8 @@ static void test_spool(void)
 	CHECK(fetch_is_spooling(w.fetch), "it says that it may take longer");
 	fake_data(c, "world", 5);
 	fake_done(c, STORE_FOUND);
+	CHECK_INT(w.decided, 0, "nor before it lies in the file");
+	ASSERT(MANUAL_UNTIL(w.loop, w.decided == 1));
 	CHECK(w.result == FETCH_FOUND && w.head.length == 11 && w.head.total == 11 && w.begun == 0,
 	      "then it is known");
 	CHECK(pread(w.head.fd, text, sizeof(text), 0) == 11 && memcmp(text, "hello world", 11) == 0,
@@ -521,7 +524,8 @@ static void test_free_when_decided(void)
 	give_head(c, -1);
 	fake_data(c, "x", 1);
 	fake_done(c, STORE_FOUND);
-	CHECK(w.decided == 1 && world_fini(&w), "freed after spooling");
+	ASSERT(MANUAL_UNTIL(w.loop, w.decided == 1));
+	CHECK(world_fini(&w), "freed after spooling");
 	c = init_and_start(&w);
 	w.free_when_decided = true;
 	file.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -826,8 +830,8 @@ static void test_head_ends(void)
 	give_head(c, -1);
 	fake_data(c, "abc", 3);
 	fake_done(c, STORE_FOUND);
-	CHECK(w.decided == 1 && w.result == FETCH_FOUND && w.head.total == 3 &&
-		      w.store.started == 1,
+	ASSERT(MANUAL_UNTIL(w.loop, w.decided == 1));
+	CHECK(w.result == FETCH_FOUND && w.head.total == 3 && w.store.started == 1,
 	      "without a length: all of it tells that");
 	ASSERT(world_fini(&w));
 }
