@@ -728,7 +728,7 @@ static void test_head_by_the_beginning(void)
 static void test_msfz(void)
 {
 	static const char msfz[600] = MSFZ_MAGIC, pdb[600] = "Microsoft C/C++ MSF 7.00";
-	static const char unclear[600] = "\x28\xb5\x2f\xfd";
+	static const char cab[600] = "MSCF", unclear[600] = "\x28\xb5\x2f\xfd";
 	static const struct {
 		const char *name, *bytes, *label, *told;
 		bool msfz, again;
@@ -737,7 +737,7 @@ static void test_msfz(void)
 		{"with a false label", msfz, "gzip", "", true, false},
 		{"a PDB", pdb, "", "", false, false},
 		{"a PDB with a false label", pdb, "gzip", "", false, false},
-		{"a cabinet", "MSCF", "", "packed", false, false},
+		{"a cabinet", cab, "", "packed", false, false},
 		{"what nobody can see", unclear, "zstd", "packed", false, true},
 	};
 
