@@ -19,6 +19,14 @@ int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+bool hex_only(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (hex_digit(s.p[i]) < 0)
+			return false;
+	return s.n > 0;
+}
+
 void hex_encode(const unsigned char *p, size_t n, char *ret)
 {
 	static const char digits[] = "0123456789abcdef";

@@ -6,7 +6,8 @@
 #pragma once
 #include "base/buf.h"
 
-int hex_digit(char c); /* 0..15, or -1 */
+int hex_digit(char c);         /* 0..15, or -1 */
+bool hex_only(struct slice s); /* hex digits, at least one, and nothing else */
 /* Lower-case hex of n bytes and a NUL; ret has room for 2 * n + 1. */
 void hex_encode(const unsigned char *p, size_t n, char *ret);
 /* Standard alphabet, padding optional but then complete; false on anything else. */

@@ -144,19 +144,11 @@ static bool strip_base(struct symbol_path *p, struct cuts *c, struct slice base)
 	return true;
 }
 
-static bool is_hex(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (hex_digit(s.p[i]) < 0)
-			return false;
-	return s.n > 0;
-}
-
 static struct slice strip_token(struct cuts *c)
 {
 	const struct slice *seg = c->seg + c->first;
 
-	if (c->n - c->first < 2 || !slice_eq_nocase(seg[0], SLICE("t")) || !is_hex(seg[1]))
+	if (c->n - c->first < 2 || !slice_eq_nocase(seg[0], SLICE("t")) || !hex_only(seg[1]))
 		return SLICE_NONE;
 	c->first += 2;
 	return seg[1];

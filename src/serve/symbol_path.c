@@ -19,19 +19,11 @@ static bool is(struct slice s, const char *word)
 	return slice_eq_nocase(s, slice_of(word));
 }
 
-static bool is_hex(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (hex_digit(s.p[i]) < 0)
-			return false;
-	return true;
-}
-
 /* ---- name/KEY/last ---- */
 
 static bool is_hex_key(struct slice s)
 {
-	return s.n >= KEY_MIN && s.n <= KEY_MAX && is_hex(s);
+	return s.n >= KEY_MIN && s.n <= KEY_MAX && hex_only(s);
 }
 
 static bool is_key_char(char c)
@@ -189,27 +181,13 @@ static bool parse_whole(struct symbol_path *p, struct slice hex, struct slice wo
 	return parse_file(p, word) && symbol_id_parse(hex, &p->id);
 }
 
-/* nn/nnnn: the first byte of an id, and the others. */
-static bool parse_split(struct symbol_path *p, struct slice first, struct slice others)
-{
-	struct symbol_id one, *id = &p->id;
-
-	if (first.n != 2 || !symbol_id_parse(first, &one) || !symbol_id_parse(others, id) ||
-	    id->n == SYMBOL_ID_MAX)
-		return false;
-	memmove(id->b + 1, id->b, id->n);
-	id->b[0] = one.b[0];
-	id->n++;
-	return true;
-}
-
 static bool parse_gdb(struct symbol_path *p, struct slice first, struct slice name)
 {
 	size_t dot = slice_rfind(name, '.');
 
 	p->executable = dot == name.n;
 	return (p->executable || is(slice_from(name, dot), ".debug")) &&
-	       parse_split(p, first, slice_head(name, dot));
+	       symbol_id_parse_split(first, slice_head(name, dot), &p->id);
 }
 
 static bool is_by_build_id(struct symbol_path *p)
@@ -226,7 +204,7 @@ static bool is_by_build_id(struct symbol_path *p)
 	if (p->segments == 2)
 		found = parse_whole(p, seg[0], seg[1]) || parse_gdb(p, seg[0], seg[1]);
 	else if (p->segments == 3)
-		found = parse_split(p, seg[0], seg[1]) && parse_file(p, seg[2]);
+		found = symbol_id_parse_split(seg[0], seg[1], &p->id) && parse_file(p, seg[2]);
 	return found && p->id.n >= ID_MIN;
 }
 
@@ -239,7 +217,7 @@ static bool is_unified(const struct symbol_path *p)
 	const struct slice *seg = p->segment;
 
 	if (p->segments != 3 || seg[0].n != 2 || seg[0].n + seg[1].n < 2 * (size_t)ID_MIN ||
-	    !is_hex(seg[0]) || !is_hex(seg[1]))
+	    !hex_only(seg[0]) || !hex_only(seg[1]))
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (is(seg[2], words[i]))
@@ -263,10 +241,10 @@ static bool is_by_uuid(const struct symbol_path *p)
 	if (p->segments != 6)
 		return false;
 	for (size_t i = 0; i < 5; i++)
-		if (p->segment[i].n != 4 || !is_hex(p->segment[i]))
+		if (p->segment[i].n != 4 || !hex_only(p->segment[i]))
 			return false;
 	last = p->segment[5];
-	return last.n >= 12 && is_hex(slice_head(last, 12)) &&
+	return last.n >= 12 && hex_only(slice_head(last, 12)) &&
 	       (last.n == 12 || is(slice_from(last, 12), ".app"));
 }
 

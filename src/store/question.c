@@ -6,14 +6,6 @@
 
 #include <stdio.h>
 
-static bool is_hex(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (hex_digit(s.p[i]) < 0)
-			return false;
-	return s.n > 0;
-}
-
 enum question question_of(struct slice key)
 {
 	struct slice first = SLICE_NONE, rest = key;
@@ -21,7 +13,7 @@ enum question question_of(struct slice key)
 	slice_next(&rest, '/', &first);
 	if (slice_eq_nocase(first, SLICE("buildid")) || slice_eq_nocase(first, SLICE(".build-id")))
 		return QUESTION_BUILD_ID;
-	if (first.n == 2 && is_hex(first) && rest.n && slice_find(rest, '/') == rest.n)
+	if (first.n == 2 && hex_only(first) && rest.n && slice_find(rest, '/') == rest.n)
 		return QUESTION_BUILD_ID;
 	return QUESTION_SYMBOL;
 }

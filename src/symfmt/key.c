@@ -23,14 +23,6 @@ static const struct {
 	{KEY_MACHO, "mach-uuid-"},
 };
 
-static bool is_hex(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (hex_digit(s.p[i]) < 0)
-			return false;
-	return s.n > 0;
-}
-
 static uint32_t parse_age(struct slice hex)
 {
 	uint32_t v = 0;
@@ -42,7 +34,7 @@ static uint32_t parse_age(struct slice hex)
 
 static bool parse_guid(struct slice text, struct symbol_key *k)
 {
-	if (!is_hex(text) || text.n < GUID_DIGITS || text.n > GUID_DIGITS + AGE_DIGITS_MAX)
+	if (!hex_only(text) || text.n < GUID_DIGITS || text.n > GUID_DIGITS + AGE_DIGITS_MAX)
 		return false;
 	k->kind = KEY_GUID;
 	k->age_text = slice_from(text, GUID_DIGITS);
@@ -67,7 +59,7 @@ static bool parse_prefixed(struct slice text, struct symbol_key *k)
 static bool parse_stamp(struct slice text, struct symbol_key *k)
 {
 	k->kind = KEY_STAMP;
-	return is_hex(text) && text.n >= STAMP_DIGITS_MIN && text.n <= STAMP_DIGITS_MAX;
+	return hex_only(text) && text.n >= STAMP_DIGITS_MIN && text.n <= STAMP_DIGITS_MAX;
 }
 
 /* sos.dll, mscordaccore_amd64_amd64_8.0.dll and their like go by the key of another file. */

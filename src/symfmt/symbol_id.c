@@ -44,3 +44,17 @@ bool symbol_id_parse(struct slice hex, struct symbol_id *ret)
 	*ret = id;
 	return true;
 }
+
+bool symbol_id_parse_split(struct slice first, struct slice others, struct symbol_id *ret)
+{
+	struct symbol_id one, id;
+
+	if (first.n != 2 || !symbol_id_parse(first, &one) || !symbol_id_parse(others, &id) ||
+	    id.n == SYMBOL_ID_MAX)
+		return false;
+	memmove(id.b + 1, id.b, id.n);
+	id.b[0] = one.b[0];
+	id.n++;
+	*ret = id;
+	return true;
+}

@@ -49,3 +49,6 @@ struct symbol_id symbol_id_of_guid(struct slice bytes);
 
 /* Pairs of hex digits, at least one, SYMBOL_ID_MAX at most. */
 MUST_CHECK bool symbol_id_parse(struct slice hex, struct symbol_id *ret);
+/* nn/nnnn, as gdb has them in its paths: the first byte, and at least one other. */
+MUST_CHECK bool symbol_id_parse_split(struct slice first, struct slice others,
+				      struct symbol_id *ret);

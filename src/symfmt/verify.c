@@ -121,18 +121,12 @@ static bool claim_debuginfod(struct tail t, struct claim *ret)
 static bool claim_split(struct tail t, struct claim *ret)
 {
 	struct slice others = without(t.seg[0], ".debug");
-	struct symbol_id *id = &ret->key.id, first;
 
 	if (t.n != 2 && !(t.n == 3 && is(t.seg[2], ".build-id")))
 		return false;
-	if (!symbol_id_parse(t.seg[1], &first) || first.n != 1 || !symbol_id_parse(others, id) ||
-	    id->n == SYMBOL_ID_MAX)
-		return false;
 	claim_build_id(others, others.n < t.seg[0].n, ret);
-	memmove(id->b + 1, id->b, id->n);
-	id->b[0] = first.b[0];
-	id->n++;
-	return id->n >= BUILD_ID_MIN;
+	return symbol_id_parse_split(t.seg[1], others, &ret->key.id) &&
+	       ret->key.id.n >= BUILD_ID_MIN;
 }
 
 bool claim_of_path(struct slice path, struct claim *ret)
