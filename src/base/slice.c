@@ -73,31 +73,6 @@ bool slice_next(struct slice *s, char sep, struct slice *ret_field)
 	return true;
 }
 
-/* The usual two-pointer walk: on a mismatch go back to the last star and let it take one more. */
-bool slice_glob_nocase(struct slice name, struct slice glob)
-{
-	size_t n = 0, g = 0, star = SIZE_MAX, mark = 0;
-
-	while (n < name.n) {
-		if (g < glob.n && glob.p[g] == '*') {
-			star = g++;
-			mark = n;
-		} else if (g < glob.n &&
-			   (glob.p[g] == '?' || ascii_lower(glob.p[g]) == ascii_lower(name.p[n]))) {
-			g++;
-			n++;
-		} else if (star != SIZE_MAX) {
-			g = star + 1;
-			n = ++mark;
-		} else {
-			return false;
-		}
-	}
-	while (g < glob.n && glob.p[g] == '*')
-		g++;
-	return g == glob.n;
-}
-
 bool parse_u64(struct slice s, uint64_t max, uint64_t *ret)
 {
 	uint64_t v = 0;

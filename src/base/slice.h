@@ -59,8 +59,6 @@ struct slice slice_trim(struct slice s);
  * "a," gives "a", "". Start with the whole text; *s is SLICE_NONE (p == NULL) when done.
  */
 bool slice_next(struct slice *s, char sep, struct slice *ret_field);
-/* Does the name match the glob (only * and ?), ASCII case ignored? */
-bool slice_glob_nocase(struct slice name, struct slice glob);
 
 /* Decimal digits only, whole slice, at most max; *ret untouched on failure. */
 bool parse_u64(struct slice s, uint64_t max, uint64_t *ret);

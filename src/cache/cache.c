@@ -244,12 +244,6 @@ struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice
 	return as_msfz.answers_ns > 0 || miss.proves_ns <= 0 ? as_msfz : miss;
 }
 
-bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key,
-			 const char *checksum)
-{
-	return cache_find_miss(c, s, key, FORM_STORED, checksum).answers_ns > 0;
-}
-
 void cache_note_miss(struct cache *c, struct store *s, struct slice key, enum form form,
 		     const char *via, const char *checksum, uint64_t ticket, enum fetch_result how)
 {

@@ -80,9 +80,6 @@ bool cache_remembers(const struct cache *c);
  */
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
 			    enum form form, const char *checksum);
-/* Has this store said lately that it has no such key, asked for it as it is? */
-bool cache_knows_missing(const struct cache *c, struct store *s, struct slice key,
-			 const char *checksum);
 /* To be taken before a store is asked for the key: a miss counts if nothing has happened since. */
 uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key);
 /*

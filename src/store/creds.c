@@ -62,7 +62,6 @@ enum err creds_new(const struct creds_parts *parts, struct creds **ret, struct e
 	    !creds_printable(parts->token))
 		return err_set(e, ERR_CORRUPT, "credentials that are not printable text");
 	c = xnew(struct creds);
-	c->refs = 1;
 	c->access_key = xstrndup(parts->access_key.p, parts->access_key.n);
 	c->secret_key = xstrndup(parts->secret_key.p, parts->secret_key.n);
 	if (parts->token.n)
@@ -73,13 +72,6 @@ enum err creds_new(const struct creds_parts *parts, struct creds **ret, struct e
 	return OK;
 }
 
-struct creds *creds_ref(struct creds *c)
-{
-	if (c)
-		atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
-	return c;
-}
-
 static void wipe_text(char *s)
 {
 	if (s)
@@ -87,9 +79,9 @@ static void wipe_text(char *s)
 	free(s);
 }
 
-void creds_unref(struct creds *c)
+void creds_free(struct creds *c)
 {
-	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+	if (!c)
 		return;
 	wipe_text(c->access_key);
 	wipe_text(c->secret_key);
@@ -355,7 +347,7 @@ static enum err make_plan(const struct creds_env *env, struct plan *p, struct er
 static void plan_fini(struct plan *p)
 {
 	creds_profile_close(&p->profile);
-	creds_unref(p->creds);
+	creds_free(p->creds);
 	buf_fini(&p->url);
 }
 

@@ -23,9 +23,8 @@
 #define CREDS_TOKEN_MAX  16384
 #define CREDS_SOURCE_MAX 160
 
-/* Immutable once made, shared by reference between threads, wiped when the last one goes. */
+/* Immutable once made; has one owner, who may hand it to another thread. */
 struct creds {
-	_Atomic unsigned refs;
 	char *access_key;
 	char *secret_key;
 	char *token;                   /* NULL for long-lived keys */
@@ -42,9 +41,7 @@ struct creds_parts {
 
 /* Copies the parts. ERR_CORRUPT when a key is empty, or a part too long or not printable. */
 MUST_CHECK enum err creds_new(const struct creds_parts *parts, struct creds **ret, struct error *e);
-/* Both accept NULL; any thread. */
-struct creds *creds_ref(struct creds *c);
-void creds_unref(struct creds *c);
+void creds_free(struct creds *c); /* wipes it; accepts NULL */
 /* Printable ASCII: nothing that could end a header line and begin another. */
 bool creds_printable(struct slice s);
 /* Free a buffer that held a secret. */

@@ -30,8 +30,8 @@ enum err renewal_init(struct renewal *r, const struct store_context *ctx, const 
 
 void renewal_fini(struct renewal *r)
 {
-	creds_unref(r->creds);
-	creds_unref(r->loaded);
+	creds_free(r->creds);
+	creds_free(r->loaded);
 	free(r->region);
 }
 
@@ -53,7 +53,7 @@ static void take_loaded(struct renewal *r)
 	bool news = r->known && !same_key(r->creds, r->loaded);
 
 	metric_inc(creds_refreshed);
-	creds_unref(r->creds);
+	creds_free(r->creds);
 	r->creds = TAKE(r->loaded);
 	r->known = true;
 	atomic_store(&r->signs, r->creds != NULL);

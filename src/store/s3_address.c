@@ -59,7 +59,8 @@ const char *s3_partition(struct slice region)
 	return slice_starts(region, SLICE("us-gov-")) ? "aws-us-gov" : "aws";
 }
 
-bool s3_bucket_valid(struct slice bucket)
+/* Can it be a bucket's: 1 to S3_BUCKET_MAX characters, no control characters, no slashes? */
+static bool is_bucket(struct slice bucket)
 {
 	for (size_t i = 0; i < bucket.n; i++) {
 		unsigned char c = (unsigned char)bucket.p[i];
@@ -118,7 +119,7 @@ enum err s3_address_make(const struct s3_place *place, struct s3_address *ret, s
 	bool virtual;
 	enum err err;
 
-	if (!s3_bucket_valid(place->bucket))
+	if (!is_bucket(place->bucket))
 		return err_set(e, ERR_USAGE,
 			       "a bucket name has 1 to %d characters, and no slashes among them",
 			       S3_BUCKET_MAX);

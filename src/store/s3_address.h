@@ -33,8 +33,6 @@ struct s3_address {
 	char root[S3_ROOT_MAX];        /* encoded path before the key: "/", "/bucket/" */
 };
 
-/* Can it be a bucket's: 1 to S3_BUCKET_MAX characters, no control characters, no slashes? */
-bool s3_bucket_valid(struct slice bucket);
 /* Can a host name of AWS be made of it? */
 bool s3_region_names_host(struct slice region);
 /* Which AWS the region belongs to: a bucket's name is unique in each. */

@@ -181,25 +181,3 @@ enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region)
 	default: return a->status >= 300 ? judge_error(a, ret_region) : S3_FAULT;
 	}
 }
-
-const char *s3_verdict_name(enum s3_verdict v)
-{
-	switch (v) {
-	case S3_FOUND: return "found";
-	case S3_MISS: return "miss";
-	case S3_BARE: return "bare";
-	case S3_NAME: return "name";
-	case S3_ARCHIVED: return "archived";
-	case S3_RANGE: return "range";
-	case S3_NOT_MODIFIED: return "not_modified";
-	case S3_PRECONDITION: return "precondition";
-	case S3_RETRY: return "retry";
-	case S3_REGION: return "region";
-	case S3_DENIED_IN_DOUBT: return "denied_in_doubt";
-	case S3_ASK_GET: return "ask_get";
-	case S3_SKEW: return "skew";
-	case S3_EXPIRED: return "expired";
-	case S3_FAULT: return "fault";
-	}
-	return "unknown";
-}

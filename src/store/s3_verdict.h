@@ -59,5 +59,3 @@ enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region);
 bool s3_key_possible(struct slice key);
 /* [a-z0-9-]{1,32} */
 bool s3_region_valid(struct slice region);
-/* "miss", "denied_in_doubt", ...: for logs and metric labels. */
-const char *s3_verdict_name(enum s3_verdict v);

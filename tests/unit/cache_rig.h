@@ -16,6 +16,7 @@
 #include "cache/cache_priv.h"
 #include "fake_store.h"
 #include "flight/flight_priv.h"
+#include "knows_missing.h"
 #include "manual_loop.h"
 
 #include <ftw.h>

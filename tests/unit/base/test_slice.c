@@ -76,43 +76,6 @@ static void test_next(void)
 	}
 }
 
-static void test_glob(void)
-{
-	static const struct {
-		const char *name, *glob;
-		bool want;
-	} rows[] = {
-		{"", "", true},
-		{"", "*", true},
-		{"", "**", true},
-		{"", "?", false},
-		{"a", "", false},
-		{"a", "?", true},
-		{"ab", "?", false},
-		{"Foo.PDB", "foo.*", true},
-		{"foo.pdb", "*.PDB", true},
-		{"foo.pdb", "*.pdbx", false},
-		{"foo.pdb", "f*o*b", true},
-		{"foo.pdb", "f*x*b", false},
-		{"aaab", "a*ab", true},
-		{"abcabd", "*abd", true},
-		{"abc", "abc*", true},
-		{"abc", "abc?", false},
-		{"a[b]c", "a[b]c", true},
-		{"b", "[b]", false},
-		{"mississippi", "m*issip*i", true},
-		{"a\\b", "a\\b", true},
-		{"ab", "*?*?*", true},
-		{"a", "*?*?*", false},
-	};
-	struct slice as = SLICE("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		CHECK_INT(slice_glob_nocase(slice_of(rows[i].name), slice_of(rows[i].glob)),
-			  rows[i].want, rows[i].glob);
-	CHECK(!slice_glob_nocase(as, SLICE("*a*a*a*a*a*a*a*a*a*a*a*a*b")), "no explosion");
-}
-
 static void test_numbers(void)
 {
 	static const struct {
@@ -156,7 +119,6 @@ int main(void)
 	test_find();
 	test_trim();
 	test_next();
-	test_glob();
 	test_numbers();
 	return tap_done();
 }

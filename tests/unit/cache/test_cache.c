@@ -49,7 +49,7 @@ static void miss(struct cache_rig *r, const char *key)
 
 static bool knows(struct cache_rig *r, const char *key)
 {
-	return cache_knows_missing(r->cache, &r->store.store, slice_of(key), NULL);
+	return knows_missing(r->cache, &r->store.store, slice_of(key), NULL);
 }
 
 /* ---- identity ---- */
@@ -458,11 +458,10 @@ static void test_misses_with_a_checksum(void)
 		r.store.store.traits.checksums = trait;
 		cache_note_miss(r.cache, &r.store.store, SLICE("k"), FORM_STORED, NULL, sums[with],
 				cache_miss_ticket(r.cache, &r.store.store, SLICE("k")), FETCH_MISS);
-		CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k"),
-					  with ? "SHA256:cd" : NULL),
+		CHECK(knows_missing(r.cache, &r.store.store, SLICE("k"), with ? "SHA256:cd" : NULL),
 		      "for who asks like that, whatever it is");
-		CHECK_INT(cache_knows_missing(r.cache, &r.store.store, SLICE("k"), sums[!with]),
-			  !trait, trait ? "but for nobody else" : "and for the others");
+		CHECK_INT(knows_missing(r.cache, &r.store.store, SLICE("k"), sums[!with]), !trait,
+			  trait ? "but for nobody else" : "and for the others");
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
 }
@@ -486,7 +485,7 @@ static void test_misses_of_msfz(void)
 				cache_miss_ticket(r.cache, s, SLICE("k")), FETCH_MISS);
 		CHECK(cache_find_miss(r.cache, s, SLICE("k"), FORM_MSFZ, sum).answers_ns > 0,
 		      "for who accepts MSFZ");
-		CHECK_INT(cache_knows_missing(r.cache, s, SLICE("k"), sum), noted == FORM_STORED,
+		CHECK_INT(knows_missing(r.cache, s, SLICE("k"), sum), noted == FORM_STORED,
 			  "for who does not, only if it is missing as it is");
 		CHECK(cache_find_miss(r.cache, s, SLICE("k"), FORM_MSFZ, sums[!sum]).answers_ns <=
 			      0,

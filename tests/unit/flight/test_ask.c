@@ -88,8 +88,8 @@ static void test_missing(void)
 	ask_key(&r, &a, "Key");
 	fake_done(r.store.first, STORE_MISS);
 	CHECK(a.told == 1 && a.result == FETCH_MISS, "missing");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("Key"), NULL) &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE("key"), NULL),
+	CHECK(knows_missing(r.cache, &r.store.store, SLICE("Key"), NULL) &&
+		      !knows_missing(r.cache, &r.store.store, SLICE("key"), NULL),
 	      "and remembered as it was asked");
 	done(&a);
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -204,8 +204,7 @@ static void test_passed_range(void)
 	done(&a);
 	ask_for(&a, &request);
 	fake_done(r.store.first, STORE_MISS_DENIED);
-	CHECK(a.result == FETCH_DENIED &&
-		      cache_knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
+	CHECK(a.result == FETCH_DENIED && knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
 	      "or is missing");
 	done(&a);
 	ask_for(&a, &request);
@@ -516,8 +515,8 @@ static void test_miss_in_the_name_of_another(void)
 		request.via = via ? "1.1 another" : NULL;
 		ask_for(&a, &request);
 		fake_done(r.store.first, STORE_MISS);
-		CHECK(a.told == 1 && cache_knows_missing(r.cache, &r.store.store, SLICE("k"),
-							 NULL) == !(loops && via),
+		CHECK(a.told == 1 && knows_missing(r.cache, &r.store.store, SLICE("k"), NULL) ==
+					     !(loops && via),
 		      loops && via ? "a miss of a chain is not remembered" : "any other is");
 		done(&a);
 		CHECK(cache_rig_close(&r), "nothing is left");

@@ -75,8 +75,8 @@ static void test_passing(void)
 		if (!wrong)
 			CHECK_INT(readable_of(ask_body(a.ask), file), RIG_PIECE,
 				  "... with what came meanwhile");
-		CHECK(cache_knows_missing(r.cache, &r.store.store, slice_of(passing[i].key),
-					  NULL) == wrong &&
+		CHECK(knows_missing(r.cache, &r.store.store, slice_of(passing[i].key), NULL) ==
+				      wrong &&
 			      metric_get(identity_wrong) - counted == wrong,
 		      "... remembered and counted, or not");
 		done(&a);
@@ -258,8 +258,8 @@ static void test_local(void)
 		      wrong ? "... of another file: a miss" : "... of the one: found");
 		CHECK(wrong ? a.head.fd < 0 && fcntl(fd, F_GETFD) < 0 : a.head.fd == fd,
 		      "... its file is closed, or handed over");
-		CHECK_INT(cache_knows_missing(r.cache, &r.store.store,
-					      slice_of(files[i / N_ASKS].key), NULL),
+		CHECK_INT(knows_missing(r.cache, &r.store.store, slice_of(files[i / N_ASKS].key),
+					NULL),
 			  wrong, "... remembered, or not");
 		done(&a);
 		CHECK(cache_rig_close(&r), "nothing is left");

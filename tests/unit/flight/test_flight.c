@@ -113,8 +113,8 @@ static void test_spellings(void)
 		      p[2].result == FETCH_MISS,
 	      "missing: told to those who asked so");
 	CHECK(p[1].told == 0 && p[3].told == 0, "but to nobody else");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("foo"), NULL) &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE("Foo"), NULL),
+	CHECK(knows_missing(r.cache, &r.store.store, SLICE("foo"), NULL) &&
+		      !knows_missing(r.cache, &r.store.store, SLICE("Foo"), NULL),
 	      "and remembered so");
 	fake_done(fake_call(&r.store, "FOO"), STORE_MISS_DENIED);
 	CHECK(p[3].result == FETCH_DENIED && p[1].told == 0, "the next one is denied");
@@ -148,8 +148,8 @@ static void test_folding_store(void)
 	CHECK(p[1].told == 0 && p[2].told == 0 && r.store.started == 3 &&
 		      fake_call(&r.store, "Foo") && fake_call(&r.store, "FOO"),
 	      "the two others are asked for themselves");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("foo"), NULL) &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE("Foo"), NULL),
+	CHECK(knows_missing(r.cache, &r.store.store, SLICE("foo"), NULL) &&
+		      !knows_missing(r.cache, &r.store.store, SLICE("Foo"), NULL),
 	      "and nothing is known of them");
 	rig_take(&r, "fOO", &p[4]);
 	CHECK_INT(r.store.started, 4, "a fourth one does not join what is for one spelling");
@@ -255,8 +255,8 @@ static void test_checksums(void)
 		CHECK(p[0].told == 1 && p[0].result == FETCH_DENIED && p[2].told == 1 &&
 			      p[1].told == 0 && p[3].told == 0,
 		      "missing: for who asked like that");
-		CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k"), first) &&
-			      !cache_knows_missing(r.cache, &r.store.store, SLICE("k"), other),
+		CHECK(knows_missing(r.cache, &r.store.store, SLICE("k"), first) &&
+			      !knows_missing(r.cache, &r.store.store, SLICE("k"), other),
 		      "and remembered so");
 		fake_done(r.store.first, STORE_MISS);
 		CHECK(p[1].told == 1 && p[3].told == 0 && r.store.started == 3,
@@ -719,8 +719,7 @@ static void test_presence(void)
 		      c->read.range.last == 0,
 	      "presence is asked for by one byte, once");
 	fake_done(c, STORE_MISS);
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
-	      "missing: remembered");
+	CHECK(knows_missing(r.cache, &r.store.store, SLICE("k"), NULL), "missing: remembered");
 	flight_ask_presence(&request);
 	c = fake_call(&r.store, NULL);
 	fake_head(c, &(struct object_head){.total = 100, .length = 1, .ranged = true, .fd = -1});
@@ -909,7 +908,7 @@ static void test_miss_of_before(void)
 	purge_all(&r);
 	fake_done(fake_call(&r.store, NULL), STORE_MISS);
 	CHECK(p.told == 1 && p.result == FETCH_MISS &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
+		      !knows_missing(r.cache, &r.store.store, SLICE("k"), NULL),
 	      "told, but not remembered");
 	CHECK(cache_rig_close(&r), "nothing is left");
 }

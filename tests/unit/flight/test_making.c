@@ -361,7 +361,7 @@ static void test_answers(void)
 			CHECK(p[n].told == 1 && p[n].result == answers[i / 2].told &&
 				      (p[n].result != FETCH_FAULT || p[n].error.code == ERR_NET),
 			      "... is told of what would have been made");
-		CHECK_INT(cache_knows_missing(r.cache, &r.store.store, SLICE(KEY), NULL),
+		CHECK_INT(knows_missing(r.cache, &r.store.store, SLICE(KEY), NULL),
 			  answers[i / 2].remembered, "... and remembered, or not");
 		for (int n = 0; n < 3; n++)
 			seat_leave(&p[n].seat);
@@ -380,8 +380,7 @@ static void test_nothing_in_it(void)
 	take(&r, FORM_EXPANDED, &p);
 	answer_with(&r, r.store.first, buf_slice(&empty), "");
 	CHECK(SOON(&r, p.told) && p.result == FETCH_MISS, "nothing in it: a miss");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE(KEY), NULL),
-	      "which is remembered");
+	CHECK(knows_missing(r.cache, &r.store.store, SLICE(KEY), NULL), "which is remembered");
 	seat_leave(&p.seat);
 	ASSERT(makers_over(&r));
 	CHECK(cache_rig_close(&r), "nothing is left");
@@ -399,8 +398,7 @@ static void test_too_long_for_a_cabinet(void)
 	h = head_for(r.store.first, CAB_FILE_MAX + 1, "");
 	fake_head(r.store.first, &h);
 	CHECK(SOON(&r, p.told) && p.result == FETCH_MISS, "too long for a cabinet: a miss");
-	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(KEY), NULL),
-	      "of the cabinet alone");
+	CHECK(!knows_missing(r.cache, &r.store.store, SLICE(KEY), NULL), "of the cabinet alone");
 	seat_leave(&p.seat);
 	ASSERT(makers_over(&r));
 	CHECK(!r.store.first, "nobody wants the file: it is not fetched");
@@ -444,7 +442,7 @@ static void test_damaged(void)
 		      readable_of(seat_fill(&p.seat), buf_slice(&noise)) < TEXT_N,
 	      "and broken off");
 	CHECK(!kept_as(&r, KEY, FORM_EXPANDED, buf_slice(&noise), EXPANDED) &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE(KEY), NULL),
+		      !knows_missing(r.cache, &r.store.store, SLICE(KEY), NULL),
 	      "it is not kept, nor is it missing");
 	seat_leave(&p.seat);
 	CHECK(cache_rig_close(&r), "nothing is left");

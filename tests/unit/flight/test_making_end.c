@@ -467,7 +467,7 @@ static void bring_wrong(struct slice stored, bool large, const char *name)
 	if (large)
 		CHECK(fill_failed(seat_fill(&p.seat), &e) && e.code == ERR_OTHER,
 		      "... is broken off");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER), NULL),
+	CHECK(knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER), NULL),
 	      "... and remembered as missing");
 	seat_leave(&p.seat);
 	CHECK(cache_rig_close(&r), "nothing is left");

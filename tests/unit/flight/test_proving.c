@@ -125,7 +125,7 @@ static void test_file(size_t i)
 		      "... and cut before its end");
 	CHECK_INT(kept_as(&r, files[i].key, FORM_STORED, whole, RIG_ETAG), !wrong,
 		  "... kept, or not");
-	CHECK_INT(cache_knows_missing(r.cache, &r.store.store, slice_of(files[i].key), NULL), wrong,
+	CHECK_INT(knows_missing(r.cache, &r.store.store, slice_of(files[i].key), NULL), wrong,
 		  "... and remembered as a miss, or not");
 	CHECK(metric_get(identity_wrong) - counted == wrong && metric_get(fills_corrupt) == corrupt,
 	      "... counted as what it is");
@@ -280,7 +280,7 @@ static void test_checksum(void)
 		}
 		CHECK_INT(kept_as(&r, FORMS_PDB_KEY, FORM_STORED, whole, etag), !damaged,
 			  damaged ? "the right key, but damaged" : "the right key, undamaged");
-		CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_KEY), NULL),
+		CHECK(!knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_KEY), NULL),
 		      "is not missing, be it damaged");
 		seat_leave(&p.seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
@@ -317,8 +317,8 @@ static void test_spooled(void)
 		CHECK(p.result == (cases[i].wrong ? FETCH_MISS : FETCH_FOUND), cases[i].name);
 		CHECK(kept_as(&r, cases[i].key, FORM_STORED, buf_slice(cases[i].file), RIG_ETAG) ==
 				      !cases[i].wrong &&
-			      cache_knows_missing(r.cache, &r.store.store, slice_of(cases[i].key),
-						  NULL) == cases[i].wrong,
+			      knows_missing(r.cache, &r.store.store, slice_of(cases[i].key),
+					    NULL) == cases[i].wrong,
 		      "... without a length: known before anybody hears of it");
 		seat_leave(&p.seat);
 		CHECK(cache_rig_close(&r), "nothing is left");
@@ -344,8 +344,7 @@ static void test_fails_before(void)
 	cache_rig_quiet(&r);
 	CHECK(p.told == 1 && p.result == FETCH_FAULT && p.error.code == ERR_NET,
 	      "the store fails before anything is known: a fault");
-	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PE_KEY), NULL),
-	      "and no miss");
+	CHECK(!knows_missing(r.cache, &r.store.store, SLICE(FORMS_PE_KEY), NULL), "and no miss");
 	seat_leave(&p.seat);
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
@@ -376,8 +375,8 @@ static void test_leaves_before(void)
 		CHECK(p.told == 0 &&
 			      kept_as(&r, keys[wrong], FORM_STORED, buf_slice(&large_pe),
 				      RIG_ETAG) == !wrong &&
-			      cache_knows_missing(r.cache, &r.store.store, slice_of(keys[wrong]),
-						  NULL) == wrong,
+			      knows_missing(r.cache, &r.store.store, slice_of(keys[wrong]), NULL) ==
+				      wrong,
 		      "and is kept or remembered as a miss all the same");
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
@@ -446,8 +445,8 @@ static void test_spellings(void)
 	rig_take(&r, UPPER, &p[1]);
 	answer_all(&r, buf_slice(&large_pdb));
 	CHECK(p[0].told == 1 && p[1].told == 1 && p[1].result == FETCH_FOUND, "both had been told");
-	CHECK(cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER), NULL) &&
-		      !cache_knows_missing(r.cache, &r.store.store, SLICE(UPPER), NULL),
+	CHECK(knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER), NULL) &&
+		      !knows_missing(r.cache, &r.store.store, SLICE(UPPER), NULL),
 	      "missing as it was asked for: of the other spelling the store has said nothing");
 	seat_leave(&p[0].seat);
 	seat_leave(&p[1].seat);
@@ -487,7 +486,7 @@ static void test_checksums(void)
 	cache_rig_quiet(&r);
 	CHECK(p[0].told == 1 && p[0].result == FETCH_MISS && p[1].told == 0, "missing: for one");
 	CHECK(r.store.started == 2 && r.store.first->read.checksum, "the other one is asked");
-	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER), "SHA256:ab"),
+	CHECK(!knows_missing(r.cache, &r.store.store, SLICE(FORMS_PDB_OTHER), "SHA256:ab"),
 	      "and nothing is known of him");
 	fake_done(r.store.first, STORE_MISS);
 	CHECK(p[1].told == 1 && p[1].result == FETCH_MISS, "missing for him, too");
@@ -532,7 +531,7 @@ static void test_expectation(void)
 	}
 	CHECK(p[0].told == 1 && p[0].result == FETCH_MISS, "another than was asked for: a miss");
 	CHECK(p[1].told == 1 && p[1].result == FETCH_FOUND, "the one that was asked for: found");
-	CHECK(!cache_knows_missing(r.cache, &r.store.store, SLICE(TARGET), NULL),
+	CHECK(!knows_missing(r.cache, &r.store.store, SLICE(TARGET), NULL),
 	      "which is there, whatever it was to the other");
 	id = cache_id(r.cache, &r.store.store, SLICE(TARGET), FORM_STORED, FORMS_PE_KEY);
 	CHECK(disk_find(r.cache->disk, &id, &o, NULL) == DISK_HIT, "it is kept for who asks so");

@@ -20,6 +20,7 @@
 #include "serve/lookup.h"
 
 #include "fake_store.h"
+#include "knows_missing.h"
 #include <ftw.h>
 #include <stdio.h>
 

@@ -184,12 +184,11 @@ static void test_what_is_remembered(void)
 		CHECK(p->kind != ANSWER_MISS ||
 			      (p->kept ? keeps_s(&w) == 60 : w.answer.keep_ns == 0),
 		      "... is others' to keep, or not");
-		CHECK_INT(cache_knows_missing(w.cache, w.store[0], SLICE(OTHER), NULL),
-			  p->remembered,
+		CHECK_INT(knows_missing(w.cache, w.store[0], SLICE(OTHER), NULL), p->remembered,
 			  p->remembered ? "... is remembered" : "... is not remembered");
 		world_release(&w);
 		manual_advance(w.loop, FETCH_REFUSED_NS);
-		CHECK_INT(cache_knows_missing(w.cache, w.store[0], SLICE(OTHER), NULL),
+		CHECK_INT(knows_missing(w.cache, w.store[0], SLICE(OTHER), NULL),
 			  p->remembered && !p->briefly, "... for a moment, or for MISS_TTL");
 		ASSERT(world_fini(&w));
 	}

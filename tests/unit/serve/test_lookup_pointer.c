@@ -413,7 +413,7 @@ static void test_identity(void)
 		manual_settle(w.loop);
 		CHECK(w.answered == 1 && w.answer.kind == (wrong ? ANSWER_MISS : ANSWER_FOUND),
 		      wrong ? "another file: a miss" : "the file that was asked for");
-		CHECK(!cache_knows_missing(w.cache, w.store[0], SLICE("builds/7/foo.exe"), NULL),
+		CHECK(!knows_missing(w.cache, w.store[0], SLICE("builds/7/foo.exe"), NULL),
 		      "whose own key is not missing");
 		world_release(&w);
 		CHECK(world_fini(&w), "identity");

@@ -17,6 +17,28 @@ static struct s3_answer answer(int status, const char *code)
 	};
 }
 
+static const char *name_of(enum s3_verdict v)
+{
+	switch (v) {
+	case S3_FOUND: return "found";
+	case S3_MISS: return "miss";
+	case S3_BARE: return "bare";
+	case S3_NAME: return "name";
+	case S3_ARCHIVED: return "archived";
+	case S3_RANGE: return "range";
+	case S3_NOT_MODIFIED: return "not_modified";
+	case S3_PRECONDITION: return "precondition";
+	case S3_RETRY: return "retry";
+	case S3_REGION: return "region";
+	case S3_DENIED_IN_DOUBT: return "denied_in_doubt";
+	case S3_ASK_GET: return "ask_get";
+	case S3_SKEW: return "skew";
+	case S3_EXPIRED: return "expired";
+	case S3_FAULT: return "fault";
+	}
+	return "unknown";
+}
+
 static const char *describe(const struct s3_answer *a)
 {
 	static const char *const kinds[] = {"unknown", "exact", "opaque", "silent"};
@@ -32,7 +54,7 @@ static void check_one(struct s3_answer a, enum s3_verdict want)
 {
 	struct slice region = SLICE_NONE;
 
-	CHECK_STR(s3_verdict_name(s3_judge(&a, &region)), s3_verdict_name(want), describe(&a));
+	CHECK_STR(name_of(s3_judge(&a, &region)), name_of(want), describe(&a));
 	CHECK(want == S3_REGION || region.p == NULL, "no region unless the verdict is region");
 }
 
@@ -219,8 +241,7 @@ static void check_region(void)
 		a.header_region = slice_of(cases[i].header);
 		a.body_region = slice_of(cases[i].body);
 		a.head = cases[i].head;
-		CHECK_STR(s3_verdict_name(s3_judge(&a, &region)), s3_verdict_name(cases[i].want),
-			  describe(&a));
+		CHECK_STR(name_of(s3_judge(&a, &region)), name_of(cases[i].want), describe(&a));
 		CHECK_SLICE(region, cases[i].region, "region");
 	}
 }
