@@ -119,6 +119,11 @@ static enum sniff sniff(struct slice head, struct header *ret_header, struct cab
 	return SNIFF_OK;
 }
 
+bool cab_begins(struct slice head)
+{
+	return slice_starts(head, SLICE(CAB_MAGIC));
+}
+
 enum sniff cab_sniff(struct slice head, struct cab_info *ret, struct error *e)
 {
 	struct header h;

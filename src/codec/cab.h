@@ -17,8 +17,6 @@
 /* Longest name of a file in a cabinet, without its NUL. */
 #define CAB_NAME_MAX 255
 
-struct codec_run;
-
 enum cab_method { CAB_STORED, CAB_MSZIP, CAB_QUANTUM, CAB_LZX };
 
 struct cab_info {
@@ -30,9 +28,6 @@ struct cab_info {
 
 /* SNIFF_BAD also when the entry of the file ends behind CAB_HEAD_MAX. */
 enum sniff cab_sniff(struct slice head, struct cab_info *ret, struct error *e);
-
-/* Behind codec_decode(). */
-MUST_CHECK enum err cab_decode(struct codec_run *run);
 
 struct cab_member {
 	struct slice name; /* UTF-8 */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Decoding of stored forms as they stream: one interface over cabinets, SZDD, gzip and zstd. A decoder
- * is a function that runs from the first byte to the last on a thread of the caller's: it pulls
- * its input, waits in `read` while the input is not there yet, and pushes what it decodes into
- * `write`. It has no thread, no lock and no state of its own beyond the call, so any number may
- * run at once; each needs memory that depends on the format and not on the file:
+ * Decoding of stored forms as they stream: one interface over cabinets, SZDD, gzip and zstd, the rows
+ * CODEC of base/packings.def. A decoder is a function that runs from the first byte to the last on a
+ * thread of the caller's: it pulls its input, waits in `read` while the input is not there yet, and
+ * pushes what it decodes into `write`. It has no thread, no lock and no state of its own beyond the
+ * call, so any number may run at once; each needs memory that depends on the format and not on the file:
  *
  *	cab	0.1 MiB; LZX and Quantum add their window of at most 2 MiB
  *	szdd	some 30 KiB
@@ -22,7 +22,10 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-enum codec { CODEC_CAB, CODEC_GZIP, CODEC_ZSTD, CODEC_SZDD };
+enum codec {
+#define CODEC(ID, ...) CODEC_##ID,
+#include "base/packings.def"
+};
 
 #define CODEC_SIZE_UNKNOWN    INT64_C(-1)
 #define CODEC_ZSTD_WINDOW_MAX ((int64_t)128 * 1024 * 1024)
@@ -50,8 +53,11 @@ struct codec_io {
 
 MUST_CHECK enum err codec_decode(enum codec c, const struct codec_io *io, struct error *e);
 
-const char *codec_name(enum codec c); /* "cab", "gzip", "zstd", "szdd" */
+/* By its magic: does it begin so? bool cab_begins(), and so on. */
+#define CODEC(ID, name, ...) bool name##_begins(struct slice head);
+#include "base/packings.def"
 
+/* What the beginning of a file tells of it (cab.h, szdd.h, zstd.h). */
 enum sniff {
 	SNIFF_OK,
 	SNIFF_MORE, /* give more of the beginning */
@@ -63,11 +69,3 @@ enum sniff {
  * is damaged or missing further on does not matter. *nothing: it is complete, and holds nothing.
  */
 size_t codec_peek(enum codec c, struct slice beginning, char *to, size_t n, bool *nothing);
-
-/* By the magic at its beginning: which format is it? 8 bytes are enough; false for none of them. */
-bool codec_sniff(struct slice head, enum codec *ret);
-/*
- * The decoded length as far as the beginning of the file tells: CODEC_SIZE_UNKNOWN for gzip, and
- * for zstd where the frame does not state it.
- */
-enum sniff codec_sniff_size(enum codec c, struct slice head, int64_t *ret_size, struct error *e);

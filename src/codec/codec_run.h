@@ -14,6 +14,10 @@ struct codec_run {
 	int64_t written;
 };
 
+/* Behind codec_decode(): enum err cab_decode(), and so on. */
+#define CODEC(ID, name, ...) MUST_CHECK enum err name##_decode(struct codec_run *run);
+#include "base/packings.def"
+
 /* The container states the decoded length: refuse it or pass it on. Before the first write. */
 MUST_CHECK enum err codec_state_size(struct codec_run *run, int64_t decoded);
 MUST_CHECK enum err codec_write(struct codec_run *run, struct slice bytes);

@@ -21,15 +21,9 @@ struct gzip {
 	char out[256 * 1024];
 };
 
-enum sniff gzip_sniff(struct slice head, struct error *e)
+bool gzip_begins(struct slice head)
 {
-	static const struct slice magic = {GZIP_MAGIC, sizeof(GZIP_MAGIC) - 1};
-
-	if (!slice_starts(magic, slice_head(head, magic.n))) {
-		err_set(e, ERR_CORRUPT, "not gzip");
-		return SNIFF_BAD;
-	}
-	return head.n < magic.n ? SNIFF_MORE : SNIFF_OK;
+	return slice_starts(head, (struct slice){GZIP_MAGIC, sizeof(GZIP_MAGIC) - 1});
 }
 
 int64_t gzip_guess_size(struct slice trailer, int64_t stored)

@@ -10,9 +10,6 @@
 #define GZIP_MAGIC        "\x1f\x8b\x08"
 #define GZIP_TRAILER_SIZE 4
 
-struct codec_run;
-
-enum sniff gzip_sniff(struct slice head, struct error *e);
 /*
  * The decoded length that the file's last GZIP_TRAILER_SIZE bytes state, or CODEC_SIZE_UNKNOWN
  * where it cannot be believed: deflate shrinks at most 1032 times, and what does not grow may have
@@ -20,5 +17,3 @@ enum sniff gzip_sniff(struct slice head, struct error *e);
  * bytes behind the last member may look like anything.
  */
 int64_t gzip_guess_size(struct slice trailer, int64_t stored);
-/* Behind codec_decode(). */
-MUST_CHECK enum err gzip_decode(struct codec_run *run);

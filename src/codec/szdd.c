@@ -13,6 +13,11 @@ static const struct {
 	{{SZDD_QBASIC, SZDD_MAGIC_SIZE}, 8},
 };
 
+bool szdd_begins(struct slice head)
+{
+	return slice_starts(head, headers[0].magic) || slice_starts(head, headers[1].magic);
+}
+
 enum sniff szdd_sniff(struct slice head, int64_t *ret_size, struct error *e)
 {
 	struct slice begin = slice_head(head, SZDD_MAGIC_SIZE);

@@ -17,8 +17,4 @@
 #define SZDD_MAGIC_SIZE  8
 #define SZDD_HEADER_SIZE 14
 
-struct codec_run;
-
 enum sniff szdd_sniff(struct slice head, int64_t *ret_size, struct error *e);
-/* Behind codec_decode(). */
-MUST_CHECK enum err szdd_decode(struct codec_run *run);

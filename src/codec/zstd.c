@@ -30,6 +30,12 @@ bool zstd_is_skippable(uint32_t magic)
 	return (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
 }
 
+bool zstd_begins(struct slice head)
+{
+	return slice_starts(head, SLICE(ZSTD_MAGIC)) ||
+	       (head.n >= 4 && zstd_is_skippable(load_le32(head.p)));
+}
+
 /* RFC 8878, 3.1.1.1: a single segment is its own window; else exponent and eighths follow. */
 int64_t zstd_window(struct slice head)
 {

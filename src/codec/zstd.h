@@ -3,8 +3,6 @@
 #pragma once
 #include "codec/codec.h"
 
-struct codec_run;
-
 #define ZSTD_MAGIC "\x28\xb5\x2f\xfd"
 
 /*
@@ -21,5 +19,3 @@ bool zstd_is_skippable(uint32_t magic);
  * one to be skipped, as with pzstd.
  */
 enum sniff zstd_sniff(struct slice head, int64_t *ret_size, struct error *e);
-/* Behind codec_decode(). */
-MUST_CHECK enum err zstd_decode(struct codec_run *run);

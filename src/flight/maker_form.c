@@ -49,11 +49,6 @@ static enum err look(struct maker *m, enum packing *ret, enum packing *ret_insid
 	return OK;
 }
 
-static bool is_coding(enum packing kind)
-{
-	return kind == PACKED_GZIP || kind == PACKED_ZSTD;
-}
-
 /* Is the outcome the file of a plain name, be it packed in whatever? */
 static bool is_for_plain_name(const struct maker *m)
 {
@@ -103,57 +98,64 @@ static enum err charge_window(struct maker *m, struct error *e)
 	return err;
 }
 
-/* What is packed once more than could be seen is never given for the file. */
-static enum err write_out(void *ud, struct slice bytes, struct error *e)
-{
-	struct maker *m = ud;
+/* Where what a decoder gives goes: what is made, or a step on the way there. */
+struct outlet {
+	/* The length, before the first write, if it is known by then. */
+	enum err (*size)(void *ud, int64_t size, struct error *e);
+	enum err (*write)(void *ud, struct slice bytes, struct error *e);
+	bool is_last; /* the length may be promised to who reads */
+};
 
-	if (m->written == 0 && is_for_plain_name(m) && packing_can_be_undone(packing_of(bytes)))
-		return err_set(e, ERR_CORRUPT, "packed more often than is undone");
-	return maker_write(m, bytes, e);
-}
-
-static enum err decode(struct maker *m, enum codec codec, struct error *e)
+static enum err decode(struct maker *m, enum packing kind, const struct outlet *to, struct error *e)
 {
-	bool stated = codec == CODEC_CAB || codec == CODEC_SZDD; /* by a header that always tells */
-	bool early = m->request.promise || stated;
+	enum packing_length length = packing_rows[kind].length;
+	bool stated = length == LENGTH_HEADER;
+	bool early = to->is_last && (m->request.promise || stated);
 	struct codec_io io = {
 		.read = maker_read,
-		.size = early ? maker_promise : NULL,
-		.write = write_out,
+		.size = early ? to->size : NULL,
+		.write = to->write,
 		.ud = m,
 		.promised = CODEC_SIZE_UNKNOWN,
 		.max_output = m->request.flights->settings.max_object,
 	};
 	enum err err = OK;
 
-	if (codec == CODEC_ZSTD)
+	if (kind == PACKED_ZSTD)
 		err = charge_window(m, e);
 	if (err)
 		return err;
 	io.max_window = m->window;
 	m->promised = early && !stated;
-	if (early && codec == CODEC_GZIP)
+	if (early && length == LENGTH_END)
 		err = guess_gzip(m, &io.promised, e);
 	if (!err && io.promised != CODEC_SIZE_UNKNOWN)
-		err = maker_promise(m, io.promised, e);
-	return err ? err : codec_decode(codec, &io, e);
+		err = to->size(m, io.promised, e);
+	return err ? err : codec_decode(packing_rows[kind].codec, &io, e);
 }
 
-static enum err expand_msfz(struct maker *m, struct error *e)
+static enum err expand_msfz(struct maker *m, enum packing kind, const struct outlet *to,
+			    struct error *e)
 {
 	const struct source file = {.read = maker_read_all, .ud = m, .size = m->input.length};
 	const struct msfz_sink sink = {
-		.size = maker_promise,
-		.write = maker_write,
+		.size = to->size,
+		.write = to->write,
 		.ud = m,
 		.max_output = m->request.flights->settings.max_object,
 	};
-
 	enum err err = maker_charge(m, MSFZ_MEMORY, e);
 
 	return err ? err : msfz_expand(&file, &sink, e);
 }
+
+/* What undoes each. */
+static enum err (*const unpackers[PACKINGS_END])(struct maker *m, enum packing kind,
+						 const struct outlet *to, struct error *e) = {
+#define CODEC(ID, ...)         [PACKED_##ID] = decode,
+#define PACKING(ID, name, ...) [PACKED_##ID] = expand_##name,
+#include "base/packings.def"
+};
 
 static enum err copy(struct maker *m, struct error *e)
 {
@@ -173,19 +175,38 @@ static enum err copy(struct maker *m, struct error *e)
 	return err;
 }
 
-static enum err expand(struct maker *m, enum packing kind, struct error *e)
+static void count(enum packing kind)
 {
 	switch (kind) {
-	case PACKED_CAB: metric_inc(decoded_cab); return decode(m, CODEC_CAB, e);
-	case PACKED_GZIP: metric_inc(decoded_gzip); return decode(m, CODEC_GZIP, e);
-	case PACKED_ZSTD: metric_inc(decoded_zstd); return decode(m, CODEC_ZSTD, e);
-	case PACKED_MSFZ: metric_inc(decoded_msfz); return expand_msfz(m, e);
-	case PACKED_SZDD: metric_inc(decoded_szdd); return decode(m, CODEC_SZDD, e);
-	case PACKED_ZIP: return err_set(e, ERR_CORRUPT, "a zip archive, which is not expanded");
+#define PACKING(ID, name, ...)                                                                     \
+	case PACKED_##ID:                                                                          \
+		metric_inc(decoded_##name);                                                        \
+		break;
+#include "base/packings.def"
+	case PACKED_ZIP:
 	case PACKED_UNKNOWN:
 	case PACKED_NOT: break;
 	}
-	return copy(m, e);
+}
+
+/* What is packed once more than could be seen is never given for the file. */
+static enum err write_out(void *ud, struct slice bytes, struct error *e)
+{
+	struct maker *m = ud;
+
+	if (m->written == 0 && is_for_plain_name(m) && packing_can_be_undone(packing_of(bytes)))
+		return err_set(e, ERR_CORRUPT, "packed more often than is undone");
+	return maker_write(m, bytes, e);
+}
+
+static enum err expand(struct maker *m, enum packing kind, struct error *e)
+{
+	static const struct outlet out = {maker_promise, write_out, .is_last = true};
+
+	if (kind == PACKED_ZIP)
+		return err_set(e, ERR_CORRUPT, "a zip archive, which is not expanded");
+	count(kind);
+	return packing_can_be_undone(kind) ? unpackers[kind](m, kind, &out, e) : copy(m, e);
 }
 
 /* ---- a step of its own ---- */
@@ -210,43 +231,15 @@ static enum err any_size(void *ud, int64_t size, struct error *e)
 	return OK;
 }
 
-static enum err expand_into_middle(struct maker *m, enum packing kind, struct error *e)
-{
-	static const enum codec codecs[] = {[PACKED_CAB] = CODEC_CAB,
-					    [PACKED_GZIP] = CODEC_GZIP,
-					    [PACKED_ZSTD] = CODEC_ZSTD,
-					    [PACKED_SZDD] = CODEC_SZDD};
-	const int64_t max = m->request.flights->settings.max_object;
-	const struct source file = {.read = maker_read_all, .ud = m, .size = m->input.length};
-	const struct msfz_sink sink = {any_size, write_middle, m, max};
-	struct codec_io io = {
-		.read = maker_read,
-		.write = write_middle,
-		.ud = m,
-		.promised = CODEC_SIZE_UNKNOWN,
-		.max_output = max,
-	};
-	enum err err = OK;
-
-	if (kind == PACKED_ZSTD)
-		err = charge_window(m, e);
-	else if (kind == PACKED_MSFZ)
-		err = maker_charge(m, MSFZ_MEMORY, e);
-	io.max_window = m->window;
-	if (err)
-		return err;
-	return kind == PACKED_MSFZ ? msfz_expand(&file, &sink, e)
-				   : codec_decode(codecs[kind], &io, e);
-}
-
 /* From here on the input is what the file held. */
 static enum err undo(struct maker *m, enum packing kind, struct error *e)
 {
+	static const struct outlet middle = {any_size, write_middle, .is_last = false};
 	struct draft *before = TAKE(m->middle); /* the input, from the second step on */
 	enum err err = draft_scratch(0, &m->middle, e);
 
 	if (!err)
-		err = expand_into_middle(m, kind, e);
+		err = unpackers[kind](m, kind, &middle, e);
 	draft_free(before);
 	if (err)
 		return err;
@@ -268,7 +261,7 @@ static enum err undo_encoding(struct maker *m, struct error *e)
 			       m->input.encoding);
 	}
 	err = look(m, &kind, &inside, e);
-	return err || !is_coding(kind) ? err : undo(m, kind, e);
+	return err || !packing_is_coding(kind) ? err : undo(m, kind, e);
 }
 
 /* Leave one step to be done, or none. */
@@ -340,7 +333,7 @@ enum err maker_make(struct maker *m, struct error *e)
 		return err;
 	if (form == FORM_CABINET)
 		return make_cabinet(m, e);
-	if (form == FORM_PLAIN && !is_for_plain_name(m) && !is_coding(kind))
+	if (form == FORM_PLAIN && !is_for_plain_name(m) && !packing_is_coding(kind))
 		kind = PACKED_NOT;
 	return expand(m, kind, e);
 }

@@ -209,7 +209,7 @@ static void refuse(struct loop_timer *timer)
 	flight_let_go(f);
 }
 
-/* ---- the last bytes of gzip ---- */
+/* ---- the last bytes, where they tell the length ---- */
 
 static bool tail_arrived(void *ud, struct slice bytes)
 {
@@ -237,15 +237,24 @@ static void tail_decided(void *ud, enum fetch_result result, const struct object
 		flight_learn(ud, e);
 }
 
-static bool may_be_gzip(const struct flight *f, const struct object_head *head)
+/* By its label, or its name: is it in what tells its length at its end? */
+static bool tells_at_end(const struct flight *f, const struct object_head *head)
 {
-	struct slice key = slice_of(f->key);
+	struct slice key = slice_of(f->key), coding = slice_of(head->encoding);
 
-	if (head->encoding[0])
-		return f->form == FORM_PLAIN &&
-		       slice_eq_nocase(slice_of(head->encoding), SLICE("gzip"));
-	return f->form == FORM_EXPANDED && key.n > 3 &&
-	       slice_eq_nocase(slice_from(key, key.n - 3), SLICE(".gz"));
+	for (enum packing p = PACKED_NOT + 1; p < PACKINGS_END; p++) {
+		const struct packing_row *row = &packing_rows[p];
+		size_t n = strlen(row->affix);
+
+		if (row->length != LENGTH_END)
+			continue;
+		if (f->form == FORM_PLAIN && slice_eq_nocase(coding, slice_of(row->coding)))
+			return true;
+		if (f->form == FORM_EXPANDED && !coding.n && key.n > n &&
+		    slice_eq_nocase(slice_from(key, key.n - n), slice_of(row->affix)))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -269,7 +278,7 @@ static void fetch_tail(struct flight *f, const struct object_head *head)
 	};
 
 	if (head->total >= TAIL_FROM && head->total < TAIL_TO && head->etag[0] == '"' &&
-	    may_be_gzip(f, head) && !flight_whole(f))
+	    tells_at_end(f, head) && !flight_whole(f))
 		f->making->tail_fetch = fetch_start(&r, &sink, tail_decided, f);
 }
 

@@ -10,7 +10,10 @@
 #include "serve/layout.h"
 #include "symfmt/key_match.h"
 
-#define FORMS_MAX 6
+#define FORMS_MAX (PACKINGS_END + 1) /* each, the plain one, and Ghidra's twin */
+#define TWINS     (1U << PLACE_TWIN)
+#define BEHIND    (1U << PLACE_BEHIND)
+#define IN_FOLDER (1U << PLACE_FOLDER)
 
 /* What may be made of an object. */
 static const struct candidate as_stored = {.want = WANT_FILE, .eager = true};
@@ -50,37 +53,46 @@ static void add_form(struct file *f, const char *folder, struct slice stem, cons
 }
 
 /* symstore puts '_' for the last character; Ghidra takes that to be the last of the extension. */
-static void cab_forms(const struct candidate_options *o, struct file *f, struct slice name)
+static void add_twin(const struct candidate_options *o, struct file *f, struct slice name,
+		     const char *affix)
 {
-	if (o->forms & STORE_FORM_CAB)
-		add_form(f, "", path_twin_stem(name), "_", &expanded);
+	add_form(f, "", path_twin_stem(name), affix, &expanded);
 	if (o->forms == STORE_FORMS_ALL && slice_find(name, '.') == name.n)
 		add_form(f, "", name, "._", &expanded);
 }
 
-static void suffix_forms(const struct candidate_options *o, struct file *f, struct slice name)
+/* All that it may lie as, packed, in these places (bits of PLACE_...). */
+static void packed_forms(const struct candidate_options *o, struct file *f, struct slice name,
+			 unsigned places, const struct candidate *in_folder)
 {
 	bool sendable = o->client->gzip && !o->ranged;
 
-	if (o->forms & STORE_FORM_GZIP)
-		add_form(f, "", name, ".gz", sendable ? &gzipped : &expanded);
-	if (o->forms & STORE_FORM_ZSTD)
-		add_form(f, "", name, ".zst", &expanded);
+	for (enum packing p = PACKED_NOT + 1; p < PACKINGS_END; p++) {
+		const struct packing_row *row = &packing_rows[p];
+
+		if (!(o->forms & 1U << p) || !(places & 1U << row->place))
+			continue;
+		switch (row->place) {
+		case PLACE_TWIN: add_twin(o, f, name, row->affix); break;
+		case PLACE_BEHIND:
+			add_form(f, "", name, row->affix,
+				 sendable && p == PACKED_GZIP ? &gzipped : &expanded);
+			break;
+		case PLACE_FOLDER: add_form(f, row->affix, name, "", in_folder); break;
+		case PLACE_NOWHERE: break;
+		}
+	}
 }
 
 /* All that a file of this name may lie as. PDBs alone come as MSFZ, and their keys are GUIDs. */
 static void file_forms(const struct candidate_options *o, struct file *f, struct slice name)
 {
-	bool is_pdb = f->key->kind == KEY_GUID;
-	bool may_be_msfz = is_pdb && o->forms & STORE_FORM_MSFZ;
+	bool is_pdb = f->key->kind == KEY_GUID, first = is_pdb && o->client->msfz;
 
-	if (may_be_msfz && o->client->msfz)
-		add_form(f, "msfz0/", name, "", &msfz);
+	if (first)
+		packed_forms(o, f, name, IN_FOLDER, &msfz);
 	add_form(f, "", name, "", is_pdb && o->negotiates ? &negotiable : &as_stored);
-	cab_forms(o, f, name);
-	suffix_forms(o, f, name);
-	if (may_be_msfz && !o->client->msfz)
-		add_form(f, "msfz0/", name, "", &expanded);
+	packed_forms(o, f, name, TWINS | BEHIND | (is_pdb && !first ? IN_FOLDER : 0), &expanded);
 }
 
 static void twin_forms(const struct candidate_options *o, struct file *f, struct slice twin)
@@ -94,7 +106,7 @@ static void twin_forms(const struct candidate_options *o, struct file *f, struct
 static void sym_forms(const struct candidate_options *o, struct file *f, struct slice name)
 {
 	add_form(f, "", name, "", &as_stored);
-	suffix_forms(o, f, name);
+	packed_forms(o, f, name, BEHIND, NULL);
 	if (f->key->kind == KEY_STAMP)
 		add_form(f, "", f->name, "", &pointer);
 }
@@ -107,8 +119,7 @@ static void target_forms(const struct candidate_options *o, struct file *f, stru
 		return;
 	}
 	add_form(f, "", name, "", &as_stored);
-	cab_forms(o, f, name);
-	suffix_forms(o, f, name);
+	packed_forms(o, f, name, TWINS | BEHIND, NULL);
 }
 
 /* ---- one file ---- */
@@ -133,6 +144,7 @@ static size_t list_tiers(const struct candidate_options *o, const struct file *f
 static void put_name(struct buf *b, const struct form *form)
 {
 	buf_puts(b, form->folder);
+	buf_puts(b, form->folder[0] ? "/" : "");
 	buf_add(b, form->stem);
 	buf_puts(b, form->end);
 }

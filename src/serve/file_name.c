@@ -2,19 +2,26 @@
 /* The table of file_name.h. */
 #include "serve/file_name.h"
 #include "base/text.h"
+#include "store/packing.h"
+
+static struct slice without(struct slice name, const char *end)
+{
+	size_t n = strlen(end);
+
+	if (name.n > n && slice_eq_nocase(slice_from(name, name.n - n), slice_of(end)))
+		return slice_head(name, name.n - n);
+	return SLICE_NONE;
+}
 
 /* A name without what says how it is packed: .gz, .zst, or Ghidra's ._; n == 0: nothing says so. */
 static struct slice unpacked(struct slice name)
 {
-	static const char *const ends[] = {".gz", ".zst", "._"};
+	struct slice ret = SLICE_NONE;
 
-	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
-		size_t n = strlen(ends[i]);
-
-		if (name.n > n && slice_eq_nocase(slice_from(name, name.n - n), slice_of(ends[i])))
-			return slice_head(name, name.n - n);
-	}
-	return SLICE_NONE;
+	for (enum packing p = PACKED_NOT + 1; p < PACKINGS_END && !ret.n; p++)
+		if (packing_rows[p].place == PLACE_BEHIND)
+			ret = without(name, packing_rows[p].affix);
+	return ret.n ? ret : without(name, "._");
 }
 
 /* A name alone: it may be that of a packed file, or of one that is packed once more. */

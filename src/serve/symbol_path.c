@@ -5,6 +5,7 @@
  */
 #include "serve/symbol_path.h"
 #include "base/text.h"
+#include "store/packing.h"
 
 #include <unistr.h>
 
@@ -138,7 +139,7 @@ struct spelling path_end(struct slice path)
 	s.last = take_last(&path);
 	s.key.text = take_last(&path);
 	/* Between name and last it would be the key itself. */
-	if (is(s.key.text, "msfz0") && slice_find(path, '/') < path.n) {
+	if (packing_is_folder(s.key.text) && slice_find(path, '/') < path.n) {
 		s.msfz = true;
 		s.key.text = take_last(&path);
 	}

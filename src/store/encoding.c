@@ -1,57 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* See encoding.h. */
 #include "store/encoding.h"
-#include "codec/codec.h"
 #include "symfmt/msf.h"
-#include "symfmt/msfz.h"
 #include "symfmt/verify.h"
 
 #include <stdio.h>
 
-#define PACKED     "packed"
-#define MAGIC_SIZE ((size_t)MSFZ_MAGIC_SIZE) /* the longest */
-#define PEEK_SIZE  ((size_t)64)
+#define PACKED "packed"
 
 /* ---- bytes ---- */
-
-enum packing packing_of(struct slice beginning)
-{
-	static const enum packing kinds[] = {[CODEC_CAB] = PACKED_CAB,
-					     [CODEC_GZIP] = PACKED_GZIP,
-					     [CODEC_ZSTD] = PACKED_ZSTD,
-					     [CODEC_SZDD] = PACKED_SZDD};
-	enum codec codec;
-
-	if (codec_sniff(beginning, &codec))
-		return kinds[codec];
-	if (slice_starts(beginning, (struct slice){MSFZ_MAGIC, MSFZ_MAGIC_SIZE}))
-		return PACKED_MSFZ;
-	return slice_starts(beginning, SLICE("PK\x03\x04")) ? PACKED_ZIP : PACKED_NOT;
-}
-
-bool packing_can_be_undone(enum packing p)
-{
-	return p != PACKED_NOT && p != PACKED_ZIP && p != PACKED_UNKNOWN;
-}
-
-static bool is_coding(enum packing p)
-{
-	return p == PACKED_GZIP || p == PACKED_ZSTD;
-}
-
-enum packing packing_inside(struct slice beginning, bool *nothing)
-{
-	enum packing outer = packing_of(beginning);
-	char inside[PEEK_SIZE];
-	size_t n;
-
-	*nothing = false;
-	if (!is_coding(outer))
-		return PACKED_NOT;
-	n = codec_peek(outer == PACKED_GZIP ? CODEC_GZIP : CODEC_ZSTD, beginning, inside,
-		       sizeof(inside), nothing);
-	return n || *nothing ? packing_of((struct slice){inside, n}) : PACKED_UNKNOWN;
-}
 
 bool encoding_is_msfz(struct slice beginning)
 {
@@ -64,7 +21,7 @@ bool encoding_may_hold_msfz(struct slice beginning)
 	bool nothing;
 	enum packing inside = packing_inside(beginning, &nothing);
 
-	return inside == PACKED_MSFZ || inside == PACKED_UNKNOWN || is_coding(inside);
+	return inside == PACKED_MSFZ || inside == PACKED_UNKNOWN || packing_is_coding(inside);
 }
 
 /* Of a file that a debugger takes, long enough that no compressed stream is taken for one. */
@@ -97,13 +54,21 @@ static bool ends(struct slice name, const char *suffix)
 	       slice_eq_nocase(slice_from(name, name.n - n), (struct slice){suffix, n});
 }
 
+static bool is_name_end(const struct packing_row *row)
+{
+	return row->place == PLACE_TWIN || row->place == PLACE_BEHIND;
+}
+
 /* What is compressed by its name, be it that of the file itself. */
 static bool is_packed_name(struct slice name)
 {
-	static const char *const suffixes[] = {"_", ".gz", ".tgz", ".zst", ".cab", ".msu"};
+	static const char *const others[] = {".tgz", ".cab", ".msu"};
 
-	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
-		if (ends(name, suffixes[i]))
+	for (enum packing p = PACKED_NOT + 1; p < PACKINGS_END; p++)
+		if (is_name_end(&packing_rows[p]) && ends(name, packing_rows[p].affix))
+			return true;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (ends(name, others[i]))
 			return true;
 	return false;
 }
@@ -115,20 +80,30 @@ bool encoding_file_is_plain(struct slice key)
 	return claim_of_path(key, &x) && !is_packed_name(x.name);
 }
 
+static struct slice last_of(struct slice path)
+{
+	size_t slash = slice_rfind(path, '/');
+
+	return slash < path.n ? slice_from(path, slash + 1) : SLICE_NONE;
+}
+
 bool encoding_key_is_plain(struct slice key)
 {
 	size_t slash = slice_rfind(key, '/');
 
 	return slash < key.n && !is_packed_name(slice_from(key, slash + 1)) &&
-	       !ends(slice_head(key, slash), "/msfz0") && encoding_file_is_plain(key);
+	       !packing_is_folder(last_of(slice_head(key, slash))) && encoding_file_is_plain(key);
 }
 
 /* ---- labels ---- */
 
 static bool is_known(struct slice coding)
 {
-	return slice_eq_nocase(coding, SLICE("gzip")) || slice_eq_nocase(coding, SLICE("x-gzip")) ||
-	       slice_eq_nocase(coding, SLICE("zstd"));
+	for (enum packing p = PACKED_NOT + 1; p < PACKINGS_END; p++)
+		if (packing_is_coding(p) &&
+		    slice_eq_nocase(coding, slice_of(packing_rows[p].coding)))
+			return true;
+	return slice_eq_nocase(coding, SLICE("x-gzip"));
 }
 
 bool encoding_is_undone(const char *encoding)
@@ -166,15 +141,16 @@ static bool ends_list(const char *label, const char *coding)
 /* By its label it is encoded, and by its bytes this is how. */
 static const char *coding_of(struct slice key, struct slice beginning, const char *label)
 {
-	const char *coding = packing_of(beginning) == PACKED_GZIP ? "gzip" : "zstd";
+	const char *coding = packing_rows[packing_of(beginning)].coding;
 	bool nothing, plain = encoding_key_is_plain(key);
 	enum packing inside = packing_inside(beginning, &nothing);
 
 	if (plain && (nothing || packing_can_be_undone(inside)))
 		return PACKED;
 	/* A list that is true, for all that can be seen, of what is not expanded. */
-	return (is_coding(inside) || inside == PACKED_UNKNOWN) && ends_list(label, coding) ? label
-											   : coding;
+	return (packing_is_coding(inside) || inside == PACKED_UNKNOWN) && ends_list(label, coding)
+		       ? label
+		       : coding;
 }
 
 static const char *truth(struct slice key, struct slice beginning, const char *label)
@@ -184,19 +160,10 @@ static const char *truth(struct slice key, struct slice beginning, const char *l
 
 	if (strcmp(label, PACKED) == 0 || !can_be_told(label, &all_known))
 		return label;
-	switch (outer) {
-	case PACKED_GZIP:
-	case PACKED_ZSTD:
-		if (label[0])
-			return coding_of(key, beginning, label);
+	if (packing_is_coding(outer) && label[0])
+		return coding_of(key, beginning, label);
+	if (packing_can_be_undone(outer))
 		return encoding_key_is_plain(key) ? PACKED : "";
-	case PACKED_CAB:
-	case PACKED_MSFZ:
-	case PACKED_SZDD: return encoding_key_is_plain(key) ? PACKED : "";
-	case PACKED_ZIP:
-	case PACKED_UNKNOWN:
-	case PACKED_NOT: break;
-	}
 	return all_known || is_symbol_file(beginning) ? "" : label;
 }
 
@@ -204,7 +171,8 @@ bool encoding_judge(struct slice key, struct slice beginning, bool all,
 		    char label[static sizeof(((struct object_head *)0)->encoding)])
 {
 	size_t size = sizeof(((struct object_head *)0)->encoding);
-	size_t want = is_coding(packing_of(beginning)) && label[0] ? ENCODING_HEAD : MAGIC_SIZE;
+	size_t want = packing_is_coding(packing_of(beginning)) && label[0] ? ENCODING_HEAD
+									   : PACKING_MAGIC_MAX;
 	char copy[sizeof(((struct object_head *)0)->encoding)];
 
 	if (!all && beginning.n < want)

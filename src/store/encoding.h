@@ -15,6 +15,7 @@
  */
 #pragma once
 #include "base/slice.h"
+#include "store/packing.h"
 #include "store/store.h"
 
 /* So much of the beginning is looked at. */
@@ -22,22 +23,6 @@
 /* Nothing that is packed more often is expanded. */
 #define ENCODING_LAYERS_MAX 3
 
-/* What the bytes are, by their magic. */
-enum packing {
-	PACKED_NOT,
-	PACKED_CAB,
-	PACKED_GZIP,
-	PACKED_ZSTD,
-	PACKED_MSFZ,
-	PACKED_SZDD,
-	PACKED_ZIP,     /* not expanded */
-	PACKED_UNKNOWN, /* packed or not: it cannot be seen */
-};
-
-enum packing packing_of(struct slice beginning);
-/* Of what that holds, if that is gzip or zstd; `nothing`: it is known to hold nothing. */
-enum packing packing_inside(struct slice beginning, bool *nothing);
-bool packing_can_be_undone(enum packing p);
 /* Is it MSFZ, as it stands? And may it hold that, in a coding that was put around it on its way? */
 bool encoding_is_msfz(struct slice beginning);
 bool encoding_may_hold_msfz(struct slice beginning);

@@ -5,7 +5,7 @@
  */
 #include "store/http_page.h"
 #include "base/text.h"
-#include "codec/codec.h"
+#include "store/packing.h"
 #include "symfmt/identity.h"
 #include "symfmt/page.h"
 
@@ -79,14 +79,15 @@ enum page_seen page_look_feed(struct page_look *l, struct slice bytes)
 {
 	struct slice seen = bytes;
 	enum page_seen is;
-	enum codec codec;
+	enum packing is_in;
 
 	if (l->beginning.n) {
 		buf_add(&l->beginning, bytes);
 		seen = buf_slice(&l->beginning);
 	}
-	if (codec_sniff(seen, &codec) && (codec == CODEC_GZIP || codec == CODEC_ZSTD))
-		is = look_into(l, codec, seen);
+	is_in = packing_of(seen);
+	if (packing_is_coding(is_in))
+		is = look_into(l, packing_rows[is_in].codec, seen);
 	else
 		is = look_at(l, seen);
 	if (is == PAGE_MORE && !l->beginning.n)

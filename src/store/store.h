@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "store/gate.h"
+#include "store/packing.h"
 #include "store/range.h"
 #include "store/transfer.h"
 
@@ -43,13 +44,14 @@ struct store_context {
 enum store_case { CASE_LOWER, CASE_ASKED, CASE_BOTH };
 enum store_tier { TIER_UNKNOWN, TIER_ONE, TIER_TWO, TIER_BOTH };
 
-/* What a store may hold besides the plain file: see serve/candidates.h. */
+/* What a store may hold besides the plain file, packed in this: see base/packings.def. */
 enum store_form {
-	STORE_FORM_CAB = 1,  /* the `_` twin: foo.pd_ */
-	STORE_FORM_GZIP = 2, /* foo.pdb.gz */
-	STORE_FORM_ZSTD = 4, /* foo.pdb.zst */
-	STORE_FORM_MSFZ = 8, /* msfz0/foo.pdb */
-	STORE_FORMS_ALL = 15,
+#define PACKING(ID, ...) STORE_FORM_##ID = 1 << PACKED_##ID,
+#include "base/packings.def"
+	STORE_FORMS_ALL =
+#define PACKING(ID, name, word, ...) (sizeof(word) > 1 ? STORE_FORM_##ID : 0) +
+#include "base/packings.def"
+		0
 };
 
 /* Other keys under which a file may lie (symfmt/key_match.h). */

@@ -42,7 +42,7 @@ static enum err parse_word(struct slice name, struct slice value, const struct w
 			   int *ret, struct error *e)
 {
 	for (; words->text; words++) {
-		if (slice_eq_nocase(value, slice_of(words->text))) {
+		if (value.n && slice_eq_nocase(value, slice_of(words->text))) {
 			*ret = words->value;
 			return OK;
 		}
@@ -55,10 +55,8 @@ static enum err parse_word(struct slice name, struct slice value, const struct w
 static enum err parse_forms(struct slice name, struct slice list, unsigned *ret, struct error *e)
 {
 	static const struct word words[] = {{"plain", 0},
-					    {"cab", STORE_FORM_CAB},
-					    {"gz", STORE_FORM_GZIP},
-					    {"zst", STORE_FORM_ZSTD},
-					    {"msfz", STORE_FORM_MSFZ},
+#define PACKING(ID, name, word, ...) {word, STORE_FORM_##ID},
+#include "base/packings.def"
 					    {NULL, 0}};
 	struct slice one;
 	unsigned forms = 0;

@@ -97,6 +97,11 @@ static bool decode(uint32_t compression, struct slice packed, char *to, size_t n
 	       ZSTD_decompress(to, n, packed.p, packed.n) == n;
 }
 
+bool msfz_begins(struct slice head)
+{
+	return slice_starts(head, (struct slice){MSFZ_MAGIC, MSFZ_MAGIC_SIZE});
+}
+
 static enum err check_packed(const struct msfz *z, const struct packed *p, struct error *e)
 {
 	if (p->compression > DEFLATE)

@@ -28,6 +28,8 @@
 
 struct msfz;
 
+/* By its magic. */
+bool msfz_begins(struct slice head);
 /* Borrows file. ERR_CORRUPT, ERR_LIMIT beyond one of the limits, ERR_NOMEM, or the source's own. */
 MUST_CHECK enum err msfz_open(const struct source *file, struct msfz **ret, struct error *e);
 void msfz_free(struct msfz *z); /* accepts NULL */

@@ -62,14 +62,34 @@ static bool is_underscored(struct slice last, struct slice name)
 	       (cut.n == 1 || u8_mblen((const uint8_t *)cut.p, cut.n) == (int)cut.n);
 }
 
-static struct slice without_codec(struct slice last)
+/* How a name says that it is of what is packed: base/packings.def. */
+static const struct {
+	enum { NOWHERE, TWIN, BEHIND, FOLDER } place;
+	const char *affix;
+} packings[] = {
+#define PACKING(ID, name, word, place, affix, ...) {place, affix},
+#include "base/packings.def"
+};
+
+static struct slice without_packing(struct slice last)
 {
-	return without(without(last, ".gz"), ".zst");
+	for (size_t i = 0; i < ARRAY_LEN(packings); i++)
+		if (packings[i].place == BEHIND)
+			last = without(last, packings[i].affix);
+	return last;
+}
+
+static bool is_packed_folder(struct slice segment)
+{
+	for (size_t i = 0; i < ARRAY_LEN(packings); i++)
+		if (packings[i].place == FOLDER && is(segment, packings[i].affix))
+			return true;
+	return false;
 }
 
 static bool is_same_file(struct slice last, struct slice name)
 {
-	return slice_eq_nocase(last, name) || slice_eq_nocase(without_codec(last), name) ||
+	return slice_eq_nocase(last, name) || slice_eq_nocase(without_packing(last), name) ||
 	       is_underscored(last, name);
 }
 
@@ -77,7 +97,7 @@ static bool is_same_file(struct slice last, struct slice name)
 static bool is_breakpad_file(struct slice last, struct slice name)
 {
 	static const char *const cut[] = {"", ".pdb", ".exe", ".dll"};
-	struct slice file = without_codec(last), stem = without(without(file, ".sym"), ".sy_");
+	struct slice file = without_packing(last), stem = without(without(file, ".sym"), ".sy_");
 
 	for (size_t i = 0; i < ARRAY_LEN(cut) && stem.n < file.n; i++)
 		if (slice_eq_nocase(stem, without(name, cut[i])))
@@ -88,7 +108,7 @@ static bool is_breakpad_file(struct slice last, struct slice name)
 /* name/KEY/name: a key that is opaque only ever means something to a Breakpad file (CODE_ID). */
 static bool claim_key(struct tail t, struct claim *ret)
 {
-	size_t key = t.n > 3 && is(t.seg[1], "msfz0") ? 2 : 1;
+	size_t key = t.n > 3 && is_packed_folder(t.seg[1]) ? 2 : 1;
 	bool is_breakpad;
 
 	if (t.n < key + 2)

@@ -131,17 +131,6 @@ static void test_guess(void)
 	CHECK_INT(gzip_guess_size(SLICE("\1\2\3"), 20), -1, "no trailer");
 }
 
-static void test_sniff(void)
-{
-	struct error e;
-
-	CHECK_INT(gzip_sniff(SLICE_NONE, &e), SNIFF_MORE, "nothing yet");
-	CHECK_INT(gzip_sniff(SLICE("\x1f\x8b"), &e), SNIFF_MORE, "two bytes");
-	CHECK_INT(gzip_sniff(SLICE("\x1f\x8b\x08"), &e), SNIFF_OK, "three bytes");
-	CHECK_INT(gzip_sniff(SLICE("\x1f\x8c"), &e), SNIFF_BAD, "another");
-	CHECK_INT(gzip_sniff(SLICE("\x1f\x8b\x07"), &e), SNIFF_BAD, "another method");
-}
-
 int main(void)
 {
 	test_good();
@@ -149,6 +138,5 @@ int main(void)
 	test_bomb();
 	test_damage();
 	test_guess();
-	test_sniff();
 	return tap_done();
 }
