@@ -29,7 +29,7 @@ void buf_add(struct buf *b, struct slice s);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-/* Room for n more bytes, to be written by the caller, who then adds n to b->n; NULL on failure. */
+/* Room for n more bytes: the caller writes them and adds n to b->n. NULL on failure. */
 char *buf_reserve(struct buf *b, size_t n);
 /* The content as a C string; "" when empty. Valid until the next append. */
 const char *buf_str(const struct buf *b);

@@ -27,7 +27,7 @@ enum err {
 	ERR_OTHER,    /* it is whole, but another file than was asked for */
 	ERR_LIMIT,    /* input beyond a limit of ours */
 	ERR_BUSY,     /* a queue or pool of ours is full */
-	ERR_CANCELED, /* nobody wants it any more */
+	ERR_CANCELED, /* broken off: it is not wanted any more, or the process ends */
 	ERR_USAGE,    /* the user asked for something that cannot be */
 };
 

@@ -26,7 +26,7 @@ int file_temporary(void);
  * Before a temporary file becomes length bytes long: ERR_BUSY where that would be too many of all, or
  * leave less of its file system free than the floor (looked at every few MiB). *counted: what it is
  * counted with, 0 at first, and more after an error, too. It is counted until file_temporary_end(), which
- * comes when nobody reads it any more. Any thread; one at a time for each file.
+ * comes once the file is not read any more. Any thread; one at a time for each file.
  */
 MUST_CHECK enum err file_temporary_grow(int fd, int64_t *counted, int64_t length, struct error *e);
 void file_temporary_end(int64_t *counted);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * See pool.h: one mutex, one condition, a linked queue. One thread more is ready than there are jobs:
- * who takes a job when nobody else is ready for the next one starts another thread before it runs it.
+ * a worker that takes a job while no other is ready starts another thread before it runs the job.
  */
 #include "base/pool.h"
 #include "base/clock.h"
@@ -29,7 +29,7 @@ struct pool {
 	struct worker workers[];
 };
 
-/* One more, when nobody is ready; NULL when none is needed. Under p->mu. */
+/* A worker to be started, when none is ready; NULL when none is needed. Under p->mu. */
 static struct worker *next_worker(struct pool *p)
 {
 	struct worker *w = &p->workers[p->n_workers];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A slice is a run of bytes that somebody else owns: pointer and length, not NUL-terminated.
+ * A slice is a run of bytes that it does not own: pointer and length, not NUL-terminated.
  * Small value, pass it by value. A slice with n == 0 may have p == NULL. All case rules here are
  * ASCII and independent of the locale; for Unicode see text.h.
  */

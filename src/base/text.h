@@ -36,8 +36,8 @@ bool fold_equal(struct slice a, struct slice b);
 bool fold_glob(struct slice name, struct slice glob, bool open_end);
 /*
  * How the first character of s is written where people read it. Returns its bytes. ret stays "" when it
- * stands there as it is; else it is \uXXXX (two of them beyond U+FFFF, as in JSON): what nobody
- * sees or what changes how its neighbours are shown (controls, format and bidirectional characters,
+ * stands there as it is; else it is \uXXXX (two of them beyond U+FFFF, as in JSON): what is
+ * not seen or changes how its neighbours are shown (controls, format and bidirectional characters,
  * separators of lines, blanks but ' ', fillers, what is not assigned or private), and each byte that
  * is no UTF-8. s must not be empty.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A bounded list of those who wait for one event. Embedded, nothing allocates; one thread.
+ * A bounded list of waiters for one event. Embedded, nothing allocates; one thread.
  */
 #pragma once
 #include "base/list.h"
@@ -40,7 +40,7 @@ static inline void waiters_remove(struct waiters *ws, struct waiter *w)
 	ws->n--;
 }
 
-/* Wake all who wait now, in order; who waits again meanwhile waits for the next time. */
+/* Wake all that wait now, in order; one that is added again meanwhile waits for the next time. */
 static inline void waiters_wake(struct waiters *ws)
 {
 	uint64_t round = ws->round++;

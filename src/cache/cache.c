@@ -150,8 +150,8 @@ bool cache_disk_usable(struct cache *c)
 }
 
 /*
- * Something odd lies where one object would, or we have no descriptor to look: the others are none
- * the worse for it.
+ * Something odd lies where one object would, or this process has no descriptor left to look: that says
+ * nothing of other objects.
  */
 static bool is_about_one_name(const struct error *e)
 {
@@ -159,7 +159,7 @@ static bool is_about_one_name(const struct error *e)
 	       e->sys == ENOTDIR || e->sys == EEXIST || e->sys == ELOOP;
 }
 
-/* Others have taken what was there: what lies in the cache can be had all the same. */
+/* Other programs have filled the disk: what lies in the cache can be had all the same. */
 static bool is_full(const struct error *e)
 {
 	return e->sys == ENOSPC || e->sys == EDQUOT;
@@ -195,9 +195,9 @@ uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice 
 }
 
 /*
- * So a miss from before a purge is none of the keys that are looked for after it. What a store refuses
- * to who sends no SymbolChecksum it may have for who does, and the reverse; and what it does not have for
- * who accepts MSFZ it may have for who does not.
+ * The ticket makes a miss from before a purge one of another key than is looked for after it. A miss of
+ * requests without a SymbolChecksum is none of requests with one, and the reverse; nor is a miss of
+ * requests that accept MSFZ one of those that do not.
  */
 static struct miss_id miss_of(const struct cache *c, struct store *s, struct slice key,
 			      enum form form, const char *checksum, uint64_t ticket)
@@ -289,8 +289,8 @@ static struct object_head cached_head(const struct disk_object *o)
 }
 
 /*
- * How long it still counts as confirmed. A time in the future is none: the clock was set back. A
- * local file is quickly asked for, and may change under somebody's hands.
+ * How long it still counts as confirmed. A time in the future is none: the clock was set back. What was
+ * made of a local file counts for no longer than a miss there: to ask costs little, and files are edited.
  */
 static int64_t fresh_for(const struct cache *c, const struct store *s, const struct disk_object *o,
 			 int64_t now_s)
@@ -426,8 +426,8 @@ static void remove_files(struct cache *c, const struct store *s, const struct sl
 
 /*
  * In two rounds. After the first nothing is there that came from a store before the purge, nor will
- * be. What somebody has made of that until then, and has kept meanwhile, goes in the second, and what
- * he has not kept yet he will not.
+ * be. What a maker has made of such an object until then, and has kept, goes in the second round; what it
+ * has not kept yet it will not.
  */
 void cache_forget(struct cache *c, struct store *s, const struct slice *keys, size_t n,
 		  struct error *failure)
@@ -442,7 +442,7 @@ void cache_forget(struct cache *c, struct store *s, const struct slice *keys, si
 	}
 	if (!disk.code)
 		return;
-	/* That others cannot be told is none of its failures. */
+	/* That other processes cannot be told of the purge is no failure of this disk. */
 	cache_disk_failed(c, &disk);
 	*failure = disk;
 }

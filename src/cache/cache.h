@@ -5,8 +5,8 @@
  * objects; misses are remembered all the same.
  *
  * An object is known by its store, its key there (candidates.h makes lower-case keys of whatever
- * case is asked; the key in lower case where nobody knows whether the store minds the case, and the
- * key holds the file) and its form. A miss
+ * case is asked; the key in lower case where it is not known whether the store minds the case, and
+ * the key holds the file) and its form. A miss
  * is known by the very key that was asked.
  *
  * Any thread, where nothing else is said.
@@ -118,5 +118,5 @@ void cache_forget(struct cache *c, struct store *s, const struct slice *keys, si
 		  struct error *failure);
 /* The same for everything, but that what lies on the disk stays there, not to be found any more. */
 void cache_outdate_all(struct cache *c, struct error *failure);
-/* Loop's thread, after cache_forget() of everything: nobody finds them, they need no room either. */
+/* Loop's thread, after cache_forget() of everything: no misses are found any more, so they need no room. */
 void cache_forget_misses(struct cache *c);

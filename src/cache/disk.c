@@ -56,7 +56,7 @@ static enum err make_path(const char *dir, struct error *e)
 	return OK;
 }
 
-/* What others may have written already, no mode of ours would undo. */
+/* A mode that is set now would not undo what other users may have written already. */
 static enum err check_owner(const struct stat *st, const char *dir, struct error *e)
 {
 	if (st->st_uid != geteuid())
@@ -116,7 +116,7 @@ static enum err check_content(int root, const char *dir, struct error *e)
 	return err;
 }
 
-/* Read access by others is taken away, but not in a directory that is no cache of ours. */
+/* Read access by other users is taken away, but not from a directory that is no cache. */
 static enum err make_ours(int root, const char *dir, struct error *e)
 {
 	struct stat st;
@@ -172,7 +172,7 @@ enum err disk_open(const char *dir, struct disk **ret, struct error *e)
 	return OK;
 }
 
-/* The number of the descriptor stays: others hold it. */
+/* The number of the descriptor stays: other modules hold it (disk_root()). */
 enum disk_state disk_revive(struct disk *d, struct error *e)
 {
 	int root CLEANUP(close_p) = -1;

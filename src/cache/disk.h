@@ -18,10 +18,10 @@
  * on the disk; so a crash at any point leaves the older object or none, and space that the kernel
  * frees (files without a name) or disk_reclaim() does.
  *
- * A purge must not be undone by what was brought before it and gets its name after it. So whoever
- * keeps an object looks whether it is still good once it has its name, and until then its file has
- * the sticky bit, which means that there is no object: either the purge comes after the name, and
- * removes it, or it came before, and the keeper does.
+ * A purge must not be undone by what was brought before it and gets its name after it. So disk_keep()
+ * asks whether an object is still good once it has its name, and until then its file has the sticky bit,
+ * which means that there is no object: either the purge comes after the name, and removes the file, or it
+ * came before, and disk_keep() removes it.
  *
  * Any thread; everything blocks for as long as the disk takes.
  */
@@ -50,8 +50,8 @@ struct disk_object {
 };
 
 /*
- * Makes the directory, and those above it, when missing. ERR_USAGE when it belongs to somebody
- * else, when others may write to it, or when it holds files that no cache would: since it gets
+ * Makes the directory, and those above it, when missing. ERR_USAGE when it belongs to another
+ * user, when other users may write to it, or when it holds files that no cache would: since it gets
  * mode 0700, a mistaken /var must not pass. ERR_IO when it cannot be made or opened.
  */
 MUST_CHECK enum err disk_open(const char *dir, struct disk **ret, struct error *e);
@@ -62,8 +62,8 @@ int disk_root(const struct disk *d);
 enum disk_state { DISK_THERE, DISK_REVIVED, DISK_GONE };
 
 /*
- * Has the directory been deleted? Then it is made anew by its path, and everybody uses that one; DISK_GONE:
- * it cannot be, as disk_open(). One thread at a time, beside all others.
+ * Has the directory been deleted? Then it is made anew by its path, and used from now on; DISK_GONE:
+ * it cannot be, as disk_open(). One thread at a time; other calls may run meanwhile.
  */
 MUST_CHECK enum disk_state disk_revive(struct disk *d, struct error *e);
 

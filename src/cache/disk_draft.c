@@ -10,7 +10,7 @@
  * A name in tmp/ is held by a flock of its file, taken before the name is given where that can be
  * and else right after; a lock dies with its process. disk_reclaim() takes away the names whose
  * lock it can get. It may come between the two steps of a draft made in tmp/, so open_named()
- * looks whether its file still has a name once it holds the lock: whoever has the lock decides.
+ * looks whether its file still has a name once it holds the lock: the holder of the lock decides.
  */
 #include "base/clock.h"
 #include "base/file.h"

@@ -19,5 +19,5 @@ struct disk {
 
 /* Where the object lies: "objects/ab/...". */
 void disk_object_path(const struct object_id *id, char ret[static DISK_PATH_LEN]);
-/* The prefix and 16 hex digits that nobody has used. */
+/* The prefix and 16 random hex digits. */
 void disk_random_path(const char *prefix, char ret[static DISK_PATH_LEN]);

@@ -9,7 +9,7 @@
  *
  * Low priority means nice and the last of the normal I/O levels. The idle classes would be humbler
  * still, but a loaded machine would then never get to make room, and a thread that is put aside
- * while it holds the lock of a directory stops everybody else there.
+ * while it holds the lock of a directory stops all other users of that directory.
  */
 #include "base/clock.h"
 #include "base/wait.h"
@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#define AUTO_MAX   (INT64_C(10) << 30) /* the largest cap that nobody has asked for */
+#define AUTO_MAX   (INT64_C(10) << 30) /* the largest cap, where CACHE_SIZE tells none */
 #define FLOOR_STEP (INT64_C(16) << 20) /* bytes after which the floor is looked at */
 #define LOOK_NS    (5 * NS_PER_S)
 #define ROUND_NS   (300 * NS_PER_S)
@@ -236,7 +236,7 @@ static void *run(void *arg)
 		if (evict_empty_trash(v) || due || evict_need(v) > 0)
 			rest = timed_pass(v, &within);
 		else
-			atomic_store(&v->beyond, false); /* others have made the room */
+			atomic_store(&v->beyond, false); /* other programs have made the room */
 		evict_rest(v, rest, within);
 	}
 	return NULL;

@@ -34,7 +34,7 @@ struct evict {
 	atomic_int_least64_t arriving;
 	atomic_int_least64_t promised, owed; /* by fills that run; what of that has not come */
 	atomic_int_least64_t free_seen;      /* free bytes at the last look */
-	atomic_bool full;                    /* somebody has found no space since the last pass */
+	atomic_bool full;                    /* a write has found no space since the last pass */
 	atomic_int_least64_t unchecked;      /* bytes since the last look at the floor */
 	atomic_int_least64_t evicted_objects, evicted_bytes;
 

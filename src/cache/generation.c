@@ -8,7 +8,7 @@
  *
  * A generation is made of four words, two of ours and two of the file. Ours are counted up. Those
  * of the file get another random number, since a write is no atomic increment, and two processes
- * may purge at the same time: whoever writes last, it is none of the numbers that were read before.
+ * may purge at the same time: whichever writes last, the number is none of those read before.
  * A reader that sees half of a write sees another generation, which is right.
  *
  * A directory whose file cannot be mapped and written is used alone (generations_mark()), and no
@@ -35,7 +35,7 @@
 #define WORDS (FIRST + GENERATION_SLOTS)
 #define BYTES (WORDS * sizeof(uint32_t))
 
-/* With others on the same directory: there are none; it is not possible now; it is. */
+/* Sharing with other processes: there is no directory; it is not possible now; they share. */
 enum sharing { ALONE, APART, TOGETHER };
 
 struct generations {
@@ -43,7 +43,7 @@ struct generations {
 	/* Always mapped: zeros, then the file in their place. */
 	const _Atomic uint32_t *shared;
 	_Atomic uint64_t mark; /* another one each time that it comes to APART */
-	int root, fd;          /* fd: only looked at by who has seen TOGETHER, or holds reopening */
+	int root, fd;          /* fd: read only once TOGETHER is seen, or while reopening */
 	atomic_int sharing;
 	atomic_bool reopening;
 };
@@ -131,7 +131,7 @@ static enum err try_file(int fd, struct error *e)
 	return err;
 }
 
-/* In the place of what was mapped, descriptor and mapping, while others read it. */
+/* Put the file in the place of what was mapped, descriptor and mapping, while other threads read. */
 static enum err take_place(struct generations *g, int fd, struct error *e)
 {
 	void *place = (void *)(uintptr_t)g->shared;
@@ -146,7 +146,7 @@ static enum err take_place(struct generations *g, int fd, struct error *e)
 	return g->fd >= 0 ? OK : err_sys(e, ERR_IO, GENERATION_FILE " in the cache directory");
 }
 
-/* By who holds reopening. */
+/* By the thread that has set reopening. */
 static enum err open_anew(struct generations *g, struct error *e)
 {
 	int fd CLEANUP(close_p) = open_file(g->root);
@@ -252,7 +252,7 @@ static enum err raise_word(struct generations *g, size_t word, struct error *e)
 	return err_sys(e, ERR_IO, "cannot tell other processes of a purge");
 }
 
-/* The common one first: who sees it unchanged does not look at the others. */
+/* The common word first: a reader that sees it unchanged looks at no other. */
 static enum err raise_both(struct generations *g, size_t word, struct error *e)
 {
 	enum err any = raise_word(g, ANY, e), err = raise_word(g, word, e);

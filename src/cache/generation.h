@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Generations: how a purge reaches what is on its way. Who brings something into the cache, or
- * remembers something, takes the generation of its key before it asks or looks, and compares it
- * when it is done: another one means that a purge of that key came in between, and what it has may
+ * Generations: how a purge reaches what is on its way. A flight that brings an object into the cache, and
+ * a request that remembers a miss, take the generation of the key before they ask a store, and compare it
+ * when they are done: another one means that a purge of that key came in between, and what they have may
  * be from before that. A purge raises those of its keys and then removes files, and does so twice:
  * after the first time nothing is left that was asked for before it, after the second nothing that
  * was made of such a file before it was removed.
@@ -31,25 +31,26 @@ struct generations;
 struct generations *generations_new(void);
 void generations_free(struct generations *g); /* accepts NULL */
 /*
- * Share them with others who use this directory; root: its descriptor, which outlives g. On an
+ * Share them with other processes on this directory; root: its descriptor, which outlives g. On an
  * error only our own purges count, and generations_check() tries again.
  */
 MUST_CHECK enum err generations_share(struct generations *g, int root, struct error *e);
-/* Has the file lost its name, because somebody has emptied the directory? Then make it anew. */
+/* Has the file lost its name, because the directory was emptied? Then make it anew. */
 void generations_check(struct generations *g);
 /*
- * 0; or, while they cannot be shared with others on the directory, a number of this process and this time alone: others
- * must not take what is kept now for theirs, nor a later start, for a purge in between cannot be told.
+ * 0; or, while they cannot be shared with other processes on the directory, a number of this process and
+ * this time alone: other processes must not take what is kept now for theirs, nor must a later start, for
+ * a purge in between cannot be told.
  */
 uint64_t generations_mark(const struct generations *g);
 
-/* Has anybody ever purged anything? Until then all generations are 0. */
+/* Has nothing ever been purged? Until then all generations are 0. */
 bool generations_untouched(const struct generations *g);
 /* Of a key, by its hash. */
 uint64_t generation_of(const struct generations *g, uint64_t hash);
 /* Changes with every purge. */
 uint64_t generation_of_all(const struct generations *g);
-/* Those that others see too, if they are shared: the same in all processes, and after a restart. */
+/* That which is shared with other processes: the same in all of them, and after a restart. */
 uint64_t generation_on_disk(const struct generations *g, uint64_t hash);
 
 /* ERR_IO: it counts here, but other processes, or this program after a restart, may not see it. */

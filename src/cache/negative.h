@@ -30,7 +30,7 @@ struct miss_id {
 struct miss {
 	int64_t answers_ns; /* for so long from now it may be answered; <= 0: no longer */
 	int64_t proves_ns;  /* for so long it may be passed over; not less than that */
-	bool refused;       /* the store would not have this name: nobody is to keep the answer */
+	bool refused;       /* the store refuses this name: no client is to keep that */
 };
 
 /*

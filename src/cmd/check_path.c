@@ -107,7 +107,7 @@ static bool is_other(const struct check_path *c, const struct source *file, char
 	return true;
 }
 
-/* A text is served, for nobody knows all formats; but most are what some server had to say. */
+/* A text is served, for it may be of a format unknown here; but most are pages of some server. */
 static bool is_text(const struct source *file)
 {
 	char head[PAGE_HEAD];
@@ -200,7 +200,7 @@ static void stop(struct loop_task *task)
 	struct check_path *c = CONTAINER_OF(task, struct check_path, stop);
 
 	lookup_abort_all(&c->lookups);
-	flights_abort(c->service->flights); /* what is fetched for nobody any more */
+	flights_abort(c->service->flights); /* break off what is still on its way for this path */
 	sem_post(&c->wake);
 }
 

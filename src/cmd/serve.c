@@ -45,7 +45,7 @@ static enum err add_tokens_file(struct auth *a, const char *path, struct error *
 	return OK;
 }
 
-/* *ret stays NULL when everybody may read. */
+/* *ret stays NULL when no token is needed to read. */
 static enum err load_auth(const struct conf *conf, struct auth **ret, struct error *e)
 {
 	if (!conf->auth_tokens[0] && !conf->auth_tokens_file[0])
@@ -103,7 +103,7 @@ static void warn_if_guessable(const struct conf *conf)
 			  "ADMIN_TOKEN is short enough to be guessed: 16 characters or more", NULL);
 }
 
-/* A directory that is named may come later (a mount); one that nobody named is a forgotten setting. */
+/* A directory of STORES may come later (a mount); that of the default is a forgotten setting. */
 static enum err check_default_store(const struct conf *conf, struct error *e)
 {
 	if (strcmp(conf->stores_from, "default") != 0 || access("symbols", F_OK) == 0)

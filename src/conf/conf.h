@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The configuration of a process: a plain struct, filled once at start from flags and environment
- * and read by everybody afterwards. options.def says what there is; the field of PORT is c.port,
+ * and only read afterwards. options.def says what there is; the field of PORT is c.port,
  * that of REQUEST_BUDGET c.request_budget_ns.
  *
  * A flag wins over the environment, the environment over the default. A variable that is set but

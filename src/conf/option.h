@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The rows of options.def as data, for those who walk over them: conf.c, which fills a struct
+ * The rows of options.def as data, for the modules that walk over them: conf.c, which fills a struct
  * conf, and cmd/help.c, which describes them. Constant, hence thread safe.
  */
 #pragma once

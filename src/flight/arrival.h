@@ -37,5 +37,5 @@ int64_t arrival_take_spool(struct flight *f);
 void arrival_start(struct flight *f);
 /* The draft is there: write what has come meanwhile. */
 void arrival_flush(struct flight *f);
-/* A reader waits where nobody brings anything. Any thread that reads the fill. */
+/* A reader waits at an offset of no part (fill_wanted()). Any thread that reads the fill. */
 void arrival_want(void *flight);

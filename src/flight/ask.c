@@ -16,7 +16,7 @@
 #include "store/encoding.h"
 
 #define RESCUE_BUDGET_NS (8 * NS_PER_S)
-#define PATIENCE_NS      (300 * NS_PER_S) /* a flight may go on so long after who began it left */
+#define PATIENCE_NS      (300 * NS_PER_S) /* a flight of a patient ask may go on so long */
 
 struct ask {
 	struct ask_request request;
@@ -218,7 +218,7 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 	return seat_take(&flight, a->seat);
 }
 
-/* Is it known already that it is encoded, and being decoded for somebody else? */
+/* Is a flight under way already that undoes the object's encoding? Then join that. */
 static bool join_plain(struct ask *a)
 {
 	if (a->form != FORM_STORED || a->request.presence || a->request.accepts_gzip ||
@@ -258,7 +258,7 @@ static void take_seat(struct ask *a)
 
 	if (join_plain(a))
 		return;
-	/* Without a disk there is nothing to join but who finds out whether it is missing. */
+	/* Without a disk nothing is kept, but a flight may be finding out whether the object is there. */
 	switch (take_any(a, object && (r->head || !cache_disk_usable(r->flights->cache)))) {
 	case SEATED: a->way = a->seat->first ? ASK_FILLED : ASK_JOINED; return;
 	case NO_SEAT: go_alone(a); return;

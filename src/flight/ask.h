@@ -5,7 +5,7 @@
  * local store, too large, a HEAD), it has a fetch of its own that passes through a ring. What is
  * made of an object always flies.
  *
- * Loop's thread only. The owner frees it with ask_free(), once nobody reads the body any more.
+ * Loop's thread only. The owner frees it with ask_free(), once the body is not read any more.
  */
 #pragma once
 #include "flight/fill.h"
@@ -28,7 +28,7 @@ struct ask_request {
 	const char *named; /* the path whose key it has to be true to; NULL: its own; copied */
 	bool presence; /* only whether it is there, in its stored form; head is said to be of that */
 	bool seekable; /* the body is to be read here and there: it never passes through */
-	bool look;     /* perhaps it is in the cache: nobody has looked */
+	bool look;     /* it may be in the cache, which has not been looked into yet */
 	bool head;
 	bool ranged; /* only this part is wanted; a flight gives the whole */
 	struct range_ask range;

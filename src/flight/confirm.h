@@ -3,7 +3,7 @@
  * Asking a store, in the background, whether a cached object is still what it has, or whether a key is
  * still missing: the client has been served already. Only a store that says 404 makes the object go;
  * where it denies (a policy may have slipped), refuses the name or fails, the object stays, is served,
- * and is asked about again a minute later. What has changed is fetched anew by whoever made the list.
+ * and is asked about again a minute later. What has changed is fetched anew: see confirm_changed.
  */
 #pragma once
 #include "cache/cache.h"

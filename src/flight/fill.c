@@ -101,7 +101,7 @@ static struct fill_part *part_at(const struct fill *f, int64_t offset)
 	return low ? &f->parts[low - 1] : NULL;
 }
 
-/* Called under mu: does nobody bring what lies at offset? */
+/* Called under mu: does offset lie in no part? */
 static bool is_in_gap(const struct fill *f, int64_t offset)
 {
 	const struct fill_part *p = part_at(f, offset);
@@ -146,9 +146,9 @@ static enum fill_read readable(const struct fill *f, int64_t offset, bool ahead,
 	return f->state == COMMITTED ? FILL_END : FILL_WAIT;
 }
 
-/* ---- those who wait ---- */
+/* ---- waiters ---- */
 
-/* Take off all who need not wait any more, to be called without the lock. Called under mu. */
+/* Take off the waiters that need not wait any more, to be called without the lock. Called under mu. */
 static void take_ready(struct fill *f, struct fill_waiters *ret)
 {
 	struct fill_waiter *w = LIST_FIRST(&f->waiters), *next;

@@ -16,7 +16,7 @@
  *
  * The tail is held back: until fill_commit(), which comes after everything that can be checked has
  * been, the last FILL_HELD_BACK bytes are not readable, so that a torn or wrong object never
- * arrives whole. A reader who passes nothing on before the commit may read `ahead`.
+ * arrives whole. A reader that passes nothing on before the commit may read `ahead`.
  *
  * Flow control, both ways without polling: the writer of a ring that was told to pause is woken
  * through its `room` hook when the reader has made room; a reader that found nothing registers
@@ -40,7 +40,7 @@ struct fill;
 /* Hooks of the writer, called on a reader's thread. */
 struct fill_writer {
 	void (*room)(void *ud);   /* ring: write again */
-	void (*wanted)(void *ud); /* file: a reader waits where nobody writes; may be NULL */
+	void (*wanted)(void *ud); /* file: a reader waits at an offset of no part; may be NULL */
 	void *ud;
 };
 
@@ -67,7 +67,7 @@ void fill_begin_file(struct fill *f, int64_t length);
  * included, no more than FILL_ROOM until `room` is called.
  */
 bool fill_write(struct fill *f, struct slice data);
-/* Would n more bytes go into the ring? If not, the one who brings them has not paused. */
+/* Would n more bytes go into the ring? If not, the store has sent on after it was told to pause. */
 bool fill_fits(struct fill *f, size_t n);
 /*
  * To be asked when `room` has come to the writer's own thread: false when it has paused again in
@@ -75,7 +75,7 @@ bool fill_fits(struct fill *f, size_t n);
  */
 bool fill_may_write(struct fill *f);
 
-/* File: where byte 0 lies. fd stays the caller's, who keeps it open while the fill lives. */
+/* File: where byte 0 lies. fd stays the caller's, and has to stay open while the fill lives. */
 void fill_set_file(struct fill *f, int fd, int64_t base);
 /* File: bytes [first, end) are on their way. Parts do not overlap. */
 void fill_add_part(struct fill *f, int64_t first, int64_t end);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a fill is made of, for fill.c and the tests of those who wait for one. */
+/* What a fill is made of, for fill.c and the tests of its readers. */
 #pragma once
 #include "flight/fill.h"
 

@@ -4,9 +4,9 @@
  * store's first answer.
  *
  * Seats that wait for the decision are in `seats`, those that have been told in `aboard`.
- * Telling one may make it leave, and take others along, so the list is read anew each time.
+ * A seat that is told may leave, and may make other seats leave, so the list is read anew each time.
  *
- * Nearly everything that happens to a flight may end it: who is told leaves, and the last seat to
+ * Nearly everything that happens to a flight may end it: a seat that is told leaves, and the last seat to
  * leave a flight that is FLIGHT_GONE frees it. So whatever the loop or a fetch calls (a task, a timer, an
  * event) holds its flight from its first line to its last, and nothing in between can lose it. What
  * tells or ends a flight checks that it is held.
@@ -33,7 +33,7 @@ static bool is_asking(const struct flight *f)
 	return f->phase == FLIGHT_ASKING || f->phase == FLIGHT_PRESENCE;
 }
 
-/* May a miss of this flight be one of who sends this SymbolChecksum, or none? */
+/* Would a miss of this flight be a miss for a request with this SymbolChecksum (or none)? */
 static bool asks_alike(const struct flight *f, const char *checksum)
 {
 	return !f->store->traits.checksums || !f->checksum == !checksum;
@@ -42,7 +42,7 @@ static bool asks_alike(const struct flight *f, const char *checksum)
 /*
  * The flight of an object: that which asks for this spelling, else that which is for all. One that
  * was begun before a purge is passed over: what it brings, or misses, is out of date; so is one that
- * asks with a SymbolChecksum for who has none, or the reverse, before it has found anything.
+ * asks with a SymbolChecksum where the request has none, or the reverse, until it has found something.
  */
 static struct flight *find(const struct flights *all, const struct object_id *id, struct slice key,
 			   const char *checksum)
@@ -198,7 +198,7 @@ static struct flight *flight_new(const struct flight_request *r, const struct ob
 	return f;
 }
 
-/* Tell who came after the decision. */
+/* Tell a seat that was taken after the decision. */
 static void tell_late(struct loop_timer *timer)
 {
 	struct seat *s = CONTAINER_OF(timer, struct seat, late);

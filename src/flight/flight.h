@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A flight brings one object of one store into the disk cache, once, for everybody who asks
- * meanwhile. Whoever wants the object takes a seat; the first one makes the flight start.
+ * A flight brings one object of one store into the disk cache, once for all requests that want it
+ * meanwhile. Each of these takes a seat; the first seat makes the flight start.
  *
  *	FLIGHT_ASKING	 the store is asked; nothing is known yet. FLIGHT_PRESENCE: as that, but only
  *			 whether the object is there
@@ -9,25 +9,26 @@
  *			 readers follow. They are told when the beginning is what the key names
  *			 (proving.h)
  *	FLIGHT_LANDING	 all is there and has been checked; the file is being made durable and visible
- *	FLIGHT_LANDED	 out of the table; whoever looked for the file just before is told to look again
+ *	FLIGHT_LANDED	 out of the table; a request that looked for the file just before it landed is
+ *			 told to look again
  *	FLIGHT_GONE	 missing, failed or cancelled: out of the table
  *
  * What is out of the table is freed when the last seat has left and no worker has a job of it.
  *
- * A flight of a form that no store sends (form_is_sent()) is derived: in place of parts from the store it has a
- * maker (maker.h), which reads the stored form while that flies or lies in the cache, and writes
- * what it makes of it.
+ * A flight of a form that no store sends (form_is_sent()) is derived: in place of parts from the store it
+ * has a maker (maker.h), which reads the stored form while that flies or lies in the cache, and writes
+ * the derived form.
  *
- * One of FORM_MSFZ asks for the same key as that of FORM_STORED, accepting MSFZ, and they know nothing of
- * one another. If what the store sends is the file as it is, the flight becomes one of FORM_STORED before
- * anybody hears of it; where that flies already, its seats go there.
+ * A flight of FORM_MSFZ asks for the same key as that of FORM_STORED, but accepts MSFZ; the two know
+ * nothing of one another. If the store sends the file as it is, the flight becomes one of FORM_STORED
+ * before any seat is told; where such a flight exists already, the seats go to that.
  *
- * An object is what a store has under one key; where nobody knows whether the store minds the case
- * (traits.folds), under all spellings of it that it has. A miss is one of a spelling: who has joined
- * a flight that asked for another one then has it asked for his own, once. So is one, where the store
- * may have something only for who sends a SymbolChecksum (traits.checksums), of those who send one, or
- * of those who do not: they share no flight before it has found something. A flight without seats goes
- * on while it is worth it (flight_worth_finishing()).
+ * An object is what a store has under one key; where it is not known whether the store minds the case
+ * (traits.folds), under all spellings of that key. But a miss is a miss of one spelling: a seat that had
+ * joined a flight of another spelling moves to a flight that asks for its own, once. Where a store may
+ * have a file only for requests with a SymbolChecksum (traits.checksums), a miss counts only for requests
+ * with one, or only for those without: the two kinds share no flight before something has been found. A
+ * flight without seats goes on while that is worth it (flight_worth_finishing()).
  *
  * Loop's thread only, but for fill_wait() of readers. A seat keeps the flight's memory alive.
  */
@@ -59,7 +60,7 @@ struct seat {
 	enum seat_use use;
 	struct flight *flight; /* the flight's, as all below; NULL: not seated */
 	LIST_ENTRY(seat) place;
-	struct loop_timer late; /* tells who came after the decision */
+	struct loop_timer late; /* tells a seat that was taken after the decision */
 	bool first;             /* it is for this one that the store was asked */
 };
 
@@ -70,7 +71,7 @@ struct flight_request {
 	enum form form;
 	const char *named; /* the path whose key it has to be true to; NULL: that of its own */
 	const char *via, *checksum;
-	uint64_t asker; /* of what is asked for this; it stays his whoever joins */
+	uint64_t asker; /* for whom the store is asked, as long as it flies */
 	int64_t deadline_ns;
 	bool patient;
 	bool join_only; /* take a seat in what flies already, or none */
@@ -97,7 +98,7 @@ void seat_leave(struct seat *s);
 /* The same, and for this one it need not be kept. */
 void seat_refuse(struct seat *s);
 
-/* Find out whether the key is missing, to remember it; nobody waits for it. */
+/* Find out whether the key is missing, in order to remember that; no seat waits for the answer. */
 void flight_ask_presence(const struct flight_request *request);
 /* It is not where it has landed any more. */
 void flights_forget_landed(struct flights *all, const struct object_id *id);

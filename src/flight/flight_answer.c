@@ -57,7 +57,7 @@ void flight_is_other(struct flight *f)
 {
 	struct error e;
 
-	/* Else it is there, if not for who asked; or it may only be damaged on its way. */
+	/* Not of an object that may be right for another path, or may only be damaged on its way. */
 	if (!f->named && !proving_may_be_damaged(f))
 		note_miss(f, FETCH_MISS);
 	proof_other(ERR_OTHER, &e);
@@ -105,7 +105,7 @@ static bool all_want_presence(const struct flight *f)
 	return true;
 }
 
-/* It is there: who wanted to know that is told, who wants it asks for it now. */
+/* The object is there: if all seats wanted to know no more they are told, else it is asked for. */
 static void is_there(struct flight *f, const struct object_head *head)
 {
 	if (head->fd >= 0)
@@ -130,7 +130,7 @@ void flight_found(struct flight *f)
 		flight_cancel(f);
 }
 
-/* Is it the file as it is stored, which comes to who has a seat elsewhere? */
+/* Has the store sent the file as it is, for which there is a flight already? The seats are there now. */
 static bool comes_elsewhere(struct flight *f, const struct object_head *head)
 {
 	return f->form == FORM_MSFZ && !head->msfz && !flight_is_plain(f);
@@ -356,7 +356,7 @@ void flight_proven(struct flight *f)
 
 /*
  * Before the fill is committed this fails it (ERR_IO): its readers go on by a transfer of their own, and
- * so do those who have not been told yet.
+ * so do seats that have not been told yet.
  */
 void flight_disk_failed(struct flight *f, const struct error *e)
 {
@@ -366,7 +366,7 @@ void flight_disk_failed(struct flight *f, const struct error *e)
 	if (!f->keep.scratch)
 		cache_disk_failed(f->cache, &copy);
 	if (!f->told && !f->making) {
-		flight_decline(f); /* nobody has seen any of it: each may fetch it past the cache */
+		flight_decline(f); /* no reader has any of it: each may fetch it past the cache */
 		return;
 	}
 	flight_fail(f, &copy);

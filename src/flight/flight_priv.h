@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a flight is made of. flight.c and flight_answer.c write its own fields (`received`: who brings
- * the bytes); arrival, proving, keep and making are written by the file of that name alone. These
+ * What a flight is made of. flight.c and flight_answer.c write its own fields (but for `received`, which
+ * arrival and making write); arrival, proving, keep and making are written by the file of that name alone. These
  * stand in one order, and name functions downwards only: flight, arrival, proving, keep.
  */
 #pragma once
@@ -53,7 +53,7 @@ struct flight_events {
 	void (*kept)(struct flight *f, bool kept); /* or never will be */
 
 	void (*disk_failed)(struct flight *f, const struct error *e);
-	void (*idle)(struct flight *f); /* nobody holds it */
+	void (*idle)(struct flight *f); /* the last hold is given back */
 };
 
 struct flight {
@@ -66,7 +66,7 @@ struct flight {
 	struct store *store;
 	enum form form;
 	char *key, *named, *via, *checksum; /* owned; all but the key may be NULL */
-	uint64_t asker;                     /* who began it */
+	uint64_t asker;                     /* of the seat that began it */
 	int64_t deadline_ns;
 	bool patient;
 	/* from before the store was asked, or something looked for: for what comes, and for a miss */
@@ -74,14 +74,14 @@ struct flight {
 	bool whole;    /* do not ask in parts */
 	bool unranged; /* nor, to see whether it is there, for its first byte */
 	bool declined; /* the cache cannot take it */
-	bool alone;    /* for who spells the key like this; others do not join */
+	bool alone;    /* for seats that spell the key exactly so; no others join */
 	LIST_HEAD(seats, seat) seats, aboard; /* waiting for the decision; told */
 	size_t n_seats;                       /* of both */
-	size_t takers; /* who have, or had, a seat because they want it as it is */
+	size_t takers; /* seats of SEAT_TAKES, past ones too: with one it is worth keeping */
 	size_t jobs;   /* that workers have; and one for each caller on the stack (flight_hold()) */
 	bool anew;     /* what lies in the cache of the stored form may be out of date */
 	bool scratch_ok; /* it may lie in a temporary file */
-	bool told;       /* FOUND, to who had a seat then */
+	bool told;       /* the seats have been told FOUND: later ones are told at once */
 
 	/* from FLIGHT_UNDER_WAY on */
 	struct object_head head; /* of the whole object */
@@ -96,7 +96,7 @@ struct flight {
 	struct making *making; /* making.c; NULL: it has parts */
 };
 
-/* A flight that nobody waits for is finished when it is smaller than this, or half done. */
+/* A flight without seats is finished when the object is smaller than this, or half there. */
 #define FLIGHT_FINISH_BYTES (INT64_C(64) << 20)
 #define FLIGHT_BUCKETS      4096
 
@@ -104,9 +104,8 @@ struct flights {
 	struct loop *loop;
 	struct cache *cache;
 	struct flights_settings settings;
-	struct pool *pool; /* for what is short but may block on the disk */
-	struct pool
-		*keep_pool; /* for files being made durable, which takes long and nobody waits */
+	struct pool *pool;      /* for what is short but may block on the disk */
+	struct pool *keep_pool; /* for making files durable: that takes long, and no client waits */
 	struct pool *
 		makers; /* for making one form of an object out of another, which waits for stores */
 	struct pool *file_makers; /* the same, where that lies in a file: they never wait */
@@ -117,7 +116,7 @@ struct flights {
 	/* ---- the table ---- */
 	LIST_HEAD(, flight) bucket[FLIGHT_BUCKETS];
 	size_t fills;     /* that run */
-	size_t presences; /* that nobody waits for */
+	size_t presences; /* flights that began as FLIGHT_PRESENCE */
 	bool closing;
 	/* What has landed lately: the last one of each bucket. */
 	struct object_id landed[FLIGHT_BUCKETS];
@@ -156,18 +155,18 @@ static inline bool flight_is_outdated(const struct flight *f)
 
 /* At the end of the process. */
 void flights_fail_all(struct flights *all);
-/* Tell all who wait for the decision. */
+/* Tell the decision to all seats that wait for it. */
 void flight_tell(struct flight *f, enum fetch_result result, const struct error *e);
-/* It is there: send all who wait for it to fetch it by themselves. */
+/* The object is there, but cannot be cached: every seat that waits is to fetch it by itself. */
 void flight_decline(struct flight *f);
 /*
- * FLIGHT_GONE, as its key is missing: who asked for another spelling of it, or is another about a
- * SymbolChecksum, goes on in a flight that is for that spelling alone.
+ * FLIGHT_GONE, as its key is missing: seats with another spelling of the key, and seats that differ in
+ * having a SymbolChecksum, move to a flight that is for that spelling alone.
  */
 void flight_part_ways(struct flight *f);
 /*
- * FORM_MSFZ, and the store has sent the file as it is stored: from here on it is a flight of that. False:
- * that flies already, and all who had a seat here have one there.
+ * A flight of FORM_MSFZ, to which the store has sent the file as it is: from here on it is a flight of
+ * FORM_STORED. False: there is such a flight already, and all seats have moved there.
  */
 MUST_CHECK bool flight_is_plain(struct flight *f);
 /* Out of the table: from now on another flight may bring the object. */
@@ -177,11 +176,11 @@ void flight_landed(struct flight *f, bool kept);
 
 /* flight_answer.c */
 void flight_ask(struct flight *f, enum flight_phase phase);
-/* The store does not have it: remember that, tell it. */
+/* The store does not have the object: remember the miss, and tell the seats. */
 void flight_missing(struct flight *f, enum fetch_result result);
-/* It is another file than its key names: a miss for who has not been told, broken off for the rest. */
+/* It is another file than its key names: a miss for seats not told yet, a broken body for readers. */
 void flight_is_other(struct flight *f);
-/* Its head is known and who waits may know: tell them, and see whether anybody stays. */
+/* Its head is known and may be told: tell the seats, and cancel the flight if none stays. */
 void flight_found(struct flight *f);
 bool flight_worth_finishing(const struct flight *f);
 void flight_cancel(struct flight *f);
@@ -203,8 +202,8 @@ void flight_learn(struct flight *f, const struct error *e);
 void making_ask(struct flight *f);
 void making_extend(struct flight *f); /* its deadline was moved */
 bool making_is_spooling(const struct flight *f);
-/* Nobody waits: may what is not known to be there yet be made, up to a length that is worth it? */
+/* No seat is left before the maker has begun: may it go on, up to a length that is worth it? */
 bool making_goes_on(struct flight *f);
-void making_wanted(struct flight *f); /* somebody waits again */
+void making_wanted(struct flight *f); /* it has a seat again: any length is worth it */
 void making_stop(struct flight *f);
 void making_free(struct flight *f);

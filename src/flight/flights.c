@@ -45,7 +45,7 @@ static void anew_declined(struct seat *s)
 {
 }
 
-/* A flight of it begins, and goes on though nobody has a seat in it. */
+/* Begin a flight of the object, which goes on although its only seat is given up at once. */
 static void fetch_anew(void *ud, const struct confirm_request *r)
 {
 	struct flights *all = ud;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * All that is on its way (flight.h), and the door to the cache for who cannot wait for its disk: what
- * lies there is handed out, and what is stale is asked about behind the client's back; purging goes
+ * All that is on its way (flight.h), and the door to the cache for threads that must not wait for its
+ * disk: objects are handed out, and stale ones are confirmed behind the client's back; purging goes
  * through both. The threads that work for flights are here, too.
  *
  * The loop's thread, where nothing else is said.
@@ -58,7 +58,7 @@ struct flights_purge {
 
 /*
  * Forget objects and misses, in all processes that share the directory. What is on its way when it
- * is called is neither kept nor joined any more, and nobody who asks after done() is answered out of
+ * is called is neither kept nor joined any more, and no request after done() is answered out of
  * what was there before.
  */
 void flights_purge(struct flights *all, struct flights_purge *p);

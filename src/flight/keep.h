@@ -26,7 +26,7 @@ struct keep {
 	 */
 	int spool;
 	int64_t spool_base;
-	int64_t spool_counted; /* file_temporary_grow(), until nobody reads it any more */
+	int64_t spool_counted; /* file_temporary_grow(), until the flight, and with it every reader, has gone */
 	struct draft *spool_draft;
 	int64_t step;     /* bytes that a part has space reserved for at a time; 0: none */
 	int64_t promised; /* by evict_promise(), which ends with the flight */

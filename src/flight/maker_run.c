@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * See maker.h: the thread of a maker. It holds a permit all the time but while it waits for input,
- * and offers it to others now and then.
+ * and offers it to other makers now and then.
  *
  * The draft is made when the length is known, or with the first bytes. What is written is shown to
  * readers once the length is known and the beginning has been inspected.

@@ -4,8 +4,9 @@
  * local store, or in a flight of that where it takes a seat, and has a maker turn it into what is
  * wanted while it arrives. What the store says of the stored form it says of this one, too.
  *
- * The flight stays FLIGHT_ASKING until its maker has begun. The maker is a job of its flight (flight.jobs), and reads the fill of the seat: both stay until it
- * has ended, also when nobody wants the outcome any more.
+ * The flight stays FLIGHT_ASKING until its maker has begun. The maker is a job of its flight
+ * (flight.jobs), and reads the fill of the seat: both stay until it has ended, also when the flight has
+ * no seat any more.
  */
 #include "base/buf.h"
 #include "base/clock.h"
@@ -148,8 +149,8 @@ static void conclude(struct flight *f, enum maker_end end)
 }
 
 /*
- * The disk failed under the stored form, and nobody has seen anything yet. Or it was given up, since
- * nobody waited, and now somebody does.
+ * Before the maker had begun, so that no reader has any byte: the disk failed under the stored form; or
+ * that was given up as the flight had no seats, and now it has one.
  */
 static bool may_try_again(const struct flight *f, enum maker_end end, enum err why)
 {
@@ -258,9 +259,9 @@ static bool tells_at_end(const struct flight *f, const struct object_head *head)
 }
 
 /*
- * They tell the length of what it holds, without which nobody can be told of it. So they are fetched
- * beside the rest, pinned to the same version. When they do not come they are read where they stand,
- * once all has arrived.
+ * The last bytes of what is gzip tell the length of what it holds, which an answer begins with. So they
+ * are fetched beside the rest, pinned to the same version. When they do not come they are read where they
+ * stand, once all has arrived.
  */
 static void fetch_tail(struct flight *f, const struct object_head *head)
 {

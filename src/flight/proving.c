@@ -7,7 +7,7 @@
  * has arrived back from the page cache. Only when it has seen the last byte and agrees is the flight
  * told that it is proven, which releases the held-back tail.
  *
- * Key. Mostly the beginning tells: then nobody hears of the object before that. Of a PDB only the
+ * Key. Mostly the beginning tells: then the seats are told no earlier. Of a PDB only the
  * whole tells; a small one is waited for, a larger one is delivered meanwhile, but for its tail.
  */
 #include "flight/flight_priv.h"

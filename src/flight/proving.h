@@ -30,7 +30,7 @@ void proving_init(struct flight *f);
 void proving_fini(struct flight *f);
 /* The head is in (of a part only?): find out which checksum to compare with. */
 void proving_expect(struct flight *f, bool ranged);
-/* The beginning is about to come: must anybody wait until it, or the whole, has been looked at? */
+/* The beginning is about to come: do the seats have to wait until it, or the whole, has been looked at? */
 bool proving_begin(struct flight *f);
 /* A seat wants the object itself, and none did when proving_begin() was called: look at it in the end. */
 void proving_begin_late(struct flight *f);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What kind of network an IP address lies in, and whether a redirect may lead there. A symbol server that
- * may be anybody's is not to make us ask what only we can reach: this machine, its link, a cloud's
+ * What kind of network an IP address lies in, and whether a redirect may lead there. A symbol server
+ * of strangers is not to make this one ask what only this one can reach: this machine, its link, a cloud's
  * metadata service, the private network behind us. Sources: the registries of special-purpose addresses
  * (RFC 6890), RFC 1918, 4193, 6598, 6052. Pure.
  */

@@ -6,11 +6,11 @@
  *	OPEN --a probe is answered--> HALF OPEN --4 faults--> OPEN, for a second at least
  *	any good answer closes it
  *
- * While it is open nobody asks but probes (store/gate.h), so a store that is back is asked again a
+ * While it is open only probes ask (store/gate.h), so a store that is back is asked again a
  * moment later, however long it was away. Half open, four requests are let through at a time.
  *
- * Faults are counted by request: one that asks for many keys has failed once. Those of nobody's (0) count
- * each for itself.
+ * Faults are counted by request: one that asks for many keys has failed once. Faults without a
+ * request (0) count each for itself.
  *
  * A count of faults alone does not open it: keys that make a store fail, asked for again and
  * again, would close it for all others. A fault counts only if its question went out after the last

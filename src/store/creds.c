@@ -125,7 +125,7 @@ struct creds_env creds_env_process(void)
 
 /* ---- the steps ---- */
 
-/* A profile that is named has to exist, whoever wins in the end; so says the AWS CLI. */
+/* A profile that is named has to exist, also where other credentials win; so says the AWS CLI. */
 static enum err named_profile(const struct creds_env *env, struct plan *p, struct error *e)
 {
 	return creds_profile_name(env) ? creds_profile_open(env, &p->profile, e) : OK;

@@ -86,7 +86,7 @@ MUST_CHECK enum err creds_load_static(const struct creds_env *env, enum creds_st
 MUST_CHECK enum err creds_load(const struct creds_env *env, const char *region, struct creds **ret,
 			       struct error *e);
 /*
- * Append who asks, as it is configured and for as long as that stays: the id of long-lived keys, a
+ * Append whose credentials these are, as configured and for as long as that stays: the id of long-lived keys, a
  * role, a profile; nothing that renewals change, and no secret. Nothing at all for CREDS_NONE.
  * Reads what creds_load_static() reads.
  */

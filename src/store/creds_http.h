@@ -4,7 +4,7 @@
  * named, follow no redirect and read no more than 64 KiB; they belong on a worker thread. libcurl
  * has to be initialised (curl_global_init) before threads exist.
  *
- * ERR_NET and ERR_TIMEOUT: nobody there. ERR_DENIED, ERR_UPSTREAM: refused, or out of order.
+ * ERR_NET and ERR_TIMEOUT: no answer. ERR_DENIED, ERR_UPSTREAM: refused, or out of order.
  * ERR_CORRUPT, ERR_LIMIT: not an answer that we can read. No message carries a secret or a body.
  */
 #pragma once

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * One profile, as the shared credentials file and the config file have it together. For creds.c
- * only; everybody else wants creds.h.
+ * only; all other code uses creds.h.
  */
 #pragma once
 #include "store/creds.h"

@@ -38,7 +38,7 @@ static int how_to_open(int flags)
 			      : flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 }
 
-/* EAGAIN: somebody renames directories while the kernel follows a `..`. */
+/* EAGAIN: directories are being renamed while the kernel follows a `..`. */
 static int open_resolved(int root, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how how = {.flags = (uint64_t)how_to_open(flags),

@@ -22,7 +22,7 @@ MUST_CHECK enum err dir_find(const char *root, struct slice key, int *ret_fd, st
  * The same for name/middle/name with a name that is not known: of all directories of root that have
  * such a file, the first in byte order. Here middle is looked for in lower case only. What may not
  * be read is passed over, and so is what lies behind the first DIR_NAMES_MAX names, or behind the one at
- * which *stop is found to be set: then nobody wants to know.
+ * which *stop is found to be set: then the answer is not wanted any more.
  */
 #define DIR_NAMES_MAX 65536
 MUST_CHECK enum err dir_find_any_name(const char *root, struct slice middle,

@@ -5,9 +5,10 @@
  * an open descriptor, from which the server sends without passing the bytes through us.
  *
  * A call belongs to the worker from pool_submit() until its task runs; a cancel in between only
- * marks it, and the task cleans up. At its deadline it ends for who asked: a worker that blocks is
- * the directory's fault, a queue in front of the workers is ours, and so is a directory of too many names. What goes through all names of the
- * directory has a worker and a queue of its own, so that no other file waits for it.
+ * marks it, and the task cleans up. At its deadline it ends for its fetch: a worker that blocks is the
+ * directory's fault, a queue in front of the workers is ours, and so is a directory of too many names.
+ * What goes through all names of the directory has a worker and a queue of its own, so that no other file
+ * waits for it.
  */
 #include "base/clock.h"
 #include "metric/metric.h"

@@ -9,7 +9,7 @@ struct fair_asker {
 	size_t held, waits;
 	bool served;                             /* has been given some */
 	TAILQ_HEAD(fair_items, fair_item) items; /* that wait */
-	struct fair_list *list;                  /* of those who wait, while it does */
+	struct fair_list *list;                  /* of the askers that wait, while it does */
 	TAILQ_ENTRY(fair_asker) place;           /* in that */
 	LIST_ENTRY(fair_asker) known;            /* in its bucket */
 };

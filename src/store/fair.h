@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * A fair queue: who waits for one of a bounded number of things that all share, and whose turn it is.
- * It goes round by who asks, and who has been given none yet comes first, so that one who wants many does
- * not hold up another who wants one. So that these many are not put off for ever by ever new ones, each
- * fourth turn is of those who have been given some.
+ * A fair queue for a bounded number of things that all askers share. Turns go round by asker, and an asker
+ * that has been given none yet comes first, so that one that wants many does not hold up one that wants a
+ * single one. So that the many are not put off for ever by ever new askers, each fourth turn is of askers
+ * that have been given some.
  *
- * Asker 0 stands for all that nobody waits for: together they are one asker, and never a new one.
+ * Asker 0 stands for all requests that no client waits for: together they are one asker, never a new one.
  *
- * An asker is known while something of his is held or waits. All is constant in time but
+ * An asker is known while an item of it is held or waits. All is constant in time but
  * fair_last_of_most(). The items are embedded in their owner's struct; one thread.
  */
 #pragma once
@@ -32,7 +32,7 @@ TAILQ_HEAD(fair_list, fair_asker);
 /* Zeroed: empty. */
 struct fair_queue {
 	LIST_HEAD(, fair_asker) bucket[FAIR_BUCKETS];
-	struct fair_list fresh, served; /* who waits: those who have been given none, and some */
+	struct fair_list fresh, served; /* askers that wait: given none yet, given some */
 	unsigned firsts;                /* turns in a row of `fresh` */
 	size_t waiting;
 };
@@ -40,13 +40,13 @@ struct fair_queue {
 /* It is given out without waiting. */
 void fair_hold(struct fair_queue *q, struct fair_item *i, uint64_t asker);
 /*
- * Where no more may wait: the last item of who has most waiting, in whose place one of this asker may wait;
- * NULL when nobody has at least two more waiting than he: among equals who comes last is turned away.
- * It goes through all askers who wait.
+ * Where no more may wait: the last item of the asker that has most waiting, in whose place one of this
+ * asker may wait; NULL when none has at least two more waiting than this one: among equals the latest is
+ * turned away. It goes through all askers that wait.
  */
 struct fair_item *fair_last_of_most(const struct fair_queue *q, uint64_t asker);
 void fair_wait(struct fair_queue *q, struct fair_item *i, uint64_t asker);
-/* Whose turn it is: it is given out from now on. NULL: nobody waits. */
+/* The item whose turn it is: it is given out from now on. NULL: none waits. */
 struct fair_item *fair_next(struct fair_queue *q);
 /* It is given back, or does not wait any longer. */
 void fair_leave(struct fair_queue *q, struct fair_item *i);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * How an http(s) server says that it has no such file: by 404, by 403, by a page, or only to who
- * sends a checksum; for symbol paths and for build-ids apart. Random names tell; doubt.h says when
+ * How an http(s) server says that it has no such file: by 404, by 403, by a page, or only to
+ * requests with a checksum; for symbol paths and for build-ids apart. Random names tell; doubt.h says when
  * they are asked for, and what follows.
  *
- * Some servers (NuGet's, GitLab's) refuse whoever does not send the checksum of the file that he asks
+ * Some servers (NuGet's, GitLab's) refuse requests that do not send the checksum of the file that is asked
  * for, as SymbolChecksum, which goes on as the client has sent it. So a probe that is refused is sent
- * once more with such a header, and if the answer then is 404, a refusal of a request without is a miss:
- * of those who send none.
+ * once more with such a header, and if the answer then is 404, a refusal of a request without the header
+ * is a miss, for requests without it.
  */
 #include "base/clock.h"
 #include "metric/metric.h"

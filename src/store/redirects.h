@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Where the redirects of one transfer may lead: never from https back to http, and to the addresses only
- * that address.h allows to who redirects. A name may have any address, and a connection may be one that was
+ * that address.h allows for a redirect. A name may have any address, and a connection may be one that was
  * made for another transfer, so what is asked is not only the text of a Location, but also each
  * address that is connected to, and the connection on which an answer comes. Loop's thread.
  */
@@ -11,11 +11,11 @@
 #include <curl/curl.h>
 
 struct redirects {
-	bool anywhere;   /* they may lead to any address */
-	bool proxied;    /* who connects to servers may be a proxy, whose address says nothing */
-	bool secure;     /* it has been https: libcurl only knows where it began */
-	bool redirected; /* it is not the server any more that was named */
-	bool astray;     /* it has been refused for an address */
+	bool anywhere;         /* they may lead to any address */
+	bool proxied;          /* a proxy may connect, whose address says nothing */
+	bool secure;           /* it has been https: libcurl only knows where it began */
+	bool redirected;       /* it is not the server any more that was named */
+	bool astray;           /* it has been refused for an address */
 	enum address_kind own; /* of the server that was named, once redirected */
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The body of an answer that tells no length, on its way into a temporary file (base/file.h). A thread of
- * the pool writes one half of a buffer while the other half fills, since the disk may be slow; whoever
- * brings the bytes is told to pause when both are full.
+ * the pool writes one half of a buffer while the other half fills, since the disk may be slow; the
+ * store is told to pause when both are full.
  *
  * Loop's thread. What a worker uses outlives spool_free().
  */

@@ -37,7 +37,7 @@ struct store_context {
 	int64_t try_timeout_ns;            /* one request: until the head of the answer */
 	bool holds_to_keys;                /* what they bring has to be what its key names */
 	const char *via;                   /* our own name in Via, to find loops */
-	/* Something that whoever runs the server should know, once; loop's thread. */
+	/* Something that the operator should know, once; loop's thread. */
 	void (*warn)(const char *store, const char *what);
 };
 
@@ -56,7 +56,7 @@ enum store_form {
 
 /* Other keys under which a file may lie (symfmt/key_match.h). */
 enum store_aliases {
-	ALIASES_AUTO, /* those that cost only who needs them */
+	ALIASES_AUTO, /* those that cost a request only where they are needed */
 	ALIASES_ALL,
 	ALIASES_NONE,
 };
@@ -77,15 +77,15 @@ struct store_traits {
 	enum store_case key_case;
 	bool any_case; /* finds keys in any case by itself: one spelling is enough */
 	/*
-	 * Whether it minds the case that it is asked in, nobody knows: what is missing in one spelling
+	 * It is not known whether it minds the case of a key: what is missing in one spelling
 	 * may be there in another, but a file that is held to its key is the same in all of them.
 	 */
 	bool folds;
 	bool folds_all;          /* so is any other file */
 	bool optional;           /* its failures count as misses that are never remembered */
 	bool loops;              /* may lead back to ourselves: asked with Via */
-	bool checksums;          /* may have something only for who sends SymbolChecksum */
-	bool negotiates;         /* may send a PDB in MSFZ form to who accepts that */
+	bool checksums;          /* may have a file only for requests with SymbolChecksum */
+	bool negotiates;         /* may send a PDB in MSFZ form where that is accepted */
 	bool tells_sums;         /* a HEAD of the whole may tell a checksum */
 	bool follows_anywhere;   /* redirects may lead to this machine and its network */
 	bool local;              /* its answers are open files: nothing to cache */
@@ -137,8 +137,8 @@ struct object_head {
 
 /*
  * A miss is what a store has said to be one, and has one of three names, by what that is worth. Nothing
- * becomes one for being nothing else: whoever tells these apart names them all, and what nobody has
- * judged is a fault, as zeroed memory says.
+ * becomes one for being nothing else: code that tells these apart names them all, and an answer that was
+ * not judged is a fault, as zeroed memory says.
  */
 enum store_result {
 	STORE_FAULT,         /* no answer: see e */
@@ -193,8 +193,8 @@ struct store {
 	const struct store_context *ctx;
 	struct store_traits traits;
 	/*
-	 * Whose objects these are: SHA-256 over the place that they come from and over who asks
-	 * for them. Stores with the same id give the same bytes for the same key, in other
+	 * Whose objects these are: SHA-256 over the place that they come from and over the
+	 * credentials' owner. Stores with the same id give the same bytes for the same key, in other
 	 * processes and after a restart too. Options such as only= do not count.
 	 */
 	uint8_t id[STORE_ID_SIZE];

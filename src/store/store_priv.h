@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Between the kinds of stores, store.c below them and store_open.c above them; nobody else includes it.
+ * Between the kinds of stores, store.c below them and store_open.c above them; no other file includes it.
  */
 #pragma once
 #include "store/store.h"

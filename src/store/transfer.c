@@ -339,7 +339,7 @@ static bool is_clean(const char *line)
 	return true;
 }
 
-/* Whoever makes a request cleans what goes into it; this is for who has forgotten to. */
+/* Callers clean what goes into a request; this stops one that has forgotten to. */
 static bool may_be_sent(const struct transfer_request *r)
 {
 	for (size_t i = 0; r->headers && r->headers[i]; i++)
@@ -464,7 +464,7 @@ static void wait(struct transfer *t, uint64_t asker)
 	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
 }
 
-/* Its place is another's: it ends in a moment, for whoever ends it may be in the middle of something. */
+/* Its place is another's: it ends in a moment, not here, where the other one is being started. */
 static void displace(struct transfer *t)
 {
 	fair_leave(&t->engine->queue, &t->turn);
@@ -472,7 +472,7 @@ static void displace(struct transfer *t)
 	loop_timer_set(t->engine->loop, &t->head_timer, 0);
 }
 
-/* A place for one more of this asker to wait in: one that is left, or the last of who has most. */
+/* A place for one more of this asker to wait in: one that is left, or the last of the asker with most. */
 static bool make_place(struct transfer_engine *engine, uint64_t asker)
 {
 	struct fair_item *last;

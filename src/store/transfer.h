@@ -21,7 +21,7 @@ struct transfer_limits {
 	int64_t stall_timeout_ns; /* a body that gives nothing for so long has failed */
 	size_t max_transfers;     /* in flight; one more waits its turn */
 	size_t max_waiting;       /* that do; for one more the last of the asker with most is
-				     ERR_BUSY, or itself if nobody has more (fair.h) */
+				     ERR_BUSY, or itself if none has more (fair.h) */
 	const char *ca_bundle;    /* file of CA certificates; NULL: the system's */
 };
 
@@ -41,7 +41,7 @@ struct transfer_request {
 	int64_t head_deadline_ns,
 		head_within_ns; /* the latter may be 0, if the former alone counts */
 	bool patient;
-	uint64_t asker; /* whose turn it takes (fair.h): the number of a request; 0: nobody waits */
+	uint64_t asker; /* whose turn it takes (fair.h): the number of a request; 0: of none */
 	bool at_once;   /* it does not wait, whatever is in flight; for probes, which are few */
 	/*
 	 * Only on a connection that is made after this, as it stands when the transfer's turn comes; 0 or

@@ -50,7 +50,7 @@ struct head_file {
 
 struct head {
 	struct slice bytes;
-	uint64_t file_size; /* HEAD_SIZE_UNKNOWN while nobody has said */
+	uint64_t file_size; /* HEAD_SIZE_UNKNOWN until it is known */
 	uint64_t need;      /* 0, or the number of leading bytes without which it ends here */
 	bool corrupt;
 	bool big_endian;        /* of the integers, set by the parser */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * MSFZ ("PDZ"): the streams of a PDB in a container that is compressed, smaller, and read by few.
- * Here it is read, and written back as an MSF 7.0 with the same streams, which everybody reads.
+ * Here it is read, and written back as an MSF 7.0 with the same streams, which all tools read.
  *
  * A stream is a list of fragments. A fragment lies as it is in the file, or in chunks, which are
  * compressed one by one, and which taken together, in the order of their table, are one long run

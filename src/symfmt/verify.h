@@ -2,7 +2,7 @@
 /*
  * Is the file that came for a key the one that the key names? The key is taken out of the path that
  * the file has in its store; the identity out of the file (identity.h). What cannot be told is not
- * held against it: an opaque key, a format that nobody knows, a damaged header. But what is known to
+ * held against it: an opaque key, an unknown format, a damaged header. But what is known to
  * be no symbol file at all (page.h) is not the one. Pure.
  */
 #pragma once
@@ -42,7 +42,7 @@ enum verdict {
 #define VERIFY_HEAD ((size_t)64 * 1024)
 
 /*
- * By the beginning of a file of `size` bytes in all (INT64_MAX while nobody knows); never MORE when
+ * By the beginning of a file of `size` bytes in all (INT64_MAX while that is unknown); never MORE when
  * bytes.n >= VERIFY_HEAD or size.
  */
 enum verdict verify_head(const struct claim *x, struct slice bytes, int64_t size);
