@@ -1008,14 +1008,13 @@ def test_slow_and_idle_clients(place, big, serve):
 @of("C74", "rgw lower", "rgw mszip", "rgw zstd")
 @pytest.mark.cache_on
 def test_a_crowd_costs_one_fetch(place, proxy, serve):
-    server = behind(proxy, place, serve, **PATIENT)
+    server = behind(proxy, place, serve, LOG_LEVEL="debug", **PATIENT)
     _, data, _ = place.layout.lay(place.files["pdb"])
     gate = proxy.hold(key_in(place, "pdb"))
     clients = [server.connect() for _ in range(100)]
     for n, client in enumerate(clients):
         client.ask(f"/{place.files['pdb']:{('lower', 'upper', '')[n % 3]}}")
-    gate.wait(1)
-    until(lambda: server.metrics()["pepto_active_requests", ""] == 101)
+    server.wait_in_flight(100, key=key_in(place, "pdb"))
     gate.release()
 
     def take(client):

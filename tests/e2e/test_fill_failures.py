@@ -61,14 +61,13 @@ def test_followers_of_a_body_that_breaks_off(heals, origin, store, serve):
 
 def test_failure_before_the_head_wakes_all(origin, store, serve):
     origin.put("bucket", LOWER, body(5_000))
-    server = serve(stores=store)
+    server = serve(stores=store, LOG_LEVEL="debug")
     origin.fault(faults.status(403, "NeverHeardOf"), LOWER)
     gate = origin.hold(LOWER)
     clients = [server.connect() for _ in range(20)]
     for client in clients:
         client.ask(FOO)
-    gate.wait(1)
-    until(lambda: server.metrics()["pepto_active_requests", ""] == 21)
+    server.wait_in_flight(20, key=LOWER)
     gate.release()
     for client in clients:
         with client:

@@ -492,13 +492,12 @@ def test_gzip_begins_before_its_middle_is_there(origin, store, serve):
 def test_a_herd_costs_one_body_and_one_decoding(name, size, origin, store, serve):
     """All ask before the first byte comes, as plain file or twin of it does not matter."""
     key, _ = put(origin, EVERY[name], text(size))
-    server = serve(stores=store, **PATIENT)
+    server = serve(stores=store, LOG_LEVEL="debug", **PATIENT)
     gate = origin.hold(key)
     clients = [server.connect() for _ in range(64)]
     for client in clients:
         client.ask(FOO)
-    gate.wait(1)
-    until(lambda: server.metrics()["pepto_active_requests", ""] == 65)
+    server.wait_in_flight(64, key=key)
     gate.release()
 
     def take(client):
@@ -576,7 +575,7 @@ def too_small(tmp, request):
 def test_without_a_disk(name, trouble, origin, store, serve, tmp, request):
     """It is made in temporary files, for all who ask meanwhile, and nothing is left of it."""
     put(origin, EVERY[name], text(SIZE))
-    server = serve(stores=store, **trouble(tmp, request), **PATIENT)
+    server = serve(stores=store, LOG_LEVEL="debug", **trouble(tmp, request), **PATIENT)
     for _ in range(2):
         assert server.fetch(FOO, "HEAD")["Content-Length"] == str(SIZE)
         answer = server.fetch(FOO)
@@ -584,10 +583,12 @@ def test_without_a_disk(name, trouble, origin, store, serve, tmp, request):
     quiet(server)
     assert fills(server, "kept") == 0
     before = server.metrics()["pepto_decoded_bytes_total", ""]
-    client, gate, content, _ = half_way(origin, server, EVERY[name])
+    client, gate, content, key = half_way(origin, server, EVERY[name])
+    itself = {"key": key, "for": "itself"}
     with client, server.connect() as second:
+        asked = len(server.log(msg="candidate asked", **itself))
         second.ask(FOO)
-        until(lambda: server.metrics()["pepto_active_requests", ""] == 3)
+        server.wait_in_flight(asked + 1, **itself)
         gate.release()
         assert client.answer().body == second.answer().body == content
     quiet(server)

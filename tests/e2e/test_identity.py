@@ -104,7 +104,8 @@ def test_another_large_pdb_is_cut(form, origin, server):
 
 @pytest.mark.cache_on
 @pytest.mark.parametrize("form", ["plain", "mszip"])
-def test_all_who_wait_for_another_large_pdb(form, origin, server):
+def test_all_who_wait_for_another_large_pdb(form, origin, store, serve):
+    server = serve(stores=store, MAX_QUESTIONS="96", LOG_LEVEL="debug", **PATIENT)
     symbol = genuine()["pdb"]
     target = lay(origin, symbol, wrong_key(symbol), form)
     gate = Gate("")
@@ -114,8 +115,7 @@ def test_all_who_wait_for_another_large_pdb(form, origin, server):
     clients = [server.connect() for _ in range(10)]
     for client in clients:
         client.ask(target)
-    gate.wait(1)
-    until(lambda: server.metrics()["pepto_active_requests", ""] == 11)
+    server.wait_in_flight(10, key=lambda key: key.endswith("/" + last), **{"for": "itself"})
     gate.release()
     for client in clients:
         with client:

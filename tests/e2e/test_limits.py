@@ -17,6 +17,7 @@ from rig.origin import Origin
 from rig.pace import PACE, ms, within
 from rig.samples import Pattern, body, path
 from rig.server import s3, until
+from rig.stage import Gate
 from rig.stock import BAR
 
 FOO = path("foo.pdb").lower()
@@ -295,11 +296,19 @@ def test_a_transfer_is_waited_for_as_long_as_the_request_may_take(origin, serve)
     origin.put("bucket", FOO, body(1_000))
     origin.put("bucket", path("long.pdb").lower(), Pattern(20_000_000))
     server = serve(stores=s3("bucket", origin, forms="plain"), MAX_TRANSFERS="2", MISS_TTL="0s",
-                   MIN_SEND_RATE="0", REQUEST_BUDGET=ms(1))
-    slow = [Client(server.port, receive_buffer=4096) for _ in range(2)]
-    for client in slow:
+                   REQUEST_BUDGET=ms(1))
+    gate = Gate("")
+    origin.fault(faults.pause_at(1_000_000, gate), "long.pdb")
+
+    def begin():
+        """None where its head has not come in time: it is asked for once more."""
+        client = server.connect()
         client.ask("/" + path("long.pdb").lower())
-        assert client.head().status == 200
+        if client.head().status == 200:
+            return client
+        client.close()
+        return None
+    slow = [until(begin) for _ in range(2)]
     for _ in range(3):                # five would open the breaker, over two seconds
         both = [server.connect() for _ in range(2)]
         for client in both:
@@ -311,6 +320,7 @@ def test_a_transfer_is_waited_for_as_long_as_the_request_may_take(origin, serve)
     assert server.metrics()["pepto_store_breaker_opened_total", ""] == 0
     for client in slow:
         client.close()
+    gate.release()
     assert until(lambda: server.fetch("/" + FOO).status == 200)
 
 

@@ -235,13 +235,13 @@ def test_what_was_missing_and_came_is_found_by_its_other_spelling(origin, store,
 
 
 def test_many_ask_for_what_is_missing(origin, store, serve):
-    server = serve(stores=store, **PATIENT)
+    server = serve(stores=store, LOG_LEVEL="debug", **PATIENT)
     gate = origin.hold("gone.pdb")
     clients = [server.connect() for _ in range(50)]
     for client in clients:
         client.ask("/" + GONE)
-    gate.wait(2)
-    until(lambda: server.metrics()["pepto_active_requests", ""] == 51)
+    for key in GONE, GONE[:-1] + "_":
+        server.wait_in_flight(50, key=key)
     gate.release()
     for client in clients:
         with client:
@@ -312,13 +312,13 @@ def test_the_twin_that_is_there_is_found(origin, store, serve):
 def test_the_twin_is_asked_for_while_it_is_probed(origin, store, serve):
     """Both requests are answered with it: the one for the plain file waits for the answer about its twin, too."""
     origin.put("bucket", TRIPLE[1], body(300_000))
-    server = serve(stores=store, **PATIENT)
+    server = serve(stores=store, LOG_LEVEL="debug", **PATIENT)
     gate = origin.hold("gone.pd_")
     with server.connect() as first, server.connect() as second:
         first.ask("/" + TRIPLE[0], headers=SYMSRV)
         gate.wait(1)
         second.ask("/" + TRIPLE[1], headers=SYMSRV)
-        until(lambda: server.metrics()["pepto_active_requests", ""] == 3)
+        server.wait_in_flight(1, key=TRIPLE[1], **{"for": "itself"})
         gate.release()
         for client in first, second:
             assert client.answer().body == body(300_000)
@@ -653,13 +653,14 @@ def test_416_to_a_probe(cache, upstream, serve):
     upstream.put(twin, body(300_000))
     upstream.fault(faults.respond(lambda r: Response(416, [("Content-Range", "bytes */300000")])),
                    lambda r: r.path.endswith(twin) and r.get("Range") == "bytes=0-0")
-    server = serve(stores=upstream.url, **({"CACHE_DIR": cache} if cache else {}), **PATIENT)
+    server = serve(stores=upstream.url, LOG_LEVEL="debug",
+                   **({"CACHE_DIR": cache} if cache else {}), **PATIENT)
     gate = upstream.hold(twin)
     with server.connect() as client, server.connect() as other:
         client.ask("/" + FOO)
         gate.wait(1)
         other.ask("/" + twin)
-        until(lambda: server.metrics()["pepto_active_requests", ""] == 3)
+        server.wait_in_flight(1, key=twin, **{"for": "itself"})
         gate.release()
         assert client.answer().body == other.answer().body == body(300_000)
     quiet(server)

@@ -273,15 +273,16 @@ def test_who_does_not_accept_it_joins_nothing_that_may_be_it(pdb, upstream, serv
 
 @pytest.mark.cache_on
 @pytest.mark.parametrize("first", [True, False])
-def test_a_herd_of_one_kind_asks_once(first, pdb, upstream, server):
+def test_a_herd_of_one_kind_asks_once(first, pdb, upstream, serve):
     """Who accepts MSFZ joins also what flies as it is stored."""
+    server = start(serve, upstream, LOG_LEVEL="debug")
     gate = upstream.hold(lambda r: r.path == pdb.path)
     clients = [server.connect() for _ in range(8)]
     for n, client in enumerate(clients):
         client.ask(pdb.target, headers=PDZ if first or n else {})
         if not n:
             gate.wait(1)
-    until(lambda: server.metrics()["pepto_active_requests", ""] == len(clients) + 1)
+    server.wait_in_flight(len(clients), key=pdb.symbol.path)
     gate.release()
     for client in clients:
         with client:

@@ -142,6 +142,13 @@ class Server:
                 self.changed.wait(left)
         return found[count - 1]
 
+    def wait_in_flight(self, n, **fields):
+        """Until n candidates (those with these fields: key, for, form) have been asked for, which is
+        the turn of the loop in which each takes its seat in a flight: so it is as soon as the line
+        is there. At LOG_LEVEL=debug. pepto_active_requests is no sign of it: that counts requests
+        whose first line has come."""
+        return self.wait_log(count=n, msg="candidate asked", **fields)
+
     def stderr(self):
         return "\n".join(self.text)
 
