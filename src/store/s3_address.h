@@ -13,7 +13,8 @@
 #include "store/store_url.h"
 
 #define S3_HOST_MAX   300
-#define S3_BUCKET_MAX 255                               /* of the oldest; a new one may have 63 */
+#define S3_REGION_MAX 62  /* one less than s3_xml.h and transfer.h cut at: what is cut is none */
+#define S3_BUCKET_MAX 255 /* of the oldest; a new one may have 63 */
 #define S3_ROOT_MAX   (S3_HOST_MAX + 3 * S3_BUCKET_MAX) /* percent-encoded */
 
 struct s3_place {
@@ -33,6 +34,13 @@ struct s3_address {
 	char root[S3_ROOT_MAX];        /* encoded path before the key: "/", "/bucket/" */
 };
 
+/*
+ * Can there be an object of this key, prefix included, with any service? 1 to 1024 bytes of UTF-8
+ * without control characters. (AWS S3 user guide, "Naming Amazon S3 objects".)
+ */
+bool s3_key_possible(struct slice key);
+/* Can it be a region's: 1 to S3_REGION_MAX bytes, no control characters, no slashes? */
+bool s3_region_valid(struct slice region);
 /* Can a host name of AWS be made of it? */
 bool s3_region_names_host(struct slice region);
 /* Which AWS the region belongs to: a bucket's name is unique in each. */

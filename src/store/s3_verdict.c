@@ -7,7 +7,7 @@
  *	3. the status alone: redirects, throttling, outages, and what an answer without a code means.
  */
 #include "store/s3_verdict.h"
-#include "store/s3_xml.h"
+#include "store/s3_address.h"
 
 /* How a code decides; most are a verdict as they stand. */
 enum rule { IS, BY_EXACTNESS, BY_REGION, IF_REFRESHABLE };
@@ -49,52 +49,6 @@ static const struct row {
 	{"ServiceUnavailable", 0, IS, S3_RETRY},
 	{"OperationAborted", 409, IS, S3_RETRY},
 };
-
-/* The length of the UTF-8 sequence that s begins with (RFC 3629), 0 when it is none. */
-static size_t utf8_length(struct slice s)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-
-	if (n == 0 || p[0] > 0xf4 || n > s.n)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	/* Longer than need be, a surrogate, beyond Unicode. */
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
-}
-
-bool s3_key_possible(struct slice key)
-{
-	if (key.n == 0 || key.n > S3_KEY_MAX)
-		return false;
-	while (key.n) {
-		unsigned char c = (unsigned char)key.p[0];
-		size_t n = utf8_length(key);
-
-		if (n == 0 || c < ' ' || c == 0x7f)
-			return false;
-		key = slice_from(key, n);
-	}
-	return true;
-}
-
-bool s3_region_valid(struct slice region)
-{
-	if (region.n == 0 || region.n > S3_REGION_MAX)
-		return false;
-	for (size_t i = 0; i < region.n; i++) {
-		unsigned char c = (unsigned char)region.p[i];
-
-		if (c < ' ' || c == 0x7f || c == '/' || c == '\\')
-			return false;
-	}
-	return true;
-}
 
 /* The region that the answer names, when it is one and is not ours. */
 static bool other_region(const struct s3_answer *a, struct slice *ret)

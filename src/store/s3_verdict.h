@@ -35,8 +35,6 @@ enum s3_verdict {
 	S3_FAULT,           /* credentials, policy, configuration, or something unknown */
 };
 
-#define S3_REGION_MAX 62 /* one less than s3_xml.h and transfer.h cut at: what is cut is none */
-
 struct s3_answer {
 	int status;
 	struct slice code; /* <Code> of the body; empty when there was none to read */
@@ -51,11 +49,3 @@ struct s3_answer {
 
 /* *ret_region, set for S3_REGION only, points into a; its name is safe to put into a host name. */
 enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region);
-
-/*
- * Can there be an object of this key, prefix included, with any service? 1 to 1024 bytes of UTF-8
- * without control characters. (AWS S3 user guide, "Naming Amazon S3 objects".)
- */
-bool s3_key_possible(struct slice key);
-/* [a-z0-9-]{1,32} */
-bool s3_region_valid(struct slice region);

@@ -36,7 +36,12 @@ struct s3_object {
 	int64_t modified_s; /* seconds since the epoch; 0 when absent or unreadable */
 };
 
-/* The slices point into text. Fill with {0} first, give back with s3_list_fini(). */
+/*
+ * --check looks at the first page only. How to go on (next_token, next_marker), and keys that came by
+ * encoding-type=url, are for the index of names and publishing, which are to read all pages.
+ *
+ * The slices point into text. Fill with {0} first, give back with s3_list_fini().
+ */
 struct s3_list {
 	struct s3_object *objects;
 	size_t n_objects;

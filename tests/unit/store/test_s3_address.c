@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Where a bucket is reached: endpoints, styles, regions and what may not be in them. */
 #include "store/s3_address.h"
+#include "store/s3_xml.h"
 
 #include "tap.h"
 
@@ -128,8 +129,67 @@ static void test_partitions(void)
 	CHECK_STR(s3_partition(SLICE("us-gov-west-1")), "aws-us-gov", "and the government's");
 }
 
+static void test_regions(void)
+{
+	static const struct {
+		const char *name;
+		bool valid;
+	} names[] = {
+		{"", false},
+		{"a", true},
+		{"us-gov-west-1", true},
+		{"NL", true},
+		{"RegionOne", true},
+		{"default_zone", true},
+		{"\xc3\xa9", true},
+		{"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz", true},
+		{"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0", false},
+		{"evil/", false},
+		{"evil\\", false},
+		{"a\r\nb", false},
+		{"\x7f", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		CHECK(s3_region_valid(slice_of(names[i].name)) == names[i].valid, names[i].name);
+}
+
+static void test_keys(void)
+{
+	static const struct {
+		const char *key;
+		bool possible;
+	} keys[] = {
+		{"", false},
+		{"foo.pdb/K/foo.pdb", true},
+		{"\x7f", false},
+		{"a\tb", false},
+		{"a\x1f", false},
+		{"Gr\xfcn.pdb", false},              /* Latin-1 */
+		{"Gr\xc3\xbcn.pdb", true},           /* the same in UTF-8 */
+		{"\x83\x5c\x83\x74\x83\x67", false}, /* Shift-JIS */
+		{"cut \xe2\x82", false},             /* in the middle of a character */
+		{"\xc0\xaf", false},                 /* longer than need be */
+		{"\xe0\x80\xaf", false},
+		{"\xf0\x80\x80\xaf", false},
+		{"\xed\xa0\x80", false},     /* a surrogate */
+		{"\xf4\x90\x80\x80", false}, /* beyond Unicode */
+		{"\xf4\x8f\xbf\xbf", true},
+		{"\xef\xbf\xbd \xf0\x9f\x98\x80", true},
+	};
+	static char key[S3_KEY_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		CHECK_INT(s3_key_possible(slice_of(keys[i].key)), keys[i].possible, keys[i].key);
+	memset(key, 'k', sizeof(key));
+	CHECK(s3_key_possible((struct slice){key, S3_KEY_MAX}), "1024 bytes");
+	CHECK(!s3_key_possible((struct slice){key, S3_KEY_MAX + 1}), "and no more");
+}
+
 int main(void)
 {
+	test_regions();
+	test_keys();
 	test_cases();
 	test_partitions();
 	test_lengths();

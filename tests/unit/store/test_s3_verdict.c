@@ -246,31 +246,6 @@ static void check_region(void)
 	}
 }
 
-static void check_region_names(void)
-{
-	static const struct {
-		const char *name;
-		bool valid;
-	} cases[] = {
-		{"", false},
-		{"a", true},
-		{"us-gov-west-1", true},
-		{"NL", true},
-		{"RegionOne", true},
-		{"default_zone", true},
-		{"\xc3\xa9", true},
-		{"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz", true},
-		{"abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0", false},
-		{"evil/", false},
-		{"evil\\", false},
-		{"a\r\nb", false},
-		{"\x7f", false},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		CHECK(s3_region_valid(slice_of(cases[i].name)) == cases[i].valid, cases[i].name);
-}
-
 /* A 404 that gives no reason, where the caller says that it counts; nothing else does. */
 static void check_bare(void)
 {
@@ -295,38 +270,6 @@ static void check_bare(void)
 	}
 }
 
-static void check_keys(void)
-{
-	static const struct {
-		const char *key;
-		bool possible;
-	} cases[] = {
-		{"", false},
-		{"foo.pdb/K/foo.pdb", true},
-		{"\x7f", false},
-		{"a\tb", false},
-		{"a\x1f", false},
-		{"Gr\xfcn.pdb", false},              /* Latin-1 */
-		{"Gr\xc3\xbcn.pdb", true},           /* the same in UTF-8 */
-		{"\x83\x5c\x83\x74\x83\x67", false}, /* Shift-JIS */
-		{"cut \xe2\x82", false},             /* in the middle of a character */
-		{"\xc0\xaf", false},                 /* longer than need be */
-		{"\xe0\x80\xaf", false},
-		{"\xf0\x80\x80\xaf", false},
-		{"\xed\xa0\x80", false},     /* a surrogate */
-		{"\xf4\x90\x80\x80", false}, /* beyond Unicode */
-		{"\xf4\x8f\xbf\xbf", true},
-		{"\xef\xbf\xbd \xf0\x9f\x98\x80", true},
-	};
-	static char key[S3_KEY_MAX + 1];
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		CHECK_INT(s3_key_possible(slice_of(cases[i].key)), cases[i].possible, cases[i].key);
-	memset(key, 'k', sizeof(key));
-	CHECK(s3_key_possible((struct slice){key, S3_KEY_MAX}), "1024 bytes");
-	CHECK(!s3_key_possible((struct slice){key, S3_KEY_MAX + 1}), "and no more");
-}
-
 static void check_not_refreshable(void)
 {
 	static const char *const codes[] = {"ExpiredToken", "InvalidToken", "InvalidAccessKeyId",
@@ -345,9 +288,7 @@ int main(void)
 	check_get();
 	check_head();
 	check_region();
-	check_region_names();
 	check_bare();
-	check_keys();
 	check_not_refreshable();
 	return tap_done();
 }
