@@ -118,6 +118,26 @@ __attribute__((unused)) static void forms_cab(struct buf *to, struct slice data)
 	ASSERT(cab_encode(&member, 6, &io, NULL) == OK);
 }
 
+/* A text of n bytes, and what it is in each form; freed by forms_free_all(). */
+__attribute__((unused)) static void forms_make_all(size_t n, struct buf *text, struct buf *gz,
+						   struct buf *zst, struct buf *cab)
+{
+	*text = *gz = *zst = *cab = FORMS_BUF;
+	forms_text(text, n);
+	forms_gzip(gz, buf_slice(text));
+	forms_zstd(zst, buf_slice(text));
+	forms_cab(cab, buf_slice(text));
+}
+
+__attribute__((unused)) static void forms_free_all(struct buf *text, struct buf *gz,
+						   struct buf *zst, struct buf *cab)
+{
+	buf_fini(text);
+	buf_fini(gz);
+	buf_fini(zst);
+	buf_fini(cab);
+}
+
 /* ---- symbol files ---- */
 
 /* As far as it is looked at: stamp 5F3759DF, size 8000; then n bytes in all. */

@@ -15,23 +15,6 @@
 
 static struct buf text, gz, zst, cab;
 
-static void make_files(void)
-{
-	text = gz = zst = cab = FORMS_BUF;
-	forms_text(&text, TEXT_N);
-	forms_gzip(&gz, buf_slice(&text));
-	forms_zstd(&zst, buf_slice(&text));
-	forms_cab(&cab, buf_slice(&text));
-}
-
-static void free_files(void)
-{
-	buf_fini(&text);
-	buf_fini(&gz);
-	buf_fini(&zst);
-	buf_fini(&cab);
-}
-
 static bool has_text(struct asker *a)
 {
 	char *to;
@@ -356,7 +339,7 @@ static void test_rescue(void)
 int main(void)
 {
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
-	make_files();
+	forms_make_all(TEXT_N, &text, &gz, &zst, &cab);
 	test_encodings(false);
 	test_encodings(true);
 	test_both();
@@ -366,6 +349,6 @@ int main(void)
 	test_closing();
 	test_presence();
 	test_rescue();
-	free_files();
+	forms_free_all(&text, &gz, &zst, &cab);
 	return tap_done();
 }

@@ -16,23 +16,6 @@
 
 static struct buf text, gz, zst, cab;
 
-static void make_files(void)
-{
-	text = gz = zst = cab = FORMS_BUF;
-	forms_text(&text, TEXT_N);
-	forms_gzip(&gz, buf_slice(&text));
-	forms_zstd(&zst, buf_slice(&text));
-	forms_cab(&cab, buf_slice(&text));
-}
-
-static void free_files(void)
-{
-	buf_fini(&text);
-	buf_fini(&gz);
-	buf_fini(&zst);
-	buf_fini(&cab);
-}
-
 /* A store that may hold these forms, asked for the plain file. */
 static void world_of(struct world *w, size_t stores, unsigned forms, const char *target)
 {
@@ -584,7 +567,7 @@ static void test_release(void)
 int main(void)
 {
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
-	make_files();
+	forms_make_all(TEXT_N, &text, &gz, &zst, &cab);
 	test_twin();
 	test_rules();
 	test_gone_again();
@@ -601,6 +584,6 @@ int main(void)
 	test_identity();
 	test_slow_decoder();
 	test_release();
-	free_files();
+	forms_free_all(&text, &gz, &zst, &cab);
 	return tap_done();
 }
