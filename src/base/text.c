@@ -292,6 +292,11 @@ void text_show(struct slice s, struct buf *out)
 	}
 }
 
+bool text_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : !a && !b;
+}
+
 bool text_is_field_value(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++)

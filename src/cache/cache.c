@@ -196,7 +196,7 @@ uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice 
 
 /*
  * The ticket makes a miss from before a purge one of another key than is looked for after it. A miss of
- * requests without a SymbolChecksum is none of requests with one, and the reverse; nor is a miss of
+ * requests with one SymbolChecksum is none of requests with another, or without; nor is a miss of
  * requests that accept MSFZ one of those that do not.
  */
 static struct miss_id miss_of(const struct cache *c, struct store *s, struct slice key,
@@ -206,7 +206,9 @@ static struct miss_id miss_of(const struct cache *c, struct store *s, struct sli
 
 	if (form == FORM_MSFZ)
 		seed ^= UINT64_C(0xa5a5a5a5a5a5a5a5);
-	return miss_id_make(checksum && s->traits.checksums ? ~seed : seed, key);
+	if (checksum && s->traits.checksums)
+		seed = XXH3_64bits_withSeed(checksum, strlen(checksum), seed);
+	return miss_id_make(seed, key);
 }
 
 bool cache_remembers(const struct cache *c)
@@ -256,19 +258,20 @@ void cache_note_miss(struct cache *c, struct store *s, struct slice key, enum fo
 			     refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns, refused);
 }
 
-void cache_note_found(struct cache *c, struct store *s, struct slice key)
+static void forget_miss(struct cache *c, struct store *s, struct slice key, const char *checksum)
 {
 	uint64_t ticket = cache_miss_ticket(c, s, key);
 
-	/* Whoever found it, it is there for all. */
-	for (int sum = 0; sum <= s->traits.checksums; sum++) {
-		const char *checksum = sum ? "" : NULL;
+	negative_remove(c->negative, miss_of(c, s, key, FORM_STORED, checksum, ticket));
+	if (s->traits.negotiates)
+		negative_remove(c->negative, miss_of(c, s, key, FORM_MSFZ, checksum, ticket));
+}
 
-		negative_remove(c->negative, miss_of(c, s, key, FORM_STORED, checksum, ticket));
-		if (s->traits.negotiates)
-			negative_remove(c->negative,
-					miss_of(c, s, key, FORM_MSFZ, checksum, ticket));
-	}
+void cache_note_found(struct cache *c, struct store *s, struct slice key, const char *checksum)
+{
+	forget_miss(c, s, key, NULL);
+	if (checksum && s->traits.checksums)
+		forget_miss(c, s, key, checksum);
 }
 
 /* ---- objects ---- */

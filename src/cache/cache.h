@@ -75,7 +75,8 @@ bool cache_may_know(const struct cache *c);
 /* Are misses remembered at all? */
 bool cache_remembers(const struct cache *c);
 /*
- * What is remembered of the key's being missing in this store. Asked for as FORM_MSFZ, that is one of
+ * What is remembered of the key's being missing in this store, for who sends this SymbolChecksum (NULL:
+ * none) if the store minds it. Asked for as FORM_MSFZ, that is one of
  * the same URL: it is missing if that is missing as it is, or was when it was asked for so.
  */
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
@@ -89,8 +90,11 @@ uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice 
  */
 void cache_note_miss(struct cache *c, struct store *s, struct slice key, enum form form,
 		     const char *via, const char *checksum, uint64_t ticket, enum fetch_result how);
-/* Loop's thread. It is there: a miss of before is no proof any more. */
-void cache_note_found(struct cache *c, struct store *s, struct slice key);
+/*
+ * Loop's thread. It is there: a miss of before is no proof any more. Those of who sends another
+ * SymbolChecksum than this one end by themselves: there are as many as clients may think of.
+ */
+void cache_note_found(struct cache *c, struct store *s, struct slice key, const char *checksum);
 
 /* ---- objects ---- */
 

@@ -213,6 +213,7 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 	a->seat->decided = seat_answered;
 	a->seat->declined = seat_declined;
 	a->seat->key = slice_of(a->key);
+	a->seat->via = r->via;
 	a->seat->checksum = r->checksum;
 	a->seat->asker = r->asker;
 	return seat_take(&flight, a->seat);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/pool.h"
+#include "base/text.h"
 #include "metric/metric.h"
 #include "store/fetch.h"
 #include "store/gate.h"
@@ -40,6 +41,7 @@ struct confirm {
 	bool anew;       /* fetched once it has gone */
 	bool spelled;    /* it is asked for as the store spells it: a miss is one of the object */
 	bool missing;    /* it is asked whether it is still missing */
+	bool without;    /* it is asked without the checksum, with which it is missing */
 	uint64_t ticket; /* then, for the miss */
 };
 
@@ -123,10 +125,16 @@ static void change_file(struct pool_job *job)
 	loop_post(q->all->loop, &q->job_done);
 }
 
+/* As the store is asked. */
+static const char *checksum_of(const struct confirm *q)
+{
+	return q->without ? NULL : q->checksum;
+}
+
 static void fetch_anew(struct confirm *q)
 {
 	const struct confirm_request r = {q->store, slice_of(q->key), q->form, q->named,
-					  q->checksum};
+					  checksum_of(q)};
 
 	metric_inc(confirms_changed);
 	q->all->changed(q->all->ud, &r);
@@ -166,6 +174,19 @@ static void replace(struct confirm *q)
 		fetch_anew(q);
 }
 
+static void ask(struct confirm *q);
+
+/* A client's may be wrong: that the store has nothing for it says nothing of who has had the file. */
+static bool asks_without_checksum(struct confirm *q)
+{
+	if (!checksum_of(q) || !q->store->traits.checksums)
+		return false;
+	q->without = true;
+	fetch_free(TAKE(q->fetch));
+	ask(q);
+	return true;
+}
+
 static void answered(void *ud, enum fetch_result result, const struct object_head *head,
 		     const struct error *e)
 {
@@ -189,6 +210,8 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 	case FETCH_MISS:
 		if (!q->spelled)
 			break;
+		if (asks_without_checksum(q))
+			return;
 		metric_inc(confirms_gone);
 		change(q, true);
 		return;
@@ -199,6 +222,20 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 	}
 	metric_inc(confirms_failed);
 	forget_in(q, PAUSE_NS);
+}
+
+static void ask(struct confirm *q)
+{
+	const struct fetch_request r = {
+		.store = q->store,
+		.key = slice_of(q->key),
+		.head = true,
+		.checksum = checksum_of(q),
+		.msfz = q->form == FORM_MSFZ,
+		.deadline_ns = clock_mono_ns() + BUDGET_NS,
+	};
+
+	q->fetch = fetch_start(&r, NULL, answered, q);
 }
 
 /* ---- a miss ---- */
@@ -214,7 +251,7 @@ static void miss_answered(void *ud, enum fetch_result result, const struct objec
 		cache_note_miss(q->all->cache, q->store, slice_of(q->key), q->form, NULL,
 				q->checksum, q->ticket, result);
 	else if (result != FETCH_FAULT)
-		cache_note_found(q->all->cache, q->store, slice_of(q->key));
+		cache_note_found(q->all->cache, q->store, slice_of(q->key), q->checksum);
 	forget_in(q, result == FETCH_FAULT ? PAUSE_NS : 0);
 }
 
@@ -243,7 +280,7 @@ static bool is_asked(const struct confirms *all, const struct confirm *as)
 	const struct confirm *q;
 
 	LIST_FOREACH (q, &all->list, place)
-		if (q->missing == as->missing && !q->checksum == !as->checksum &&
+		if (q->missing == as->missing && text_same(q->checksum, as->checksum) &&
 		    memcmp(&q->id, &as->id, sizeof(q->id)) == 0)
 			return true;
 	return false;
@@ -252,14 +289,6 @@ static bool is_asked(const struct confirms *all, const struct confirm *as)
 static void start(struct loop_task *task)
 {
 	struct confirm *q = CONTAINER_OF(task, struct confirm, start);
-	struct fetch_request r = {
-		.store = q->store,
-		.key = slice_of(q->key),
-		.head = true,
-		.checksum = q->checksum,
-		.msfz = q->form == FORM_MSFZ,
-		.deadline_ns = clock_mono_ns() + BUDGET_NS,
-	};
 
 	if (q->all->closing || is_asked(q->all, q) ||
 	    !gate_admits(q->store, question_of(slice_of(q->key)))) {
@@ -271,7 +300,7 @@ static void start(struct loop_task *task)
 	if (q->missing)
 		ask_for_miss(q);
 	else
-		q->fetch = fetch_start(&r, NULL, answered, q);
+		ask(q);
 }
 
 /* NULL: too many are asked already. */
@@ -289,7 +318,9 @@ static struct confirm *confirm_new(struct confirms *all, const struct confirm_re
 	q->key = xstrndup(r->key.p, r->key.n);
 	q->form = r->form;
 	q->named = r->named ? xstrdup(r->named) : NULL;
-	q->checksum = r->checksum ? xstrdup(r->checksum) : NULL;
+	/* Where it makes no difference, all ask the same. */
+	if (r->checksum && r->store->traits.checksums)
+		q->checksum = xstrdup(r->checksum);
 	q->id = cache_id(all->cache, r->store, r->key, r->form, r->named);
 	q->start.run = start;
 	return q;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Asking a store, in the background, whether a cached object is still what it has, or whether a key is
- * still missing: the client has been served already. Only a store that says 404 makes the object go;
+ * still missing: the client has been served already. Only a store that says 404 makes the object go, and
+ * says so also to who sends no SymbolChecksum, since it may compare that with the file's;
  * where it denies (a policy may have slipped), refuses the name or fails, the object stays, is served,
  * and is asked about again a minute later. What has changed is fetched anew: see confirm_changed.
  */

@@ -11,6 +11,7 @@
  * event) holds its flight from its first line to its last, and nothing in between can lose it. What
  * tells or ends a flight checks that it is held.
  */
+#include "base/text.h"
 #include "flight/flight_priv.h"
 #include "metric/metric.h"
 
@@ -33,25 +34,34 @@ static bool is_asking(const struct flight *f)
 	return f->phase == FLIGHT_ASKING || f->phase == FLIGHT_PRESENCE;
 }
 
-/* Would a miss of this flight be a miss for a request with this SymbolChecksum (or none)? */
-static bool asks_alike(const struct flight *f, const char *checksum)
+/* May the store yet say that there is no such object? Not when something is being made of it. */
+static bool waits_for_store(const struct flight *f)
 {
-	return !f->store->traits.checksums || !f->checksum == !checksum;
+	return is_asking(f) && !making_is_spooling(f);
+}
+
+/* Would a miss of this flight be a miss for a request with these (NULL: none)? */
+static bool asks_alike(const struct flight *f, const char *via, const char *checksum)
+{
+	const struct store_traits *t = &f->store->traits;
+
+	return (!t->checksums || text_same(f->checksum, checksum)) &&
+	       (!t->loops || text_same(f->via, via));
 }
 
 /*
  * The flight of an object: that which asks for this spelling, else that which is for all. One that
  * was begun before a purge is passed over: what it brings, or misses, is out of date; so is one that
- * asks with a SymbolChecksum where the request has none, or the reverse, until it has found something.
+ * asks with another Via or SymbolChecksum than the request has, until it has found something.
  */
 static struct flight *find(const struct flights *all, const struct object_id *id, struct slice key,
-			   const char *checksum)
+			   const char *via, const char *checksum)
 {
 	struct flight *found = NULL, *f;
 
 	LIST_FOREACH (f, &all->bucket[bucket_of(id)], place) {
 		if (!same_id(&f->id, id) || flight_is_outdated(f) ||
-		    (is_asking(f) && !asks_alike(f, checksum)))
+		    (waits_for_store(f) && !asks_alike(f, via, checksum)))
 			continue;
 		if (slice_eq(slice_of(f->key), key))
 			return f;
@@ -262,7 +272,7 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 {
 	struct flights *all = r->flights;
 	struct object_id id = cache_id(r->flights->cache, r->store, r->key, r->form, r->named);
-	struct flight *f = find(all, &id, r->key, r->checksum);
+	struct flight *f = find(all, &id, r->key, r->via, r->checksum);
 
 	if (all->closing)
 		return NO_SEAT;
@@ -289,7 +299,7 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 
 static bool is_for(const struct flight *f, const struct seat *s)
 {
-	return slice_eq(s->key, slice_of(f->key)) && asks_alike(f, s->checksum);
+	return slice_eq(s->key, slice_of(f->key)) && asks_alike(f, s->via, s->checksum);
 }
 
 /* Who would have asked otherwise. */
@@ -312,7 +322,7 @@ static void move(struct seat *s)
 		.key = s->key,
 		.form = from->form,
 		.named = from->named,
-		.via = from->via,
+		.via = s->via,
 		.checksum = s->checksum,
 		.asker = s->asker,
 		.deadline_ns = from->deadline_ns,
@@ -350,16 +360,29 @@ void flight_part_ways(struct flight *f)
 /* What has only been asked whether it is there would have to be asked for once more. */
 static struct flight *find_plain(const struct flight *f, const struct object_id *id)
 {
-	struct flight *to = find(f->all, id, slice_of(f->key), f->checksum);
+	struct flight *to = find(f->all, id, slice_of(f->key), f->via, f->checksum);
 
 	return to && to->phase != FLIGHT_PRESENCE ? to : NULL;
+}
+
+static void give_seats(struct flight *f, struct flight *to)
+{
+	struct seat *s;
+
+	while ((s = LIST_FIRST(&f->seats))) {
+		LIST_REMOVE(s, place);
+		f->n_seats--;
+		to->n_seats++;
+		s->first = false;
+		sit(to, s);
+	}
+	wait_longer(to, f->deadline_ns, f->patient);
 }
 
 bool flight_is_plain(struct flight *f)
 {
 	struct object_id id = cache_id(f->cache, f->store, slice_of(f->key), FORM_STORED, f->named);
 	struct flight *to = find_plain(f, &id);
-	struct seat *s;
 
 	ASSERT(f->form == FORM_MSFZ && f->jobs);
 	if (!to) {
@@ -369,14 +392,21 @@ bool flight_is_plain(struct flight *f)
 		LIST_INSERT_HEAD(&f->all->bucket[bucket_of(&id)], f, place);
 		return true;
 	}
-	while ((s = LIST_FIRST(&f->seats))) {
-		LIST_REMOVE(s, place);
-		f->n_seats--;
-		to->n_seats++;
-		s->first = false;
-		sit(to, s);
-	}
-	wait_longer(to, f->deadline_ns, f->patient);
+	give_seats(f, to);
+	return false;
+}
+
+bool flight_merges(struct flight *f)
+{
+	struct flight *to;
+
+	ASSERT(f->jobs);
+	LIST_FOREACH (to, &f->all->bucket[bucket_of(&f->id)], place)
+		if (to != f && same_id(&to->id, &f->id) && !waits_for_store(to) &&
+		    !flight_is_outdated(to) && slice_eq(slice_of(to->key), slice_of(f->key))) {
+			give_seats(f, to);
+			return true;
+		}
 	return false;
 }
 
@@ -429,7 +459,8 @@ void flight_ask_presence(const struct flight_request *r)
 	struct object_id id = cache_id(r->flights->cache, r->store, r->key, FORM_STORED, NULL);
 	struct flight *f;
 
-	if (all->closing || all->presences >= PRESENCES_MAX || find(all, &id, r->key, r->checksum))
+	if (all->closing || all->presences >= PRESENCES_MAX ||
+	    find(all, &id, r->key, r->via, r->checksum))
 		return;
 	all->presences++;
 	f = flight_new(r, &id);

@@ -26,9 +26,10 @@
  * An object is what a store has under one key; where it is not known whether the store minds the case
  * (traits.folds), under all spellings of that key. But a miss is a miss of one spelling: a seat that had
  * joined a flight of another spelling moves to a flight that asks for its own, once. Where a store may
- * have a file only for requests with a SymbolChecksum (traits.checksums), a miss counts only for requests
- * with one, or only for those without: the two kinds share no flight before something has been found. A
- * flight without seats goes on while that is worth it (flight_worth_finishing()).
+ * have a file only for requests with its SymbolChecksum (traits.checksums), a miss counts only for requests
+ * with the same, and where it may pass over requests that come by way of another server (traits.loops), only
+ * for those with the same Via: others share no flight until something has been found, and then one
+ * (flight_merges()). A flight without seats goes on while that is worth it (flight_worth_finishing()).
  *
  * Loop's thread only, but for fill_wait() of readers. A seat keeps the flight's memory alive.
  */
@@ -53,10 +54,10 @@ struct seat {
 			const struct error *e);
 	/* In its place: the cache cannot take this object; fetch it yourself. */
 	void (*declined)(struct seat *s);
-	void *ud;             /* the taker's, as the next two, set before it is taken */
-	struct slice key;     /* as the store is to be asked; must outlive the seat, as the next */
-	const char *checksum; /* or NULL */
-	uint64_t asker;       /* for whom it is asked, if it is for this seat (fetch.h) */
+	void *ud;         /* the taker's, as the next two, set before it is taken */
+	struct slice key; /* as the store is to be asked; must outlive the seat, as the next */
+	const char *via, *checksum; /* or NULL */
+	uint64_t asker;             /* for whom it is asked, if it is for this seat (fetch.h) */
 	enum seat_use use;
 	struct flight *flight; /* the flight's, as all below; NULL: not seated */
 	LIST_ENTRY(seat) place;

@@ -42,8 +42,8 @@ static void note_found(struct flight *f)
 	const struct seat *seat;
 
 	LIST_FOREACH (seat, &f->seats, place)
-		cache_note_found(f->cache, f->store, seat->key);
-	cache_note_found(f->cache, f->store, slice_of(f->key));
+		cache_note_found(f->cache, f->store, seat->key, seat->checksum);
+	cache_note_found(f->cache, f->store, slice_of(f->key), f->checksum);
 }
 
 void flight_missing(struct flight *f, enum fetch_result result)
@@ -130,10 +130,12 @@ void flight_found(struct flight *f)
 		flight_cancel(f);
 }
 
-/* Has the store sent the file as it is, for which there is a flight already? The seats are there now. */
+/* Does the object come by another flight, to which the seats have moved? */
 static bool comes_elsewhere(struct flight *f, const struct object_head *head)
 {
-	return f->form == FORM_MSFZ && !head->msfz && !flight_is_plain(f);
+	if (f->form == FORM_MSFZ && !head->msfz)
+		return !flight_is_plain(f);
+	return flight_merges(f);
 }
 
 static void found(struct flight *f, const struct object_head *head)

@@ -160,8 +160,8 @@ void flight_tell(struct flight *f, enum fetch_result result, const struct error 
 /* The object is there, but cannot be cached: every seat that waits is to fetch it by itself. */
 void flight_decline(struct flight *f);
 /*
- * FLIGHT_GONE, as its key is missing: seats with another spelling of the key, and seats that differ in
- * having a SymbolChecksum, move to a flight that is for that spelling alone.
+ * FLIGHT_GONE, as its key is missing: seats with another spelling of the key, another Via or another
+ * SymbolChecksum, move to a flight that is for that spelling alone.
  */
 void flight_part_ways(struct flight *f);
 /*
@@ -169,6 +169,11 @@ void flight_part_ways(struct flight *f);
  * FORM_STORED. False: there is such a flight already, and all seats have moved there.
  */
 MUST_CHECK bool flight_is_plain(struct flight *f);
+/*
+ * The object is there. True: another flight that asked for it at the same time, with another Via or
+ * SymbolChecksum, was told so before; it brings the object, and all seats have moved there.
+ */
+MUST_CHECK bool flight_merges(struct flight *f);
 /* Out of the table: from now on another flight may bring the object. */
 void flight_gone(struct flight *f);
 void flight_fail(struct flight *f, const struct error *e);

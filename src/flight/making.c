@@ -327,7 +327,11 @@ static void stored_answered(struct flight *f, enum fetch_result result,
 			    const struct error *e)
 {
 	ASSERT(result != FETCH_UNSATISFIABLE); /* no part was asked for */
-	if (result == FETCH_FOUND)
+	if (result == FETCH_FOUND && flight_merges(f)) {
+		if (head->fd >= 0)
+			close(head->fd);
+		flight_gone(f);
+	} else if (result == FETCH_FOUND)
 		start_maker(f, head, fill);
 	else if (fetch_is_miss(result))
 		flight_missing(f, result);
@@ -396,6 +400,7 @@ static void take_seat(struct flight *f)
 	d->seat.decided = seat_decided;
 	d->seat.declined = seat_declined;
 	d->seat.key = slice_of(f->key);
+	d->seat.via = f->via;
 	d->seat.checksum = f->checksum;
 	d->seat.asker = f->asker;
 	switch (seat_take(&r, &d->seat)) {

@@ -242,7 +242,7 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 		note_miss(p, result);
 	if (result == FETCH_FOUND)
 		cache_note_found(p->request.flights->cache, p->request.fetch.store,
-				 p->request.fetch.key);
+				 p->request.fetch.key, p->request.fetch.checksum);
 	if (result != FETCH_FOUND || !looks(p, head))
 		p->decided(p->ud, result, head, e);
 }

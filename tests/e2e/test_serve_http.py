@@ -353,6 +353,7 @@ def test_check_of_a_debuginfod_server(upstream, tmp):
 
 ENTRY = "SHA256:" + "ab" * 32
 WITH = {"SymbolChecksum": ENTRY}
+WRONG = {"SymbolChecksum": "SHA256:" + "cd" * 32}
 
 
 @pytest.fixture(params=[403, 400, 404])
@@ -408,19 +409,35 @@ def test_who_sends_one_hides_nothing_either(choosy, serve):
     assert server.fetch("/" + late).body == b"late", "nobody has asked so before"
 
 
-def test_both_at_once(choosy, serve):
+@pytest.mark.cache_on
+def test_who_sends_a_wrong_one_hides_nothing(choosy, serve):
+    """Its miss is remembered for those who send the same; what was found is there for all others."""
+    choosy.checksum = ENTRY
+    server = serve(stores=f"{choosy.url}/symbols?tiers=1")
+    for _ in range(2):
+        assert is_miss(server.fetch("/" + FOO, headers=WRONG))
+    assert len([r for r in choosy.asked("foo.pdb") if not r.target.endswith("foo.pd_")]) == 1
+    assert server.fetch("/" + FOO, headers=WITH).body == body(300_000)
+    until(lambda: fills(server, "kept") == 1)
+    assert server.fetch("/" + FOO).status == 200
+    assert server.fetch("/" + FOO, headers={"SymbolChecksum": "SHA256:cd"}).status == 200
+
+
+@pytest.mark.parametrize("first, status", [({}, (200, 404)), (WRONG, (404,))])
+def test_both_at_once(first, status, choosy, serve):
     """They share no question before one of them has an answer."""
+    choosy.checksum = ENTRY
     server = serve(stores=f"{choosy.url}/symbols?tiers=1")
     gate = choosy.hold("foo.pdb")
-    without, sending = server.connect(), server.connect()
-    with without, sending:
-        without.ask("/" + FOO)
+    other, right = server.connect(), server.connect()
+    with other, right:
+        other.ask("/" + FOO, headers=first)
         until(lambda: choosy.asked("foo.pdb"))
-        sending.ask("/" + FOO, headers=WITH)
-        until(lambda: any(r.get("SymbolChecksum") for r in choosy.asked("foo.pdb")))
+        right.ask("/" + FOO, headers=WITH)
+        until(lambda: any(r.get("SymbolChecksum") == ENTRY for r in choosy.asked("foo.pdb")))
         gate.release()
-        assert without.answer().status in (200, 404)
-        assert sending.answer().body == body(300_000)
+        assert other.answer().status in status
+        assert right.answer().body == body(300_000)
 
 
 @pytest.mark.parametrize("store, varies", [("http", True), ("dir", False)])

@@ -71,13 +71,14 @@ class Origin(Stage):
 
 class SymbolServer(Stage):
     """Plain HTTP under a path, as another symbol server; `redirects` maps a path to a Location.
-    `refuses`: the status for who sends no SymbolChecksum, as NuGet's and GitLab's servers do.
+    `refuses`: the status for who sends no SymbolChecksum, as NuGet's and GitLab's servers do;
+    `checksum`: of all that it has, so that who sends another finds nothing.
     `accepted`: what it has in place of a file for who accepts MSFZ, or a status."""
 
     def __init__(self, tls=None):
         super().__init__(tls)
         self.files, self.accepted, self.redirects = {}, {}, {}
-        self.refuses = None
+        self.refuses = self.checksum = None
 
     def put(self, path, body, headers=()):
         self.files["/" + path] = stored = Stored(body, headers)
@@ -86,6 +87,8 @@ class SymbolServer(Stage):
     def answer(self, request):
         if self.refuses and not request.get("SymbolChecksum"):
             return Response(self.refuses)
+        if self.checksum and request.get("SymbolChecksum") not in (None, self.checksum):
+            return Response(404)
         if request.path in self.redirects:
             return Response(302, [("Location", self.redirects[request.path])])
         stored = accepts_msfz(request) and self.accepted.get(request.path)

@@ -299,6 +299,14 @@ static void test_field_value(void)
 	CHECK(!text_is_field_value((struct slice){"a\0b", 3}), "NUL");
 }
 
+static void test_same(void)
+{
+	CHECK(text_same(NULL, NULL) && text_same("", "") && text_same("ab", "ab"), "the same");
+	CHECK(!text_same(NULL, "") && !text_same("", NULL) && !text_same("ab", "aB") &&
+		      !text_same("a", "ab"),
+	      "not the same");
+}
+
 int main(void)
 {
 	test_hex();
@@ -312,5 +320,6 @@ int main(void)
 	test_show();
 	test_escape_all();
 	test_field_value();
+	test_same();
 	return tap_done();
 }

@@ -444,24 +444,36 @@ static void test_kinds_of_misses(void)
 	}
 }
 
-/* What a store said before its epoch changed (new credentials, say) does not count after it. */
-/* Where the SymbolChecksum of who asks makes a difference, a miss is one of who sends one, or not. */
+/*
+ * Where the SymbolChecksum of who asks makes a difference, a miss is one of who sends the same; and so is
+ * its end, but for who sends none.
+ */
 static void test_misses_with_a_checksum(void)
 {
-	static const char *const sums[] = {NULL, "SHA256:ab"};
+	static const char *const sums[] = {NULL, "SHA256:ab", "SHA256:cd", "SHA256:ab;SHA256:cd"};
+	const int n = ARRAY_LEN(sums);
 
-	for (int i = 0; i < 4; i++) {
-		bool trait = i & 1, with = i & 2;
+	for (int i = 0; i < 2 * n; i++) {
+		const char *noted = sums[i / 2];
+		bool trait = i & 1;
 		struct cache_rig r;
+		struct store *s;
 
 		cache_rig_new(&r);
-		r.store.store.traits.checksums = trait;
-		cache_note_miss(r.cache, &r.store.store, SLICE("k"), FORM_STORED, NULL, sums[with],
-				cache_miss_ticket(r.cache, &r.store.store, SLICE("k")), FETCH_MISS);
-		CHECK(knows_missing(r.cache, &r.store.store, SLICE("k"), with ? "SHA256:cd" : NULL),
-		      "for who asks like that, whatever it is");
-		CHECK_INT(knows_missing(r.cache, &r.store.store, SLICE("k"), sums[!with]), !trait,
-			  trait ? "but for nobody else" : "and for the others");
+		s = &r.store.store;
+		s->traits.checksums = trait;
+		cache_note_miss(r.cache, s, SLICE("k"), FORM_STORED, NULL, noted,
+				cache_miss_ticket(r.cache, s, SLICE("k")), FETCH_MISS);
+		for (int k = 0; k < n; k++)
+			CHECK_INT(knows_missing(r.cache, s, SLICE("k"), sums[k]),
+				  !trait || sums[k] == noted, sums[k] ? sums[k] : "none");
+		for (int k = 1; k < n; k++)
+			if (sums[k] != noted)
+				cache_note_found(r.cache, s, SLICE("k"), sums[k]);
+		CHECK_INT(knows_missing(r.cache, s, SLICE("k"), noted), trait && noted,
+			  "found for others: it is missing for nobody but who would send this");
+		cache_note_found(r.cache, s, SLICE("k"), noted);
+		CHECK(!knows_missing(r.cache, s, SLICE("k"), noted), "found for all");
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
 }
@@ -493,13 +505,14 @@ static void test_misses_of_msfz(void)
 		manual_advance(r.loop, 61 * NS_PER_S);
 		CHECK_INT(cache_find_miss(r.cache, s, SLICE("k"), found, sum).proves_ns > 0,
 			  found == FORM_MSFZ || noted == FORM_STORED, "so does its proof");
-		cache_note_found(r.cache, s, SLICE("k"));
+		cache_note_found(r.cache, s, SLICE("k"), sum);
 		CHECK(cache_find_miss(r.cache, s, SLICE("k"), FORM_MSFZ, sum).proves_ns <= 0,
-		      "whoever finds it, it is there for all");
+		      "however it is found, it is there");
 		CHECK(cache_rig_close(&r), "nothing is left");
 	}
 }
 
+/* What a store said before its epoch changed (new credentials, say) does not count after it. */
 static void test_epoch(void)
 {
 	struct cache_rig r;

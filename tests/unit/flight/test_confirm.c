@@ -251,6 +251,7 @@ static void test_checksum(void)
 	struct cache_rig r;
 
 	rig_with(&r, RIG_ETAG, FRESH_S);
+	r.store.store.traits.checksums = true;
 	ASSERT(flights_find(r.flights, &r.store.store, SLICE("a/B"), FORM_STORED, NULL, "SHA256:ab",
 			    &o));
 	close(o.head.fd);
@@ -263,6 +264,50 @@ static void test_checksum(void)
 	CHECK(r.store.started == 2 && r.store.first, "changed");
 	CHECK_STR(r.store.first->read.checksum, "SHA256:ab", "fetched anew");
 	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
+/* With a checksum that may be wrong it is missing: does it go, or does it stay for who has had it? */
+static void test_wrong_checksum(void)
+{
+	static const struct {
+		const char *name;
+		bool trait;
+		enum store_result without; /* what the store says to that */
+		int started;
+		bool goes;
+	} cases[] = {
+		{"missing without one, too", true, STORE_MISS, 2, true},
+		{"refused without one", true, STORE_MISS_DENIED, 2, false},
+		{"no answer without one", true, STORE_FAULT, 2, false},
+		{"it makes no difference", false, STORE_MISS, 1, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct cache_object o;
+		struct cache_rig r;
+
+		rig_with(&r, RIG_ETAG, FRESH_S);
+		r.store.store.traits.checksums = cases[i].trait;
+		for (int n = 0; n < 2; n++) {
+			if (!flights_find(r.flights, &r.store.store, SLICE("a/B"), FORM_STORED,
+					  NULL, "SHA256:ab", &o))
+				continue;
+			close(o.head.fd);
+			manual_settle(r.loop);
+			if (cases[i].trait && r.store.first) {
+				CHECK_STR(r.store.first->read.checksum, "SHA256:ab", cases[i].name);
+				fake_done(r.store.first, STORE_MISS);
+				CHECK(r.store.first && !r.store.first->read.checksum,
+				      "asked once more, without it");
+			}
+			if (r.store.first)
+				fake_done(r.store.first, cases[i].without);
+			cache_rig_quiet(&r);
+		}
+		CHECK_INT(r.store.started, cases[i].started, "and not again");
+		CHECK_INT(look(&r) < 0, cases[i].goes, cases[i].name);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
 }
 
 /* A 404 to a spelling that the store may not have is none of the object. */
@@ -409,6 +454,7 @@ int main(void)
 	test_no_pause();
 	test_breaker();
 	test_checksum();
+	test_wrong_checksum();
 	test_another_spelling();
 	test_limit();
 	test_abort();

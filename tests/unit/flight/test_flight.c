@@ -4,6 +4,7 @@
  * all; leaving, failing, being declined; presence; what has landed and what was purged meanwhile. How
  * the bytes come is test_part.c's business, what becomes of them test_landing.c's.
  */
+#include "base/text.h"
 #include "cache_rig.h"
 #include "metric/metric.h"
 
@@ -201,24 +202,41 @@ static void test_folding_store_otherwise(void)
 	}
 }
 
-static enum seated take_with(struct cache_rig *r, const char *key, const char *checksum,
-			     enum form form, enum seat_use use, struct passenger *p)
+static enum seated take_as(struct cache_rig *r, const char *key, const char *via,
+			   const char *checksum, enum form form, enum seat_use use,
+			   struct passenger *p)
 {
 	struct flight_request q = rig_flight(r, key);
 
+	q.via = via;
 	q.checksum = checksum;
 	q.form = form;
 	*p = (struct passenger){.seat = {.decided = passenger_told,
 					 .declined = passenger_declined,
 					 .key = slice_of(key),
+					 .via = via,
 					 .checksum = checksum,
 					 .asker = RIG_ASKER,
 					 .use = use}};
 	return seat_take(&q, &p->seat);
 }
 
-/* What a server refuses to who sends no SymbolChecksum it may have for who does: two questions. */
-static void test_checksums(void)
+static enum seated take_with(struct cache_rig *r, const char *key, const char *checksum,
+			     enum form form, enum seat_use use, struct passenger *p)
+{
+	return take_as(r, key, NULL, checksum, form, use, p);
+}
+
+static bool asks_as(const struct store_call *c, const char *via, const char *checksum)
+{
+	return text_same(c->read.via, via) && text_same(c->read.checksum, checksum);
+}
+
+/*
+ * What a server refuses to who sends one SymbolChecksum, or none, it may have for who sends another; and
+ * what it passes over for who comes by way of another server it may have for the rest: two questions.
+ */
+static void test_asked_otherwise(void)
 {
 	static const struct {
 		const char *name;
@@ -229,39 +247,52 @@ static void test_checksums(void)
 		{"made", FORM_EXPANDED, SEAT_TAKES},
 		{"presence", FORM_STORED, SEAT_PRESENCE},
 	};
+	static const struct {
+		const char *via[2], *checksum[2]; /* of the first, of the other */
+	} asked[] = {
+		{{NULL, NULL}, {NULL, "SHA256:ab"}},
+		{{NULL, NULL}, {"SHA256:ab", NULL}},
+		{{NULL, NULL}, {"SHA256:ab", "SHA256:cd"}},
+		{{NULL, "1.1 a"}, {NULL, NULL}},
+		{{"1.1 a", NULL}, {NULL, NULL}},
+		{{"1.1 a", "1.1 b"}, {NULL, NULL}},
+	};
 
-	for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
-		const char *first = i & 1 ? "SHA256:ab" : NULL, *other = i & 1 ? NULL : "SHA256:ab";
-		const char *name = cases[i / 2].name;
-		enum form form = cases[i / 2].form;
-		enum seat_use use = cases[i / 2].use;
+	for (size_t i = 0; i < ARRAY_LEN(asked) * ARRAY_LEN(cases); i++) {
+		const char *const *via = asked[i / ARRAY_LEN(cases)].via;
+		const char *const *sum = asked[i / ARRAY_LEN(cases)].checksum;
+		const char *name = cases[i % ARRAY_LEN(cases)].name;
+		enum form form = cases[i % ARRAY_LEN(cases)].form;
+		enum seat_use use = cases[i % ARRAY_LEN(cases)].use;
 		struct passenger p[4] = {0};
 		struct store_call *c;
 		struct cache_rig r;
 
 		cache_rig_new(&r);
-		r.store.store.traits.checksums = true;
-		take_with(&r, "k", first, form, use, &p[0]);
-		take_with(&r, "k", other, form, use, &p[1]);
-		take_with(&r, "k", first ? "SHA256:cd" : NULL, form, use, &p[2]);
-		take_with(&r, "K", other, form, use, &p[3]);
+		r.store.store.traits.checksums = r.store.store.traits.loops = true;
+		take_as(&r, "k", via[0], sum[0], form, use, &p[0]);
+		take_as(&r, "k", via[1], sum[1], form, use, &p[1]);
+		take_as(&r, "k", via[0], sum[0], form, use, &p[2]);
+		take_as(&r, "K", via[1], sum[1], form, use, &p[3]);
 		CHECK(r.store.started == 2 && p[1].seat.first && !p[2].seat.first &&
 			      !p[3].seat.first,
 		      name);
 		c = r.store.first;
-		CHECK(!c->read.checksum == !first && !c->next->read.checksum == !other,
-		      "one with and one without it");
+		CHECK(asks_as(c, via[0], sum[0]) && asks_as(c->next, via[1], sum[1]),
+		      "each as it asks");
 		fake_done(c, STORE_MISS_DENIED);
 		CHECK(p[0].told == 1 && p[0].result == FETCH_DENIED && p[2].told == 1 &&
 			      p[1].told == 0 && p[3].told == 0,
 		      "missing: for who asked like that");
-		CHECK(knows_missing(r.cache, &r.store.store, SLICE("k"), first) &&
-			      !knows_missing(r.cache, &r.store.store, SLICE("k"), other),
-		      "and remembered so");
+		CHECK_INT(knows_missing(r.cache, &r.store.store, SLICE("k"), sum[0]), !via[0],
+			  "and remembered so");
+		CHECK(text_same(sum[0], sum[1]) ||
+			      !knows_missing(r.cache, &r.store.store, SLICE("k"), sum[1]),
+		      "of nobody else");
 		fake_done(r.store.first, STORE_MISS);
 		CHECK(p[1].told == 1 && p[3].told == 0 && r.store.started == 3,
 		      "the other spelling is asked for next");
-		CHECK(!r.store.first->read.checksum == !other, "as who spells it so asks");
+		CHECK(asks_as(r.store.first, via[1], sum[1]), "as who spells it so asks");
 		fake_done(r.store.first, STORE_MISS);
 		CHECK(p[3].told == 1 && r.flights->presences == 0, "and missing by itself");
 		for (int k = 0; k < 4; k++)
@@ -404,6 +435,54 @@ static void test_checksums_and_found(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* Asked otherwise at the same time: what is found for the one comes to all, once. */
+static void test_found_at_the_same_time(void)
+{
+	static const struct {
+		const char *name;
+		enum form form;
+		const char *other;
+		bool comes_once;
+	} cases[] = {
+		{"another SymbolChecksum", FORM_STORED, "k", true},
+		{"the same, and something is made of it", FORM_PLAIN, "k", true},
+		{"another spelling, too", FORM_STORED, "K", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct object_head head = fake_whole(SMALL, RIG_ETAG);
+		struct passenger p[3] = {0};
+		struct store_call *c;
+		struct cache_rig r;
+
+		cache_rig_new(&r);
+		r.store.store.traits.checksums = true;
+		take_with(&r, "k", "SHA256:ab", cases[i].form, SEAT_TAKES, &p[0]);
+		take_with(&r, cases[i].other, "SHA256:cd", cases[i].form, SEAT_TAKES, &p[1]);
+		take_with(&r, cases[i].other, "SHA256:cd", cases[i].form, SEAT_TAKES, &p[2]);
+		ASSERT(r.store.started == 2);
+		c = r.store.first;
+		fake_head(c, &head);
+		fake_head(c->next, &head);
+		manual_settle(r.loop);
+		CHECK_INT(r.store.cancelled, cases[i].comes_once, cases[i].name);
+		while (r.store.first) {
+			rig_give(&r, r.store.first, 0, SMALL);
+			fake_done(r.store.first, STORE_FOUND);
+		}
+		cache_rig_quiet(&r);
+		for (int k = 0; k < 3; k++)
+			CHECK(p[k].told == 1 && p[k].result == FETCH_FOUND &&
+				      rig_readable(seat_fill(&p[k].seat), 0) == SMALL,
+			      "all get it");
+		CHECK_INT(p[0].seat.flight == p[1].seat.flight, cases[i].comes_once,
+			  "by one flight");
+		for (int k = 0; k < 3; k++)
+			seat_leave(&p[k].seat);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
 /* A store for which it makes no difference is asked once. */
 static void test_checksums_for_nothing(void)
 {
@@ -412,7 +491,7 @@ static void test_checksums_for_nothing(void)
 
 	cache_rig_new(&r);
 	take_with(&r, "k", NULL, FORM_STORED, SEAT_TAKES, &p[0]);
-	take_with(&r, "k", "SHA256:ab", FORM_STORED, SEAT_TAKES, &p[1]);
+	take_as(&r, "k", "1.1 a", "SHA256:ab", FORM_STORED, SEAT_TAKES, &p[1]);
 	fake_done(r.store.first, STORE_MISS);
 	CHECK(r.store.started == 1 && p[0].result == FETCH_MISS && p[1].result == FETCH_MISS,
 	      "one question, one miss");
@@ -1254,8 +1333,9 @@ int main(void)
 	test_spellings();
 	test_folding_store();
 	test_folding_store_otherwise();
-	test_checksums();
+	test_asked_otherwise();
 	test_checksums_and_found();
+	test_found_at_the_same_time();
 	test_msfz();
 	test_checksums_for_nothing();
 	test_what_does_not_fold();

@@ -222,7 +222,8 @@ static void test_proof(void)
 		manual_advance(w.loop, 1);
 		world_keep_as(&w, at, elsewhere ? LOWER : TWIN,
 			      elsewhere ? FORM_STORED : FORM_EXPANDED, "\"e\"", "");
-		cache_note_found(w.cache, w.store[at], elsewhere ? SLICE(LOWER) : SLICE(TWIN));
+		cache_note_found(w.cache, w.store[at], elsewhere ? SLICE(LOWER) : SLICE(TWIN),
+				 NULL);
 		CHECK(ask(&w, &r) && w.answer.from == w.store[at], "proven lately");
 		CHECK(w.answer.hot_ns > 0 && (elsewhere || w.answer.hot_ns <= 60 * NS_PER_S),
 		      "for so long nobody has to look again");
