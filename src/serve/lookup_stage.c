@@ -163,14 +163,32 @@ static bool take_question(struct lookup *l, const struct candidates *c, size_t i
 
 /* ---- going on where the request before was cut ---- */
 
-/* Misses may be remembered for too short a time, or not at all, to tell where that was. */
+/*
+ * Misses may be remembered for too short a time, or not at all, to tell where that was. It depends on the
+ * same as they do.
+ */
 static uint64_t cut_hash(const struct lookup *l, const struct candidates *c)
 {
 	struct slice path = l->request.rules.path->spelling[0].path;
+	const struct store *s = lookup_present(l);
+	const struct {
+		uint64_t candidates, target, msfz, purges, epoch, via, checksum;
+	} also = {
+		.candidates = c->n,
+		.target = l->target.n,
+		.msfz = l->request.rules.client->msfz,
+		/* Whoever purges, or is answered by the store anew, begins anew. */
+		.purges = cache_purges(flights_cache(l->request.flights)),
+		.epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed),
+		/* What is missing for a request with these says nothing of others. */
+		.via = l->via ? XXH3_64bits(l->via, strlen(l->via)) : 0,
+		.checksum = l->checksum ? XXH3_64bits(l->checksum, strlen(l->checksum)) : 0,
+	};
 	uint64_t seed;
 
-	memcpy(&seed, lookup_present(l)->id, sizeof(seed));
-	return XXH3_64bits_withSeed(path.p, path.n, seed + c->n + (l->target.n << 8)) | 1;
+	memcpy(&seed, s->id, sizeof(seed));
+	seed = XXH3_64bits_withSeed(&also, sizeof(also), seed);
+	return XXH3_64bits_withSeed(path.p, path.n, seed) | 1;
 }
 
 /* The likeliest are asked for by each request. */

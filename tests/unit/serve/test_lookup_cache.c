@@ -562,6 +562,57 @@ static void test_bound(void)
 	CHECK(world_fini(&w), "no bound");
 }
 
+/* Answer all with misses; returns what was asked for, in order. */
+static struct buf all_missing(struct world *w)
+{
+	struct buf asked = BUF_MAX(4096);
+
+	world_start(w);
+	while (fake_call(&w->fake[0], NULL)) {
+		buf_add(&asked, fake_call(&w->fake[0], NULL)->read.key);
+		buf_putc(&asked, '\n');
+		fake_done(fake_call(&w->fake[0], NULL), STORE_MISS);
+		manual_settle(w->loop);
+	}
+	CHECK(w->answered == 1 && w->answer.kind == ANSWER_MISS, "all missing");
+	world_release(w);
+	world_forget(w);
+	return asked;
+}
+
+/* Where a request was cut holds for the next one as long as the misses before it do. */
+static void test_bound_begins_anew(void)
+{
+	enum between { NOTHING, PURGE, EPOCH, CHECKSUM, VIA, BETWEEN };
+	static const char *const names[BETWEEN] = {"nothing in between", "a purge",
+						   "the store's misses no longer count",
+						   "another SymbolChecksum", "another Via"};
+
+	for (enum between i = NOTHING; i < BETWEEN; i++) {
+		struct buf first CLEANUP(buf_fini), second CLEANUP(buf_fini);
+		struct error e = {OK, 0, ""};
+		struct world w;
+
+		world_remembering(&w, 1, "/A+b c.pdb/ABCDEF0123/A+b c.pdb");
+		with_twins(&w);
+		w.fake[0].store.traits.checksums = w.fake[0].store.traits.loops = true;
+		w.request.max_questions = 4;
+		w.request.via = i == VIA ? "1.1 a" : NULL;
+		first = all_missing(&w);
+		if (i == PURGE)
+			cache_outdate_all(w.cache, &e);
+		if (i == EPOCH)
+			atomic_fetch_add(&w.fake[0].store.epoch, 1);
+		w.client.checksum = i == CHECKSUM ? "SHA256:ab" : NULL;
+		w.request.via = i == VIA ? "1.1 b" : NULL;
+		second = all_missing(&w);
+		CHECK(first.n && second.n &&
+			      slice_eq(buf_slice(&first), buf_slice(&second)) == (i != NOTHING),
+		      names[i]);
+		CHECK(world_fini(&w), "bound begins anew");
+	}
+}
+
 int main(void)
 {
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
@@ -581,5 +632,6 @@ int main(void)
 	test_patience_and_faults();
 	test_patience_of_an_optional_store();
 	test_bound();
+	test_bound_begins_anew();
 	return tap_done();
 }
