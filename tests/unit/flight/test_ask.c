@@ -4,6 +4,7 @@
  * from inside: a seat, a fetch of its own through a ring, a file that has just landed.
  */
 #include "ask_rig.h"
+#include "symfmt/msfz.h"
 
 #include "tap.h"
 #include <fcntl.h>
@@ -407,6 +408,80 @@ static void test_rescue(void)
 	CHECK(cache_rig_close(&r), "nothing is left");
 }
 
+/* An answer that begins like this, up to its end or to where it is broken off. */
+static void answer_like(struct cache_rig *r, struct slice beginning)
+{
+	struct object_head head = fake_whole(SMALL, RIG_ETAG);
+	struct store_call *c = r->store.first;
+	int cancelled = r->store.cancelled;
+
+	fake_head(c, &head);
+	if (r->store.cancelled == cancelled)
+		fake_data(c, beginning.p, beginning.n);
+	if (r->store.cancelled > cancelled)
+		return;
+	rig_give(r, c, (int64_t)beginning.n, SMALL);
+	fake_done(c, STORE_FOUND);
+}
+
+/*
+ * Who accepts MSFZ asks so, if nothing else will do and the store takes it, with the cache and without;
+ * and learns what came.
+ */
+static void test_msfz(void)
+{
+	static const struct slice magic = {MSFZ_MAGIC, MSFZ_MAGIC_SIZE};
+	static const struct {
+		const char *name;
+		bool disk, comes; /* it has one; MSFZ comes */
+		bool flies, refused,
+			probed; /* as stored already; the store took it ill; presence only */
+	} cases[] = {
+		{"MSFZ", true, true, false, false, false},
+		{"as it is", true, false, false, false, false},
+		{"MSFZ, without a cache", false, true, false, false, false},
+		{"as it is, without a cache", false, false, false, false, false},
+		{"on its way as it is", true, false, true, false, false},
+		{"of a store that took it ill", true, false, false, true, false},
+		{"only whether it is there", true, false, false, false, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		bool asks = !cases[i].flies && !cases[i].refused && !cases[i].probed;
+		struct object_head version = fake_whole(SMALL, RIG_ETAG);
+		struct asker a, other;
+		struct ask_request request;
+		struct cache_rig r;
+
+		cache_rig_init(&r);
+		r.settings.dir = cases[i].disk ? r.dir : NULL;
+		cache_rig_open(&r);
+		r.store.store.traits.negotiates = true;
+		if (cases[i].refused)
+			store_stop_negotiating(&r.store.store);
+		if (cases[i].flies)
+			ask_key(&r, &other, "k");
+		request = rig_request(&r, "k");
+		request.msfz = true;
+		request.presence = cases[i].probed;
+		ask_for(&a, &request);
+		CHECK(r.store.started == 1 && r.store.first->read.msfz == asks, cases[i].name);
+		answer_like(&r, cases[i].comes ? magic : rig_bytes(0, 64));
+		manual_settle(r.loop);
+		CHECK(a.told == 1 && a.result == FETCH_FOUND, "found");
+		CHECK_INT(ask_form(a.ask), cases[i].comes ? FORM_MSFZ : FORM_STORED, "as it came");
+		if (cases[i].disk && asks) {
+			CHECK(ask_rescue(a.ask, &version, 600, SMALL - 1, told, &a),
+			      "it can be rescued");
+			CHECK_INT(r.store.first->read.msfz, cases[i].comes, "as what it is");
+		}
+		done(&a);
+		if (cases[i].flies)
+			done(&other);
+		CHECK(cache_rig_close(&r), "nothing is left");
+	}
+}
+
 /* What has no name to be continued by is begun anew, if nothing of it has been sent. */
 static void test_rescue_from_the_start(void)
 {
@@ -539,6 +614,7 @@ int main(void)
 	test_rescue();
 	ask_free(NULL);
 	test_rescue_from_the_start();
+	test_msfz();
 	test_what_passes_is_checked();
 	test_miss_in_the_name_of_another();
 	return tap_done();
