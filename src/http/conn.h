@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One connection of an HTTP server, as its states, and what it is to its worker. For those who use the
+ * server: http.h.
+ *
+ *	RESTING		between two requests, or nothing has come yet; has no buffer
+ *	READING		a part of a head is there
+ *	BODY		the head is; the body comes, and is handed on or dropped
+ *	WAITING		for the handler's answer
+ *	WRITING		the answer goes out, as the socket takes it and its source gives it
+ *	LINGERING	the last answer is out and our side closed; what still comes is read for a moment, since a
+ *			close with bytes unread would be a reset, which may overtake the answer
+ *
+ * The socket is watched once, edge-triggered, for everything: `readable` says that a recv() may give
+ * something. Nothing is read while an answer is looked for or sent. Bytes are received into the worker's
+ * buffer and get one of the connection's own only where they have to stay beyond the turn: a head that is
+ * not complete, whose request is not over yet, or requests that came behind it.
+ *
+ * A connection is freed when nobody is going to wake it: not while `owed` (http.h) or `posted` (by itself,
+ * for its next turn).
+ */
+#pragma once
+#include "base/list.h"
+#include "base/loop.h"
+#include "http/body.h"
+#include "http/http.h"
+#include "http/pace.h"
+
+#include <stdatomic.h>
+
+#define HTTP_TAIL_MAX 96
+
+struct http_worker {
+	struct http_server *server;
+	struct loop *loop;
+	struct loop_fd listener;    /* the server's */
+	struct loop_timer relisten; /* after descriptors had run out */
+	struct loop_task drain, cut, crowd;
+	bool draining, listening;
+	int reserve; /* a descriptor to refuse with when there is no other */
+	LIST_HEAD(http_conns, http_conn) conns;
+	atomic_size_t open; /* connections that are its own, or on their way to it */
+	char *buf;          /* buf_n bytes: what one connection receives in its turn */
+	size_t buf_n;
+	struct http_block block;     /* what one source gives in its turn */
+	void *spare;                 /* the handler's */
+	int64_t tail_s;              /* the second for which these are */
+	char tail[3][HTTP_TAIL_MAX]; /* how a head ends: kept open, said to be kept open, closed */
+	size_t tail_n[3];
+};
+
+struct http_server {
+	struct http_settings set;
+	struct http_worker *worker; /* owned array */
+	atomic_size_t open;         /* connections of all of them */
+	atomic_uint listening;      /* workers */
+};
+
+enum http_conn_state { RESTING, READING, BODY, WAITING, WRITING, LINGERING };
+
+/* Bytes that have come: p lies in `own`, or in the worker's buffer. */
+struct http_in {
+	char *own, *p;
+	size_t n, room; /* from p on: bytes, and as far as there may be some */
+};
+
+struct http_conn {
+	struct loop_fd fd;
+	struct loop_timer timer; /* not later than `deadline` */
+	struct loop_task task;
+	struct http_worker *worker;
+	LIST_ENTRY(http_conn) link; /* the worker's */
+	void *ud;
+	struct http_in in;
+	size_t used; /* bytes of `in` that the present request has taken */
+	struct http_head head;
+	struct http_body body;
+	struct http_out out;
+	struct http_pace pace;
+	int64_t deadline, body_began;
+	uint64_t received; /* bytes of the body */
+	uint64_t before;   /* bytes sent before the present answer */
+	uint32_t drained;  /* while it lingers */
+	uint16_t family;
+	unsigned char address[16];
+	enum http_conn_state state;
+	enum http_limit closed_by;
+	bool over_limit;
+	bool watched, readable, ended, gone; /* ended: FIN has come; gone: RST, or the like */
+	bool fresh;                          /* no request has come on it yet */
+	bool timed;                          /* the time for the present head runs */
+	bool active;                         /* between request() and done() */
+	bool answered;
+	bool keep, takes, beyond,
+		unread;                /* unread: something of the present request never will be */
+	bool unreadable, told, looked; /* told: left(); looked: http_pace_look() has its turns */
+	bool owed, posted, handed;     /* see above; handed: on its way to its worker */
+	bool doomed;                   /* to be closed when it is woken */
+};
+
+/* Any worker: one that has been accepted, for worker w. */
+struct http_conn *http_conn_new(struct http_worker *w, int fd, bool over_limit);
+/* Its worker, or another one, which then hands it over. */
+void http_conn_begin(struct http_conn *c, bool here);
+/* Its worker, from here on; not from within a turn of the connection. */
+void http_conn_close(struct http_conn *c, enum http_limit limit);
+void http_conn_drain(struct http_conn *c);
+static inline bool http_conn_is_slow(const struct http_conn *c, uint64_t min_rate)
+{
+	return c->state == WRITING && !c->doomed && c->pace.rate < min_rate;
+}
