@@ -9,7 +9,7 @@
 # which run their own.
 set -eu
 
-BUILD="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libcurl4-openssl-dev libssl-dev
+BUILD="gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libssl-dev
 	libexpat1-dev libjansson-dev libunistring-dev libxxhash-dev
 	libmspack-dev zlib1g-dev libzstd-dev"
 SAMPLES="clang lld python3 curl"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * `pepto-symbol serve`: settings, stores, server, and the wait for the end. The main thread does
- * nothing but wait for signals and sweep connections once a second.
+ * nothing but wait for signals.
  *
  * The first SIGTERM or SIGINT drains: no new connections, running answers go on for at most
  * DRAIN_TIMEOUT, then they are cut. The second exits at once, whatever is going on.
@@ -133,20 +133,6 @@ static int wait_signal(const sigset_t *set, int64_t ns)
 	return sig > 0 ? sig : 0;
 }
 
-static void serve_until_signal(struct server *server, const sigset_t *set)
-{
-	int64_t sweep = clock_mono_ns() + NS_PER_S;
-
-	for (;;) {
-		if (wait_signal(set, MAX(sweep - clock_mono_ns(), NS_PER_MS)))
-			return;
-		if (clock_mono_ns() < sweep)
-			continue;
-		server_sweep(server);
-		sweep = clock_mono_ns() + NS_PER_S;
-	}
-}
-
 static void drain(struct server *server, const sigset_t *set, int64_t timeout_ns)
 {
 	int64_t until = clock_mono_ns() + timeout_ns;
@@ -189,7 +175,8 @@ static int serve(struct service *s, const struct auth *auth, const sigset_t *set
 	log_add(&l, "version", SLICE(PEPTO_VERSION));
 	log_end(&l);
 	notify_systemd("READY=1");
-	serve_until_signal(server, set);
+	while (!wait_signal(set, 60 * NS_PER_S))
+		;
 	drain(server, set, s->conf->drain_timeout_ns);
 	server_stop(server);
 	log_event(LOG_INFO, "stopped", NULL);

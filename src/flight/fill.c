@@ -457,6 +457,15 @@ enum fill_read fill_read_ahead(struct fill *f, int64_t offset, char *to, size_t 
 	return read_at(f, offset, true, to, n, ret_n);
 }
 
+enum fill_read fill_locate(struct fill *f, int64_t offset, struct fill_place *ret)
+{
+	LOCK_SCOPE(&f->mu);
+
+	*ret = (struct fill_place){.fd = f->backing == FILE_PARTS ? f->fd : -1,
+				   .offset = f->base + offset};
+	return readable(f, offset, false, &ret->n);
+}
+
 bool fill_whole(struct fill *f, struct slice *ret)
 {
 	LOCK_SCOPE(&f->mu);

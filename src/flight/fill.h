@@ -107,6 +107,16 @@ enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, siz
 /* The same without a held-back tail; not from a ring. END only once it has been committed. */
 enum fill_read fill_read_ahead(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n);
 /*
+ * What fill_read() would read, where it lies: DATA with n bytes in a file, whose descriptor stays open
+ * while the fill lives; or with fd -1 when it lies in none.
+ */
+struct fill_place {
+	int fd;
+	int64_t offset;
+	size_t n;
+};
+enum fill_read fill_locate(struct fill *f, int64_t offset, struct fill_place *ret);
+/*
  * The whole body, when it has been committed, nothing of it has been read from a ring yet, and it
  * lies in one piece of memory: readable until the last reference goes. False otherwise.
  */

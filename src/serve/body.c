@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: MIT
 /* See body.h. */
 #include "serve/body.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "metric/metric.h"
 
-#include <fcntl.h>
-
-/* Each running body has such a block; many of them make do with smaller ones. */
-#define READ_BLOCK      ((size_t)32 * 1024)
+/* What does not fit the socket is kept in so large a block; many of them make do with smaller ones. */
 #define READ_BLOCK_MANY ((size_t)12 * 1024)
 #define MANY            128 /* requests */
 
 /* Called by the fill, on the loop's thread. */
 static void body_ready(struct fill_waiter *w)
 {
-	struct exchange *x = CONTAINER_OF(w, struct exchange, body_wait);
-
-	MHD_resume_connection(x->mhd);
+	http_wake(CONTAINER_OF(w, struct exchange, body_wait)->conn);
 }
 
 void body_leave(void *ud)
@@ -25,10 +19,10 @@ void body_leave(void *ud)
 	struct exchange *x = ud;
 
 	if (x->answer.fill && fill_unwait(x->answer.fill, &x->body_wait))
-		MHD_resume_connection(x->mhd);
+		http_wake(x->conn);
 }
 
-/* On the loop's thread, while the connection is suspended. */
+/* On the loop's thread, while the connection waits. */
 static void body_rescued(void *ud, struct fill *body)
 {
 	struct exchange *x = ud;
@@ -36,9 +30,9 @@ static void body_rescued(void *ud, struct fill *body)
 	if (body) {
 		fill_unref(x->answer.fill);
 		x->answer.fill = body;
-		x->answer.fill_offset = -x->sent;
+		x->answer.fill_offset = -x->given;
 	}
-	MHD_resume_connection(x->mhd);
+	http_wake(x->conn);
 }
 
 /* Did it fail on our side of the transfer? Then the store may still give the rest. */
@@ -50,142 +44,125 @@ static bool can_rescue(struct exchange *x)
 	       (!fill_failed(x->answer.fill, &e) || e.code == ERR_IO);
 }
 
-static ssize_t body_failed(struct exchange *x)
+static enum http_piece_kind body_failed(struct exchange *x)
 {
 	const struct object_head *h = &x->answer.head;
 	struct error e;
 
 	if (can_rescue(x)) {
 		x->rescued = true;
-		MHD_suspend_connection(x->mhd);
-		lookup_rescue(x->lookup, h->first + x->sent, h->first + h->length - 1,
+		lookup_rescue(x->lookup, h->first + x->given, h->first + h->length - 1,
 			      body_rescued);
-		return 0;
+		return HTTP_PIECE_NONE;
 	}
 	x->cut = true;
 	if (fill_failed(x->answer.fill, &e) && e.code != ERR_CANCELED)
 		log_event(LOG_WARN, "answer cut short", "store", x->answer.from->traits.name,
 			  "error", e.msg, NULL);
-	return MHD_CONTENT_READER_END_WITH_ERROR;
+	return HTTP_PIECE_CUT;
 }
 
-static ssize_t read_body(void *cls, uint64_t pos, char *buf, size_t max)
+/* What is there at this place of the fill, where it lies or copied. */
+static enum fill_read look(struct exchange *x, int64_t at, struct http_block block, size_t n,
+			   struct http_piece *ret)
 {
-	struct exchange *x = cls;
-	int64_t at = (int64_t)pos + x->answer.fill_offset;
-	size_t n = 0;
+	struct fill *f = x->answer.fill;
+	struct fill_place place;
+	enum fill_read state;
 
-	switch (fill_read(x->answer.fill, at, buf, max, &n)) {
-	case FILL_DATA: x->sent += (int64_t)n; return (ssize_t)n;
-	case FILL_WAIT:
-		if (atomic_load(&x->left))
-			return MHD_CONTENT_READER_END_WITH_ERROR;
-		/* Suspended first: it may be resumed before this returns. */
-		MHD_suspend_connection(x->mhd);
-		x->body_wait.ready = body_ready;
-		x->body_wait.offset = at;
-		if (!fill_wait(x->answer.fill, &x->body_wait))
-			MHD_resume_connection(x->mhd);
-		return 0;
-	case FILL_FAILED: return body_failed(x);
-	case FILL_END: break;
+	if (!x->copies) {
+		state = fill_locate(f, at, &place);
+		x->copies = state == FILL_DATA && place.fd < 0;
+		if (!x->copies) {
+			*ret = (struct http_piece){.kind = HTTP_PIECE_FILE,
+						   .fd = place.fd,
+						   .offset = place.offset,
+						   .n = MIN(place.n, n)};
+			return state;
+		}
 	}
-	return MHD_CONTENT_READER_END_OF_STREAM;
+	if (metric_get(active_requests) > MANY)
+		n = MIN(n, READ_BLOCK_MANY);
+	*ret = (struct http_piece){.kind = HTTP_PIECE_BYTES, .bytes.p = block.p};
+	return fill_read(f, at, block.p, MIN(n, block.n), &ret->bytes.n);
 }
 
-/* The body of a HEAD, of which only the length is used. */
-static ssize_t no_body(void *cls, uint64_t pos, char *buf, size_t max)
+/* Nothing is there. False: there is now. */
+static bool wait_at(struct exchange *x, int64_t at)
 {
-	return MHD_CONTENT_READER_END_WITH_ERROR;
+	x->body_wait.ready = body_ready;
+	x->body_wait.offset = at;
+	return fill_wait(x->answer.fill, &x->body_wait);
 }
 
-static void unref_body(void *cls)
+static void pull(void *ud, struct http_block block, size_t n, struct http_piece *ret)
 {
-	fill_unref(cls);
+	struct exchange *x = ud;
+	int64_t at = x->given + x->answer.fill_offset;
+	enum fill_read state;
+
+	while ((state = look(x, at, block, n, ret)) == FILL_WAIT) {
+		ret->kind = atomic_load(&x->left) ? HTTP_PIECE_CUT : HTTP_PIECE_NONE;
+		if (ret->kind == HTTP_PIECE_CUT || wait_at(x, at))
+			return;
+	}
+	if (state == FILL_DATA)
+		x->given += (int64_t)(ret->kind == HTTP_PIECE_FILE ? ret->n : ret->bytes.n);
+	else
+		ret->kind = body_failed(x);
 }
 
-/* Of a fill that has ended well: its file, or its memory. NULL: it is still being written. */
-static struct MHD_Response *whole_response(const struct answer *a)
+/* A file that cannot be sent from is read, and then fails by its own reason. */
+static void unread(void *ud, size_t n)
 {
-	const struct object_head *h = &a->head;
-	struct slice bytes;
-	int64_t base;
-	int fd = fill_file(a->fill, &base);
+	struct exchange *x = ud;
 
-	if (fd >= 0)
-		return MHD_create_response_from_fd_at_offset64((uint64_t)h->length, fd,
-							       (uint64_t)(base + h->first));
-	if (!fill_whole(a->fill, &bytes))
-		return NULL;
-	return MHD_create_response_from_buffer_with_free_callback_cls(
-		(size_t)h->length, (void *)(uintptr_t)(bytes.p + a->fill_offset), unref_body,
-		fill_ref(a->fill));
+	x->given -= (int64_t)n;
+	x->copies = true;
 }
 
-static struct MHD_Response *file_response(const struct object_head *h, int fd)
+static const struct http_source of_fill = {.pull = pull, .unread = unread};
+
+static void close_file(void *ud)
 {
-	return MHD_create_response_from_fd_at_offset64((uint64_t)h->length, fd,
-						       (uint64_t)(h->fd_base + h->first));
+	struct exchange *x = ud;
+
+	close_p(&x->body_fd);
+	x->body_fd = -1;
 }
 
-struct MHD_Response *body_response(struct exchange *x)
+static void from_file(struct exchange *x, int fd, int64_t base, struct http_answer *ret)
+{
+	x->body_fd = fd;
+	ret->kind = HTTP_ANSWER_FILE;
+	ret->fd = fd;
+	ret->offset = base + x->answer.head.first;
+	ret->release = close_file;
+}
+
+void body_begin(struct exchange *x, struct http_answer *ret)
 {
 	struct object_head *h = &x->answer.head;
-	uint64_t length = (uint64_t)h->length;
-	struct MHD_Response *r;
-	size_t block;
+	struct slice bytes;
+	int64_t base;
+	int fd;
 
-	x->promised = h->length;
 	if (x->head)
-		return MHD_create_response_from_callback(length, 1, no_body, NULL, NULL);
-	atomic_store(&x->conn->file_body, h->fd >= 0);
-	if (h->fd >= 0)
-		return file_response(h, TAKE_FD(h->fd));
-	r = whole_response(&x->answer);
-	if (r)
-		return r;
-	block = metric_get(active_requests) > MANY ? READ_BLOCK_MANY : READ_BLOCK;
-	return MHD_create_response_from_callback(length, MIN(block, (size_t)length), read_body, x,
-						 NULL);
-}
-
-/* ---- for the hottest ---- */
-
-static struct MHD_Response *memory_response(const struct object_head *h)
-{
-	char *body = malloc((size_t)h->length);
-
-	if (body && file_read_at(h->fd, body, (size_t)h->length, h->fd_base) == h->length)
-		return MHD_create_response_from_buffer((size_t)h->length, body,
-						       MHD_RESPMEM_MUST_FREE);
-	free(body);
-	return NULL;
-}
-
-bool body_offer(struct exchange *x, struct hot_offer *ret)
-{
-	const struct object_head *h = &x->answer.head;
-	int fd = -1;
-
-	if (x->answer.way != ASK_HIT || x->answer.hot_ns <= 0 || x->head || x->close || h->ranged ||
-	    h->encoding[0] || x->answer.msfz || x->answer.vary_encoding || x->lookup)
-		return false;
-	*ret = (struct hot_offer){
-		.path = &x->path,
-		.client = &x->client,
-		.store = x->answer.from,
-		.fd = h->fd,
-		.length = h->length,
-		.fresh_ns = x->answer.hot_ns,
-		.purges = x->purges,
-	};
-	if (hot_wants_memory(x->server->hot, h->length)) {
-		ret->memory = (size_t)h->length;
-		ret->response = memory_response(h);
-	} else if ((fd = fcntl(h->fd, F_DUPFD_CLOEXEC, 0)) >= 0) {
-		ret->response = file_response(h, fd);
+		return;
+	ret->length = h->length;
+	ret->ud = x;
+	if (h->fd >= 0) {
+		from_file(x, TAKE_FD(h->fd), h->fd_base, ret);
+		return;
 	}
-	x->promised = h->length;
-	atomic_store(&x->conn->file_body, fd >= 0);
-	return ret->response != NULL;
+	fd = fill_file(x->answer.fill, &base);
+	if (fd >= 0) {
+		from_file(x, fd, base, ret);
+	} else if (fill_whole(x->answer.fill, &bytes)) {
+		ret->kind = HTTP_ANSWER_BYTES;
+		ret->bytes = (struct slice){bytes.p + x->answer.fill_offset, (size_t)h->length};
+	} else {
+		ret->kind = HTTP_ANSWER_SOURCE;
+		ret->source = &of_fill;
+	}
 }

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * See exchange.h. The way of one request, straight through:
+ * See exchange.h. The way of one request, as http.h calls for it:
  *
- *	exchange_begin	the request line is in
- *	exchange_run	called when the headers are in, when the (ignored) body is in, and again after
- *			every resume: refuse what may not be asked, answer what needs no store, else
- *			start a lookup and suspend the connection
- *	answered	on the loop's thread: keep the answer, resume
- *	exchange_run	respond
- *	exchange_end	log and let go
- *
- * libmicrohttpd closes a connection whose response is queued before the request is read to its
- * end, so nothing is queued on the first call but the refusal of a method that may carry a body.
+ *	request		the head is in: refuse a method, or take the body of a purge
+ *	complete	so is the body: refuse what may not be asked, answer what needs no store, else start a
+ *			lookup, which the connection waits for
+ *	answered	on the loop's thread: keep the answer, wake the connection
+ *	resume		respond
+ *	done		log and let go
  */
 #include "serve/exchange.h"
 #include "base/log.h"
@@ -20,53 +16,25 @@
 #include "serve/purge.h"
 #include "serve/respond.h"
 
-#include <stdio.h>
-
-#define AUTHORITY_MAX 1024 /* of an absolute-form target */
-
 static struct slice header(const struct exchange *x, const char *name)
 {
 	return slice_of(exchange_header(x, name));
 }
 
-/* A connection has one request at a time, so the block of the last one will do. */
-static struct exchange *exchange_new(struct conn *c)
+/* A worker has one request in its hands at a time: where none has to wait, one block does for all. */
+static struct exchange *begin(struct http_conn *c)
 {
-	struct exchange *x = TAKE(c->spare);
+	struct exchange **spare = (struct exchange **)http_spare(c);
+	struct exchange *x = *spare ? TAKE(*spare) : xnew(struct exchange);
 
-	if (!x)
-		return xnew(struct exchange);
 	memset(x, 0, sizeof(*x));
-	return x;
-}
-
-static void keep_target(struct exchange *x, const char *target)
-{
-	/* Longer than anything that is allowed tells that it was too long. */
-	x->target_n = strnlen(target, REQUEST_TARGET_MAX + AUTHORITY_MAX);
-	if (x->target_n < sizeof(x->short_target))
-		x->target = memcpy(x->short_target, target, x->target_n);
-	else
-		x->target = xstrndup(target, x->target_n);
-}
-
-void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd)
-{
-	struct server *s = cls;
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct exchange *x = exchange_new(info->socket_context);
-
-	x->server = s;
-	x->mhd = mhd;
-	x->conn = info->socket_context;
+	x->server = http_server_ud(c);
+	x->conn = c;
 	x->started_ns = clock_mono_ns();
-	keep_target(x, target);
 	x->outcome = "none";
 	x->answer.head.fd = -1;
-	if (s->parts.conf->access_log)
-		conn_name_peer(x->conn); /* now: at the end it may have gone */
-	conn_phase_set(x->conn, CONN_HEADERS);
+	x->body_fd = -1;
+	http_set_ud(c, x);
 	metric_inc(active_requests);
 	return x;
 }
@@ -81,14 +49,14 @@ bool exchange_may_look(struct exchange *x)
 
 /* ---- what needs no store ---- */
 
-static enum MHD_Result front_page(struct exchange *x)
+static void front_page(struct exchange *x)
 {
 	const struct conf *conf = x->server->parts.conf;
 	bool html = pages_wants_html(header(x, "Accept"));
 	bool by_path = x->auth == AUTH_BY_PATH;
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(4096);
-	struct page page CLEANUP(page_fini) = {
-		.status = MHD_HTTP_OK,
+	struct page page = {
+		.status = 200,
 		.type = html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8",
 		.text = BUF_MAX(PAGE_MAX),
 	};
@@ -99,77 +67,76 @@ static enum MHD_Result front_page(struct exchange *x)
 		buf_printf(&url, "/t/" SLICE_FMT,
 			   SLICE_ARG(by_path ? x->path.token : SLICE("TOKEN")));
 	pages_root(&page.text, html, buf_slice(&url), x->server->parts.auth && !by_path);
-	return respond_page(x, &page);
+	respond_page(x, &page);
 }
 
-static enum MHD_Result answer_path(struct exchange *x)
+static void answer_empty(struct exchange *x, enum canned which)
 {
+	x->outcome = "page";
+	metric_inc(requests_page);
+	respond_canned(x, which);
+}
+
+static void answer_path(struct exchange *x)
+{
+	int64_t miss_ttl_ns = x->server->parts.conf->miss_ttl_ns;
+
 	switch (x->path.kind) {
-	case PATH_ROOT: return front_page(x);
-	case PATH_PINGME:
-		x->outcome = "page";
-		metric_inc(requests_page);
-		return respond_canned(x, CANNED_EMPTY);
+	case PATH_ROOT: front_page(x); return;
+	case PATH_PINGME: answer_empty(x, CANNED_EMPTY); return;
 	case PATH_INDEX2:
-		if (!health_two_tier(x->server->parts.health))
-			return respond_miss(x, x->server->parts.conf->miss_ttl_ns);
-		x->outcome = "page";
-		metric_inc(requests_page);
-		return respond_canned(x, CANNED_EMPTY);
-	case PATH_PART: return respond_miss(x, x->server->parts.conf->miss_ttl_ns);
+		if (health_two_tier(x->server->parts.health))
+			answer_empty(x, CANNED_EMPTY);
+		else
+			respond_miss(x, miss_ttl_ns);
+		return;
+	case PATH_PART: respond_miss(x, miss_ttl_ns); return;
 	case PATH_FILE:
 	case PATH_BUILD_ID:
 	case PATH_UNIFIED:
 	case PATH_UUID:
 	case PATH_OTHER: break;
 	}
-	return exchange_find(x);
+	exchange_find(x);
 }
 
 /* Paths of our own, told apart before the base path is: health checks know no base path. */
-static bool admin_page(struct exchange *x, enum MHD_Result *ret)
+static bool admin_page(struct exchange *x)
 {
-	struct page page CLEANUP(page_fini) = {.text = BUF_MAX(PAGE_MAX)};
-	struct slice target = {x->target, x->target_n};
+	struct page page = {.text = BUF_MAX(PAGE_MAX)};
 
-	if (x->server->admin ||
-	    !admin_answer(x->server, slice_head(target, slice_find(target, '?')), &page))
+	if (x->server->admin || !admin_answer(x->server, exchange_path(x), &page))
 		return false;
-	*ret = respond_page(x, &page);
+	respond_page(x, &page);
 	return true;
 }
 
-static enum MHD_Result refuse(struct exchange *x)
+static void refuse(struct exchange *x)
 {
 	x->outcome = "refused";
 	metric_inc(refused_connections);
 	metric_inc(requests_refused);
-	return respond_canned(x, CANNED_FAULT);
+	respond_canned(x, CANNED_FAULT);
 }
 
-static enum MHD_Result answer_preflight(struct exchange *x)
-{
-	x->outcome = "page";
-	metric_inc(requests_page);
-	return respond_canned(x, CANNED_PREFLIGHT);
-}
-
-static enum MHD_Result answer_request(struct exchange *x)
+static void answer_request(struct exchange *x)
 {
 	const struct server_parts *p = &x->server->parts;
 	struct request_rules rules = {.base_path = slice_of(p->conf->base_path),
 				      .path_token = p->auth != NULL};
 	enum request_verdict verdict;
-	enum MHD_Result result;
 
-	conn_phase_set(x->conn, CONN_ACTIVE);
-	if (!x->preflight && admin_page(x, &result))
-		return result;
-	if (x->conn->over_limit)
-		return refuse(x);
-	if (x->preflight)
-		return answer_preflight(x);
-	verdict = request_clean((struct slice){x->target, x->target_n}, &rules, &x->path);
+	if (!x->preflight && admin_page(x))
+		return;
+	if (http_over_limit(x->conn)) {
+		refuse(x);
+		return;
+	}
+	if (x->preflight) {
+		answer_empty(x, CANNED_PREFLIGHT);
+		return;
+	}
+	verdict = request_clean(exchange_target(x), &rules, &x->path);
 	x->cleaned = verdict == REQUEST_CLEAN;
 	/* The admin token, sent as a path by mistake: no store is to hear of it. */
 	if (x->cleaned && strlen(p->conf->admin_token) >= AUTH_SECRET_MIN &&
@@ -180,58 +147,38 @@ static enum MHD_Result answer_request(struct exchange *x)
 	if (p->auth && x->auth == AUTH_DENIED) {
 		x->outcome = "denied";
 		metric_inc(requests_denied);
-		return respond_canned(x, CANNED_LOGIN);
+		respond_canned(x, CANNED_LOGIN);
+		return;
 	}
 	switch (verdict) {
-	case REQUEST_CLEAN: return answer_path(x);
-	case REQUEST_NOMEM: return respond_fault(x);
+	case REQUEST_CLEAN: answer_path(x); return;
+	case REQUEST_NOMEM: respond_fault(x); return;
 	case REQUEST_BAD:
 	case REQUEST_OUTSIDE: break;
 	}
-	return respond_bad_path(x);
+	respond_bad_path(x);
 }
 
 /*
  * A browser asks before it lets a script of another origin send Authorization or Range, and without
  * the token that it will then send: no path is looked at.
  */
-static bool is_preflight(struct exchange *x, const char *method)
+static bool is_preflight(struct exchange *x)
 {
-	x->preflight = x->server->parts.conf->cors && strcmp(method, MHD_HTTP_METHOD_OPTIONS) == 0;
+	x->preflight = x->server->parts.conf->cors &&
+		       slice_eq(http_method(x->conn), SLICE("OPTIONS"));
 	if (x->preflight)
 		x->method = "OPTIONS";
 	return x->preflight;
 }
 
-static bool is_read(struct exchange *x, const char *method)
+static bool is_read(struct exchange *x)
 {
-	x->head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+	struct slice method = http_method(x->conn);
+
+	x->head = slice_eq(method, SLICE("HEAD"));
 	x->method = x->head ? "HEAD" : "GET";
-	return x->head || strcmp(method, MHD_HTTP_METHOD_GET) == 0;
-}
-
-static enum MHD_Result find_body(void *cls, enum MHD_ValueKind kind, const char *name,
-				 const char *value)
-{
-	bool *found = cls;
-	struct slice s = slice_of(name);
-
-	*found |= slice_eq_nocase(s, SLICE("Transfer-Encoding")) ||
-		  (slice_eq_nocase(s, SLICE("Content-Length")) && strcmp(value, "0") != 0);
-	return MHD_YES;
-}
-
-/*
- * No symbol client sends a body with GET. Where headers say so, and above all where two of them
- * disagree, what follows may be meant as something else by a proxy before us: the connection ends
- * after the answer, so that nothing of it is taken for a request.
- */
-static bool has_body(const struct exchange *x)
-{
-	bool found = false;
-
-	MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, find_body, &found);
-	return found;
+	return x->head || slice_eq(method, SLICE("GET"));
 }
 
 /* ---- purging ---- */
@@ -239,25 +186,20 @@ static bool has_body(const struct exchange *x)
 /* On the loop's thread. */
 static void purged(void *ud)
 {
-	struct exchange *x = ud;
-
-	x->state = EXCHANGE_ANSWERED;
-	MHD_resume_connection(x->mhd);
+	http_wake(((struct exchange *)ud)->conn);
 }
 
 /* False: it is something else. */
-static bool first_call_of_purge(struct exchange *x, const char *method, enum MHD_Result *ret)
+static bool begin_purge(struct exchange *x)
 {
-	struct slice target = {x->target, x->target_n};
-
-	switch (purge_judge(x->server, slice_head(target, slice_find(target, '?')), method,
+	switch (purge_judge(x->server, exchange_path(x), http_method(x->conn),
 			    exchange_header(x, "Authorization"))) {
 	case PURGE_OTHER: return false;
-	case PURGE_METHOD: *ret = respond_canned(x, CANNED_METHOD_PURGE); break;
-	case PURGE_DENIED: *ret = respond_canned(x, CANNED_LOGIN_ADMIN); break;
+	case PURGE_METHOD: respond_canned(x, CANNED_METHOD_PURGE); break;
+	case PURGE_DENIED: respond_canned(x, CANNED_LOGIN_ADMIN); break;
 	case PURGE_ALLOWED:
 		x->purge = purge_new(x->server, purged, x);
-		*ret = MHD_YES;
+		http_take_body(x->conn, PURGE_BODY_MAX);
 		break;
 	}
 	x->method = x->purge ? "POST" : "other";
@@ -267,123 +209,114 @@ static bool first_call_of_purge(struct exchange *x, const char *method, enum MHD
 	return true;
 }
 
-static enum MHD_Result answer_purge(struct exchange *x)
+static void answer_purge(struct exchange *x)
 {
-	struct page page CLEANUP(page_fini) = {.text = BUF_MAX(PAGE_MAX)};
-	enum MHD_Result result;
+	struct page page = {.text = BUF_MAX(PAGE_MAX)};
 
 	purge_answer(x->purge, &page);
-	result = respond_page(x, &page);
+	respond_page(x, &page);
 	x->outcome = "purge";
-	return result;
 }
 
-static enum MHD_Result run_purge(struct exchange *x)
+static void run_purge(struct exchange *x)
 {
-	conn_phase_set(x->conn, CONN_ACTIVE);
+	if (http_body_beyond(x->conn))
+		purge_beyond(x->purge);
 	if (!exchange_may_look(x))
-		return respond_fault(x);
-	x->state = EXCHANGE_LOOKING;
-	MHD_suspend_connection(x->mhd);
-	if (purge_start(x->purge))
-		return MHD_YES;
-	x->state = EXCHANGE_ANSWERED;
-	MHD_resume_connection(x->mhd);
-	return MHD_YES;
+		respond_fault(x);
+	else if (!purge_start(x->purge))
+		answer_purge(x);
 }
 
-static enum MHD_Result first_call(struct exchange *x, const char *method)
-{
-	enum MHD_Result result = MHD_NO;
+/* ---- the handler ---- */
 
-	x->state = EXCHANGE_READ;
-	x->close = atomic_load(&x->server->draining) || x->conn->over_limit || has_body(x);
-	if (first_call_of_purge(x, method, &result))
-		return result;
-	if (is_preflight(x, method) || is_read(x, method))
-		return MHD_YES;
+static void request(struct http_conn *c)
+{
+	struct exchange *x = begin(c);
+
+	/*
+	 * No symbol client sends a body with GET. What follows one may be meant as something else by a
+	 * proxy before us: the connection ends after the answer, so that nothing of it is taken for a
+	 * request.
+	 */
+	x->close = atomic_load(&x->server->draining) || http_over_limit(c) || http_has_body(c);
+	if (begin_purge(x) || is_preflight(x) || is_read(x))
+		return;
 	x->method = "other";
 	x->outcome = "method";
 	metric_inc(requests_method);
-	return respond_canned(x, CANNED_METHOD);
+	respond_canned(x, CANNED_METHOD);
 }
 
-// NOLINTNEXTLINE(readability-function-size): the signature is libmicrohttpd's
-enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *url,
-			     const char *method, const char *version, const char *upload,
-			     size_t *upload_n, void **exchange)
+static void body(struct http_conn *c, struct slice bytes)
 {
-	struct exchange *x = *exchange;
+	struct exchange *x = http_ud(c);
 
-	switch (x->state) {
-	case EXCHANGE_NEW: return first_call(x, method);
-	case EXCHANGE_READ:
-		if (*upload_n) {
-			if (x->purge)
-				purge_body(x->purge, (struct slice){upload, *upload_n});
-			*upload_n = 0; /* else a body that no client has reason to send */
-			return MHD_YES;
-		}
-		return x->purge ? run_purge(x) : answer_request(x);
-	case EXCHANGE_ANSWERED: return x->purge ? answer_purge(x) : respond_answer(x);
-	case EXCHANGE_LOOKING:
-	case EXCHANGE_RESPONDING: break;
-	}
-	return MHD_YES;
+	purge_body(x->purge, bytes);
+}
+
+static void complete(struct http_conn *c)
+{
+	struct exchange *x = http_ud(c);
+
+	if (x->purge)
+		run_purge(x);
+	else
+		answer_request(x);
+}
+
+static void resume(struct http_conn *c)
+{
+	struct exchange *x = http_ud(c);
+
+	if (x->purge)
+		answer_purge(x);
+	else
+		respond_answer(x);
+}
+
+static void left(struct http_conn *c)
+{
+	struct exchange *x = http_ud(c);
+
+	atomic_store(&x->left, true);
+	if (x->lookup)
+		loop_post(x->server->parts.loop, &x->server->sweep);
 }
 
 /* ---- the end ---- */
 
-/*
- * Of a body that broke off, what has reached the client: of a file nobody else counts it, and of
- * another what was handed over may still lie in the kernel.
- */
-static void count_taken(struct exchange *x)
-{
-	int64_t body = x->head ? 0 : x->promised;
-
-	x->sent = MIN(conn_taken(x->conn, x->head_size), body);
-}
-
 /* Was it we who broke it off, for a reason that has nothing to do with the store? */
-static enum conn_limit closed_by(const struct exchange *x)
+static enum http_limit closed_by(const struct exchange *x, const struct http_end *end)
 {
 	if (x->cut && atomic_load(&x->server->aborted))
-		return CONN_DRAIN_TIMEOUT;
-	return x->cut ? CONN_NO_LIMIT : atomic_load(&x->conn->closed_by);
-}
-
-static void judge_closed(struct exchange *x, enum conn_limit limit)
-{
-	x->outcome = "closed";
-	x->limit = conn_limit_name(limit);
-	if (x->state != EXCHANGE_RESPONDING)
-		return;
-	metric_inc(requests_closed);
-	count_taken(x);
+		return HTTP_DRAIN_TIMEOUT;
+	return end->why == HTTP_CLOSED ? end->limit : HTTP_NO_LIMIT;
 }
 
 /* What came of a body: all of it, or cut by a limit, by the store or by the client. */
-static void judge_end(struct exchange *x, enum MHD_RequestTerminationCode why)
+static void judge_end(struct exchange *x, const struct http_end *end)
 {
-	enum conn_limit limit = closed_by(x);
+	enum http_limit limit = closed_by(x, end);
 
-	if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
-		x->sent = x->head ? 0 : x->promised;
-		x->conn->written += x->head_size + (size_t)x->sent;
+	x->sent = end->sent;
+	if (end->why == HTTP_COMPLETE) {
+		;
+	} else if (end->why == HTTP_UNREADABLE) {
+		metric_inc(refused_headers);
+		x->outcome = "unreadable";
+		x->status = 400;
 	} else if (limit) {
-		judge_closed(x, limit);
+		x->outcome = "closed";
+		x->limit = http_limit_name(limit);
+		if (end->answered)
+			metric_inc(requests_closed);
 	} else if (x->cut) {
 		x->outcome = "cut";
 		metric_inc(requests_cut);
-	} else if (x->state == EXCHANGE_RESPONDING) {
+	} else if (end->answered) {
 		x->outcome = "left";
 		metric_inc(requests_left);
-		count_taken(x);
-	} else if (x->state == EXCHANGE_NEW && why != MHD_REQUEST_TERMINATED_CLIENT_ABORT &&
-		   why != MHD_REQUEST_TERMINATED_READ_ERROR) {
-		metric_inc(refused_headers); /* libmicrohttpd has said 431, 414 or 400 */
-		x->outcome = "unreadable";
 	}
 	metric_add(client_bytes, x->sent);
 }
@@ -393,8 +326,9 @@ static void empty(struct exchange *x)
 	answer_drop(&x->answer);
 	purge_free(x->purge);
 	symbol_path_fini(&x->path);
-	if (x->target != x->short_target)
-		free(x->target);
+	buf_fini(&x->out);
+	buf_fini(&x->text);
+	free(x->checksum);
 	metric_dec(active_requests);
 	if (x->looking)
 		atomic_fetch_sub(&x->server->looking, 1);
@@ -407,23 +341,51 @@ static void exchange_free(void *ud)
 	free(ud);
 }
 
-void exchange_end(void *cls, struct MHD_Connection *mhd, void **exchange,
-		  enum MHD_RequestTerminationCode why)
+static void end(struct exchange *x)
 {
-	struct exchange *x = *exchange;
+	void **spare = http_spare(x->conn);
 	int64_t took = clock_mono_ns() - x->started_ns;
 
-	*exchange = NULL;
-	judge_end(x, why);
 	metric_observe_request(took);
 	if (x->server->parts.conf->access_log && log_enabled(LOG_INFO))
 		exchange_log(x, took);
-	conn_phase_set(x->conn, CONN_IDLE);
 	if (x->lookup) {
-		conn_watch(x->server->conns, x->conn, NULL);
 		lookup_release(x->lookup, exchange_free);
 		return;
 	}
 	empty(x);
-	x->conn->spare = x;
+	if (*spare)
+		free(x);
+	else
+		*spare = x;
 }
+
+static void done(struct http_conn *c, const struct http_end *how)
+{
+	struct exchange *x = http_ud(c);
+
+	judge_end(x, how);
+	end(x);
+}
+
+/* It has been answered; what is no HTTP at all is not worth a line. */
+static void refused(struct http_conn *c, int status)
+{
+	struct exchange *x;
+
+	if (!http_method(c).n && status == 400)
+		return;
+	x = begin(c);
+	metric_inc(refused_headers);
+	x->outcome = "unreadable";
+	x->status = status;
+	end(x);
+}
+
+const struct http_handler exchange_handler = {.request = request,
+					      .body = body,
+					      .complete = complete,
+					      .resume = resume,
+					      .left = left,
+					      .done = done,
+					      .refused = refused};

@@ -1,46 +1,35 @@
 // SPDX-License-Identifier: MIT
 /*
- * An exchange is one request and its answer, from the request line to the log line.
+ * An exchange is one request and its answer, from its head to the log line.
  *
- * It is touched by two threads, never at the same time: a thread of libmicrohttpd owns it, but
- * while its connection is suspended the loop's thread does, which hands it back by resuming the
- * connection. It is freed once libmicrohttpd has completed it and the loop has let go of it.
+ * It is touched by two threads, never at the same time: its connection's worker owns it, but while the
+ * connection waits the loop's thread does, which hands it back by http_wake(). It is freed once its
+ * connection is done with it and the loop has let go of it.
  */
 #pragma once
-#include "serve/conn.h"
 #include "serve/lookup.h"
 #include "serve/server_priv.h"
 
-#include <microhttpd.h>
-
-enum exchange_state {
-	EXCHANGE_NEW,        /* the request line is in */
-	EXCHANGE_READ,       /* the headers are in */
-	EXCHANGE_LOOKING,    /* suspended: a lookup runs */
-	EXCHANGE_ANSWERED,   /* resumed with an answer */
-	EXCHANGE_RESPONDING, /* a response is queued */
-};
-
 struct exchange {
 	struct server *server;
-	struct MHD_Connection *mhd;
-	struct conn *conn;
-	enum exchange_state state;
+	struct http_conn *conn;
 	int64_t started_ns;
-	char *target; /* as on the request line, cut beyond all that is allowed; owned unless short */
-	char short_target[256];
-	size_t target_n;
 	bool head, close; /* HEAD; the connection ends after this answer */
 	bool preflight;   /* OPTIONS, of a browser that asks what a script may ask */
 	bool cleaned;     /* path is there */
 	struct symbol_path path;
 	enum auth_way auth;   /* by which it was let in, where a token is asked for */
 	struct client client; /* by the request's headers */
+	char *checksum;       /* owned: client.checksum, when the headers do not stay */
 	bool looking;         /* counted in server.looking */
 	struct purge *purge;  /* it is POST /-/purge */
 	struct lookup *lookup;
 	uint64_t purges;      /* cache_purges() from before anything was looked for */
-	struct answer answer; /* EXCHANGE_ANSWERED and later */
+	struct answer answer; /* found, missing, or not to be known */
+	struct buf out, text; /* the head of what is sent, and a body of our own */
+	int body_fd;          /* the file that is sent, or -1 */
+	int64_t given;        /* bytes of the fill that were given to be sent */
+	bool copies;          /* they are not sent from a file */
 	struct fill_waiter body_wait;
 	atomic_bool left;   /* the client has gone away while we waited */
 	bool rescued;       /* the body goes on past the cache */
@@ -51,22 +40,12 @@ struct exchange {
 	const char *outcome;
 	const char *cache; /* where a found object came from; NULL: it was not found */
 	const char *limit; /* by which we closed the connection before the end; or NULL */
-	size_t head_size;  /* of the answer */
-	int64_t sent;      /* bytes of the body handed over */
-	int64_t promised;  /* Content-Length */
-	bool cut;          /* by a failure of the store */
+	int64_t sent; /* bytes of the body that were handed over, or have reached a client that left */
+	bool cut;     /* by a failure of the store */
 };
 
-/* The callbacks of libmicrohttpd; cls is the server. */
-void *exchange_begin(void *cls, const char *target, struct MHD_Connection *mhd);
-enum MHD_Result exchange_run(void *cls, struct MHD_Connection *mhd, const char *url,
-			     const char *method, const char *version, const char *upload,
-			     size_t *upload_n, void **exchange);
-void exchange_end(void *cls, struct MHD_Connection *mhd, void **exchange,
-		  enum MHD_RequestTerminationCode why);
-
-/* exchange_find.c: the answer to a symbol path. */
-enum MHD_Result exchange_find(struct exchange *x);
+/* exchange_find.c: answer a symbol path, or begin to look for it. */
+void exchange_find(struct exchange *x);
 /* exchange_log.c */
 void exchange_log(const struct exchange *x, int64_t took_ns);
 
@@ -76,10 +55,26 @@ void exchange_log(const struct exchange *x, int64_t took_ns);
  */
 bool exchange_may_look(struct exchange *x);
 
+/* As on the request line, up to a raw NUL, which ends a path. */
+static inline struct slice exchange_target(const struct exchange *x)
+{
+	struct slice target = http_target(x->conn);
+
+	return slice_head(target, slice_find(target, '\0'));
+}
+
+/* The same without the query. */
+static inline struct slice exchange_path(const struct exchange *x)
+{
+	struct slice target = exchange_target(x);
+
+	return slice_head(target, slice_find(target, '?'));
+}
+
 /* A request header, NULL when absent. */
 static inline const char *exchange_header(const struct exchange *x, const char *name)
 {
-	return MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, name);
+	return http_header(x->conn, slice_of(name));
 }
 
 /* By what stores and keys are chosen, as far as the path, the client and the settings tell. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * From the headers of a request to its answer: out of the hottest files, out of what is known, or
- * by a lookup, for which the connection is suspended. See exchange.h.
+ * by a lookup, which the connection waits for. See exchange.h.
  */
 #include "base/log.h"
 #include "serve/body.h"
@@ -28,8 +28,7 @@ static void answered(void *ud, struct answer *answer)
 	struct exchange *x = ud;
 
 	x->answer = *answer;
-	x->state = EXCHANGE_ANSWERED;
-	MHD_resume_connection(x->mhd);
+	http_wake(x->conn);
 }
 
 /*
@@ -42,19 +41,19 @@ struct via {
 	bool from_us;
 };
 
-static enum MHD_Result collect_via(void *cls, enum MHD_ValueKind kind, const char *name,
-				   const char *value)
+static void collect_via(const struct http_conn *c, struct via *via)
 {
-	struct slice rest = slice_of(value), one;
-	struct via *via = cls;
+	struct http_field f;
+	struct slice one;
 
-	if (!value || !slice_eq_nocase(slice_of(name), SLICE("Via")))
-		return MHD_YES;
-	buf_puts(via->list, via->list->n ? ", " : "");
-	buf_puts(via->list, value);
-	while (slice_next(&rest, ',', &one))
-		via->from_us |= slice_eq(slice_trim(one), via->ours);
-	return MHD_YES;
+	for (size_t at = 0; http_next_header(c, &at, &f);) {
+		if (!slice_eq_nocase(f.name, SLICE("Via")))
+			continue;
+		buf_puts(via->list, via->list->n ? ", " : "");
+		buf_add(via->list, f.value);
+		while (slice_next(&f.value, ',', &one))
+			via->from_us |= slice_eq(slice_trim(one), via->ours);
+	}
 }
 
 /* With SymProxy's protocol the client says how long it waits, in milliseconds. */
@@ -94,26 +93,25 @@ static struct slice *place_for(struct said *said, struct slice name)
 }
 
 /* One pass finds all that a hot answer depends on. The first header of a name counts. */
-static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *name,
-				   const char *value)
+static void note_header(struct said *said, const struct http_field *f)
 {
-	struct said *said = cls;
-	struct slice s = slice_of(name);
-	struct slice *place = place_for(said, s);
+	struct slice *place = place_for(said, f->name);
 
 	if (!place->n)
-		*place = slice_of(value);
-	said->special |= slice_starts_nocase(s, SLICE("If-")) ||
-			 slice_eq_nocase(s, SLICE("Range")) || slice_eq_nocase(s, SLICE("Via"));
-	return MHD_YES;
+		*place = f->value;
+	said->special |= slice_starts_nocase(f->name, SLICE("If-")) ||
+			 slice_eq_nocase(f->name, SLICE("Range")) ||
+			 slice_eq_nocase(f->name, SLICE("Via"));
 }
 
 /* Fill in x->client. Is it a plain GET? */
 static bool read_headers(struct exchange *x)
 {
-	struct said said = {.special = x->head || x->close};
+	struct said said = {.special = x->head};
+	struct http_field f;
 
-	MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, note_header, &said);
+	for (size_t at = 0; http_next_header(x->conn, &at, &f);)
+		note_header(&said, &f);
 	x->client = client_of(&said.client);
 	/* X-DEBUGINFOD-SIZE is the size of the file, which a body in gzip does not tell. */
 	if (x->path.debuginfod)
@@ -137,20 +135,19 @@ static bool answer_known(struct exchange *x, const struct lookup_request *r)
 	return known_answer(&known, &x->answer);
 }
 
-/* The connection is suspended first: the answer may come before this returns. */
-static enum MHD_Result look_up(struct exchange *x, const struct lookup_request *request)
+/* The answer may come before this returns; the connection hears of it after it has. */
+static void look_up(struct exchange *x, const struct lookup_request *request)
 {
 	struct answer spare = request->spare;
 
 	if (!exchange_may_look(x)) {
 		close_p(&spare.head.fd);
-		return respond_fault(x);
+		respond_fault(x);
+		return;
 	}
-	conn_watch(x->server->conns, x->conn, &x->left);
-	x->state = EXCHANGE_LOOKING;
-	MHD_suspend_connection(x->mhd);
+	if (x->client.checksum) /* which lies where the headers do, and they move */
+		x->client.checksum = x->checksum = xstrdup(x->client.checksum);
 	x->lookup = lookup_start(request, answered, x);
-	return MHD_YES;
 }
 
 /* Then its keys are not to be logged. */
@@ -164,7 +161,7 @@ static bool mentions_token(const struct exchange *x)
 	return false;
 }
 
-static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rules)
+static void find(struct exchange *x, const struct resolve_rules *rules)
 {
 	const struct server_parts *p = &x->server->parts;
 	struct buf list CLEANUP(buf_fini) = BUF_MAX(VIA_MAX);
@@ -184,34 +181,34 @@ static enum MHD_Result find(struct exchange *x, const struct resolve_rules *rule
 		.max_questions = p->conf->max_questions,
 	};
 
-	if (exchange_header(x, "Via"))
-		MHD_get_connection_values(x->mhd, MHD_HEADER_KIND, collect_via, &via);
+	collect_via(x->conn, &via);
 	request.via = list.n ? buf_str(&list) : NULL;
 	request.part.ranged = range_parse(header(x, "Range"), &request.part.range);
 	request.rules.ranged = request.part.ranged;
 	request.rules.head = x->head;
 	request.rules.looped = via.from_us;
-	if (answer_known(x, &request))
-		return respond_answer(x);
+	if (answer_known(x, &request)) {
+		respond_answer(x);
+		return;
+	}
 	request.budget_ns = budget(x);
 	request.tells = log_enabled(LOG_DEBUG) && !mentions_token(x);
 	request.spare = x->answer;
 	x->answer = (struct answer){.kind = ANSWER_MISS, .head.fd = -1};
-	return look_up(x, &request);
+	look_up(x, &request);
 }
 
-enum MHD_Result exchange_find(struct exchange *x)
+void exchange_find(struct exchange *x)
 {
 	const struct server_parts *p = &x->server->parts;
 	const struct resolve_rules rules = exchange_rules(x);
 	bool plain = read_headers(x);
-	enum MHD_Result result;
 
-	if (resolve_refuses(
-		    &rules)) /* other clients may be given it: a 404 that no cache may keep */
-		return respond_miss(x, 0);
+	if (resolve_refuses(&rules)) {
+		respond_miss(x, 0); /* other clients may be given it: no cache may keep this */
+		return;
+	}
 	x->purges = cache_purges(flights_cache(p->flights));
-	if (plain && respond_hot(x, &rules, &result))
-		return result;
-	return find(x, &rules);
+	if (!plain || !respond_hot(x, &rules))
+		find(x, &rules);
 }

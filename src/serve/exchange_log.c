@@ -35,10 +35,9 @@ static bool tells_secret(const struct exchange *x, struct slice text)
 static void log_path(const struct exchange *x, struct log_line *l)
 {
 	const struct server_parts *p = &x->server->parts;
-	struct slice target = {x->target, x->target_n};
+	struct slice target = exchange_target(x);
 	bool escaped = p->conf->admin_token[0] && slice_find(target, '%') < target.n;
-	bool hidden = x->cleaned ? p->auth && x->status == MHD_HTTP_UNAUTHORIZED
-				 : p->auth || escaped;
+	bool hidden = x->cleaned ? p->auth && x->status == 401 : p->auth || escaped;
 	char path[SYMBOL_PATH_MAX + 2];
 
 	if (hidden || tells_secret(x, x->cleaned ? x->path.spelling[0].path : target)) {
@@ -48,7 +47,7 @@ static void log_path(const struct exchange *x, struct log_line *l)
 			 SLICE_ARG(x->path.segments ? x->path.spelling[0].path : SLICE_NONE));
 		log_add(l, "path", slice_of(path));
 	} else {
-		target = without_authority(slice_head(target, slice_find(target, '?')));
+		target = without_authority(exchange_path(x));
 		log_add(l, "path", slice_head(target, LOG_PATH_MAX));
 	}
 }
@@ -56,8 +55,10 @@ static void log_path(const struct exchange *x, struct log_line *l)
 void exchange_log(const struct exchange *x, int64_t took_ns)
 {
 	struct slice agent = slice_of(exchange_header(x, "User-Agent"));
+	char peer[HTTP_PEER_MAX];
 	struct log_line l;
 
+	http_peer(x->conn, peer);
 	log_begin(&l, LOG_INFO, "request");
 	log_add(&l, "method", slice_of(x->method ? x->method : "none"));
 	log_path(x, &l);
@@ -71,7 +72,7 @@ void exchange_log(const struct exchange *x, int64_t took_ns)
 		log_add(&l, "cache", slice_of(x->cache));
 	log_add_i64(&l, "bytes", x->sent);
 	log_add_ms(&l, "dur_ms", took_ns);
-	log_add(&l, "client", slice_of(x->conn->peer));
+	log_add(&l, "client", slice_of(peer));
 	if (agent.p)
 		log_add(&l, "agent", tells_secret(x, agent) ? SLICE("(not shown)") : agent);
 	log_end(&l);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * See hot.h. A table of small sets, each with a lock of its own that is held for a comparison and
- * no system call. An entry is reference counted: by the table, and by whoever is queueing its
- * response. In a full set the entry that has not been asked for the longest goes.
+ * no system call. An entry is reference counted: by the table, and by each answer that it is being
+ * sent as. In a full set the entry that has not been asked for the longest goes.
  */
 #include "serve/hot.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "cache/disk.h"
 
 #include <fcntl.h>
@@ -22,15 +23,15 @@
 
 struct hot_entry {
 	atomic_uint refs;
-	char *path;
-	size_t path_n;
+	struct hot *hot;
+	char *path, *head;
+	size_t path_n, head_n;
+	char *body;                      /* NULL: in the file */
 	bool decimal_ages, short_stamps; /* how the client writes keys */
 	struct store *store;
 	bool symbol; /* a private store may serve it to anybody */
-	struct MHD_Response *response;
 	int fd;
-	int64_t length;
-	size_t memory;
+	int64_t base, length;
 	int64_t fresh_until_ns;
 	uint64_t purges;
 	atomic_int_least64_t look_ns, used_ns; /* next look at the file; its last touch */
@@ -81,10 +82,12 @@ void hot_done(struct hot *h, struct hot_entry *e)
 {
 	if (atomic_fetch_sub(&e->refs, 1) != 1)
 		return;
-	atomic_fetch_sub(&h->memory, e->memory);
+	if (e->body)
+		atomic_fetch_sub(&h->memory, (size_t)e->length);
 	atomic_fetch_sub(&h->n, 1);
-	MHD_destroy_response(e->response);
 	close_p(&e->fd);
+	free(e->body);
+	free(e->head);
 	free(e->path);
 	free(e);
 }
@@ -189,19 +192,30 @@ struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules, uin
 	return NULL;
 }
 
-struct MHD_Response *hot_response(const struct hot_entry *e)
+static void sent(void *ud)
 {
-	return e->response;
+	struct hot_entry *e = ud;
+
+	hot_done(e->hot, e);
+}
+
+struct http_answer hot_answer(struct hot_entry *e)
+{
+	return (struct http_answer){
+		.head = {e->head, e->head_n},
+		.kind = e->body ? HTTP_ANSWER_BYTES : HTTP_ANSWER_FILE,
+		.bytes = {e->body, (size_t)e->length},
+		.fd = e->fd,
+		.offset = e->base,
+		.length = e->length,
+		.release = sent,
+		.ud = e,
+	};
 }
 
 int64_t hot_length(const struct hot_entry *e)
 {
 	return e->length;
-}
-
-bool hot_is_file(const struct hot_entry *e)
-{
-	return !e->memory;
 }
 
 struct store *hot_store(const struct hot_entry *e)
@@ -211,12 +225,24 @@ struct store *hot_store(const struct hot_entry *e)
 
 /* ---- adding ---- */
 
-bool hot_wants_memory(struct hot *h, int64_t length)
+/* A small body, if it can be read now; else it is sent from the file. */
+static char *read_body(struct hot *h, const struct hot_entry *e)
 {
-	return length <= MEMORY_EACH && atomic_load(&h->memory) + (size_t)length <= MEMORY_ALL;
+	size_t n = (size_t)e->length;
+	char *body;
+
+	if (e->length > MEMORY_EACH || atomic_load(&h->memory) + n > MEMORY_ALL)
+		return NULL;
+	body = malloc(n);
+	if (body && file_read_at(e->fd, body, n, e->base) == e->length) {
+		atomic_fetch_add(&h->memory, n);
+		return body;
+	}
+	free(body);
+	return NULL;
 }
 
-static struct hot_entry *entry_new(const struct hot_offer *o)
+static struct hot_entry *entry_new(struct hot *h, const struct hot_offer *o)
 {
 	struct slice path = o->path->spelling[0].path;
 	int64_t now = clock_mono_ns();
@@ -225,14 +251,17 @@ static struct hot_entry *entry_new(const struct hot_offer *o)
 	atomic_init(&e->refs, 1);
 	e->path = xstrndup(path.p, path.n);
 	e->path_n = path.n;
+	e->head = xstrndup(o->head.p, o->head.n);
+	e->head_n = o->head.n;
+	e->hot = h;
 	e->decimal_ages = o->client->decimal_ages;
 	e->short_stamps = o->client->short_stamps;
 	e->store = o->store;
 	e->symbol = o->path->symbol;
-	e->response = o->response;
 	e->fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
+	e->base = o->base;
 	e->length = o->length;
-	e->memory = o->memory;
+	e->body = read_body(h, e);
 	e->fresh_until_ns = now + o->fresh_ns;
 	e->purges = o->purges;
 	e->asked_ns = now;
@@ -252,16 +281,19 @@ static struct hot_entry **worst_place(struct hot_set *set)
 	return worst;
 }
 
-bool hot_add(struct hot *h, const struct hot_offer *o)
+void hot_add(struct hot *h, const struct hot_offer *o)
 {
 	struct hot_set *set = set_of(h, o->path->spelling[0].path);
 	struct hot_entry *e, **place, *old;
 
 	if (atomic_load(&h->n) >= h->max)
-		return false;
-	e = entry_new(o);
+		return;
+	e = entry_new(h, o);
 	atomic_fetch_add(&h->n, 1);
-	atomic_fetch_add(&h->memory, e->memory);
+	if (e->fd < 0) {
+		hot_done(h, e);
+		return;
+	}
 	pthread_mutex_lock(&set->mu);
 	place = place_of(set, o->path->spelling[0].path, o->client);
 	if (!place)
@@ -271,5 +303,4 @@ bool hot_add(struct hot *h, const struct hot_offer *o)
 	pthread_mutex_unlock(&set->mu);
 	if (old)
 		hot_done(h, old);
-	return true;
 }

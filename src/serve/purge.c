@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 
-#define BODY_MAX ((size_t)1 << 20)
 #define KEYS_MAX ((size_t)16 << 20) /* bytes of all keys of one store */
 
 /* The keys of one store. They lie in text, whose place is not known before it is complete. */
@@ -26,14 +25,14 @@ struct purge {
 	struct buf body;
 	bool all;
 	size_t paths;               /* that were understood */
-	bool too_many;              /* keys */
+	bool too_many;              /* bytes, or keys */
 	size_t bad_line;            /* the first that was not; 0: none */
 	struct store_purge *stores; /* owned array; one if all */
 	size_t n_stores, running;   /* running: the loop's */
 	struct error failure;
 };
 
-enum purge_verdict purge_judge(const struct server *s, struct slice path, const char *method,
+enum purge_verdict purge_judge(const struct server *s, struct slice path, struct slice method,
 			       const char *authorization)
 {
 	const struct conf *conf = s->parts.conf;
@@ -41,7 +40,7 @@ enum purge_verdict purge_judge(const struct server *s, struct slice path, const 
 
 	if (!slice_eq(path, SLICE("/-/purge")) || !conf->admin_token[0])
 		return PURGE_OTHER;
-	if (strcmp(method, MHD_HTTP_METHOD_POST) != 0)
+	if (!slice_eq(method, SLICE("POST")))
 		return PURGE_METHOD;
 	if (!slice_starts_nocase(given, SLICE("Bearer ")) ||
 	    !equal_secret(slice_trim(slice_from(given, 7)), slice_of(conf->admin_token)))
@@ -56,7 +55,7 @@ struct purge *purge_new(struct server *s, void (*resume)(void *ud), void *ud)
 	p->server = s;
 	p->resume = resume;
 	p->ud = ud;
-	p->body = BUF_MAX(BODY_MAX);
+	p->body = BUF_MAX(PURGE_BODY_MAX);
 	return p;
 }
 
@@ -76,6 +75,11 @@ void purge_free(struct purge *p)
 void purge_body(struct purge *p, struct slice bytes)
 {
 	buf_add(&p->body, bytes);
+}
+
+void purge_beyond(struct purge *p)
+{
+	p->too_many = true;
 }
 
 /* ---- which keys ---- */
@@ -194,7 +198,7 @@ bool purge_start(struct purge *p)
 {
 	const struct store_list *stores = p->server->parts.stores;
 
-	if (buf_failed(&p->body))
+	if (buf_failed(&p->body) || p->too_many)
 		return false;
 	p->n_stores = stores->n;
 	p->stores = xzalloc(stores->n * sizeof(struct store_purge));
@@ -220,19 +224,19 @@ bool purge_start(struct purge *p)
 
 void purge_answer(const struct purge *p, struct page *ret)
 {
-	ret->status = MHD_HTTP_OK;
+	ret->status = 200;
 	ret->type = "text/plain; charset=utf-8";
 	if (buf_failed(&p->body) || p->too_many) {
-		ret->status = MHD_HTTP_CONTENT_TOO_LARGE;
+		ret->status = 413;
 		buf_puts(&ret->text, "too much at a time: 1 MiB, and keys of 16 MiB, at most\n");
 	} else if (p->bad_line) {
-		ret->status = MHD_HTTP_BAD_REQUEST;
+		ret->status = 400;
 		buf_printf(&ret->text, "line %zu is no path; nothing was purged\n", p->bad_line);
 	} else if (!p->all && !p->paths) {
-		ret->status = MHD_HTTP_BAD_REQUEST;
+		ret->status = 400;
 		buf_puts(&ret->text, "name paths, one per line, or * for everything\n");
 	} else if (p->failure.code) {
-		ret->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+		ret->status = 500;
 		buf_printf(&ret->text, "purged here and now, but not for good: %s\n",
 			   p->failure.msg);
 	} else if (p->all) {

@@ -8,7 +8,7 @@
  * Asked with "Authorization: Bearer ADMIN_TOKEN"; without such a token in the settings the path
  * does not exist. It counts for all processes on the same directory (generation.h).
  *
- * A purge belongs to the thread of its connection, but while that is suspended to the loop's.
+ * A purge belongs to the thread of its connection, but while that waits for it to the loop's.
  */
 #pragma once
 #include "serve/server_priv.h"
@@ -23,13 +23,16 @@ enum purge_verdict {
 };
 
 /* path: of the target, without query. */
-enum purge_verdict purge_judge(const struct server *s, struct slice path, const char *method,
+enum purge_verdict purge_judge(const struct server *s, struct slice path, struct slice method,
 			       const char *authorization);
 /* resume(ud) is called on the loop's thread, once purge_start() has done its work. */
 struct purge *purge_new(struct server *s, void (*resume)(void *ud), void *ud);
 void purge_free(struct purge *p); /* accepts NULL; not while it runs */
+#define PURGE_BODY_MAX ((size_t)1 << 20)
 void purge_body(struct purge *p, struct slice bytes);
-/* The body is in. False: there is nothing to do, the answer is ready. Else suspend before. */
+/* It is longer than that. */
+void purge_beyond(struct purge *p);
+/* The body is in. False: there is nothing to do, the answer is ready. */
 bool purge_start(struct purge *p);
 /* What came of it. */
 void purge_answer(const struct purge *p, struct page *ret);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See respond.h. A response with a body always has a length, so nothing is ever chunked. */
 #include "serve/respond.h"
-#include "base/log.h"
+#include "http/reply.h"
 #include "metric/metric.h"
 #include "serve/body.h"
 
@@ -9,60 +9,35 @@
 
 #define OCTET_STREAM  "application/octet-stream"
 #define RETRY_AFTER_S "5"
+#define HEAD_MAX      ((size_t)16 * 1024)
 
-static void add(struct MHD_Response *r, const char *name, const char *value)
-{
-	ASSERT(MHD_add_response_header(r, name, value) == MHD_YES);
-}
-
-static void add_cors(const struct server *s, struct MHD_Response *r)
+static void add_cors(const struct server *s, struct buf *head)
 {
 	if (s->parts.conf->cors)
-		add(r, "Access-Control-Allow-Origin", "*");
+		http_reply_add(head, "Access-Control-Allow-Origin", "*");
 }
 
-static enum MHD_Result add_size_of_header(void *size, enum MHD_ValueKind kind, const char *name,
-					  const char *value)
-{
-	*(size_t *)size += strlen(name) + strlen(value) + strlen(": \r\n");
-	return MHD_YES;
-}
-
-/*
- * What libmicrohttpd sends before the body, as long as the connection stays. It does not tell how
- * much that is, nor how far a body came that it sends from a file; that is the difference to what the
- * kernel has counted.
- */
-static size_t size_of_head(const struct exchange *x, int status, struct MHD_Response *r)
-{
-	size_t n = SLICE("HTTP/1.1 200 \r\n"
-			 "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-			 "Content-Length: 0\r\n\r\n")
-			   .n +
-		   MHD_get_reason_phrase_len_for((unsigned)status);
-
-	for (int64_t length = x->promised; length >= 10; length /= 10)
-		n++;
-	if (status == MHD_HTTP_NO_CONTENT)
-		n -= strlen("Content-Length: 0\r\n");
-	MHD_get_response_headers(r, add_size_of_header, &n);
-	return n;
-}
-
-static enum MHD_Result queue(struct exchange *x, int status, struct MHD_Response *r)
+static void answer(struct exchange *x, int status, struct http_answer *a)
 {
 	x->status = status;
-	x->state = EXCHANGE_RESPONDING;
-	x->head_size = size_of_head(x, status, r);
-	return MHD_queue_response(x->mhd, (unsigned)status, r);
+	a->close = x->close;
+	http_respond(x->conn, a);
 }
 
-static enum MHD_Result queue_and_drop(struct exchange *x, int status, struct MHD_Response *r)
+/* With what x->out says, and no body. */
+static void answer_head(struct exchange *x, int status)
 {
-	enum MHD_Result result = queue(x, status, r);
+	ASSERT(!buf_failed(&x->out));
+	answer(x, status, &(struct http_answer){.head = buf_slice(&x->out)});
+}
 
-	MHD_destroy_response(r);
-	return result;
+/* Begin x->out. */
+static struct buf *begin(struct exchange *x, int status)
+{
+	x->out = BUF_MAX(HEAD_MAX);
+	http_reply_begin(&x->out, status);
+	add_cors(x->server, &x->out);
+	return &x->out;
 }
 
 /* ---- canned ---- */
@@ -91,25 +66,28 @@ static const struct {
 	[CANNED_EMPTY] = {200, {{"Content-Type", OCTET_STREAM}}},
 };
 
-static struct MHD_Response *empty_response(const struct server *s)
+/* All of the head but what is the connection's to say; nothing follows it. */
+static struct buf begin_empty(const struct server *s, int status)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	struct buf head = BUF_MAX(HEAD_MAX);
 
-	ASSERT(r);
-	add_cors(s, r);
-	return r;
+	http_reply_begin(&head, status);
+	add_cors(s, &head);
+	if (status != 204)
+		http_reply_length(&head, 0);
+	return head;
 }
 
-static struct MHD_Response *make_canned(const struct server *s, enum canned which, bool close)
+static struct buf make_canned(const struct server *s, enum canned which)
 {
-	struct MHD_Response *r = empty_response(s);
+	struct buf head = begin_empty(s, canned_rows[which].status);
 
 	for (size_t i = 0; i < ARRAY_LEN(canned_rows[which].headers); i++)
 		if (canned_rows[which].headers[i][0])
-			add(r, canned_rows[which].headers[i][0], canned_rows[which].headers[i][1]);
-	if (close)
-		add(r, "Connection", "close");
-	return r;
+			http_reply_add(&head, canned_rows[which].headers[i][0],
+				       canned_rows[which].headers[i][1]);
+	ASSERT(!buf_failed(&head));
+	return head;
 }
 
 /*
@@ -129,7 +107,7 @@ static int64_t miss_seconds(size_t step)
 }
 
 /* `by`: BY_... */
-static void add_vary(struct MHD_Response *r, unsigned by)
+static void add_vary(struct buf *head, unsigned by)
 {
 	static const char *const names[] = {"Accept-Encoding", "Accept", "User-Agent",
 					    "SymbolChecksum"};
@@ -141,21 +119,20 @@ static void add_vary(struct MHD_Response *r, unsigned by)
 			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "",
 					      names[i]);
 	if (n)
-		add(r, "Vary", list);
+		http_reply_add(head, "Vary", list);
 }
 
-static struct MHD_Response *make_miss(const struct server *s, unsigned by, size_t step, bool close)
+static struct buf make_miss(const struct server *s, unsigned by, size_t step)
 {
-	struct MHD_Response *r = empty_response(s);
+	struct buf head = begin_empty(s, 404);
 	char keep[40];
 
 	snprintf(keep, sizeof(keep), "%s, max-age=%lld", s->parts.auth ? "private" : "public",
 		 (long long)miss_seconds(step));
-	add(r, "Cache-Control", step ? keep : "no-store");
-	add_vary(r, by);
-	if (close)
-		add(r, "Connection", "close");
-	return r;
+	http_reply_add(&head, "Cache-Control", step ? keep : "no-store");
+	add_vary(&head, by);
+	ASSERT(!buf_failed(&head));
+	return head;
 }
 
 enum err respond_init(struct server *s, struct error *e)
@@ -174,102 +151,100 @@ enum err respond_init(struct server *s, struct error *e)
 	for (unsigned by = 0; by <= BY_ALL; by++)
 		for (size_t i = 0; i <= miss_step(conf->miss_ttl_ns / NS_PER_S) && !(by & ~may);
 		     i++)
-			for (int close = 0; close < 2; close++)
-				s->miss[by][i][close] = make_miss(s, by, i, close);
+			s->miss[by][i] = make_miss(s, by, i);
 	for (int i = 0; i < CANNED_COUNT; i++)
-		for (int close = 0; close < 2; close++)
-			s->canned[i][close] = make_canned(s, (enum canned)i, close);
+		s->canned[i] = make_canned(s, (enum canned)i);
 	s->cache_control = xstrdup(conf->cache_control[0] ? conf->cache_control
 				   : s->parts.auth        ? "private, max-age=86400"
 							  : "public, max-age=86400");
 	for (const char *p = s->cache_control; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			return err_set(e, ERR_USAGE, "CACHE_CONTROL has a control character");
+	if (strlen(s->cache_control) > HEAD_MAX / 2)
+		return err_set(e, ERR_USAGE, "CACHE_CONTROL is too long");
 	return OK;
 }
 
 void respond_fini(struct server *s)
 {
 	for (int i = 0; i < CANNED_COUNT; i++)
-		for (int close = 0; close < 2; close++)
-			if (s->canned[i][close])
-				MHD_destroy_response(s->canned[i][close]);
+		buf_fini(&s->canned[i]);
 	for (unsigned by = 0; by <= BY_ALL; by++)
 		for (size_t i = 0; i < MISS_STEPS; i++)
-			for (int close = 0; close < 2; close++)
-				if (s->miss[by][i][close])
-					MHD_destroy_response(s->miss[by][i][close]);
+			buf_fini(&s->miss[by][i]);
 	free(s->cache_control);
 }
 
-enum MHD_Result respond_canned(struct exchange *x, enum canned which)
+void respond_canned(struct exchange *x, enum canned which)
 {
-	return queue(x, canned_rows[which].status, x->server->canned[which][x->close]);
+	answer(x, canned_rows[which].status,
+	       &(struct http_answer){.head = buf_slice(&x->server->canned[which])});
 }
 
-static struct MHD_Response *miss_response(const struct server *s, unsigned by, int64_t keep_ns,
-					  bool close)
+static struct slice miss_head(const struct server *s, unsigned by, int64_t keep_ns)
 {
 	size_t step = miss_step(MIN(keep_ns, s->parts.conf->miss_ttl_ns) / NS_PER_S);
 
-	return s->miss[step ? by : 0][step][close];
+	return buf_slice(&s->miss[step ? by : 0][step]);
 }
 
-static enum MHD_Result queue_miss(struct exchange *x, int64_t keep_ns, unsigned by)
+static void answer_miss(struct exchange *x, int64_t keep_ns, unsigned by)
 {
-	return queue(x, MHD_HTTP_NOT_FOUND, miss_response(x->server, by, keep_ns, x->close));
+	answer(x, 404, &(struct http_answer){.head = miss_head(x->server, by, keep_ns)});
 }
 
-static enum MHD_Result respond_miss_by(struct exchange *x, int64_t keep_ns, unsigned by)
+static void respond_miss_by(struct exchange *x, int64_t keep_ns, unsigned by)
 {
 	x->outcome = "miss";
 	metric_inc(requests_miss);
-	return queue_miss(x, keep_ns, by);
+	answer_miss(x, keep_ns, by);
 }
 
-enum MHD_Result respond_miss(struct exchange *x, int64_t keep_ns)
+void respond_miss(struct exchange *x, int64_t keep_ns)
 {
-	return respond_miss_by(x, keep_ns, 0);
+	respond_miss_by(x, keep_ns, 0);
 }
 
-enum MHD_Result respond_bad_path(struct exchange *x)
+void respond_bad_path(struct exchange *x)
 {
 	x->outcome = "bad_path";
 	metric_inc(requests_miss);
-	return queue_miss(x, INT64_MAX, 0);
+	answer_miss(x, INT64_MAX, 0);
 }
 
-enum MHD_Result respond_fault(struct exchange *x)
+void respond_fault(struct exchange *x)
 {
 	x->outcome = "fault";
 	metric_inc(requests_fault);
-	return respond_canned(x, CANNED_FAULT);
+	respond_canned(x, CANNED_FAULT);
 }
 
 /* ---- pages ---- */
 
-struct MHD_Response *respond_text(const struct page *page)
+void respond_page_head(const struct page *page, struct buf *head)
 {
-	struct MHD_Response *r = MHD_create_response_from_buffer(page->text.n, page->text.p,
-								 MHD_RESPMEM_MUST_COPY);
-
-	ASSERT(r);
-	add(r, "Content-Type", page->type);
-	add(r, "Cache-Control", "private, no-store");
-	return r;
+	*head = BUF_MAX(HEAD_MAX);
+	http_reply_begin(head, page->status);
+	http_reply_add(head, "Content-Type", page->type);
+	http_reply_add(head, "Cache-Control", "private, no-store");
+	http_reply_length(head, (int64_t)page->text.n);
 }
 
-enum MHD_Result respond_page(struct exchange *x, const struct page *page)
+void respond_page(struct exchange *x, struct page *page)
 {
-	struct MHD_Response *r = respond_text(page);
+	struct http_answer a = {.kind = x->head ? HTTP_ANSWER_EMPTY : HTTP_ANSWER_BYTES};
 
 	x->outcome = "page";
 	metric_inc(requests_page);
-	x->promised = (int64_t)page->text.n;
-	add_cors(x->server, r);
-	if (x->close)
-		add(r, "Connection", "close");
-	return queue_and_drop(x, page->status, r);
+	respond_page_head(page, &x->out);
+	add_cors(x->server, &x->out);
+	ASSERT(!buf_failed(&x->out));
+	x->text = page->text;
+	page->text = (struct buf){0};
+	a.head = buf_slice(&x->out);
+	a.bytes = buf_slice(&x->text);
+	a.length = x->head ? 0 : (int64_t)x->text.n;
+	answer(x, page->status, &a);
 }
 
 /* ---- symbols ---- */
@@ -291,21 +266,19 @@ static unsigned decided_by(const struct exchange *x)
 	       (a->vary_accept ? BY_ACCEPT : 0);
 }
 
-static void add_validators(struct exchange *x, struct MHD_Response *r)
+static void add_validators(struct exchange *x, struct buf *head)
 {
 	const struct object_head *h = &x->answer.head;
 	char date[HTTP_DATE_LEN];
 
 	if (h->etag[0])
-		add(r, "ETag", h->etag);
+		http_reply_add(head, "ETag", h->etag);
 	if (h->mtime >= 0) {
 		http_date_format(h->mtime, date);
-		add(r, "Last-Modified", date);
+		http_reply_add(head, "Last-Modified", date);
 	}
-	add_vary(r, decided_by(x));
-	add(r, "Cache-Control", x->server->cache_control);
-	if (x->close)
-		add(r, "Connection", "close");
+	add_vary(head, decided_by(x));
+	http_reply_add(head, "Cache-Control", x->server->cache_control);
 }
 
 static bool not_modified(struct exchange *x)
@@ -323,50 +296,47 @@ static bool not_modified(struct exchange *x)
 	return condition_check(&asked, &have) == COND_NOT_MODIFIED;
 }
 
-static enum MHD_Result respond_not_modified(struct exchange *x)
+static void respond_not_modified(struct exchange *x)
 {
-	struct MHD_Response *r = empty_response(x->server);
-
 	x->outcome = "not_modified";
 	metric_inc(requests_not_modified);
-	add_validators(x, r);
-	return queue_and_drop(x, MHD_HTTP_NOT_MODIFIED, r);
+	add_validators(x, begin(x, 304));
+	answer_head(x, 304);
 }
 
-static void add_range(const struct object_head *h, struct MHD_Response *r)
+static void add_range(const struct object_head *h, struct buf *head)
 {
 	char range[80];
 
 	snprintf(range, sizeof(range), h->total < 0 ? "bytes %lld-%lld/*" : "bytes %lld-%lld/%lld",
 		 (long long)h->first, (long long)(h->first + h->length - 1), (long long)h->total);
-	add(r, "Content-Range", range);
+	http_reply_add(head, "Content-Range", range);
 }
 
-static void add_size(const struct object_head *h, struct MHD_Response *r)
+static void add_size(const struct object_head *h, struct buf *head)
 {
 	char size[24];
 
 	snprintf(size, sizeof(size), "%lld", (long long)h->total);
-	add(r, "X-DEBUGINFOD-SIZE", size);
+	http_reply_add(head, "X-DEBUGINFOD-SIZE", size);
 }
 
-static void describe(struct exchange *x, struct MHD_Response *r)
+static void describe(struct exchange *x, struct buf *head)
 {
 	const struct object_head *h = &x->answer.head;
 
-	add_cors(x->server, r);
-	add_validators(x, r);
-	add(r, "Content-Type", OCTET_STREAM);
+	add_validators(x, head);
+	http_reply_add(head, "Content-Type", OCTET_STREAM);
 	if (h->encoding[0])
-		add(r, "Content-Encoding", h->encoding);
+		http_reply_add(head, "Content-Encoding", h->encoding);
 	else
-		add(r, "Accept-Ranges", "bytes");
+		http_reply_add(head, "Accept-Ranges", "bytes");
 	if (h->ranged)
-		add_range(h, r);
+		add_range(h, head);
 	if (x->answer.msfz)
-		add(r, "x-ms-symbol-format", "application/msfz0");
+		http_reply_add(head, "x-ms-symbol-format", "application/msfz0");
 	if (x->path.debuginfod && h->total >= 0)
-		add_size(h, r);
+		add_size(h, head);
 }
 
 /* elfutils makes "file too large" of it; any other error would be a file that is not there. */
@@ -375,48 +345,65 @@ static bool is_too_large(const struct exchange *x, int64_t total)
 	return x->path.debuginfod && total > x->client.max_size;
 }
 
-static enum MHD_Result respond_too_large(struct exchange *x)
+static void respond_too_large(struct exchange *x)
 {
 	x->outcome = "too_large";
 	metric_inc(requests_too_large);
-	return respond_canned(x, CANNED_TOO_LARGE);
+	respond_canned(x, CANNED_TOO_LARGE);
 }
 
-static enum MHD_Result respond_found(struct exchange *x)
+/*
+ * May it be kept for others as a finished answer? What everybody may have, found in the cache, of which
+ * nothing has to be looked at again for a while.
+ */
+static void offer(struct exchange *x, struct slice head)
 {
 	const struct object_head *h = &x->answer.head;
-	enum MHD_Result result;
-	struct MHD_Response *r;
-	struct hot_offer offer;
-	bool offered;
+	const struct hot_offer o = {
+		.path = &x->path,
+		.client = &x->client,
+		.store = x->answer.from,
+		.head = head,
+		.fd = h->fd,
+		.base = h->fd_base,
+		.length = h->length,
+		.purges = x->purges,
+		.fresh_ns = x->answer.hot_ns,
+	};
 
-	if (is_too_large(x, h->total))
-		return respond_too_large(x);
-	if (not_modified(x))
-		return respond_not_modified(x);
-	x->outcome = "found";
-	metric_inc(requests_found);
-	offered = body_offer(x, &offer);
-	r = offered ? offer.response : body_response(x);
-	ASSERT(r);
-	describe(x, r);
-	result = queue(x, h->ranged ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, r);
-	if (!offered || !hot_add(x->server->hot, &offer))
-		MHD_destroy_response(r);
-	return result;
+	if (x->answer.way == ASK_HIT && x->answer.hot_ns > 0 && !x->head && !h->ranged &&
+	    !h->encoding[0] && !x->answer.msfz && !x->answer.vary_encoding && !x->lookup)
+		hot_add(x->server->hot, &o);
 }
 
-static enum MHD_Result queue_hot(struct exchange *x, const struct hot_entry *e)
+static void respond_found(struct exchange *x)
 {
+	const struct object_head *h = &x->answer.head;
+	int status = h->ranged ? 206 : 200;
+	struct http_answer a = {0};
+
+	if (is_too_large(x, h->total)) {
+		respond_too_large(x);
+		return;
+	}
+	if (not_modified(x)) {
+		respond_not_modified(x);
+		return;
+	}
 	x->outcome = "found";
-	x->promised = hot_length(e);
-	atomic_store(&x->conn->file_body, hot_is_file(e));
 	metric_inc(requests_found);
-	return queue(x, MHD_HTTP_OK, hot_response(e));
+	describe(x, begin(x, status));
+	http_reply_length(&x->out, h->length);
+	ASSERT(!buf_failed(&x->out));
+	a.head = buf_slice(&x->out);
+	offer(x, a.head);
+	body_begin(x, &a);
+	answer(x, status, &a);
 }
 
-bool respond_hot(struct exchange *x, const struct resolve_rules *rules, enum MHD_Result *ret)
+bool respond_hot(struct exchange *x, const struct resolve_rules *rules)
 {
+	struct http_answer a;
 	struct hot_entry *e;
 
 	/* The hottest are what everybody may have; somewhere there may be what this one prefers. */
@@ -428,23 +415,28 @@ bool respond_hot(struct exchange *x, const struct resolve_rules *rules, enum MHD
 	x->cache = "hit";
 	x->answer.from = hot_store(e);
 	metric_inc(cache_hit);
-	*ret = is_too_large(x, hot_length(e)) ? respond_too_large(x) : queue_hot(x, e);
-	hot_done(x->server->hot, e);
+	if (is_too_large(x, hot_length(e))) {
+		hot_done(x->server->hot, e);
+		respond_too_large(x);
+		return true;
+	}
+	x->outcome = "found";
+	metric_inc(requests_found);
+	a = hot_answer(e);
+	answer(x, 200, &a);
 	return true;
 }
 
-static enum MHD_Result respond_unsatisfiable(struct exchange *x)
+static void respond_unsatisfiable(struct exchange *x)
 {
-	struct MHD_Response *r = empty_response(x->server);
 	char range[48];
 
 	x->outcome = "range";
 	metric_inc(requests_range);
 	snprintf(range, sizeof(range), "bytes */%lld", (long long)x->answer.head.total);
-	add(r, "Content-Range", range);
-	if (x->close)
-		add(r, "Connection", "close");
-	return queue_and_drop(x, MHD_HTTP_RANGE_NOT_SATISFIABLE, r);
+	http_reply_length(begin(x, 416), 0);
+	http_reply_add(&x->out, "Content-Range", range);
+	answer_head(x, 416);
 }
 
 /* Where it came from, for the metrics and the log. */
@@ -473,30 +465,37 @@ static void tell_cache(struct exchange *x)
 	}
 }
 
-enum MHD_Result respond_answer(struct exchange *x)
+void respond_answer(struct exchange *x)
 {
 	switch (x->answer.kind) {
-	case ANSWER_FOUND: tell_cache(x); return respond_found(x);
-	case ANSWER_UNSATISFIABLE: return respond_unsatisfiable(x);
+	case ANSWER_FOUND:
+		tell_cache(x);
+		respond_found(x);
+		return;
+	case ANSWER_UNSATISFIABLE: respond_unsatisfiable(x); return;
 	case ANSWER_MISS:
 		if (!x->lookup) {
 			x->cache = "miss";
 			metric_inc(cache_miss);
 		}
-		return respond_miss_by(x, x->answer.keep_ns, asked_by(x));
+		respond_miss_by(x, x->answer.keep_ns, asked_by(x));
+		return;
 	case ANSWER_FAULT: break;
 	}
 	if (atomic_load(&x->left)) {
 		x->outcome = "left";
-		return respond_canned(x, CANNED_FAULT);
+		respond_canned(x, CANNED_FAULT);
+		return;
 	}
 	x->outcome = x->answer.working ? "working" : "fault";
 	if (x->answer.working) {
 		metric_inc(requests_working);
-		return respond_canned(x, CANNED_WORKING);
+		respond_canned(x, CANNED_WORKING);
+		return;
 	}
 	metric_inc(requests_fault);
 	if (x->server->parts.conf->outage == OUTAGE_404)
-		return queue_miss(x, 0, 0);
-	return respond_canned(x, CANNED_FAULT);
+		answer_miss(x, 0, 0);
+	else
+		respond_canned(x, CANNED_FAULT);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The HTTP server: libmicrohttpd's threads, the listening sockets, the end of the process. What
- * happens to one request is in exchange.h; this is the frame around it.
+ * The server of symbols: its listening sockets, the HTTP servers on them (http/), the end of the
+ * process. What happens to one request is in exchange.h; this is the frame around it.
  *
  * Called by the main thread.
  */
@@ -27,9 +27,7 @@ struct server_parts {
 MUST_CHECK enum err server_start(const struct server_parts *parts, struct server **ret,
 				 struct error *e);
 uint16_t server_port(const struct server *s);
-/* Once a second: slow and silent connections. */
-void server_sweep(struct server *s);
-/* No new connections; running requests go on, connections close after them. */
+/* No new connections; those that rest are closed, running requests go on. */
 void server_drain(struct server *s);
 /* Has everything been answered? */
 bool server_idle(struct server *s);

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* What the files of the server share: server.c, exchange.c, respond.c, admin.c. */
 #pragma once
-#include "serve/conn.h"
+#include "http/http.h"
 #include "serve/hot.h"
 #include "serve/lookup.h"
 #include "serve/server.h"
 
-#include <microhttpd.h>
-
 #include <sys/resource.h>
 
-/* Answers without a body that are always the same: made once, queued many times. */
+/* Answers without a body that are always the same: made once. */
 enum canned {
 	CANNED_METHOD, /* 405 */
 	CANNED_METHOD_PURGE,
@@ -29,16 +27,13 @@ enum canned {
 
 struct server {
 	struct server_parts parts;
-	struct MHD_Daemon *daemon, *admin;
-	int listen_fd; /* libmicrohttpd's */
+	struct http_server *http, *admin;
 	uint16_t port;
 	size_t max_connections; /* that there are descriptors for */
-	struct conns *conns;
 	struct hot *hot;
-	struct lookups lookups;                       /* the loop's */
-	struct MHD_Response *canned[CANNED_COUNT][2]; /* [closing the connection] */
-	/* [as Vary says][as far as MISS_TTL goes; else NULL][closing the connection] */
-	struct MHD_Response *miss[BY_ALL + 1][MISS_STEPS][2];
+	struct lookups lookups;                  /* the loop's */
+	struct buf canned[CANNED_COUNT];         /* heads */
+	struct buf miss[BY_ALL + 1][MISS_STEPS]; /* [as Vary says][as far as MISS_TTL goes] */
 	char *cache_control;
 	bool may_have_msfz; /* one of the stores */
 	atomic_bool draining, aborted;
@@ -65,11 +60,12 @@ static inline void page_fini(struct page *p)
 
 /* admin.c: /healthz, /readyz, /metrics, added to ret. False when the path is none of them. */
 bool admin_answer(struct server *s, struct slice path, struct page *ret);
-enum MHD_Result admin_run(void *cls, struct MHD_Connection *mhd, const char *url,
-			  const char *method, const char *version, const char *upload,
-			  size_t *upload_n, void **state);
+extern const struct http_handler admin_handler;
+/* exchange.c */
+extern const struct http_handler exchange_handler;
 
 /* respond.c */
-struct MHD_Response *respond_text(const struct page *page);
 MUST_CHECK enum err respond_init(struct server *s, struct error *e);
 void respond_fini(struct server *s);
+/* The head of an answer that is this page. */
+void respond_page_head(const struct page *page, struct buf *head);

@@ -165,8 +165,8 @@ def test_no_part_but_the_first(how, kind, keeper, serve):
     asked = len(stage.asked(LOWER))
     assert right(server.fetch(FOO))
     again = [first_byte(r) for r in stage.asked(LOWER)[asked:] if r.method == "GET"]
-    # A part that the first try had asked for may reach the store this late.
-    assert again.count(None) == 1 and again[-1] is None
+    # Parts that the first try had asked for may reach the store this late, or later.
+    assert again.count(None) == 1
     assert server.metrics()["pepto_fills_whole_total", ""] == 1
     kept(server)
     assert right(server.fetch(FOO))

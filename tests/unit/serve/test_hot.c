@@ -18,6 +18,7 @@ struct rig {
 	struct symbol_path path;
 	char file[24];
 	int fd;
+	int64_t length;
 };
 
 static void rig_init(struct rig *r)
@@ -28,7 +29,8 @@ static void rig_init(struct rig *r)
 	clock_freeze_mono_ns(100 * NS_PER_S);
 	ASSERT(request_clean(SLICE("/foo.pdb/ABC1/foo.pdb"), &rules, &r->path) == REQUEST_CLEAN);
 	r->fd = mkstemp(r->file);
-	ASSERT(r->fd >= 0);
+	ASSERT(r->fd >= 0 && write(r->fd, "abcdefg", 7) == 7);
+	r->length = 4;
 }
 
 static void rig_fini(struct rig *r)
@@ -45,20 +47,19 @@ static const struct client anybody, lldb = {.decimal_ages = true},
 /* Offer the file as it was found for this client after so many purges. */
 static void offer_for(struct rig *r, const struct client *client, uint64_t purges)
 {
-	static char body[] = "x";
 	const struct hot_offer o = {
 		.path = &r->path,
 		.client = client,
 		.store = &r->store,
-		.response = MHD_create_response_from_buffer(1, body, MHD_RESPMEM_PERSISTENT),
+		.head = SLICE("HTTP/1.1 200 OK\r\n"),
 		.fd = r->fd,
 		.purges = purges,
-		.length = 1,
-		.memory = 1,
+		.base = 3,
+		.length = r->length,
 		.fresh_ns = 60 * NS_PER_S,
 	};
 
-	ASSERT(hot_add(r->hot, &o));
+	hot_add(r->hot, &o);
 }
 
 static void offer(struct rig *r, uint64_t purges)
@@ -141,8 +142,45 @@ static void test_who_writes_keys_otherwise(void)
 	rig_fini(&r);
 }
 
+/* A small body is in memory, a large one in the file; either stays until it has been sent. */
+static void test_answers(void)
+{
+	static const struct {
+		int64_t length;
+		enum http_answer_kind kind;
+	} t[] = {{4, HTTP_ANSWER_BYTES},
+		 {16 << 10, HTTP_ANSWER_BYTES},
+		 {(16 << 10) + 1, HTTP_ANSWER_FILE}};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		const struct resolve_rules rules = {.client = &anybody, .any_path = true};
+		struct resolve_rules of = rules;
+		struct http_answer a;
+		struct rig r;
+		char got[4];
+
+		rig_init(&r);
+		of.path = &r.path;
+		r.length = t[i].length;
+		ASSERT(ftruncate(r.fd, 3 + r.length) == 0);
+		offer(&r, r.purges);
+		a = hot_answer(hot_find(r.hot, &of, r.purges));
+		hot_clear(r.hot);
+		CHECK(a.kind == t[i].kind && a.length == r.length, "where it lies");
+		CHECK_SLICE(a.head, "HTTP/1.1 200 OK\r\n", "with its head");
+		if (a.kind == HTTP_ANSWER_FILE)
+			ASSERT(pread(a.fd, got, 4, a.offset) == 4);
+		else
+			memcpy(got, a.bytes.p, 4);
+		CHECK(memcmp(got, "defg", 4) == 0, "and its body");
+		a.release(a.ud);
+		rig_fini(&r);
+	}
+}
+
 int main(void)
 {
+	test_answers();
 	test_found();
 	test_removed();
 	test_found_before_a_purge();

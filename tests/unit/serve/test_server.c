@@ -34,21 +34,18 @@ static bool ends_within(pthread_t thread, int64_t ns)
  */
 static void test_end_waits_for_the_loop(void)
 {
-	const struct conn_limits limits = {.max_connections = 1};
 	struct server s = {0};
 	pthread_t thread;
 	struct world w;
 
 	world_init(&w, 1, "/" ASKED);
 	s.parts = (struct server_parts){.loop = w.loop, .flights = w.flights};
-	s.conns = conns_new(&limits);
 	atomic_store(&s.looking, 1);
 	ASSERT(pthread_create(&thread, NULL, cut, &s) == 0);
 	CHECK(MANUAL_UNTIL(w.loop, atomic_load(&s.aborted)), "what waits is aborted");
 	CHECK(!ends_within(thread, 50 * NS_PER_MS), "no request is left, but the loop has one");
 	atomic_store(&s.looking, 0);
 	CHECK(ends_within(thread, 10 * NS_PER_S), "it has let go of it: then it ends");
-	conns_free(s.conns);
 	CHECK(world_fini(&w), "nothing is left");
 }
 
