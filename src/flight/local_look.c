@@ -57,25 +57,24 @@ static void looked(struct loop_task *task)
 	look_free(l);
 }
 
-struct local_look *local_look_start(struct flights *all, struct store *s, const char *key,
-				    const char *path, const struct object_head *head,
-				    local_looked *told, void *ud)
+struct local_look *local_look_start(const struct local_look_request *r, local_looked *told,
+				    void *ud)
 {
 	struct local_look *l = xnew(struct local_look);
 
 	l->looked = told;
 	l->ud = ud;
-	l->loop = all->loop;
-	l->store = s;
-	l->key = xstrdup(key);
-	l->verify = all->settings.verify;
-	l->head = *head;
-	l->file = (struct file_source){head->fd, head->fd_base};
-	l->source = source_of_file(&l->file, head->total);
-	proof_begin(&l->proof, path);
+	l->loop = r->flights->loop;
+	l->store = r->store;
+	l->key = xstrdup(r->key);
+	l->verify = r->flights->settings.verify;
+	l->head = *r->head;
+	l->file = (struct file_source){r->head->fd, r->head->fd_base};
+	l->source = source_of_file(&l->file, r->head->total);
+	proof_begin(&l->proof, r->path);
 	l->job.run = look;
 	l->done.run = looked;
-	if (pool_submit(s->ctx->disk, &l->job) == OK)
+	if (pool_submit(r->store->ctx->disk, &l->job) == OK)
 		return l;
 	l->head.fd = -1;
 	look_free(l);

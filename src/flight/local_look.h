@@ -18,11 +18,15 @@ struct local_look;
  */
 typedef void local_looked(void *ud, bool other, const struct object_head *head);
 
-/*
- * key: where the file lies; path: what it has to be true to, which may be the same; both copied. NULL,
- * and head->fd stays the caller's, when too much waits for the disk already.
- */
-struct local_look *local_look_start(struct flights *all, struct store *s, const char *key,
-				    const char *path, const struct object_head *head,
-				    local_looked *looked, void *ud);
+struct local_look_request {
+	struct flights *flights;
+	struct store *store;
+	const char *key;                /* where the file lies; copied, as the next two */
+	const char *path;               /* what it has to be true to; may be the same */
+	const struct object_head *head; /* head->fd is the look's, once that has started */
+};
+
+/* NULL when too much waits for the disk already. */
+struct local_look *local_look_start(const struct local_look_request *r, local_looked *looked,
+				    void *ud);
 void local_look_drop(struct local_look *l); /* accepts NULL */

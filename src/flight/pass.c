@@ -104,8 +104,10 @@ static bool looks(struct pass *p, const struct object_head *head)
 	if (!p->proof.looking)
 		return false;
 	if (is_file) {
-		p->look = local_look_start(r->flights, r->fetch.store, r->key, path, head,
-					   file_looked_at, p);
+		const struct local_look_request file = {r->flights, r->fetch.store, r->key, path,
+							head};
+
+		p->look = local_look_start(&file, file_looked_at, p);
 		return p->look; /* else too much waits for the disk: it is let through */
 	}
 	p->holding = true;
