@@ -330,7 +330,7 @@ void arrival_ask(struct flight *f)
 	p->fetch = fetch_start(&r, &part_sink, answered, p);
 }
 
-/* No transfer was free for it: it is fetched when another part is done. */
+/* No transfer was free for it: it is fetched when another part is done, or as the one that goes on. */
 static void put_back(struct part *p)
 {
 	fill_remove_part(p->flight->fill, p->first);
@@ -347,17 +347,21 @@ static void part_decided(void *ud, enum fetch_result result, const struct object
 	if (result == FETCH_FOUND)
 		return;
 	ASSERT(result == FETCH_FAULT); /* that of a pinned fetch */
-	if (e->code == ERR_BUSY && f->arrival.n_parts > 1) {
-		put_back(p);
-		return;
-	}
 	flight_hold(f);
-	f->events->torn(f, e, true);
+	if (e->code == ERR_BUSY) {
+		put_back(p);
+		if (f->arrival.n_parts == 0)
+			arrival_start(f);
+	} else {
+		f->events->torn(f, e, true);
+	}
 	flight_let_go(f);
 }
 
+/* The only one goes on with what was promised, while others are there for more speed. */
 static void start_part(struct flight *f, int64_t first, int64_t end)
 {
+	bool only = f->arrival.n_parts == 0;
 	struct part *p = part_new(f, first, end);
 	struct fetch_request r = {
 		.store = f->store,
@@ -369,6 +373,7 @@ static void start_part(struct flight *f, int64_t first, int64_t end)
 		.checksum = f->checksum,
 		.msfz = f->form == FORM_MSFZ,
 		.asker = f->asker,
+		.goes_on = only,
 		.deadline_ns = clock_mono_ns() + PART_BUDGET_NS,
 		.patient = f->patient,
 	};

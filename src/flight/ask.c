@@ -127,6 +127,7 @@ static void pass_by(struct ask *a, const struct object_head *pin)
 				.checksum = r->checksum,
 				.msfz = a->form == FORM_MSFZ,
 				.asker = r->asker,
+				.goes_on = a->rescuing,
 				.deadline_ns = r->deadline_ns,
 				.patient = r->patient,
 			},

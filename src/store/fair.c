@@ -8,7 +8,7 @@ struct fair_asker {
 	uint64_t id;
 	size_t held, waits;
 	bool served;                             /* has been given some */
-	TAILQ_HEAD(fair_items, fair_item) items; /* that wait */
+	struct fair_items items;                 /* that wait */
 	struct fair_list *list;                  /* of the askers that wait, while it does */
 	TAILQ_ENTRY(fair_asker) place;           /* in that */
 	LIST_ENTRY(fair_asker) known;            /* in its bucket */
@@ -57,9 +57,13 @@ static void take_out(struct fair_queue *q, struct fair_item *i)
 {
 	struct fair_asker *a = i->asker;
 
+	q->waiting--;
+	if (i->goes_on) {
+		TAILQ_LEAVE(&q->going_on, i, place);
+		return;
+	}
 	TAILQ_LEAVE(&a->items, i, place);
 	a->waits--;
-	q->waiting--;
 	if (!a->waits)
 		TAILQ_REMOVE(a->list, a, place);
 }
@@ -67,6 +71,7 @@ static void take_out(struct fair_queue *q, struct fair_item *i)
 void fair_hold(struct fair_queue *q, struct fair_item *i, uint64_t asker)
 {
 	i->place.tqe_prev = NULL;
+	i->goes_on = false;
 	i->asker = asker_of(q, asker);
 	i->asker->held++;
 	i->asker->served = true;
@@ -77,10 +82,20 @@ void fair_wait(struct fair_queue *q, struct fair_item *i, uint64_t asker)
 	struct fair_asker *a = asker_of(q, asker);
 
 	i->asker = a;
+	i->goes_on = false;
 	if (!a->waits)
 		line_up(a, a->served ? &q->served : &q->fresh);
 	TAILQ_INSERT_TAIL(&a->items, i, place);
 	a->waits++;
+	q->waiting++;
+}
+
+/* Its asker holds what it goes on with, though it waits. */
+void fair_wait_to_go_on(struct fair_queue *q, struct fair_item *i, uint64_t asker)
+{
+	fair_hold(q, i, asker);
+	i->goes_on = true;
+	TAILQ_ADD(&q->going_on, i, place);
 	q->waiting++;
 }
 
@@ -107,11 +122,25 @@ static struct fair_asker *whose_turn(struct fair_queue *q)
 	return TAILQ_FIRST(&q->served);
 }
 
+static bool is_turn_of_going_on(struct fair_queue *q)
+{
+	bool others = !TAILQ_EMPTY(&q->fresh) || !TAILQ_EMPTY(&q->served);
+
+	q->went_on = !TAILQ_EMPTY(&q->going_on) && !(q->went_on && others);
+	return q->went_on;
+}
+
 struct fair_item *fair_next(struct fair_queue *q)
 {
-	struct fair_asker *a = whose_turn(q);
+	struct fair_asker *a;
 	struct fair_item *i;
 
+	if (is_turn_of_going_on(q)) {
+		i = TAILQ_FIRST(&q->going_on);
+		take_out(q, i);
+		return i;
+	}
+	a = whose_turn(q);
 	if (!a)
 		return NULL;
 	i = TAILQ_FIRST(&a->items);
@@ -129,10 +158,10 @@ void fair_leave(struct fair_queue *q, struct fair_item *i)
 {
 	struct fair_asker *a = i->asker;
 
+	if (!fair_waits(i) || i->goes_on)
+		a->held--;
 	if (fair_waits(i))
 		take_out(q, i);
-	else
-		a->held--;
 	i->asker = NULL;
 	forget_idle(a);
 }

@@ -5,6 +5,9 @@
  * single one. So that the many are not put off for ever by ever new askers, each fourth turn is of askers
  * that have been given some.
  *
+ * What goes on with something that its asker has been given before, and has promised to others since, has
+ * every second turn, and is never turned away: there is one for each such promise.
+ *
  * Asker 0 stands for all requests that no client waits for: together they are one asker, never a new one.
  *
  * An asker is known while an item of it is held or waits. All is constant in time but
@@ -24,8 +27,11 @@ struct fair_asker;
 
 struct fair_item {
 	struct fair_asker *asker;
-	TAILQ_ENTRY(fair_item) place; /* among those of its asker that wait */
+	bool goes_on;
+	TAILQ_ENTRY(fair_item) place; /* among those of its asker that wait, or those that go on */
 };
+
+TAILQ_HEAD(fair_items, fair_item);
 
 TAILQ_HEAD(fair_list, fair_asker);
 
@@ -34,6 +40,8 @@ struct fair_queue {
 	LIST_HEAD(, fair_asker) bucket[FAIR_BUCKETS];
 	struct fair_list fresh, served; /* askers that wait: given none yet, given some */
 	unsigned firsts;                /* turns in a row of `fresh` */
+	struct fair_items going_on;     /* those that wait */
+	bool went_on;                   /* the last turn was theirs */
 	size_t waiting;
 };
 
@@ -46,6 +54,8 @@ void fair_hold(struct fair_queue *q, struct fair_item *i, uint64_t asker);
  */
 struct fair_item *fair_last_of_most(const struct fair_queue *q, uint64_t asker);
 void fair_wait(struct fair_queue *q, struct fair_item *i, uint64_t asker);
+/* The same for what goes on. */
+void fair_wait_to_go_on(struct fair_queue *q, struct fair_item *i, uint64_t asker);
 /* The item whose turn it is: it is given out from now on. NULL: none waits. */
 struct fair_item *fair_next(struct fair_queue *q);
 /* It is given back, or does not wait any longer. */

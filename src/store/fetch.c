@@ -426,6 +426,7 @@ void fetch_ask(struct fetch *f)
 		.checksum = f->request.checksum,
 		.msfz = f->request.msfz,
 		.asker = f->request.asker,
+		.put_off_ns = f->request.goes_on || f->resuming ? &f->request.deadline_ns : NULL,
 		.if_match = f->request.pin ? f->pin.etag : NULL,
 		.deadline_ns = f->request.deadline_ns,
 		.patient = f->request.patient,

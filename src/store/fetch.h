@@ -51,6 +51,7 @@ struct fetch_request {
 	const char *checksum;
 	bool msfz;           /* it may come in MSFZ form (store.h) */
 	uint64_t asker;      /* whose transfers they are (transfer.h) */
+	bool goes_on;        /* with what is promised to a client: its transfers wait their turn (put_off_ns) */
 	int64_t deadline_ns; /* to be decided by then */
 	bool patient;        /* a single try may take all the time there is */
 };

@@ -405,6 +405,7 @@ enum err http_call_send(struct store_call *c, const struct store_read *read, str
 				      .head_within_ns = ctx->try_timeout_ns,
 				      .patient = read->patient,
 				      .asker = read->asker,
+				      .put_off_ns = read->put_off_ns,
 				      .at_once = c->probe,
 				      .fresh_ns = &h->store.fresh_ns,
 			      },

@@ -412,7 +412,8 @@ static void on_head(void *ud, const struct transfer_head *answer)
 
 	c->answer = *answer;
 	c->overdue.due = answer_overdue;
-	loop_timer_set(loop_of(c), &c->overdue, c->read.deadline_ns);
+	loop_timer_set(loop_of(c), &c->overdue,
+		       MAX(c->read.deadline_ns, transfer_deadline_ns(c->transfer)));
 	if (answer->status != 200 && answer->status != 206)
 		return;
 	if (c->asking.what == S3_READ) {

@@ -109,6 +109,7 @@ struct store_read {
 	const char *checksum;
 	bool msfz;           /* of a store that negotiates: it may come in MSFZ form */
 	uint64_t asker;      /* whose transfers they are (transfer.h) */
+	int64_t *put_off_ns; /* or NULL; as that of a transfer, of the call */
 	int64_t deadline_ns; /* for all that the call does until its head is in */
 	bool patient;        /* the deadline alone counts, not also the context's try_timeout_ns */
 };

@@ -40,6 +40,7 @@ struct transfer {
 	struct curl_slist *headers;
 	char *url, *user_password; /* while it waits, as the next */
 	const int64_t *fresh_ns;
+	int64_t *put_off_ns;
 	int64_t asked_ns, until_ns, within_ns; /* the limits of the head, as they were asked for */
 	int64_t due_ns;                        /* what they come to */
 	enum err overdue;
@@ -418,11 +419,22 @@ static void set_deadline(struct transfer *t, int64_t begun_ns)
 	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
 }
 
+static void put_off(struct transfer *t, int64_t now_ns)
+{
+	int64_t waited_ns = now_ns - t->asked_ns;
+
+	*t->put_off_ns += waited_ns;
+	t->until_ns += waited_ns;
+	t->asked_ns = now_ns;
+}
+
 /* False: there is no memory for it. */
 static bool begin_transfer(struct transfer *t, int64_t now_ns)
 {
 	struct transfer_engine *engine = t->engine;
 
+	if (t->put_off_ns)
+		put_off(t, now_ns);
 	t->easy = new_easy(engine);
 	if (!t->easy)
 		return false;
@@ -457,8 +469,12 @@ static void grant(struct loop_timer *timer)
 
 static void wait(struct transfer *t, uint64_t asker)
 {
-	fair_wait(&t->engine->queue, &t->turn, asker);
 	metric_inc(waiting_transfers);
+	if (t->put_off_ns) {
+		fair_wait_to_go_on(&t->engine->queue, &t->turn, asker);
+		return;
+	}
+	fair_wait(&t->engine->queue, &t->turn, asker);
 	t->overdue = ERR_BUSY;
 	t->due_ns = t->until_ns;
 	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
@@ -495,6 +511,7 @@ static struct transfer *transfer_new(struct transfer_engine *engine,
 		.url = xstrdup(r->url),
 		.user_password = r->user_password ? xstrdup(r->user_password) : NULL,
 		.fresh_ns = r->fresh_ns,
+		.put_off_ns = r->put_off_ns,
 		.head_only = r->head,
 		.follow = r->follow,
 		.redirects = {.anywhere = r->follow_anywhere,
@@ -524,7 +541,7 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 		return err_set(e, ERR_CANCELED, "shutting down");
 	if (!may_be_sent(request))
 		return err_set(e, ERR_DENIED, "a request with a control byte in a line");
-	if (waits && !make_place(engine, request->asker)) {
+	if (waits && !request->put_off_ns && !make_place(engine, request->asker)) {
 		metric_inc(refused_transfers);
 		return err_set(e, ERR_BUSY, "%zu transfers in flight already", engine->active);
 	}

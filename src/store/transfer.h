@@ -42,6 +42,12 @@ struct transfer_request {
 		head_within_ns; /* the latter may be 0, if the former alone counts */
 	bool patient;
 	uint64_t asker; /* whose turn it takes (fair.h): the number of a request; 0: of none */
+	/*
+	 * It goes on with what has been promised to a client: it waits its turn for as long as that takes, every
+	 * second turn is for such, and by that time the deadlines are put off, this one of the asker's
+	 * among them. NULL: it is a question like others. Borrowed for the life of the transfer.
+	 */
+	int64_t *put_off_ns;
 	bool at_once;   /* it does not wait, whatever is in flight; for probes, which are few */
 	/*
 	 * Only on a connection that is made after this, as it stands when the transfer's turn comes; 0 or

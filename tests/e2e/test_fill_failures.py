@@ -14,7 +14,7 @@ from rig import faults
 from rig.cachedir import CacheDir, fills, kept, quiet
 from rig.client import is_fault
 from rig.samples import Pattern, Plain, body, path
-from rig.server import s3, until
+from rig.server import s3
 from rig.stage import Gate, send
 
 pytestmark = pytest.mark.cache_on

@@ -324,6 +324,34 @@ def test_a_transfer_is_waited_for_as_long_as_the_request_may_take(origin, serve)
     assert until(lambda: server.fetch("/" + FOO).status == 200)
 
 
+@pytest.mark.cache_on
+def test_the_next_part_waits_its_turn(origin, serve):
+    """However long that takes: a body that runs is not cut because others ask."""
+    big = path("big.pdb").lower()
+    origin.put("bucket", big, Pattern(6_000_000))
+    server = serve(stores=s3("bucket", origin, forms="plain"), MAX_TRANSFERS="2", MISS_TTL="0s",
+                   FETCH_BLOCK="1MiB", FETCH_PARALLEL="1")
+    first, gate = Gate(""), origin.hold("held")
+    origin.fault(faults.pause_at(500_000, first), big, times=1)
+    held = [server.connect() for _ in range(2)]
+    with server.connect() as client:
+        client.ask("/" + big)
+        first.wait(1)
+        for n, other in enumerate(held):
+            other.ask("/" + path(f"held{n}.pdb").lower())
+        gate.wait(1)
+        first.release()
+        gate.wait(2)                # all transfers: the next part has none
+        until(lambda: server.metrics()["pepto_waiting_transfers", ""] == 1)
+        time.sleep(9)               # longer than a part may take once it is asked for
+        assert server.metrics()["pepto_waiting_transfers", ""] == 1
+        gate.release()
+        assert client.answer().body == body(6_000_000)
+    for other in held:
+        assert is_miss(other.answer())
+        other.close()
+
+
 @pytest.mark.both_ways
 def test_many_transfers_of_others_are_waited_for_in_turn(origin, serve):
     """40 requests that ask for as many keys as they may, four transfers, and somebody who wants one

@@ -9,7 +9,7 @@
 
 /*
  * A script: "a1" and so on is the item 1 of asker a, "0" being nobody. "+a1" waits, "=a1" is given out at
- * once, "-a1" leaves, and "a1" is the next whose turn it is; "." nobody waits. "a>b2": one more of a may wait
+ * once, "~a1" waits to go on, "-a1" leaves, and "a1" is the next whose turn it is; "." nobody waits. "a>b2": one more of a may wait
  * in the place of b2; "a>": in none.
  */
 struct item {
@@ -30,7 +30,7 @@ static struct item *item_of(struct item *items, const char *name)
 
 static bool step(struct fair_queue *q, struct item *items, char *word)
 {
-	char *name = word + strspn(word, "+=-");
+	char *name = word + strspn(word, "+=-~");
 	uint64_t asker = name[0] == '0' ? 0 : (uint64_t)name[0];
 	struct fair_item *next;
 
@@ -42,6 +42,7 @@ static bool step(struct fair_queue *q, struct item *items, char *word)
 	switch (word[0]) {
 	case '+': fair_wait(q, &item_of(items, name)->fair, asker); return true;
 	case '=': fair_hold(q, &item_of(items, name)->fair, asker); return true;
+	case '~': fair_wait_to_go_on(q, &item_of(items, name)->fair, asker); return true;
 	case '-': fair_leave(q, &item_of(items, name)->fair); return true;
 	default: next = fair_next(q); break;
 	}
@@ -97,6 +98,14 @@ int main(void)
 		{"among equals nobody", "+a1 +b1 +c1 d> a>"},
 		{"what is held does not count", "=a1 =a2 =a3 +a4 b> +a5 b>a5 a>"},
 		{"nobody's give way, too", "+01 +02 a>02"},
+		{"what goes on has every second turn",
+		 "+a1 +b1 +c1 ~d1 ~e1 ~f1 d1 a1 e1 b1 f1 c1 ."},
+		{"all of them where no others wait", "~a1 ~b1 a1 b1 ."},
+		{"and leaves while it waits, and while it is held",
+		 "~a1 ~b1 -a1 b1 . -b1 +a2 a2 ."},
+		{"and never gives way", "~a1 ~a2 ~a3 b>"},
+		{"nor does it make its asker an old one, or wait in its row",
+		 "~a1 +a2 +b1 a1 b1 a2 ."},
 		{"and those who hold some", "=a1 +a2 +b1 -a2 b1 -a1 ."},
 	};
 

@@ -277,6 +277,7 @@ static void test_deadlines(void)
 		int64_t turn_s, end_s; /* turn_s 0: it does not come */
 		enum err code;
 		bool patient; /* all ten, whenever it began */
+		bool goes_on; /* all ten, from when it began */
 	} rows[] = {
 		{"its turn did not come: ours", 0, 10, ERR_BUSY},
 		{"it had all its time: the store's", 7, 9, ERR_TIMEOUT},
@@ -287,17 +288,22 @@ static void test_deadlines(void)
 		 true},
 		{"patient, as much as others have", 8, 10, ERR_TIMEOUT, true},
 		{"patient, and it had less: ours", 9, 10, ERR_BUSY, true},
+		{"it goes on, and has all its time whenever it began: the store's", 60, 62,
+		 ERR_TIMEOUT, false, true},
+		{"it goes on, and is patient", 60, 70, ERR_TIMEOUT, true, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct client first = {0}, c = {0};
+		int64_t due_ns;
 
 		note_metrics();
 		begin_world(1, 1, script, ARRAY_LEN(script));
 		begin(&first, 1, "first");
+		due_ns = clock_mono_ns() + 10 * NS_PER_S;
 		ASSERT(ask(&c,
-			   (struct transfer_request){.head_deadline_ns = clock_mono_ns() +
-									 10 * NS_PER_S,
+			   (struct transfer_request){.head_deadline_ns = due_ns,
+						     .put_off_ns = rows[i].goes_on ? &due_ns : NULL,
 						     .head_within_ns = 2 * NS_PER_S,
 						     .patient = rows[i].patient},
 			   2, "c") == OK);
@@ -308,6 +314,10 @@ static void test_deadlines(void)
 		}
 		manual_advance(loop, (rows[i].end_s - rows[i].turn_s) * NS_PER_S - 1);
 		CHECK(!c.over, "not before its time");
+		CHECK(!rows[i].goes_on ||
+			      due_ns == clock_mono_ns() + 1 +
+						(10 - (rows[i].end_s - rows[i].turn_s)) * NS_PER_S,
+		      "its asker's deadline is put off");
 		manual_advance(loop, 1);
 		CHECK(c.dones == 1 && c.error.code == rows[i].code, rows[i].name);
 		CHECK(metrics_are(0, !rows[i].turn_s, !rows[i].turn_s),
