@@ -172,6 +172,15 @@ static void check_head(const struct transfer *t, struct error *e)
 		err_set(e, ERR_UPSTREAM, "answered %d, which leads nowhere", t->head.status);
 }
 
+/* Has an answer begun whose head has not ended? */
+static bool is_in_head(const struct transfer *t)
+{
+	curl_off_t first_byte_us = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &first_byte_us);
+	return first_byte_us > 0 && !t->head_given;
+}
+
 static void collect_finished(struct transfer_engine *engine)
 {
 	CURLMsg *msg;
@@ -189,7 +198,7 @@ static void collect_finished(struct transfer_engine *engine)
 			err_set(&e, ERR_DENIED,
 				"redirected to an address of this machine or its network");
 		else if (code != CURLE_OK)
-			transfer_error_set(&e, code, t->sys, t->why);
+			transfer_error_set(&e, code, is_in_head(t), t->sys, t->why);
 		check_head(t, &e);
 		finish(t, &e);
 	}

@@ -40,13 +40,24 @@ static bool is_our_want(CURLcode code, int sys)
 	return false;
 }
 
-void transfer_error_set(struct error *e, CURLcode code, int sys, const char *words)
+/*
+ * libcurl takes lines of 100 KiB. Of a longer one it says that it has no memory, as it does of nothing else
+ * there: what it needs for a head it has by then, and Linux promises more memory than it has.
+ */
+static bool is_line_too_long(CURLcode code, bool in_head)
+{
+	return code == CURLE_OUT_OF_MEMORY && in_head;
+}
+
+void transfer_error_set(struct error *e, CURLcode code, bool in_head, int sys, const char *words)
 {
 	/* libcurl's words may quote a URL, and one of a proxy may hold a password. */
 	bool fit = words[0] && !strstr(words, "://");
 
 	if (is_our_want(code, sys))
 		err_set(e, ERR_BUSY, "no descriptors left to ask with (RLIMIT_NOFILE)");
+	else if (is_line_too_long(code, in_head))
+		err_set(e, ERR_UPSTREAM, "the answer has a header that is too long");
 	else
 		err_set(e, code_of(code), "%s", fit ? words : curl_easy_strerror(code));
 }

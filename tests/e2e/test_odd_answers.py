@@ -39,6 +39,21 @@ DENIED = b"<Error><Code>AccessDenied</Code><Message>"
 ENDLESS = [(kind, name) for kind in ("http", "s3") for name in ("stalls", "drips", "floods")]
 
 
+@pytest.mark.parametrize("kind", ["s3", "http"])
+def test_header_without_end(kind, stocked, stocked_http, origin, upstream, serve):
+    """Told as what it is, and a fault of the store."""
+    stage, store = (origin, stocked) if kind == "s3" else (upstream, stocked_http)
+    server = serve(stores=store)
+
+    def act(connection, request, answer):
+        connection.send(b"HTTP/1.1 200 OK\r\nX: ")
+        flood(connection)
+    stage.fault(act, FOO)
+    assert is_fault(server.fetch("/" + FOO))
+    assert "a header that is too long" in server.wait_log(msg="store failed")["error"]
+    assert others_are_served(server)
+
+
 @pytest.mark.parametrize("kind, name", ENDLESS, ids=["-".join(e) for e in ENDLESS])
 def test_error_document_without_end(kind, name, stocked, stocked_http, origin, upstream, serve):
     """An error's body that stalls, drips or never ends costs no more than the budget."""
