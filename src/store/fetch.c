@@ -279,7 +279,10 @@ bool fetch_data(struct fetch *f, struct slice bytes)
 		return true;
 	}
 	f->received += (int64_t)bytes.n;
-	return f->sink.write(f->ud, bytes);
+	if (f->sink.write(f->ud, bytes))
+		return true; /* it may be gone */
+	fetch_body_paused(f);
+	return false;
 }
 
 static bool on_data(void *ud, struct slice bytes)
@@ -471,6 +474,7 @@ void fetch_resume(struct fetch *f)
 {
 	if (f->phase != BODY || !fetch_sink_may_write(f))
 		return;
+	loop_timer_stop(fetch_loop(f), &f->idle);
 	if (f->call) {
 		store_call_resume(f->request.store, f->call);
 	} else if (f->held) {
@@ -519,6 +523,7 @@ void fetch_abort(struct fetch *f)
 
 	f->phase = ENDED;
 	loop_timer_stop(fetch_loop(f), &f->again);
+	loop_timer_stop(fetch_loop(f), &f->idle);
 	fetch_drop_call(f);
 	if (before == BODY)
 		f->sink.end(f->ud, &gone);
@@ -534,6 +539,7 @@ void fetch_free(struct fetch *f)
 	if (!f)
 		return;
 	loop_timer_stop(fetch_loop(f), &f->again);
+	loop_timer_stop(fetch_loop(f), &f->idle);
 	fetch_drop_call(f);
 	spool_free(f->spool);
 	fetch_look_stop(f);

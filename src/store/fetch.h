@@ -9,6 +9,10 @@
  * the head is asked, or a part of it that does not begin at its beginning. So it is with what may come
  * in MSFZ form: the head says whether it has (head.msfz).
  *
+ * A body whose sink has paused it for some seconds gives its transfer to others that wait for one; the
+ * rest is asked for as that of one that broke off, once there is room. One that cannot be continued keeps
+ * it for longer, and ends then with ERR_BUSY.
+ *
  * Loop's thread only. The owner frees it with fetch_free(), which cancels what is still running.
  */
 #pragma once
@@ -49,9 +53,9 @@ struct fetch_request {
 	const struct object_head *pin;
 	const char *via; /* borrowed for the life of the fetch; may be NULL; the next, too */
 	const char *checksum;
-	bool msfz;           /* it may come in MSFZ form (store.h) */
-	uint64_t asker;      /* whose transfers they are (transfer.h) */
-	bool goes_on;        /* with what is promised to a client: its transfers wait their turn (put_off_ns) */
+	bool msfz;      /* it may come in MSFZ form (store.h) */
+	uint64_t asker; /* whose transfers they are (transfer.h) */
+	bool goes_on; /* with what is promised to a client: its transfers wait their turn (put_off_ns) */
 	int64_t deadline_ns; /* to be decided by then */
 	bool patient;        /* a single try may take all the time there is */
 };

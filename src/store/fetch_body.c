@@ -12,6 +12,7 @@
 void fetch_body_ended(struct fetch *f, const struct error *e)
 {
 	f->phase = ENDED;
+	loop_timer_stop(fetch_loop(f), &f->idle);
 	fetch_drop_call(f);
 	f->sink.end(f->ud, e);
 }
@@ -29,11 +30,52 @@ bool fetch_sink_may_write(const struct fetch *f)
 }
 
 /* Only a version that can be named can be continued. */
+static bool is_named(const struct fetch *f)
+{
+	return f->head.etag[0] == '"' && f->head.total >= 0;
+}
+
 static bool can_resume(const struct fetch *f)
 {
-	const char *etag = f->head.etag;
+	return is_named(f) && f->resumes < RESUMES_MAX;
+}
 
-	return etag[0] == '"' && f->head.total >= 0 && f->resumes < RESUMES_MAX;
+/* ---- one that waits for its reader ---- */
+
+/* The rest is asked for by fetch_resume(). */
+static void hold(struct fetch *f)
+{
+	fetch_drop_call(f);
+	f->held = f->resuming = true;
+	f->resumed_at = f->received;
+	f->tries = 0;
+	metric_inc(store_resumes);
+}
+
+static void idle(struct loop_timer *timer)
+{
+	struct fetch *f = CONTAINER_OF(timer, struct fetch, idle);
+	int64_t now = clock_mono_ns(), paused_ns = now - f->paused_ns;
+	bool wanted = transfer_engine_short(f->request.store->ctx->engine);
+	struct error e;
+
+	if (f->phase != BODY || !f->call || fetch_sink_may_write(f))
+		return;
+	if (wanted && is_named(f) && f->received < f->head.length) {
+		hold(f);
+	} else if (wanted && paused_ns >= FETCH_IDLE_MAX_NS) {
+		err_set(&e, ERR_BUSY, "its reader has paused, while others wait for a transfer");
+		fetch_body_failed(f, &e);
+	} else {
+		loop_timer_set(fetch_loop(f), &f->idle, now + NS_PER_S);
+	}
+}
+
+void fetch_body_paused(struct fetch *f)
+{
+	f->paused_ns = clock_mono_ns();
+	f->idle.due = idle;
+	loop_timer_set(fetch_loop(f), &f->idle, f->paused_ns + FETCH_IDLE_NS);
 }
 
 void fetch_body_resume(struct fetch *f, const struct error *e)

@@ -8,6 +8,9 @@
 #define FETCH_TRIES_MAX        4
 #define FETCH_FIRST_PAUSE_NS   (50 * NS_PER_MS)
 #define FETCH_RESUME_BUDGET_NS (8 * NS_PER_S)
+/* So long a body that is paused keeps its transfer from others: it can be continued, or not. */
+#define FETCH_IDLE_NS     (2 * NS_PER_S)
+#define FETCH_IDLE_MAX_NS (15 * NS_PER_S)
 
 enum phase { ASKING, BODY, SPOOLING, ENDED };
 
@@ -20,6 +23,8 @@ struct fetch {
 	void *ud;
 	enum phase phase;
 	struct store_call *call; /* NULL between tries */
+	struct loop_timer idle;  /* while the sink has paused it */
+	int64_t paused_ns;       /* since then */
 	struct loop_timer again; /* the next try; while looking, the end of that */
 	unsigned tries, resumes;
 	int64_t asked_ns;        /* when the last try began */
@@ -91,6 +96,8 @@ void fetch_peek_done(struct fetch *f);
 /* fetch_body.c. The first two end it, and may free it. */
 void fetch_body_ended(struct fetch *f, const struct error *e);
 void fetch_body_failed(struct fetch *f, const struct error *e);
+/* The sink has paused it: for how long does it keep its transfer? */
+void fetch_body_paused(struct fetch *f);
 /* It has broken off: ask for the rest, or give up. */
 void fetch_body_resume(struct fetch *f, const struct error *e);
 /* Does the answer to a resuming call continue exactly what we have? Sets f->skip. */

@@ -397,6 +397,11 @@ bool transfer_engine_crowded(const struct transfer_engine *engine)
 	return engine && engine->active >= engine->limits.max_transfers / 4 * 3;
 }
 
+bool transfer_engine_short(const struct transfer_engine *engine)
+{
+	return engine && engine->active + engine->queue.waiting > engine->limits.max_transfers;
+}
+
 int64_t transfer_deadline_ns(const struct transfer *t)
 {
 	return t->due_ns;

@@ -48,7 +48,7 @@ struct transfer_request {
 	 * among them. NULL: it is a question like others. Borrowed for the life of the transfer.
 	 */
 	int64_t *put_off_ns;
-	bool at_once;   /* it does not wait, whatever is in flight; for probes, which are few */
+	bool at_once; /* it does not wait, whatever is in flight; for probes, which are few */
 	/*
 	 * Only on a connection that is made after this, as it stands when the transfer's turn comes; 0 or
 	 * NULL: on any. Borrowed while the loop runs.
@@ -106,6 +106,8 @@ int64_t transfer_deadline_ns(const struct transfer *t);
 enum err transfer_overdue(const struct transfer *t);
 /* Are so many in flight that only what is needed should be added? Accepts NULL. */
 bool transfer_engine_crowded(const struct transfer_engine *engine);
+/* Do more wait than there is room for: is one wanted that does nothing? Accepts NULL. */
+bool transfer_engine_short(const struct transfer_engine *engine);
 void transfer_resume(struct transfer *t);
 /* Ends it and frees it; allowed from inside its own events. */
 void transfer_cancel(struct transfer *t);

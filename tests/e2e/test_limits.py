@@ -324,6 +324,36 @@ def test_a_transfer_is_waited_for_as_long_as_the_request_may_take(origin, serve)
     assert until(lambda: server.fetch("/" + FOO).status == 200)
 
 
+def without_etag(response):
+    response.set("ETag", None)
+
+
+@pytest.mark.row("C34")
+@pytest.mark.cache_off("there, a file is read to its end whoever reads it")
+@pytest.mark.parametrize("named", [True, False])
+def test_who_reads_nothing_keeps_no_transfer_from_others(named, upstream, serve):
+    """What passes by the cache waits for its reader; its transfer does not, when others need it. What
+    has an ETag is continued once it is read, other things are cut."""
+    upstream.put(FOO, body(1_000))
+    upstream.put(path("long.pdb").lower(), Pattern(20_000_000))
+    if not named:
+        upstream.fault(faults.edit(without_etag))
+    server = serve(stores=upstream.url, MAX_TRANSFERS="2", MISS_TTL="0s", MIN_SEND_RATE="0")
+    slow = [Client(server.port, receive_buffer=4096) for _ in range(2)]
+    for client in slow:
+        client.ask("/" + path("long.pdb").lower())
+        assert client.head().status == 200
+    assert server.fetch("/" + FOO).body == body(1_000)
+    got = []
+    for client in slow:
+        got.append(client.read(20_000_000))
+        client.close()
+    assert all(body(20_000_000).startswith(data) for data in got)
+    whole = [len(data) == 20_000_000 for data in got]
+    assert all(whole) if named else not all(whole)
+    assert server.metrics()["pepto_store_breaker_opened_total", ""] == 0
+
+
 @pytest.mark.cache_on
 def test_the_next_part_waits_its_turn(origin, serve):
     """However long that takes: a body that runs is not cut because others ask."""
