@@ -234,12 +234,15 @@ bool cache_may_know(const struct cache *c)
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
 			    enum form form, const char *checksum)
 {
+	static const struct miss unspoken = {FETCH_REFUSED_NS, FETCH_REFUSED_NS, true};
 	uint64_t ticket = cache_miss_ticket(c, s, key);
 	int64_t now = clock_coarse_ns();
 	struct miss as_msfz,
 		miss = negative_find(c->negative, miss_of(c, s, key, FORM_STORED, checksum, ticket),
 				     now);
 
+	if (!store_speaks(s, key))
+		return unspoken;
 	if (form != FORM_MSFZ || miss.answers_ns > 0)
 		return miss;
 	as_msfz = negative_find(c->negative, miss_of(c, s, key, form, checksum, ticket), now);

@@ -77,7 +77,8 @@ bool cache_remembers(const struct cache *c);
 /*
  * What is remembered of the key's being missing in this store, for who sends this SymbolChecksum (NULL:
  * none) if the store minds it. Asked for as FORM_MSFZ, that is one of
- * the same URL: it is missing if that is missing as it is, or was when it was asked for so.
+ * the same URL: it is missing if that is missing as it is, or was when it was asked for so. Of
+ * keys that mean nothing to the store (store_speaks()) that is so without being remembered.
  */
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
 			    enum form form, const char *checksum);

@@ -10,8 +10,9 @@
 #define DOUBT_EVERY_NS    (10 * NS_PER_S)
 #define RETRY_AFTER_NS    (1 * NS_PER_S)
 #define DENYING_EVERY_NS  (1 * NS_PER_S)
-#define UNSPOKEN_FIRST_NS (2 * NS_PER_S) /* one odd answer may be a passing failure */
-#define UNSPOKEN_EVERY_NS (60 * NS_PER_S)
+#define UNSPOKEN_FIRST_NS (1 * NS_PER_S)
+#define UNSPOKEN_LAST_NS  (60 * NS_PER_S)
+#define UNSPOKEN_PART     8 /* a pause is this part of the time that it has lasted */
 #define OVERLAP_NS        (1 * NS_PER_S)
 #define GIVEN_EVERY_NS    (1 * NS_PER_S)
 
@@ -95,12 +96,14 @@ static void due(struct loop_timer *timer)
 {
 	struct doubt *d = CONTAINER_OF(timer, struct doubt, timer);
 
+	int64_t now = clock_mono_ns(), pause = DENYING_EVERY_NS;
+
 	if (d->is != MANNER_DENYING && d->is != MANNER_UNSPOKEN)
 		return;
-	d->unspoken_ns = UNSPOKEN_EVERY_NS;
-	loop_timer_set(loop_of(d), timer,
-		       clock_mono_ns() +
-			       (d->is == MANNER_DENYING ? DENYING_EVERY_NS : d->unspoken_ns));
+	if (d->is == MANNER_UNSPOKEN)
+		pause = MIN(MAX((now - d->unspoken_ns) / UNSPOKEN_PART, UNSPOKEN_FIRST_NS),
+			    UNSPOKEN_LAST_NS);
+	loop_timer_set(loop_of(d), timer, now + pause);
 	doubt_probe(d);
 }
 
@@ -120,7 +123,8 @@ static void note_change(struct doubt *d, enum manner is)
 			"list?");
 	else if (d->is == MANNER_DENYING)
 		warn(d, "tells misses again");
-	d->unspoken_ns = UNSPOKEN_FIRST_NS;
+	d->unspoken_ns = clock_mono_ns();
+	store_set_spoken(d->store, d->question, is != MANNER_UNSPOKEN);
 	d->store->denying += (is == MANNER_DENYING) - (d->is == MANNER_DENYING);
 	d->is = is;
 	if (is == MANNER_DENYING)
@@ -145,11 +149,11 @@ static void settle(struct doubt *d, enum manner is)
 	waiters_wake(&d->waiters);
 }
 
-static void fail(struct doubt *d, bool answered, const struct error *e)
+static void fail(struct doubt *d, enum told told, const struct error *e)
 {
 	d->failure = *e;
-	d->answered = answered;
-	d->odd = answered;
+	d->answered = told != TOLD_NOTHING;
+	d->odd = told == TOLD_OTHER;
 	d->failed_ns = clock_mono_ns();
 	if (d->ops->told)
 		d->ops->told(d);
@@ -161,11 +165,6 @@ void doubt_set_unspoken(struct doubt *d)
 {
 	note_change(d, MANNER_UNSPOKEN);
 	d->failure = (struct error){OK, 0, ""};
-}
-
-bool doubt_is_sure(const struct doubt *d)
-{
-	return d->unspoken_ns == UNSPOKEN_EVERY_NS;
 }
 
 /* EXACT or DENYING, and a random key is denied: by what it does with one that it gave. */
@@ -184,8 +183,9 @@ static void told_again(struct doubt *d, enum told told, const struct error *e)
 	case TOLD_GIVEN: settle(d, MANNER_OPAQUE); break;
 	case TOLD_DENIED: settle(d, MANNER_DENYING); break;
 	case TOLD_MISSING: settle(d, MANNER_EXACT); break;
-	case TOLD_OTHER: fail(d, true, e); break;
-	case TOLD_NOTHING: fail(d, false, e); break;
+	case TOLD_OTHER:
+	case TOLD_FAULT:
+	case TOLD_NOTHING: fail(d, told, e); break;
 	}
 }
 
@@ -204,10 +204,11 @@ void doubt_told(struct doubt_probe *p, enum told told, const struct error *e)
 	case TOLD_DENIED: denied(d); break;
 	case TOLD_GIVEN:
 		err_set(&odd, ERR_UPSTREAM, "gives an object for a random key");
-		fail(d, true, &odd);
+		fail(d, TOLD_OTHER, &odd);
 		break;
-	case TOLD_OTHER: fail(d, true, e); break;
-	case TOLD_NOTHING: fail(d, false, e); break;
+	case TOLD_OTHER:
+	case TOLD_FAULT:
+	case TOLD_NOTHING: fail(d, told, e); break;
 	}
 }
 

@@ -8,11 +8,13 @@
  *	                              denied are faults until it is known
  *	DENYING --404--> EXACT;  --a key that it gave before is given again--> OPAQUE
  *	OPAQUE --404--> EXACT
- *	UNSPOKEN                      such questions mean nothing to it (http_doubt.c): a miss without asking
+ *	UNSPOKEN                      such questions mean nothing to it (http_doubt.c): a miss without
+ *				      asking, which nobody is to keep
  *
  * It is probed at the start; as soon as it answers anything while this is unknown; when an answer
- * contradicts what is believed (once in ten seconds at most); each second while it denies; and each
- * minute while it is not spoken to. Probes overlap, since one that gets no answer shall not hold up
+ * contradicts what is believed (once in ten seconds at most); each second while it denies; and while it is
+ * not spoken to, since that may have been a failure after all, each second at first and then after another
+ * eighth of the time that this has lasted, a minute at most. Probes overlap, since one that gets no answer shall not hold up
  * the next. Loop's thread.
  */
 #pragma once
@@ -27,6 +29,7 @@ enum manner { MANNER_UNKNOWN, MANNER_EXACT, MANNER_OPAQUE, MANNER_DENYING, MANNE
 /* What came of a probe. */
 enum told {
 	TOLD_NOTHING, /* no answer: e says why */
+	TOLD_FAULT,   /* an answer, but one of a server that fails: e says which */
 	TOLD_OTHER,   /* an answer that says nothing of keys: e says which */
 	TOLD_MISSING,
 	TOLD_DENIED,
@@ -65,15 +68,13 @@ struct doubt {
 	struct loop_timer timer;
 	char *given[DOUBT_GIVEN]; /* keys that it gave, as ask() takes them */
 	unsigned n_given, next_asked;
-	int64_t unspoken_ns; /* until an unspoken kind is asked again: short at first */
+	int64_t unspoken_ns; /* UNSPOKEN: since when */
 	int64_t given_ns;    /* when one was noted last */
 };
 
 void doubt_init(struct doubt *d, struct store *s, enum question q, const struct doubt_ops *ops);
 /* Who still waits hears that there will be no answer. */
 void doubt_fini(struct doubt *d);
-/* Unspoken at a second look as well, so that it may be believed for a while? */
-bool doubt_is_sure(const struct doubt *d);
 /* Probe, or join a probe that was sent less than a second ago. */
 void doubt_probe(struct doubt *d);
 /* Under other credentials: probe, whatever is on its way. */
@@ -88,7 +89,7 @@ bool doubt_wait(struct doubt *d);
 void doubt_answered(struct doubt *d);
 void doubt_not_found(struct doubt *d);
 void doubt_gave(struct doubt *d, struct slice key);
-/* The end of a probe; e: with TOLD_NOTHING and TOLD_OTHER. */
+/* The end of a probe; e: with TOLD_NOTHING, TOLD_FAULT and TOLD_OTHER. */
 void doubt_told(struct doubt_probe *p, enum told told, const struct error *e);
 /* Told by its owner: such questions mean nothing to it. */
 void doubt_set_unspoken(struct doubt *d);

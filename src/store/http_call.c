@@ -5,8 +5,8 @@
  * build-ids apart. 400 and 414 refuse the name, if the last name that it was probed with, an ordinary
  * one, was missing. A 403 is a miss only on a server that has answered 403 to random names since it is
  * known (a bucket behind a web server); otherwise it is a fault, like 401 and every other status. A kind
- * of question that gets such answers while the other gets its 404 is not spoken there: a miss,
- * without a request from then on.
+ * of question that gets such answers, if not of a server that fails, while the other gets its 404 is not
+ * spoken there: a miss, without a request from then on.
  *
  * A page is never a symbol file (http_page.h): it is a fault; or a miss on a server that has given
  * a page for a random name. So the head of an answer is told when the first bytes of its body have
@@ -54,12 +54,6 @@ static struct doubt *doubt_of(const struct store_call *c)
 	return &c->http->doubt[c->question];
 }
 
-/* Until a second look it may only be a passing failure: such a miss counts for two seconds. */
-static enum store_result unspoken(const struct doubt *d)
-{
-	return doubt_is_sure(d) ? STORE_MISS_DENIED : STORE_MISS_REFUSED;
-}
-
 /* An answer that is neither an object nor a 404: what it means depends on what the server is like. */
 static enum store_result judge_other(struct store_call *c)
 {
@@ -69,7 +63,7 @@ static enum store_result judge_other(struct store_call *c)
 
 	c->other = true;
 	if (d->is == MANNER_UNSPOKEN)
-		return unspoken(d);
+		return STORE_MISS_REFUSED; /* it may be a passing failure: nobody is to keep it */
 	if (implied && (c->page || c->status == 403))
 		return STORE_MISS_DENIED;
 	if (c->status == 403 && d->is == MANNER_EXACT && !c->has_checksum &&
@@ -170,6 +164,7 @@ static void on_head(void *ud, const struct transfer_head *answer)
 	struct store_call *c = ud;
 
 	c->status = answer->status;
+	c->retry_after = answer->retry_after[0];
 	c->result = judge(c, answer);
 	if (c->result == STORE_UNSATISFIABLE)
 		judge_unsatisfiable(c, answer);
@@ -424,7 +419,7 @@ static void end_unspoken(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, later);
 
-	call_end(c, unspoken(doubt_of(c)), &c->error);
+	call_end(c, STORE_MISS_REFUSED, &c->error);
 }
 
 struct store_call *http_call_new(struct http_store *h, struct slice key, enum question q)

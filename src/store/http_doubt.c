@@ -47,6 +47,17 @@ static bool probe_again(struct store_call *c)
 	return true;
 }
 
+/*
+ * A server that fails says nothing of what it knows. But to paths that are none of its own elfutils'
+ * debuginfod says 503, without a word of when to come again.
+ */
+static enum told told_otherwise(const struct store_call *c)
+{
+	bool at_a_loss = c->status == 503 && !c->retry_after && c->question == QUESTION_SYMBOL;
+
+	return c->status >= 500 && !at_a_loss ? TOLD_FAULT : TOLD_OTHER;
+}
+
 static void probe_done(struct store_call *c, const struct error *e)
 {
 	struct error odd;
@@ -54,7 +65,7 @@ static void probe_done(struct store_call *c, const struct error *e)
 	/* A short text of no stated length, to its end: no page. */
 	if (!c->status || (c->looking && e->code)) {
 		probe_end(c,
-			  e->code == ERR_DENIED || e->code == ERR_UPSTREAM ? TOLD_OTHER
+			  e->code == ERR_DENIED || e->code == ERR_UPSTREAM ? TOLD_FAULT
 									   : TOLD_NOTHING,
 			  e);
 		return;
@@ -80,9 +91,9 @@ static void probe_done(struct store_call *c, const struct error *e)
 		break;
 	case 401: /* it is spoken there, but not with us */
 	case 407:
-	case 408:
-	case 429: probe_end(c, TOLD_NOTHING, &odd); break;
-	default: probe_end(c, TOLD_OTHER, &odd); break;
+	case 408: probe_end(c, TOLD_NOTHING, &odd); break;
+	case 429: probe_end(c, TOLD_FAULT, &odd); break;
+	default: probe_end(c, told_otherwise(c), &odd); break;
 	}
 }
 
@@ -118,7 +129,8 @@ static struct store_call *ask(struct doubt_probe *p, struct slice key)
 
 /*
  * Is one kind of question not spoken here? So it is when it meets any answer but those that tell
- * misses, while the other kind gets its 404, and it has never got an object from this server.
+ * misses and those of a server that fails, while the other kind gets its 404, and it has never got an
+ * object from this server.
  */
 static void told(struct doubt *d)
 {

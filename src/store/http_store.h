@@ -39,6 +39,7 @@ struct store_call {
 	bool *gone; /* set when the call is cancelled by the event it is in */
 	enum store_result result;
 	int status;
+	bool retry_after;   /* it is told when to come again */
 	bool other, waited; /* other: an answer that depends on what the server is like */
 	char *key;
 	enum question question;

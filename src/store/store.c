@@ -63,6 +63,21 @@ bool store_is_private(struct store *s)
 	return s->ops->is_private(s);
 }
 
+bool store_speaks(const struct store *s, struct slice key)
+{
+	unsigned unspoken = atomic_load_explicit(&s->unspoken, memory_order_relaxed);
+
+	return !unspoken || !(unspoken & 1U << question_of(key));
+}
+
+void store_set_spoken(struct store *s, enum question q, bool spoken)
+{
+	if (spoken)
+		atomic_fetch_and(&s->unspoken, ~(1U << q));
+	else
+		atomic_fetch_or(&s->unspoken, 1U << q);
+}
+
 int64_t store_miss_ttl_max(const struct store *s, struct slice key)
 {
 	return s->traits.wildcards && slice_starts(key, SLICE(STORE_ANY_KEY))

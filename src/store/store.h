@@ -202,6 +202,7 @@ struct store {
 	struct gate gate[QUESTIONS];
 	int64_t fresh_ns;     /* connections from before are not used any more; 0: any */
 	atomic_uint epoch;    /* raised when its misses do not count any more; any thread */
+	atomic_uint unspoken; /* kinds of question (bits) that mean nothing to it; any thread */
 	bool sums_told;       /* it knows checksums; the loop's, as the next */
 	unsigned sums_silent; /* heads that were asked for one and told none */
 	bool packs;           /* what was found last had to be expanded */
@@ -233,6 +234,12 @@ void store_probe(struct store *s, enum question q, void (*done)(void *ud, const 
 
 /* Any thread: are reads signed, so that serving it publishes something private? */
 bool store_is_private(struct store *s);
+/*
+ * Any thread: do questions like this one mean anything to it? Else all such keys are missing there, for
+ * now: it may only have failed when it was found out, so that nobody is to keep that.
+ */
+bool store_speaks(const struct store *s, struct slice key);
+void store_set_spoken(struct store *s, enum question q, bool spoken);
 /*
  * How long its word for a miss of this key may be kept. A local file that is put there shall be seen
  * soon (traits.miss_ttl_max_ns), but for what has to be searched for: that costs as much as there are names.

@@ -67,6 +67,7 @@ struct transfer_head {
 	char content_encoding[128]; /* all of them, where the header comes more than once */
 	char content_type[80];
 	char date[40];
+	char retry_after[40];
 	char bucket_region[64]; /* x-amz-bucket-region */
 	char request_id[80];    /* x-amz-request-id */
 	/* x-amz-checksum-NAME; a value of 44 is the longest that can be right (SHA-256, base64) */

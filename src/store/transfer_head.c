@@ -39,6 +39,7 @@ void transfer_head_add(struct transfer_head *h, struct slice name, struct slice 
 		FIELD("content-range", content_range),
 		FIELD("content-type", content_type),
 		FIELD("date", date),
+		FIELD("retry-after", retry_after),
 		FIELD("x-amz-bucket-region", bucket_region),
 		FIELD("x-amz-request-id", request_id),
 		FIELD("x-amz-checksum-sha256", sum_sha256),

@@ -325,10 +325,28 @@ def test_a_debuginfod_server_as_a_store(upstream, tmp, serve):
     as_debuginfod(upstream)
     server = serve(stores=[f"file://{tmp}", f"{upstream.url}?layout=debuginfod"])
     for n in range(8):
-        assert is_miss(server.fetch("/" + path(f"gone{n}.pdb")))
+        for _ in range(2):
+            answer = server.fetch("/" + path(f"gone{n}.pdb"))
+            assert is_miss(answer) and answer["Cache-Control"] == "no-store"
     assert not upstream.asked("gone"), "a miss without a request"
     assert server.fetch(f"/buildid/{BUILD_ID}/debuginfo").body == b"found"
     assert is_miss(server.fetch(f"/buildid/{BUILD_ID[::-1]}/debuginfo"))
+
+
+@pytest.mark.parametrize("down, target", [
+    (lambda r: r.path.startswith("/buildid/"), f"/buildid/{BUILD_ID}/debuginfo"),
+    (lambda r: not r.path.startswith("/buildid/"), "/" + path("foo.pdb")),
+])
+def test_a_server_that_fails_for_one_kind_of_path(down, target, upstream, serve):
+    """It begins while one of the two backends is down: no miss, and nothing to wait for afterwards."""
+    upstream.put(target[1:], b"found")
+    upstream.fault(faults.respond(lambda r: Response(502)), down)
+    server = serve(stores=upstream.url)
+    for _ in range(3):
+        assert is_fault(server.fetch(target))
+    upstream.heal()
+    until(lambda: server.fetch(target).status != 503)
+    assert server.fetch(target).body == b"found"
 
 
 def test_a_debuginfod_server_that_comes_up_later(upstream, stage, serve):

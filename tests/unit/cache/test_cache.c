@@ -512,6 +512,30 @@ static void test_misses_of_msfz(void)
 	}
 }
 
+/* Questions that mean nothing to a store: a miss while that holds, which is neither kept nor remembered. */
+static void test_misses_of_what_is_not_spoken(void)
+{
+	const struct slice symbol = SLICE("a.pdb/1/a.pdb"),
+			   id = SLICE("buildid/0123456789abcdef0123456789abcdef01234567/debuginfo");
+	struct cache_rig r;
+	struct store *s;
+	struct miss m;
+
+	cache_rig_new(&r);
+	s = &r.store.store;
+	store_set_spoken(s, QUESTION_SYMBOL, false);
+	for (enum form form = FORM_STORED; form < FORMS; form++) {
+		m = cache_find_miss(r.cache, s, symbol, form, NULL);
+		CHECK(m.answers_ns > 0 && m.answers_ns <= FETCH_REFUSED_NS && m.proves_ns > 0 &&
+			      m.refused,
+		      "missing, but nobody is to keep that");
+	}
+	CHECK(!knows_missing(r.cache, s, id, NULL), "of the other kind nothing is known");
+	store_set_spoken(s, QUESTION_SYMBOL, true);
+	CHECK(!knows_missing(r.cache, s, symbol, NULL), "nothing is left of it");
+	CHECK(cache_rig_close(&r), "nothing is left");
+}
+
 /* What a store said before its epoch changed (new credentials, say) does not count after it. */
 static void test_epoch(void)
 {
@@ -866,6 +890,7 @@ int main(void)
 	test_kinds_of_misses();
 	test_misses_with_a_checksum();
 	test_misses_of_msfz();
+	test_misses_of_what_is_not_spoken();
 	test_epoch();
 	test_purge_keys();
 	test_purge_forms();

@@ -405,7 +405,7 @@ static void wait_asked(struct rig *r, size_t n)
 /* A server that knows one kind of question: elfutils' debuginfod says 503 to all others. */
 static void test_unspoken(void)
 {
-	static const char *const odd[] = {"503", "500", "400", "405", "406"};
+	static const char *const odd[] = {"503", "400", "405", "406"};
 
 	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
 		struct buf text CLEANUP(buf_fini) = BUF_MAX(500);
@@ -429,21 +429,68 @@ static void test_unspoken(void)
 		      "it says so");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
 			  STORE_MISS_REFUSED, "a miss, for the moment");
+		CHECK(!store_speaks(r.store, SLICE("a.pdb/1/a.pdb")) &&
+			      store_speaks(r.store, SLICE(BUILD_ID)),
+		      "as anybody may know");
 		CHECK_INT(http_server_asked(&r.server), 2 + more, "without a request");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE(BUILD_ID)}).result,
 			  STORE_FOUND, "the other kind is asked");
 		epoch = atomic_load(&r.store->epoch);
-		manual_advance(r.ctx.loop, 2 * NS_PER_S);
+		manual_advance(r.ctx.loop, NS_PER_S);
 		wait_asked(&r, 4 + 2 * more);
 		CHECK(http_server_heard(&r.server, 3 + more, "GET /base/pepto-probe-"),
-		      "looked at again soon, then each minute");
+		      "looked at again a second later, and the next");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
-			  STORE_MISS_DENIED, "as before");
-		manual_advance(r.ctx.loop, 60 * NS_PER_S);
+			  STORE_MISS_REFUSED, "as before: nobody is to keep it");
+		manual_advance(r.ctx.loop, NS_PER_S);
 		wait_asked(&r, 5 + 2 * more);
 		CHECK(atomic_load(&r.store->epoch) != epoch, "spoken by now: its misses are void");
 		CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a.pdb/1/a.pdb")}).result,
 			  STORE_FOUND, "and it is asked");
+		CHECK(store_speaks(r.store, SLICE("a.pdb/1/a.pdb")), "as anybody may know");
+		rig_fini(&r);
+	}
+}
+
+/* A server that fails for one kind of question says nothing of what it knows. */
+static void test_failing_for_one_kind(void)
+{
+	static const struct {
+		const char *name;
+		enum question fails;
+		struct http_reply reply;
+	} cases[] = {
+		{"500 to symbol paths", QUESTION_SYMBOL, SAYS("500")},
+		{"502", QUESTION_SYMBOL, SAYS("502")},
+		{"504", QUESTION_SYMBOL, SAYS("504")},
+		{"429", QUESTION_SYMBOL, SAYS("429")},
+		{"503, come again", QUESTION_SYMBOL, SAYS("503 No\r\nRetry-After: 1\r\nX: ")},
+		{"500 to build-ids", QUESTION_BUILD_ID, SAYS("500")},
+		{"502", QUESTION_BUILD_ID, SAYS("502")},
+		{"503", QUESTION_BUILD_ID, SAYS("503")},
+		{"429", QUESTION_BUILD_ID, SAYS("429")},
+	};
+	static const char *const keys[QUESTIONS] = {
+		[QUESTION_SYMBOL] = "a.pdb/1/a.pdb", [QUESTION_BUILD_ID] = BUILD_ID};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct http_reply script[] = {cases[i].reply, SAYS("404"), cases[i].reply,
+						    cases[i].reply, GIVES};
+		struct slice key = slice_of(keys[cases[i].fails]);
+		struct rig r;
+
+		rig_init(&r, script, ARRAY_LEN(script));
+		rig_open(&r, OPEN);
+		probe_kind(&r, cases[i].fails);
+		probe_kind(&r, (enum question) !cases[i].fails);
+		for (int n = 0; n < 2; n++) {
+			CHECK_INT(rig_ask(&r, (struct store_read){.key = key}).result,
+				  STORE_FAULT_RETRY, cases[i].name);
+			CHECK_INT(http_server_asked(&r.server), 3 + n, "asked");
+		}
+		CHECK(store_speaks(r.store, key), "no tongue that it does not know");
+		CHECK_INT(rig_ask(&r, (struct store_read){.key = key}).result, STORE_FOUND,
+			  "well again");
 		rig_fini(&r);
 	}
 }
@@ -723,6 +770,7 @@ int main(void)
 	test_pages();
 	test_refused_names();
 	test_unspoken();
+	test_failing_for_one_kind();
 	test_stall_behind_the_head();
 	test_spoken();
 	test_denying();
