@@ -249,16 +249,17 @@ struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice
 	return as_msfz.answers_ns > 0 || miss.proves_ns <= 0 ? as_msfz : miss;
 }
 
-void cache_note_miss(struct cache *c, struct store *s, struct slice key, enum form form,
-		     const char *via, const char *checksum, uint64_t ticket, enum fetch_result how)
+void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *asked,
+		     enum fetch_result how)
 {
 	bool refused = how == FETCH_REFUSED;
-	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, store_miss_ttl_max(s, key));
+	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, store_miss_ttl_max(s, asked->key));
+	struct miss_id id = miss_of(c, s, asked->key, asked->form, asked->checksum, asked->ticket);
 
-	if (fetch_is_miss(how) && ticket == cache_miss_ticket(c, s, key) &&
-	    !(via && s->traits.loops))
-		negative_add(c->negative, miss_of(c, s, key, form, checksum, ticket),
-			     refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns, refused);
+	if (fetch_is_miss(how) && asked->ticket == cache_miss_ticket(c, s, asked->key) &&
+	    !(asked->via && s->traits.loops))
+		negative_add(c->negative, id, refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns,
+			     refused);
 }
 
 static void forget_miss(struct cache *c, struct store *s, struct slice key, const char *checksum)

@@ -84,13 +84,22 @@ struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice
 			    enum form form, const char *checksum);
 /* To be taken before a store is asked for the key: a miss counts if nothing has happened since. */
 uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key);
+/* How a store was asked for a key. */
+struct miss_asked {
+	struct slice key;
+	enum form form;  /* FORM_MSFZ: accepting that; all others: for the key as it is */
+	const char *via; /* in the name of a server before us; may be NULL, as the next */
+	const char *checksum;
+	uint64_t ticket; /* cache_miss_ticket() of before */
+};
+
 /*
  * Loop's thread. Remember that s has no such key, as it has said so (fetch_is_miss()). Not when it was
- * asked in the name of a server before us (via), which it may have passed over for that reason. What was
- * said to who accepts MSFZ counts for those alone (FORM_MSFZ; all other forms: asked for as it is).
+ * asked in the name of a server before us, which it may have passed over for that reason. A miss of a
+ * question that accepts MSFZ counts for such questions alone.
  */
-void cache_note_miss(struct cache *c, struct store *s, struct slice key, enum form form,
-		     const char *via, const char *checksum, uint64_t ticket, enum fetch_result how);
+void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *asked,
+		     enum fetch_result how);
 /*
  * Loop's thread. It is there: a miss of before is no proof any more. Those of who sends another
  * SymbolChecksum than this one end by themselves: there are as many as clients may think of.

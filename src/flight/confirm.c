@@ -248,8 +248,10 @@ static void miss_answered(void *ud, enum fetch_result result, const struct objec
 	if (result == FETCH_FOUND && head->fd >= 0)
 		close(head->fd);
 	if (fetch_is_miss(result))
-		cache_note_miss(q->all->cache, q->store, slice_of(q->key), q->form, NULL,
-				q->checksum, q->ticket, result);
+		cache_note_miss(q->all->cache, q->store,
+				&(struct miss_asked){slice_of(q->key), q->form, NULL, q->checksum,
+						     q->ticket},
+				result);
 	else if (result != FETCH_FAULT)
 		cache_note_found(q->all->cache, q->store, slice_of(q->key), q->checksum);
 	forget_in(q, result == FETCH_FAULT ? PAUSE_NS : 0);

@@ -26,8 +26,10 @@ void flight_ask(struct flight *f, enum flight_phase phase)
 /* Of the spelling that was asked for, and of no other. */
 static void note_miss(struct flight *f, enum fetch_result how)
 {
-	cache_note_miss(f->cache, f->store, slice_of(f->key), f->form, f->via, f->checksum,
-			f->ticket, how);
+	cache_note_miss(
+		f->cache, f->store,
+		&(struct miss_asked){slice_of(f->key), f->form, f->via, f->checksum, f->ticket},
+		how);
 }
 
 static void tell_missing(struct flight *f, enum fetch_result result)

@@ -61,8 +61,10 @@ static void note_miss(struct pass *p, enum fetch_result how)
 {
 	const struct fetch_request *r = &p->request.fetch;
 
-	cache_note_miss(p->request.flights->cache, r->store, r->key,
-			r->msfz ? FORM_MSFZ : FORM_STORED, r->via, r->checksum, p->ticket, how);
+	cache_note_miss(p->request.flights->cache, r->store,
+			&(struct miss_asked){r->key, r->msfz ? FORM_MSFZ : FORM_STORED, r->via,
+					     r->checksum, p->ticket},
+			how);
 }
 
 /* It is there, but not what was asked for: a miss, and remembered. */

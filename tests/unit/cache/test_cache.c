@@ -38,8 +38,11 @@ static bool has(struct cache_rig *r, const char *key)
 
 static void note(struct cache_rig *r, const char *key, enum fetch_result result)
 {
-	cache_note_miss(r->cache, &r->store.store, slice_of(key), FORM_STORED, NULL, NULL,
-			cache_miss_ticket(r->cache, &r->store.store, slice_of(key)), result);
+	cache_note_miss(
+		r->cache, &r->store.store,
+		&(struct miss_asked){slice_of(key), FORM_STORED, NULL, NULL,
+				     cache_miss_ticket(r->cache, &r->store.store, slice_of(key))},
+		result);
 }
 
 static void miss(struct cache_rig *r, const char *key)
@@ -462,8 +465,10 @@ static void test_misses_with_a_checksum(void)
 		cache_rig_new(&r);
 		s = &r.store.store;
 		s->traits.checksums = trait;
-		cache_note_miss(r.cache, s, SLICE("k"), FORM_STORED, NULL, noted,
-				cache_miss_ticket(r.cache, s, SLICE("k")), FETCH_MISS);
+		cache_note_miss(r.cache, s,
+				&(struct miss_asked){SLICE("k"), FORM_STORED, NULL, noted,
+						     cache_miss_ticket(r.cache, s, SLICE("k"))},
+				FETCH_MISS);
 		for (int k = 0; k < n; k++)
 			CHECK_INT(knows_missing(r.cache, s, SLICE("k"), sums[k]),
 				  !trait || sums[k] == noted, sums[k] ? sums[k] : "none");
@@ -493,8 +498,10 @@ static void test_misses_of_msfz(void)
 		cache_rig_new(&r);
 		s = &r.store.store;
 		s->traits.checksums = s->traits.negotiates = true;
-		cache_note_miss(r.cache, s, SLICE("k"), noted, NULL, sum,
-				cache_miss_ticket(r.cache, s, SLICE("k")), FETCH_MISS);
+		cache_note_miss(r.cache, s,
+				&(struct miss_asked){SLICE("k"), noted, NULL, sum,
+						     cache_miss_ticket(r.cache, s, SLICE("k"))},
+				FETCH_MISS);
 		CHECK(cache_find_miss(r.cache, s, SLICE("k"), FORM_MSFZ, sum).answers_ns > 0,
 		      "for who accepts MSFZ");
 		CHECK_INT(knows_missing(r.cache, s, SLICE("k"), sum), noted == FORM_STORED,
@@ -547,7 +554,8 @@ static void test_epoch(void)
 	ticket = cache_miss_ticket(r.cache, &r.store.store, SLICE("l"));
 	atomic_fetch_add(&r.store.store.epoch, 1);
 	CHECK(!knows(&r, "k"), "forgotten");
-	cache_note_miss(r.cache, &r.store.store, SLICE("l"), FORM_STORED, NULL, NULL, ticket,
+	cache_note_miss(r.cache, &r.store.store,
+			&(struct miss_asked){SLICE("l"), FORM_STORED, NULL, NULL, ticket},
 			FETCH_MISS);
 	CHECK(!knows(&r, "l"), "nor is what was asked before learned after");
 	miss(&r, "l");
@@ -601,7 +609,8 @@ static void test_purge_keys(void)
 	CHECK(purge(&r, which, ARRAY_LEN(which)), "some keys");
 	CHECK(!has(&r, "one") && has(&r, "two"), "those objects, and no others");
 	CHECK(!knows(&r, "gone") && knows(&r, "away"), "those misses, and no others");
-	cache_note_miss(r.cache, &r.store.store, SLICE("gone"), FORM_STORED, NULL, NULL, ticket,
+	cache_note_miss(r.cache, &r.store.store,
+			&(struct miss_asked){SLICE("gone"), FORM_STORED, NULL, NULL, ticket},
 			FETCH_MISS);
 	CHECK(!knows(&r, "gone"), "and nothing that was asked before");
 	CHECK(rig_take(&r, "one", &p) == SEATED && r.store.started == 3, "it is asked for anew");

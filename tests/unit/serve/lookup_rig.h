@@ -224,8 +224,11 @@ static bool world_fini(struct world *w)
 
 __attribute__((unused)) static void world_miss(struct world *w, size_t store, const char *key)
 {
-	cache_note_miss(w->cache, w->store[store], slice_of(key), FORM_STORED, NULL, NULL,
-			cache_miss_ticket(w->cache, w->store[store], slice_of(key)), FETCH_MISS);
+	cache_note_miss(
+		w->cache, w->store[store],
+		&(struct miss_asked){slice_of(key), FORM_STORED, NULL, NULL,
+				     cache_miss_ticket(w->cache, w->store[store], slice_of(key))},
+		FETCH_MISS);
 }
 
 __attribute__((unused)) static void world_keep_body(struct world *w, size_t store, const char *key,

@@ -149,9 +149,11 @@ static void test_refused(void)
 	atomic_store(&w.fake[0].store.tier, TIER_TWO);
 	r = request_of(&w);
 	world_miss(&w, 0, two_keys[1]);
-	cache_note_miss(w.cache, w.store[0], slice_of(two_keys[0]), FORM_STORED, NULL, NULL,
-			cache_miss_ticket(w.cache, w.store[0], slice_of(two_keys[0])),
-			FETCH_REFUSED);
+	cache_note_miss(
+		w.cache, w.store[0],
+		&(struct miss_asked){slice_of(two_keys[0]), FORM_STORED, NULL, NULL,
+				     cache_miss_ticket(w.cache, w.store[0], slice_of(two_keys[0]))},
+		FETCH_REFUSED);
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && !w.answer.keep_ns, "a refused name");
 	world_miss(&w, 0, two_keys[0]);
 	CHECK(ask(&w, &r) && w.answer.kind == ANSWER_MISS && w.answer.keep_ns > 0,
