@@ -11,6 +11,9 @@
  * may purge at the same time: whichever writes last, the number is none of those read before.
  * A reader that sees half of a write sees another generation, which is right.
  *
+ * When the directory is emptied the file is made anew by the process that sees it first, which writes its
+ * purges to the old one, too, for those that have not seen it yet.
+ *
  * A directory whose file cannot be mapped and written is used alone (generations_mark()), and no
  * purge of it is called done; it is tried again at each check.
  *
@@ -44,6 +47,7 @@ struct generations {
 	const _Atomic uint32_t *shared;
 	_Atomic uint64_t mark; /* another one each time that it comes to APART */
 	int root, fd;          /* fd: read only once TOGETHER is seen, or while reopening */
+	atomic_int old;        /* the file that was mapped before; -1: none */
 	atomic_int sharing;
 	atomic_bool reopening;
 };
@@ -56,6 +60,7 @@ struct generations *generations_new(void)
 	ASSERT(zeros != MAP_FAILED);
 	g->shared = zeros;
 	g->root = g->fd = -1;
+	atomic_init(&g->old, -1);
 	return g;
 }
 
@@ -65,6 +70,8 @@ void generations_free(struct generations *g)
 		return;
 	munmap((void *)(uintptr_t)g->shared, BYTES);
 	close_p(&g->fd);
+	if (g->old >= 0)
+		close(g->old);
 	free(g);
 }
 
@@ -74,6 +81,12 @@ static bool is_together(const struct generations *g)
 }
 
 /* ---- the file ---- */
+
+static bool write_word(int fd, size_t word, uint32_t value)
+{
+	return file_write_at(fd, (struct slice){(const char *)&value, sizeof(value)},
+			     (int64_t)(word * sizeof(value)));
+}
 
 /* Its space is reserved where that can be: then a purge needs none on a full disk. */
 static bool has_room(int fd)
@@ -92,12 +105,6 @@ static int open_file(int root)
 	int fd CLEANUP(close_p) = openat(root, GENERATION_FILE, flags, 0600);
 
 	return fd >= 0 && has_room(fd) ? TAKE_FD(fd) : -1;
-}
-
-static bool write_word(int fd, size_t word, uint32_t value)
-{
-	return file_write_at(fd, (struct slice){(const char *)&value, sizeof(value)},
-			     (int64_t)(word * sizeof(value)));
 }
 
 /* Another number than is there now. */
@@ -131,6 +138,27 @@ static enum err try_file(int fd, struct error *e)
 	return err;
 }
 
+/*
+ * Who maps another file than before raises all in it, whoever has made it: its words are zeros, as those of
+ * the file before may have been when something was begun, or remembered, that was purged there since.
+ */
+static bool outdate_all(int fd)
+{
+	return write_word(fd, ANY, (uint32_t)random_u64() | 1) &&
+	       write_word(fd, ALL, (uint32_t)random_u64() | 1);
+}
+
+/* Other processes may map it until they look again: they hear of purges there. */
+static void keep_old(struct generations *g)
+{
+	if (g->fd < 0)
+		return;
+	if (g->old < 0)
+		atomic_store(&g->old, fcntl(g->fd, F_DUPFD_CLOEXEC, 0));
+	else
+		(void)dup3(g->fd, g->old, O_CLOEXEC);
+}
+
 /* Put the file in the place of what was mapped, descriptor and mapping, while other threads read. */
 static enum err take_place(struct generations *g, int fd, struct error *e)
 {
@@ -139,6 +167,7 @@ static enum err take_place(struct generations *g, int fd, struct error *e)
 	if (mmap(place, BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE | MAP_FIXED, fd, 0) != place)
 		return err_sys(e, ERR_IO, GENERATION_FILE " in the cache directory");
 	(void)mlock(place, BYTES);
+	keep_old(g);
 	if (g->fd < 0)
 		g->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	else if (dup3(fd, g->fd, O_CLOEXEC) < 0)
@@ -156,6 +185,8 @@ static enum err open_anew(struct generations *g, struct error *e)
 		err = err_sys(e, ERR_IO, "no " GENERATION_FILE " in the cache directory");
 	else
 		err = try_file(fd, e);
+	if (!err && g->fd >= 0 && !outdate_all(fd))
+		err = err_sys(e, ERR_IO, GENERATION_FILE " in the cache directory");
 	if (!err)
 		err = take_place(g, fd, e);
 	/* What was kept apart before has not been there for the purges in between. */
@@ -247,6 +278,8 @@ static enum err raise_word(struct generations *g, size_t word, struct error *e)
 	case APART: return err_set(e, ERR_IO, "no " GENERATION_FILE " that can be shared");
 	case TOGETHER: break;
 	}
+	if (g->old >= 0)
+		(void)!write_word(g->old, word, (uint32_t)random_u64());
 	if (change_word(g->fd, g->shared, word))
 		return OK;
 	return err_sys(e, ERR_IO, "cannot tell other processes of a purge");
@@ -255,8 +288,11 @@ static enum err raise_word(struct generations *g, size_t word, struct error *e)
 /* The common word first: a reader that sees it unchanged looks at no other. */
 static enum err raise_both(struct generations *g, size_t word, struct error *e)
 {
-	enum err any = raise_word(g, ANY, e), err = raise_word(g, word, e);
+	enum err any, err;
 
+	generations_check(g);
+	any = raise_word(g, ANY, e);
+	err = raise_word(g, word, e);
 	return any ? any : err;
 }
 

@@ -123,18 +123,25 @@ static void test_shared(void)
 /* A directory that somebody empties while it is used. */
 static void test_emptied(void)
 {
-	uint64_t before;
+	uint64_t before, first, there;
 	struct rig a, b;
 
 	make_rig(&a);
 	b = a;
 	open_rig(&b);
+	first = generation_of(b.g, 9);
+	raise_one(a.g, 9);
 	raise_one(a.g, 7);
 	before = generation_of(a.g, 7);
 	ASSERT(unlinkat(disk_root(a.disk), GENERATION_FILE, 0) == 0);
 	generations_check(a.g);
 	CHECK(generation_of(a.g, 7) != before, "a new file: what was taken before does not count");
+	there = generation_of(b.g, 7);
+	raise_one(a.g, 7);
+	CHECK(generation_of(b.g, 7) != there, "who has not looked yet sees a purge, too");
 	generations_check(b.g);
+	CHECK(generation_of(b.g, 9) != first,
+	      "what was taken before a purge in the old file does not count in the new one");
 	raise_one(a.g, 8);
 	CHECK(generation_on_disk(b.g, 8) &&
 		      generation_on_disk(b.g, 8) == generation_on_disk(a.g, 8),
