@@ -3,8 +3,8 @@
  * The breaker of one store for one kind of question.
  *
  *	CLOSED --5 faults over 2 s, no good answer among them--> OPEN
- *	OPEN --a probe is answered--> HALF OPEN --4 faults--> OPEN, for a second at least
- *	any good answer closes it
+ *	OPEN --a probe is answered, but oddly--> HALF OPEN --4 faults--> OPEN, for a second at least
+ *	any good answer closes it, that to a probe among them
  *
  * While it is open only probes ask (store/gate.h), so a store that is back is asked again a
  * moment later, however long it was away. Half open, four requests are let through at a time.
@@ -44,5 +44,5 @@ bool breaker_allows(struct breaker *b, int64_t now_ns);
 bool breaker_failed(struct breaker *b, uint64_t asker, int64_t asked_ns, int64_t now_ns);
 /* A good answer. Returns true when it was not closed before. */
 bool breaker_succeeded(struct breaker *b, int64_t now_ns);
-/* A probe was answered well. */
+/* A probe was answered, if not by a miss. */
 void breaker_probed(struct breaker *b, int64_t now_ns);

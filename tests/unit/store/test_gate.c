@@ -12,6 +12,7 @@ struct world {
 };
 
 static const struct error broken = {ERR_NET, 0, "broken"};
+static const struct error odd = {ERR_UPSTREAM, 0, "odd"};
 
 static void world_init(struct world *w)
 {
@@ -62,9 +63,9 @@ static void test_probes(void)
 	}
 	CHECK_INT(w.fake.probes, 304, "however long it takes");
 	manual_advance(w.loop, NS_PER_S);
-	fake_probed(&w.fake, NULL);
+	fake_probed(&w.fake, &odd);
 	for (int i = 0; i < BREAKER_TRIES; i++)
-		CHECK(gate_admits(w.store, QUESTION_SYMBOL), "one that goes well: some may try");
+		CHECK(gate_admits(w.store, QUESTION_SYMBOL), "one that is answered: some may try");
 	CHECK(!gate_admits(w.store, QUESTION_SYMBOL), "not all");
 	manual_advance(w.loop, 10 * NS_PER_S);
 	CHECK_INT(w.fake.probes, 305, "no probes while others try");
@@ -80,7 +81,7 @@ static void test_closed_again(void)
 
 	world_init(&w);
 	close_gate(&w);
-	fake_probed(&w.fake, NULL);
+	fake_probed(&w.fake, &odd);
 	for (int i = 0; i < BREAKER_TRIES; i++) {
 		CHECK(gate_admits(w.store, QUESTION_SYMBOL), "a try");
 		CHECK(!fail(&w), "that fails is no news");
@@ -90,8 +91,31 @@ static void test_closed_again(void)
 	CHECK_INT(w.fake.probes, 1, "a pause");
 	manual_advance(w.loop, 1);
 	CHECK_INT(w.fake.probes, 2, "of a second");
-	fake_probed(&w.fake, NULL);
+	fake_probed(&w.fake, &odd);
 	CHECK(gate_admits(w.store, QUESTION_SYMBOL), "and the next may try");
+	loop_free(w.loop);
+}
+
+/*
+ * The keys that a few ask for fail again and again, and nobody else asks meanwhile: a store that tells
+ * misses as it should is open to all again with the first probe.
+ */
+static void test_keys_that_fail(void)
+{
+	struct world w;
+
+	world_init(&w);
+	for (int round = 0; round < 20; round++) {
+		close_gate(&w);
+		fake_probed(&w.fake, NULL);
+		for (int i = 0; i < 3 * BREAKER_TRIES; i++) {
+			CHECK(gate_admits(w.store, QUESTION_SYMBOL), "whoever asks");
+			if (i < BREAKER_TRIES)
+				CHECK(!fail(&w), "though those keys fail first");
+		}
+		CHECK(!gate_answered(w.store, QUESTION_SYMBOL), "it was not left alone");
+	}
+	CHECK_INT(w.fake.probes, 20, "one probe each time");
 	loop_free(w.loop);
 }
 
@@ -105,7 +129,7 @@ static void test_odd_answers(void)
 		    {ERR_NET, false},     {ERR_TIMEOUT, false}, {ERR_BUSY, false}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct error e = {rows[i].code, 0, "odd"};
+		const struct error e = {rows[i].code, 0, "no miss"};
 		struct world w;
 
 		world_init(&w);
@@ -136,6 +160,7 @@ int main(void)
 {
 	test_probes();
 	test_closed_again();
+	test_keys_that_fail();
 	test_odd_answers();
 	test_kinds();
 	return tap_done();
