@@ -17,6 +17,11 @@
  * A directory whose file cannot be mapped and written is used alone (generations_mark()), and no
  * purge of it is called done; it is tried again at each check.
  *
+ * Somebody may cut the file short, which makes a look at the mapping a SIGBUS. It is answered by zeros in
+ * the file's place, as if there were none that can be shared: all that was begun is out of date, and the
+ * next check makes it as long again. (A private copy would not do: a purge is done when it is told, so that
+ * every hit and miss looks at what others have written.)
+ *
  * The file is mapped for reading, and locked into memory where that is allowed, so that nothing is
  * read from a disk that fails. It is as large as it ever gets before it is mapped.
  */
@@ -27,6 +32,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -49,8 +55,74 @@ struct generations {
 	int root, fd;          /* fd: read only once TOGETHER is seen, or while reopening */
 	atomic_int old;        /* the file that was mapped before; -1: none */
 	atomic_int sharing;
+	atomic_uint cuts; /* how often the file was found cut short */
 	atomic_bool reopening;
 };
+
+/* ---- a file that is cut short ---- */
+
+#define GUARDED 8 /* a process has one; tests have some */
+
+static _Atomic(struct generations *) guarded[GUARDED];
+static struct sigaction others; /* what SIGBUS did before */
+
+static bool lies_in(const void *at, const void *map)
+{
+	return (uintptr_t)at - (uintptr_t)map < BYTES;
+}
+
+/* In a handler of signals: on any thread, at any place that reads the mapping. */
+static bool put_zeros(struct generations *g)
+{
+	void *place = (void *)(uintptr_t)g->shared;
+	struct timespec now;
+
+	if (mmap(place, BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != place)
+		return false;
+	g->cuts++;
+	g->own[ANY]++;
+	g->own[ALL]++;
+	clock_gettime(CLOCK_REALTIME, &now);
+	atomic_store(&g->mark, ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) | 1);
+	atomic_store_explicit(&g->sharing, APART, memory_order_release);
+	return true;
+}
+
+static void on_bus_error(int sig, siginfo_t *info, void *context)
+{
+	for (size_t i = 0; i < GUARDED; i++) {
+		struct generations *g = guarded[i];
+
+		if (g && lies_in(info->si_addr, (const void *)(uintptr_t)g->shared) && put_zeros(g))
+			return;
+	}
+	sigaction(SIGBUS, &others, NULL); /* it comes again, there */
+}
+
+static void guard(struct generations *g)
+{
+	struct sigaction ours = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO}, now;
+	struct generations *none;
+
+	sigemptyset(&ours.sa_mask);
+	if (sigaction(SIGBUS, NULL, &now) == 0 && now.sa_sigaction != on_bus_error)
+		(void)sigaction(SIGBUS, &ours, &others);
+	for (size_t i = 0; i < GUARDED; i++) {
+		none = NULL;
+		if (guarded[i] == g || atomic_compare_exchange_strong(&guarded[i], &none, g))
+			return;
+	}
+}
+
+static void unguard(struct generations *g)
+{
+	struct generations *known;
+
+	for (size_t i = 0; i < GUARDED; i++) {
+		known = g;
+		atomic_compare_exchange_strong(&guarded[i], &known, NULL);
+	}
+}
 
 struct generations *generations_new(void)
 {
@@ -68,6 +140,7 @@ void generations_free(struct generations *g)
 {
 	if (!g)
 		return;
+	unguard(g);
 	munmap((void *)(uintptr_t)g->shared, BYTES);
 	close_p(&g->fd);
 	if (g->old >= 0)
@@ -179,6 +252,7 @@ static enum err take_place(struct generations *g, int fd, struct error *e)
 static enum err open_anew(struct generations *g, struct error *e)
 {
 	int fd CLEANUP(close_p) = open_file(g->root);
+	unsigned cuts = g->cuts;
 	enum err err;
 
 	if (fd < 0)
@@ -193,12 +267,15 @@ static enum err open_anew(struct generations *g, struct error *e)
 	if (err && atomic_load(&g->sharing) != APART)
 		atomic_store(&g->mark, random_u64() | 1);
 	atomic_store_explicit(&g->sharing, err ? APART : TOGETHER, memory_order_release);
+	if (g->cuts != cuts) /* meanwhile: zeros may lie in its place */
+		atomic_store_explicit(&g->sharing, APART, memory_order_release);
 	return err;
 }
 
 enum err generations_share(struct generations *g, int root, struct error *e)
 {
 	g->root = root;
+	guard(g);
 	return open_anew(g, e);
 }
 

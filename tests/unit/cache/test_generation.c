@@ -152,6 +152,30 @@ static void test_emptied(void)
 	remove_rig(&a);
 }
 
+/* Somebody cuts the file short while it is mapped. */
+static void test_cut_short(void)
+{
+	struct error e;
+	uint64_t before;
+	struct rig r;
+
+	make_rig(&r);
+	raise_one(r.g, 7);
+	before = generation_of(r.g, 7);
+	for (int i = 0; i < 2; i++) {
+		int fd = openat(disk_root(r.disk), GENERATION_FILE, O_RDWR | O_CLOEXEC);
+
+		ASSERT(fd >= 0 && ftruncate(fd, 0) == 0);
+		close(fd);
+		CHECK(generation_of(r.g, 7) != before, "what was begun is out of date");
+		CHECK(generations_mark(r.g) && generation_raise(r.g, 8, &e) == OK,
+		      "until a purge, or the next check, makes it as long again");
+		CHECK(!generations_mark(r.g), "then it is shared");
+		before = generation_of(r.g, 7);
+	}
+	remove_rig(&r);
+}
+
 /* The directory goes with the file, and comes again. */
 static void test_removed(void)
 {
@@ -438,6 +462,7 @@ int main(void)
 	test_alone();
 	test_shared();
 	test_emptied();
+	test_cut_short();
 	test_removed();
 	test_odd_files();
 	test_failing_disk();
