@@ -7,11 +7,11 @@
 struct fair_asker {
 	uint64_t id;
 	size_t held, waits;
-	bool served;                             /* has been given some */
-	struct fair_items items;                 /* that wait */
-	struct fair_list *list;                  /* of the askers that wait, while it does */
-	TAILQ_ENTRY(fair_asker) place;           /* in that */
-	LIST_ENTRY(fair_asker) known;            /* in its bucket */
+	bool served;                   /* has been given some */
+	struct fair_items items;       /* that wait */
+	struct fair_list *list;        /* of the askers that wait, while it does */
+	TAILQ_ENTRY(fair_asker) place; /* in that */
+	LIST_ENTRY(fair_asker) known;  /* in its bucket */
 };
 
 static struct fair_asker *find_asker(const struct fair_queue *q, uint64_t id)
