@@ -184,10 +184,10 @@ bool auth_has_secret(struct slice text, struct slice secret)
 	return false;
 }
 
-bool auth_mentions(const struct auth *a, struct slice text)
+bool auth_mentions(const struct auth *a, struct slice text, size_t min)
 {
 	for (size_t i = 0; i < a->n; i++)
-		if (auth_has_secret(text, a->token[i]))
+		if (a->token[i].n >= min && auth_has_secret(text, a->token[i]))
 			return true;
 	return false;
 }

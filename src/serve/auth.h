@@ -40,8 +40,8 @@ MUST_CHECK enum auth_way auth_check(const struct auth *a, struct slice authoriza
 				    struct slice path_token);
 /* How many tokens work in a header only, since they are not of lower-case hex digits. */
 size_t auth_header_only(const struct auth *a);
-/* Does one of the tokens stand in text, in any case? Then text does not belong into a log. */
-bool auth_mentions(const struct auth *a, struct slice text);
+/* Does one of the tokens, of that length at least, stand in text, in any case? Then text is not to be logged. */
+bool auth_mentions(const struct auth *a, struct slice text, size_t min);
 /* Shorter ones can be guessed, and may stand in the name of a file. */
 #define AUTH_SECRET_MIN 16
 /* Does the text hold this one, in whatever case? Never an empty one. */

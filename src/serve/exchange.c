@@ -138,9 +138,11 @@ static void answer_request(struct exchange *x)
 	}
 	verdict = request_clean(exchange_target(x), &rules, &x->path);
 	x->cleaned = verdict == REQUEST_CLEAN;
-	/* The admin token, sent as a path by mistake: no store is to hear of it. */
-	if (x->cleaned && strlen(p->conf->admin_token) >= AUTH_SECRET_MIN &&
-	    auth_has_secret(x->path.spelling[0].path, slice_of(p->conf->admin_token)))
+	/* The admin token, or one of a client, in a path by mistake: no store is to hear of it. */
+	if (x->cleaned &&
+	    ((strlen(p->conf->admin_token) >= AUTH_SECRET_MIN &&
+	      auth_has_secret(x->path.spelling[0].path, slice_of(p->conf->admin_token))) ||
+	     (p->auth && auth_mentions(p->auth, x->path.spelling[0].path, AUTH_SECRET_MIN))))
 		verdict = REQUEST_BAD;
 	if (p->auth)
 		x->auth = auth_check(p->auth, header(x, "Authorization"), x->path.token);

@@ -156,7 +156,7 @@ static bool mentions_token(const struct exchange *x)
 	const struct auth *auth = x->server->parts.auth;
 
 	for (size_t i = 0; auth && i < x->path.spellings; i++)
-		if (auth_mentions(auth, x->path.spelling[i].path))
+		if (auth_mentions(auth, x->path.spelling[i].path, 0))
 			return true;
 	return false;
 }

@@ -24,7 +24,7 @@ static bool tells_secret(const struct exchange *x, struct slice text)
 {
 	const struct server_parts *p = &x->server->parts;
 
-	return (p->auth && auth_mentions(p->auth, text)) ||
+	return (p->auth && auth_mentions(p->auth, text, 0)) ||
 	       auth_has_secret(text, slice_of(p->conf->admin_token));
 }
 
