@@ -415,7 +415,11 @@ static const struct decided_case decided_cases[] = {
 	 .from = 1,
 	 .by = BY_ACCEPT},
 	{"... its twin", "/foo.pdb/" GUID "1/foo.pd_", {"s3://b"}, .msfz = true, .from = -1},
-	{"... an image", "/foo.dll/5617D4FE8000/foo.dll", {"s3://b"}, .msfz = true, .from = -1},
+	{"... an image",
+	 "/foo.dll/5617D4FE8000/foo.dll",
+	 {"s3://b?aliases=none"},
+	 .msfz = true,
+	 .from = -1},
 	{"a build-id", "/buildid/" ID "/debuginfo", {"s3://b"}, .from = -1},
 	{"anything else", "/a/b", {"s3://b"}, .from = -1},
 };
