@@ -108,6 +108,7 @@ static bool parse_value(const struct option_row *o, struct slice s, void *field)
 	case OPTION_STRING: return keep_string(value_is_line(s), s, field);
 	case OPTION_URL: return keep_string(value_is_url(s), s, field);
 	case OPTION_ADDRESS: return keep_string(value_parse_address(s, &host, &port), s, field);
+	case OPTION_PORT: return value_parse_port(s, field);
 	case OPTION_LIST: return s.n == 0 || add_words(field, s);
 	case OPTION_BOOL: return value_parse_bool(s, field);
 	case OPTION_CHOICE: return value_parse_choice(s, o->form, field);
@@ -124,6 +125,7 @@ static const char *allowed(const struct option_row *o, struct buf *text)
 	case OPTION_STRING: return "one line of text";
 	case OPTION_URL: return "an http:// or https:// URL";
 	case OPTION_ADDRESS: return "an address as host:port";
+	case OPTION_PORT: return "a port from 0 to 65535, or off";
 	case OPTION_BOOL: return "on or off";
 	case OPTION_LIST: buf_printf(text, "a list of at most %d", CONF_LIST_MAX); break;
 	case OPTION_CHOICE: buf_printf(text, "one of %s", o->form); break;
@@ -380,6 +382,7 @@ void conf_fini(struct conf *c)
 		case OPTION_URL:
 		case OPTION_ADDRESS: free(*(char **)field_of(c, o)); break;
 		case OPTION_LIST: free_list(*(char ***)field_of(c, o)); break;
+		case OPTION_PORT:
 		case OPTION_BOOL:
 		case OPTION_CHOICE:
 		case OPTION_COUNT:

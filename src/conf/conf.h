@@ -15,12 +15,15 @@
 #define CONF_STRING  char *  /* owned, never NULL */
 #define CONF_URL     char *  /* as STRING; http or https, or "" */
 #define CONF_ADDRESS char *  /* as STRING; host:port, or "" */
+#define CONF_PORT    int32_t /* PORT_OFF: none */
 #define CONF_LIST    char ** /* owned, both levels, NULL at the end */
 #define CONF_BOOL    bool
 #define CONF_COUNT   uint64_t
 #define CONF_SIZE    uint64_t /* bytes */
 #define CONF_TIME    int64_t  /* nanoseconds */
 #define CONF_CHOICE  unsigned /* place in the list: an enum outage, log_level or log_format */
+
+#define PORT_OFF (-1)
 
 enum outage { OUTAGE_503, OUTAGE_404 };
 

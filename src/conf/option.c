@@ -148,6 +148,7 @@ bool option_parse_number(enum option_kind kind, struct slice s, uint64_t *ret)
 	case OPTION_STRING:
 	case OPTION_URL:
 	case OPTION_ADDRESS:
+	case OPTION_PORT:
 	case OPTION_LIST:
 	case OPTION_BOOL:
 	case OPTION_CHOICE: return false;

@@ -10,6 +10,7 @@ enum option_kind {
 	OPTION_STRING,  /* one line of text */
 	OPTION_URL,     /* http or https */
 	OPTION_ADDRESS, /* host:port */
+	OPTION_PORT,    /* a number, or off */
 	OPTION_LIST,    /* words separated by blanks; the flag is repeatable */
 	OPTION_BOOL,
 	OPTION_COUNT,

@@ -110,6 +110,20 @@ bool value_parse_address(struct slice s, struct slice *ret_host, uint16_t *ret_p
 	return true;
 }
 
+bool value_parse_port(struct slice s, int32_t *ret)
+{
+	uint64_t port;
+
+	if (slice_eq_nocase(s, SLICE("off"))) {
+		*ret = -1;
+		return true;
+	}
+	if (!parse_u64(s, UINT16_MAX, &port))
+		return false;
+	*ret = (int32_t)port;
+	return true;
+}
+
 bool value_is_line(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++)

@@ -19,6 +19,8 @@ bool value_parse_choice(struct slice s, const char *choices, unsigned *ret);
  * brackets. ret_host is a part of s, without the brackets.
  */
 bool value_parse_address(struct slice s, struct slice *ret_host, uint16_t *ret_port);
+/* 0 to 65535; off: -1. */
+bool value_parse_port(struct slice s, int32_t *ret);
 /* http:// or https://, a host, and nothing that does not belong into a URL. */
 bool value_is_url(struct slice s);
 /* A line of text: no control bytes. */

@@ -25,6 +25,7 @@ static bool row_is_sound(const struct option_row *o)
 	case OPTION_STRING:
 	case OPTION_URL:
 	case OPTION_ADDRESS:
+	case OPTION_PORT:
 	case OPTION_LIST: return !*o->min && !*o->max;
 	}
 	return false;

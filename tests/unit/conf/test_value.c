@@ -155,6 +155,25 @@ static void test_address(void)
 	}
 }
 
+static void test_port(void)
+{
+	static const struct {
+		const char *text;
+		int32_t port; /* -2: refused */
+	} t[] = {
+		{"0", 0},    {"5000", 5000}, {"65535", 65535}, {"off", -1},
+		{"OFF", -1}, {"65536", -2},  {"-1", -2},       {"", -2},
+		{"on", -2},  {"5000 ", -2},  {"offline", -2},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		int32_t port = -2;
+		bool ok = value_parse_port(slice_of(t[i].text), &port);
+
+		CHECK(ok == (t[i].port != -2) && port == t[i].port, t[i].text);
+	}
+}
+
 static void test_url(void)
 {
 	static const char *const good[] = {"http://a", "https://symbols.example.com:8443/x?y=%20",
@@ -178,6 +197,7 @@ int main(void)
 	test_bool();
 	test_choice();
 	test_address();
+	test_port();
 	test_url();
 	return tap_done();
 }
