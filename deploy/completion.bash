@@ -11,11 +11,17 @@ _pepto_symbol() {
 	--store) return ;;
 	--listen-address) return ;;
 	--port) return ;;
+	--tls-port) return ;;
+	--tls-cert) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--tls-key) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--trusted-proxies) return ;;
 	--base-path) return ;;
 	--public-url) return ;;
 	--admin-address) return ;;
 	--auth-tokens) return ;;
 	--auth-tokens-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--tls-client-ca) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	--tls-client) words='optional require' ;;
 	--serve-any-path) words='on off' ;;
 	--cors) words='on off' ;;
 	--cache-control) return ;;
@@ -53,7 +59,7 @@ _pepto_symbol() {
 	--log-level) words='debug info warn error' ;;
 	--log-format) words='logfmt json' ;;
 	--access-log) words='on off' ;;
-	*) words='--s3-bucket --path-prefix --store --listen-address --port --base-path --public-url --admin-address --auth-tokens --auth-tokens-file --serve-any-path --cors --cache-control --outage --decode-max --max-object-size --serve-cab --verify-keys --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --max-questions --stream-buffer --cache-dir --cache-size --cache-min-free --cache-fresh --miss-ttl --miss-entries --fetch-parallel --fetch-block --max-fills --max-fill-waiters --admin-token --slow-fetch --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version' ;;
+	*) words='--s3-bucket --path-prefix --store --listen-address --port --tls-port --tls-cert --tls-key --trusted-proxies --base-path --public-url --admin-address --auth-tokens --auth-tokens-file --tls-client-ca --tls-client --serve-any-path --cors --cache-control --outage --decode-max --max-object-size --serve-cab --verify-keys --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --max-questions --stream-buffer --cache-dir --cache-size --cache-min-free --cache-fresh --miss-ttl --miss-entries --fetch-parallel --fetch-block --max-fills --max-fill-waiters --admin-token --slow-fetch --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The test command: build, run every kind of test, end with one line "N passed, N failed".
 
-	tools/test.py [STAGE...]		stages: gcc unit threads e2e e2e-tsan fuzz
+	tools/test.py [STAGE...]		stages: gcc unit threads e2e e2e-tls e2e-tsan fuzz
 
 What is counted: each check of a unit program (one TAP line), each pytest case, each fuzz target. A
 build that fails, a program that dies between its checks and a stage that hangs count as one failed.
@@ -138,18 +138,19 @@ def workers():
     return ["-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile"]
 
 
-def e2e(flavour, *pytest_options):
+def e2e(flavour, *pytest_options, tests="tests/e2e", over_tls=False):
     """The whole program, by pytest, which looks for the sanitizers' reports itself."""
     global passed, skipped
     if not (build(flavour) and build("gcc")):
         return
-    where = f"e2e ({flavour})"
-    results = OUT / f"e2e-{flavour}.xml"
+    where = f"e2e ({flavour}{', over TLS' if over_tls else ''})"
+    results = OUT / f"e2e-{flavour}{'-tls' if over_tls else ''}.xml"
     results.unlink(missing_ok=True)
-    status, _ = run([PYTHON, "-m", "pytest", "tests/e2e", "-q", "--tb=short",
+    status, _ = run([PYTHON, "-m", "pytest", tests, "-q", "--tb=short",
                      f"--junit-xml={results}", *workers(), *pytest_options], 1800,
                     env={"PEPTO_BIN": str(ROOT / "build" / flavour / "pepto-symbol"),
-                         "PEPTO_RELEASE_BIN": str(ROOT / "build" / "gcc" / "pepto-symbol")})
+                         "PEPTO_RELEASE_BIN": str(ROOT / "build" / "gcc" / "pepto-symbol"),
+                         "PEPTO_TLS": "1" if over_tls else "0"})
     suites = xml.parse(results).iter("testsuite") if results.exists() else []
     bad = 0
     for case in (case for suite in suites for case in suite.iter("testcase")):
@@ -182,6 +183,8 @@ STAGES = {
                 lambda: unit("tsan", "--suite", "threaded")),
     "e2e": ("the whole program under the address and undefined-behaviour sanitizers",
             lambda: e2e("asan")),
+    "e2e-tls": ("the conformance table over TLS",
+                lambda: e2e("gcc", tests="tests/e2e/test_conformance.py", over_tls=True)),
     "e2e-tsan": ("the threaded part of it under the thread sanitizer",
                  lambda: e2e("tsan", "-m", "tsan")),
     "fuzz": ("a short fuzz pass", fuzz),

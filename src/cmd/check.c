@@ -117,3 +117,18 @@ int check_stores(struct service *s)
 		all &= check_one(s, s->stores.store[i]);
 	return all ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+
+int check_certificate(struct tls *tls, const char *path)
+{
+	char names[TLS_NAMES_MAX];
+	int64_t until, left;
+
+	tls_describe(tls, names, &until);
+	left = until - clock_wall_s();
+	if (left <= 0)
+		printf("FAIL certificate %s: %s; not valid any more\n", path, names);
+	else
+		printf("ok   certificate %s: %s; valid for %lld more days\n", path, names,
+		       (long long)left / 86400);
+	return left > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

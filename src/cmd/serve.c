@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * `pepto-symbol serve`: settings, stores, server, and the wait for the end. The main thread does
- * nothing but wait for signals.
+ * nothing but wait for signals, and see once a minute whether the certificate has changed.
  *
  * The first SIGTERM or SIGINT drains: no new connections, running answers go on for at most
- * DRAIN_TIMEOUT, then they are cut. The second exits at once, whatever is going on.
+ * DRAIN_TIMEOUT, then they are cut. The second exits at once, whatever is going on. SIGHUP reads the
+ * certificate again.
  */
 #include "base/file.h"
 #include "base/log.h"
@@ -13,6 +14,8 @@
 #include "cmd/cmd.h"
 #include "cmd/help.h"
 #include "conf/dotenv.h"
+#include "http/tls.h"
+#include "metric/metric.h"
 #include "serve/server.h"
 
 #include <malloc.h>
@@ -58,15 +61,10 @@ static enum err load_auth(const struct conf *conf, struct auth **ret, struct err
 	return OK;
 }
 
-static bool is_loopback(const char *address)
+static void warn_if_open(const struct service *s, const struct auth *auth,
+			 const struct server *server)
 {
-	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
-	       strcmp(address, "localhost") == 0;
-}
-
-static void warn_if_open(const struct service *s, const struct auth *auth)
-{
-	if (auth || is_loopback(s->conf->listen_address))
+	if (auth || s->conf->tls_client_ca[0] || !server_is_open(server))
 		return;
 	for (size_t i = 0; i < s->stores.n; i++) {
 		if (!store_is_private(s->stores.store[i]))
@@ -103,6 +101,54 @@ static void warn_if_guessable(const struct conf *conf)
 			  "ADMIN_TOKEN is short enough to be guessed: 16 characters or more", NULL);
 }
 
+/* ---- TLS ---- */
+
+/* *ret stays NULL when there is no TLS. */
+static enum err load_tls(const struct conf *conf, struct tls **ret, struct error *e)
+{
+	const struct tls_files files = {
+		.cert = conf->tls_cert,
+		.key = conf->tls_key,
+		.client_ca = conf->tls_client_ca[0] ? conf->tls_client_ca : NULL,
+		.client = !conf->tls_client_ca[0]              ? TLS_CLIENT_NONE
+			  : conf->tls_client == TLS_CLIENT_MAY ? TLS_CLIENT_OPTIONAL
+							       : TLS_CLIENT_REQUIRE,
+	};
+
+	if (!conf->tls_cert[0] && !conf->tls_key[0] && conf->tls_port == PORT_OFF)
+		return conf->tls_client_ca[0]
+			       ? err_set(e, ERR_USAGE, "TLS_CLIENT_CA needs TLS_CERT and TLS_KEY")
+			       : OK;
+	if (!conf->tls_cert[0] || !conf->tls_key[0])
+		return err_set(e, ERR_USAGE, "TLS needs both TLS_CERT and TLS_KEY");
+	return tls_new(&files, ret, e);
+}
+
+/* Until when the certificate is valid is a metric, so that somebody is told in time. */
+static void measure_certificate(struct tls *tls)
+{
+	char names[TLS_NAMES_MAX];
+	int64_t until;
+
+	tls_describe(tls, names, &until);
+	metric_add(tls_expires, until - metric_get(tls_expires));
+}
+
+static void look_at_certificate(struct tls *tls, bool anyway)
+{
+	struct error e;
+
+	switch (tls_read_again(tls, anyway, &e)) {
+	case TLS_UNCHANGED: return;
+	case TLS_READ: log_event(LOG_INFO, "certificate read again", NULL); break;
+	case TLS_BAD:
+		log_event(LOG_ERROR, "the certificate cannot be used, the one of before stays",
+			  "error", e.msg, NULL);
+		break;
+	}
+	measure_certificate(tls);
+}
+
 /* A directory of STORES may come later (a mount); that of the default is a forgotten setting. */
 static enum err check_default_store(const struct conf *conf, struct error *e)
 {
@@ -121,6 +167,7 @@ static void block_signals(sigset_t *set)
 	sigemptyset(set);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 }
 
@@ -133,6 +180,19 @@ static int wait_signal(const sigset_t *set, int64_t ns)
 	return sig > 0 ? sig : 0;
 }
 
+/* Until one that ends the process. */
+static void serve_until_signal(struct tls *tls, const sigset_t *set)
+{
+	for (;;) {
+		int sig = wait_signal(set, 60 * NS_PER_S);
+
+		if (sig && sig != SIGHUP)
+			return;
+		if (tls)
+			look_at_certificate(tls, sig == SIGHUP);
+	}
+}
+
 static void drain(struct server *server, const sigset_t *set, int64_t timeout_ns)
 {
 	int64_t until = clock_mono_ns() + timeout_ns;
@@ -143,7 +203,7 @@ static void drain(struct server *server, const sigset_t *set, int64_t timeout_ns
 	server_drain(server);
 	while (!server_idle(server) && clock_mono_ns() < until) {
 		sig = wait_signal(set, 20 * NS_PER_MS);
-		if (sig)
+		if (sig && sig != SIGHUP)
 			_exit(128 + sig);
 	}
 	pthread_sigmask(SIG_UNBLOCK, set, NULL);
@@ -151,32 +211,44 @@ static void drain(struct server *server, const sigset_t *set, int64_t timeout_ns
 		log_event(LOG_WARN, "DRAIN_TIMEOUT is over, cutting what still runs", NULL);
 }
 
-static int serve(struct service *s, const struct auth *auth, const sigset_t *set, struct error *e)
+static int serve(struct service *s, const struct auth *auth, struct tls *tls, const sigset_t *set,
+		 struct error *e)
 {
+	struct proxies proxies;
 	const struct server_parts parts = {.conf = s->conf,
 					   .stores = &s->stores,
 					   .flights = s->flights,
 					   .loop = s->loop,
 					   .health = s->health,
 					   .auth = auth,
+					   .tls = tls,
+					   .proxies = &proxies,
 					   .via = s->via};
 	struct server *server;
 	struct log_line l;
 
+	if (proxies_parse(slice_of(s->conf->trusted_proxies), &proxies, e) != OK) {
+		err_wrap(e, "TRUSTED_PROXIES");
+		return EXIT_FAILURE;
+	}
+	if (tls)
+		measure_certificate(tls);
 	if (server_start(&parts, &server, e) != OK)
 		return EXIT_FAILURE;
-	warn_if_open(s, auth);
+	warn_if_open(s, auth, server);
 	warn_if_no_path_token(auth);
 	warn_if_guessable(s->conf);
 	log_begin(&l, LOG_INFO, "listening");
 	log_add(&l, "address",
 		s->conf->listen_address[0] ? slice_of(s->conf->listen_address) : SLICE("*"));
-	log_add_i64(&l, "port", server_port(server));
+	if (server_port(server))
+		log_add_i64(&l, "port", server_port(server));
+	if (server_tls_port(server))
+		log_add_i64(&l, "tls_port", server_tls_port(server));
 	log_add(&l, "version", SLICE(PEPTO_VERSION));
 	log_end(&l);
 	notify_systemd("READY=1");
-	while (!wait_signal(set, 60 * NS_PER_S))
-		;
+	serve_until_signal(tls, set);
 	drain(server, set, s->conf->drain_timeout_ns);
 	server_stop(server);
 	log_event(LOG_INFO, "stopped", NULL);
@@ -194,10 +266,20 @@ static void tune_malloc(void)
 	mallopt(M_ARENA_MAX, 2);             // NOLINT(concurrency-mt-unsafe)
 }
 
+/* All of it is said, whatever fails. */
+static int check(struct service *s, struct tls *tls)
+{
+	int certificate = tls ? check_certificate(tls, s->conf->tls_cert) : EXIT_SUCCESS;
+	int stores = check_stores(s);
+
+	return MAX(certificate, stores);
+}
+
 static int run(const struct conf *conf)
 {
 	struct service service = {0};
 	struct auth *auth = NULL;
+	struct tls *tls = NULL;
 	struct error e = {OK, 0, ""};
 	sigset_t set;
 	int code = EXIT_FAILURE;
@@ -208,18 +290,20 @@ static int run(const struct conf *conf)
 	if (!conf->check)
 		block_signals(&set);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);  /* is waited for all the same, being blocked */
 	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), no more */
 	tune_malloc();
 	if (check_default_store(conf, &e) == OK && load_auth(conf, &auth, &e) == OK &&
-	    service_init(&service, conf, &e) == OK &&
+	    load_tls(conf, &tls, &e) == OK && service_init(&service, conf, &e) == OK &&
 	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) == OK)
 		code = conf->check_path ? check_path(&service, conf->check_path)
-		       : conf->check    ? check_stores(&service)
-					: serve(&service, auth, &set, &e);
+		       : conf->check    ? check(&service, tls)
+					: serve(&service, auth, tls, &set, &e);
 	if (e.code)
 		code = complain(&e);
 	if (!service_fini(&service))
 		_exit(code);
+	tls_free(tls);
 	auth_free(auth);
 	return code;
 }

@@ -21,10 +21,11 @@
 #define CONF_COUNT   uint64_t
 #define CONF_SIZE    uint64_t /* bytes */
 #define CONF_TIME    int64_t  /* nanoseconds */
-#define CONF_CHOICE  unsigned /* place in the list: an enum outage, log_level or log_format */
+#define CONF_CHOICE  unsigned /* place in the list: an enum outage, tls_client_need, ... */
 
 #define PORT_OFF (-1)
 
+enum tls_client_need { TLS_CLIENT_MAY, TLS_CLIENT_MUST };
 enum outage { OUTAGE_503, OUTAGE_404 };
 
 #define CONF_LIST_MAX 64 /* words in one LIST */

@@ -42,27 +42,58 @@ static void set_deadline_in(struct http_conn *c, int64_t ns)
 	set_deadline(c, clock_coarse_ns() + ns);
 }
 
+/* ---- the socket ---- */
+
+static struct http_io io_of(const struct http_conn *c)
+{
+	return (struct http_io){c->fd.fd, c->tls, c->worker->record};
+}
+
+/* It has been made, or never will be. */
+static void end_handshake(struct http_conn *c, bool made)
+{
+	if (!c->shaking)
+		return;
+	c->shaking = false;
+	atomic_fetch_sub(&c->worker->server->shaking, 1);
+	if (made)
+		metric_inc(tls_made);
+	else
+		metric_inc(tls_failed);
+}
+
 /* ---- the end ---- */
 
-static enum step destroy(struct http_conn *c)
+void http_conn_drop(struct http_conn *c)
 {
 	struct http_server *s = c->worker->server;
 
-	ASSERT(!c->owed && !c->posted && !c->active);
-	loop_timer_stop(c->worker->loop, &c->timer);
+	end_handshake(c, false);
+	tls_end(c->tls);
 	close_p(&c->fd.fd);
-	LIST_REMOVE(c, link);
-	free(c->in.own);
 	if (s->set.counted)
 		metric_dec(connections);
 	atomic_fetch_sub(&c->worker->open, 1);
 	free(c);
 	atomic_fetch_sub(&s->open, 1);
+}
+
+static enum step destroy(struct http_conn *c)
+{
+	ASSERT(!c->owed && !c->posted && !c->active);
+	loop_timer_stop(c->worker->loop, &c->timer);
+	LIST_REMOVE(c, link);
+	free(c->in.own);
+	if (c->tls)
+		tls_goodbye(c->tls);
+	http_conn_drop(c);
 	return GONE;
 }
 
 static int64_t taken(const struct http_conn *c)
 {
+	if (c->tls) /* what the client's kernel has taken of records says little of what is in them */
+		return http_out_body_sent(&c->out);
 	return MIN(http_pace_taken(c->fd.fd, c->before + c->out.head_n), c->out.a.length);
 }
 
@@ -182,14 +213,20 @@ static bool place_for_head(struct http_conn *c)
 /* Up to n bytes; GONE when there are no more ever and nothing is to be said to that. */
 static enum step receive(struct http_conn *c, char *to, size_t n, size_t *ret_n)
 {
+	const struct http_io io = io_of(c);
 	ssize_t got;
 
 	if (!c->readable)
 		return STOP;
-	got = http_io_recv(c->fd.fd, to, n);
+	got = http_io_recv(&io, to, n);
+	if (c->shaking && tls_is_ready(c->tls))
+		end_handshake(c, true);
 	if (got > 0) {
-		/* Less than was asked for: that was all. But the end is still to be read. */
-		c->readable = (size_t)got == n || c->ended;
+		/*
+		 * Less than was asked for: that was all, unless it was a record and others are there.
+		 * But the end is still to be read.
+		 */
+		c->readable = (size_t)got == n || c->ended || c->tls;
 		*ret_n = (size_t)got;
 		return GO_ON;
 	}
@@ -268,9 +305,10 @@ static void send_continue(struct http_conn *c)
 {
 	struct slice text = SLICE("HTTP/1.1 100 Continue\r\n\r\n");
 	struct iovec v = {(char *)(uintptr_t)text.p, text.n};
+	const struct http_io io = io_of(c);
 
 	/* It is short, and the first thing that goes out: the socket has room for it. */
-	if (http_io_send(c->fd.fd, &v, 1, false) == (ssize_t)text.n)
+	if (http_io_send(&io, &v, 1, false) == (ssize_t)text.n)
 		c->before += text.n;
 }
 
@@ -390,8 +428,12 @@ static enum step read_body(struct http_conn *c)
 
 static enum step begin_lingering(struct http_conn *c)
 {
+	if (c->tls && c->readable) /* it may have been all the same */
+		c->readable = !http_io_is_dry(c->fd.fd);
 	if (!c->unread && !c->readable && c->in.n == c->used)
 		return destroy(c);
+	if (c->tls)
+		tls_goodbye(c->tls);
 	shutdown(c->fd.fd, SHUT_WR);
 	free(TAKE(c->in.own));
 	c->in = (struct http_in){0};
@@ -463,13 +505,14 @@ static enum step give_turn(struct http_conn *c)
 
 static enum step write_answer(struct http_conn *c)
 {
+	const struct http_io io = io_of(c);
 	struct slice tail = SLICE_NONE;
 	enum http_out_state state;
 
 	c->keep = c->keep && !c->out.a.close && !c->unread;
 	if (!c->out.begun)
 		tail = tail_for(c);
-	state = http_out_run(&c->out, c->fd.fd, tail, c->worker->block);
+	state = http_out_run(&c->out, &io, tail, c->worker->block);
 	c->owed = c->out.waits;
 	switch (state) {
 	case HTTP_OUT_BLOCKED:
@@ -559,7 +602,8 @@ static void ready(struct loop_fd *fd, uint32_t events)
 {
 	struct http_conn *c = CONTAINER_OF(fd, struct http_conn, fd);
 
-	c->readable |= (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+	/* A handshake may have waited to send. */
+	c->readable |= c->tls || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 	c->ended |= (events & EPOLLRDHUP) != 0;
 	if (c->posted || c->doomed)
 		return;
@@ -683,6 +727,15 @@ struct http_conn *http_conn_new(struct http_worker *w, int fd, bool over_limit)
 	return c;
 }
 
+bool http_conn_use_tls(struct http_conn *c, struct tls *tls)
+{
+	c->tls = tls_accept(tls, c->fd.fd);
+	c->shaking = c->tls != NULL;
+	if (c->shaking)
+		atomic_fetch_add(&c->worker->server->shaking, 1);
+	return c->shaking;
+}
+
 void http_conn_begin(struct http_conn *c, bool here)
 {
 	if (here) {
@@ -718,6 +771,23 @@ void **http_spare(struct http_conn *c)
 bool http_over_limit(const struct http_conn *c)
 {
 	return c->over_limit;
+}
+
+bool http_is_tls(const struct http_conn *c)
+{
+	return c->tls != NULL;
+}
+
+bool http_is_certified(const struct http_conn *c)
+{
+	return c->tls && tls_is_certified(c->tls);
+}
+
+void http_subject(const struct http_conn *c, char ret[static TLS_SUBJECT_MAX])
+{
+	ret[0] = '\0';
+	if (c->tls)
+		tls_subject(c->tls, ret);
 }
 
 void http_peer(const struct http_conn *c, char ret[static HTTP_PEER_MAX])

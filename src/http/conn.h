@@ -30,16 +30,24 @@
 
 #define HTTP_TAIL_MAX 96
 
+/* A socket that is listened on, to one worker. */
+struct http_listening {
+	struct loop_fd fd;
+	struct http_worker *worker;
+	struct tls *tls; /* NULL: plain */
+};
+
 struct http_worker {
 	struct http_server *server;
 	struct loop *loop;
-	struct loop_fd listener;    /* the server's */
-	struct loop_timer relisten; /* after descriptors had run out */
+	struct http_listening listener[HTTP_LISTENERS_MAX]; /* the server's */
+	struct loop_timer relisten;                         /* after descriptors had run out */
 	struct loop_task drain, cut, crowd;
 	bool draining, listening;
 	int reserve; /* a descriptor to refuse with when there is no other */
 	LIST_HEAD(http_conns, http_conn) conns;
 	atomic_size_t open; /* connections that are its own, or on their way to it */
+	char *record;       /* http_io.record; NULL where no socket has TLS */
 	char *buf;          /* buf_n bytes: what one connection receives in its turn */
 	size_t buf_n;
 	struct http_block block;     /* what one source gives in its turn */
@@ -54,6 +62,7 @@ struct http_server {
 	struct http_worker *worker; /* owned array */
 	atomic_size_t open;         /* connections of all of them */
 	atomic_uint listening;      /* workers */
+	atomic_size_t shaking;      /* connections whose TLS handshake has not been made */
 };
 
 enum http_conn_state { RESTING, READING, BODY, WAITING, WRITING, LINGERING };
@@ -70,6 +79,7 @@ struct http_conn {
 	struct loop_task task;
 	struct http_worker *worker;
 	LIST_ENTRY(http_conn) link; /* the worker's */
+	struct ssl_st *tls; /* NULL: plain */
 	void *ud;
 	struct http_in in;
 	size_t used; /* bytes of `in` that the present request has taken */
@@ -86,6 +96,7 @@ struct http_conn {
 	enum http_conn_state state;
 	enum http_limit closed_by;
 	bool over_limit;
+	bool shaking;                        /* counted in http_server.shaking */
 	bool watched, readable, ended, gone; /* ended: FIN has come; gone: RST, or the like */
 	bool fresh;                          /* no request has come on it yet */
 	bool timed;                          /* the time for the present head runs */
@@ -100,6 +111,10 @@ struct http_conn {
 
 /* Any worker: one that has been accepted, for worker w. */
 struct http_conn *http_conn_new(struct http_worker *w, int fd, bool over_limit);
+/* Before it begins: with TLS. It is counted as shaking hands. False: memory is out. */
+bool http_conn_use_tls(struct http_conn *c, struct tls *tls);
+/* Before it begins: it does not. */
+void http_conn_drop(struct http_conn *c);
 /* Its worker, or another one, which then hands it over. */
 void http_conn_begin(struct http_conn *c, bool here);
 /* Its worker, from here on; not from within a turn of the connection. */

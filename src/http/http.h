@@ -68,11 +68,19 @@ struct http_handler {
 	void (*refused)(struct http_conn *c, int status);
 };
 
+#define HTTP_LISTENERS_MAX 16
+
+struct http_listener {
+	int fd;          /* taken over */
+	struct tls *tls; /* borrowed; NULL: plain */
+};
+
 struct http_settings {
 	const char *name; /* of the threads */
 	const struct http_handler *handler;
 	void *ud;
-	int listener; /* taken over, also on failure */
+	struct http_listener listener[HTTP_LISTENERS_MAX]; /* taken over, also on failure */
+	size_t listeners;
 	unsigned workers;
 	size_t max_head;
 	size_t max_connections; /* those above are told to the handler (http_over_limit()) */
@@ -106,6 +114,11 @@ void **http_spare(struct http_conn *c);
 bool http_over_limit(const struct http_conn *c);
 /* The client's address for the log; "" when it has none. */
 #define HTTP_PEER_MAX 48
+bool http_is_tls(const struct http_conn *c);
+/* Has the client shown a certificate? The handshake has found it right. */
+bool http_is_certified(const struct http_conn *c);
+/* Whom the client's certificate names; "" when it has shown none. */
+void http_subject(const struct http_conn *c, char ret[static TLS_SUBJECT_MAX]);
 void http_peer(const struct http_conn *c, char ret[static HTTP_PEER_MAX]);
 
 /* Of the present request; in refused() they are empty if its line has not been understood. */

@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: MIT
 /*
- * The three ways in which a connection touches its socket; none blocks. What can be done over a socket
- * can be done over TLS by a second set of them.
+ * The three ways in which a connection touches its socket, with TLS upon it or without; none blocks. All
+ * say EAGAIN where only an event of the socket helps; with TLS that may be any event, since a record, or the
+ * handshake, may have to go the other way first.
  */
 #pragma once
 #include "base/slice.h"
+#include "http/tls.h"
 
 #include <sys/types.h>
 #include <sys/uio.h>
 
 #define HTTP_IO_PIECES 3
+#define HTTP_IO_RECORD ((size_t)16 * 1024) /* the most that TLS puts into one record */
+
+struct http_io {
+	int fd;
+	struct ssl_st *tls; /* NULL: plain */
+	char *record;       /* with TLS: HTTP_IO_RECORD bytes, for the call */
+};
 
 /* As recv(2): 0 at the end, -1 with errno. */
-ssize_t http_io_recv(int fd, char *to, size_t n);
+ssize_t http_io_recv(const struct http_io *io, char *to, size_t n);
 /* As writev(2). `more` follows at once: what goes out may wait for it. */
-ssize_t http_io_send(int fd, struct iovec *pieces, size_t n, bool more);
+ssize_t http_io_send(const struct http_io *io, struct iovec *pieces, size_t n, bool more);
 /* As sendfile(2): 0 where the file ends. */
-ssize_t http_io_send_file(int fd, int file, int64_t offset, size_t n);
+ssize_t http_io_send_file(const struct http_io *io, int file, int64_t offset, size_t n);
 /* After -1: has the connection failed? Or else the file that was to be sent. */
 bool http_io_lost(int sys);
+/* Is there nothing to be read, not even the end? */
+bool http_io_is_dry(int fd);
 /* Has the other side ended, with nothing of it unread? */
 bool http_io_ended(int fd);

@@ -4,7 +4,6 @@
  * EAGAIN: only then does it tell (once, the connection being watched edge-triggered) that it takes more.
  */
 #include "http/out.h"
-#include "http/io.h"
 
 #include <errno.h>
 
@@ -118,11 +117,12 @@ static void took(struct http_out *o, const struct iovec *v, size_t n, size_t sen
 		o->piece.kind = HTTP_PIECE_NONE;
 }
 
-static enum http_out_state send_bytes(struct http_out *o, int fd, struct slice tail)
+static enum http_out_state send_bytes(struct http_out *o, const struct http_io *io,
+				      struct slice tail)
 {
 	struct iovec v[HTTP_IO_PIECES];
 	size_t n = gather(o, tail, v);
-	ssize_t sent = http_io_send(fd, v, n, o->piece.kind == HTTP_PIECE_FILE);
+	ssize_t sent = http_io_send(io, v, n, o->piece.kind == HTTP_PIECE_FILE);
 
 	if (sent < 0 && errno != EAGAIN)
 		return HTTP_OUT_LOST;
@@ -144,10 +144,10 @@ static enum http_out_state file_fails(struct http_out *o)
 	return HTTP_OUT_DONE;
 }
 
-static enum http_out_state send_file(struct http_out *o, int fd, size_t *budget)
+static enum http_out_state send_file(struct http_out *o, const struct http_io *io, size_t *budget)
 {
 	struct http_piece *p = &o->piece;
-	ssize_t sent = http_io_send_file(fd, p->fd, p->offset, MIN(p->n, *budget));
+	ssize_t sent = http_io_send_file(io, p->fd, p->offset, MIN(p->n, *budget));
 
 	if (sent < 0 && errno == EAGAIN)
 		return HTTP_OUT_BLOCKED;
@@ -162,7 +162,7 @@ static enum http_out_state send_file(struct http_out *o, int fd, size_t *budget)
 	return HTTP_OUT_DONE;
 }
 
-enum http_out_state http_out_run(struct http_out *o, int fd, struct slice tail,
+enum http_out_state http_out_run(struct http_out *o, const struct http_io *io, struct slice tail,
 				 struct http_block block)
 {
 	size_t budget = HTTP_OUT_TURN_MAX;
@@ -176,10 +176,10 @@ enum http_out_state http_out_run(struct http_out *o, int fd, struct slice tail,
 		if (!o->rest)
 			next_piece(o, block);
 		if (!o->begun || o->rest || o->piece.kind == HTTP_PIECE_BYTES) {
-			state = send_bytes(o, fd, tail);
+			state = send_bytes(o, io, tail);
 			budget -= MIN(budget, (size_t)(o->sent - before));
 		} else if (o->piece.kind == HTTP_PIECE_FILE) {
-			state = send_file(o, fd, &budget);
+			state = send_file(o, io, &budget);
 		} else if (o->piece.kind == HTTP_PIECE_CUT) {
 			return HTTP_OUT_CUT;
 		} else {

@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "base/slice.h"
+#include "http/io.h"
 
 enum http_piece_kind {
 	HTTP_PIECE_NONE,  /* nothing yet: whoever gives it wakes the connection (http_wake()) */
@@ -84,7 +85,7 @@ struct http_out {
 
 void http_out_begin(struct http_out *o, const struct http_answer *a);
 /* tail: what ends the head; needed until it has been begun. */
-enum http_out_state http_out_run(struct http_out *o, int fd, struct slice tail,
+enum http_out_state http_out_run(struct http_out *o, const struct http_io *io, struct slice tail,
 				 struct http_block block);
 /* The source has been heard of. */
 static inline void http_out_woken(struct http_out *o)

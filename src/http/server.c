@@ -54,13 +54,19 @@ static void note_address(struct http_conn *c, const struct sockaddr_storage *fro
 		memcpy(c->address, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
 }
 
-static void begin_conn(struct http_worker *w, int fd, const struct sockaddr_storage *from)
+static void begin_conn(struct http_listening *l, int fd, const struct sockaddr_storage *from)
 {
+	struct http_worker *w = l->worker, *to;
 	struct http_server *s = w->server;
 	size_t n = atomic_fetch_add(&s->open, 1);
-	struct http_worker *to;
 	struct http_conn *c;
 
+	if (l->tls && atomic_load(&s->shaking) >= MAX(s->set.max_connections / 4, 1)) {
+		atomic_fetch_sub(&s->open, 1);
+		metric_inc(refused_handshakes);
+		close(fd);
+		return;
+	}
 	if (n >= s->set.max_connections + s->set.slack) {
 		atomic_fetch_sub(&s->open, 1);
 		metric_inc(refused_connections);
@@ -71,7 +77,16 @@ static void begin_conn(struct http_worker *w, int fd, const struct sockaddr_stor
 	atomic_fetch_add(&to->open, 1);
 	c = http_conn_new(to, fd, n >= s->set.max_connections);
 	note_address(c, from);
-	http_conn_begin(c, to == w);
+	if (l->tls && !http_conn_use_tls(c, l->tls))
+		http_conn_drop(c);
+	else
+		http_conn_begin(c, to == w);
+}
+
+static void watch_listeners(struct http_worker *w, uint32_t events)
+{
+	for (size_t i = 0; i < w->server->set.listeners; i++)
+		loop_watch(w->loop, &w->listener[i].fd, events);
 }
 
 static void relisten(struct loop_timer *timer)
@@ -81,23 +96,24 @@ static void relisten(struct loop_timer *timer)
 	if (w->reserve < 0)
 		w->reserve = open(NO_FILE, O_RDONLY | O_CLOEXEC);
 	if (w->listening)
-		loop_watch(w->loop, &w->listener, EPOLLIN | (uint32_t)EPOLLEXCLUSIVE);
+		watch_listeners(w, EPOLLIN | (uint32_t)EPOLLEXCLUSIVE);
 }
 
 /*
  * No descriptors: what waits at the front is told so, by the one that is kept for this, and the others wait
  * for a moment. A socket that is watched and cannot be emptied would keep the worker busy with that alone.
  */
-static void out_of_files(struct http_worker *w)
+static void out_of_files(struct http_listening *l)
 {
+	struct http_worker *w = l->worker;
 	int fd;
 
-	loop_watch(w->loop, &w->listener, 0);
+	watch_listeners(w, 0);
 	loop_timer_set(w->loop, &w->relisten, clock_mono_ns() + RELISTEN_NS);
 	if (w->reserve < 0)
 		return;
 	close(w->reserve);
-	fd = accept4(w->listener.fd, NULL, NULL, SOCK_CLOEXEC);
+	fd = accept4(l->fd.fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0) {
 		metric_inc(refused_connections);
 		close(fd);
@@ -105,21 +121,22 @@ static void out_of_files(struct http_worker *w)
 	w->reserve = open(NO_FILE, O_RDONLY | O_CLOEXEC);
 }
 
-static void accept_some(struct loop_fd *listener, uint32_t events)
+static void accept_some(struct loop_fd *fd_, uint32_t events)
 {
-	struct http_worker *w = CONTAINER_OF(listener, struct http_worker, listener);
+	struct http_listening *l = CONTAINER_OF(fd_, struct http_listening, fd);
+	struct http_worker *w = l->worker;
 
 	for (int i = 0; i < ACCEPTS_TURN && w->listening; i++) {
 		struct sockaddr_storage from = {0};
 		socklen_t n = sizeof(from);
-		int fd = accept4(listener->fd, (struct sockaddr *)&from, &n,
+		int fd = accept4(l->fd.fd, (struct sockaddr *)&from, &n,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
-			begin_conn(w, fd, &from);
+			begin_conn(l, fd, &from);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
-			out_of_files(w);
+			out_of_files(l);
 			return;
 		} else if (errno == EAGAIN) {
 			return;
@@ -129,15 +146,21 @@ static void accept_some(struct loop_fd *listener, uint32_t events)
 
 /* ---- all connections of a worker ---- */
 
+static void close_listeners(const struct http_settings *set)
+{
+	for (size_t i = 0; i < set->listeners; i++)
+		close(set->listener[i].fd);
+}
+
 static void stop_listening(struct http_worker *w)
 {
 	if (!w->listening)
 		return;
 	w->listening = false;
-	loop_watch(w->loop, &w->listener, 0);
-	/* Nobody may use the number any more when it is closed. */
+	watch_listeners(w, 0);
+	/* Nobody may use the numbers any more when they are closed. */
 	if (atomic_fetch_sub(&w->server->listening, 1) == 1)
-		close(w->listener.fd);
+		close_listeners(&w->server->set);
 }
 
 static void drain(struct loop_task *task)
@@ -215,7 +238,17 @@ static void crowd(struct loop_task *task)
 static enum err init_worker(struct http_server *s, struct http_worker *w, struct error *e)
 {
 	w->server = s;
-	w->listener = (struct loop_fd){.ready = accept_some, .fd = s->set.listener};
+	for (size_t i = 0; i < s->set.listeners; i++) {
+		const struct http_listener *l = &s->set.listener[i];
+
+		w->listener[i] =
+			(struct http_listening){{.ready = accept_some, .fd = l->fd}, w, l->tls};
+		if (l->tls && !w->record)
+			w->record = malloc(HTTP_IO_RECORD);
+		if (l->tls && !w->record)
+			return err_set(e, ERR_NOMEM,
+				       "no memory for the buffers of a network thread");
+	}
 	w->relisten.due = relisten;
 	w->drain.run = drain;
 	w->cut.run = cut;
@@ -233,7 +266,7 @@ static void listen_here(struct http_worker *w)
 {
 	w->listening = true;
 	atomic_fetch_add(&w->server->listening, 1);
-	loop_watch(w->loop, &w->listener, EPOLLIN | (uint32_t)EPOLLEXCLUSIVE);
+	watch_listeners(w, EPOLLIN | (uint32_t)EPOLLEXCLUSIVE);
 }
 
 static void free_server(struct http_server *s)
@@ -246,6 +279,7 @@ static void free_server(struct http_server *s)
 		loop_free(w->loop);
 		if (w->reserve >= 0)
 			close(w->reserve);
+		free(w->record);
 		free(w->buf);
 		free(w->block.p);
 		free(w->spare);
@@ -262,10 +296,11 @@ enum err http_start(const struct http_settings *settings, struct http_server **r
 	s->set = *settings;
 	s->worker = xzalloc(s->set.workers * sizeof(struct http_worker));
 	/* What is accepted inherits it: what we send is sent as a whole, and waits for nothing. */
-	setsockopt(s->set.listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	for (size_t i = 0; i < s->set.listeners; i++)
+		setsockopt(s->set.listener[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	for (unsigned i = 0; i < s->set.workers; i++)
 		if (init_worker(s, &s->worker[i], e) != OK) {
-			close(s->set.listener);
+			close_listeners(&s->set);
 			free_server(s);
 			return e->code;
 		}

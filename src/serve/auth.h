@@ -31,6 +31,8 @@ MUST_CHECK enum err auth_add_file(struct auth *a, struct slice content, struct e
 /* Where the token was that lets a client in. */
 enum auth_way {
 	AUTH_DENIED,
+	AUTH_NOT_ASKED, /* everybody may read */
+	AUTH_BY_CERTIFICATE,
 	AUTH_BY_HEADER,
 	AUTH_BY_PATH, /* also when both did */
 };

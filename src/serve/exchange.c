@@ -61,12 +61,12 @@ static void front_page(struct exchange *x)
 		.text = BUF_MAX(PAGE_MAX),
 	};
 
-	pages_public_url(&url, slice_of(conf->public_url), header(x, "Host"), "http",
+	pages_public_url(&url, slice_of(conf->public_url), header(x, "Host"), exchange_scheme(x),
 			 slice_of(conf->base_path));
-	if (x->server->parts.auth)
+	if (x->server->parts.auth && x->auth != AUTH_BY_CERTIFICATE)
 		buf_printf(&url, "/t/" SLICE_FMT,
 			   SLICE_ARG(by_path ? x->path.token : SLICE("TOKEN")));
-	pages_root(&page.text, html, buf_slice(&url), x->server->parts.auth && !by_path);
+	pages_root(&page.text, html, buf_slice(&url), x->auth == AUTH_BY_HEADER);
 	respond_page(x, &page);
 }
 
@@ -119,6 +119,21 @@ static void refuse(struct exchange *x)
 	respond_canned(x, CANNED_FAULT);
 }
 
+/*
+ * A certificate has been judged by the handshake. Where nobody has a token, who comes without one is let
+ * in by the plain port alone: that is closed, or of this machine (server.c).
+ */
+static enum auth_way let_in(const struct exchange *x)
+{
+	const struct server_parts *p = &x->server->parts;
+
+	if (http_is_certified(x->conn))
+		return AUTH_BY_CERTIFICATE;
+	if (p->auth)
+		return auth_check(p->auth, header(x, "Authorization"), x->path.token);
+	return p->conf->tls_client_ca[0] && http_is_tls(x->conn) ? AUTH_DENIED : AUTH_NOT_ASKED;
+}
+
 static void answer_request(struct exchange *x)
 {
 	const struct server_parts *p = &x->server->parts;
@@ -144,9 +159,8 @@ static void answer_request(struct exchange *x)
 	      auth_has_secret(x->path.spelling[0].path, slice_of(p->conf->admin_token))) ||
 	     (p->auth && auth_mentions(p->auth, x->path.spelling[0].path, AUTH_SECRET_MIN))))
 		verdict = REQUEST_BAD;
-	if (p->auth)
-		x->auth = auth_check(p->auth, header(x, "Authorization"), x->path.token);
-	if (p->auth && x->auth == AUTH_DENIED) {
+	x->auth = let_in(x);
+	if (x->auth == AUTH_DENIED) {
 		x->outcome = "denied";
 		metric_inc(requests_denied);
 		respond_canned(x, CANNED_LOGIN);

@@ -18,7 +18,7 @@ struct exchange {
 	bool preflight;   /* OPTIONS, of a browser that asks what a script may ask */
 	bool cleaned;     /* path is there */
 	struct symbol_path path;
-	enum auth_way auth;   /* by which it was let in, where a token is asked for */
+	enum auth_way auth;   /* by which it was let in */
 	struct client client; /* by the request's headers */
 	char *checksum;       /* owned: client.checksum, when the headers do not stay */
 	bool looking;         /* counted in server.looking */
@@ -46,6 +46,9 @@ struct exchange {
 
 /* exchange_find.c: answer a symbol path, or begin to look for it. */
 void exchange_find(struct exchange *x);
+/* exchange_client.c: by which scheme the client asks, and where it is: "" when that has no address. */
+const char *exchange_scheme(const struct exchange *x);
+void exchange_peer(const struct exchange *x, char ret[static PEER_NAME_MAX]);
 /* exchange_log.c */
 void exchange_log(const struct exchange *x, int64_t took_ns);
 
@@ -85,7 +88,7 @@ static inline struct resolve_rules exchange_rules(const struct exchange *x)
 	return (struct resolve_rules){
 		.path = &x->path,
 		.client = &x->client,
-		.any_path = p->auth || p->conf->serve_any_path,
+		.any_path = x->auth != AUTH_NOT_ASKED || p->conf->serve_any_path,
 		.cabinets = p->conf->serve_cab,
 	};
 }

@@ -55,10 +55,11 @@ static void log_path(const struct exchange *x, struct log_line *l)
 void exchange_log(const struct exchange *x, int64_t took_ns)
 {
 	struct slice agent = slice_of(exchange_header(x, "User-Agent"));
-	char peer[HTTP_PEER_MAX];
+	char peer[PEER_NAME_MAX], subject[TLS_SUBJECT_MAX];
 	struct log_line l;
 
-	http_peer(x->conn, peer);
+	exchange_peer(x, peer);
+	http_subject(x->conn, subject);
 	log_begin(&l, LOG_INFO, "request");
 	log_add(&l, "method", slice_of(x->method ? x->method : "none"));
 	log_path(x, &l);
@@ -73,6 +74,8 @@ void exchange_log(const struct exchange *x, int64_t took_ns)
 	log_add_i64(&l, "bytes", x->sent);
 	log_add_ms(&l, "dur_ms", took_ns);
 	log_add(&l, "client", slice_of(peer));
+	if (subject[0])
+		log_add(&l, "subject", slice_of(subject));
 	if (agent.p)
 		log_add(&l, "agent", tells_secret(x, agent) ? SLICE("(not shown)") : agent);
 	log_end(&l);

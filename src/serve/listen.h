@@ -11,5 +11,12 @@
  * do about it.
  */
 MUST_CHECK enum err listen_on(const char *address, uint16_t port, int *ret_fd, struct error *e);
-/* The port that a listening socket got. */
+/*
+ * Listen on a unix socket, of mode 0660. One that is there already, and that nobody listens on any more,
+ * is replaced; it is left behind at the end. ERR_USAGE for a path that is too long or is something else.
+ */
+MUST_CHECK enum err listen_unix(const char *path, int *ret_fd, struct error *e);
+/* Is it reached from other machines? */
+bool listen_is_open(int fd);
+/* 0 for a unix socket. The port that a listening socket got. */
 uint16_t listen_port(int fd);

@@ -122,12 +122,18 @@ static void add_vary(struct buf *head, unsigned by)
 		http_reply_add(head, "Vary", list);
 }
 
+/* Are there clients that are not let in? What the others get is then nobody else's. */
+static bool is_guarded(const struct server *s)
+{
+	return s->parts.auth || s->parts.conf->tls_client_ca[0];
+}
+
 static struct buf make_miss(const struct server *s, unsigned by, size_t step)
 {
 	struct buf head = begin_empty(s, 404);
 	char keep[40];
 
-	snprintf(keep, sizeof(keep), "%s, max-age=%lld", s->parts.auth ? "private" : "public",
+	snprintf(keep, sizeof(keep), "%s, max-age=%lld", is_guarded(s) ? "private" : "public",
 		 (long long)miss_seconds(step));
 	http_reply_add(&head, "Cache-Control", step ? keep : "no-store");
 	add_vary(&head, by);
@@ -155,7 +161,7 @@ enum err respond_init(struct server *s, struct error *e)
 	for (int i = 0; i < CANNED_COUNT; i++)
 		s->canned[i] = make_canned(s, (enum canned)i);
 	s->cache_control = xstrdup(conf->cache_control[0] ? conf->cache_control
-				   : s->parts.auth        ? "private, max-age=86400"
+				   : is_guarded(s)        ? "private, max-age=86400"
 							  : "public, max-age=86400");
 	for (const char *p = s->cache_control; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)

@@ -12,6 +12,7 @@
 #include "metric/metric.h"
 #include "serve/exchange.h"
 #include "serve/listen.h"
+#include "serve/listeners.h"
 #include "serve/server_priv.h"
 
 #include <stdio.h>
@@ -90,10 +91,22 @@ static enum err start_main(struct server *s, struct error *e)
 		.min_send_rate = conf->min_send_rate,
 		.counted = true,
 	};
+	struct listeners l;
 
-	if (listen_on(conf->listen_address, (uint16_t)conf->port, &set.listener, e) != OK)
-		return err_wrap(e, "LISTEN_ADDRESS, PORT");
-	s->port = listen_port(set.listener);
+	if (listeners_open(conf, s->parts.tls, &l, e) != OK)
+		return e->code;
+	if (l.open && conf->tls_client_ca[0] && !s->parts.auth) {
+		listeners_close(&l);
+		return err_set(
+			e, ERR_USAGE,
+			"TLS_CLIENT_CA: the plain port would let everybody in; set AUTH_TOKENS, "
+			"or PORT=off");
+	}
+	memcpy(set.listener, l.at, sizeof(l.at));
+	set.listeners = l.n;
+	s->port = l.port;
+	s->tls_port = l.tls_port;
+	s->open = l.open;
 	return http_start(&set, &s->http, e);
 }
 
@@ -120,7 +133,8 @@ static enum err start_admin(struct server *s, struct error *e)
 		return err_set(e, ERR_USAGE, "ADMIN_ADDRESS '%s' is not host:port", address);
 	memcpy(text, host.p ? host.p : "", host.n);
 	text[host.n] = '\0';
-	if (listen_on(text, port, &set.listener, e) != OK)
+	set.listeners = 1;
+	if (listen_on(text, port, &set.listener[0].fd, e) != OK)
 		return err_wrap(e, "ADMIN_ADDRESS");
 	return http_start(&set, &s->admin, e);
 }
@@ -150,6 +164,16 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 uint16_t server_port(const struct server *s)
 {
 	return s->port;
+}
+
+bool server_is_open(const struct server *s)
+{
+	return s->open;
+}
+
+uint16_t server_tls_port(const struct server *s)
+{
+	return s->tls_port;
 }
 
 void server_drain(struct server *s)

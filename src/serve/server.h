@@ -7,8 +7,10 @@
  */
 #pragma once
 #include "conf/conf.h"
+#include "http/tls.h"
 #include "serve/auth.h"
 #include "serve/health.h"
+#include "serve/proxies.h"
 
 struct server;
 
@@ -19,14 +21,20 @@ struct server_parts {
 	struct flights *flights;
 	struct loop *loop;
 	struct health *health;
-	const struct auth *auth; /* NULL: everybody may read */
-	const char *via;         /* our name in Via */
+	const struct auth *auth;       /* NULL: everybody may read, or who shows a certificate */
+	struct tls *tls;               /* NULL: no TLS */
+	const struct proxies *proxies; /* who is believed; NULL: nobody */
+	const char *via;               /* our name in Via */
 };
 
 /* From here on clients are answered. ERR_USAGE when an address cannot be listened on. */
 MUST_CHECK enum err server_start(const struct server_parts *parts, struct server **ret,
 				 struct error *e);
+/* Of the first plain socket, of the first with TLS; 0: there is none. */
 uint16_t server_port(const struct server *s);
+/* Is a plain one reached from other machines? */
+bool server_is_open(const struct server *s);
+uint16_t server_tls_port(const struct server *s);
 /* No new connections; those that rest are closed, running requests go on. */
 void server_drain(struct server *s);
 /* Has everything been answered? */

@@ -28,7 +28,8 @@ enum canned {
 struct server {
 	struct server_parts parts;
 	struct http_server *http, *admin;
-	uint16_t port;
+	uint16_t port, tls_port;
+	bool open;              /* a plain socket is reached from other machines */
 	size_t max_connections; /* that there are descriptors for */
 	struct hot *hot;
 	struct lookups lookups;                  /* the loop's */

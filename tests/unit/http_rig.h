@@ -233,7 +233,8 @@ static void rig_init(struct rig *r)
 	r->server.set = (struct http_settings){.name = "test",
 					       .handler = &rig_handler,
 					       .ud = r,
-					       .listener = -1,
+					       .listener = {{.fd = -1}},
+					       .listeners = 1,
 					       .workers = 1,
 					       .max_head = 2048,
 					       .max_connections = 100,
@@ -278,7 +279,7 @@ __attribute__((unused)) static struct http_conn *rig_connect(struct rig *r)
 	close_p(&r->client);
 	r->client = fd[1];
 	r->got_n = 0;
-	begin_conn(r->w, fd[0], &from);
+	begin_conn(&r->w->listener[0], fd[0], &from);
 	return LIST_FIRST(&r->w->conns);
 }
 

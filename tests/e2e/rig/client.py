@@ -10,6 +10,10 @@ import time
 from .pace import WAIT
 
 
+# ports that are asked with TLS, with the context for it
+TLS = {}
+
+
 class Answer:
     """A response. `cut` is true when fewer bytes came than Content-Length promised."""
 
@@ -35,12 +39,15 @@ class Answer:
 class Client:
     """One connection. Requests may be pipelined; `fetch` is a request and its answer."""
 
-    def __init__(self, port, timeout=WAIT, receive_buffer=None):
+    def __init__(self, port, timeout=WAIT, receive_buffer=None, tls=None):
         self.sock = socket.socket()
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(timeout)
         self.sock.connect(("127.0.0.1", port))
+        tls = tls or TLS.get(port)
+        if tls:
+            self.sock = tls.wrap_socket(self.sock, server_hostname="127.0.0.1")
         self.port, self.buffer = port, b""
 
     def __enter__(self):

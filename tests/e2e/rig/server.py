@@ -4,17 +4,20 @@
 Server starts it, waits for `msg=listening`, and reads its log as it grows; `stop` ends it by
 SIGTERM and holds it to two promises: exit code 0 and no report of a sanitizer. """
 
+import functools
 import json
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
 from . import child, client
 from .pace import WAIT
+from .papers import Papers
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 CACHE = "cache"                     # the cache of a server, in its working directory
@@ -25,6 +28,7 @@ QUIET = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C",
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
               "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
               "TSAN_OPTIONS": "halt_on_error=0:second_deadlock_stack=1", "LSAN_OPTIONS": ""}
+OVER_TLS = os.environ.get("PEPTO_TLS") == "1"
 REPORT = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:")
 
 
@@ -45,6 +49,14 @@ def environment(cwd, settings):
     cache = "off" if os.environ.get("PEPTO_CACHE") == "off" else pathlib.Path(cwd) / CACHE
     merged = {**QUIET, **SANITIZERS, "HOME": cwd, "CACHE_DIR": cache, **settings}
     return {name: str(value) for name, value in merged.items() if value is not None}
+
+
+@functools.cache
+def over_tls():
+    """(settings of a server, what its clients need), where the suite is run with PEPTO_TLS=1."""
+    papers = Papers(tempfile.mkdtemp(prefix="pepto-tls-"))
+    cert, key = papers.sign("server")
+    return {"TLS_PORT": 0, "TLS_CERT": cert, "TLS_KEY": key}, papers.trusting()
 
 
 def run(cwd, *args, timeout=WAIT, release=False, **settings):
@@ -93,6 +105,10 @@ def parse_line(line):
 class Server:
     def __init__(self, cwd, *args, release=False, obeys_modes=False, **settings):
         self.cwd = pathlib.Path(cwd)
+        tls = None
+        if OVER_TLS and "TLS_PORT" not in settings:
+            own, tls = over_tls()
+            settings = {**own, **settings}
         self.lines, self.text = [], []
         self.changed = threading.Condition()
         self.stopped = False
@@ -104,7 +120,11 @@ class Server:
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         listening = self.wait_log(msg="listening")
-        self.port = int(listening["port"])
+        self.tls_port = int(listening.get("tls_port", 0))
+        self.port = int(listening.get("port", 0)) or self.tls_port
+        if tls:                         # all that a test asks, it asks there
+            self.port = self.tls_port
+            client.TLS[self.port] = tls
 
     def _read(self):
         for raw in self.process.stderr:

@@ -25,6 +25,7 @@ static void rig_init(struct rig *r)
 				{.kind = ANSWER_FOUND,
 				 .head = {.total = 1000, .length = 1000, .mtime = 0, .etag = ETAG}},
 		}};
+	r->conf.tls_client_ca = (char *)(uintptr_t) "";
 	r->server.parts.conf = &r->conf;
 	r->server.cache_control = (char *)(uintptr_t) "public";
 	r->server.parts.stores = &r->stores;
