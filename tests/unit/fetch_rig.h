@@ -140,7 +140,7 @@ __attribute__((unused)) static bool world_fini(struct world *w)
 {
 	bool clean;
 
-	fetch_free(w->fetch);
+	fetch_free(TAKE(w->fetch)); /* a task that has been posted looks */
 	ASSERT(pool_stop(w->ctx.disk, 10 * NS_PER_S));
 	manual_settle(w->loop);
 	clean = !w->store.first && w->loop->n_timers == 0;
