@@ -23,7 +23,7 @@
 #define CONF_TIME    int64_t  /* nanoseconds */
 #define CONF_CHOICE  unsigned /* place in the list: an enum outage, tls_client_need, ... */
 
-#define PORT_OFF (-1)
+#define PORT_OFF     (-1)
 
 enum tls_client_need { TLS_CLIENT_MAY, TLS_CLIENT_MUST };
 enum outage { OUTAGE_503, OUTAGE_404 };

@@ -79,7 +79,7 @@ struct http_conn {
 	struct loop_task task;
 	struct http_worker *worker;
 	LIST_ENTRY(http_conn) link; /* the worker's */
-	struct ssl_st *tls; /* NULL: plain */
+	struct ssl_st *tls;         /* NULL: plain */
 	void *ud;
 	struct http_in in;
 	size_t used; /* bytes of `in` that the present request has taken */
