@@ -729,11 +729,9 @@ struct http_conn *http_conn_new(struct http_worker *w, int fd, bool over_limit)
 
 bool http_conn_use_tls(struct http_conn *c, struct tls *tls)
 {
+	c->shaking = true;
 	c->tls = tls_accept(tls, c->fd.fd);
-	c->shaking = c->tls != NULL;
-	if (c->shaking)
-		atomic_fetch_add(&c->worker->server->shaking, 1);
-	return c->shaking;
+	return c->tls != NULL;
 }
 
 void http_conn_begin(struct http_conn *c, bool here)

@@ -111,7 +111,7 @@ struct http_conn {
 
 /* Any worker: one that has been accepted, for worker w. */
 struct http_conn *http_conn_new(struct http_worker *w, int fd, bool over_limit);
-/* Before it begins: with TLS. It is counted as shaking hands. False: memory is out. */
+/* Before it begins: with TLS. It has been counted in http_server.shaking. False: memory is out. */
 bool http_conn_use_tls(struct http_conn *c, struct tls *tls);
 /* Before it begins: it does not. */
 void http_conn_drop(struct http_conn *c);

@@ -60,16 +60,17 @@ static void begin_conn(struct http_listening *l, int fd, const struct sockaddr_s
 	struct http_server *s = w->server;
 	size_t n = atomic_fetch_add(&s->open, 1);
 	struct http_conn *c;
+	bool crowded;
 
-	if (l->tls && atomic_load(&s->shaking) >= MAX(s->set.max_connections / 4, 1)) {
+	crowded = l->tls && atomic_fetch_add(&s->shaking, 1) >= MAX(s->set.max_connections / 4, 1);
+	if (crowded || n >= s->set.max_connections + s->set.slack) {
+		if (l->tls)
+			atomic_fetch_sub(&s->shaking, 1);
 		atomic_fetch_sub(&s->open, 1);
-		metric_inc(refused_handshakes);
-		close(fd);
-		return;
-	}
-	if (n >= s->set.max_connections + s->set.slack) {
-		atomic_fetch_sub(&s->open, 1);
-		metric_inc(refused_connections);
+		if (crowded)
+			metric_inc(refused_handshakes);
+		else
+			metric_inc(refused_connections);
 		close(fd);
 		return;
 	}

@@ -192,7 +192,7 @@ def test_a_session_is_resumed(secure, papers):
 
 def test_handshakes_are_bounded(secure, papers):
     """Of 16 connections a quarter may be shaking hands; who says nothing has HEADER_TIMEOUT."""
-    server = secure(MAX_CONNECTIONS=16, HEADER_TIMEOUT=ms(1))
+    server = secure(MAX_CONNECTIONS=16, HEADER_TIMEOUT=ms(3))
     silent = [Client(server.tls_port) for _ in range(5)]
     assert all(client.closed() for client in silent)
     metrics = server.metrics()
