@@ -383,7 +383,7 @@ def test_a_slow_answer_holds_back_nobody(stage, serve):
 
 @pytest.mark.row("C24")
 def test_http_stays_http(one):
-    """There is no TLS listener yet, and so no redirect to it, whatever the client would like."""
+    """No redirect to https, whatever the client would like."""
     answer = one.fetch("/" + SMALL,
                        headers={"Upgrade-Insecure-Requests": "1", "X-Forwarded-Proto": "http"})
     assert answer.status == 200 and answer["Location"] is None

@@ -44,6 +44,7 @@ from rig.cachedir import kept, quiet
 from rig.client import Client, is_fault, is_miss
 from rig.layouts import LAYOUTS, Bucket, Directory
 from rig.pace import IMPATIENT, PATIENT, ms
+from rig.papers import Papers
 from rig.rows import LATER, NO_CATALOG, ROWS
 from rig.samples import Pattern, real_store
 from rig.server import ROOT, until
@@ -1023,6 +1024,15 @@ def test_a_crowd_costs_one_fetch(place, proxy, serve):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(take, clients))
     assert [request.sent for request in proxy.asked(reads(place, "pdb"))] == [len(data)]
+
+
+@of("C24", "rgw lower")
+def test_a_server_with_https_redirects_nobody(place, serve, proxy, tmp):
+    """symsrv asks by http, and follows no redirect to https."""
+    cert, key = Papers(tmp / "papers").sign("server")
+    server = behind(proxy, place, serve, TLS_PORT=0, TLS_CERT=cert, TLS_KEY=key)
+    assert server.tls_port not in (0, server.port)
+    found("pdb")(ask(server, place, "pdb"), place)
 
 
 @of("C77", "rgw private")

@@ -3,7 +3,6 @@
 
 ROWS = {f"C{n:02}" for n in range(1, 80)}
 LATER = {
-    "C24": "there is no TLS listener, and so nothing to redirect to",
     "C41": "the server answers with the file, never with a redirect",
 }
 # why a store is not asked in another case than it was filled in
