@@ -17,11 +17,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define ACCEPTS_TURN 16
-#define BUFFER_MIN   ((size_t)32 * 1024)
-#define BLOCK        ((size_t)32 * 1024)
-#define RELISTEN_NS  (100 * NS_PER_MS)
-#define NO_FILE      "/dev/null" /* what is open so that there is a descriptor to refuse with */
+#define ACCEPTS_TURN   16
+#define HANDSHAKES_MIN 8 /* a client thinks its handshake made before we do */
+#define BUFFER_MIN     ((size_t)32 * 1024)
+#define BLOCK          ((size_t)32 * 1024)
+#define RELISTEN_NS    (100 * NS_PER_MS)
+#define NO_FILE        "/dev/null" /* what is open so that there is a descriptor to refuse with */
 
 /* ---- new connections ---- */
 
@@ -62,7 +63,8 @@ static void begin_conn(struct http_listening *l, int fd, const struct sockaddr_s
 	struct http_conn *c;
 	bool crowded;
 
-	crowded = l->tls && atomic_fetch_add(&s->shaking, 1) >= MAX(s->set.max_connections / 4, 1);
+	crowded = l->tls && atomic_fetch_add(&s->shaking, 1) >=
+				    MAX(s->set.max_connections / 4, HANDSHAKES_MIN);
 	if (crowded || n >= s->set.max_connections + s->set.slack) {
 		if (l->tls)
 			atomic_fetch_sub(&s->shaking, 1);

@@ -191,14 +191,14 @@ def test_a_session_is_resumed(secure, papers):
 # bounds
 
 def test_handshakes_are_bounded(secure, papers):
-    """Of 16 connections a quarter may be shaking hands; who says nothing has HEADER_TIMEOUT."""
-    server = secure(MAX_CONNECTIONS=16, HEADER_TIMEOUT=ms(3))
-    silent = [Client(server.tls_port) for _ in range(5)]
+    """Of 40 connections a quarter may be shaking hands; who says nothing has HEADER_TIMEOUT."""
+    server = secure(MAX_CONNECTIONS=40, HEADER_TIMEOUT=ms(3))
+    silent = [Client(server.tls_port) for _ in range(11)]
     assert all(client.closed() for client in silent)
     metrics = server.metrics()
     assert metrics["pepto_refused_total", '{limit="handshakes"}'] == 1
-    assert metrics["pepto_closed_total", '{limit="header_timeout"}'] == 4
-    assert metrics["pepto_tls_handshakes_total", '{result="failed"}'] == 4
+    assert metrics["pepto_closed_total", '{limit="header_timeout"}'] == 10
+    assert metrics["pepto_tls_handshakes_total", '{result="failed"}'] == 10
     assert name_of(server, papers) == "server"
     for client in silent:
         client.close()
