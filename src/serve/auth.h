@@ -28,10 +28,10 @@ void auth_free(struct auth *a);
  */
 MUST_CHECK enum err auth_add_list(struct auth *a, struct slice list, struct error *e);
 MUST_CHECK enum err auth_add_file(struct auth *a, struct slice content, struct error *e);
-/* Where the token was that lets a client in. */
+/* By what a client is let in. */
 enum auth_way {
 	AUTH_DENIED,
-	AUTH_NOT_ASKED, /* everybody may read */
+	AUTH_NOT_ASKED, /* everybody may read; those that follow have shown that they may */
 	AUTH_BY_CERTIFICATE,
 	AUTH_BY_HEADER,
 	AUTH_BY_PATH, /* also when both did */

@@ -88,7 +88,7 @@ static inline struct resolve_rules exchange_rules(const struct exchange *x)
 	return (struct resolve_rules){
 		.path = &x->path,
 		.client = &x->client,
-		.any_path = x->auth != AUTH_NOT_ASKED || p->conf->serve_any_path,
+		.any_path = x->auth > AUTH_NOT_ASKED || p->conf->serve_any_path,
 		.cabinets = p->conf->serve_cab,
 	};
 }

@@ -20,19 +20,25 @@ void exchange_peer(const struct exchange *x, char ret[static PEER_NAME_MAX])
 {
 	const struct proxies *proxies = x->server->parts.proxies;
 	struct slice forwarded[FORWARDED_MAX];
-	struct peer peer = other_end(x);
+	struct peer peer;
 	struct http_field f;
 	size_t n = 0;
 
-	for (size_t at = 0; proxies && http_next_header(x->conn, &at, &f);) {
+	if (!proxies || !proxies->n) {
+		http_peer(x->conn, ret);
+		if (!ret[0])
+			peer_name(&(struct peer){.local = true}, ret);
+		return;
+	}
+	for (size_t at = 0; http_next_header(x->conn, &at, &f);) {
 		if (!slice_eq_nocase(f.name, SLICE("X-Forwarded-For")))
 			continue;
 		if (n == FORWARDED_MAX)
 			memmove(forwarded, forwarded + 1, --n * sizeof(*forwarded));
 		forwarded[n++] = f.value;
 	}
-	if (n)
-		peer = proxies_client(proxies, &peer, forwarded, n);
+	peer = other_end(x);
+	peer = proxies_client(proxies, &peer, forwarded, n);
 	peer_name(&peer, ret);
 }
 

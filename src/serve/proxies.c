@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
 #define MAPPED_BITS 96 /* of the prefix ::ffff:0:0 */
 
@@ -26,19 +25,6 @@ static struct peer mapped_from(const void *four)
 static bool is_mapped(const struct peer *p)
 {
 	return memcmp(p->b, mapped, sizeof(mapped)) == 0;
-}
-
-struct peer peer_of(const struct sockaddr *address)
-{
-	struct peer p = {.local = true};
-
-	if (address->sa_family == AF_INET)
-		return mapped_from(&((const struct sockaddr_in *)(const void *)address)->sin_addr);
-	if (address->sa_family != AF_INET6)
-		return p;
-	p.local = false;
-	memcpy(p.b, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, sizeof(p.b));
-	return p;
 }
 
 /* The address alone; *ret_v4: as IPv4 writes it. */

@@ -11,8 +11,6 @@
 #include "base/err.h"
 #include "base/slice.h"
 
-#include <sys/socket.h>
-
 #define PROXIES_MAX   64
 #define PEER_NAME_MAX 56 /* an address and its zero byte */
 
@@ -35,8 +33,6 @@ struct proxies {
  */
 MUST_CHECK enum err proxies_parse(struct slice list, struct proxies *ret, struct error *e);
 
-/* Of a connection's other end. */
-struct peer peer_of(const struct sockaddr *address);
 /* An address, with or without brackets and port, as X-Forwarded-For has them. False: it is none. */
 bool peer_parse(struct slice s, struct peer *ret);
 /* "192.0.2.1", "2001:db8::1" or "unix:". */

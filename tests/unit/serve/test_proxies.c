@@ -4,9 +4,6 @@
 
 #include "tap.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 static void test_lists(void)
 {
 	static const struct {
@@ -154,28 +151,17 @@ static void test_clients(void)
 	}
 }
 
-static void test_sockets(void)
+static void test_unix_sockets(void)
 {
-	struct sockaddr_in four = {.sin_family = AF_INET};
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
-	const struct sockaddr local = {.sa_family = AF_UNIX};
+	const struct peer p = {.local = true};
 	const struct slice said = SLICE("203.0.113.9");
-	struct peer p, client;
+	struct peer client;
 	struct proxies all;
 	char name[PEER_NAME_MAX];
 	struct error e;
 
-	inet_pton(AF_INET, "192.0.2.7", &four.sin_addr);
-	p = peer_of((const struct sockaddr *)&four);
 	peer_name(&p, name);
-	CHECK_STR(name, "192.0.2.7", "of an IPv4 socket");
-	inet_pton(AF_INET6, "::ffff:192.0.2.7", &six.sin6_addr);
-	p = peer_of((const struct sockaddr *)&six);
-	peer_name(&p, name);
-	CHECK_STR(name, "192.0.2.7", "of an IPv6 socket that takes IPv4 too");
-	p = peer_of(&local);
-	peer_name(&p, name);
-	CHECK_STR(name, "unix:", "of a unix socket");
+	CHECK_STR(name, "unix:", "it has a name");
 	ASSERT(proxies_parse(SLICE("unix:"), &all, &e) == OK);
 	client = proxies_client(&all, &p, &said, 1);
 	peer_name(&client, name);
@@ -191,6 +177,6 @@ int main(void)
 	test_ranges();
 	test_addresses();
 	test_clients();
-	test_sockets();
+	test_unix_sockets();
 	return tap_done();
 }
