@@ -8,7 +8,7 @@ caching symbol proxy, Varnish, and a floor (floor.c) that no server can beat; th
 (works.py) in turn, several rounds. The codecs are measured beside the usual tools (forms.py). The tables
 (report.py) go to standard output, and after a run of all works into bench/results.md.
 
-	bench.py [--rounds N] [--binary build/pepto-symbol] [WORK ...]
+	bench.py [--rounds N] [--binary build/pepto-symbol] [--against BINARY] [WORK ...]
 """
 import argparse
 import os
@@ -61,18 +61,23 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--binary", default=str(servers.ROOT / "build" / "pepto-symbol"))
+    parser.add_argument("--against", action="append", default=[], metavar="BINARY",
+                        help="another binary of ours that does the same in the same run; the same one "
+                             "twice tells what differences mean nothing")
     parser.add_argument("works", nargs="*", metavar="WORK", help=", ".join(WORKS))
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))  # so that servers are stopped
     binary, todo = os.path.abspath(args.binary), chosen(args.works)
     with tempfile.TemporaryDirectory(prefix="pepto-bench-") as name:
-        lab = servers.Lab(pathlib.Path(name), binary, servers.raise_file_limit())
+        against = {f"pepto-symbol, before {i}": os.path.abspath(other)
+                   for i, other in enumerate(args.against, 1)}
+        lab = servers.Lab(pathlib.Path(name), binary, servers.raise_file_limit(), against)
         results, failed = run(lab, todo, args.rounds)
         text = report.page(results, todo, binary, args.rounds)
     print(text)
     if failed:
         sys.exit(f"bench: failed: {' '.join(failed)}")
-    if len(todo) == len(WORKS):
+    if len(todo) == len(WORKS) and not args.against:
         RESULTS.write_text(text)
 
 

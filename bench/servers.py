@@ -4,6 +4,7 @@ servers.py: everything that is started for a benchmark (the bucket, the peers, t
 floor), and what can be read of a running one: CPU time and memory of all its processes.
 """
 import contextlib
+import functools
 import itertools
 import os
 import pathlib
@@ -123,8 +124,9 @@ class Server:
 class Lab:
     """The directory of a run, the bucket in it, and the makers of the servers under test."""
 
-    def __init__(self, directory, binary, files):
+    def __init__(self, directory, binary, files, against=()):
         self.directory, self.binary, self.files = directory, binary, files
+        self.against = dict(against)  # name: another binary of ours
         self.views = {view: free_port() for view in
                       ("opaque", "exact", "slow", *(f"distant{i}" for i in range(4)))}
         self.serial = itertools.count(1)
@@ -184,17 +186,23 @@ class Lab:
             "-a", f"127.0.0.1:{port}", "-T", "none", "-s", "malloc,2g", "-p", "thread_pools=2",
             "-p", "timeout_idle=75", "-p", "listen_depth=4096"])
 
-    def ours(self, view, miss_ttl="10m"):
-        return self.pepto("pepto-symbol", view, CACHE_DIR=str(self.fresh("pepto-cache")),
-                          MISS_TTL=miss_ttl)
+    def ours(self, view, miss_ttl="10m", name="pepto-symbol"):
+        return self.pepto(name, view, CACHE_DIR=str(self.fresh("pepto-cache")), MISS_TTL=miss_ttl)
 
-    def ours_off(self, view):
+    def ours_off(self, view, name="pepto-symbol"):
         """Remembers nothing at all: every request is forwarded."""
-        return self.pepto("pepto-symbol, cache off", view, CACHE_DIR="off", MISS_TTL="0s")
+        suffix = name.removeprefix("pepto-symbol")
+        return self.pepto(f"pepto-symbol, cache off{suffix}", view, CACHE_DIR="off", MISS_TTL="0s")
+
+    def all_of_ours(self, make):
+        """Makers of the server under test and of each binary that it is compared with."""
+        return [functools.partial(make, name=name) for name in ("pepto-symbol", *self.against)]
 
     def pepto(self, name, view, **settings):
         port = free_port()
-        return Server(name, port, [self.binary, "serve"], self.pepto_env(view, port, **settings),
+        binary = next((b for n, b in self.against.items()
+                       if name.endswith(n.removeprefix("pepto-symbol"))), self.binary)
+        return Server(name, port, [binary, "serve"], self.pepto_env(view, port, **settings),
                       self.directory)
 
     def pepto_env(self, view, port, **settings):

@@ -6,6 +6,7 @@ turn, round after round (A B C A B C), and adds what it measured to the results.
 or a hot work that reached the bucket, ends it by a Failure.
 """
 import contextlib
+import functools
 import itertools
 import os
 import subprocess
@@ -64,8 +65,8 @@ def nothing_fetched(lab, results, work, allowed=0):
 
 def hot(lab, results, rounds, work, name, size):
     what, status = (path(name), 200) if size else ("none.pdb/0000000011/none.pdb", 404)
-    with started(lambda: lab.floor(size), lambda: lab.ours("exact"), lambda: lab.nginx_cache("exact"),
-                 lambda: lab.nginx_cache_closed("exact"), lambda: lab.varnish("exact")) as running:
+    with started(lambda: lab.floor(size), *(functools.partial(make, "exact") for make in (
+            *lab.all_of_ours(lab.ours), lab.nginx_cache, lab.nginx_cache_closed, lab.varnish))) as running:
         for server in running:
             if server.name != "floor":
                 check_object(lab, server, name) if size else check_missing(server, what)
@@ -96,8 +97,8 @@ def hot404(lab, results, rounds):
 
 
 def hot200m(lab, results, rounds):
-    with started(lambda: lab.ours("exact"), lambda: lab.nginx_cache("exact"),
-                 lambda: lab.varnish("exact")) as running:
+    with started(*(functools.partial(make, "exact") for make in (
+            *lab.all_of_ours(lab.ours), lab.nginx_cache, lab.varnish))) as running:
         for server in running:
             check_object(lab, server, "200m")
         with nothing_fetched(lab, results, "hot200m"):
@@ -114,7 +115,7 @@ def hot200m(lab, results, rounds):
 
 def herd(lab, results, rounds, work, clients):
     for _ in range(rounds):
-        for make in (lab.ours, lab.nginx_cache, lab.varnish):
+        for make in (*lab.all_of_ours(lab.ours), lab.nginx_cache, lab.varnish):
             with started(lambda: make("slow")) as running:
                 seen = len(lab.origin_lines("slow"))
                 before = running[0].cpu_seconds()
@@ -195,7 +196,7 @@ def idle(lab, results, rounds):
     if lab.files < IDLE + 1000:
         raise Failure(f"{IDLE} connections need a higher limit of open files than {lab.files}")
     for _ in range(rounds):
-        for make in (lab.ours, lab.nginx_cache, lab.varnish):
+        for make in (*lab.all_of_ours(lab.ours), lab.nginx_cache, lab.varnish):
             with started(lambda: make("exact")) as running:
                 server = running[0]
                 check_object(lab, server, "4k")
@@ -214,7 +215,7 @@ def idle(lab, results, rounds):
 
 def forward(lab, results, rounds, work, measure):
     for _ in range(rounds):
-        for make in (lab.ours_off, lab.nginx_forward_kept, lab.nginx_forward):
+        for make in (*lab.all_of_ours(lab.ours_off), lab.nginx_forward_kept, lab.nginx_forward):
             with started(lambda: make("opaque")) as running:
                 for name, value in measure(running[0]).items():
                     results.add(work, name, running[0].name, value)
