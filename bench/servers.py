@@ -229,4 +229,4 @@ class Lab:
         wanted = str(self.views[view])
         lines = [line.split(" ", 3) for line in log.read_text().splitlines()]
         return [(int(l[1]), int(l[2]), l[3]) for l in lines
-                if l[0] == wanted and "/pepto-probe-" not in l[3]]
+                if l[0] == wanted and "pepto-probe-" not in l[3]]
