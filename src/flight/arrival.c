@@ -107,7 +107,7 @@ static void write_half(struct pool_job *job)
 static void half_written(struct loop_task *task);
 
 /* Give the half that was being filled to a worker, if it is time. False: it has no room. */
-static bool turn(struct part *p)
+static bool turn_halves(struct part *p)
 {
 	struct flight *f = p->flight;
 
@@ -133,7 +133,7 @@ static void cannot_submit(struct flight *f)
 	f->events->disk_failed(f, &e);
 }
 
-static bool has_room(const struct part *p)
+static bool half_has_room(const struct part *p)
 {
 	return PART_BUFFER - p->n[p->filling] >= PART_ROOM + TRANSFER_READ_MAX;
 }
@@ -153,11 +153,11 @@ static void go_on(struct part *p)
 {
 	struct flight *f = p->flight;
 
-	if (!turn(p)) {
+	if (!turn_halves(p)) {
 		cannot_submit(f);
 	} else if (!p->fetch && p->stored == p->end) {
 		part_done(p);
-	} else if (p->fetch && p->paused && has_room(p)) {
+	} else if (p->fetch && p->paused && half_has_room(p)) {
 		p->paused = false;
 		fetch_resume(p->fetch);
 	}
@@ -186,7 +186,7 @@ void arrival_flush(struct flight *f)
 	struct part *p;
 
 	LIST_FOREACH (p, &f->arrival.parts, place) {
-		if (!turn(p)) {
+		if (!turn_halves(p)) {
 			cannot_submit(f);
 			return;
 		}
@@ -242,11 +242,11 @@ static bool take_bytes(struct part *p, struct slice data)
 		fetch_fail(p->fetch, &e);
 		return true;
 	}
-	if (!turn(p)) {
+	if (!turn_halves(p)) {
 		cannot_submit(f);
 		return true;
 	}
-	p->paused = !has_room(p);
+	p->paused = !half_has_room(p);
 	return !p->paused;
 }
 
@@ -297,8 +297,8 @@ static void part_done(struct part *p)
 
 /* ---- asking ---- */
 
-static void answered(void *ud, enum fetch_result result, const struct object_head *head,
-		     const struct error *e)
+static void first_answered(void *ud, enum fetch_result result, const struct object_head *head,
+			   const struct error *e)
 {
 	struct flight *f = ((struct part *)ud)->flight;
 
@@ -327,7 +327,7 @@ void arrival_ask(struct flight *f)
 	};
 
 	p->asking = true;
-	p->fetch = fetch_start(&r, &part_sink, answered, p);
+	p->fetch = fetch_start(&r, &part_sink, first_answered, p);
 }
 
 /* No transfer was free for it: it is fetched when another part is done, or as the one that goes on. */

@@ -87,8 +87,8 @@ static void ask_for_plain(struct ask *a)
 
 /* ---- past the cache, or a seat ---- */
 
-static void answered(void *ud, enum fetch_result result, const struct object_head *head,
-		     const struct error *e)
+static void ask_answered(void *ud, enum fetch_result result, const struct object_head *head,
+			 const struct error *e)
 {
 	struct ask *a = ud;
 
@@ -134,16 +134,16 @@ static void pass_by(struct ask *a, const struct object_head *pin)
 	};
 
 	a->way = ASK_PASSED;
-	a->pass = pass_start(&pass, answered, a);
+	a->pass = pass_start(&pass, ask_answered, a);
 }
 
 static void seat_answered(struct seat *s, enum fetch_result result, const struct object_head *head,
 			  const struct error *e)
 {
-	answered(s->ud, result, head, e);
+	ask_answered(s->ud, result, head, e);
 }
 
-static void refuse(struct ask *a, enum err code, const char *why)
+static void refuse_soon(struct ask *a, enum err code, const char *why)
 {
 	err_set(&a->refusal, code, "%s", why);
 	tell_soon(a, tell_refusal);
@@ -155,7 +155,7 @@ static void go_alone(struct ask *a)
 	if (form_is_sent(a->form) && !a->request.seekable)
 		pass_by(a, NULL);
 	else
-		refuse(a, ERR_CANCELED, "nothing can be made now");
+		refuse_soon(a, ERR_CANCELED, "nothing can be made now");
 }
 
 static void seat_declined(struct seat *s)
@@ -186,7 +186,7 @@ static bool look_for(struct ask *a, enum form form)
 }
 
 /* In the cache: as it is stored, else without its encoding. */
-static bool look(struct ask *a)
+static bool look_in_cache(struct ask *a)
 {
 	return look_for(a, a->form) || (a->request.form == FORM_STORED && look_for(a, FORM_PLAIN));
 }
@@ -264,7 +264,7 @@ static void take_seat(struct ask *a)
 	switch (take_any(a, object && (r->head || !cache_disk_usable(r->flights->cache)))) {
 	case SEATED: a->way = a->seat->first ? ASK_FILLED : ASK_JOINED; return;
 	case NO_SEAT: go_alone(a); return;
-	case NO_SEAT_LEFT: refuse(a, ERR_BUSY, "too many wait for this object"); return;
+	case NO_SEAT_LEFT: refuse_soon(a, ERR_BUSY, "too many wait for this object"); return;
 	case NO_SEAT_LANDED: break;
 	}
 	if (look_for(a, a->form))
@@ -280,7 +280,7 @@ static void begin_ask(struct ask *a)
 
 	if (r->store->traits.local && a->form == FORM_STORED)
 		pass_by(a, NULL);
-	else if (!r->look || !look(a))
+	else if (!r->look || !look_in_cache(a))
 		take_seat(a);
 }
 

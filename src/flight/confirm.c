@@ -131,7 +131,7 @@ static const char *checksum_of(const struct confirm *q)
 	return q->without ? NULL : q->checksum;
 }
 
-static void fetch_anew(struct confirm *q)
+static void tell_changed(struct confirm *q)
 {
 	const struct confirm_request r = {q->store, slice_of(q->key), q->form, q->named,
 					  checksum_of(q)};
@@ -146,7 +146,7 @@ static void file_changed(struct loop_task *task)
 	struct confirm *q = CONTAINER_OF(task, struct confirm, job_done);
 
 	if (q->anew)
-		fetch_anew(q);
+		tell_changed(q);
 	else
 		forget_in(q, 0);
 }
@@ -171,10 +171,10 @@ static void replace(struct confirm *q)
 	if (q->anew)
 		change(q, true);
 	else
-		fetch_anew(q);
+		tell_changed(q);
 }
 
-static void ask(struct confirm *q);
+static void ask_for_object(struct confirm *q);
 
 /* A client's may be wrong: that the store has nothing for it says nothing of who has had the file. */
 static bool asks_without_checksum(struct confirm *q)
@@ -183,12 +183,12 @@ static bool asks_without_checksum(struct confirm *q)
 		return false;
 	q->without = true;
 	fetch_free(TAKE(q->fetch));
-	ask(q);
+	ask_for_object(q);
 	return true;
 }
 
-static void answered(void *ud, enum fetch_result result, const struct object_head *head,
-		     const struct error *e)
+static void object_answered(void *ud, enum fetch_result result, const struct object_head *head,
+			    const struct error *e)
 {
 	struct confirm *q = ud;
 
@@ -224,7 +224,7 @@ static void answered(void *ud, enum fetch_result result, const struct object_hea
 	forget_in(q, PAUSE_NS);
 }
 
-static void ask(struct confirm *q)
+static void ask_for_object(struct confirm *q)
 {
 	const struct fetch_request r = {
 		.store = q->store,
@@ -235,7 +235,7 @@ static void ask(struct confirm *q)
 		.deadline_ns = clock_mono_ns() + BUDGET_NS,
 	};
 
-	q->fetch = fetch_start(&r, NULL, answered, q);
+	q->fetch = fetch_start(&r, NULL, object_answered, q);
 }
 
 /* ---- a miss ---- */
@@ -302,7 +302,7 @@ static void start(struct loop_task *task)
 	if (q->missing)
 		ask_for_miss(q);
 	else
-		ask(q);
+		ask_for_object(q);
 }
 
 /* NULL: too many are asked already. */

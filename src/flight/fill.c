@@ -119,7 +119,7 @@ static int64_t limit(const struct fill *f, bool ahead)
 }
 
 /* Up to where bytes are there without a hole, seen from offset on. Called under mu. */
-static int64_t there(const struct fill *f, int64_t offset)
+static int64_t stored_up_to(const struct fill *f, int64_t offset)
 {
 	const struct fill_part *p;
 
@@ -138,7 +138,7 @@ static enum fill_read readable(const struct fill *f, int64_t offset, bool ahead,
 		return FILL_FAILED;
 	if (f->state == NEW)
 		return FILL_WAIT;
-	n = MIN(there(f, offset), limit(f, ahead)) - offset;
+	n = MIN(stored_up_to(f, offset), limit(f, ahead)) - offset;
 	if (n > 0) {
 		*ret_n = (size_t)n;
 		return FILL_DATA;
@@ -398,7 +398,7 @@ void fill_commit(struct fill *f)
 /* ---- reading ---- */
 
 /* A file that is there but cannot be read is as good as a failed transfer, for this reader. */
-static enum fill_read read_file(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
+static enum fill_read read_parts(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n)
 {
 	ssize_t got = file_read_at(f->fd, to, n, f->base + offset);
 
@@ -438,7 +438,7 @@ static enum fill_read read_at(struct fill *f, int64_t offset, bool ahead, char *
 		return result;
 	n = MIN(n, have);
 	if (f->backing == FILE_PARTS)
-		return read_file(f, offset, to, n, ret_n);
+		return read_parts(f, offset, to, n, ret_n);
 	copy_out(f, offset, to, n);
 	if (f->backing == RING)
 		consume(f, n);

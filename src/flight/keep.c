@@ -178,7 +178,7 @@ static enum err make_file(struct flight *f, struct error *e)
 	return disk_keep(cache_disk(f->cache), f->keep.draft, &meta, still_good, f, e);
 }
 
-static void run_job(struct pool_job *job)
+static void run_keep_job(struct pool_job *job)
 {
 	struct flight *f = CONTAINER_OF(job, struct flight, keep.keep_job);
 
@@ -225,7 +225,7 @@ void keep_init(struct flight *f)
 	f->keep.spool = -1;
 	f->keep.draft_job.run = make_draft;
 	f->keep.drafted_task.run = draft_made;
-	f->keep.keep_job.run = run_job;
+	f->keep.keep_job.run = run_keep_job;
 	f->keep.kept_task.run = file_made;
 }
 

@@ -21,7 +21,7 @@ struct local_look {
 };
 
 /* On a thread of the disk. */
-static void look(struct pool_job *job)
+static void look_at_file(struct pool_job *job)
 {
 	struct local_look *l = CONTAINER_OF(job, struct local_look, job);
 	size_t n = (size_t)MIN((int64_t)ENCODING_HEAD, l->head.total);
@@ -43,7 +43,7 @@ static void look_free(struct local_look *l)
 	free(l);
 }
 
-static void looked(struct loop_task *task)
+static void come_back(struct loop_task *task)
 {
 	struct local_look *l = CONTAINER_OF(task, struct local_look, done);
 	struct object_head head = l->head;
@@ -72,8 +72,8 @@ struct local_look *local_look_start(const struct local_look_request *r, local_lo
 	l->file = (struct file_source){r->head->fd, r->head->fd_base};
 	l->source = source_of_file(&l->file, r->head->total);
 	proof_begin(&l->proof, r->path);
-	l->job.run = look;
-	l->done.run = looked;
+	l->job.run = look_at_file;
+	l->done.run = come_back;
 	if (pool_submit(r->store->ctx->disk, &l->job) == OK)
 		return l;
 	l->head.fd = -1;

@@ -35,7 +35,8 @@ _Static_assert(MAKER_TAIL == GZIP_TRAILER_SIZE, "that is what the tail is for");
 /* ---- what is it? ---- */
 
 /* What it is packed in, and what that holds as far as the first bytes tell. */
-static enum err look(struct maker *m, enum packing *ret, enum packing *ret_inside, struct error *e)
+static enum err look_at_packing(struct maker *m, enum packing *ret, enum packing *ret_inside,
+				struct error *e)
 {
 	char head[ENCODING_HEAD];
 	size_t n = (size_t)MIN(m->input.length, (int64_t)sizeof(head));
@@ -260,7 +261,7 @@ static enum err undo_encoding(struct maker *m, struct error *e)
 			       "stored with Content-Encoding '%s', which is not undone",
 			       m->input.encoding);
 	}
-	err = look(m, &kind, &inside, e);
+	err = look_at_packing(m, &kind, &inside, e);
 	return err || !packing_is_coding(kind) ? err : undo(m, kind, e);
 }
 
@@ -269,7 +270,7 @@ static enum err undo_all_but(struct maker *m, int last, enum packing *ret, struc
 {
 	for (int n = 0;; n++) {
 		enum packing inside;
-		enum err err = look(m, ret, &inside, e);
+		enum err err = look_at_packing(m, ret, &inside, e);
 
 		if (err || !packing_can_be_undone(last ? inside : *ret))
 			return err;
@@ -328,7 +329,7 @@ enum err maker_make(struct maker *m, struct error *e)
 	if (!err && is_for_plain_name(m))
 		err = undo_all_but(m, form != FORM_CABINET, &kind, e);
 	else if (!err)
-		err = look(m, &kind, &inside, e);
+		err = look_at_packing(m, &kind, &inside, e);
 	if (err)
 		return err;
 	if (form == FORM_CABINET)

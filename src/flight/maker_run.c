@@ -87,8 +87,8 @@ static enum err read_fill(struct maker *m, int64_t offset, void *to, size_t n, s
 	}
 }
 
-static enum err read_file(const struct maker *m, int64_t offset, void *to, size_t n, size_t *ret_n,
-			  struct error *e)
+static enum err read_stored_file(const struct maker *m, int64_t offset, void *to, size_t n,
+				 size_t *ret_n, struct error *e)
 {
 	ssize_t got;
 
@@ -117,7 +117,7 @@ enum err maker_read(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n,
 		return e->code;
 	let_others_work(m, n);
 	return m->input.fill ? read_fill(m, offset, to, n, ret_n, e)
-			     : read_file(m, offset, to, n, ret_n, e);
+			     : read_stored_file(m, offset, to, n, ret_n, e);
 }
 
 enum err maker_read_all(void *ud, int64_t offset, void *to, size_t n, struct error *e)
@@ -320,7 +320,7 @@ static bool has_broken_promise(const struct maker *m, enum err err)
 	       ((err == ERR_CORRUPT && m->promised) || (err == ERR_LIMIT && m->window));
 }
 
-static bool is_in_vain(struct maker *m, enum err err)
+static bool was_in_vain(struct maker *m, enum err err)
 {
 	return (err == ERR_CORRUPT || err == ERR_LIMIT) && !m->none && !m->input_failed &&
 	       !m->proof.other && !m->broke_promise && came_whole(m);
@@ -350,7 +350,7 @@ void maker_run(struct pool_job *job)
 	permits_take(m->request.flights->permits);
 	err = make(m, &e);
 	m->broke_promise = has_broken_promise(m, err);
-	m->in_vain = is_in_vain(m, err);
+	m->in_vain = was_in_vain(m, err);
 	permits_give(m->request.flights->permits);
 	if (m->charged)
 		quota_give(m->request.flights->windows, m->charged);

@@ -121,7 +121,7 @@ static void note_in_vain(struct flight *f)
 		recent_note(&f->all->vain, &id, clock_mono_ns() + ttl_ns);
 }
 
-static bool is_in_vain(const struct flight *f)
+static bool is_known_in_vain(const struct flight *f)
 {
 	struct object_id id = version_of(f);
 
@@ -130,7 +130,7 @@ static bool is_in_vain(const struct flight *f)
 
 /* ---- the maker's events ---- */
 
-static void conclude(struct flight *f, enum maker_end end)
+static void conclude_maker(struct flight *f, enum maker_end end)
 {
 	struct error e;
 
@@ -183,7 +183,7 @@ static void ended(void *ud, enum maker_end end)
 	if (maker_broke_promise(d->maker))
 		recent_note(&f->all->liars, &f->id, INT64_MAX);
 	if (!again && (f->phase == FLIGHT_ASKING || f->phase == FLIGHT_UNDER_WAY))
-		conclude(f, end);
+		conclude_maker(f, end);
 	fetch_free(TAKE(d->tail_fetch));
 	maker_free(TAKE(d->maker));
 	seat_leave(&d->seat);
@@ -200,7 +200,7 @@ static void fail_soon(struct flight *f, const struct error *e)
 	loop_timer_set(f->all->loop, &f->making->soon, 0);
 }
 
-static void refuse(struct loop_timer *timer)
+static void fail_now(struct loop_timer *timer)
 {
 	struct making *d = CONTAINER_OF(timer, struct making, soon);
 	struct flight *f = d->flight;
@@ -308,7 +308,7 @@ static void start_maker(struct flight *f, const struct object_head *head, struct
 		.ud = f,
 	};
 
-	if (is_in_vain(f)) {
+	if (is_known_in_vain(f)) {
 		err_set(&e, ERR_CORRUPT, "what is stored could not be decoded a moment ago");
 		fail_soon(f, &e);
 		return;
@@ -339,8 +339,8 @@ static void stored_answered(struct flight *f, enum fetch_result result,
 		flight_fail(f, e);
 }
 
-static void seat_decided(struct seat *s, enum fetch_result result, const struct object_head *head,
-			 const struct error *e)
+static void stored_seat_decided(struct seat *s, enum fetch_result result,
+				const struct object_head *head, const struct error *e)
 {
 	struct flight *f = CONTAINER_OF(s, struct making, seat)->flight;
 
@@ -350,7 +350,7 @@ static void seat_decided(struct seat *s, enum fetch_result result, const struct 
 	flight_let_go(f);
 }
 
-static void seat_declined(struct seat *s)
+static void stored_seat_declined(struct seat *s)
 {
 	struct making *d = CONTAINER_OF(s, struct making, seat);
 	struct flight *f = d->flight;
@@ -378,7 +378,7 @@ static void file_decided(void *ud, enum fetch_result result, const struct object
 	flight_let_go(f);
 }
 
-static void take_seat(struct flight *f)
+static void take_stored_seat(struct flight *f)
 {
 	struct object_id id = cache_id(f->cache, f->store, slice_of(f->key), FORM_STORED, f->named);
 	struct making *d = f->making;
@@ -397,8 +397,8 @@ static void take_seat(struct flight *f)
 	struct error e;
 
 	d->seat.use = SEAT_MAKES;
-	d->seat.decided = seat_decided;
-	d->seat.declined = seat_declined;
+	d->seat.decided = stored_seat_decided;
+	d->seat.declined = stored_seat_declined;
 	d->seat.key = slice_of(f->key);
 	d->seat.via = f->via;
 	d->seat.checksum = f->checksum;
@@ -440,7 +440,7 @@ static void find_stored(struct flight *f)
 	else if (!f->anew && confirm_find(f->all->confirms, &stored, &o))
 		start_maker(f, &o.head, NULL);
 	else
-		take_seat(f);
+		take_stored_seat(f);
 }
 
 void making_ask(struct flight *f)
@@ -449,7 +449,7 @@ void making_ask(struct flight *f)
 
 	d->flight = f;
 	d->stored.fd = -1;
-	d->soon.due = refuse;
+	d->soon.due = fail_now;
 	f->making = d;
 	find_stored(f);
 }

@@ -186,7 +186,7 @@ static void ring_damaged(struct pass *p)
 	ring_over(p, &e);
 }
 
-static void checked(void *ud, bool sound)
+static void ring_rechecked(void *ud, bool sound)
 {
 	struct pass *p = ud;
 
@@ -215,7 +215,7 @@ static void ring_end(void *ud, const struct error *e)
 		ring_over(p, e);
 		return;
 	}
-	switch (proof_check(&p->proof, &from, checked, p)) {
+	switch (proof_check(&p->proof, &from, ring_rechecked, p)) {
 	case PROOF_SOUND: ring_over(p, NULL); break;
 	case PROOF_DAMAGED: ring_damaged(p); break;
 	case PROOF_LATER: break;
@@ -237,8 +237,8 @@ static void post_room(void *ud)
 	loop_post(p->request.flights->loop, &p->room);
 }
 
-static void answered(void *ud, enum fetch_result result, const struct object_head *head,
-		     const struct error *e)
+static void fetch_answered(void *ud, enum fetch_result result, const struct object_head *head,
+			   const struct error *e)
 {
 	struct pass *p = ud;
 
@@ -268,7 +268,7 @@ struct pass *pass_start(const struct pass_request *request, fetch_decided *decid
 	p->ticket = cache_miss_ticket(request->flights->cache, r->store, r->key);
 	if (!r->head)
 		p->ring = fill_new((struct fill_writer){.room = post_room, .ud = p});
-	p->fetch = fetch_start(r, p->ring ? &sink : NULL, answered, p);
+	p->fetch = fetch_start(r, p->ring ? &sink : NULL, fetch_answered, p);
 	return p;
 }
 

@@ -142,7 +142,7 @@ static void hash_up_to(struct flight *f, int64_t target)
 }
 
 /* So many bytes are there, without a hole. */
-static int64_t there(const struct flight *f)
+static int64_t bytes_there(const struct flight *f)
 {
 	return f->small ? f->received : fill_contiguous(f->fill);
 }
@@ -154,7 +154,7 @@ void proving_advance(struct flight *f)
 
 	if (f->phase != FLIGHT_UNDER_WAY || p->hashing || p->proof.recheck)
 		return;
-	n = there(f);
+	n = bytes_there(f);
 	if (p->proof.digest && n > p->hashed && (n == f->head.total || n - p->hashed >= HASH_STEP))
 		hash_up_to(f, n);
 	else if (n == f->head.total && LIST_EMPTY(&f->arrival.parts) && !p->sum_fetch)
@@ -184,7 +184,7 @@ static void look_at_all(struct flight *f)
 
 static void other(struct flight *f)
 {
-	bool whole = there(f) == f->head.total;
+	bool whole = bytes_there(f) == f->head.total;
 	struct file_source file;
 	struct slice bytes;
 	struct source source;
@@ -195,7 +195,7 @@ static void other(struct flight *f)
 	f->events->other(f);
 }
 
-static void looked(struct loop_timer *timer)
+static void beginning_looked_at(struct loop_timer *timer)
 {
 	struct flight *f = CONTAINER_OF(timer, struct flight, proving.looked);
 
@@ -267,7 +267,7 @@ struct look_job {
 	struct loop_task done;
 };
 
-static void run_job(struct pool_job *job)
+static void run_look_job(struct pool_job *job)
 {
 	struct look_job *j = CONTAINER_OF(job, struct look_job, job);
 
@@ -275,7 +275,7 @@ static void run_job(struct pool_job *job)
 	loop_post(j->flight->all->loop, &j->done);
 }
 
-static void job_done(struct loop_task *task)
+static void look_job_done(struct loop_task *task)
 {
 	struct look_job *j = CONTAINER_OF(task, struct look_job, done);
 	struct flight *f = j->flight;
@@ -287,13 +287,13 @@ static void job_done(struct loop_task *task)
 }
 
 /* Without a worker the file is let through: the alternative would be to fail what may be right. */
-static bool start_job(struct flight *f)
+static bool start_look_job(struct flight *f)
 {
 	struct look_job *j = xnew(struct look_job);
 
 	j->flight = f;
-	j->job.run = run_job;
-	j->done.run = job_done;
+	j->job.run = run_look_job;
+	j->done.run = look_job_done;
 	if (pool_submit(f->all->pool, &j->job) != OK) {
 		free(j);
 		return false;
@@ -310,7 +310,7 @@ static void sound(struct flight *f)
 {
 	struct proof *p = &f->proving.proof;
 
-	if (f->proving.looking_at_all || (p->at_end && !f->small && start_job(f)))
+	if (f->proving.looking_at_all || (p->at_end && !f->small && start_look_job(f)))
 		return;
 	if (p->at_end && f->small)
 		look_at_all(f);
@@ -328,7 +328,7 @@ static void damaged(struct flight *f)
 	f->events->failed(f, &e);
 }
 
-static void checked(void *ud, bool is_sound)
+static void proof_rechecked(void *ud, bool is_sound)
 {
 	struct flight *f = ud;
 
@@ -354,7 +354,7 @@ static void check(struct flight *f)
 		.head = &f->head,
 	};
 
-	switch (proof_check(&f->proving.proof, &from, checked, f)) {
+	switch (proof_check(&f->proving.proof, &from, proof_rechecked, f)) {
 	case PROOF_SOUND: sound(f); break;
 	case PROOF_DAMAGED: damaged(f); break;
 	case PROOF_LATER: break;
@@ -367,7 +367,7 @@ void proving_init(struct flight *f)
 {
 	f->proving.hash_job.run = hash_more;
 	f->proving.hashed_task.run = hashed_more;
-	f->proving.looked.due = looked;
+	f->proving.looked.due = beginning_looked_at;
 }
 
 void proving_fini(struct flight *f)

@@ -46,7 +46,7 @@ static void note_proof(struct store *s, struct slice key)
 			  "store", s->traits.name, NULL);
 }
 
-static void conclude(struct recheck *c, bool same)
+static void conclude_recheck(struct recheck *c, bool same)
 {
 	struct store *s = c->request.store;
 
@@ -80,7 +80,7 @@ static void again_end(void *ud, const struct error *e)
 	XXH128_canonical_t own;
 
 	XXH128_canonicalFromHash(&own, XXH3_128bits_digest(c->again));
-	conclude(c, !e && memcmp(own.digest, c->request.own, sizeof(c->request.own)) == 0);
+	conclude_recheck(c, !e && memcmp(own.digest, c->request.own, sizeof(c->request.own)) == 0);
 }
 
 static void again_decided(void *ud, enum fetch_result result, const struct object_head *head,
@@ -90,7 +90,7 @@ static void again_decided(void *ud, enum fetch_result result, const struct objec
 		return; /* the body follows */
 	if (result == FETCH_FOUND)
 		close(head->fd); /* without a length: as if it had not come */
-	conclude(ud, false);
+	conclude_recheck(ud, false);
 }
 
 struct recheck *recheck_start(const struct recheck_request *r, recheck_told *told, void *ud)

@@ -35,8 +35,8 @@ static bool is_visible(struct slice s)
 }
 
 /* where and number say which token is meant, since the token itself may not be shown. */
-static enum err add(struct auth *a, struct slice token, const char *where, size_t number,
-		    struct error *e)
+static enum err add_token(struct auth *a, struct slice token, const char *where, size_t number,
+			  struct error *e)
 {
 	if (token.n < AUTH_TOKEN_MIN)
 		return err_set(e, ERR_USAGE, "%s %zu: token is shorter than %d characters", where,
@@ -73,7 +73,7 @@ enum err auth_add_list(struct auth *a, struct slice list, struct error *e)
 		list = slice_from(list, n + 1);
 		if (n == 0)
 			continue;
-		err = add(a, slice_head(token, n), "token", ++number, e);
+		err = add_token(a, slice_head(token, n), "token", ++number, e);
 		if (err)
 			return err;
 	}
@@ -92,7 +92,7 @@ enum err auth_add_file(struct auth *a, struct slice content, struct error *e)
 		line = slice_trim(line);
 		if (line.n == 0 || line.p[0] == '#')
 			continue;
-		err = add(a, line, "line", number, e);
+		err = add_token(a, line, "line", number, e);
 		if (err)
 			return err;
 		found++;

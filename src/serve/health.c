@@ -138,7 +138,7 @@ static void probed(void *ud, const struct error *e)
 	}
 }
 
-static void look(struct loop_timer *timer)
+static void probe_if_quiet(struct loop_timer *timer)
 {
 	struct watch *w = CONTAINER_OF(timer, struct watch, timer);
 	int64_t quiet = clock_mono_ns() - atomic_load(&w->store->answered_ns);
@@ -149,7 +149,7 @@ static void look(struct loop_timer *timer)
 		store_probe(w->store, QUESTION_ANY, probed, w);
 }
 
-static void start_all(struct loop_task *task)
+static void probe_all(struct loop_task *task)
 {
 	struct health *h = CONTAINER_OF(task, struct health, start);
 
@@ -162,7 +162,7 @@ struct health *health_new(struct loop *loop, const struct store_list *stores)
 	struct health *h = xzalloc(sizeof(*h) + stores->n * sizeof(h->watches[0]));
 
 	h->loop = loop;
-	h->start.run = start_all;
+	h->start.run = probe_all;
 	h->n = h->waiting_first = stores->n;
 	pthread_mutex_init(&h->mu, NULL);
 	pthread_cond_init(&h->changed, NULL);
@@ -170,7 +170,7 @@ struct health *health_new(struct loop *loop, const struct store_list *stores)
 		h->watches[i] = (struct watch){
 			.health = h,
 			.store = stores->store[i],
-			.timer.due = look,
+			.timer.due = probe_if_quiet,
 			.pause_ns = FIRST_PAUSE_NS,
 			.tier_known = atomic_load(&stores->store[i]->tier) != TIER_UNKNOWN,
 		};

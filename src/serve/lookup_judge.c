@@ -199,7 +199,7 @@ static bool begins_like_gzip(const struct slot *slot)
 }
 
 /* Another file than its key names is a miss, not a failure of the store. */
-static void body_failed(struct lookup *l, struct slot *slot, const struct error *e)
+static void slot_body_failed(struct lookup *l, struct slot *slot, const struct error *e)
 {
 	if (e->code == ERR_OTHER)
 		lookup_take_for_missing(l, slot);
@@ -233,7 +233,7 @@ static void fit(struct lookup *l, struct slot *slot)
 			h->encoding);
 		lookup_store_failed(l, &e, true);
 	} else if (!l->request.head && h->fd < 0 && fill_failed(ask_body(slot->ask), &e)) {
-		body_failed(l, slot, &e);
+		slot_body_failed(l, slot, &e);
 	} else if (l->request.head || h->length > SETTLE_LENGTH ||
 		   !await(l, slot, SETTLING, &end, clock_mono_ns() + SETTLE_NS)) {
 		answer_found(l, slot);
@@ -275,7 +275,7 @@ void lookup_awaken(struct loop_timer *timer)
 	struct error e;
 
 	if (fill_failed(body, &e)) {
-		body_failed(l, slot, &e);
+		slot_body_failed(l, slot, &e);
 	} else if (slot->state == SETTLING) {
 		answer_found(l, slot);
 	} else if (!came) {

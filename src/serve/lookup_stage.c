@@ -127,8 +127,8 @@ void lookup_ask(struct slot *slot)
 	start_ask(slot, false);
 }
 
-static struct miss find_miss(const struct lookup *l, const struct resolve_rules *rules,
-			     const struct candidate *c)
+static struct miss miss_of_candidate(const struct lookup *l, const struct resolve_rules *rules,
+				     const struct candidate *c)
 {
 	return cache_find_miss(flights_cache(l->request.flights), lookup_present(l), c->key,
 			       resolve_asks_for(rules, c), l->checksum);
@@ -136,7 +136,7 @@ static struct miss find_miss(const struct lookup *l, const struct resolve_rules 
 
 bool lookup_knows_missing(struct lookup *l, const struct candidate *c)
 {
-	struct miss miss = find_miss(l, &l->request.rules, c);
+	struct miss miss = miss_of_candidate(l, &l->request.rules, c);
 
 	if (miss.answers_ns > 0)
 		l->keep_ns = MIN(l->keep_ns, miss.refused ? 0 : miss.answers_ns);
@@ -272,7 +272,8 @@ static void ask_presence(struct lookup *l, struct flight_request *flight,
 	if (resolve_candidates(rules, flight->store, &c))
 		for (size_t i = 0; i < c.n && l->questions_left; i++) {
 			flight->key = c.list[i].key;
-			if (!c.list[i].eager || find_miss(l, rules, &c.list[i]).answers_ns > 0)
+			if (!c.list[i].eager ||
+			    miss_of_candidate(l, rules, &c.list[i]).answers_ns > 0)
 				continue;
 			l->questions_left--;
 			flight_ask_presence(flight);
@@ -324,7 +325,7 @@ static unsigned admitted(struct lookup *l, const struct candidates *c)
 	unsigned kinds = 0, ret = 0;
 
 	for (size_t i = 0; i < c->n; i++)
-		if (find_miss(l, &l->request.rules, &c->list[i]).answers_ns <= 0)
+		if (miss_of_candidate(l, &l->request.rules, &c->list[i]).answers_ns <= 0)
 			kinds |= 1U << question_of(c->list[i].key);
 	for (int q = 0; q < QUESTIONS; q++)
 		if (kinds & 1U << q && gate_admits(s, (enum question)q))

@@ -104,7 +104,7 @@ static void add_keys(struct store_purge *to, const struct symbol_path *path, str
 	} while (next);
 }
 
-static void add_path(struct purge *p, const struct symbol_path *path)
+static void add_keys_of_path(struct purge *p, const struct symbol_path *path)
 {
 	const struct store_list *stores = p->server->parts.stores;
 	struct symbol_path sibling[2];
@@ -135,7 +135,7 @@ static bool add_line(struct purge *p, struct slice line)
 	good = !buf_failed(&target) && (verdict == REQUEST_CLEAN || verdict == REQUEST_OUTSIDE);
 	good = good && !symbol_path_is_own(&path);
 	if (good)
-		add_path(p, &path);
+		add_keys_of_path(p, &path);
 	symbol_path_fini(&path);
 	return good;
 }
@@ -186,7 +186,7 @@ static void store_purged(struct flights_purge *work)
 	p->resume(p->ud);
 }
 
-static void start_all(struct purge *p)
+static void purge_stores(struct purge *p)
 {
 	p->stores[0].work.n = 0;
 	free(TAKE(p->stores[0].work.keys));
@@ -211,7 +211,7 @@ bool purge_start(struct purge *p)
 	if (!read_lines(p) || p->bad_line || (!p->all && !p->paths))
 		return false;
 	if (p->all) {
-		start_all(p);
+		purge_stores(p);
 		return true;
 	}
 	p->running = p->n_stores;

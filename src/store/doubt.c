@@ -49,7 +49,7 @@ bool doubt_is_probing(const struct doubt *d)
 	return probes_out(d, &newest) > 0;
 }
 
-static bool ask(struct doubt *d, struct slice key, bool again)
+static bool send_probe(struct doubt *d, struct slice key, bool again)
 {
 	for (size_t i = 0; i < DOUBT_PROBES; i++) {
 		struct doubt_probe *p = &d->probe[i];
@@ -69,7 +69,7 @@ static void ask_random(struct doubt *d)
 	char key[QUESTION_KEY_MAX];
 
 	question_random_key(d->question, d->store->traits.layout == LAYOUT_GDB, key);
-	ask(d, slice_of(key), false);
+	send_probe(d, slice_of(key), false);
 }
 
 void doubt_probe(struct doubt *d)
@@ -89,7 +89,7 @@ void doubt_anew(struct doubt *d)
 /* One of the keys that it gave, each in its turn. False: it gave none. */
 static bool ask_given(struct doubt *d)
 {
-	return d->n_given && ask(d, slice_of(d->given[d->next_asked++ % d->n_given]), true);
+	return d->n_given && send_probe(d, slice_of(d->given[d->next_asked++ % d->n_given]), true);
 }
 
 static void due(struct loop_timer *timer)
@@ -149,7 +149,7 @@ static void settle(struct doubt *d, enum manner is)
 	waiters_wake(&d->waiters);
 }
 
-static void fail(struct doubt *d, enum told told, const struct error *e)
+static void leave_unsettled(struct doubt *d, enum told told, const struct error *e)
 {
 	d->failure = *e;
 	d->answered = told != TOLD_NOTHING;
@@ -168,7 +168,7 @@ void doubt_set_unspoken(struct doubt *d)
 }
 
 /* EXACT or DENYING, and a random key is denied: by what it does with one that it gave. */
-static void denied(struct doubt *d)
+static void random_denied(struct doubt *d)
 {
 	if (d->is != MANNER_EXACT && d->is != MANNER_DENYING)
 		settle(d, MANNER_OPAQUE);
@@ -185,7 +185,7 @@ static void told_again(struct doubt *d, enum told told, const struct error *e)
 	case TOLD_MISSING: settle(d, MANNER_EXACT); break;
 	case TOLD_OTHER:
 	case TOLD_FAULT:
-	case TOLD_NOTHING: fail(d, told, e); break;
+	case TOLD_NOTHING: leave_unsettled(d, told, e); break;
 	}
 }
 
@@ -201,14 +201,14 @@ void doubt_told(struct doubt_probe *p, enum told told, const struct error *e)
 	}
 	switch (told) {
 	case TOLD_MISSING: settle(d, MANNER_EXACT); break;
-	case TOLD_DENIED: denied(d); break;
+	case TOLD_DENIED: random_denied(d); break;
 	case TOLD_GIVEN:
 		err_set(&odd, ERR_UPSTREAM, "gives an object for a random key");
-		fail(d, TOLD_OTHER, &odd);
+		leave_unsettled(d, TOLD_OTHER, &odd);
 		break;
 	case TOLD_OTHER:
 	case TOLD_FAULT:
-	case TOLD_NOTHING: fail(d, told, e); break;
+	case TOLD_NOTHING: leave_unsettled(d, told, e); break;
 	}
 }
 

@@ -153,7 +153,7 @@ static void begin_body(struct fetch *f)
 }
 
 /* An answer to a question that was not asked tells nothing of the object. */
-static void unasked(struct fetch *f, const char *what)
+static void fail_unasked(struct fetch *f, const char *what)
 {
 	struct error e;
 
@@ -163,7 +163,7 @@ static void unasked(struct fetch *f, const char *what)
 }
 
 /* The store has something else than the version that is known. */
-static void refused(struct fetch *f, const char *why)
+static void other_version(struct fetch *f, const char *why)
 {
 	struct error e;
 
@@ -184,8 +184,8 @@ static bool check_pinned(struct fetch *f)
 	    range_resolve(&f->request.range, h->total, &want) != RANGE_UNSATISFIABLE &&
 	    h->first == want.first && h->length == want.last - want.first + 1)
 		return true;
-	refused(f, h->ranged ? "the object changed during the transfer"
-			     : "the whole came in place of a part");
+	other_version(f, h->ranged ? "the object changed during the transfer"
+				   : "the whole came in place of a part");
 	return false;
 }
 
@@ -200,7 +200,7 @@ static bool check_range(struct fetch *f)
 	struct error e;
 
 	if (!f->request.ranged) {
-		unasked(f, "206 to a request without a range");
+		fail_unasked(f, "206 to a request without a range");
 		return false;
 	}
 	if (h->total >= 0 &&
@@ -226,7 +226,7 @@ void fetch_begin(struct fetch *f)
 		begin_body(f);
 }
 
-static void on_head(void *ud, const struct object_head *head)
+static void call_head(void *ud, const struct object_head *head)
 {
 	struct fetch *f = ud;
 
@@ -238,7 +238,7 @@ static void on_head(void *ud, const struct object_head *head)
 		return;
 	if (f->phase == BODY) {
 		if (!fetch_body_continues(f, head))
-			refused(f, "the object changed during the transfer");
+			other_version(f, "the object changed during the transfer");
 		return;
 	}
 	f->head = *head;
@@ -285,7 +285,7 @@ bool fetch_data(struct fetch *f, struct slice bytes)
 	return false;
 }
 
-static bool on_data(void *ud, struct slice bytes)
+static bool call_data(void *ud, struct slice bytes)
 {
 	struct fetch *f = ud;
 
@@ -313,7 +313,7 @@ static void found_done(struct fetch *f)
 		if (f->unranged && f->headed)
 			f->request.store->unranged_ns = clock_mono_ns() + UNRANGED_NS;
 		if (!f->headed) {
-			unasked(f, "without a head");
+			fail_unasked(f, "without a head");
 		} else if (f->head.total == 0) {
 			fetch_decide(f, FETCH_MISS, NULL, NULL);
 		} else if (f->request.head && f->head.length < 0 && !f->request.no_length) {
@@ -360,7 +360,7 @@ void fetch_fault(struct fetch *f, bool retry, const struct error *e)
 /* It is not what has been begun, or was known to be there. */
 static void changed_done(struct fetch *f)
 {
-	refused(f, "the object changed during the transfer");
+	other_version(f, "the object changed during the transfer");
 }
 
 static void miss_done(struct fetch *f, enum fetch_result miss)
@@ -376,13 +376,13 @@ static void unsatisfiable_done(struct fetch *f, const struct object_head *head)
 	if (f->phase == BODY || f->request.pin)
 		changed_done(f);
 	else if (!f->request.ranged)
-		unasked(f, "416 to a request without a range");
+		fail_unasked(f, "416 to a request without a range");
 	else
 		fetch_decide(f, head->total == 0 ? FETCH_MISS : FETCH_UNSATISFIABLE, head, NULL);
 }
 
-static void on_done(void *ud, enum store_result result, const struct object_head *head,
-		    const struct error *e)
+static void call_done(void *ud, enum store_result result, const struct object_head *head,
+		      const struct error *e)
 {
 	struct fetch *f = ud;
 
@@ -409,7 +409,7 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 		if (f->phase == BODY || f->request.pin)
 			changed_done(f);
 		else
-			unasked(f, "412 to a request without If-Match");
+			fail_unasked(f, "412 to a request without If-Match");
 		return;
 	case STORE_MISS: miss_done(f, FETCH_MISS); return;
 	case STORE_MISS_DENIED: miss_done(f, FETCH_DENIED); return;
@@ -419,7 +419,7 @@ static void on_done(void *ud, enum store_result result, const struct object_head
 
 void fetch_ask(struct fetch *f)
 {
-	static const struct store_events events = {on_head, on_data, on_done};
+	static const struct store_events events = {call_head, call_data, call_done};
 	struct store_read read = {
 		.key = slice_of(f->key),
 		.head = f->request.head,
@@ -457,7 +457,7 @@ void fetch_ask(struct fetch *f)
 	f->call = store_start(f->request.store, &read, &events, f);
 }
 
-static void ask_again(struct loop_timer *timer)
+static void next_try(struct loop_timer *timer)
 {
 	struct fetch *f = CONTAINER_OF(timer, struct fetch, again);
 
@@ -499,7 +499,7 @@ struct fetch *fetch_start(const struct fetch_request *request, const struct fetc
 	f->decided = decided;
 	f->ud = ud;
 	f->head.fd = -1;
-	f->again.due = ask_again;
+	f->again.due = next_try;
 	fetch_ask(f);
 	return f;
 }

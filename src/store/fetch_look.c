@@ -8,7 +8,7 @@
 #include "store/encoding.h"
 #include "store/fetch_priv.h"
 
-static bool judge(struct fetch *f, bool all)
+static bool judge_beginning(struct fetch *f, bool all)
 {
 	uint64_t left = f->head.length < 0 ? UINT64_MAX : (uint64_t)f->head.length;
 	struct slice beginning = buf_slice(&f->beginning);
@@ -136,7 +136,7 @@ bool fetch_look(struct fetch *f, struct slice bytes)
 	buf_add(&f->beginning, bytes);
 	if (f->by_beginning && f->brief)
 		return true; /* its connection is kept if nothing breaks it off */
-	if (!judge(f, false) || asks_plainly(f))
+	if (!judge_beginning(f, false) || asks_plainly(f))
 		return true;
 	if (f->peeking)
 		fetch_peek_done(f);
@@ -151,7 +151,7 @@ bool fetch_look_done(struct fetch *f)
 {
 	bool more;
 
-	(void)judge(f, true);
+	(void)judge_beginning(f, true);
 	if (asks_plainly(f))
 		return false;
 	if (!f->by_beginning)
@@ -239,7 +239,7 @@ void fetch_peek_head(struct fetch *f, const struct object_head *head)
 void fetch_peek_done(struct fetch *f)
 {
 	if (f->looking)
-		(void)judge(f, false); /* what has broken off tells nothing */
+		(void)judge_beginning(f, false); /* what has broken off tells nothing */
 	f->peeking = false;
 	fetch_look_stop(f);
 	fetch_drop_call(f);

@@ -88,7 +88,7 @@ static enum store_result judge_unacceptable(struct store_call *c)
 	return STORE_FAULT_RETRY;
 }
 
-static enum store_result judge(struct store_call *c, const struct transfer_head *answer)
+static enum store_result judge_status(struct store_call *c, const struct transfer_head *answer)
 {
 	switch (answer->status) {
 	case 200:
@@ -165,7 +165,7 @@ static void on_head(void *ud, const struct transfer_head *answer)
 
 	c->status = answer->status;
 	c->retry_after = answer->retry_after[0];
-	c->result = judge(c, answer);
+	c->result = judge_status(c, answer);
 	if (c->result == STORE_UNSATISFIABLE)
 		judge_unsatisfiable(c, answer);
 	c->looking = c->result == STORE_FOUND &&
@@ -206,7 +206,7 @@ static void is_page(struct store_call *c)
 	end_soon(c, 0);
 }
 
-static bool look(struct store_call *c, struct slice bytes)
+static bool look_for_page(struct store_call *c, struct slice bytes)
 {
 	switch (page_look_feed(&c->look, bytes)) {
 	case PAGE_NONE: return is_file(c, bytes);
@@ -221,7 +221,7 @@ static bool on_data(void *ud, struct slice bytes)
 	struct store_call *c = ud;
 
 	if (c->looking)
-		return look(c, bytes);
+		return look_for_page(c, bytes);
 	return !c->body || c->events.data(c->ud, bytes);
 }
 

@@ -32,7 +32,7 @@ static bool parse_size_clamped(struct slice s, int64_t *ret)
 }
 
 /* Cut s in two at the first sep; false when there is none. */
-static bool split(struct slice s, char sep, struct slice *ret_left, struct slice *ret_right)
+static bool split_at(struct slice s, char sep, struct slice *ret_left, struct slice *ret_right)
 {
 	size_t at = slice_find(s, sep);
 
@@ -48,9 +48,10 @@ bool range_parse(struct slice header, struct range_ask *ret)
 	struct slice unit, set, first, last;
 	struct range_ask ask = {RANGE_UNKNOWN, INT64_MAX};
 
-	if (!split(slice_trim(header), '=', &unit, &set) || !slice_eq_nocase(unit, SLICE("bytes")))
+	if (!split_at(slice_trim(header), '=', &unit, &set) ||
+	    !slice_eq_nocase(unit, SLICE("bytes")))
 		return false;
-	if (!split(set, '-', &first, &last) || (first.n == 0 && last.n == 0))
+	if (!split_at(set, '-', &first, &last) || (first.n == 0 && last.n == 0))
 		return false;
 	if (first.n && !parse_size_clamped(first, &ask.first))
 		return false;
@@ -78,8 +79,9 @@ bool content_range_parse(struct slice header, struct content_range *ret)
 	struct slice unit, rest, range, total, first, last;
 	struct content_range r = {RANGE_UNKNOWN, RANGE_UNKNOWN, RANGE_UNKNOWN};
 
-	if (!split(slice_trim(header), ' ', &unit, &rest) ||
-	    !slice_eq_nocase(unit, SLICE("bytes")) || !split(slice_trim(rest), '/', &range, &total))
+	if (!split_at(slice_trim(header), ' ', &unit, &rest) ||
+	    !slice_eq_nocase(unit, SLICE("bytes")) ||
+	    !split_at(slice_trim(rest), '/', &range, &total))
 		return false;
 	if (!slice_eq(total, SLICE("*")) && !parse_size(total, &r.total))
 		return false;
@@ -87,7 +89,7 @@ bool content_range_parse(struct slice header, struct content_range *ret)
 		*ret = r;
 		return r.total != RANGE_UNKNOWN;
 	}
-	if (!split(range, '-', &first, &last) || !parse_size(first, &r.first) ||
+	if (!split_at(range, '-', &first, &last) || !parse_size(first, &r.first) ||
 	    !parse_size(last, &r.last) || r.first > r.last)
 		return false;
 	if (r.total != RANGE_UNKNOWN && r.last >= r.total)

@@ -14,7 +14,8 @@ static bool is_no_answer(enum err code)
 	return code == ERR_NET || code == ERR_TIMEOUT || code == ERR_BUSY || code == ERR_CANCELED;
 }
 
-static void probed(void *ud, enum s3_verdict verdict, struct slice body, const struct error *e)
+static void probe_answered(void *ud, enum s3_verdict verdict, struct slice body,
+			   const struct error *e)
 {
 	struct doubt_probe *p = ud;
 	struct s3_store *s3 = (struct s3_store *)p->doubt->store;
@@ -46,7 +47,7 @@ static void probed(void *ud, enum s3_verdict verdict, struct slice body, const s
 static struct store_call *ask(struct doubt_probe *p, struct slice key)
 {
 	struct s3_store *s3 = (struct s3_store *)p->doubt->store;
-	const struct s3_asking asking = {.what = S3_PROBE, .raw = probed, .ud = p};
+	const struct s3_asking asking = {.what = S3_PROBE, .raw = probe_answered, .ud = p};
 	struct store_read read = {.deadline_ns = clock_mono_ns() + PROBE_BUDGET_NS};
 	struct buf full CLEANUP(buf_fini) = BUF_MAX(8192);
 

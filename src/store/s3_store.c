@@ -34,7 +34,7 @@ struct probing {
 	void *ud;
 };
 
-static void probe_came(struct waiter *w)
+static void probes_ended(struct waiter *w)
 {
 	struct probing *p = CONTAINER_OF(w, struct probing, waiter);
 	struct error *failure = &p->s3->doubt.failure;
@@ -50,7 +50,7 @@ static void s3_probe(struct store *s, enum question q,
 	struct probing *p = xnew(struct probing);
 	struct error e;
 
-	*p = (struct probing){.s3 = s3, .waiter.wake = probe_came, .done = done, .ud = ud};
+	*p = (struct probing){.s3 = s3, .waiter.wake = probes_ended, .done = done, .ud = ud};
 	if (!waiters_add(&s3->doubt.waiters, &p->waiter)) {
 		free(p);
 		metric_inc(refused_waiters);

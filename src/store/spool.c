@@ -47,7 +47,7 @@ static void write_half(struct pool_job *job)
 }
 
 /* Have what has come written, unless a job runs. */
-static enum err turn(struct spool *s, struct error *e)
+static enum err turn_halves(struct spool *s, struct error *e)
 {
 	if (s->writing || !s->n[s->filling])
 		return OK;
@@ -59,7 +59,7 @@ static enum err turn(struct spool *s, struct error *e)
 	return err_set(e, ERR_BUSY, "too much waits for the disk of temporary files");
 }
 
-static bool has_room(const struct spool *s)
+static bool half_has_room(const struct spool *s)
 {
 	return SPOOL_HALF - s->n[s->filling] >= SPOOL_ROOM + TRANSFER_READ_MAX;
 }
@@ -83,11 +83,11 @@ static void advance(struct loop_task *task)
 	s->n[!s->filling] = 0;
 	if (s->freed)
 		really_free(s);
-	else if (e->code || turn(s, e) != OK)
+	else if (e->code || turn_halves(s, e) != OK)
 		s->events.ended(s->ud, e);
 	else if (s->complete && !s->writing)
 		s->events.ended(s->ud, NULL);
-	else if (s->paused && has_room(s)) {
+	else if (s->paused && half_has_room(s)) {
 		s->paused = false;
 		s->events.room(s->ud);
 	}
@@ -127,9 +127,9 @@ enum err spool_write(struct spool *s, struct slice bytes, bool *more, struct err
 	memcpy(*half + *n, bytes.p, bytes.n);
 	*n += bytes.n;
 	s->length += (int64_t)bytes.n;
-	if (turn(s, e) != OK)
+	if (turn_halves(s, e) != OK)
 		return e->code;
-	s->paused = !has_room(s);
+	s->paused = !half_has_room(s);
 	*more = !s->paused;
 	return OK;
 }

@@ -5,7 +5,7 @@
  *
  *	socket_changed	libcurl asks to be told of it
  *	close_socket	libcurl has it closed by us
- *	unasked		it has an event, in a later turn than that in which libcurl let go of it
+ *	stop_watching	it has an event, in a later turn than that in which libcurl let go of it
  *
  * Not when libcurl lets go of it (CURL_POLL_REMOVE): a socket that was still connecting has then
  * been closed by libcurl itself, without close_socket (7.88). Nothing has to be done about that, for
@@ -25,7 +25,7 @@ struct socket {
 	struct socket *next_gone;
 };
 
-static void unasked(struct socket *s)
+static void stop_watching(struct socket *s)
 {
 	loop_watch(s->glue->loop, &s->fd, 0);
 }
@@ -39,7 +39,7 @@ static void socket_ready(struct loop_fd *fd, uint32_t events)
 	if (fd->fd < 0 || s->let_go == s->glue->turn)
 		return;
 	if (!s->wanted) {
-		unasked(s);
+		stop_watching(s);
 		return;
 	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))

@@ -170,8 +170,8 @@ static struct slice name_of(struct head *h, const struct section *names, const s
 	return slice_head(text, slice_find(text, '\0'));
 }
 
-static void judge(struct head *h, struct slice name, const struct section *s,
-		  struct elf_sections *sections)
+static void judge_section(struct head *h, struct slice name, const struct section *s,
+			  struct elf_sections *sections)
 {
 	bool has_bytes = s->type != SHT_NOBITS;
 
@@ -198,7 +198,7 @@ enum parse elf_read_sections(struct head *h, const struct elf *elf, struct elf_s
 	for (size_t i = 0; i < t.n && head_state(h) == PARSE_OK; i++) {
 		struct section s = read_section(h, elf->is_64, &t, i);
 
-		judge(h, name_of(h, &names, &s), &s, &sections);
+		judge_section(h, name_of(h, &names, &s), &s, &sections);
 	}
 	if (head_state(h) != PARSE_OK)
 		return head_state(h);

@@ -167,7 +167,7 @@ static enum verdict judge_page(const struct head *h)
 		       : VERDICT_UNKNOWN;
 }
 
-static enum verdict judge(const struct claim *x, struct head *h)
+static enum verdict judge_claim(const struct claim *x, struct head *h)
 {
 	struct head from_start = *h;
 	struct symbol_identity i;
@@ -197,7 +197,7 @@ enum verdict verify_head(const struct claim *x, struct slice bytes, int64_t size
 {
 	struct head h = head_of(bytes, size == INT64_MAX ? HEAD_SIZE_UNKNOWN : (uint64_t)size);
 
-	return judge(x, &h);
+	return judge_claim(x, &h);
 }
 
 /* A source that remembers its own failure, which parsers do not tell from a damaged file. */
@@ -223,7 +223,7 @@ enum err verify_file(const struct claim *x, const struct source *file, enum verd
 	struct source source = {watched_read, &watched, file->size};
 	struct head_file *room CLEANUP(free_p) = xnew(struct head_file);
 	struct head h = head_of_file(&source, room);
-	enum verdict verdict = judge(x, &h);
+	enum verdict verdict = judge_claim(x, &h);
 
 	if (watched.err)
 		return watched.err;
