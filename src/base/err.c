@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* See err.h. A message that does not fit is cut at its end: what failed first stays. */
+/*
+ * See err.h. A message that does not fit is cut at its end, so that the name of the first failure
+ * stays.
+ */
 #include "base/err.h"
 
 #include <errno.h>

@@ -23,7 +23,7 @@ enum err {
 	ERR_UPSTREAM, /* the other side answered with a failure of its own */
 	ERR_DENIED,   /* the other side says no to this request: credentials, policy, syntax */
 	ERR_TIMEOUT,
-	ERR_CORRUPT,  /* data is not what it has to be */
+	ERR_CORRUPT,  /* data is not as it has to be */
 	ERR_OTHER,    /* it is whole, but another file than was asked for */
 	ERR_LIMIT,    /* input beyond a limit of ours */
 	ERR_BUSY,     /* a queue or pool of ours is full */
@@ -45,7 +45,9 @@ enum err err_set(struct error *e, enum err code, const char *fmt, ...) PRINTF(3,
 enum err err_sys(struct error *e, enum err code, const char *fmt, ...) PRINTF(3, 4);
 /* Put "fmt: " before the message of e. Returns e->code. */
 enum err err_wrap(struct error *e, const char *fmt, ...) PRINTF(2, 3);
-/* Is this errno a want of our own, of descriptors or memory? It says nothing of a store or a disk. */
+/*
+ * Is this errno a want of our own, of descriptors or memory? It says nothing of a store or a disk.
+ */
 bool err_sys_is_ours(int sys);
 /* "net", "timeout", ...: for logs and metric labels. */
 const char *err_name(enum err code);

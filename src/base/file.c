@@ -7,8 +7,8 @@
 #include <stdatomic.h>
 #include <sys/statvfs.h>
 
-#define WHERE_IT_IS (-1) /* what is no regular file has no offsets */
-/* How often it is looked whether there is room. */
+#define WHERE_IT_IS (-1) /* pipes and the like have no offsets */
+/* After so many bytes it is looked again whether there is room. */
 #define ROOM_STEP (INT64_C(4) << 20)
 
 /* Read until n bytes are there or the file ends; the count, or -1 with errno. */

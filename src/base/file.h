@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Small files read whole (configuration, credentials, tokens), files without a name, and reading and
- * writing all of what was meant: a signal ends neither.
+ * Small files read whole (configuration, credentials, tokens); temporary files without a name;
+ * reads and writes of all bytes that were asked for, which a signal does not cut short.
  */
 #pragma once
 #include "base/buf.h"
@@ -16,21 +16,29 @@
 MUST_CHECK enum err file_read_small(const char *path, size_t max, struct buf *out, struct error *e);
 /* Read n bytes at offset, fewer only where the file ends: how many, or -1 with errno. */
 ssize_t file_read_at(int fd, void *to, size_t n, int64_t offset);
-/* Write all of them; false with errno. What takes nothing and says no error is full: ENOSPC. */
+/*
+ * Write all of them; false with errno. A write of nothing without an error means that the disk is
+ * full: ENOSPC.
+ */
 bool file_write_at(int fd, struct slice bytes, int64_t offset);
-/* A file for reading and writing in $TMPDIR, else /var/tmp, that is gone when it is closed; or -1. */
+/*
+ * A file for reading and writing in $TMPDIR, else /var/tmp, that is gone when it is closed; or -1.
+ */
 int file_temporary(void);
 /* Bytes of all temporary files of the process together, at most. */
 #define FILE_TEMPORARY_MAX (INT64_C(16) << 30)
 /*
- * Before a temporary file becomes length bytes long: ERR_BUSY where that would be too many of all, or
- * leave less of its file system free than the floor (looked at every few MiB). *counted: what it is
- * counted with, 0 at first, and more after an error, too. It is counted until file_temporary_end(), which
- * comes once the file is not read any more. Any thread; one at a time for each file.
+ * Before a temporary file becomes length bytes long: ERR_BUSY where that would be too many of all,
+ * or leave less of its file system free than the floor (looked at every few MiB). *counted: what it
+ * is counted with, 0 at first, and more after an error, too. It is counted until
+ * file_temporary_end(), which comes once the file is not read any more. Any thread; one at a time
+ * for each file.
  */
 MUST_CHECK enum err file_temporary_grow(int fd, int64_t *counted, int64_t length, struct error *e);
 void file_temporary_end(int64_t *counted);
-/* So many bytes are left free of whatever file system they lie in (1 GiB, unless told). Any thread. */
+/*
+ * Temporary files leave so many bytes of their file system free (1 GiB, unless told). Any thread.
+ */
 void file_temporary_floor(int64_t bytes);
 /* For tests: as if there were so many, everywhere; -1: as it is. */
 void file_pretend_room(int64_t bytes);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The lists of <sys/queue.h>, of members that know whether they are in one: a member that is zeroed, or
- * has been taken out by LIST_LEAVE() or TAILQ_LEAVE(), is in none. (glibc's has no walk that allows the
- * present member to leave: take the first until there is none.)
+ * The lists of <sys/queue.h>, of members that know whether they are in one: a member that is
+ * zeroed, or has been taken out by LIST_LEAVE() or TAILQ_LEAVE(), is in none. (glibc's has no walk
+ * that allows the present member to leave: take the first until there is none.)
  */
 #pragma once
 #include <stddef.h>

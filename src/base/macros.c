@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The functions behind macros.h: what to do when an invariant or the memory is gone. */
+/*
+ * The functions behind macros.h: the end of the process when an invariant does not hold, or memory
+ * is out.
+ */
 #include "base/macros.h"
 
 #include <stdio.h>

@@ -58,7 +58,7 @@ static inline pthread_mutex_t *lock_scope(pthread_mutex_t *mu)
 /* Hold a mutex until the end of the enclosing block; at most one per block. */
 #define LOCK_SCOPE(mu) pthread_mutex_t *scope_lock_ CLEANUP(unlock_p) = lock_scope(mu)
 
-/* What cannot happen; on in release builds too. Never for input, network or disk. */
+/* Asserts what the code relies on; on in release builds too. Never for input, network or disk. */
 void assert_failed(const char *expr, const char *file, int line) NORETURN;
 #define ASSERT(x) ((x) ? (void)0 : assert_failed(#x, __FILE__, __LINE__))
 

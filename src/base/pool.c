@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See pool.h: one mutex, one condition, a linked queue. One thread more is ready than there are jobs:
- * a worker that takes a job while no other is ready starts another thread before it runs the job.
+ * See pool.h: one mutex, one condition, a linked queue. One thread more is ready than there are
+ * jobs: a worker that takes a job while no other is ready starts another thread before it runs the
+ * job.
  */
 #include "base/pool.h"
 #include "base/clock.h"
@@ -124,8 +125,8 @@ enum err pool_new(unsigned threads, size_t max_queued, const char *thread_name, 
 }
 
 /*
- * The next worker to join. A worker is started by one before it in the array, so that all is known of
- * it when those before it have been joined.
+ * The next worker to join. A worker is started by one before it in the array, so that all is known
+ * of it when those before it have been joined.
  */
 static struct worker *next_to_join(struct pool *p)
 {

@@ -35,11 +35,11 @@ bool fold_equal(struct slice a, struct slice b);
  */
 bool fold_glob(struct slice name, struct slice glob, bool open_end);
 /*
- * How the first character of s is written where people read it. Returns its bytes. ret stays "" when it
- * stands there as it is; else it is \uXXXX (two of them beyond U+FFFF, as in JSON): what is
+ * How the first character of s is written where people read it. Returns its bytes. ret stays ""
+ * when it stands there as it is; else it is \uXXXX (two of them beyond U+FFFF, as in JSON): what is
  * not seen or changes how its neighbours are shown (controls, format and bidirectional characters,
- * separators of lines, blanks but ' ', fillers, what is not assigned or private), and each byte that
- * is no UTF-8. s must not be empty.
+ * separators of lines, blanks but ' ', fillers, what is not assigned or private), and each byte
+ * that is no UTF-8. s must not be empty.
  */
 #define TEXT_ESCAPE_SIZE 16
 size_t text_escape(struct slice s, char ret[static TEXT_ESCAPE_SIZE]);

@@ -23,8 +23,8 @@ bool wait_change(pthread_cond_t *cond, pthread_mutex_t *mu, const struct timespe
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 /*
- * Clang's (14) does not know the two functions that follow, and would take what was waited for, to be
- * still going on. Those that it knows go by the wall clock.
+ * The thread sanitizer of clang 14 does not know the two functions that follow, and would report a
+ * race with the thread that was waited for. The functions that it knows go by the wall clock.
  */
 static struct timespec on_the_wall(const struct timespec *end)
 {

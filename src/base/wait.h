@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Waiting for other threads, for a time at most. By the monotonic clock as the system has it: a wall
- * clock that is set back delays nothing, and one that a test has frozen (clock.h) is none of these
- * waits' business. Thread safe.
+ * Waiting for other threads, for a time at most. By the monotonic clock as the system has it: a
+ * wall clock that is set back delays nothing, and one that a test has frozen (clock.h) is none of
+ * these waits' business. Thread safe.
  */
 #pragma once
 #include "base/clock.h"

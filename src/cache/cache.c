@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See cache.h. Identities, the state of the disk, and the door to what is known. A disk that fails is left alone for DISK_PAUSE_NS: everything is passed through meanwhile,
- * and one line a minute tells of it.
+ * See cache.h. The identities of objects, the state of the disk, and the finding and forgetting of
+ * objects and misses. A disk that fails is left alone for DISK_PAUSE_NS: everything is passed
+ * through meanwhile, and one line a minute tells of it.
  */
 #include "base/clock.h"
 #include "base/file.h"
@@ -100,8 +101,9 @@ static void put_generation(const struct cache *c, const struct store *s, const c
 }
 
 /*
- * What was found true to one key has not been to another. Who purges that key does not know what
- * was found for it: so the name changes, and the old file is not found any more.
+ * An object that was found under one key, for a path that names another key, is named by both. A
+ * purge of the other key cannot tell which objects were found for it; so the generations of both
+ * keys are part of the name, and after a purge of either the old file is not found any more.
  */
 static struct object_id marked_id(const struct cache *c, const struct store *s, struct slice key,
 				  enum form form, const char *named, uint64_t mark)
@@ -150,8 +152,8 @@ bool cache_disk_usable(struct cache *c)
 }
 
 /*
- * Something odd lies where one object would, or this process has no descriptor left to look: that says
- * nothing of other objects.
+ * Something odd lies where one object would, or this process has no descriptor left to look: that
+ * says nothing of other objects.
  */
 static bool is_about_one_name(const struct error *e)
 {
@@ -159,7 +161,7 @@ static bool is_about_one_name(const struct error *e)
 	       e->sys == ENOTDIR || e->sys == EEXIST || e->sys == ELOOP;
 }
 
-/* Other programs have filled the disk: what lies in the cache can be had all the same. */
+/* Other programs have filled the disk: nothing can be written, but cached objects can be read. */
 static bool is_full(const struct error *e)
 {
 	return e->sys == ENOSPC || e->sys == EDQUOT;
@@ -188,16 +190,19 @@ void cache_disk_failed(struct cache *c, const struct error *e)
 
 uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key)
 {
-	/* What a store denied before it had credentials, or knew how it answers, is another question. */
+	/*
+	 * A denial from before the store had credentials, or before it was known how it says
+	 * missing, counts for nothing now.
+	 */
 	uint64_t epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed);
 
 	return epoch + cache_generation(c, s, key, NULL) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 /*
- * The ticket makes a miss from before a purge one of another key than is looked for after it. A miss of
- * requests with one SymbolChecksum is none of requests with another, or without; nor is a miss of
- * requests that accept MSFZ one of those that do not.
+ * The ticket makes a miss from before a purge one of another key than is looked for after it. A
+ * miss of requests with one SymbolChecksum is none of requests with another, or without; nor is a
+ * miss of requests that accept MSFZ one of those that do not.
  */
 static struct miss_id miss_of(const struct cache *c, struct store *s, struct slice key,
 			      enum form form, const char *checksum, uint64_t ticket)
@@ -296,8 +301,9 @@ static struct object_head cached_head(const struct disk_object *o)
 }
 
 /*
- * How long it still counts as confirmed. A time in the future is none: the clock was set back. What was
- * made of a local file counts for no longer than a miss there: to ask costs little, and files are edited.
+ * For how long an object still counts as confirmed. A time of confirmation that lies in the future
+ * counts as none: the clock was set back. A form made of a local file counts for no longer than a
+ * miss there, since it costs little to ask a directory, and its files are edited.
  */
 static int64_t fresh_for(const struct cache *c, const struct store *s, const struct disk_object *o,
 			 int64_t now_s)
@@ -357,7 +363,10 @@ static bool find_file(struct cache *c, const struct object_id *id, struct disk_o
 	return false;
 }
 
-/* What was kept by an earlier version has the label that the store gave, be it true or not. */
+/*
+ * An object that an earlier version of this program kept has the Content-Encoding that the store
+ * told, be it true or not.
+ */
 static void judge_encoding(struct slice key, const struct disk_object *o, struct object_head *h)
 {
 	_Static_assert(DISK_BEGINNING >= ENCODING_HEAD, "so much is looked at");
@@ -432,9 +441,10 @@ static void remove_files(struct cache *c, const struct store *s, const struct sl
 }
 
 /*
- * In two rounds. After the first nothing is there that came from a store before the purge, nor will
- * be. What a maker has made of such an object until then, and has kept, goes in the second round; what it
- * has not kept yet it will not.
+ * In two rounds. After the first no object that came from a store before the purge is there, nor
+ * will one be kept. A form that a maker has made of such an object, and kept before the first round
+ * ended, goes in the second; a form that is not kept yet never will be, since its generation is out
+ * of date.
  */
 void cache_forget(struct cache *c, struct store *s, const struct slice *keys, size_t n,
 		  struct error *failure)
@@ -461,7 +471,10 @@ void cache_forget_misses(struct cache *c)
 
 /* ---- the frame ---- */
 
-/* Somebody has removed the directory under us. What is asked for meanwhile is passed through. */
+/*
+ * When the directory has been removed while the server runs. Until it is there again objects pass
+ * through.
+ */
 static void revive(struct cache *c)
 {
 	struct error e;
@@ -476,7 +489,10 @@ static void revive(struct cache *c)
 	}
 }
 
-/* What is kept without it is ours alone, and no purge is called done. */
+/*
+ * Without a shared file of generations objects are kept for this process alone, and no purge is
+ * reported as done.
+ */
 static void tell_sharing(struct cache *c, const char *why)
 {
 	bool apart = generations_mark(c->generations) != 0;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * The cache at rest: what lies on disk (disk.h), and what is known to be missing (negative.h). It knows
- * nothing of what is on its way (flight.h). With CACHE_DIR=off, or while the disk fails, it has no
+ * The cache at rest: what lies on disk (disk.h), and what is known to be missing (negative.h). It
+ * knows nothing of flights (flight.h). With CACHE_DIR=off, or while the disk fails, it has no
  * objects; misses are remembered all the same.
  *
- * An object is known by its store, its key there (candidates.h makes lower-case keys of whatever
- * case is asked; the key in lower case where it is not known whether the store minds the case, and
- * the key holds the file) and its form. A miss
- * is known by the very key that was asked.
+ * An object is known by its store, its form, and its key there. Where it is not known whether the
+ * store minds the case of keys, and the file can be held against its key, that is the key in lower
+ * case. A miss is known by the key exactly as it was asked for.
  *
  * Any thread, where nothing else is said.
  */
@@ -36,22 +35,22 @@ MUST_CHECK enum err cache_new(const struct cache_settings *settings, struct cach
 MUST_CHECK bool cache_stop(struct cache *c, int64_t timeout_ns);
 void cache_free(struct cache *c); /* accepts NULL */
 
-/* ---- which object is it, and is what was found for it still good? ---- */
+/* ---- which object is it, and has it been purged? ---- */
 
-/* named: what it has to be true to in place of its own key, or NULL. */
+/* named: the path whose key the object has to be true to; NULL: that of its own key. */
 struct object_id cache_id(const struct cache *c, const struct store *s, struct slice key,
 			  enum form form, const char *named);
 /*
- * Of a key, and of what it has to be true to: another one means that a purge of either came in
- * between.
+ * The generation of a key, and of the path that it has to be true to: another number than before
+ * means that one of the two was purged in between.
  */
 uint64_t cache_generation(const struct cache *c, const struct store *s, struct slice key,
 			  const char *named);
-/* See now, not only within seconds, what other processes have purged. */
+/* Take note of the purges of other processes now; without this it happens within seconds. */
 void cache_see_purges(struct cache *c);
 /*
- * Another number after each purge, also those of other processes on the same directory. What was
- * looked for, and is remembered, is good as long as the number of before is that of now.
+ * Another number after each purge, be it by another process on the same directory. An answer that
+ * is remembered is good as long as this number is the one from before it was looked for.
  */
 uint64_t cache_purges(const struct cache *c);
 
@@ -75,10 +74,11 @@ bool cache_may_know(const struct cache *c);
 /* Are misses remembered at all? */
 bool cache_remembers(const struct cache *c);
 /*
- * What is remembered of the key's being missing in this store, for who sends this SymbolChecksum (NULL:
- * none) if the store minds it. Asked for as FORM_MSFZ, that is one of
- * the same URL: it is missing if that is missing as it is, or was when it was asked for so. Of
- * keys that mean nothing to the store (store_speaks()) that is so without being remembered.
+ * What is remembered of a miss of this key in this store. Where the store minds SymbolChecksum, a
+ * miss counts only for requests with the same one (NULL: none). The form matters for FORM_MSFZ
+ * only, which is asked for by the same URL: that is missing if the key was missing to a request
+ * that accepts MSFZ, or to one that does not. A key of a kind that means nothing to the store
+ * (store_speaks()) is missing without being remembered.
  */
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
 			    enum form form, const char *checksum);
@@ -94,15 +94,16 @@ struct miss_asked {
 };
 
 /*
- * Loop's thread. Remember that s has no such key, as it has said so (fetch_is_miss()). Not when it was
- * asked in the name of a server before us, which it may have passed over for that reason. A miss of a
- * question that accepts MSFZ counts for such questions alone.
+ * Loop's thread. Remember that s has no such key, as it has said so (fetch_is_miss()). Not when it
+ * was asked in the name of a server before us, which it may have passed over for that reason. A
+ * miss of a question that accepts MSFZ counts for such questions alone.
  */
 void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *asked,
 		     enum fetch_result how);
 /*
- * Loop's thread. It is there: a miss of before is no proof any more. Those of who sends another
- * SymbolChecksum than this one end by themselves: there are as many as clients may think of.
+ * Loop's thread. The key has been found: a miss from before is no proof any more. Misses that were
+ * remembered for other SymbolChecksums are not looked for, since clients may send any number of
+ * them; they expire by themselves.
  */
 void cache_note_found(struct cache *c, struct store *s, struct slice key, const char *checksum);
 
@@ -112,12 +113,12 @@ struct cache_object {
 	struct object_head head;  /* of the whole; fd is the receiver's */
 	int64_t fresh_ns;         /* for so long from now on; 0: stale, to be confirmed */
 	bool spelled;             /* it is known how the store spells the key: */
-	char key[OBJECT_KEY_MAX]; /* told of what is stale */
+	char key[OBJECT_KEY_MAX]; /* told of stale objects */
 };
 
 /*
- * Opens a file, so it may take a moment. named: the path whose key it has to be true to, in place of
- * its own; NULL else.
+ * Opens a file, so it may take a moment. named: the path whose key it has to be true to, in place
+ * of its own; NULL else.
  */
 bool cache_find(struct cache *c, struct store *s, struct slice key, enum form form,
 		const char *named, struct cache_object *ret);
@@ -125,12 +126,18 @@ bool cache_find(struct cache *c, struct store *s, struct slice key, enum form fo
 /* ---- forgetting ---- */
 
 /*
- * On a worker: removes the objects of these keys, in all forms, and outdates them, their misses and
- * what is on its way of them, in all processes that share the directory. keys == NULL: everything.
+ * On a worker: removes the objects of these keys, in all forms, and makes out of date the flights
+ * and misses of these keys, in all processes that share the directory. keys == NULL: everything.
  */
 void cache_forget(struct cache *c, struct store *s, const struct slice *keys, size_t n,
 		  struct error *failure);
-/* The same for everything, but that what lies on the disk stays there, not to be found any more. */
+/*
+ * The same for all keys, but the files are not removed: they stay on the disk and are not found any
+ * more.
+ */
 void cache_outdate_all(struct cache *c, struct error *failure);
-/* Loop's thread, after cache_forget() of everything: no misses are found any more, so they need no room. */
+/*
+ * Loop's thread, after cache_forget() of everything: no misses are found any more, so they need no
+ * room.
+ */
 void cache_forget_misses(struct cache *c);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What cache.c and its tests know of a cache. */
+/* The struct of a cache, for cache.c and its tests. */
 #pragma once
 #include "cache/cache.h"
 #include "cache/generation.h"

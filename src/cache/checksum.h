@@ -42,7 +42,10 @@ bool checksum_from_base64(enum checksum_kind kind, struct slice base64, struct c
 
 struct digest;
 
-/* Never NULL. One of MD5 computes an XXH3-128 as well. Of kind CHECKSUM_NONE where OpenSSL refuses (MD5 in FIPS mode). */
+/*
+ * Never NULL. One of MD5 computes an XXH3-128 as well. Of kind CHECKSUM_NONE where OpenSSL refuses
+ * (MD5 in FIPS mode).
+ */
 struct digest *digest_new(enum checksum_kind kind);
 void digest_free(struct digest *d); /* accepts NULL */
 enum checksum_kind digest_kind(const struct digest *d);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See disk.h. What is found under an object's name is believed only when its header is whole, has
- * the identity that was asked for, and tells the file's size; anything else is removed, so that it
- * costs one look and not one per request. Removing goes by name: should another process put a
+ * See disk.h. A file under an object's name is taken for the object only when its header is whole,
+ * has the identity that was asked for, and tells the file's size; anything else is removed, so that
+ * it costs one look and not one per request. Removing goes by name: should another process put a
  * good file there in the same moment, it is lost to the cache, and no more than that.
  */
 #include "base/clock.h"
@@ -56,7 +56,7 @@ static enum err make_path(const char *dir, struct error *e)
 	return OK;
 }
 
-/* A mode that is set now would not undo what other users may have written already. */
+/* A stricter mode now would not undo the writes of other users before. */
 static enum err check_owner(const struct stat *st, const char *dir, struct error *e)
 {
 	if (st->st_uid != geteuid())
@@ -132,7 +132,10 @@ static enum err make_ours(int root, const char *dir, struct error *e)
 	return err;
 }
 
-/* A courtesy: it is there already, or the disk is full or read-only, which are no reasons to end. */
+/*
+ * The tag is a courtesy to backup programs. A failure to write it (it is there already, or the disk
+ * is full or read-only) is no reason to end.
+ */
 static void write_tag(int root)
 {
 	int fd CLEANUP(close_p) = openat(root, TAG_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,

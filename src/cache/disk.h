@@ -18,10 +18,10 @@
  * on the disk; so a crash at any point leaves the older object or none, and space that the kernel
  * frees (files without a name) or disk_reclaim() does.
  *
- * A purge must not be undone by what was brought before it and gets its name after it. So disk_keep()
- * asks whether an object is still good once it has its name, and until then its file has the sticky bit,
- * which means that there is no object: either the purge comes after the name, and removes the file, or it
- * came before, and disk_keep() removes it.
+ * A purge must not be undone by what was brought before it and gets its name after it. So
+ * disk_keep() asks whether an object is still good once it has its name, and until then its file
+ * has the sticky bit, which means that there is no object: either the purge comes after the name,
+ * and removes the file, or it came before, and disk_keep() removes it.
  *
  * Any thread; everything blocks for as long as the disk takes.
  */
@@ -62,8 +62,8 @@ int disk_root(const struct disk *d);
 enum disk_state { DISK_THERE, DISK_REVIVED, DISK_GONE };
 
 /*
- * Has the directory been deleted? Then it is made anew by its path, and used from now on; DISK_GONE:
- * it cannot be, as disk_open(). One thread at a time; other calls may run meanwhile.
+ * Has the directory been deleted? Then it is made anew by its path, and used from now on;
+ * DISK_GONE: it cannot be, as disk_open(). One thread at a time; other calls may run meanwhile.
  */
 MUST_CHECK enum disk_state disk_revive(struct disk *d, struct error *e);
 
@@ -76,15 +76,16 @@ MUST_CHECK enum disk_found disk_find(struct disk *d, const struct object_id *id,
 				     struct disk_object *ret, struct error *e);
 
 /*
- * A draft for a body of which this many bytes are about to come, with the space for it reserved where the file system can:
+ * A draft for a body of `length` bytes, whose space is reserved where the file system can do that:
  * ERR_IO with ENOSPC, EDQUOT or EFBIG in e->sys when there is none. The file's own size is 0 and
  * grows by what is written.
  */
 MUST_CHECK enum err disk_draft(struct disk *d, int64_t length, struct draft **ret, struct error *e);
 /*
- * A draft outside of any cache, which is never kept: an unnamed file in $TMPDIR, else /var/tmp, for
- * what has to lie in a file while it is worked on. length as far as it is known, else 0;
- * draft_grow() before more than that is written. ERR_BUSY as file_temporary_grow(), counted.
+ * A scratch file: a draft outside of any cache, which is never kept, in a temporary file
+ * (base/file.h). For a body that cannot go into the cache but has to lie in a file while it is read
+ * or decoded. length: as far as it is known, else 0; draft_grow() before more than that is written.
+ * ERR_BUSY as file_temporary_grow(), and that is counted.
  */
 MUST_CHECK enum err draft_scratch(int64_t length, struct draft **ret, struct error *e);
 MUST_CHECK enum err draft_grow(struct draft *draft, int64_t length, struct error *e);
@@ -109,7 +110,7 @@ void draft_free(struct draft *draft);
 MUST_CHECK enum err disk_remove(struct disk *d, const struct object_id *id, struct error *e);
 /* All objects, in one step and at once: objects/ becomes trash. Drafts are not touched. */
 MUST_CHECK enum err disk_empty(struct disk *d, struct error *e);
-/* Used now; checked now. The other time stays. What cannot be written is not: it is a hint. */
+/* Used now; checked now. The other time stays. A failure is ignored: the times are hints. */
 void disk_touch_used(int fd);
 void disk_touch_checked(int fd);
 /* Remove the drafts in tmp/ that a dead process has left; never one that is being filled. */

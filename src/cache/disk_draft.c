@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See disk.h: files on their way into the cache. Most have no name at all (O_TMPFILE), and the
- * kernel frees them whatever happens to us:
+ * See disk.h: drafts, the files that are being filled, and how one gets its name (disk.c has the
+ * files that have one). Most drafts have no name at all (O_TMPFILE), so the kernel frees them also
+ * when the process is killed:
  *
  *	unnamed --linkat--> objects/ab/...		when nothing has that name yet
  *	unnamed --linkat--> tmp/x --renameat--> objects/ab/...		to replace an older object
@@ -93,7 +94,9 @@ static enum err open_draft(struct disk *d, struct draft *draft, struct error *e)
 		return OK;
 	if (!means_no_tmpfile(errno))
 		return err_sys(e, ERR_IO, "cannot make a file in the cache");
-	/* That may also be the directory, emptied again by another process: not to be remembered. */
+	/*
+	 * That may also be the directory, emptied again by another process: not to be remembered.
+	 */
 	if (errno != ENOENT)
 		atomic_store(&d->no_tmpfile, true);
 	return open_named(draft, e);
@@ -101,7 +104,8 @@ static enum err open_draft(struct disk *d, struct draft *draft, struct error *e)
 
 /*
  * The file keeps its size, which thus tells what has been written. A file system that cannot
- * reserve says so in many ways; only no space is an answer, the rest is seen when writing.
+ * reserve says so in many ways. Only an error that means that there is no space is passed on; any
+ * other fault shows when the file is written.
  */
 static enum err reserve(int fd, int64_t from, int64_t length, struct error *e)
 {
@@ -278,8 +282,8 @@ static enum err give_name(struct draft *draft, const char *path, struct error *e
 }
 
 /*
- * What is removed here by its name may be a newer file that has just been put there: that one is
- * lost to the cache, and no more than that.
+ * The name may by now belong to a newer file, which is then removed in place of ours: it is lost to
+ * the cache, and fetched again when it is asked for.
  */
 static enum err reveal(const struct draft *draft, const char *path, bool good, struct error *e)
 {

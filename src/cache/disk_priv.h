@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* What disk.c (the directory) and disk_draft.c (files on their way into it) share. */
+/*
+ * Shared by disk.c (the directory, and the files that have their names) and disk_draft.c (drafts).
+ */
 #pragma once
 #include "cache/disk.h"
 
@@ -8,7 +10,7 @@
 
 #define DISK_PATH_LEN 48 /* the longest path below the root, and its NUL */
 
-/* In the mode of a file that is no object yet, whatever its name. */
+/* A bit in the mode of a file that is no object yet, though it may have the name of one. */
 #define DISK_NOT_YET S_ISVTX
 
 struct disk {

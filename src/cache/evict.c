@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * See evict.h. Here: what is known without asking the file system, when a pass is due, and the
- * thread. It sleeps for LOOK_NS at most, then looks at the floor and for trash, neither of which
- * announces itself; evict_added() and evict_arriving() wake it earlier when the cap is passed or
- * much has been written. After a pass that could not do enough (all that is left is in use, or
- * other programs have filled the disk) it cannot be woken for a while, lest every new object
- * costs a walk.
+ * See evict.h. Here: the accounts, which any thread changes and reads without asking the file
+ * system, and the thread, which decides from them when a pass is due. The pass itself, which walks
+ * the files and removes some, is evict_pass.c: it uses the accounts and knows nothing of threads
+ * and timing. The thread sleeps for LOOK_NS at most, then looks at the floor and for trash, neither
+ * of which announces itself; evict_added() and evict_arriving() wake it earlier when the cap is
+ * passed or much has been written. After a pass that could not do enough (all that is left is in
+ * use, or other programs have filled the disk) it cannot be woken for a while, lest every new
+ * object costs a walk.
  *
  * Low priority means nice and the last of the normal I/O levels. The idle classes would be humbler
  * still, but a loaded machine would then never get to make room, and a thread that is put aside
@@ -62,7 +64,9 @@ int64_t evict_free_space(const struct evict *v)
 	return (int64_t)(MIN(fs.f_bavail, INT64_MAX / fs.f_frsize) * fs.f_frsize);
 }
 
-/* What a fill has reserved already counts twice here, which errs on the side of free space. */
+/*
+ * Space that a fill has reserved already counts twice here, which errs on the side of free space.
+ */
 static int64_t under_floor(const struct evict *v)
 {
 	return v->min_free - (evict_free_space(v) - arriving(v));
@@ -120,7 +124,10 @@ bool evict_fits(const struct evict *v, int64_t bytes)
 	return !atomic_load(&v->beyond) && bytes <= atomic_load(&v->cap) - OBJECT_HEADER_SIZE;
 }
 
-/* What is owed to the fills that run comes off what can be had. */
+/*
+ * The bytes that running fills have been promised, and that have not come yet, are taken off the
+ * space that can be had.
+ */
 static bool has_space(const struct evict *v)
 {
 	int64_t space = atomic_load(&v->free_seen);

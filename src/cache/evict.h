@@ -49,16 +49,17 @@ void evict_removed(struct evict *v, int64_t bytes);
 /* May an object with a body of so many bytes be cached? Not while no room can be made. */
 bool evict_fits(const struct evict *v, int64_t bytes);
 /*
- * A fill is about to promise a body of so many bytes. True, and then evict_promise_end() follows with
- * the same number when it is over: the promises of all fills that run fit the cap, and what has not
- * come of them yet fits what is free above the floor together with what can be evicted.
+ * A fill is about to promise a body of so many bytes. True, and then evict_promise_end() has to
+ * follow with the same number when it is over, if the promises of all running fills fit the cap
+ * together, and the part of them that has not come yet fits the space that is free above the floor
+ * or can be freed by evicting.
  */
 bool evict_promise(struct evict *v, int64_t bytes);
 /* So many bytes of a promise have come. */
 void evict_promise_kept(struct evict *v, int64_t bytes);
 /* came: of evict_promise_kept(), in all. */
 void evict_promise_end(struct evict *v, int64_t bytes, int64_t came);
-/* There was no space for what had to be written: make some, and admit nothing before the next look. */
+/* A write has found no space: make some, and admit nothing before the next look. */
 void evict_full(struct evict *v);
 /*
  * So many bytes of a fill have come: make room. evict_arriving_end() with the same number follows

@@ -202,8 +202,8 @@ static void note_evicted(struct evict *v, int64_t bytes)
 }
 
 /*
- * Make room for goal bytes; returns how many there are. What is gone already was removed by another
- * process, which makes the same room: were it not counted, two would throw away twice as much.
+ * Make room for goal bytes; returns how many there are. A file that is gone already was removed by
+ * another process, and counts as well: else two processes would remove twice as much as is needed.
  */
 static int64_t trim(struct walk *w, int64_t goal)
 {
@@ -228,8 +228,8 @@ static int64_t trim(struct walk *w, int64_t goal)
 enum outcome { WITHIN, SHORT, BEYOND };
 
 /*
- * One walk, to make room for *owed bytes at least; *owed is then what is left of that. SHORT: it
- * could not name enough, and another one may.
+ * One walk, to make room for *owed bytes at least; *owed is then the part for which no room was
+ * made. SHORT: it could not name enough, and another one may.
  */
 static enum outcome pass_once(struct evict *v, int64_t *owed)
 {

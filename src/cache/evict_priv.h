@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What evict.c (the accounts and the thread) and evict_pass.c (the files) share. */
+/* Shared by evict.c (the accounts and the thread) and evict_pass.c (one pass over the files). */
 #pragma once
 #include "cache/evict.h"
 

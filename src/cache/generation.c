@@ -11,16 +11,16 @@
  * may purge at the same time: whichever writes last, the number is none of those read before.
  * A reader that sees half of a write sees another generation, which is right.
  *
- * When the directory is emptied the file is made anew by the process that sees it first, which writes its
- * purges to the old one, too, for those that have not seen it yet.
+ * When the directory is emptied the file is made anew by the process that sees it first, which
+ * writes its purges to the old one, too, for those that have not seen it yet.
  *
  * A directory whose file cannot be mapped and written is used alone (generations_mark()), and no
  * purge of it is called done; it is tried again at each check.
  *
- * Somebody may cut the file short, which makes a look at the mapping a SIGBUS. It is answered by zeros in
- * the file's place, as if there were none that can be shared: all that was begun is out of date, and the
- * next check makes it as long again. (A private copy would not do: a purge is done when it is told, so that
- * every hit and miss looks at what others have written.)
+ * Another program may cut the file short, and then reading the mapping raises SIGBUS. The handler
+ * puts zeros in the place of the file, as if there were none that can be shared: all that was begun
+ * is out of date, and the next check makes the file as long again. (A private copy would not do: a
+ * purge is done when it is told, so that every hit and miss looks at what others have written.)
  *
  * The file is mapped for reading, and locked into memory where that is allowed, so that nothing is
  * read from a disk that fails. It is as large as it ever gets before it is mapped.
@@ -64,7 +64,7 @@ struct generations {
 #define GUARDED 8 /* a process has one; tests have some */
 
 static _Atomic(struct generations *) guarded[GUARDED];
-static struct sigaction others; /* what SIGBUS did before */
+static struct sigaction others; /* the action of SIGBUS from before ours */
 
 static bool lies_in(const void *at, const void *map)
 {
@@ -189,8 +189,8 @@ static bool change_word(int fd, const _Atomic uint32_t *shared, size_t word)
 }
 
 /*
- * Does a mapping show what is written? Not everywhere, on file systems of other machines; and a disk
- * that is full, or read only, takes nothing.
+ * Does a mapping show what is written? Not everywhere, on file systems of other machines; and a
+ * disk that is full, or read only, takes nothing.
  */
 static enum err try_file(int fd, struct error *e)
 {
@@ -212,8 +212,9 @@ static enum err try_file(int fd, struct error *e)
 }
 
 /*
- * Who maps another file than before raises all in it, whoever has made it: its words are zeros, as those of
- * the file before may have been when something was begun, or remembered, that was purged there since.
+ * A process that maps another file than before raises all words in it, also when another process
+ * has made that file. The new file has zeros, as the old one may have had when an answer was
+ * remembered or a flight begun that has been purged since.
  */
 static bool outdate_all(int fd)
 {
@@ -232,7 +233,7 @@ static void keep_old(struct generations *g)
 		(void)dup3(g->fd, g->old, O_CLOEXEC);
 }
 
-/* Put the file in the place of what was mapped, descriptor and mapping, while other threads read. */
+/* Replace the mapped file, its descriptor and its mapping, while other threads read. */
 static enum err take_place(struct generations *g, int fd, struct error *e)
 {
 	void *place = (void *)(uintptr_t)g->shared;
@@ -263,7 +264,7 @@ static enum err open_anew(struct generations *g, struct error *e)
 		err = err_sys(e, ERR_IO, GENERATION_FILE " in the cache directory");
 	if (!err)
 		err = take_place(g, fd, e);
-	/* What was kept apart before has not been there for the purges in between. */
+	/* Objects that this process kept for itself were out of reach of the purges in between. */
 	if (err && atomic_load(&g->sharing) != APART)
 		atomic_store(&g->mark, random_u64() | 1);
 	atomic_store_explicit(&g->sharing, err ? APART : TOGETHER, memory_order_release);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Generations: how a purge reaches what is on its way. A flight that brings an object into the cache, and
- * a request that remembers a miss, take the generation of the key before they ask a store, and compare it
- * when they are done: another one means that a purge of that key came in between, and what they have may
- * be from before that. A purge raises those of its keys and then removes files, and does so twice:
- * after the first time nothing is left that was asked for before it, after the second nothing that
- * was made of such a file before it was removed.
+ * Generations: how a purge reaches what is on its way. A flight that brings an object into the
+ * cache, and a request that remembers a miss, take the generation of the key before they ask a
+ * store, and compare it when they are done: another one means that a purge of that key came in
+ * between, and what they have may be from before that. A purge raises those of its keys and then
+ * removes files, and does so twice: after the first time nothing is left that was asked for before
+ * it, after the second nothing that was made of such a file before it was removed.
  *
  * Our own purges are counted in memory. Those of other processes on the same cache directory are
  * read from a file there that all of them map, and in which a purge writes new random numbers.
@@ -38,9 +38,9 @@ MUST_CHECK enum err generations_share(struct generations *g, int root, struct er
 /* Has the file lost its name, because the directory was emptied? Then make it anew. */
 void generations_check(struct generations *g);
 /*
- * 0; or, while they cannot be shared with other processes on the directory, a number of this process and
- * this time alone: other processes must not take what is kept now for theirs, nor must a later start, for
- * a purge in between cannot be told.
+ * 0 while generations are shared with the other processes on the directory. Else a number that only
+ * this process has, and only for this time: objects that are kept now must not be found by other
+ * processes, nor after a later start, since this process cannot be told of a purge in between.
  */
 uint64_t generations_mark(const struct generations *g);
 

@@ -132,7 +132,7 @@ static uint32_t read_slot(const struct bucket *b, size_t i, uint64_t tag)
 	return b->tag[i] == tag && b->expiry[i] == expiry ? expiry : 0;
 }
 
-/* What a slot says at a time; both ends may lie behind. */
+/* The miss of a slot, as it counts at a time: both of its ends may have passed. */
 static struct miss describe(const struct negative *n, uint32_t slot, uint64_t tick, int64_t now_ns)
 {
 	int64_t end = (int64_t)(tick / ERA * ERA + slot / 2) * TICK;

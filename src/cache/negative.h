@@ -26,7 +26,7 @@ struct miss_id {
 	uint64_t hi, lo;
 };
 
-/* What is known of a key. All zero: nothing. */
+/* The state of a key's miss. All zero: none is remembered. */
 struct miss {
 	int64_t answers_ns; /* for so long from now it may be answered; <= 0: no longer */
 	int64_t proves_ns;  /* for so long it may be passed over; not less than that */
@@ -48,7 +48,10 @@ uint64_t negative_seed(const struct negative *n, const uint8_t store_id[static 3
 struct miss_id miss_id_make(uint64_t seed, struct slice key);
 /* Any thread. now_ns: of clock_mono_ns(). */
 struct miss negative_find(const struct negative *n, struct miss_id id, int64_t now_ns);
-/* Any thread: entries that answer. Reads the whole table, about a millisecond per million: for gauges. */
+/*
+ * Any thread: entries that answer. Reads the whole table, about a millisecond per million: for
+ * gauges.
+ */
 size_t negative_count(const struct negative *n, int64_t now_ns);
 
 /*
@@ -58,5 +61,5 @@ size_t negative_count(const struct negative *n, int64_t now_ns);
  */
 void negative_add(struct negative *n, struct miss_id id, int64_t ttl_ns, bool refused);
 void negative_remove(struct negative *n, struct miss_id id);
-/* Forget everything, at once and whatever the size. */
+/* Forget everything, at once, in constant time. */
 void negative_purge(struct negative *n);

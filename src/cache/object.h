@@ -33,7 +33,10 @@
 #define OBJECT_VERSION     1
 /* The longest body: header and body together still have a size. */
 #define OBJECT_LENGTH_MAX (INT64_MAX - OBJECT_HEADER_SIZE)
-/* Up to this length a body is kept in memory while it is on its way to many, and kept with its hash. */
+/*
+ * Up to this length a body is kept in memory while it is on its way to many, and kept with its
+ * hash.
+ */
 #define OBJECT_SMALL    ((int64_t)128 * 1024)
 #define OBJECT_KEY_MAX  656
 #define OBJECT_NAME_LEN 34 /* "ab/", 30 more hex digits, and a NUL */
@@ -50,11 +53,14 @@ struct object_meta {
 	char encoding[40]; /* Content-Encoding; "" = none */
 	bool hashed;       /* xxh3 is that of the body */
 	uint64_t xxh3;
-	char store[128]; /* this and key are for people who look at the file: cut to what fits */
+	char store[128]; /* this and key are for people who look at the file: cut to its size */
 	char key[OBJECT_KEY_MAX];
 };
 
-/* Texts without a NUL are cut. What object_header_read() would refuse is written all the same. */
+/*
+ * Texts without a NUL are cut. A meta that object_header_read() would refuse is written all the
+ * same.
+ */
 void object_header_write(const struct object_meta *meta, uint8_t ret[static OBJECT_HEADER_SIZE]);
 /*
  * The header at the beginning of bytes. ERR_CORRUPT, with *ret untouched, unless it is to the byte

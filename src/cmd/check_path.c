@@ -2,8 +2,8 @@
 /*
  * `serve --check PATH`, see check.h: the path is looked for as a client's request is, but in one
  * store after the other, each alone, and nothing is kept. The main thread plays the connection: it
- * waits for the loop by a semaphore, and reads the body to its end, for only then all is known to be
- * right that can be.
+ * waits for the loop by a semaphore, and reads the body to its end, for only then all is known to
+ * be right that can be.
  */
 #include "base/file.h"
 #include "base/text.h"
@@ -50,7 +50,7 @@ static void released(void *ud)
 
 static void leave(void *ud)
 {
-	/* Nobody leaves. */
+	/* The client of a lookup may leave; the one here never does. */
 }
 
 /*
@@ -92,7 +92,10 @@ static int64_t read_body(struct check_path *c, struct draft **scratch, struct er
 	}
 }
 
-/* Of what passes through a server looks at the beginning, of what it keeps at the whole: as here. */
+/*
+ * A server looks at the beginning of a body that passes through, and at the whole of one that it
+ * keeps: so does this.
+ */
 static bool is_other(const struct check_path *c, const struct source *file, char *is, size_t n)
 {
 	const struct symbol_path *path = c->rules.path;
@@ -119,7 +122,9 @@ static bool is_text(const struct source *file)
 	       !slice_starts((struct slice){head, n}, SLICE("MODULE "));
 }
 
-/* The line for a file that is there. True: it is one that a client can use, as far as can be told. */
+/*
+ * The line for a file that is there. True: it is one that a client can use, as far as can be told.
+ */
 static bool judge(struct check_path *c, const char *name, struct buf *line)
 {
 	struct draft *scratch = NULL;
@@ -150,7 +155,7 @@ static bool judge(struct check_path *c, const char *name, struct buf *line)
 	return good;
 }
 
-/* What this store alone says, in one line. True: it has the file. */
+/* Print the answer of this store alone, in one line. True: it has the file. */
 static bool ask(struct check_path *c, struct store *store)
 {
 	const struct conf *conf = c->service->conf;
@@ -200,7 +205,7 @@ static void stop(struct loop_task *task)
 	struct check_path *c = CONTAINER_OF(task, struct check_path, stop);
 
 	lookup_abort_all(&c->lookups);
-	flights_abort(c->service->flights); /* break off what is still on its way for this path */
+	flights_abort(c->service->flights); /* break off the asks that still run for this path */
 	sem_post(&c->wake);
 }
 

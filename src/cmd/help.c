@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* The help texts for the terminal; what goes into files is written by tools/settings.py. */
+/*
+ * The help texts for the terminal; the docs, man page and completion are written by
+ * tools/settings.py.
+ */
 #include "cmd/help.h"
 
 #include "base/slice.h"

@@ -4,8 +4,7 @@
  * nothing but wait for signals, and see once a minute whether the certificate has changed.
  *
  * The first SIGTERM or SIGINT drains: no new connections, running answers go on for at most
- * DRAIN_TIMEOUT, then they are cut. The second exits at once, whatever is going on. SIGHUP reads the
- * certificate again.
+ * DRAIN_TIMEOUT, then they are cut. The second exits at once. SIGHUP reads the certificate again.
  */
 #include "base/file.h"
 #include "base/log.h"
@@ -124,7 +123,7 @@ static enum err load_tls(const struct conf *conf, struct tls **ret, struct error
 	return tls_new(&files, ret, e);
 }
 
-/* Until when the certificate is valid is a metric, so that somebody is told in time. */
+/* The end of the certificate's validity is a metric, so that an alert can be set on it. */
 static void measure_certificate(struct tls *tls)
 {
 	char names[TLS_NAMES_MAX];
@@ -266,7 +265,7 @@ static void tune_malloc(void)
 	mallopt(M_ARENA_MAX, 2);             // NOLINT(concurrency-mt-unsafe)
 }
 
-/* All of it is said, whatever fails. */
+/* Each check is printed, also after one has failed. */
 static int check(struct service *s, struct tls *tls)
 {
 	int certificate = tls ? check_certificate(tls, s->conf->tls_cert) : EXIT_SUCCESS;
@@ -284,7 +283,7 @@ static int run(const struct conf *conf)
 	sigset_t set;
 	int code = EXIT_FAILURE;
 
-	/* What --check finds is in its lines: a warning would say the same once more. */
+	/* --check prints its findings itself: a warning in the log would say the same once more. */
 	log_setup(conf->check ? LOG_ERROR : (enum log_level)conf->log_level,
 		  (enum log_format)conf->log_format, STDERR_FILENO);
 	if (!conf->check)

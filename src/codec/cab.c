@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sniffing at and expanding cabinets; see cab.h. libmspack (mspack_run.h) reads the header once to list
- * what is inside, and again block by block from the front. It gives out exactly as many bytes as the
- * header states, and verifies the checksum of every block that has one. It takes the entry of the
- * file to stand right behind the folders, whatever the header says (coffFiles): while it reads the
- * list, what lies in between is left out for it.
+ * Sniffing at and expanding cabinets; see cab.h. libmspack (mspack_run.h) reads the header once to
+ * list what is inside, and again block by block from the front. It gives out exactly as many bytes
+ * as the header states, and verifies the checksum of every block that has one. It takes the entry
+ * of the file to stand right behind the folders, whatever the header says (coffFiles): while it
+ * reads the list, what lies in between is left out for it.
  */
 #include "codec/cab.h"
 #include "base/bytes.h"

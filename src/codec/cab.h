@@ -23,7 +23,7 @@ struct cab_info {
 	int64_t size; /* of the file, decoded */
 	enum cab_method method;
 	struct slice name; /* as it is in the header, which it points into */
-	bool is_utf8;      /* else in the code page of whoever made it */
+	bool is_utf8;      /* else in the code page of the machine that made it */
 };
 
 /* SNIFF_BAD also when the entry of the file ends behind CAB_HEAD_MAX. */
@@ -40,8 +40,8 @@ struct cab_output {
 	enum err (*read)(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n,
 			 struct error *e);
 	/*
-	 * In order of offset, but for the last call, which puts the header at 0: before it what
-	 * has been written is no cabinet.
+	 * In order of offset, but for the last call, which puts the header at 0: before that call
+	 * the output is no cabinet.
 	 */
 	enum err (*write_at)(void *ud, int64_t offset, struct slice bytes, struct error *e);
 	void *ud;

@@ -30,7 +30,7 @@ struct encoder {
 	char data[DATA_HEADER_SIZE + PACKED_MAX];
 };
 
-/* [MS-CAB] 3.1: 32-bit words are xored; of what is left the first byte is the highest. */
+/* [MS-CAB] 3.1: 32-bit words are xored; of the bytes that are left the first is the highest. */
 static uint32_t checksum(const char *p, size_t n, uint32_t sum)
 {
 	uint32_t rest = 0;
@@ -42,7 +42,7 @@ static uint32_t checksum(const char *p, size_t n, uint32_t sum)
 	return sum ^ rest;
 }
 
-/* What deflate cannot shrink is stored: MSZIP has no room for much more than the block. */
+/* A block that deflate cannot shrink is stored: MSZIP has no room for much more than the block. */
 static size_t store_block(const char *plain, size_t n, char *to)
 {
 	to[0] = 1; /* the last block, stored */
@@ -106,7 +106,7 @@ static enum err encode_block(struct encoder *x, int64_t from, size_t n)
 	return err;
 }
 
-/* MS-DOS date and time; what lies outside their range becomes its end. */
+/* MS-DOS date and time; a time outside their range becomes the nearest end. */
 static void store_time(int64_t mtime_s, char *to)
 {
 	const int64_t first = 315532800, last = 4354819198; /* 1980-01-01, 2107-12-31 23:59:58 */

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * Decoding of stored forms as they stream: one interface over cabinets, SZDD, gzip and zstd, the rows
- * CODEC of base/packings.def. A decoder is a function that runs from the first byte to the last on a
- * thread of the caller's: it pulls its input, waits in `read` while the input is not there yet, and
- * pushes what it decodes into `write`. It has no thread, no lock and no state of its own beyond the
- * call, so any number may run at once; each needs memory that depends on the format and not on the file:
+ * Decoding of stored forms as they stream: one interface over cabinets, SZDD, gzip and zstd, the
+ * rows CODEC of base/packings.def. A decoder is a function that runs from the first byte to the
+ * last on a thread of the caller's: it pulls its input, waits in `read` while the input is not
+ * there yet, and pushes what it decodes into `write`. It has no thread, no lock and no state of its
+ * own beyond the call, so any number may run at once; each needs memory that depends on the format
+ * and not on the file:
  *
  *	cab	0.1 MiB; LZX and Quantum add their window of at most 2 MiB
  *	szdd	some 30 KiB
  *	gzip	0.4 MiB
  *	zstd	0.7 MiB and the window of the frame, at most CODEC_ZSTD_WINDOW_MAX
  *
- * What is decoded is bounded by max_output and by the promise: the decoded length that a client
- * has been told already, because the container states it (CAB, SZDD, most zstd frames) or the caller
+ * What is decoded is bounded by max_output and by the promise: the decoded length that a client has
+ * been told already, because the container states it (CAB, SZDD, most zstd frames) or the caller
  * has guessed it (gzip_guess_size()). A promise that is not kept to the byte is an error.
  *
  * Errors: ERR_CORRUPT for input that is damaged, cut off, or does not keep the promise; ERR_LIMIT
- * for one beyond max_output or the window; ERR_NOMEM; and whatever a callback answered.
+ * for one beyond max_output or the window; ERR_NOMEM; and the errors of the callbacks.
  */
 #pragma once
 #include "base/err.h"
@@ -46,7 +47,7 @@ struct codec_io {
 	enum err (*size)(void *ud, int64_t decoded, struct error *e);
 	enum err (*write)(void *ud, struct slice bytes, struct error *e);
 	void *ud;
-	int64_t promised; /* what the caller has promised itself; else CODEC_SIZE_UNKNOWN */
+	int64_t promised; /* the length, if the caller has promised one; else CODEC_SIZE_UNKNOWN */
 	int64_t max_output;
 	int64_t max_window; /* of zstd frames; 0: CODEC_ZSTD_WINDOW_MAX */
 };
@@ -65,7 +66,7 @@ enum sniff {
 };
 
 /*
- * What the beginning of a stream, as far as it is there, decodes to: n bytes at most. Returns how many; what
- * is damaged or missing further on does not matter. *nothing: it is complete, and holds nothing.
+ * What the beginning of a stream, as far as it is there, decodes to: n bytes at most. Returns how
+ * many; damage or an end further on does not matter. *nothing: it is complete, and holds nothing.
  */
 size_t codec_peek(enum codec c, struct slice beginning, char *to, size_t n, bool *nothing);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the decoders share: the books of one run of codec_decode(), which the decoders, below the table
- * of formats in codec.c, read and write through; and a window on the input. For src/codec only.
+ * What the decoders share: the books of one run of codec_decode(), which the decoders, below the
+ * table of formats in codec.c, read and write through; and a window on the input. For src/codec
+ * only.
  */
 #pragma once
 #include "codec/codec.h"
 
-/* One codec_decode(). Its error is filled by whoever fails first. */
+/* One codec_decode(). The first failure fills its error. */
 struct codec_run {
 	const struct codec_io *io;
 	struct error *e;

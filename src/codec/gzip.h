@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What can be told about a gzip file (RFC 1952) without decoding it. Its length after decoding is
- * stated only in its last 4 bytes, modulo 2^32, and only for the last of its members.
+ * What a gzip file (RFC 1952) tells without being decoded. Its length after decoding is stated only
+ * in its last 4 bytes, modulo 2^32, and only for the last of its members.
  */
 #pragma once
 #include "codec/codec.h"

@@ -12,15 +12,17 @@
 struct mspack_run {
 	struct mspack_system system;
 	struct codec_run *run;
-	enum err failed; /* what a callback answered, while libmspack knows only that it failed */
-	/* What lies at gap_at and behind is found gap bytes later, as long as gap is not 0. */
+	enum err failed; /* the error of a callback, of which libmspack knows only that it failed */
+	/*
+	 * Bytes at gap_at and behind are read from gap bytes further on, as long as gap is not 0.
+	 */
 	int64_t gap_at, gap;
 	size_t n; /* of output that is gathered, for the decoders that write single bytes */
 	char output[16 * 1024];
 };
 
 void mspack_run_init(struct mspack_run *m, struct codec_run *run);
-/* Write what has been gathered. */
+/* Write the bytes that have been gathered. */
 MUST_CHECK enum err mspack_run_flush(struct mspack_run *m);
 /* The error of a status of libmspack that is not OK: the callback's, or its own. */
 enum err mspack_run_failed(struct mspack_run *m, const char *format, int status);

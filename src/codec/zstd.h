@@ -6,8 +6,8 @@
 #define ZSTD_MAGIC "\x28\xb5\x2f\xfd"
 
 /*
- * Bytes of memory that decoding needs for the window of the first frame, of which head has at least 6
- * bytes; 0 where that is none.
+ * Bytes of memory that decoding needs for the window of the first frame, of which head has at least
+ * 6 bytes; 0 where that is none.
  */
 int64_t zstd_window(struct slice head);
 /* Does a frame with this magic hold no data, but perhaps another one behind it? pzstd begins so. */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Where the cache is: the one setting whose default depends on the user that runs the program. See conf.h. */
+/*
+ * Where the cache is: the one setting whose default depends on the user that runs the program. See
+ * conf.h.
+ */
 #include "conf/conf.h"
 
 #include <limits.h>

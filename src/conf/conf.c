@@ -18,10 +18,13 @@
 #include <limits.h>
 
 #define QUOTE_MAX  64
-#define BUCKET_MAX 255                 /* what the oldest buckets may have; a new one may have 63 */
+#define BUCKET_MAX 255                 /* of the oldest buckets; a new one may have 63 */
 #define URL_MAX    (3 * PATH_MAX + 64) /* a path with every byte escaped */
 
-/* What the flags said, borrowed from argv; NULL where there was none. LISTs go straight to conf. */
+/*
+ * The values of the flags, borrowed from argv; NULL where there was none. LISTs go straight to
+ * conf.
+ */
 struct flags {
 	const char *text[OPTION_ROWS];
 };
@@ -272,7 +275,7 @@ static struct slice trim_slashes(struct slice s)
 	return s;
 }
 
-/* Services differ in what they allow, so only what is no name at all is refused. */
+/* Services allow different names, so only a text that no service allows is refused. */
 static bool is_bucket_name(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++)

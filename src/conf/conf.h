@@ -38,7 +38,7 @@ struct conf {
 	/* stores has at least one URL after conf_load(), whichever way it was given. */
 	size_t n_stores;
 	const char *stores_from; /* "STORES", "S3_BUCKET" or "default": for messages */
-	const char *check_path;  /* what stands behind --check, of argv; NULL: nothing */
+	const char *check_path;  /* the argument of --check, of argv; NULL: none */
 };
 
 /*

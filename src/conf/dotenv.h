@@ -25,7 +25,7 @@ struct dotenv_var {
 struct dotenv {
 	struct dotenv_var *vars; /* in the order of the file */
 	size_t n;
-	char *text; /* what they point into */
+	char *text; /* the text that they point into */
 };
 
 /*

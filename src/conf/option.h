@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The rows of options.def as data, for the modules that walk over them: conf.c, which fills a struct
- * conf, and cmd/help.c, which describes them. Constant, hence thread safe.
+ * The rows of options.def as data, for the modules that walk over them: conf.c, which fills a
+ * struct conf, and cmd/help.c, which describes them. Constant, hence thread safe.
  */
 #pragma once
 #include "base/slice.h"
@@ -72,7 +72,10 @@ const struct option_row *option_by_flag(struct slice flag);
 const struct switch_row *switch_by_flag(struct slice flag);
 /* The flag that the user may have meant, into ret; false when none is near. */
 bool option_nearest_flag(struct slice wrong, char ret[static OPTION_FLAG_MAX]);
-/* The setting whose name is nearest to this variable's, by a letter or two but the first; NULL: none, or it is one. */
+/*
+ * The setting whose name is nearest to this variable's, by a letter or two but the first; NULL:
+ * none, or it is one.
+ */
 const char *option_nearest_name(struct slice variable);
 /* The value of a COUNT, SIZE or TIME in the notation of its kind, whatever the row's range. */
 bool option_parse_number(enum option_kind kind, struct slice s, uint64_t *ret);

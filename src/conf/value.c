@@ -81,7 +81,7 @@ bool value_parse_bool(struct slice s, bool *ret)
 	return true;
 }
 
-/* What remains of a host when brackets are off; false when they are not where they belong. */
+/* The host without its brackets; false when they are not where they belong. */
 static bool strip_brackets(struct slice *host)
 {
 	bool v6 = slice_starts(*host, SLICE("["));

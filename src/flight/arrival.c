@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * See arrival.h. Write-behind: the loop's thread must not wait for the disk. Bytes go into the half of a
- * buffer that is being filled; a worker writes the other half to the draft; then they change places.
- * While the worker is slow the half fills up, and the fetch is paused. Small objects stay in memory.
+ * See arrival.h. Write-behind: the loop's thread must not wait for the disk. Bytes go into the half
+ * of a buffer that is being filled; a worker writes the other half to the draft; then they change
+ * places. While the worker is slow the half fills up, and the fetch is paused. Small objects stay
+ * in memory.
  */
 #include "base/clock.h"
 #include "base/file.h"
@@ -79,7 +80,7 @@ void arrival_drop(struct flight *f)
 
 /* ---- write-behind ---- */
 
-/* A step further than what is to be written, within the part. */
+/* Reserve a step more than is written now, within the part. */
 static bool reserve(struct part *p, int64_t end)
 {
 	struct flight *f = p->flight;
@@ -148,7 +149,7 @@ static void report_stored(struct part *p)
 	fill_stored(p->flight->fill, p->first, p->stored);
 }
 
-/* The part may be gone afterwards: what is resumed may bring more at once, or fail. */
+/* The part may be gone afterwards: a fetch that is resumed may bring more at once, or fail. */
 static void go_on(struct part *p)
 {
 	struct flight *f = p->flight;
@@ -330,14 +331,17 @@ void arrival_ask(struct flight *f)
 	p->fetch = fetch_start(&r, &part_sink, first_answered, p);
 }
 
-/* No transfer was free for it: it is fetched when another part is done, or as the one that goes on. */
+/*
+ * No transfer was free for the part: its bytes are fetched once another part is done, or, if there
+ * is no other, by a part that goes on.
+ */
 static void put_back(struct part *p)
 {
 	fill_remove_part(p->flight->fill, p->first);
 	part_drop(p);
 }
 
-/* A part of a version that is known to be there: whatever else the store says is a failure. */
+/* A part of a version that is known to be there: any other answer than that part is a failure. */
 static void part_decided(void *ud, enum fetch_result result, const struct object_head *head,
 			 const struct error *e)
 {
@@ -358,7 +362,10 @@ static void part_decided(void *ud, enum fetch_result result, const struct object
 	flight_let_go(f);
 }
 
-/* The only one goes on with what was promised, while others are there for more speed. */
+/*
+ * A flight's only part goes on with a body that has been promised to clients (goes_on); further
+ * parts are there for more speed alone.
+ */
 static void start_part(struct flight *f, int64_t first, int64_t end)
 {
 	bool only = f->arrival.n_parts == 0;

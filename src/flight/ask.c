@@ -2,11 +2,13 @@
 /*
  * See ask.h. Of `seat` and `pass` one is in use at a time.
  *
- * Whether an object is encoded is known when its head is in; an ask that cannot use it so lets go of
- * it and asks for FORM_PLAIN in its place, whose flight goes on with what flies already.
+ * Whether an object is encoded is known when its head is in. An ask whose client cannot read the
+ * encoding lets go of the object and asks for FORM_PLAIN in its place; the flight of that form
+ * reads the stored form from the flight that is under way.
  *
- * Who accepts MSFZ takes a seat where the file flies as it is stored, and else in the flight of
- * FORM_MSFZ, of which the answer says whether it is one (flight_is_plain()).
+ * An ask that accepts MSFZ takes a seat in the flight of FORM_STORED if there is one, and else in
+ * that of FORM_MSFZ, which turns into one of FORM_STORED when the store's answer is no MSFZ
+ * (flight_is_plain()).
  */
 #include "flight/ask.h"
 #include "base/clock.h"
@@ -73,8 +75,8 @@ static bool needs_plain(const struct ask *a, const struct object_head *head)
 }
 
 /*
- * The asker cannot use the stored form: its encoding is to be undone. A flight of the stored form is
- * kept flying, for the flight of FORM_PLAIN takes a seat there before this ask leaves its own.
+ * The asker cannot use the stored form: its encoding is to be undone. A flight of the stored form
+ * is kept flying, for the flight of FORM_PLAIN takes a seat there before this ask leaves its own.
  */
 static void ask_for_plain(struct ask *a)
 {
@@ -115,7 +117,10 @@ static void pass_by(struct ask *a, const struct object_head *pin)
 		.fetch =
 			{
 				.store = r->store,
-				/* A local file is opened for any question, so that it can be looked at. */
+				/*
+				 * A local file is opened for any question, so that it can be looked
+				 * at.
+				 */
 				.head = (r->head && !r->store->traits.local) || r->presence,
 				.tried = r->accepts_gzip && !r->presence,
 				.judged = !r->presence,
@@ -149,7 +154,7 @@ static void refuse_soon(struct ask *a, enum err code, const char *why)
 	tell_soon(a, tell_refusal);
 }
 
-/* The cache takes no part: an object passes through, what would be made of it cannot. */
+/* The cache takes no part: the stored form passes through; a form that has to be made cannot. */
 static void go_alone(struct ask *a)
 {
 	if (form_is_sent(a->form) && !a->request.seekable)
@@ -260,7 +265,10 @@ static void take_seat(struct ask *a)
 
 	if (join_plain(a))
 		return;
-	/* Without a disk nothing is kept, but a flight may be finding out whether the object is there. */
+	/*
+	 * Without a disk nothing is kept, but a flight may be finding out whether the object is
+	 * there.
+	 */
 	switch (take_any(a, object && (r->head || !cache_disk_usable(r->flights->cache)))) {
 	case SEATED: a->way = a->seat->first ? ASK_FILLED : ASK_JOINED; return;
 	case NO_SEAT: go_alone(a); return;

@@ -2,8 +2,8 @@
 /*
  * An ask is what one request wants of one key of one store. It takes a seat in a flight, so that
  * the object comes once for all and is kept; or, where the cache does not take part (no disk, a
- * local store, too large, a HEAD), it has a fetch of its own that passes through a ring. What is
- * made of an object always flies.
+ * local store, too large, a HEAD), it has a fetch of its own that passes through a ring. A form
+ * that has to be made always flies.
  *
  * Loop's thread only. The owner frees it with ask_free(), once the body is not read any more.
  */
@@ -19,14 +19,15 @@ struct ask_request {
 	struct store *store;
 	struct slice key; /* copied */
 	/*
-	 * FORM_STORED: the object, its Content-Encoding undone (FORM_PLAIN) if it has one and that is
-	 * not gzip accepted by the asker.
+	 * FORM_STORED: the object, its Content-Encoding undone (FORM_PLAIN) if it has one and that
+	 * is not gzip accepted by the asker.
 	 */
 	enum form form;
 	bool accepts_gzip;
 	bool msfz;         /* FORM_STORED: or FORM_MSFZ, if the store sends that */
 	const char *named; /* the path whose key it has to be true to; NULL: its own; copied */
-	bool presence; /* only whether it is there, in its stored form; head is said to be of that */
+	/* Only whether it is there, in its stored form: the head that is told is that of the stored form. */
+	bool presence;
 	bool seekable; /* the body is to be read here and there: it never passes through */
 	bool look;     /* it may be in the cache, which has not been looked into yet */
 	bool head;
@@ -47,7 +48,10 @@ struct ask *ask_start(const struct ask_request *request, fetch_decided *decided,
 /* The body, once FOUND, unless the head was asked or head->fd holds it; the reference is ask's. */
 struct fill *ask_body(const struct ask *a);
 enum ask_way ask_way(const struct ask *a);
-/* The form that was found: FORM_PLAIN where FORM_STORED would have been no use; FORM_MSFZ if it came. */
+/*
+ * The form that was found: FORM_PLAIN where FORM_STORED would have been no use; FORM_MSFZ if it
+ * came.
+ */
 enum form ask_form(const struct ask *a);
 bool ask_is_spooling(const struct ask *a);
 /* Break it off: a body of its own ends with ERR_CANCELED. */

@@ -4,7 +4,7 @@
  * answered them, so that a popular object is not asked about at every hit during an outage. A
  * full list asks no more: a stale hit comes again.
  *
- * An object that has changed is replaced when what is fetched anew has landed.
+ * An object that has changed is replaced when its new version has landed.
  */
 #include "flight/confirm.h"
 #include "base/clock.h"
@@ -35,7 +35,7 @@ struct confirm {
 	struct loop_task start;
 	struct fetch *fetch; /* NULL: it has been answered */
 	struct loop_timer forget;
-	struct pool_job job; /* what the answer means for the file */
+	struct pool_job job; /* changes the file as the answer says */
 	struct loop_task job_done;
 	bool remove;
 	bool anew;       /* fetched once it has gone */
@@ -101,7 +101,10 @@ static void forget_in(struct confirm *q, int64_t ns)
 
 /* ---- the answer ---- */
 
-/* Has it been purged since it was asked about? What is there now is none of our business. */
+/*
+ * Has it been purged since it was asked about? Then the file that is there now is another one, and
+ * stays as it is.
+ */
 static bool is_outdated(const struct confirm *q)
 {
 	return q->generation !=
@@ -162,8 +165,8 @@ static void change(struct confirm *q, bool remove)
 }
 
 /*
- * A store may have no MSFZ of it any more: what comes then lies elsewhere, and takes no other's place. So
- * this goes before.
+ * The store may no longer send MSFZ: then the new version is of FORM_STORED, which is another file
+ * and does not replace this one. So a file of FORM_MSFZ is removed first.
  */
 static void replace(struct confirm *q)
 {
@@ -176,7 +179,10 @@ static void replace(struct confirm *q)
 
 static void ask_for_object(struct confirm *q);
 
-/* A client's may be wrong: that the store has nothing for it says nothing of who has had the file. */
+/*
+ * The checksum that a client sends may be wrong: a miss for it does not mean that the object is
+ * gone for other clients.
+ */
 static bool asks_without_checksum(struct confirm *q)
 {
 	if (!checksum_of(q) || !q->store->traits.checksums)

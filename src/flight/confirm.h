@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Asking a store, in the background, whether a cached object is still what it has, or whether a key is
- * still missing: the client has been served already. Only a store that says 404 makes the object go, and
- * says so also to who sends no SymbolChecksum, since it may compare that with the file's;
- * where it denies (a policy may have slipped), refuses the name or fails, the object stays, is served,
- * and is asked about again a minute later. What has changed is fetched anew: see confirm_changed.
+ * Asking a store, in the background, whether a cached object is still what it has, or whether a key
+ * is still missing: the client has been served already. An object is removed only when the store
+ * says 404 to a request without SymbolChecksum, since it may compare a checksum with that of the
+ * file; where it denies (a policy may have slipped), refuses the name or fails, the object stays,
+ * is served, and is asked about again a minute later. An object that has changed is fetched anew:
+ * see confirm_changed.
  */
 #pragma once
 #include "cache/cache.h"
 
 struct confirms;
 
-/* What is asked about; all but store and key may be NULL. */
+/* The object that is asked about; all but store and key may be NULL. */
 struct confirm_request {
 	struct store *store;
 	struct slice key;
@@ -30,11 +31,12 @@ void confirms_abort(struct confirms *all); /* loop's thread */
 
 /* ---- any thread; r is copied ---- */
 
-/* As cache_find(); what is stale is confirmed. */
+/* As cache_find(); a stale object is confirmed. */
 bool confirm_find(struct confirms *all, const struct confirm_request *r, struct cache_object *ret);
 /*
- * Is it still what its head says? Does nothing when it is being asked, or was a moment ago. spelled:
- * the key is spelled as the store does; else a 404 may be one of the spelling, and removes nothing.
+ * Is it still what its head says? Does nothing when it is being asked, or was a moment ago.
+ * spelled: the key is spelled as the store does; else a 404 may be one of the spelling, and removes
+ * nothing.
  */
 void confirm_start(struct confirms *all, const struct confirm_request *r,
 		   const struct object_head *head, bool spelled);

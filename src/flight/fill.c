@@ -129,7 +129,7 @@ static int64_t stored_up_to(const struct fill *f, int64_t offset)
 	return p ? p->stored : 0;
 }
 
-/* What can be read at offset right now. Called under mu. */
+/* How many bytes can be read at offset right now. Called under mu. */
 static enum fill_read readable(const struct fill *f, int64_t offset, bool ahead, size_t *ret_n)
 {
 	int64_t n;
@@ -148,7 +148,9 @@ static enum fill_read readable(const struct fill *f, int64_t offset, bool ahead,
 
 /* ---- waiters ---- */
 
-/* Take off the waiters that need not wait any more, to be called without the lock. Called under mu. */
+/*
+ * Take off the waiters that need not wait any more, to be called without the lock. Called under mu.
+ */
 static void take_ready(struct fill *f, struct fill_waiters *ret)
 {
 	struct fill_waiter *w = LIST_FIRST(&f->waiters), *next;
@@ -248,7 +250,7 @@ bool fill_write(struct fill *f, struct slice data)
 	pthread_mutex_lock(&f->mu);
 	f->written += (int64_t)data.n;
 	free_bytes = f->size - (size_t)(f->written - f->consumed);
-	/* What still comes after a pause does not end it: the writer waits for `room`. */
+	/* Bytes that still come after a pause do not end it: the writer waits for `room`. */
 	if (f->written < f->length && f->length > (int64_t)f->size && free_bytes < FILL_ROOM)
 		f->writer_paused = true;
 	go_on = !f->writer_paused;

@@ -14,9 +14,9 @@
  *	NEW --fill_begin--> RUNNING --fill_commit--> COMMITTED
  *	 \____________________/ \-----fill_fail-----> FAILED
  *
- * The tail is held back: until fill_commit(), which comes after everything that can be checked has
- * been, the last FILL_HELD_BACK bytes are not readable, so that a torn or wrong object never
- * arrives whole. A reader that passes nothing on before the commit may read `ahead`.
+ * The tail is held back: until fill_commit(), which comes after all checks, the last FILL_HELD_BACK
+ * bytes are not readable, so that a torn or wrong object never arrives whole. A reader that passes
+ * nothing on before the commit may read `ahead`.
  *
  * Flow control, both ways without polling: the writer of a ring that was told to pause is woken
  * through its `room` hook when the reader has made room; a reader that found nothing registers
@@ -31,7 +31,10 @@
 #include "cache/object.h"
 
 #define FILL_HELD_BACK ((size_t)64 * 1024)
-/* The writer of a ring that is told to pause may still bring so much: what it had received. */
+/*
+ * The writer of a ring that is told to pause may still bring so many bytes, which it had received
+ * by then.
+ */
 #define FILL_ROOM     ((size_t)64 * 1024)
 #define FILL_RING_MIN (FILL_HELD_BACK + FILL_ROOM)
 
@@ -53,7 +56,7 @@ void fill_unref(struct fill *f); /* accepts NULL */
 /* ---- writer ---- */
 
 /*
- * Begin once the length in bytes is known; it is what readers will be promised. ring_max: bytes of
+ * Begin once the length in bytes is known; that length is promised to readers. ring_max: bytes of
  * memory it may use, FILL_RING_MIN or more.
  */
 MUST_CHECK enum err fill_begin_ring(struct fill *f, int64_t length, size_t ring_max,
@@ -94,21 +97,21 @@ int64_t fill_contiguous(struct fill *f);
 struct slice fill_bytes(const struct fill *f);
 
 void fill_fail(struct fill *f, const struct error *why); /* why is copied */
-/* All bytes are there and are what they have to be. */
+/* All bytes are there and have been checked. */
 void fill_commit(struct fill *f);
 
 /* ---- reader ---- */
 
 /*
- * Up to n bytes from offset on. From a ring, offset must follow what was read before. FAILED also
+ * Up to n bytes from offset on. From a ring, offset must follow the bytes read before. FAILED also
  * when the file cannot be read: see fill_failed().
  */
 enum fill_read fill_read(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n);
 /* The same without a held-back tail; not from a ring. END only once it has been committed. */
 enum fill_read fill_read_ahead(struct fill *f, int64_t offset, char *to, size_t n, size_t *ret_n);
 /*
- * What fill_read() would read, where it lies: DATA with n bytes in a file, whose descriptor stays open
- * while the fill lives; or with fd -1 when it lies in none.
+ * As fill_read(), but says where the bytes lie: DATA with n bytes in a file, whose descriptor stays
+ * open while the fill lives; or with fd -1 when they lie in no file.
  */
 struct fill_place {
 	int fd;

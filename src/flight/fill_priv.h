@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a fill is made of, for fill.c and the tests of its readers. */
+/* The struct of a fill, for fill.c and the tests of its readers. */
 #pragma once
 #include "flight/fill.h"
 

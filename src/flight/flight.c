@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * See flight.h. Here: the table, the seats and the end; flight_answer.c has what becomes of the
- * store's first answer.
+ * See flight.h. Here: the table of flights, who has a seat in which, and the end. Nothing here
+ * reads an answer of a store: what the first one means, and what is asked next, is flight_answer.c.
  *
- * Seats that wait for the decision are in `seats`, those that have been told in `aboard`.
- * A seat that is told may leave, and may make other seats leave, so the list is read anew each time.
+ * Seats that wait for the decision are in `seats`, those that have been told in `aboard`. A seat
+ * that is told may leave, and may make other seats leave, so the list is read anew each time.
  *
- * Nearly everything that happens to a flight may end it: a seat that is told leaves, and the last seat to
- * leave a flight that is FLIGHT_GONE frees it. So whatever the loop or a fetch calls (a task, a timer, an
- * event) holds its flight from its first line to its last, and nothing in between can lose it. What
- * tells or ends a flight checks that it is held.
+ * Nearly everything that happens to a flight may end it: a seat that is told leaves, and the last
+ * seat to leave a flight that is FLIGHT_GONE frees it. So each task, timer or event that is called
+ * from outside holds its flight from its first line to its last, and nothing in between can free
+ * it. The functions that tell seats or end a flight assert that it is held.
  */
 #include "base/text.h"
 #include "flight/flight_priv.h"
@@ -50,9 +50,10 @@ static bool asks_alike(const struct flight *f, const char *via, const char *chec
 }
 
 /*
- * The flight of an object: that which asks for this spelling, else that which is for all. One that
- * was begun before a purge is passed over: what it brings, or misses, is out of date; so is one that
- * asks with another Via or SymbolChecksum than the request has, until it has found something.
+ * The flight of an object: the one that asks for this spelling, else the one that is for all
+ * spellings. A flight that was begun before a purge is passed over, since its answer is out of
+ * date; so is one that asks with another Via or SymbolChecksum than the request has, until it has
+ * found something.
  */
 static struct flight *find(const struct flights *all, const struct object_id *id, struct slice key,
 			   const char *via, const char *checksum)
@@ -141,7 +142,7 @@ void flight_gone(struct flight *f)
 
 void flight_fail(struct flight *f, const struct error *e)
 {
-	struct error why = *e; /* it may lie in what is dropped now */
+	struct error why = *e; /* it may lie in a fetch that is dropped now */
 	bool flying = f->phase == FLIGHT_UNDER_WAY;
 
 	flight_gone(f);
@@ -247,7 +248,7 @@ void flight_decline(struct flight *f)
 	}
 }
 
-/* Who came first may have had less time. */
+/* The seats that came before may have had less time. */
 static void wait_longer(struct flight *f, int64_t deadline_ns, bool patient)
 {
 	f->deadline_ns = MAX(f->deadline_ns, deadline_ns);
@@ -302,7 +303,7 @@ static bool is_for(const struct flight *f, const struct seat *s)
 	return slice_eq(s->key, slice_of(f->key)) && asks_alike(f, s->via, s->checksum);
 }
 
-/* Who would have asked otherwise. */
+/* A seat whose request would have asked the store with another spelling, Via or SymbolChecksum. */
 static struct seat *other_seat(const struct flight *f)
 {
 	struct seat *s;
@@ -357,7 +358,10 @@ void flight_part_ways(struct flight *f)
 		move(s);
 }
 
-/* What has only been asked whether it is there would have to be asked for once more. */
+/*
+ * The flight of FORM_STORED that brings the object. One that only asks whether the object is there
+ * is passed over: it would have to ask once more for the body.
+ */
 static struct flight *find_plain(const struct flight *f, const struct object_id *id)
 {
 	struct flight *to = find(f->all, id, slice_of(f->key), f->via, f->checksum);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * What becomes of the first answer of a flight (see flight.h): it is told to the seats, begins the
- * body, or leads to another question. Here too: whether a body is worth to be finished.
+ * What a flight makes of the store's first answer (see flight.h): it tells the seats, begins the
+ * body, asks again as a whole or for the body, or ends as a miss; and what it learns from that for
+ * the next question. Here too: whether a body without seats is worth to be finished. The table and
+ * the seats themselves are flight.c.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -50,7 +52,7 @@ static void note_found(struct flight *f)
 
 void flight_missing(struct flight *f, enum fetch_result result)
 {
-	if (f->form != FORM_CABINET) /* what is too long for one is there, all the same */
+	if (f->form != FORM_CABINET) /* an object that is too long for a cabinet is no miss */
 		note_miss(f, result);
 	tell_missing(f, result);
 }
@@ -59,7 +61,9 @@ void flight_is_other(struct flight *f)
 {
 	struct error e;
 
-	/* Not of an object that may be right for another path, or may only be damaged on its way. */
+	/*
+	 * Not of an object that may be right for another path, or may only be damaged on its way.
+	 */
 	if (!f->named && !proving_may_be_damaged(f))
 		note_miss(f, FETCH_MISS);
 	proof_other(ERR_OTHER, &e);
@@ -202,8 +206,8 @@ void flight_learn(struct flight *f, const struct error *e)
 }
 
 /*
- * No answer to the first question. A refusal may be one of the range, so that the next question goes
- * without, if it comes soon; later, whatever it was may have passed.
+ * No answer to the first question. The store may have refused the range, so the next question goes
+ * without one, if it comes soon; later the reason may have passed.
  */
 static void learn_refusal(struct flight *f, const struct error *e)
 {
@@ -215,7 +219,10 @@ static void learn_refusal(struct flight *f, const struct error *e)
 		recent_note(&f->all->wholes, &id, clock_mono_ns() + REFUSED_NS);
 }
 
-/* Nonsense in place of the first part, or no ETag to pin the others to. */
+/*
+ * Ask for the whole, once: the answer was nonsense in place of the first part, or has no ETag to
+ * which the other parts could be pinned.
+ */
 static bool ask_whole(struct flight *f, const struct error *why)
 {
 	if (f->unranged || (f->whole && f->phase == FLIGHT_ASKING))
@@ -272,7 +279,10 @@ static bool can_pin(const struct object_head *h)
 	return h->etag[0] == '"' && h->total >= 0;
 }
 
-/* A question whose answer is not wanted any more; not the store's fault. */
+/*
+ * The answer is not wanted any more, since the object is asked for in another way; that is no fault
+ * of the store.
+ */
 static enum err not_so(struct error *e)
 {
 	return err_set(e, ERR_CANCELED, "asked otherwise");
@@ -334,7 +344,7 @@ enum err flight_begin(struct flight *f, const struct object_head *head, struct e
 	return OK;
 }
 
-/* ---- what follows ---- */
+/* ---- the end of the body ---- */
 
 void flight_torn(struct flight *f, const struct error *e, bool learn)
 {
@@ -359,8 +369,8 @@ void flight_proven(struct flight *f)
 }
 
 /*
- * Before the fill is committed this fails it (ERR_IO): its readers go on by a transfer of their own, and
- * so do seats that have not been told yet.
+ * Before the fill is committed this fails it (ERR_IO): its readers go on by a transfer of their
+ * own, and so do seats that have not been told yet.
  */
 void flight_disk_failed(struct flight *f, const struct error *e)
 {

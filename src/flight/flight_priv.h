@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a flight is made of. flight.c and flight_answer.c write its own fields (but for `received`, which
- * arrival and making write); arrival, proving, keep and making are written by the file of that name alone. These
- * stand in one order, and name functions downwards only: flight, arrival, proving, keep.
+ * The struct of a flight and its parts. flight.c and flight_answer.c write the fields of struct
+ * flight itself (but for `received`, which arrival and making write); arrival, proving, keep and
+ * making are written by the file of that name alone. Calls by name go one way only: flight,
+ * arrival, proving, keep.
  */
 #pragma once
 #include "base/file.h"
@@ -30,16 +31,18 @@ enum flight_phase {
 };
 
 /*
- * What arrival, proving and keep tell their flight, which they hold while they do: they call nothing of
- * it by name. The flight may have ended when one of these returns.
+ * How arrival, proving and keep report to their flight, which they hold meanwhile: they call no
+ * function of it by name. The flight may have ended when one of these returns.
  */
 struct flight_events {
 	/* arrival.h: the head of the first answer is in; else why that is not wanted any more */
 	enum err (*begin)(struct flight *f, const struct object_head *head, struct error *e);
-	/* what the first answer is */
+	/* the first answer is in, or there will be none */
 	void (*answered)(struct flight *f, enum fetch_result result, const struct object_head *head,
 			 const struct error *e);
-	/* a part has failed; learn: which may tell how to ask the next time */
+	/*
+	 * a part has failed; learn: take it into account when the object is asked for the next time
+	 */
 	void (*torn)(struct flight *f, const struct error *e, bool learn);
 
 	/* proving.h: nothing is wrong with its beginning, or only the whole tells */
@@ -69,7 +72,10 @@ struct flight {
 	uint64_t asker;                     /* of the seat that began it */
 	int64_t deadline_ns;
 	bool patient;
-	/* from before the store was asked, or something looked for: for what comes, and for a miss */
+	/*
+	 * from before the store was asked: what comes is kept, and a miss remembered, only if they
+	 * are the same at the end
+	 */
 	uint64_t generation, ticket;
 	bool whole;    /* do not ask in parts */
 	bool unranged; /* nor, to see whether it is there, for its first byte */
@@ -79,7 +85,7 @@ struct flight {
 	size_t n_seats;                       /* of both */
 	size_t takers; /* seats of SEAT_TAKES, past ones too: with one it is worth keeping */
 	size_t jobs;   /* that workers have; and one for each caller on the stack (flight_hold()) */
-	bool anew;     /* what lies in the cache of the stored form may be out of date */
+	bool anew;     /* the stored form in the cache may be out of date */
 	bool scratch_ok; /* it may lie in a temporary file */
 	bool told;       /* the seats have been told FOUND: later ones are told at once */
 
@@ -104,13 +110,13 @@ struct flights {
 	struct loop *loop;
 	struct cache *cache;
 	struct flights_settings settings;
-	struct pool *pool;      /* for what is short but may block on the disk */
+	struct pool *pool;      /* for short jobs that may block on the disk */
 	struct pool *keep_pool; /* for making files durable: that takes long, and no client waits */
 	struct pool *
 		makers; /* for making one form of an object out of another, which waits for stores */
 	struct pool *file_makers; /* the same, where that lies in a file: they never wait */
 	struct permits *permits;  /* of makers */
-	struct quota *windows;    /* memory of makers, beyond what each may have */
+	struct quota *windows;    /* memory of makers beyond WINDOW_FREE, shared */
 	struct confirms *confirms;
 
 	/* ---- the table ---- */
@@ -118,22 +124,25 @@ struct flights {
 	size_t fills;     /* that run */
 	size_t presences; /* flights that began as FLIGHT_PRESENCE */
 	bool closing;
-	/* What has landed lately: the last one of each bucket. */
+	/* Objects that have landed lately: the last one of each bucket. */
 	struct object_id landed[FLIGHT_BUCKETS];
 	uint64_t landed_generation[FLIGHT_BUCKETS];
-	/* What did not keep the length that its end promised: no promise is made of it again. */
+	/*
+	 * Objects whose last bytes stated another length than they turned out to have: no length is
+	 * promised for them again.
+	 */
 	struct recent liars;
-	/* Versions of a stored form of which what was wanted could not be made (making.c). */
+	/* Versions of a stored form of which a wanted form could not be made (making.c). */
 	struct recent vain;
-	/* What did not come in parts, as stored: for an hour the whole is asked for. */
+	/* Stored forms that did not come in parts: for an hour they are asked for as a whole. */
 	struct recent wholes;
 };
 
 /*
  * flight.c. Every task, timer and event of a flight holds it before anything else, and lets go as
- * the last thing it does, which may free it; a job of a worker holds it, too. All that is declared
- * below takes a flight that is held, and never frees it; a part or a fetch of it may be gone
- * afterwards.
+ * the last thing it does, which may free it; a job of a worker holds it, too. All functions that
+ * are declared below take a flight that is held, and never free it; a part or a fetch of it may be
+ * gone afterwards.
  */
 static inline void flight_hold(struct flight *f)
 {
@@ -160,13 +169,13 @@ void flight_tell(struct flight *f, enum fetch_result result, const struct error 
 /* The object is there, but cannot be cached: every seat that waits is to fetch it by itself. */
 void flight_decline(struct flight *f);
 /*
- * FLIGHT_GONE, as its key is missing: seats with another spelling of the key, another Via or another
- * SymbolChecksum, move to a flight that is for that spelling alone.
+ * FLIGHT_GONE, as its key is missing: seats with another spelling of the key, another Via or
+ * another SymbolChecksum, move to a flight that is for that spelling alone.
  */
 void flight_part_ways(struct flight *f);
 /*
- * A flight of FORM_MSFZ, to which the store has sent the file as it is: from here on it is a flight of
- * FORM_STORED. False: there is such a flight already, and all seats have moved there.
+ * A flight of FORM_MSFZ, to which the store has sent the file as it is: from here on it is a flight
+ * of FORM_STORED. False: there is such a flight already, and all seats have moved there.
  */
 MUST_CHECK bool flight_is_plain(struct flight *f);
 /*
@@ -183,7 +192,9 @@ void flight_landed(struct flight *f, bool kept);
 void flight_ask(struct flight *f, enum flight_phase phase);
 /* The store does not have the object: remember the miss, and tell the seats. */
 void flight_missing(struct flight *f, enum fetch_result result);
-/* It is another file than its key names: a miss for seats not told yet, a broken body for readers. */
+/*
+ * It is another file than its key names: a miss for seats not told yet, a broken body for readers.
+ */
 void flight_is_other(struct flight *f);
 /* Its head is known and may be told: tell the seats, and cancel the flight if none stays. */
 void flight_found(struct flight *f);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* See flights.h. The table of flights is in flight.c; this is what stands around it. */
+/*
+ * See flights.h. Pools, purges, and the refreshing of objects that have changed; the table of
+ * flights is in flight.c.
+ */
 #include "flight/flights.h"
 #include "base/clock.h"
 #include "flight/confirm.h"
@@ -12,7 +15,7 @@
 #define FILE_MAKERS   4
 #define WINDOWS_BYTES (INT64_C(512) << 20)
 #define DISK_QUEUE    16384
-#define ANEW_NS       (30 * NS_PER_S) /* for the first answer about what has changed */
+#define ANEW_NS       (30 * NS_PER_S) /* for the first answer about an object that has changed */
 
 struct cache *flights_cache(const struct flights *all)
 {
@@ -34,7 +37,7 @@ void flights_ask_again(struct flights *all, struct store *s, struct slice key, c
 	confirm_missing(all->confirms, &r);
 }
 
-/* ---- what has changed ---- */
+/* ---- objects that have changed ---- */
 
 static void anew_decided(struct seat *s, enum fetch_result result, const struct object_head *head,
 			 const struct error *e)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * All that is on its way (flight.h), and the door to the cache for threads that must not wait for its
- * disk: objects are handed out, and stale ones are confirmed behind the client's back; purging goes
- * through both. The threads that work for flights are here, too.
+ * All that is on its way (flight.h), and the door to the cache for threads that must not wait for
+ * its disk: objects are handed out, and stale ones are confirmed behind the client's back; purging
+ * goes through both. The threads that work for flights are here, too.
  *
  * The loop's thread, where nothing else is said.
  */
@@ -18,18 +18,18 @@ struct flights_settings {
 	size_t max_fill_waiters; /* requests that may wait for one of them */
 	unsigned decode_max;     /* files worked on at once to make another form of them */
 	int64_t max_object;      /* bytes, at most, that are made of one */
-	bool verify;             /* what arrives has to be the file that its key names */
+	bool verify;             /* an object has to be the file that its key names */
 };
 
 /* The cache is borrowed, the settings are copied. */
 MUST_CHECK enum err flights_new(struct loop *loop, struct cache *c,
 				const struct flights_settings *settings, struct flights **ret,
 				struct error *e);
-/* At the end of the process: break off what runs; from now on no seat is given. */
+/* At the end of the process: break off all flights; from now on no seat is given. */
 void flights_abort(struct flights *all);
 /*
- * Any thread: finish what the workers have; then the loop must run once more, for they post to it.
- * False when one of them blocks for longer than timeout_ns. Accepts NULL.
+ * Any thread: wait until the workers have done their jobs; then the loop must run once more, for
+ * they post to it. False when one of them blocks for longer than timeout_ns. Accepts NULL.
  */
 MUST_CHECK bool flights_stop(struct flights *all, int64_t timeout_ns);
 void flights_free(struct flights *all); /* after the loop has stopped; accepts NULL */
@@ -38,7 +38,7 @@ void flights_free(struct flights *all); /* after the loop has stopped; accepts N
 
 struct cache *flights_cache(const struct flights *all);
 
-/* As cache_find(); what is stale is confirmed in the background. */
+/* As cache_find(); a stale object is confirmed in the background. */
 bool flights_find(struct flights *all, struct store *s, struct slice key, enum form form,
 		  const char *named, const char *checksum, struct cache_object *ret);
 /* Ask in the background whether a key is still missing, and remember that; bounded. */
@@ -57,8 +57,8 @@ struct flights_purge {
 };
 
 /*
- * Forget objects and misses, in all processes that share the directory. What is on its way when it
- * is called is neither kept nor joined any more, and no request after done() is answered out of
- * what was there before.
+ * Forget objects and misses, in all processes that share the directory. Flights that exist when it
+ * is called are neither kept nor joined any more, and no request after done() is answered with an
+ * object or a miss from before.
  */
 void flights_purge(struct flights *all, struct flights_purge *p);

@@ -10,7 +10,7 @@
 #include <sys/sendfile.h>
 #include <xxhash.h>
 
-/* Space is reserved, and made, as it is needed: what has been promised is not taken from others. */
+/* Space is reserved, and made, as it is needed: a promise alone takes no space from others. */
 #define RESERVE_STEP (INT64_C(16) << 20)
 #define COPY_STEP    ((size_t)1 << 20)
 
@@ -74,7 +74,7 @@ enum err keep_draft(struct flight *f, struct error *e)
 {
 	enum err err;
 
-	/* To reserve may wait for the disk. What is not kept had better not. */
+	/* To reserve space may wait for the disk, so it is not done for a body that is not kept. */
 	f->keep.step = f->takers && !f->keep.scratch ? RESERVE_STEP : 0;
 	err = pool_submit(f->all->pool, &f->keep.draft_job);
 	if (err) {

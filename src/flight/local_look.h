@@ -4,8 +4,8 @@
  * it: is it the file that its key names (proof.h), and is it compressed under a plain name
  * (encoding.h)? The loop's thread does not do that, for the disk may be slow.
  *
- * Loop's thread. The owner drops it once it is not to be told any more; what the worker uses outlives
- * that.
+ * Loop's thread. The owner drops it when it does not want the answer any more; the struct lives
+ * until the worker is done.
  */
 #pragma once
 #include "flight/flights.h"
@@ -13,8 +13,9 @@
 struct local_look;
 
 /*
- * Once, never from inside local_look_start(); the struct is gone afterwards. other: it is another file
- * than its key names, which has been logged. The head says how it is encoded; head->fd is the callee's.
+ * Once, never from inside local_look_start(); the struct is gone afterwards. other: it is another
+ * file than its key names, which has been logged. The head says how it is encoded; head->fd is the
+ * callee's.
  */
 typedef void local_looked(void *ud, bool other, const struct object_head *head);
 
@@ -22,7 +23,7 @@ struct local_look_request {
 	struct flights *flights;
 	struct store *store;
 	const char *key;                /* where the file lies; copied, as the next two */
-	const char *path;               /* what it has to be true to; may be the same */
+	const char *path;               /* whose key it has to be true to; may be the same */
 	const struct object_head *head; /* head->fd is the look's, once that has started */
 };
 

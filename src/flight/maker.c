@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * See maker.h: the loop's side of a maker. The tasks that the thread posts come in the order of
- * posting, so that `ended` is the last of all and the maker can be freed in it.
+ * See maker.h: the loop's side of a maker, which starts, cancels and frees it and hears of its
+ * progress. Apart from maker_run.c because no line here runs on the maker's thread, and none there
+ * on the loop's. The tasks that the thread posts come in the order of posting, so that `ended` is
+ * the last of all and the maker can be freed in it.
  */
 #include "flight/maker_priv.h"
 #include "metric/metric.h"

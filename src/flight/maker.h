@@ -11,8 +11,9 @@
  *
  * A length is known early when the container states it, and for gzip when the last 4 bytes can be
  * believed (gzip.h). Where a length was promised and not kept, `broke_promise` says so: made again
- * with `promise` off, all of it is made before it begins. Whatever is read ahead of the input's
- * commit, nothing ends well before that: what the store's checksum refutes is not completed.
+ * with `promise` off, all of it is made before it begins. A maker may read its input before that is
+ * committed, but it does not end well before the commit: so nothing is completed that was made of
+ * an input which the store's checksum refutes.
  *
  * Loop's thread, where the events are called, too; never from inside maker_start().
  */
@@ -32,7 +33,7 @@ struct maker_input {
 
 enum maker_end {
 	MAKER_MADE,
-	MAKER_NONE,   /* there is no such form of it: a cabinet of what is too long, nothing */
+	MAKER_NONE,   /* there is no such form: too long for a cabinet, or nothing inside */
 	MAKER_WRONG,  /* another file than its key names */
 	MAKER_FAILED, /* see failure; ERR_CANCELED also when it would have become too much (below) */
 };
@@ -40,7 +41,7 @@ enum maker_end {
 struct maker_request {
 	struct flights *flights;
 	enum form form;
-	struct maker_input input; /* what it names has to live until ended() */
+	struct maker_input input; /* the fill or descriptor in it has to live until ended() */
 	const char *store;        /* its name, for the log; as input */
 	const char *key;          /* of the input, for the name in a cabinet; as input */
 	const char *named; /* path whose key the outcome has to be true to; NULL: any; as input */
@@ -57,7 +58,10 @@ struct maker;
 /* ERR_BUSY when too many wait already. */
 MUST_CHECK enum err maker_start(const struct maker_request *r, struct maker **ret, struct error *e);
 #define MAKER_TAIL 4
-/* The last bytes of the input, fetched for themselves: they tell the length of what is gzip. */
+/*
+ * The last bytes of the input, by a fetch of their own: those of a gzip file tell the length of its
+ * content.
+ */
 void maker_tell_tail(struct maker *m, const char tail[static MAKER_TAIL]);
 /* It ends soon, with ERR_CANCELED; ended() comes all the same. */
 void maker_cancel(struct maker *m);
@@ -71,7 +75,10 @@ int64_t maker_length(const struct maker *m);
 int64_t maker_made(const struct maker *m); /* bytes of it that can be read */
 /* The receiver's from now on; the maker writes to it until ended(). */
 struct draft *maker_draft(struct maker *m, bool *ret_scratch);
-/* What evict_promise() has been told for it, 0 for a scratch file: the caller's from now on. */
+/*
+ * The bytes that evict_promise() was told for it, 0 for a scratch file: the promise is the caller's
+ * from now on.
+ */
 int64_t maker_promised(struct maker *m);
 
 /* ---- from ended() on ---- */

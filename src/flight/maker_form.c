@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See maker.h: what is done to the bytes. What a file is called says little about what it is, and a
- * Content-Encoding is a claim; so the magic decides:
+ * See maker.h: which decoders turn the input into the wanted form, in which steps. The reading,
+ * writing and waiting that they call are maker_run.c. The name of a file says little about what it
+ * is, and a Content-Encoding is a claim; so the magic decides:
  *
  *	PLAIN		gzip or zstd undone once; as it is where it is none of both. Under the name of a plain
  *			file (encoding.h) as the next
@@ -24,7 +25,7 @@ _Static_assert(MAKER_TAIL == GZIP_TRAILER_SIZE, "that is what the tail is for");
 
 #define CABINET_LEVEL 3 /* 0.4 of the time of zlib's default, for 7 % more bytes (a PDB) */
 #define COPY_SIZE     ((size_t)64 * 1024)
-/* What zstd -19 uses; every maker may have that. */
+/* The window of zstd -19; every maker may use so much. */
 #define WINDOW_FREE    (INT64_C(8) << 20)
 #define ZSTD_HEAD_SIZE 18
 /* A chunk, decoded and not, and those that are kept (msfz.h): mostly far less. */
@@ -34,7 +35,7 @@ _Static_assert(MAKER_TAIL == GZIP_TRAILER_SIZE, "that is what the tail is for");
 
 /* ---- what is it? ---- */
 
-/* What it is packed in, and what that holds as far as the first bytes tell. */
+/* The packing of the input, and that of its content as far as the first bytes tell. */
 static enum err look_at_packing(struct maker *m, enum packing *ret, enum packing *ret_inside,
 				struct error *e)
 {
@@ -50,7 +51,7 @@ static enum err look_at_packing(struct maker *m, enum packing *ret, enum packing
 	return OK;
 }
 
-/* Is the outcome the file of a plain name, be it packed in whatever? */
+/* Is the outcome to be a file that is not packed, as its name says? */
 static bool is_for_plain_name(const struct maker *m)
 {
 	struct slice key = slice_of(m->request.key);
@@ -79,8 +80,9 @@ static enum err guess_gzip(struct maker *m, int64_t *ret, struct error *e)
 }
 
 /*
- * What more memory than most have is needed for. The first frame tells; one behind it that needs more
- * is a broken promise, and the next time it may have all there is.
+ * Ask for the memory of the window, where that is more than every maker has. The first frame states
+ * it. A later frame that needs more is a broken promise, and the next time the largest window is
+ * asked for.
  */
 static enum err charge_window(struct maker *m, struct error *e)
 {
@@ -99,12 +101,12 @@ static enum err charge_window(struct maker *m, struct error *e)
 	return err;
 }
 
-/* Where what a decoder gives goes: what is made, or a step on the way there. */
+/* Where a decoder's output goes: to the draft of the wanted form, or to a step on the way to it. */
 struct outlet {
 	/* The length, before the first write, if it is known by then. */
 	enum err (*size)(void *ud, int64_t size, struct error *e);
 	enum err (*write)(void *ud, struct slice bytes, struct error *e);
-	bool is_last; /* the length may be promised to who reads */
+	bool is_last; /* the length may be promised to readers */
 };
 
 static enum err decode(struct maker *m, enum packing kind, const struct outlet *to, struct error *e)
@@ -150,7 +152,7 @@ static enum err expand_msfz(struct maker *m, enum packing kind, const struct out
 	return err ? err : msfz_expand(&file, &sink, e);
 }
 
-/* What undoes each. */
+/* The function that unpacks each packing. */
 static enum err (*const unpackers[PACKINGS_END])(struct maker *m, enum packing kind,
 						 const struct outlet *to, struct error *e) = {
 #define CODEC(ID, ...)         [PACKED_##ID] = decode,
@@ -190,7 +192,10 @@ static void count(enum packing kind)
 	}
 }
 
-/* What is packed once more than could be seen is never given for the file. */
+/*
+ * A content that is packed once more, which the first bytes of the input did not show, is never
+ * taken for the plain file.
+ */
 static enum err write_out(void *ud, struct slice bytes, struct error *e)
 {
 	struct maker *m = ud;
@@ -232,7 +237,7 @@ static enum err any_size(void *ud, int64_t size, struct error *e)
 	return OK;
 }
 
-/* From here on the input is what the file held. */
+/* Unpack the input into a scratch file, which is the input from here on. */
 static enum err undo(struct maker *m, enum packing kind, struct error *e)
 {
 	static const struct outlet middle = {any_size, write_middle, .is_last = false};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the files of a maker share: maker.c (the loop's side), maker_run.c (the thread's), and
- * maker_form.c (what is done to the bytes). A field belongs to the thread until it has posted the
- * task that the comment names, then to the loop; `made` and `cancelled` are atomics.
+ * Shared by the files of a maker: maker.c (the loop's side), maker_run.c (the thread: bytes in and
+ * out), and maker_form.c (which decoders they go through). A field belongs to the thread until it
+ * has posted the task that the comment names, then to the loop; `made` and `cancelled` are atomics.
  */
 #pragma once
 #include "flight/maker.h"
@@ -62,7 +62,7 @@ enum err maker_read(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n,
 enum err maker_read_tail(struct maker *m, char *to, struct error *e);
 /* All n bytes. */
 enum err maker_read_all(void *ud, int64_t offset, void *to, size_t n, struct error *e);
-/* The length of what is going to be made. */
+/* The length of the outcome. */
 enum err maker_promise(void *ud, int64_t length, struct error *e);
 /* The next bytes of it. */
 enum err maker_write(void *ud, struct slice bytes, struct error *e);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * See maker.h: the thread of a maker. It holds a permit all the time but while it waits for input,
- * and offers it to other makers now and then.
+ * See maker.h: the thread of a maker. Here is where the bytes come from and go to: waiting for
+ * input, permits and memory, the draft, the checks, the reports to the loop. Which decoder they go
+ * through, maker_form.c decides. The thread holds a permit all the time but while it waits for
+ * input, and offers it to other makers now and then.
  *
- * The draft is made when the length is known, or with the first bytes. What is written is shown to
+ * The draft is made when the length is known, or with the first bytes. The draft is shown to
  * readers once the length is known and the beginning has been inspected.
  */
 #include "base/clock.h"
@@ -175,7 +177,10 @@ static enum err open_draft(struct maker *m, int64_t length, struct error *e)
 
 	if (m->fd >= 0)
 		return OK;
-	/* What has no length yet may be longer than all there is room for. */
+	/*
+	 * Without a length it may turn out longer than all there is room for, so it does not go
+	 * into the cache.
+	 */
 	m->scratch = length == 0 || !cache_disk_usable(c) || !evict_promise(cache_evict(c), length);
 	m->admitted = m->scratch ? 0 : length;
 	if (!m->scratch)
@@ -269,7 +274,7 @@ enum err maker_charge(struct maker *m, int64_t bytes, struct error *e)
 
 /* ---- the whole ---- */
 
-/* What could not be told by the beginning. */
+/* Is it the file that its key names, where only the whole tells? */
 static enum err inspect(struct maker *m, struct error *e)
 {
 	struct file_source at = {m->fd, OBJECT_HEADER_SIZE};
@@ -301,7 +306,10 @@ static enum err make(struct maker *m, struct error *e)
 	return OK;
 }
 
-/* An early end of what is still on its way is not waited for: its checksum might have refuted it. */
+/*
+ * Had the input come whole when it could not be decoded? An input that is still on its way is not
+ * waited for, and does not count: its checksum might refute it yet.
+ */
 static bool came_whole(struct maker *m)
 {
 	struct fill *fill = m->request.input.fill;

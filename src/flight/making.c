@@ -5,8 +5,8 @@
  * wanted while it arrives. What the store says of the stored form it says of this one, too.
  *
  * The flight stays FLIGHT_ASKING until its maker has begun. The maker is a job of its flight
- * (flight.jobs), and reads the fill of the seat: both stay until it has ended, also when the flight has
- * no seat any more.
+ * (flight.jobs), and reads the fill of the seat: both stay until it has ended, also when the flight
+ * has no seat any more.
  */
 #include "base/buf.h"
 #include "base/clock.h"
@@ -32,17 +32,17 @@ struct making {
 	char tail[MAKER_TAIL];
 	size_t tail_n;
 	bool declined;          /* the cache has declined the stored form before */
-	struct loop_timer soon; /* what is known at the start */
+	struct loop_timer soon; /* a refusal that is known at the start */
 	struct error refusal;
 };
 
 static void find_stored(struct flight *f);
 
-/* ---- what the maker makes ---- */
+/* ---- the outcome ---- */
 
 /*
- * From now on readers follow the draft. One that was made in a temporary file because its length was not
- * known is complete.
+ * From now on readers follow the draft. One that was made in a temporary file because its length
+ * was not known is complete.
  */
 static void adopt(struct flight *f)
 {
@@ -93,7 +93,7 @@ static void grew(void *ud)
 		take_made(f);
 }
 
-/* ---- what cannot be made ---- */
+/* ---- versions that cannot be made ---- */
 
 /* This version, for this form, unless it is purged. */
 static struct object_id version_of(const struct flight *f)
@@ -111,7 +111,10 @@ static struct object_id version_of(const struct flight *f)
 	return id;
 }
 
-/* Its bytes had come whole: as long as a miss would be remembered they are not tried again. */
+/*
+ * The input had come whole and could not be decoded: this version is not tried again for as long as
+ * a miss would be remembered.
+ */
 static void note_in_vain(struct flight *f)
 {
 	struct object_id id = version_of(f);
@@ -149,8 +152,8 @@ static void conclude_maker(struct flight *f, enum maker_end end)
 }
 
 /*
- * Before the maker had begun, so that no reader has any byte: the disk failed under the stored form; or
- * that was given up as the flight had no seats, and now it has one.
+ * Before the maker had begun, so that no reader has any byte: the disk failed under the stored
+ * form; or that was given up as the flight had no seats, and now it has one.
  */
 static bool may_try_again(const struct flight *f, enum maker_end end, enum err why)
 {
@@ -233,12 +236,14 @@ static void tail_ended(void *ud, const struct error *e)
 static void tail_decided(void *ud, enum fetch_result result, const struct object_head *head,
 			 const struct error *e)
 {
-	/* What does not come is read when all has arrived. */
+	/* Last bytes that do not come are read when the whole has arrived. */
 	if (result == FETCH_FAULT && e->code == ERR_CORRUPT)
 		flight_learn(ud, e);
 }
 
-/* By its label, or its name: is it in what tells its length at its end? */
+/*
+ * By its label, or its name: is it in a packing that states the length of its content at its end?
+ */
 static bool tells_at_end(const struct flight *f, const struct object_head *head)
 {
 	struct slice key = slice_of(f->key), coding = slice_of(head->encoding);
@@ -259,9 +264,9 @@ static bool tells_at_end(const struct flight *f, const struct object_head *head)
 }
 
 /*
- * The last bytes of what is gzip tell the length of what it holds, which an answer begins with. So they
- * are fetched beside the rest, pinned to the same version. When they do not come they are read where they
- * stand, once all has arrived.
+ * An answer begins with the length of its body, and a gzip file states the length of its content in
+ * its last bytes. So these are fetched beside the rest, pinned to the same version. When they do
+ * not come they are read at their place once the whole has arrived.
  */
 static void fetch_tail(struct flight *f, const struct object_head *head)
 {
@@ -489,7 +494,7 @@ void making_wanted(struct flight *f)
 		maker_end_beyond(f->making->maker, INT64_MAX);
 }
 
-/* Not wanted any more. What the maker uses stays until it has ended. */
+/* The outcome is not wanted any more. The input of the maker stays until it has ended. */
 void making_stop(struct flight *f)
 {
 	struct making *d = f->making;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See pass.h. What passes by is compared with its checksum on the loop's thread, since there is no file
- * that a worker could read it from. For the same reason only its beginning can be held against its key:
- * FOUND is told once that has been looked at, while it waits in the ring.
+ * See pass.h. A passing body is compared with its checksum on the loop's thread, since it lies in
+ * no file from which a worker could read it. For the same reason only its beginning can be held
+ * against its key: FOUND is told once that has been looked at, while it waits in the ring.
  */
 #include "flight/pass.h"
 #include "flight/flight_priv.h"
@@ -67,7 +67,7 @@ static void note_miss(struct pass *p, enum fetch_result how)
 			how);
 }
 
-/* It is there, but not what was asked for: a miss, and remembered. */
+/* An object came, but another file than its key names: a miss, and remembered. */
 static void tell_other_soon(struct pass *p)
 {
 	fetch_abort(p->fetch);
@@ -76,7 +76,7 @@ static void tell_other_soon(struct pass *p)
 	tell_soon(p, tell_miss);
 }
 
-/* ---- is it what its key names? ---- */
+/* ---- is it the file that its key names? ---- */
 
 static void file_looked_at(void *ud, bool other, const struct object_head *head)
 {
@@ -91,7 +91,9 @@ static void file_looked_at(void *ud, bool other, const struct object_head *head)
 	tell_other_soon(p);
 }
 
-/* FOUND, with this head: is there something to look at before that is told? Then the head is ours. */
+/*
+ * FOUND, with this head: is there something to look at before that is told? Then the head is ours.
+ */
 static bool looks(struct pass *p, const struct object_head *head)
 {
 	const struct pass_request *r = &p->request;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * An object that passes by the cache: one asker has a fetch of its own, whose body goes through a ring
- * (fill.h) to one reader, and nothing of it is kept. What can be said of its being right is said all the
- * same: its beginning is held against its key, which is enough for images and small files, the whole
- * against the checksum that the store tells. A file of a local store is looked at whole (local_look.h).
+ * An object that passes by the cache: one asker has a fetch of its own, whose body goes through a
+ * ring (fill.h) to one reader, and nothing of it is kept. What can be said of its being right is
+ * said all the same: its beginning is held against its key, which is enough for images and small
+ * files, the whole against the checksum that the store tells. A file of a local store is looked at
+ * whole (local_look.h).
  *
  * Loop's thread. Freed by its owner.
  */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See permits.h. Who asks draws a number; a number may work when fewer than n of those before it
- * still do. `given` counts the permits that came back, so that is: number < given + n.
+ * See permits.h. Each maker that wants a permit draws a number. It may work when fewer than n
+ * makers with lower numbers still work. `given` counts the permits that came back, so the condition
+ * is: number < given + n.
  */
 #include "flight/permits.h"
 #include "base/macros.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * A number of permits for work that takes a processor, given in the order of asking. More threads
- * than permits may be under way: a thread that waits for something else gives its permit back meanwhile.
- * Thread safe.
+ * than permits may be under way: a thread that waits for something else gives its permit back
+ * meanwhile. Thread safe.
  */
 #pragma once
 

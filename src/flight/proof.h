@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Is what came right? Asked of whatever brings bytes: a flight (proving.h), an ask that they pass
- * through, a maker that makes them. Two questions:
+ * Are the bytes that came right? A proof belongs to a flight (proving.h), to a pass, or to a maker.
+ * Two questions:
  *
  *	damaged?	held against the checksum that the store tells with its answer (checksum.h). An ETag
  *			that looks like an MD5 and does not agree is no verdict yet (recheck.h)
@@ -21,7 +21,7 @@ struct recheck;
 /* Zeroed: nothing can be wrong. */
 struct proof {
 	/* the checksum */
-	struct digest *digest; /* of what came, in its order; NULL: nothing to compare with */
+	struct digest *digest; /* over the bytes in their order; NULL: nothing to compare with */
 	struct checksum told;
 	struct recheck *recheck;
 	void (*checked)(void *ud, bool sound);
@@ -65,13 +65,22 @@ void proof_damaged(const struct store *s, const char *key, struct error *e);
 
 /* ---- the key ---- */
 
-/* The path whose key it has to be true to; afterwards `looking` says whether anything can be held to it. */
+/*
+ * The path whose key it has to be true to; afterwards `looking` says whether anything can be held
+ * to it.
+ */
 void proof_begin(struct proof *p, const char *path);
 /* More of the beginning of a file of `total` bytes (INT64_MAX: not known yet), while `looking`. */
 void proof_look(struct proof *p, struct slice bytes, int64_t total);
-/* All of it, where the beginning did not tell. What cannot be read is not held against it. */
+/*
+ * Look at the whole file, where the beginning did not tell. A file that cannot be read counts as
+ * right.
+ */
 void proof_look_at_all(struct proof *p, const struct source *file);
-/* Tell that it is another file: log, count; file: for what it is, may be NULL. */
+/*
+ * Tell that it is another file: log, count; file: to read from it what it is, for the log; may be
+ * NULL.
+ */
 void proof_tell_other(const struct proof *p, const char *store, const struct source *file);
 /* The same as an error. */
 enum err proof_other(enum err code, struct error *e);

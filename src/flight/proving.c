@@ -3,9 +3,9 @@
  * See proving.h.
  *
  * Checksum. A store may tell one with its answer, S3 does so for the whole only; of an object that
- * comes in parts it is asked for by a HEAD, unless the ETag is an MD5 already. A worker reads what
- * has arrived back from the page cache. Only when it has seen the last byte and agrees is the flight
- * told that it is proven, which releases the held-back tail.
+ * comes in parts it is asked for by a HEAD, unless the ETag is an MD5 already. A worker reads the
+ * bytes that have arrived back from the page cache. Only when it has seen the last byte and agrees
+ * is the flight told that it is proven, which releases the held-back tail.
  *
  * Key. Mostly the beginning tells: then the seats are told no earlier. Of a PDB only the
  * whole tells; a small one is waited for, a larger one is delivered meanwhile, but for its tail.
@@ -78,7 +78,7 @@ bool proving_may_be_damaged(const struct flight *f)
 	return f->proving.proof.digest;
 }
 
-/* ---- following what arrives ---- */
+/* ---- hashing what has arrived ---- */
 
 /* On a worker. */
 static void hash_file(struct proving *p, int fd, int64_t base)
@@ -210,8 +210,8 @@ static void beginning_looked_at(struct loop_timer *timer)
 }
 
 /*
- * Is it held against its key as it is stored? Where only makers have seats, they look at what they
- * make of it.
+ * Is the stored form held against its key? Where only makers have seats they look at the form that
+ * they make.
  */
 static bool may_look(const struct flight *f)
 {
@@ -253,7 +253,10 @@ void proving_look(struct flight *f, struct slice bytes)
 	if (!p->looking)
 		return;
 	proof_look(p, bytes, f->head.total);
-	/* A small one is waited for: what looks like another file may be damaged on its way. */
+	/*
+	 * A small object is waited for until its checksum is known: a file that looks like another
+	 * one may have been damaged on its way.
+	 */
 	if (!p->looking && !((p->at_end || p->other) && f->small))
 		loop_timer_set(f->all->loop, &f->proving.looked,
 			       0); /* outside of the fetch's call */
@@ -305,7 +308,7 @@ static bool start_look_job(struct flight *f)
 
 /* ---- the verdict ---- */
 
-/* It is what the store has, as far as can be known. Is it what its key names? */
+/* As far as can be known the bytes are those of the store. Are they the file that the key names? */
 static void sound(struct flight *f)
 {
 	struct proof *p = &f->proving.proof;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* See recent.h. It is looked at once for each flight, so that a walk over all of it is no matter. */
+/*
+ * See recent.h. It is looked at once for each flight, so that a walk over all of it is no matter.
+ */
 #include "flight/recent.h"
 
 static size_t place_of(const struct recent *r, const struct object_id *id)

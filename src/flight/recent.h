@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What was learnt of single objects, for a while: a set of the identities of the last RECENT_MAX of
- * them. One more forgets the oldest. Zeroed: empty. Not thread-safe; nothing is allocated.
+ * A note about single objects that lasts for a while: the set of the last RECENT_MAX identities
+ * that were noted. One more forgets the oldest. Zeroed: empty. Not thread-safe; nothing is
+ * allocated.
  */
 #pragma once
 #include "cache/object.h"
@@ -16,7 +17,7 @@ struct recent {
 	size_t next;
 };
 
-/* Moves the end of what is there already. */
+/* An identity that is noted already lasts until the new end. */
 void recent_note(struct recent *r, const struct object_id *id, int64_t until_ns);
 void recent_forget(struct recent *r, const struct object_id *id);
 bool recent_has(const struct recent *r, const struct object_id *id, int64_t now_ns);

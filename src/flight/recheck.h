@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * An ETag that looks like an MD5 and is not that of what came: is the object damaged, or is the ETag
- * no checksum, as that of services which make it of other hashes, or of encrypted bytes? The object is
- * fetched once more, and nothing of it is kept but its XXH3-128: the same bytes under the same ETag
- * twice were not damaged on their way. Other bytes, or none, prove nothing: then it is damaged.
+ * An ETag that looks like an MD5 and is not that of what came: is the object damaged, or is the
+ * ETag no checksum, as that of services which make it of other hashes, or of encrypted bytes? The
+ * object is fetched once more, and nothing of it is kept but its XXH3-128: the same bytes under the
+ * same ETag twice were not damaged on their way. Other bytes, or none, prove nothing: then it is
+ * damaged.
  *
  * A store of which RECHECK_PROOFS objects proved so, and of which no ETag has ever agreed, is not
  * asked twice any more; one that agrees brings the check back for good.
@@ -24,7 +25,7 @@ struct recheck_request {
 	bool msfz;                  /* it was asked for so, and came so */
 	uint64_t asker;
 	bool patient;
-	struct object_head head; /* of what came: its ETag and total count */
+	struct object_head head; /* of the object that came: its ETag and total count */
 	uint8_t own[16];         /* digest_own() of that */
 };
 

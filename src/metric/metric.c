@@ -79,7 +79,7 @@ static void print_histogram(struct buf *out)
 		   (long long)count, (double)metric_get(request_ns) / 1e9, (long long)count);
 }
 
-/* What a miss costs: below 1 when most are remembered. */
+/* Questions to stores for each miss: below 1 when most misses are remembered. */
 static void print_miss_cost(struct buf *out)
 {
 	int64_t asked = metric_get(store_missing), told = metric_get(requests_miss);

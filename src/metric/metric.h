@@ -3,8 +3,8 @@
  * The program's counters and gauges, declared in metrics.def and exposed as Prometheus text.
  *
  * Each thread adds to a shard of its own, relaxed, so that counting costs no cache line that
- * travels between cores; whoever wants a value adds the shards up. A gauge may go up on one thread
- * and down on another. Any thread.
+ * travels between cores; a reader adds the shards up. A gauge may go up on one thread and down on
+ * another. Any thread.
  */
 #pragma once
 #include "base/buf.h"

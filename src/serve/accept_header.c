@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* See accept_header.h. Weights are read only so far as to tell zero (q=0, q=0.000) from the rest. */
+/*
+ * See accept_header.h. Weights are read only so far as to tell zero (q=0, q=0.000) from the rest.
+ */
 #include "serve/accept_header.h"
 
 static bool is_refused(struct slice parameters)

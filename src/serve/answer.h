@@ -21,7 +21,7 @@ struct answer {
 	int64_t hot_ns;      /* ASK_HIT: nothing has to be looked at or asked again for so long */
 	size_t rank;         /* ASK_HIT by known_answer(): which candidate of `from` */
 	struct store *from;  /* the store that answered; NULL on a miss */
-	int64_t keep_ns;     /* MISS: whoever is told may keep it for so long */
+	int64_t keep_ns;     /* MISS: clients may keep it for so long */
 	bool working;        /* FAULT: it is still being fetched; asked again, it may be there */
 	/* FOUND: it is in MSFZ form; others could be given it encoded, or in another form */
 	bool msfz, vary_encoding, vary_accept;
@@ -40,14 +40,14 @@ struct part_ask {
 void answer_describe(struct answer *a, const struct candidate *c, enum form form);
 /* Does the file (head->fd) that is called gzip hold what may be sent as Content-Encoding: gzip? */
 bool answer_is_gzip(const struct object_head *head);
-/* May the client have what is encoded as the head says? */
+/* Can the client read the encoding that the head tells? */
 bool answer_acceptable(const struct object_head *head, bool accepts_gzip);
-/* Would the client be given a part of it, or the whole whatever was asked? */
+/* Would the client be given a part of it, if it asks for one, or always the whole? */
 bool answer_may_be_part(const struct object_head *head, const struct part_ask *ask);
 /*
- * FOUND with a head of the whole, of which any part can be given: cut it to what is asked. Then it
- * may become UNSATISFIABLE.
+ * FOUND with a head of the whole, of which any part can be given: cut it to the part that is asked
+ * for. Then it may become UNSATISFIABLE.
  */
 void answer_cut(struct answer *a, const struct part_ask *ask);
-/* Give up what a FOUND answer holds. */
+/* Give up the descriptor or fill of a FOUND answer. */
 void answer_drop(struct answer *a);

@@ -22,9 +22,9 @@ struct auth *auth_new(void);
 void auth_free(struct auth *a);
 /*
  * Add the tokens of a setting (separated by blanks or commas), or of a file (one per line; lines
- * that begin with # are comments). ERR_USAGE when a token is too short, too long, or not of
- * visible ASCII characters, and when there is none at all: who wanted a lock does not get an open
- * door.
+ * that begin with # are comments). ERR_USAGE when a token is too short, too long, or not of visible
+ * ASCII characters, and when there is none at all: an operator who wants a lock does not get an
+ * open door.
  */
 MUST_CHECK enum err auth_add_list(struct auth *a, struct slice list, struct error *e);
 MUST_CHECK enum err auth_add_file(struct auth *a, struct slice content, struct error *e);
@@ -42,7 +42,10 @@ MUST_CHECK enum auth_way auth_check(const struct auth *a, struct slice authoriza
 				    struct slice path_token);
 /* How many tokens work in a header only, since they are not of lower-case hex digits. */
 size_t auth_header_only(const struct auth *a);
-/* Does one of the tokens, of that length at least, stand in text, in any case? Then text is not to be logged. */
+/*
+ * Does one of the tokens, of that length at least, stand in text, in any case? Then text is not to
+ * be logged.
+ */
 bool auth_mentions(const struct auth *a, struct slice text, size_t min);
 /* Shorter ones can be guessed, and may stand in the name of a file. */
 #define AUTH_SECRET_MIN 16

@@ -7,7 +7,10 @@
 #include "base/text.h"
 #include "symfmt/key.h"
 
-/* What is put before, into and behind a path that was asked for: a folder, msfz0, ".zst". */
+/*
+ * Room for the parts that are put before, into and behind a path that was asked for: a folder,
+ * msfz0, ".zst".
+ */
 #define ADDED_MAX 32
 /* Lower-casing makes two bytes into three at worst. */
 #define KEY_BYTES_MAX ((size_t)(SYMBOL_PATH_MAX + KEY_TEXT_MAX + ADDED_MAX) * 3 / 2)

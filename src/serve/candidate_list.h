@@ -18,8 +18,8 @@ struct candidate_list {
 void candidate_list_begin(struct candidate_list *l, const struct candidate_options *o,
 			  struct candidates *ret);
 /*
- * What lies in `key` is taken out and becomes a candidate of this kind in each case, unless it is one
- * already or there are too many.
+ * The text in `key` is taken out and becomes a candidate of this kind, one for each case, unless it
+ * is one already or there are too many.
  */
 void candidate_list_add(struct candidate_list *l, const struct candidate *as);
 /* False when memory is out; then there are none. */

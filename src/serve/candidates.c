@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See candidates.h. A file is a name, a key, and the forms in which it may lie there. The loops over
- * spelling, key, tier and form put keys together, and the list (candidate_list.h) takes each in the
- * cases that the store may have.
+ * See candidates.h. A file is a name, a key, and the forms in which it may lie there. The loops
+ * over spelling, key, tier and form put keys together, and the list (candidate_list.h) takes each
+ * in the cases that the store may have.
  */
 #include "serve/candidates.h"
 #include "base/text.h"
@@ -15,7 +15,7 @@
 #define BEHIND    (1U << PLACE_BEHIND)
 #define IN_FOLDER (1U << PLACE_FOLDER)
 
-/* What may be made of an object. */
+/* The forms of an object that a client may be given. */
 static const struct candidate as_stored = {.want = WANT_FILE, .eager = true};
 static const struct candidate negotiable = {.want = WANT_FILE, .eager = true, .negotiable = true};
 static const struct candidate gzipped = {.want = WANT_FILE, .gzipped = true};
@@ -34,7 +34,7 @@ struct form {
 	const struct candidate *as;
 };
 
-/* name/KEY/ and what may lie there. */
+/* name/KEY/ and the files that may lie there. */
 struct file {
 	struct slice name;
 	const struct symbol_key *key;
@@ -258,7 +258,10 @@ static void add_build_id(struct candidate_list *l, const struct symbol_path *p)
 {
 	bool ssqp = l->o->layout == LAYOUT_SSQP, alone = p->kind == PATH_BUILD_ID;
 
-	/* What was asked for by its SSQP key has been looked for already, as any name/KEY/name. */
+	/*
+	 * A file that is asked for by its SSQP key has been looked for already, as any
+	 * name/KEY/name.
+	 */
 	if (ssqp && alone && !p->executable)
 		add_ssqp_debug_file(l, &p->id);
 	else if (!ssqp || (alone && l->o->wildcards))

@@ -1,31 +1,35 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which objects of a store may hold what was asked for, and what is to be made of each, likeliest
- * first. A later one is answered only when all earlier ones are proven misses, so the order
- * decides between twins. For name/KEY/name these nest, the outermost first:
+ * Which objects of a store may hold the file that a path asks for, and what is to be made of each;
+ * the likeliest comes first. A later candidate is answered only when all before it are proven
+ * misses, so the order decides between twins. For name/KEY/name these nest, the outermost first:
  *
  *  1. spelling (symbol_path: '+' and space). Another spelling is another name, so no key of it
  *     comes before all keys of the name as it was asked.
  *  2. key: as asked, then its aliases (key_match.h), as far as the store's option and the client's
  *     habits ask for them.
  *  3. tier (foo.pdb/K/foo.pdb, fo/foo.pdb/K/foo.pdb). The layout belongs to the whole store.
- *  4. form, as far as the store may hold it (traits.forms): msfz0/name for a client that accepts it, if the key
- *     is a PDB's; the plain name; expanded, the `_` twin (of a name without a point, where all forms
- *     are looked for, also name._), name.gz and name.zst; msfz0/name expanded. What a store that
- *     negotiates sends under the plain name of a PDB is no candidate of its own: it is one question.
+ *  4. form, as far as the store may hold it (traits.forms): msfz0/name for a client that accepts
+ *     it, if the key is a PDB's; the plain name; expanded, the `_` twin (of a name without a point,
+ *     where all forms are looked for, also name._), name.gz and name.zst; msfz0/name expanded. The
+ *     MSFZ that a store which negotiates sends under the plain name of a PDB is no candidate of its
+ *     own: it is one question with the PDB.
  *  5. case, lower before as asked. Innermost, so that the two cases stand side by side.
  *
  * and last of all file.ptr, where the store says what it points to (traits.ptr). A .sym that is
  * asked for by the code id of an image is looked for by way of that image, too.
  *
- * Asked for the `_` twin itself: that as it is; then, where cabinets are made (options.cabinets), one
- * of the plain file. Asked for a Breakpad file, name.sym: that, or expanded, name.sym.gz and .zst.
+ * Asked for the `_` twin itself: that as it is; then, where cabinets are made (options.cabinets),
+ * one of the plain file. Asked for a Breakpad file, name.sym: that, or expanded, name.sym.gz and
+ * .zst.
  *
- * A path that names a file by its build-id becomes the key that the store's layout (layout.h) gives it (with gdb's also that below .build-id/), and then that with zeros more or fewer at the end of the id. An SSQP path is a name/KEY/name,
- * and is looked for as such before. A store of the unified layout, or one that has given a file out of it,
- * is asked for that by the ids of PDBs and Mach-O files, too. Last comes the path as it was asked, where it is
- * none of those. Of /buildid/HEX/source/... and /section/... there are none.
- * Whatever else is asked for is looked for as it is.
+ * A path that names a file by its build-id becomes the key that the store's layout (layout.h) gives
+ * that file (in gdb's layout also the key below .build-id/), and then the same with more or fewer
+ * zeros at the end of the id. An SSQP path is a name/KEY/name, and is looked for as such first. A
+ * store of the unified layout, or one that has given a file out of it, is asked for a key of that
+ * layout also where a path has the id of a PDB or Mach-O file. Last comes the path as it was asked,
+ * where it is not among these keys. /buildid/HEX/source/... and /section/... have no candidates.
+ * Any other path has one: itself.
  *
  * Tiers: a path as it was asked comes before its twin, but for a store that is known to be
  * two-tier a one-tier path (three segments) is asked for in its two-tier form first, and for one
@@ -34,24 +38,24 @@
  * store. A segment msfz0 before the last does not count. The folder that is put before a name
  * has the case of that name.
  *
- * Eager is what stands in the store as it was asked: the plain name under the exact key, in every
- * spelling, tier and case, and msfz0/name for a client that accepts it. By default a lower-case request for a
- * file that is not there costs two questions, of which one is only whether the file is there (the `_` twin).
- * Pure: no I/O, no globals.
+ * Eager is a candidate under the key as it was asked: the plain name, in every spelling, tier and
+ * case, and msfz0/name for a client that accepts it. By default a lower-case request for a file
+ * that is not there costs two questions, of which one is only whether the file is there (the `_`
+ * twin). Pure: no I/O, no globals.
  */
 #pragma once
 #include "serve/client.h"
 #include "serve/request.h"
 #include "store/store.h"
 
-/* What lies behind is not looked for: it is the least likely. */
+/* Candidates beyond this number, which are the least likely, are not looked for. */
 #define CANDIDATES_MAX 96
 
 enum want {
 	WANT_FILE, /* the object; its Content-Encoding undone where the client does not accept it */
-	WANT_EXPANDED, /* what the object holds compressed */
+	WANT_EXPANDED, /* the content of the object, which is compressed */
 	WANT_CABINET,  /* a cabinet made of the object */
-	WANT_POINTER,  /* what the object leads to: file.ptr, and an image to the .sym of its PDB */
+	WANT_POINTER,  /* the object it leads to: file.ptr to its target, an image to the .sym */
 };
 
 struct candidate {
@@ -59,9 +63,9 @@ struct candidate {
 	enum want want;
 	bool eager; /* likely: asked for at once. Else: asked whether it is there in the same round */
 	bool alias;      /* it has another key than was asked for */
-	bool msfz;       /* what is answered is in MSFZ form, which the client accepts */
-	bool negotiable; /* or may be, as the store sees fit, under the plain name */
-	bool as_asked;   /* the path itself, which nothing else in the list is */
+	bool msfz;       /* the answer is in MSFZ form, which the client accepts */
+	bool negotiable; /* or may be, if the store chooses that form, under the plain name */
+	bool as_asked;   /* the path itself, which no other candidate is */
 	bool unnamed;    /* its key tells no name of the file: a build-id's */
 	bool late;    /* it stands behind the aliases of the key, which not every client asks for */
 	bool gzipped; /* WANT_FILE: it is gzip by its name, to be sent with that Content-Encoding */
@@ -73,13 +77,13 @@ struct candidate_options {
 	unsigned forms; /* STORE_FORM_... */
 	enum store_aliases aliases;
 	enum store_layout layout;
-	bool unified;                /* a file has been found in that layout */
-	bool wildcards;              /* STORE_ANY_NAME */
-	bool pointers;               /* file.ptr is followed */
-	bool cabinets;               /* SERVE_CAB */
-	bool ranged;                 /* a part is wanted: nothing gzipped */
-	bool negotiates;             /* the store sends PDBs in MSFZ form to who accepts that */
-	size_t first;                /* candidates to leave out at the beginning: candidates.next */
+	bool unified;    /* a file has been found in that layout */
+	bool wildcards;  /* STORE_ANY_NAME */
+	bool pointers;   /* file.ptr is followed */
+	bool cabinets;   /* SERVE_CAB */
+	bool ranged;     /* a part is wanted: nothing gzipped */
+	bool negotiates; /* the store sends PDBs in MSFZ form to requests that accept it */
+	size_t first;    /* candidates to leave out at the beginning: candidates.next */
 	const struct client *client; /* not NULL */
 };
 
@@ -97,7 +101,7 @@ struct candidates {
  */
 MUST_CHECK bool candidates_make(const struct symbol_path *p, const struct candidate_options *o,
 				struct candidates *ret);
-/* Request headers, as bits, that decide what a client gets: what Vary names. */
+/* Request headers, as bits, that decide which answer a client gets: those that Vary names. */
 enum {
 	BY_ENCODING = 1, /* Accept-Encoding */
 	BY_ACCEPT = 2,
@@ -106,8 +110,8 @@ enum {
 	BY_ALL = 15,
 };
 /*
- * By which headers the keys of the path differ from one client to another, in a store that leaves
- * aliases to us: those that the client's habits (client.h) are concluded from.
+ * The request headers on which the keys of the path depend, in a store that leaves aliases to us:
+ * those from which the client's habits (client.h) are concluded.
  */
 unsigned candidates_decided_by(const struct symbol_path *p);
 /*

@@ -8,7 +8,7 @@
 #define SYMSRV   SLICE("Microsoft-Symbol-Server/")
 #define PERFVIEW SLICE("Microsoft-Symbol-Server/6.13.0009.1140")
 
-/* What is said of gzip by name counts more than what is said of "*". */
+/* A word about gzip by name counts more than one about "*". */
 static bool accepts_gzip(struct slice accept)
 {
 	enum accepted said = accept_says(accept, SLICE("gzip"));

@@ -33,7 +33,7 @@ static bool parse_etag(struct slice s, struct etag *ret)
 	return next_etag(&s, ret) && s.n == 0;
 }
 
-/* The list ends at its first mistake; what stood before that still counts. */
+/* The list ends at its first mistake; the ETags before that still count. */
 static bool any_matches(struct slice list, struct slice own)
 {
 	struct etag ours, theirs;

@@ -21,7 +21,7 @@ struct condition_headers {
 	struct slice if_none_match, if_modified_since, if_range;
 };
 
-/* What we say of the object in ETag and Last-Modified. */
+/* The ETag and Last-Modified that we send for the object. */
 struct validators {
 	struct slice etag; /* with its quotes, and W/ if weak; n == 0 when unknown */
 	int64_t modified;  /* seconds since the epoch, or DATE_UNKNOWN */
@@ -29,7 +29,7 @@ struct validators {
 
 enum condition {
 	COND_PROCEED,
-	COND_NOT_MODIFIED, /* 304, whatever the Range header says */
+	COND_NOT_MODIFIED, /* 304, whether there is a Range header or not */
 };
 
 /* For GET and HEAD of an object that exists. */

@@ -13,7 +13,10 @@ static struct slice without(struct slice name, const char *end)
 	return SLICE_NONE;
 }
 
-/* A name without what says how it is packed: .gz, .zst, or Ghidra's ._; n == 0: nothing says so. */
+/*
+ * The name without the suffix that says how it is packed (.gz, .zst, or Ghidra's ._); n == 0: it
+ * has none.
+ */
 static struct slice unpacked(struct slice name)
 {
 	struct slice ret = SLICE_NONE;
@@ -59,7 +62,9 @@ bool file_name_is(struct slice key, struct slice glob)
 	return matches(&s, glob);
 }
 
-/* What stands before the name and its tier; of a path whose last segment says nothing, all of it. */
+/*
+ * The segments before the name and its tier; of a path whose last segment is no name, all of them.
+ */
 static struct slice before_name(const struct spelling *s)
 {
 	struct slice before = s->path;

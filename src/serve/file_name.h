@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which file a path means, for the globs of only= and not=: those count for the file, under whatever
- * name it is asked for, so that no way to ask for it gets past them.
+ * Which file a path means, for the globs of only= and not=: those count for the file, under
+ * whatever name it is asked for, so that no way to ask for it gets past them.
  *
  *	asked for				the names it goes by
  *	[fo/]foo.pdb/KEY/[msfz0/]foo.pdb	foo.pdb
@@ -12,11 +12,12 @@
  *	by an id alone				none (symbol_path_is_nameless()): not= never
  *						bars it, only= never wants it; resolve.c asks that before
  *
- * not= bars what goes by the name of a folder before those, too, unless that is a key or a tier.
+ * not= bars a file also by the names of the folders before it, unless such a folder is a key or a
+ * tier.
  *
- * A name of which nothing tells what it is the packed form of is that of many: foo.pdb.gz is foo.pdb
- * too, and foo.pd_ is foo.pd and any letter. '*' is any text, '?' any character; case does not count,
- * as in fold_equal(). Pure; no allocation.
+ * If no folder tells the file's own name, a packed name goes for all files that it may be the
+ * packed form of: foo.pdb.gz for foo.pdb too, and foo.pd_ for foo.pd and any letter. '*' is any
+ * text, '?' any character; case does not count, as in fold_equal(). Pure; no allocation.
  */
 #pragma once
 #include "serve/symbol_path.h"
@@ -25,5 +26,5 @@
 bool file_name_wanted(const struct symbol_path *p, struct slice glob);
 /* Does the glob of a not= name it? In any spelling, too. */
 bool file_name_barred(const struct symbol_path *p, struct slice glob);
-/* Is the glob a name of what lies under a key of a store, such as a candidate's? */
+/* Does the glob name the file under a key of a store, such as a candidate's? */
 bool file_name_is(struct slice key, struct slice glob);

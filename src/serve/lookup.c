@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See lookup.h. One store is asked at a time (a stage): lookup_stage.c asks, lookup_judge.c decides,
- * lookup_pointer.c follows file.ptr.
- * Here is the frame: beginning, answering, going on when the cache's disk has failed, and the end.
+ * See lookup.h. One store is asked at a time (a stage): lookup_stage.c asks, lookup_judge.c
+ * decides, lookup_pointer.c follows file.ptr. Here is the frame: beginning, answering, going on
+ * when the cache's disk has failed, and the end.
  *
  * The ask that becomes the answer lives on in `winner` until the release, since it holds the fill
  * that the client reads.

@@ -8,8 +8,9 @@
  *    before it are proven misses.
  *  - A miss moves on to the next store. So does a fault, but it is remembered: in the end 404 is
  *    said only when every store has answered (a store that is optional is not missed).
- *  - Beyond max_questions the least likely are not asked for; the 404 that is said then may not be kept.
- *    What is known to be missing does not count, so the next request goes on from there.
+ *  - Beyond max_questions the least likely are not asked for; the 404 that is said then may not be
+ *    kept. A candidate that is known to be missing does not count, so the next request goes on from
+ *    there.
  *  - A store whose breaker is open, or that does not take the name, is passed over.
  *
  * Threads: lookup_start() and lookup_release() may be called by any thread; all work, and the
@@ -42,7 +43,7 @@ struct lookup_request {
 	struct lookups *all;
 	struct flights *flights;
 	const struct store_list *stores;
-	/* the path borrowed until the release; what the client's headers lend it is copied */
+	/* the path is borrowed until the release; texts of the client's headers are copied */
 	struct resolve_rules rules;
 	struct loop *loop;
 	const atomic_bool *left; /* the client has gone away; lives until the release */
@@ -50,14 +51,14 @@ struct lookup_request {
 	bool head;
 	struct part_ask part; /* if_range copied */
 	const char *via;
-	bool patient;      /* when the budget is over, what runs goes on (answer.working) */
+	bool patient;      /* when the budget is over its flights go on (answer.working) */
 	int64_t budget_ns; /* to be answered in so much time */
 	size_t ring_max;
 	size_t max_questions; /* keys that a store over the network is asked for; 0: no limit */
 	bool tells; /* a line of the log, at level debug, for each candidate asked and answered */
 	/*
-	 * FOUND: what lies in the cache, to be answered if all before it are missing or cannot be asked
-	 * (known_answer()). Its descriptor is the lookup's.
+	 * FOUND: an object of the cache, to be answered if all candidates before it are missing or
+	 * cannot be asked for (known_answer()). Its descriptor is the lookup's.
 	 */
 	struct answer spare;
 };
@@ -73,9 +74,9 @@ struct lookup *lookup_start(const struct lookup_request *request,
 void lookup_rescue(struct lookup *l, int64_t first, int64_t last,
 		   void (*rescued)(void *ud, struct fill *body));
 /*
- * The receiver is done with it: what still runs is cancelled, unless others wait for it or it is
- * worth to be finished. `released` is called on the loop's thread when nothing touches ud, the path
- * or the stores any more.
+ * The receiver is done with it: asks that still run are cancelled; a flight goes on if others wait
+ * for it or it is worth to be finished. `released` is called on the loop's thread when nothing
+ * touches ud, the path or the stores any more.
  */
 void lookup_release(struct lookup *l, void (*released)(void *ud));
 /* Loop's thread: end those whose clients have left while they waited. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the answers of a store come to. Whatever arrives, lookup_judge() looks at all candidates in order
- * and sees whether the stage is decided:
+ * How the answers of one store decide a stage. After each answer lookup_judge() looks at all
+ * candidates in order:
  *
  *	all before missing, this one found	the answer
  *	all before missing, this one there	ask for it
@@ -9,9 +9,9 @@
  *	all missing				next store
  *	else					wait
  *
- * The states of a slot. What leads on from THERE, FOUND and FIT happens when all slots before it are
- * MISSING; of the three that wait for a body there is one at a time (`awaited`), and what the slots
- * behind it say does not matter any more.
+ * The states of a slot. What leads on from THERE, FOUND and FIT happens when all slots before it
+ * are MISSING; of the three that wait for a body there is one at a time (`awaited`), and what the
+ * slots behind it say does not matter any more.
  *
  *	from		when					to
  *	WAITING		its ask has answered			THERE, FOUND, MISSING, UNSATISFIABLE, FAULTY
@@ -29,9 +29,9 @@
  *	FIT		else					the answer
  *	SETTLING	the body is there, or SETTLE_NS over	the answer
  *
- * PEEKING, LEADING, FIT and SETTLING become MISSING when the body turns out to be another file's; when
- * it fails, or does not come in time for the first two, the store has failed. A body that is there
- * already is not waited for.
+ * PEEKING, LEADING, FIT and SETTLING become MISSING when the body turns out to be another file's;
+ * when it fails, or does not come in time for the first two, the store has failed. A body that is
+ * there already is not waited for.
  */
 #include "base/log.h"
 #include "base/text.h"
@@ -54,7 +54,7 @@ static void body_came(struct fill_waiter *w)
 	loop_timer_set(l->request.loop, &l->awaken, 0);
 }
 
-/* False, and the slot stays what it is: the body has come so far, or has failed. */
+/* False, and the slot keeps its state: the body has come so far, or has failed. */
 static bool await(struct lookup *l, struct slot *slot, enum slot_state as,
 		  const struct fill_waiter *body, int64_t until_ns)
 {
@@ -151,7 +151,7 @@ static bool may_log(struct store *s)
 	return true;
 }
 
-/* A store has failed: remember it for the end, and log it unless that is what it is known for. */
+/* A store has failed: remember it for the end, and log it unless it is optional. */
 void lookup_store_failed(struct lookup *l, const struct error *e, bool log)
 {
 	struct store *s = lookup_present(l);
@@ -169,9 +169,9 @@ void lookup_store_failed(struct lookup *l, const struct error *e, bool log)
 }
 
 /*
- * The object is there, but a range of it is not what this client may have: If-Range names
- * another version, or the stored bytes are encoded and ranges of those mean nothing. Ask again
- * for the whole.
+ * The object is there, but this client may not be given a range of it: If-Range names another
+ * version, or the stored bytes are encoded and ranges of those mean nothing. Ask again for the
+ * whole.
  */
 static bool needs_whole(const struct lookup *l, const struct slot *slot)
 {
@@ -240,7 +240,10 @@ static void fit(struct lookup *l, struct slot *slot)
 	}
 }
 
-/* What is called foo.pdb.gz goes out as it is if that is what it is; else it is asked for expanded. */
+/*
+ * A file that is called foo.pdb.gz goes out as it is if its bytes are gzip; else it is asked for
+ * expanded.
+ */
 static void peeked(struct lookup *l, struct slot *slot)
 {
 	if (ask_form(slot->ask) == FORM_STORED && begins_like_gzip(slot)) {
@@ -300,7 +303,7 @@ static void unsatisfiable(struct lookup *l, const struct slot *slot)
 		lookup_answer(l, &a);
 }
 
-/* A 404 made of a miss that is not remembered by now, for whatever reason, may not be kept. */
+/* A 404 that rests on a miss which is not remembered (any more) may not be kept by clients. */
 static void all_missing(struct lookup *l)
 {
 	for (size_t i = 0; i < l->n_slots; i++)

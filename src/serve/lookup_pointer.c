@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Objects that lead to another one, which is then looked for in the same store, once: what a pointer
- * leads to is not followed again.
+ * Objects that lead to another one, which is then looked for in the same store, once: a target that
+ * is a pointer itself is not followed.
  *
  * file.ptr: a store that symstore filled with pointers has, in place of a file, a text that tells
- * where it is. Where that is the store itself by another name (traits.ptr) it is followed. Else it is
- * as if there were no pointer; a client that asks for file.ptr itself gets it as it is.
+ * where it is. Where that is the store itself by another name (traits.ptr) it is followed. Else it
+ * is as if there were no pointer; a client that asks for file.ptr itself gets it as it is.
  *
- * An image: rust-minidump asks for foo.dll/CODEID/foo.sym when it knows nothing but the code id. The
- * image of that id tells its PDB, and foo.pdb/ID/foo.sym is what was meant.
+ * An image: rust-minidump asks for foo.dll/CODEID/foo.sym when it knows nothing but the code id.
+ * The image of that id tells its PDB, and foo.pdb/ID/foo.sym is what was meant.
  */
 #include "metric/metric.h"
 #include "serve/lookup_priv.h"
@@ -46,8 +46,8 @@ static struct source body_of(const struct slot *slot, struct file_source *file)
 /* ---- where it leads to ---- */
 
 /*
- * symstore points to a file of the same name. Whoever may write one file.ptr does not thereby open the
- * rest of the bucket, nor what symstore keeps its books in.
+ * A target has to have the name that was asked for, as symstore writes it: the right to write one
+ * file.ptr must not open the rest of the bucket, nor the files in which symstore keeps its books.
  */
 static bool may_be_meant(const struct lookup *l)
 {

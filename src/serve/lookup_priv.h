@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the files of a lookup share: lookup.c, lookup_stage.c, lookup_judge.c, lookup_pointer.c.
+ * Shared by the files of a lookup: lookup.c, lookup_stage.c, lookup_judge.c, lookup_pointer.c.
  * Loop's thread.
  */
 #pragma once
@@ -8,14 +8,14 @@
 #include "flight/flight.h"
 #include "serve/lookup.h"
 
-/* lookup_judge.c tells what leads from one to the other. */
+/* lookup_judge.c has the table of transitions. */
 enum slot_state {
 	WAITING,       /* asked; no answer yet */
-	THERE,         /* it was only asked whether it is, and it is */
+	THERE,         /* only its presence was asked for, and it is there */
 	FOUND,         /* its head is in */
 	PEEKING,       /* found, called gzip; waits for its first bytes */
 	LEADING,       /* found, leads to another object; waits for its body */
-	FIT,           /* found, and what the client may have, as far as its bytes tell */
+	FIT,           /* found, and fit for the client, as far as its bytes tell */
 	SETTLING,      /* fit, and the answer; waits a moment for its body */
 	MISSING,       /* it is not there, or another file than its key names */
 	UNSATISFIABLE, /* the range that is asked for lies outside */
@@ -54,7 +54,7 @@ struct lookup {
 		target; /* where the present store's file.ptr has led to; empty: it was not followed */
 	char *asked;    /* then, the path whose key the target has to be true to */
 	struct ask *winner;
-	struct object_head version; /* what the winner gives */
+	struct object_head version; /* the version that the winner gives */
 	struct slot *awaited;       /* the one that is PEEKING, LEADING or SETTLING; or NULL */
 	struct fill_waiter body;    /* that it waits with */
 	struct loop_timer awaken;   /* its body has come so far, or the time is over */
@@ -83,8 +83,8 @@ static inline struct store *lookup_present(const struct lookup *l)
 void lookup_drop_slots(struct lookup *l);
 void lookup_answer(struct lookup *l, struct answer *answer);
 
-/* lookup_pointer.c: following what leads elsewhere, once for each store */
-/* Can it be one, by its length? */
+/* lookup_pointer.c: following an object that leads to another one, once for each store */
+/* By its length, can it be a pointer? */
 bool lookup_may_point(const struct slot *slot);
 void lookup_pointer_arrived(struct lookup *l, struct slot *slot);
 void lookup_forget_target(struct lookup *l);
@@ -98,12 +98,12 @@ void lookup_remember_cut(struct lookup *l);
 void lookup_stage(struct loop_timer *next);
 void lookup_overdue(struct loop_timer *overdue);
 
-/* lookup_judge.c: what its answers come to */
+/* lookup_judge.c: deciding by its answers */
 fetch_decided lookup_decided; /* ud: the slot */
 void lookup_awaken(struct loop_timer *awaken);
 void lookup_next_stage(struct lookup *l);
 void lookup_judge(struct lookup *l);
-/* What was found is none after all. */
+/* The object in this slot is another file than its key names. */
 void lookup_take_for_missing(struct lookup *l, struct slot *slot);
 void lookup_store_failed(struct lookup *l, const struct error *e, bool log);
 void lookup_answer_nothing(struct lookup *l);

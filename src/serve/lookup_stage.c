@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Asking one store: an ask for each candidate that is not known to be missing, all at once. Of one
- * that is not likely, and of the names that a debugger asks for next, it is only asked whether it is
- * there (its presence). A stage that is not decided when its share of the budget is over has
+ * that is not likely, and of the names that a debugger asks for next, it is only asked whether it
+ * is there (its presence). A stage that is not decided when its share of the budget is over has
  * failed.
  */
 #include "base/log.h"
@@ -35,9 +35,9 @@ static bool goes_on(const struct lookup *l)
 }
 
 /*
- * Whatever a store does (a directory on a dead network file system, a stalled error document),
- * the client has its answer in time. Only an answer without a length, which has to be received
- * whole before it can be passed on, gets longer.
+ * The client is answered in time even if a store hangs (a directory on a dead network file system,
+ * a stalled error document). Only an answer without a length, which has to be received whole before
+ * it can be passed on, gets longer.
  */
 void lookup_overdue(struct loop_timer *timer)
 {
@@ -97,7 +97,10 @@ static void start_ask(struct slot *slot, bool presence)
 		.named = l->asked,
 		.presence = presence,
 		.seekable = looked_into && !presence,
-		/* What was known without asking has been looked at (known.c); this has not. */
+		/*
+		 * The candidates of the path were looked for in the cache before (known.c); those
+		 * of a pointer's target were not.
+		 */
 		.look = pointer || l->target.n > 0 || form_wanted(&slot->candidate) != FORM_STORED,
 		.head = r->head && !looked_into,
 		.ranged = r->part.ranged && !looked_into,
@@ -164,8 +167,8 @@ static bool take_question(struct lookup *l, const struct candidates *c, size_t i
 /* ---- going on where the request before was cut ---- */
 
 /*
- * Misses may be remembered for too short a time, or not at all, to tell where that was. It depends on the
- * same as they do.
+ * Where the request before was cut is noted apart from the misses, since these may be remembered
+ * for too short a time, or not at all. The note is valid under the same conditions as they are.
  */
 static uint64_t cut_hash(const struct lookup *l, const struct candidates *c)
 {
@@ -177,10 +180,13 @@ static uint64_t cut_hash(const struct lookup *l, const struct candidates *c)
 		.candidates = c->n,
 		.target = l->target.n,
 		.msfz = l->request.rules.client->msfz,
-		/* Whoever purges, or is answered by the store anew, begins anew. */
+		/*
+		 * After a purge, or once the store's misses no longer count (epoch), the next
+		 * request begins at the first candidate again.
+		 */
 		.purges = cache_purges(flights_cache(l->request.flights)),
 		.epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed),
-		/* What is missing for a request with these says nothing of others. */
+		/* A miss for a request with these headers says nothing of requests with others. */
 		.via = l->via ? XXH3_64bits(l->via, strlen(l->via)) : 0,
 		.checksum = l->checksum ? XXH3_64bits(l->checksum, strlen(l->checksum)) : 0,
 	};
@@ -205,8 +211,8 @@ static size_t goes_on_at(const struct lookup *l, uint64_t of)
 }
 
 /*
- * Not before all that was asked has been answered by a miss: a request meanwhile asks for the same, and
- * what failed, or was found, is asked for again.
+ * Noted only when all asks of the stage were answered by a miss: a request that comes before asks
+ * for the same candidates, and so does one after a fault or a find.
  */
 void lookup_remember_cut(struct lookup *l)
 {
@@ -218,9 +224,9 @@ void lookup_remember_cut(struct lookup *l)
 
 /*
  * Of the candidates' kinds of question (bits) those alone are asked that the store's gates admit.
- * The keys go from the candidates to the lookup. Of a store that packs its files the first packed form
- * is as likely as the plain one, and saves a round when it is asked for itself. What nothing is left
- * for is as good as missing, but not proven to be.
+ * The keys go from the candidates to the lookup. Of a store that packs its files the first packed
+ * form is as likely as the plain one, and saves a round when it is asked for itself. A candidate
+ * for which no question is left counts as missing, but not as proven.
  */
 static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 {
@@ -282,8 +288,8 @@ static void ask_presence(struct lookup *l, struct flight_request *flight,
 }
 
 /*
- * What the debugger asks for next, if this is missing: find out in the same round. A server before
- * us (via) asks by itself for what it wants to know.
+ * Find out in the same round whether the names are there that a debugger asks for next if this one
+ * is missing. Not for a server before us (via), which does so by itself.
  */
 static void ask_siblings(struct lookup *l)
 {
@@ -377,7 +383,9 @@ void lookup_stage(struct loop_timer *timer)
 		return;
 	}
 	made = make_candidates(l, &c);
-	/* What comes behind the answer that lies there already need not be asked for. */
+	/*
+	 * Candidates behind the spare answer, which is in the cache already, need not be asked for.
+	 */
 	if (lookup_has_spare(l) && !l->target.n)
 		c.n = MIN(c.n, l->request.spare.rank);
 	if (!made) {

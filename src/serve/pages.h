@@ -9,9 +9,9 @@
 #include "base/buf.h"
 
 /*
- * public_url: what debuggers are pointed at, as pages_public_url() made it, with a token behind it
- * where one is asked for; escaped here. placeholder: that token is the word TOKEN, since the
- * visitor showed another way than the path that it has one.
+ * public_url: the URL for debuggers, as pages_public_url() made it, with a token behind it where
+ * one is required; escaped here. placeholder: that token is the word TOKEN, since the visitor
+ * showed another way than the path that it has one.
  */
 void pages_root(struct buf *out, bool html, struct slice public_url, bool placeholder);
 /*

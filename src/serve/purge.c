@@ -182,7 +182,7 @@ static void store_purged(struct flights_purge *work)
 		p->failure = work->failure;
 	if (--p->running > 0)
 		return;
-	hot_clear(p->server->hot); /* nobody finds them any more: the files need no room either */
+	hot_clear(p->server->hot); /* frees entries that are not found any more */
 	p->resume(p->ud);
 }
 

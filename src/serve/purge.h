@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * POST /-/purge: forget cached objects and remembered misses, for whoever has just published or
- * withdrawn something. The body names paths as debuggers ask for them, one per line, or is a single
- * `*` for everything. The twin names (foo.pd_, file.ptr) go along. A line in any case reaches what
- * lies under lower-case keys; what does not is reached by the case that it has.
+ * POST /-/purge: forget cached objects and remembered misses, after something has been published or
+ * withdrawn. The body names paths as debuggers ask for them, one per line, or is a single `*` for
+ * everything. The twin names (foo.pd_, file.ptr) go along. A line in any case reaches objects under
+ * lower-case keys; an object under another key is reached by a line in exactly that case.
  *
  * Asked with "Authorization: Bearer ADMIN_TOKEN"; without such a token in the settings the path
  * does not exist. It counts for all processes on the same directory (generation.h).
  *
- * A purge belongs to the thread of its connection, but while that waits for it to the loop's.
+ * A purge belongs to the thread of its connection, and while the connection waits for it to the
+ * loop's.
  */
 #pragma once
 #include "serve/server_priv.h"
@@ -34,5 +35,5 @@ void purge_body(struct purge *p, struct slice bytes);
 void purge_beyond(struct purge *p);
 /* The body is in. False: there is nothing to do, the answer is ready. */
 bool purge_start(struct purge *p);
-/* What came of it. */
+/* The outcome. */
 void purge_answer(const struct purge *p, struct page *ret);

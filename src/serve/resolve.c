@@ -101,7 +101,9 @@ static bool is_unwanted(const struct store *s, struct slice key)
 	return glob.n > 0 && file_name_is(key, glob);
 }
 
-/* A store that is never to be asked for a name (not=) is not asked for it as the twin of another. */
+/*
+ * A store that is never to be asked for a name (not=) is not asked for it as the twin of another.
+ */
 static void drop_unwanted(const struct store *s, struct candidates *c)
 {
 	size_t kept = 0;
@@ -126,7 +128,9 @@ bool resolve_candidates(const struct resolve_rules *rules, struct store *s, stru
 static const struct client anybody = {
 	.gzip = true, .msfz = true, .symsrv = true, .decimal_ages = true, .short_stamps = true};
 
-/* What the URL says does not change; tier and unified are learnt, and known anew after a restart. */
+/*
+ * What the URL says does not change; tier and unified are learnt, and known anew after a restart.
+ */
 bool resolve_every(const struct symbol_path *path, struct store *s, size_t *next,
 		   struct candidates *ret)
 {

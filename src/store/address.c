@@ -37,7 +37,7 @@ static const struct range ranges6[] = {
 	{{0xff}, 8, ADDRESS_LINK},
 };
 
-/* What IPv4 addresses are put into, and at which byte. */
+/* IPv6 prefixes in which an IPv4 address is embedded, and at which byte. */
 static const struct {
 	uint8_t first[16];
 	unsigned bits, at;

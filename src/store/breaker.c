@@ -20,7 +20,7 @@ bool breaker_allows(struct breaker *b, int64_t now_ns)
 	return b->tries++ < BREAKER_TRIES;
 }
 
-/* However many keys a request asks for, what fails of them counts as one fault. */
+/* The failures of one request count as one fault, however many keys it asks for. */
 static void count(struct breaker *b, uint64_t asker, int64_t now_ns)
 {
 	for (unsigned i = 0; asker && i < b->faults; i++)

@@ -452,7 +452,7 @@ enum err creds_load(const struct creds_env *env, const char *region, struct cred
 	return OK;
 }
 
-/* The id of session keys changes with every session; what is left is where they came from. */
+/* The id of session keys changes with every session, so they are named by where they came from. */
 static void put_session(const struct creds_env *env, const struct creds *c, struct buf *out)
 {
 	const char *profile = creds_profile_name(env);

@@ -86,17 +86,17 @@ MUST_CHECK enum err creds_load_static(const struct creds_env *env, enum creds_st
 MUST_CHECK enum err creds_load(const struct creds_env *env, const char *region, struct creds **ret,
 			       struct error *e);
 /*
- * Append whose credentials these are, as configured and for as long as that stays: the id of long-lived keys, a
- * role, a profile; nothing that renewals change, and no secret. Nothing at all for CREDS_NONE.
- * Reads what creds_load_static() reads.
+ * Append whose credentials these are, as configured and for as long as that stays: the id of
+ * long-lived keys, a role, a profile; nothing that renewals change, and no secret. Nothing at all
+ * for CREDS_NONE. Reads what creds_load_static() reads.
  */
 MUST_CHECK enum err creds_identity(const struct creds_env *env, struct buf *out, struct error *e);
 /* Append AWS_REGION, AWS_DEFAULT_REGION or the profile's region; nothing when none is set. */
 MUST_CHECK enum err creds_region(const struct creds_env *env, struct buf *out, struct error *e);
 /*
- * Append how the AWS CLI is told to reach S3: the endpoint in place of AWS, and the addressing style
- * ("path", "virtual", "auto"); nothing where none is set. ERR_USAGE when it is told to use hosts of
- * AWS that are not known here (FIPS, dual stack, transfer acceleration).
+ * Append how the AWS CLI is told to reach S3: the endpoint in place of AWS, and the addressing
+ * style ("path", "virtual", "auto"); nothing where none is set. ERR_USAGE when it is told to use
+ * hosts of AWS that are not known here (FIPS, dual stack, transfer acceleration).
  */
 MUST_CHECK enum err creds_s3_settings(const struct creds_env *env, struct buf *ret_endpoint,
 				      struct buf *ret_style, struct error *e);

@@ -322,8 +322,9 @@ static enum err imds_fetch(struct imds *m, struct call q, const char *path, long
 }
 
 /*
- * A token, or *ret_there = false when nothing answers, or something that is not IMDSv2: other clouds
- * have a service of their own at the same address, and an instance may have its own switched off.
+ * A token, or *ret_there = false when nothing answers, or something that is not IMDSv2: other
+ * clouds have a service of their own at the same address, and an instance may have its own switched
+ * off.
  */
 static enum err imds_token(struct imds *m, bool *ret_there, struct error *e)
 {

@@ -30,8 +30,8 @@ struct slice creds_profile_get(const struct creds_profile *p, const char *key);
 struct slice creds_profile_nested(const struct creds_profile *p, const char *key,
 				  const char *inner);
 /*
- * Append where a service ("s3", "sts") is to be asked in place of AWS, from a variable or the profile,
- * which is open; nothing: at AWS. As botocore's ConfiguredEndpointProvider decides.
+ * Append where a service ("s3", "sts") is to be asked in place of AWS, from a variable or the
+ * profile, which is open; nothing: at AWS. As botocore's ConfiguredEndpointProvider decides.
  */
 MUST_CHECK enum err creds_profile_endpoint(const struct creds_env *env,
 					   const struct creds_profile *p, const char *service,

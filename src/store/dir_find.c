@@ -80,8 +80,8 @@ static bool lies_below(int root, int fd)
 
 /*
  * By a link that is absolute or climbs above root. It may lead back below root: what it leads to is
- * opened without any effect (O_PATH), and opened for reading only when that very file lies there. Else
- * it is a link of a copied tree, to which root is `/`.
+ * opened without any effect (O_PATH), and opened for reading only when that very file lies there.
+ * Else it is a link of a copied tree, to which root is `/`.
  */
 static int open_where_it_leads(int root, const char *path, int flags)
 {

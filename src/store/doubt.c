@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * See doubt.h. Of the keys that a store gave a few are kept, so that when it denies a random one it
- * can be asked whether it still gives anything.
+ * See doubt.h. A few of the keys that a store gave are kept: when it denies a random key it is
+ * asked for one of these, to see whether it still gives anything.
  */
 #include "store/doubt.h"
 #include "base/clock.h"
@@ -113,7 +113,7 @@ static void note_change(struct doubt *d, enum manner is)
 {
 	if (d->is == is)
 		return;
-	/* What it denied so far, or was not asked for, may have been there. */
+	/* Keys that it denied so far, or was not asked for, may have been there. */
 	if (d->is == MANNER_UNSPOKEN || (d->is == MANNER_OPAQUE && is == MANNER_EXACT))
 		atomic_fetch_add(&d->store->epoch, 1);
 	if (is == MANNER_DENYING)
@@ -167,7 +167,10 @@ void doubt_set_unspoken(struct doubt *d)
 	d->failure = (struct error){OK, 0, ""};
 }
 
-/* EXACT or DENYING, and a random key is denied: by what it does with one that it gave. */
+/*
+ * A random key is denied. A store that was EXACT or DENYING is asked for a key that it gave before:
+ * the answer to that decides.
+ */
 static void random_denied(struct doubt *d)
 {
 	if (d->is != MANNER_EXACT && d->is != MANNER_DENYING)
@@ -176,7 +179,10 @@ static void random_denied(struct doubt *d)
 		settle(d, MANNER_DENYING);
 }
 
-/* Of a key that it gave, after it had denied a random one. No answer settles nothing. */
+/*
+ * The answer for a key that it gave before, after it had denied a random one. Without an answer
+ * nothing is settled.
+ */
 static void told_again(struct doubt *d, enum told told, const struct error *e)
 {
 	switch (told) {

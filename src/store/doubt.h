@@ -11,11 +11,11 @@
  *	UNSPOKEN                      such questions mean nothing to it (http_doubt.c): a miss without
  *				      asking, which nobody is to keep
  *
- * It is probed at the start; as soon as it answers anything while this is unknown; when an answer
- * contradicts what is believed (once in ten seconds at most); each second while it denies; and while it is
- * not spoken to, since that may have been a failure after all, each second at first and then after another
- * eighth of the time that this has lasted, a minute at most. Probes overlap, since one that gets no answer shall not hold up
- * the next. Loop's thread.
+ * A store is probed at the start; as soon as it answers anything while its manner is unknown; when
+ * an answer contradicts its manner (once in ten seconds at most); each second while it is DENYING;
+ * and while it is UNSPOKEN, since that may have been a failure after all, each second at first and
+ * then after another eighth of the time that this has lasted, a minute at most. Probes overlap: one
+ * that gets no answer does not hold up the next. Loop's thread.
  */
 #pragma once
 #include "base/waiters.h"
@@ -26,7 +26,7 @@
 
 enum manner { MANNER_UNKNOWN, MANNER_EXACT, MANNER_OPAQUE, MANNER_DENYING, MANNER_UNSPOKEN };
 
-/* What came of a probe. */
+/* The answer to a probe. */
 enum told {
 	TOLD_NOTHING, /* no answer: e says why */
 	TOLD_FAULT,   /* an answer, but one of a server that fails: e says which */
@@ -49,7 +49,7 @@ struct doubt_ops {
 	/* Ask for a key; exactly one doubt_told() follows, later, unless it is cancelled. */
 	struct store_call *(*ask)(struct doubt_probe *p, struct slice key);
 	void (*cancel)(struct store_call *call);
-	/* A probe has ended: see `is` and `odd`. May be NULL. */
+	/* A probe has ended: `is` and `odd` have their new values. May be NULL. */
 	void (*told)(struct doubt *d);
 };
 
@@ -58,9 +58,9 @@ struct doubt {
 	enum question question;
 	const struct doubt_ops *ops;
 	enum manner is;
-	bool odd;               /* its last answer was another one (TOLD_OTHER) */
+	bool odd;               /* the answer to the last probe was TOLD_OTHER */
 	struct error failure;   /* of the last probe; code OK = it gave a verdict */
-	bool answered;          /* ... which was answered all the same */
+	bool answered;          /* it was answered, though not with a verdict */
 	int64_t failed_ns;      /* when */
 	int64_t doubted_ns;     /* last probe that an unexpected answer led to; 0 = none */
 	struct waiters waiters; /* for the end of the probes */
@@ -73,11 +73,11 @@ struct doubt {
 };
 
 void doubt_init(struct doubt *d, struct store *s, enum question q, const struct doubt_ops *ops);
-/* Who still waits hears that there will be no answer. */
+/* Calls that still wait are told that there will be no answer. */
 void doubt_fini(struct doubt *d);
 /* Probe, or join a probe that was sent less than a second ago. */
 void doubt_probe(struct doubt *d);
-/* Under other credentials: probe, whatever is on its way. */
+/* The credentials have changed: probe, also when a probe under the old ones is on its way. */
 void doubt_anew(struct doubt *d);
 bool doubt_is_probing(const struct doubt *d);
 /*
@@ -85,11 +85,11 @@ bool doubt_is_probing(const struct doubt *d);
  * look at d->is again. False: take it as it is believed now.
  */
 bool doubt_wait(struct doubt *d);
-/* A read was answered with whatever; with 404; with the object `key`. */
+/* A read was answered, in any way; with 404; with the object `key`. */
 void doubt_answered(struct doubt *d);
 void doubt_not_found(struct doubt *d);
 void doubt_gave(struct doubt *d, struct slice key);
 /* The end of a probe; e: with TOLD_NOTHING, TOLD_FAULT and TOLD_OTHER. */
 void doubt_told(struct doubt_probe *p, enum told told, const struct error *e);
-/* Told by its owner: such questions mean nothing to it. */
+/* Its owner has found out that such questions mean nothing to the store. */
 void doubt_set_unspoken(struct doubt *d);

@@ -15,7 +15,7 @@ bool encoding_is_msfz(struct slice beginning)
 	return packing_of(beginning) == PACKED_MSFZ;
 }
 
-/* Only the outermost coding can be looked into. */
+/* The beginning shows what is inside the outermost coding, and no deeper. */
 bool encoding_may_hold_msfz(struct slice beginning)
 {
 	bool nothing;
@@ -24,7 +24,10 @@ bool encoding_may_hold_msfz(struct slice beginning)
 	return inside == PACKED_MSFZ || inside == PACKED_UNKNOWN || packing_is_coding(inside);
 }
 
-/* Of a file that a debugger takes, long enough that no compressed stream is taken for one. */
+/*
+ * Does it begin like a file that debuggers take? The magics are long enough that no compressed
+ * stream is taken for one.
+ */
 static bool is_symbol_file(struct slice beginning)
 {
 	static const struct slice magics[] = {
@@ -59,7 +62,7 @@ static bool is_name_end(const struct packing_row *row)
 	return row->place == PLACE_TWIN || row->place == PLACE_BEHIND;
 }
 
-/* What is compressed by its name, be it that of the file itself. */
+/* Does the name say that the file is compressed, or is an archive by itself? */
 static bool is_packed_name(struct slice name)
 {
 	static const char *const others[] = {".tgz", ".cab", ".msu"};
@@ -111,7 +114,10 @@ bool encoding_is_undone(const char *encoding)
 	return is_known(slice_of(encoding)) || strcmp(encoding, PACKED) == 0;
 }
 
-/* Of one coding, or of several that are all known: then the bytes can tell what is true of it. */
+/*
+ * Is the label of one coding, or of several that are all known? Then the bytes can tell whether it
+ * is true.
+ */
 static bool can_be_told(const char *label, bool *all_known)
 {
 	struct slice list = slice_of(label), one;
@@ -138,7 +144,7 @@ static bool ends_list(const char *label, const char *coding)
 	return comma && slice_eq_nocase(slice_trim(slice_of(comma + 1)), slice_of(coding));
 }
 
-/* By its label it is encoded, and by its bytes this is how. */
+/* The label says that it is encoded: how, by its bytes. */
 static const char *coding_of(struct slice key, struct slice beginning, const char *label)
 {
 	const char *coding = packing_rows[packing_of(beginning)].coding;
@@ -147,7 +153,9 @@ static const char *coding_of(struct slice key, struct slice beginning, const cha
 
 	if (plain && (nothing || packing_can_be_undone(inside)))
 		return PACKED;
-	/* A list that is true, for all that can be seen, of what is not expanded. */
+	/*
+	 * A list of codings that fits all that can be seen, and that is not undone, stays as it is.
+	 */
 	return (packing_is_coding(inside) || inside == PACKED_UNKNOWN) && ends_list(label, coding)
 		       ? label
 		       : coding;

@@ -90,7 +90,7 @@ void fair_wait(struct fair_queue *q, struct fair_item *i, uint64_t asker)
 	q->waiting++;
 }
 
-/* Its asker holds what it goes on with, though it waits. */
+/* The asker counts as one that holds something, though this item waits. */
 void fair_wait_to_go_on(struct fair_queue *q, struct fair_item *i, uint64_t asker)
 {
 	fair_hold(q, i, asker);

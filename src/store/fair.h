@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * A fair queue for a bounded number of things that all askers share. Turns go round by asker, and an asker
- * that has been given none yet comes first, so that one that wants many does not hold up one that wants a
- * single one. So that the many are not put off for ever by ever new askers, each fourth turn is of askers
- * that have been given some.
+ * A fair queue for a bounded number of things that all askers share. Turns go round by asker, and
+ * an asker that has been given none yet comes first, so that one that wants many does not hold up
+ * one that wants a single one. So that the many are not put off for ever by ever new askers, each
+ * fourth turn is of askers that have been given some.
  *
- * What goes on with something that its asker has been given before, and has promised to others since, has
- * every second turn, and is never turned away: there is one for each such promise.
+ * An item may go on with something that its asker has been given before, and has promised to others
+ * since (the rest of a body). Such items have every second turn, and are never turned away: there
+ * is one for each promise.
  *
- * Asker 0 stands for all requests that no client waits for: together they are one asker, never a new one.
+ * Asker 0 stands for all requests that no client waits for: together they are one asker, never a
+ * new one.
  *
  * An asker is known while an item of it is held or waits. All is constant in time but
  * fair_last_of_most(). The items are embedded in their owner's struct; one thread.
@@ -45,16 +47,16 @@ struct fair_queue {
 	size_t waiting;
 };
 
-/* It is given out without waiting. */
+/* The item is given out without waiting. */
 void fair_hold(struct fair_queue *q, struct fair_item *i, uint64_t asker);
 /*
- * Where no more may wait: the last item of the asker that has most waiting, in whose place one of this
- * asker may wait; NULL when none has at least two more waiting than this one: among equals the latest is
- * turned away. It goes through all askers that wait.
+ * Where no more may wait: the last item of the asker that has most waiting, in whose place one of
+ * this asker may wait; NULL when none has at least two more waiting than this one: among equals the
+ * latest is turned away. It goes through all askers that wait.
  */
 struct fair_item *fair_last_of_most(const struct fair_queue *q, uint64_t asker);
 void fair_wait(struct fair_queue *q, struct fair_item *i, uint64_t asker);
-/* The same for what goes on. */
+/* The same for an item that goes on. */
 void fair_wait_to_go_on(struct fair_queue *q, struct fair_item *i, uint64_t asker);
 /* The item whose turn it is: it is given out from now on. NULL: none waits. */
 struct fair_item *fair_next(struct fair_queue *q);

@@ -11,10 +11,11 @@
  * In BODY the bytes that have arrived are promised already: the rest is asked for by a range that
  * is pinned to the ETag, again within a budget of its own.
  *
- * What does not fit a version that is known exactly (another ETag, size or offset, a miss, 412) is
- * tried again like a passing failure: behind one address there may be several nodes, of which
- * another one knows it, and some refuse any If-Match, which the next try then does without. The
- * last try for a body of which all is wanted asks for all of it, since some give no parts.
+ * An answer that does not fit a version that is known exactly (another ETag, size or offset, a
+ * miss, 412) is tried again like a passing failure: behind one address there may be several nodes,
+ * of which another one has that version. After a 412 the next try goes without If-Match, which some
+ * nodes refuse. If the whole object is wanted the last try asks for the whole, since some nodes
+ * give no parts.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -25,7 +26,7 @@
 
 #include <errno.h>
 
-#define UNRANGED_NS (3600 * NS_PER_S) /* a store that gives no parts is asked for none so long */
+#define UNRANGED_NS (3600 * NS_PER_S) /* so long a store that gives no parts is not asked for any */
 
 bool fetch_is_miss(enum fetch_result result)
 {
@@ -51,8 +52,9 @@ static void note_success(const struct fetch *f)
 }
 
 /*
- * Our own limits say nothing about the store, a refusal or a bad object nothing of others. What fails
- * here (a disk, the descriptors) is the store's fault only if it is a directory's own.
+ * Does the error count against the store? Our own limits say nothing about it, and a refusal or a
+ * bad object nothing about its other objects. An I/O error is the store's fault only if the store
+ * is a directory.
  */
 static bool is_of_the_store(const struct store *s, const struct error *e)
 {
@@ -109,7 +111,7 @@ static void note(const struct fetch *f, enum fetch_result result, const struct e
 	}
 }
 
-/* The owner may free the fetch in here: whoever calls this must not touch it afterwards. */
+/* The owner may free the fetch in here: the caller must not touch it afterwards. */
 void fetch_decide(struct fetch *f, enum fetch_result result, const struct object_head *head,
 		  const struct error *e)
 {
@@ -339,7 +341,7 @@ void fetch_fault(struct fetch *f, bool retry, const struct error *e)
 
 	f->answered = e->code == ERR_UPSTREAM;
 	if (f->phase == BODY) {
-		/* What is said to a part may not be said to the whole. */
+		/* A store that refuses a part may give the whole. */
 		if (retry || (f->resuming && is_answer(e)))
 			fetch_body_resume(f, e);
 		else
@@ -357,7 +359,7 @@ void fetch_fault(struct fetch *f, bool retry, const struct error *e)
 	loop_timer_set(fetch_loop(f), &f->again, now + pause);
 }
 
-/* It is not what has been begun, or was known to be there. */
+/* The store does not have the version that has been begun, or that was known to be there. */
 static void changed_done(struct fetch *f)
 {
 	other_version(f, "the object changed during the transfer");

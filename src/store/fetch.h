@@ -5,13 +5,14 @@
  * a body that broke off by a ranged read of the same version. The retry policy of the program is
  * here and nowhere else; so is the tally of what the store answered (metrics, breaker).
  *
- * What it says a body is encoded with is true as far as the first bytes tell (encoding.h), unless only
- * the head is asked, or a part of it that does not begin at its beginning. So it is with what may come
- * in MSFZ form: the head says whether it has (head.msfz).
+ * The encoding in the head is true, as far as the first bytes of the body tell (encoding.h), and
+ * head.msfz says whether the body is in MSFZ form. Not so when only the head is asked for (but see
+ * tried, judged), or a part that does not begin at the first byte: then the encoding is the store's
+ * word.
  *
- * A body whose sink has paused it for some seconds gives its transfer to others that wait for one; the
- * rest is asked for as that of one that broke off, once there is room. One that cannot be continued keeps
- * it for longer, and ends then with ERR_BUSY.
+ * A body whose sink has paused it for some seconds gives its transfer to others that wait for one;
+ * the rest is asked for like that of a body that broke off, once the sink has room. A body that
+ * cannot be continued keeps its transfer for longer, and ends then with ERR_BUSY.
  *
  * Loop's thread only. The owner frees it with fetch_free(), which cancels what is still running.
  */
@@ -21,7 +22,10 @@
 
 struct fetch;
 
-/* As enum store_result: three kinds of miss, and what is none of these is a fault. */
+/*
+ * As enum store_result: three kinds of miss; an answer that is not one of the results below is a
+ * fault.
+ */
 enum fetch_result {
 	FETCH_FAULT,
 	FETCH_FOUND,
@@ -29,8 +33,8 @@ enum fetch_result {
 	FETCH_MISS,   /* the store has said that it is not there */
 	FETCH_DENIED, /* a miss too, but only implied: the store denies what it does not have */
 	/*
-	 * A miss for who asks: the store will not have a key of this name. Nobody is to keep the
-	 * answer, we do for FETCH_REFUSED_NS, and no copy goes for it.
+	 * A miss, because the store refuses a key of this name. Clients are not to keep the answer;
+	 * we remember it for FETCH_REFUSED_NS, and remove no cached copy for it.
 	 */
 	FETCH_REFUSED,
 };
@@ -43,19 +47,19 @@ struct fetch_request {
 	struct store *store;
 	struct slice key; /* copied */
 	bool head;
-	bool tried;  /* with head: what is labelled gzip is tried by its first bytes */
-	bool judged; /* with head: what has a plain name (encoding.h) is told as its body would be */
-	bool no_length; /* it is enough to know that it is there, if no length is told */
+	bool tried;  /* with head: the label gzip is checked by the first bytes */
+	bool judged; /* with head: of a plain name (encoding.h) the head is told as with a body */
+	bool no_length; /* if no length is told, it is enough to know that the object is there */
 	bool ranged;    /* only this part is wanted */
 	bool or_whole;  /* or all of it, where the store answers no question for a part */
 	struct range_ask range;
-	/* Exactly this part of exactly this version; copied. NULL: whatever is there. */
+	/* Exactly this part of exactly this version; copied. NULL: of any version. */
 	const struct object_head *pin;
 	const char *via; /* borrowed for the life of the fetch; may be NULL; the next, too */
 	const char *checksum;
-	bool msfz;      /* it may come in MSFZ form (store.h) */
-	uint64_t asker; /* whose transfers they are (transfer.h) */
-	bool goes_on; /* with what is promised to a client: its transfers wait their turn (put_off_ns) */
+	bool msfz;           /* it may come in MSFZ form (store.h) */
+	uint64_t asker;      /* whose transfers they are (transfer.h) */
+	bool goes_on;        /* with a promised body: its transfers wait their turn (put_off_ns) */
 	int64_t deadline_ns; /* to be decided by then */
 	bool patient;        /* a single try may take all the time there is */
 };
@@ -67,7 +71,10 @@ struct fetch_sink {
 	 * error makes it a fault.
 	 */
 	enum err (*begin)(void *ud, const struct object_head *head, struct error *e);
-	/* Takes all of it. False: pause until fetch_resume(); what had come already still comes. */
+	/*
+	 * Takes all of it. False: pause until fetch_resume(); bytes that had been received already
+	 * still come.
+	 */
 	bool (*write)(void *ud, struct slice data);
 	/* May it go on, or will fetch_resume() be called? NULL: it never pauses. */
 	bool (*may_write)(void *ud);
@@ -89,7 +96,7 @@ struct fetch *fetch_start(const struct fetch_request *request, const struct fetc
 			  fetch_decided *decided, void *ud);
 /* The sink has room again. */
 void fetch_resume(struct fetch *f);
-/* Somebody else waits for the decision, and longer. */
+/* A later deadline, for another asker that waits for the decision too. */
 void fetch_extend(struct fetch *f, int64_t deadline_ns);
 /* The sink cannot go on. Allowed in write(). */
 void fetch_fail(struct fetch *f, const struct error *e);
@@ -98,9 +105,9 @@ void fetch_abort(struct fetch *f);
 /* Is an answer without a length being received? It may take longer than the deadline. */
 bool fetch_is_spooling(const struct fetch *f);
 /*
- * Found, with the whole body in head->fd, received without a length: what that file is counted with
- * (file_temporary_grow()) is the caller's from now on. Else it ends with the fetch, though the file may
- * be read for longer.
+ * Of a body that was received without a length, and lies whole in head->fd: the count of that
+ * temporary file (file_temporary_grow()), which is the caller's from now on. If it is not taken it
+ * ends with the fetch, though the file may be read for longer.
  */
 int64_t fetch_take_spool(struct fetch *f);
 /* Accepts NULL. The sink's end() is not called any more. */

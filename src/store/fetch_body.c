@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The body of a fetch (see fetch.h): going on after it has broken off, and the detour of one whose
- * length the store does not tell, through an unnamed temporary file.
+ * The body of a fetch, once its head has been told (see fetch.h): how it goes on after it has
+ * broken off, how long it waits for a sink that has paused it, and the detour of a body without a
+ * length through a temporary file. The question that leads to a body, and all retries before one
+ * has begun, are fetch.c.
  */
 #include "base/clock.h"
 #include "metric/metric.h"
@@ -29,7 +31,7 @@ bool fetch_sink_may_write(const struct fetch *f)
 	return !f->sink.may_write || f->sink.may_write(f->ud);
 }
 
-/* Only a version that can be named can be continued. */
+/* Only a version with an ETag can be continued. */
 static bool is_named(const struct fetch *f)
 {
 	return f->head.etag[0] == '"' && f->head.total >= 0;
@@ -103,7 +105,10 @@ void fetch_body_resume(struct fetch *f, const struct error *e)
 		       now + (f->tries ? (FETCH_FIRST_PAUSE_NS << f->tries) : 0));
 }
 
-/* Is all of the object wanted? Then what a store gives without regard to a range will do. */
+/*
+ * Is it all of the object? Then an answer of the whole will do in place of the range that was asked
+ * for.
+ */
 static bool is_all(const struct object_head *h)
 {
 	return h->first == 0 && h->length == h->total;
@@ -177,7 +182,7 @@ bool fetch_spool(struct fetch *f, struct slice bytes)
 	return more;
 }
 
-/* Nothing tells an object of no length from an answer that broke off before its first byte. */
+/* An empty object cannot be told from an answer that broke off before its first byte. */
 static void nothing_came(struct fetch *f)
 {
 	struct error e;

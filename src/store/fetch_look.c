@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The first bytes of a body, before its head is told (see fetch.h): they say what it is encoded with
- * (encoding.h). Mostly they come with the head. Of a HEAD whose label would decide what the client
- * gets they are asked for, once.
+ * Making the head of a fetch true before it is told (see fetch.h): the first bytes of the body say
+ * how it is encoded (encoding.h). Mostly they come with the head. For a HEAD whose label decides
+ * what the client gets they are asked for, once; or the first bytes are asked for in place of the
+ * HEAD. It is apart from fetch.c as the one place where a body is held while its head waits.
  */
 #include "base/clock.h"
 #include "store/encoding.h"
@@ -20,13 +21,14 @@ static bool judge_beginning(struct fetch *f, bool all)
 		return true;
 	f->head.msfz = encoding_is_msfz(beginning);
 	if (f->head.msfz)
-		f->head.encoding[0] = '\0'; /* it is what was asked for */
+		f->head.encoding[0] = '\0'; /* MSFZ is what was asked for, and no encoding */
 	return all || beginning.n >= ENCODING_HEAD || !encoding_may_hold_msfz(beginning);
 }
 
 /*
- * What is compressed once more may hold the PDB or MSFZ, and nobody could tell later which is kept: it is
- * asked for as it is, which leaves no doubt. The fetch is at its beginning then.
+ * A body that is compressed may hold the PDB or its MSFZ form, and once kept one could not be told
+ * from the other. So it is asked for again without accepting MSFZ, and then holds the PDB. The
+ * fetch is at its beginning again.
  */
 static bool asks_plainly(struct fetch *f)
 {
@@ -40,7 +42,7 @@ static bool asks_plainly(struct fetch *f)
 	return true;
 }
 
-/* Who waits for the head waits for these bytes, too: as long as one try may take. */
+/* The asker, which waits for the head, waits for these bytes, too: as long as one try may take. */
 static void begin_looking(struct fetch *f)
 {
 	int64_t now = clock_mono_ns(), within = f->request.store->ctx->try_timeout_ns;
@@ -75,13 +77,13 @@ void fetch_look_overdue(struct fetch *f)
 		fair = MIN(fair, within);
 	fetch_look_stop(f);
 	fetch_drop_call(f);
-	/* What went by before the head may have been a wait for a turn of ours (transfer.h). */
+	/* The time before the head may have gone by in waiting for a turn of ours (transfer.h). */
 	err_set(&e, now - f->looking_ns < fair / 2 ? ERR_BUSY : ERR_TIMEOUT,
 		"nothing came behind the head");
 	fetch_fault(f, true, &e);
 }
 
-/* The byte of a probe tells nothing. */
+/* Is it the single byte of a question of presence, which tells nothing? */
 static bool is_byte(const struct object_head *h)
 {
 	return h->ranged && h->length == 1 && h->total != 1;
@@ -104,7 +106,7 @@ void fetch_look_stop(struct fetch *f)
 	buf_fini(&f->beginning);
 }
 
-/* What was held goes on. False: the fetch is gone. */
+/* Tell the head, and hand on the bytes that were held. False: the fetch is gone. */
 static bool tell_head(struct fetch *f, bool *more)
 {
 	struct buf held CLEANUP(buf_fini) = f->beginning;
@@ -121,7 +123,7 @@ static bool tell_head(struct fetch *f, bool *more)
 	return !gone;
 }
 
-/* As a HEAD. The fetch is gone. */
+/* Tell the head as the answer to a HEAD. The fetch is gone. */
 static void tell_beginning(struct fetch *f)
 {
 	fetch_look_stop(f);
@@ -222,7 +224,7 @@ bool fetch_peeks(struct fetch *f)
 	return true;
 }
 
-/* Only of the version whose head is known. */
+/* The first bytes count only if they are of the version whose head is known. */
 void fetch_peek_head(struct fetch *f, const struct object_head *head)
 {
 	bool same = head->first == 0 && head->total == f->head.total &&
@@ -233,13 +235,13 @@ void fetch_peek_head(struct fetch *f, const struct object_head *head)
 	if (same)
 		begin_looking(f);
 	else
-		fetch_peek_done(f); /* be it the whole of something large */
+		fetch_peek_done(f); /* which may be the whole of something large */
 }
 
 void fetch_peek_done(struct fetch *f)
 {
 	if (f->looking)
-		(void)judge_beginning(f, false); /* what has broken off tells nothing */
+		(void)judge_beginning(f, false); /* a body that has broken off tells nothing */
 	f->peeking = false;
 	fetch_look_stop(f);
 	fetch_drop_call(f);

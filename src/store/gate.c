@@ -16,16 +16,17 @@ static void probed(void *ud, const struct error *e)
 
 	g->probes--;
 	/*
-	 * A store that tells misses as it should is well: what failed were the keys, and a few of those,
-	 * asked for again and again, must not close it for all others.
+	 * A store that tells misses as it should is well. Then the faults were those of single
+	 * keys, and a few bad keys that are asked for again and again must not close the store for
+	 * all others.
 	 */
 	if (!e) {
 		(void)breaker_succeeded(&g->breaker, clock_mono_ns());
 		return;
 	}
 	/*
-	 * Any other answer is a sign of life: there are stores that say 500 to names they do not know,
-	 * and 200 to all. Whether it is well the next four requests tell.
+	 * Any other answer is a sign of life: there are stores that say 500 to names they do not
+	 * know, and 200 to all. Whether it is well the next four requests tell.
 	 */
 	if (e->code == ERR_UPSTREAM || e->code == ERR_DENIED || e->code == ERR_CORRUPT)
 		breaker_probed(&g->breaker, clock_mono_ns());

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * The gate of a store for one kind of question: its breaker, and the probes that are sent while
- * that is open, one each second, so that an outage is over for clients a moment after it is over for
- * the store. A probe that gets no answer (packets may vanish) does not hold up the next: a few may be on
- * their way at once. When the gate closes the connections of before are given up.
+ * that is open, one each second, so that an outage is over for clients a moment after it is over
+ * for the store. A probe that gets no answer (packets may vanish) does not hold up the next: a few
+ * may be on their way at once. When the gate closes the connections of before are given up.
  *
- * What an answer says about the store is decided by the fetch that asked (store/fetch.c). Loop's thread.
+ * What an answer says about the store is decided by the fetch that asked (store/fetch.c). Loop's
+ * thread.
  */
 #pragma once
 #include "base/loop.h"
@@ -29,7 +30,7 @@ bool gate_admits(struct store *s, enum question q);
 /* It was answered, with an object or with a proven miss. True: the store had been left alone. */
 bool gate_answered(struct store *s, enum question q);
 /*
- * A question of that asker (0: of no request) that went out at asked_ns has failed by the store's fault. True:
- * the store is left alone from now on, and was not before.
+ * A question of that asker (0: of no request) that went out at asked_ns has failed by the store's
+ * fault. True: the store is left alone from now on, and was not before.
  */
 bool gate_failed(struct store *s, enum question q, uint64_t asker, int64_t asked_ns);

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * One read of the http(s) store, or a probe of it, and what the answer means. 200 and 206 are found, 404 and
- * 410 missing. All else depends on what probes tell of the server (doubt.h), for symbol paths and for
- * build-ids apart. 400 and 414 refuse the name, if the last name that it was probed with, an ordinary
- * one, was missing. A 403 is a miss only on a server that has answered 403 to random names since it is
- * known (a bucket behind a web server); otherwise it is a fault, like 401 and every other status. A kind
- * of question that gets such answers, if not of a server that fails, while the other gets its 404 is not
- * spoken there: a miss, without a request from then on.
+ * One read of the http(s) store, or a probe of it, and what the answer means. 200 and 206 are
+ * found, 404 and 410 missing. The meaning of other statuses depends on what probes have told of the
+ * server (doubt.h), for symbol paths and for build-ids apart. 400 and 414 refuse the name, if the
+ * last probe, by an ordinary name, was answered as missing. A 403 is a miss only on a server that
+ * answers 403 to random names (a bucket behind a web server); otherwise it is a fault, like 401 and
+ * every other status. If probes of one kind of question get such answers, from a server that does
+ * not fail, while the other kind gets its 404, the first kind is not spoken there: its keys are
+ * missing, and no request is sent for them any more.
  *
  * A page is never a symbol file (http_page.h): it is a fault; or a miss on a server that has given
- * a page for a random name. So the head of an answer is told when the first bytes of its body have
- * been looked at.
+ * a page for a random name. So the head of an answer is told only when the first bytes of its body
+ * have been looked at.
  *
- * Who accepts MSFZ in place of a PDB says so by Accept, as Microsoft's clients do, at the URL of the PDB;
- * what comes tells by its bytes which it is (fetch.h). 406 to that is no word about the file: the next
- * try goes without, and so do all for a while (store_negotiates()).
+ * A read that accepts MSFZ in place of a PDB says so by Accept, as Microsoft's clients do, at the
+ * URL of the PDB; the first bytes of the body tell which of the two it is (fetch.h). A 406 says
+ * nothing about the file: the next try goes without Accept, and so do all for a while
+ * (store_negotiates()).
  *
  * A HEAD is asked by GET and broken off at the head: not every server answers both alike
  * (redirects to presigned URLs allow one method only).
@@ -54,7 +56,9 @@ static struct doubt *doubt_of(const struct store_call *c)
 	return &c->http->doubt[c->question];
 }
 
-/* An answer that is neither an object nor a 404: what it means depends on what the server is like. */
+/*
+ * An answer that is neither an object nor a 404: what it means depends on what the server is like.
+ */
 static enum store_result judge_other(struct store_call *c)
 {
 	const struct doubt *d = doubt_of(c);
@@ -63,7 +67,7 @@ static enum store_result judge_other(struct store_call *c)
 
 	c->other = true;
 	if (d->is == MANNER_UNSPOKEN)
-		return STORE_MISS_REFUSED; /* it may be a passing failure: nobody is to keep it */
+		return STORE_MISS_REFUSED; /* it may be a passing failure, so clients are not to keep it */
 	if (implied && (c->page || c->status == 403))
 		return STORE_MISS_DENIED;
 	if (c->status == 403 && d->is == MANNER_EXACT && !c->has_checksum &&
@@ -115,7 +119,7 @@ static void judge_unsatisfiable(struct store_call *c, const struct transfer_head
 	err_set(&c->error, ERR_CORRUPT, "416 without the size of the object");
 }
 
-/* Do as if the transfer were complete: what still comes changes nothing. */
+/* Do as if the transfer were complete: the rest of its body changes nothing. */
 static void cut_body(struct loop_timer *timer)
 {
 	static const struct error none = {OK, 0, ""};
@@ -174,7 +178,7 @@ static void on_head(void *ud, const struct transfer_head *answer)
 	if (!c->body) {
 		end_soon(c, ERROR_BODY_NS);
 	} else if (c->looking) {
-		/* Who waits for the head waits for these bytes, too. */
+		/* The asker, which waits for the head, waits for these bytes, too. */
 		c->later.due = beginning_overdue;
 		loop_timer_set(c->http->store.ctx->loop, &c->later,
 			       transfer_deadline_ns(c->transfer));
@@ -232,7 +236,10 @@ static struct doubt *other_kind(const struct store_call *c)
 	return &c->http->doubt[!c->question];
 }
 
-/* Do probes have to tell what it means? Those of the other kind too: see told(). */
+/*
+ * Do probes have to tell what the answer means? Those of the other kind of question too: see
+ * told().
+ */
 static bool is_in_doubt(struct store_call *c)
 {
 	struct doubt *d = doubt_of(c);
@@ -259,7 +266,7 @@ static void wait_overdue(struct loop_timer *timer)
 
 static void probe_came(struct waiter *w);
 
-/* False: the list is full, so it is judged by what is known. */
+/* False: the list is full, so the answer is judged by what is known now. */
 static bool wait_in(struct store_call *c, struct waiters *list)
 {
 	c->waiter.wake = probe_came;
@@ -344,8 +351,8 @@ static void build_url(const struct http_store *h, struct slice key, struct buf *
 }
 
 /*
- * Others' names are kept while there is room, but not where a client has put anything else into them;
- * ours has to be there, or a loop is never seen.
+ * The names of the servers before us are kept while there is room, and if they are a valid field
+ * value; our own name has to be sent, or a loop would never be seen.
  */
 static void put_via(char *ret, size_t size, const char *theirs, const char *ours)
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * How an http(s) server says that it has no such file: by 404, by 403, by a page, or only to
- * requests with a checksum; for symbol paths and for build-ids apart. Random names tell; doubt.h says when
- * they are asked for, and what follows.
+ * requests with a checksum; for symbol paths and for build-ids apart. Random names tell; doubt.h
+ * says when they are asked for, and what follows.
  *
- * Some servers (NuGet's, GitLab's) refuse requests that do not send the checksum of the file that is asked
- * for, as SymbolChecksum, which goes on as the client has sent it. So a probe that is refused is sent
- * once more with such a header, and if the answer then is 404, a refusal of a request without the header
- * is a miss, for requests without it.
+ * Some servers (NuGet's, GitLab's) refuse requests that do not send the checksum of the file that
+ * is asked for, as SymbolChecksum, which goes on as the client has sent it. So a probe that is
+ * refused is sent once more with such a header, and if the answer then is 404, a refusal of a
+ * request without the header is a miss, for requests without it.
  */
 #include "base/clock.h"
 #include "metric/metric.h"
@@ -48,8 +48,8 @@ static bool probe_again(struct store_call *c)
 }
 
 /*
- * A server that fails says nothing of what it knows. But to paths that are none of its own elfutils'
- * debuginfod says 503, without a word of when to come again.
+ * A server that fails says nothing of what it knows. But to paths that are none of its own
+ * elfutils' debuginfod says 503, without a word of when to come again.
  */
 static enum told told_otherwise(const struct store_call *c)
 {
@@ -129,8 +129,8 @@ static struct store_call *ask(struct doubt_probe *p, struct slice key)
 
 /*
  * Is one kind of question not spoken here? So it is when it meets any answer but those that tell
- * misses and those of a server that fails, while the other kind gets its 404, and it has never got an
- * object from this server.
+ * misses and those of a server that fails, while the other kind gets its 404, and it has never got
+ * an object from this server.
  */
 static void told(struct doubt *d)
 {
@@ -142,7 +142,10 @@ static void told(struct doubt *d)
 
 		if (!one->odd || one->n_given || h->doubt[!q].is != MANNER_EXACT)
 			continue;
-		/* What it said in an outage says nothing: it is asked again, now that it is well. */
+		/*
+		 * An answer from an outage says nothing: the server is asked again, now that it is
+		 * well.
+		 */
 		if (one->is == MANNER_UNKNOWN && now - one->failed_ns >= ODD_FRESH_NS)
 			doubt_probe(one);
 		else if (one->is == MANNER_UNKNOWN || one->is == MANNER_UNSPOKEN)
@@ -232,7 +235,7 @@ void http_probe(struct store *s, enum question q, void (*done)(void *ud, const s
 	done(ud, &e);
 }
 
-/* ---- what is told of it ---- */
+/* ---- telling the operator ---- */
 
 static const char *manner_text(const struct http_store *h, const struct doubt *d)
 {

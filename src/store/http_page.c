@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * See http_page.h. Bytes are held only while they are a text that is too short to tell, or encoded and
- * too few to show anything. The bytes tell whether they are encoded, as all else.
+ * See http_page.h. Bytes are held only while they are a text that is too short to tell, or encoded
+ * and too few to show anything. The bytes tell whether they are encoded, as all else.
  */
 #include "store/http_page.h"
 #include "base/text.h"
@@ -9,11 +9,14 @@
 #include "symfmt/identity.h"
 #include "symfmt/page.h"
 
-/* So much of what is encoded is looked into: zstd shows nothing before the end of a block. */
+/*
+ * So much of an encoded body is decoded and looked at: zstd shows nothing before the end of a
+ * block.
+ */
 #define CODED_HEAD ((size_t)4096)
 #define MAGIC_MAX  4 /* of a coding */
 
-/* What it is, or NULL. Whose label says text/html may be a text of any kind. */
+/* What kind of page it is, or NULL. Under the label text/html any text counts as a page. */
 static const char *name_of(const struct page_look *l, struct slice beginning)
 {
 	const char *name = page_name(beginning);
@@ -36,7 +39,10 @@ bool page_look_begin(struct page_look *l, const char *content_type, const struct
 	return (l->is_called_page || l->is_symbol_path) && head->first == 0 && head->length != 0;
 }
 
-/* There is no more to be seen. What is called a page and cannot be seen at all is taken for one. */
+/*
+ * No more bytes come. A body that is labelled a page, and of which nothing could be seen, is taken
+ * for one.
+ */
 static enum page_seen conclude(struct page_look *l, bool unseen)
 {
 	if (!unseen || !l->is_called_page)
@@ -45,7 +51,7 @@ static enum page_seen conclude(struct page_look *l, bool unseen)
 	return PAGE_SEEN;
 }
 
-/* The bytes are gzip or zstd, whatever they are called: look at what they hold. */
+/* The bytes are gzip or zstd, whatever the label says: look at their content. */
 static enum page_seen look_into(struct page_look *l, enum codec codec, struct slice seen)
 {
 	bool all = seen.n >= CODED_HEAD || seen.n >= (uint64_t)l->length, nothing;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
  * Is what a server sends a page in place of a file? A sign-in form or the page of a captive portal
- * comes with status 200 like any file, and labels do not tell one: servers call a PDB text/html as well, and
- * pages nothing. So the first bytes of a body are looked at (symfmt/page.h) before its head is told.
- * Pure.
+ * comes with status 200 like any file, and labels do not tell one: servers call a PDB text/html as
+ * well, and pages nothing. So the first bytes of a body are looked at (symfmt/page.h) before its
+ * head is told. Pure.
  */
 #pragma once
 #include "base/buf.h"
 #include "store/store.h"
 
 struct page_look {
-	bool is_symbol_path;  /* what is asked for: no page can be that */
+	bool is_symbol_path;  /* a symbol file is asked for, which no page can be */
 	bool is_called_page;  /* by its Content-Type */
 	bool is_called_coded; /* by its Content-Encoding */
 	int64_t length;       /* of the body, -1 unknown */
@@ -28,6 +28,6 @@ enum page_seen {
 bool page_look_begin(struct page_look *l, const char *content_type, const struct object_head *head);
 /* The next bytes of the body. Those that were held come first: see page_look_take(). */
 enum page_seen page_look_feed(struct page_look *l, struct slice bytes);
-/* What was held, with the bytes given last if anything was; the caller's to free. */
+/* The bytes that were held, with those given last if any were; the caller's to free. */
 struct buf page_look_take(struct page_look *l);
 void page_look_fini(struct page_look *l);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The http(s):// store: another symbol server. Keys are asked as the client asked them (some such
- * servers mind the case, some do not), redirects are followed by the transfer engine, and every request
- * carries Via so that a chain that leads back to us can be seen.
+ * servers mind the case, some do not), redirects are followed by the transfer engine, and every
+ * request carries Via so that a chain that leads back to us can be seen.
  */
 #include "store/http_store.h"
 #include "base/text.h"

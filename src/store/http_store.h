@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Between the files of the http:// and https:// store, each of which uses those before it: http_page.c
- * (is it a page in place of a file?), http_call.c (one read, and what its answer means), http_doubt.c
- * (probes: how the server says missing), http_store.c (making one, the operations). Loop's thread
- * throughout.
+ * Between the files of the http:// and https:// store, each of which uses those before it:
+ * http_page.c (is it a page in place of a file?), http_call.c (one read, and what its answer
+ * means), http_doubt.c (probes: how the server says missing), http_store.c (making one, the
+ * operations). Loop's thread throughout.
  */
 #pragma once
 #include "store/doubt.h"
@@ -17,7 +17,7 @@ struct http_store {
 	char *user_password;            /* or NULL */
 	struct doubt doubt[QUESTIONS];  /* how it says missing, to each kind of question */
 	bool pages[QUESTIONS];          /* opaque: by a page, with 200, and not by 403 */
-	bool wants_checksum[QUESTIONS]; /* it refuses who sends none, and says 404 to who does */
+	bool wants_checksum[QUESTIONS]; /* only with a checksum does it say 404 */
 };
 
 /* A read, or a probe. */
@@ -25,13 +25,13 @@ struct store_call {
 	struct http_store *http;
 	struct transfer *transfer;
 	struct store_events events;
-	struct doubt_probe *probe; /* it is one; else NULL */
+	struct doubt_probe *probe; /* of a probe; else NULL */
 	void *ud;
 	void (*finish)(struct store_call *c, const struct error *e); /* the transfer has ended */
 	bool head_only;                                              /* the body may go */
 	bool has_checksum;                                           /* it was asked with one */
-	bool accepts_msfz;                                           /* it was asked so */
-	int refusal;  /* of a probe: what it was answered before it had one; 0: nothing */
+	bool accepts_msfz;                                           /* MSFZ was accepted */
+	int refusal;  /* of a probe: its answer without a checksum; 0: none */
 	bool body;    /* the head was found: bytes are passed on */
 	bool looking; /* found, but not told: is it a page? */
 	bool page;    /* it was one */
@@ -39,8 +39,8 @@ struct store_call {
 	bool *gone; /* set when the call is cancelled by the event it is in */
 	enum store_result result;
 	int status;
-	bool retry_after;   /* it is told when to come again */
-	bool other, waited; /* other: an answer that depends on what the server is like */
+	bool retry_after;   /* the answer has Retry-After */
+	bool other, waited; /* other: the meaning of the answer depends on what probes have told */
 	char *key;
 	enum question question;
 	int64_t deadline_ns;

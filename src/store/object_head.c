@@ -41,8 +41,8 @@ static void copy_encoding(struct slice list, char *ret, size_t size)
 }
 
 /*
- * RFC 9110, 8.8.3. What is none is dropped, for it would be sent to clients as it stands and be
- * compared; one that was cut for its length has lost its last quote.
+ * RFC 9110, 8.8.3. A text that is no ETag is dropped, for ETags are sent to clients as they stand,
+ * and compared; one that was cut for its length has lost its last quote.
  */
 static bool is_etag(struct slice s)
 {

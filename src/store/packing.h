@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What bytes are packed in, by how they begin, and what there is to know of each packing: the table of
- * base/packings.def. Pure.
+ * Which packing bytes are in, by how they begin; and the properties of each packing, from the table
+ * of base/packings.def. Pure.
  */
 #pragma once
 #include "base/slice.h"
@@ -30,11 +30,14 @@ struct packing_row {
 
 extern const struct packing_row packing_rows[PACKINGS_END];
 
-/* So much of the beginning tells, whatever it is. */
+/* So much of the beginning is enough to tell any packing. */
 #define PACKING_MAGIC_MAX ((size_t)32)
 
 enum packing packing_of(struct slice beginning);
-/* Of what that holds, if that is a coding; `nothing`: it is known to hold nothing. */
+/*
+ * The packing of the content, if the outer one is a coding; *nothing: the content is known to be
+ * empty.
+ */
 enum packing packing_inside(struct slice beginning, bool *nothing);
 /* May it be the Content-Encoding of something? */
 bool packing_is_coding(enum packing p);

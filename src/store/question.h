@@ -16,8 +16,8 @@ enum question { QUESTION_SYMBOL, QUESTION_BUILD_ID, QUESTION_ANY };
 /* Which kind a key is, by its shape alone: buildid/..., .build-id/..., and nn/nnnn... of gdb. */
 enum question question_of(struct slice key);
 /*
- * A key of that kind that no store has, another one each time, with a NUL. It looks like what is
- * asked for later, since servers have rules for names: those that begin with a dot are denied by
- * many. gdb: a build-id as of a tree of gdb's. Not pure: random.
+ * A key of that kind that no store has, another one each time, with a NUL. It looks like an
+ * ordinary key, since servers have rules for names: those that begin with a dot are denied by many.
+ * gdb: a build-id as of a tree of gdb's. Not pure: random.
  */
 void question_random_key(enum question q, bool gdb, char ret[static QUESTION_KEY_MAX]);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where the redirects of one transfer may lead: never from https back to http, and to the addresses only
- * that address.h allows for a redirect. A name may have any address, and a connection may be one that was
- * made for another transfer, so what is asked is not only the text of a Location, but also each
- * address that is connected to, and the connection on which an answer comes. Loop's thread.
+ * Where the redirects of one transfer may lead: never from https back to http, and to the addresses
+ * only that address.h allows for a redirect. A name may have any address, and a connection may be
+ * one that was made for another transfer, so what is asked is not only the text of a Location, but
+ * also each address that is connected to, and the connection on which an answer comes. Loop's
+ * thread.
  */
 #pragma once
 #include "store/address.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The AWS credentials of a store, and their renewal in the background before they expire, so that no
- * request waits for it while the old ones are valid. What blocks (STS, the
- * metadata services, files) runs on a worker thread. Loop's thread, but for renewal_init().
+ * The AWS credentials of a store, and their renewal in the background before they expire, so that
+ * no request waits for it while the old ones are valid. Loading, which blocks (STS, the metadata
+ * services, files), runs on a worker thread. Loop's thread, but for renewal_init().
  */
 #pragma once
 #include "base/waiters.h"
@@ -36,7 +36,10 @@ struct renewal {
 	struct error error;
 };
 
-/* Takes what can be had without the network; ERR_USAGE for settings that contradict themselves. */
+/*
+ * Takes the credentials that can be had without the network; ERR_USAGE for settings that contradict
+ * themselves.
+ */
 MUST_CHECK enum err renewal_init(struct renewal *r, const struct store_context *ctx,
 				 const char *region, bool anonymous, struct error *e);
 void renewal_fini(struct renewal *r);

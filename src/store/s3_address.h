@@ -13,7 +13,7 @@
 #include "store/store_url.h"
 
 #define S3_HOST_MAX   300
-#define S3_REGION_MAX 62  /* one less than s3_xml.h and transfer.h cut at: what is cut is none */
+#define S3_REGION_MAX 62  /* one less than where s3_xml.h and transfer.h cut */
 #define S3_BUCKET_MAX 255 /* of the oldest; a new one may have 63 */
 #define S3_ROOT_MAX   (S3_HOST_MAX + 3 * S3_BUCKET_MAX) /* percent-encoded */
 

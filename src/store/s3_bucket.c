@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What an S3 store knows of its bucket: where it is, and what its answers so far have shown. The calls
- * read it and add to it (s3_call.c); probes find out the rest (s3_doubt.c).
+ * What an S3 store knows of its bucket: where it is, and what its answers so far have shown. The
+ * calls read it and add to it (s3_call.c); probes find out the rest (s3_doubt.c).
  */
 #include "store/s3_store.h"
 

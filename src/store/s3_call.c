@@ -7,8 +7,8 @@
  *	              |            |                                      |
  *	              +-- renewed -+---- other region, clock, GET --------+--> wait for a probe
  *
- * Every way back is taken once at most, which its flag in struct store_call remembers, so a call ends.
- * Passing failures are not repeated here: that is the fetch's business.
+ * Every way back is taken once at most, which its flag in struct store_call remembers, so a call
+ * ends. Passing failures are not tried again here: that is the fetch's task.
  *
  * A call is freed by call_end() just before its last event, or by s3_call_cancel(). Its events
  * may cancel it: nothing is touched after an event but by way of a return.
@@ -29,7 +29,7 @@ struct store_call {
 	struct store_read read; /* its full key and if_match are the next two */
 	char *key, *if_match;   /* owned */
 
-	char region[S3_REGION_MAX + 1]; /* that the present request was signed for */
+	char region[S3_REGION_MAX + 1]; /* for which the present request was signed */
 	struct transfer *transfer;      /* NULL while waiting */
 	struct waiter waiter;
 	struct waiters *waiting_in;
@@ -42,10 +42,12 @@ struct store_call {
 	struct transfer_head answer;
 	struct object_head object;
 	struct buf text; /* error body, or listing */
-	bool too_long;   /* so that there is nothing of it in text */
+	bool too_long;   /* then text is empty */
 };
 
-/* May end the call, which is gone then; so may all that ends in it: a return follows. */
+/*
+ * May end the call, which is gone then; so may each function that calls it last. A return follows.
+ */
 static void call_ask(struct store_call *c);
 
 static struct loop *loop_of(const struct store_call *c)
@@ -192,7 +194,10 @@ static void call_wait_probe(struct store_call *c)
 static void describe(const struct store_call *c, const struct s3_error *x, struct error *e)
 {
 	int status = c->answer.status;
-	/* Such an answer is about this request, not about the store's health: 501 is one to a header. */
+	/*
+	 * Such an answer is about this request and not about the store's health; 501 is the answer
+	 * to a header that the service does not know.
+	 */
 	bool refused = (status >= 400 && status < 500 && status != 404 && status != 408 &&
 			status != 429) ||
 		       status == 501;
@@ -305,10 +310,10 @@ static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice r
 }
 
 /*
- * A 404 without a code: something between us and the store may have said it. A probe only wants to
- * know; else it counts when there is no body at all and the store has shown, by an object, that it is
- * one; or, whatever the body, where whoever runs the server says so. But no error document, however
- * torn or contradictory.
+ * Does a 404 without an error code count as one of the store? Something between us and the store
+ * may have said it. For a probe it counts when it has no body. For a read it counts when it has no
+ * body and the store has given an object with an ETag before; or with any body, if the operator
+ * says so (misses=bare), but not with an error document, however torn.
  */
 static bool bare_counts(const struct store_call *c)
 {
@@ -418,7 +423,7 @@ static void on_head(void *ud, const struct transfer_head *answer)
 		return;
 	if (c->asking.what == S3_READ) {
 		found(c);
-	} else if (c->asking.what == S3_PROBE) { /* of an object of any size */
+	} else if (c->asking.what == S3_PROBE) { /* the object may be of any size */
 		transfer_cancel(TAKE(c->transfer));
 		c->overdue.due = head_only_done;
 		loop_timer_set(loop_of(c), &c->overdue, 0);
@@ -431,7 +436,7 @@ static bool on_data(void *ud, struct slice bytes)
 
 	if (c->body)
 		return c->events.data(c->asking.ud, bytes);
-	buf_add(&c->text, bytes); /* beyond its ceiling it counts as unreadable */
+	buf_add(&c->text, bytes); /* a body beyond the ceiling counts as unreadable */
 	return true;
 }
 
@@ -441,7 +446,7 @@ static void on_done(void *ud, const struct error *e)
 	int status = c->answer.status;
 
 	c->transfer = NULL;
-	if (e->code) { /* an error body that is torn may have said anything: no verdict */
+	if (e->code) { /* a torn error body may have said anything, so there is no verdict */
 		call_end(c, e->code == ERR_DENIED ? S3_FAULT : S3_RETRY, e);
 		return;
 	}

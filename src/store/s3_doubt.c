@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Exact or opaque: how an S3 store says that a key is missing depends on a permission
- * (s3:ListBucket) that may be given or taken while we run. A GET of a random key tells; doubt.h says
- * when that is asked for, and what follows.
+ * (s3:ListBucket) that may be given or taken while we run. A GET of a random key tells; doubt.h
+ * says when one is sent, and what follows from the answer.
  */
 #include "base/clock.h"
 #include "store/s3_store.h"
@@ -43,7 +43,7 @@ static void probe_answered(void *ud, enum s3_verdict verdict, struct slice body,
 	doubt_told(p, is_no_answer(e->code) ? TOLD_NOTHING : TOLD_OTHER, e);
 }
 
-/* What was given before is known by its full key. */
+/* A key that was given before is the full key already. */
 static struct store_call *ask(struct doubt_probe *p, struct slice key)
 {
 	struct s3_store *s3 = (struct s3_store *)p->doubt->store;
@@ -67,8 +67,9 @@ void s3_doubt_init(struct s3_store *s3)
 }
 
 /*
- * What an opaque store denied may be there for these. Of an exact one only a probe can say what it is
- * to them: as long as that is denied, so are reads, and nothing is taken to be missing.
+ * Objects that an opaque store denied may be visible with the new credentials, so its misses do not
+ * count any more. Whether an exact store is still exact for them, only a probe can say; until then
+ * a read that is denied is a fault and no miss.
  */
 void s3_doubt_anew(struct s3_store *s3)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * One request to S3: the URL and the headers, signed when there are credentials. What is asked and
- * what follows from the answer is the call's (s3_call.c).
+ * One request to S3: the URL and the headers, signed when there are credentials. The call
+ * (s3_call.c) decides what is asked, and what follows from the answer.
  *
- * The x-amz-* headers are part of what is signed: AWS refuses those that are not. Range and If-Match
- * need not be.
+ * The x-amz-* headers are part of what is signed: AWS refuses those that are not. Range and
+ * If-Match need not be.
  */
 #include "store/s3_store.h"
 
@@ -58,13 +58,13 @@ static enum err sign(struct s3_store *s3, struct sigv4_request r, struct lines *
 	return OK;
 }
 
-/* Those of its x-amz-* headers that are the request's own; their number. */
+/* Fill in the x-amz-* headers that depend on the request; returns their number. */
 static size_t amz_headers(const struct s3_store *s3, const struct s3_request *r,
 			  struct sigv4_field ret[static AMZ_HEADERS])
 {
 	size_t n = 0;
 
-	/* Of the whole only: services disagree about what the checksum of a part is. */
+	/* Asked for with the whole only: services disagree about what the checksum of a part is. */
 	if (r->what == S3_READ && !r->read.ranged)
 		ret[n++] = (struct sigv4_field){SLICE("x-amz-checksum-mode"), SLICE("ENABLED")};
 	if (s3->requester_pays)

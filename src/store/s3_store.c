@@ -191,7 +191,7 @@ static void s3_survey(struct store *s, void (*done)(void *ud, const char *layout
 
 /* ---- making one ---- */
 
-/* Other credentials may see other things: what a 403 means is open again. */
+/* Other credentials may see other objects: the meaning of a 403 is open again. */
 static void credentials_changed(struct renewal *k)
 {
 	struct s3_store *s3 = CONTAINER_OF(k, struct s3_store, renewal);
@@ -270,8 +270,9 @@ static enum err find_region(struct s3_store *s3, const struct store_context *ctx
 }
 
 /*
- * The bucket's place without its region and without the way to write its name, and who asks. AWS
- * is one place, whatever the region: the store may find out that its bucket lies elsewhere.
+ * The identity of a store is made of the bucket's place, without its region and without the way to
+ * write its name, and of the owner of the credentials. AWS counts as one place for all regions,
+ * since the store may find out that its bucket lies in another one.
  */
 static enum err identify(struct s3_store *s3, const struct store_context *ctx, struct error *e)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Between the files of the s3:// store, each of which uses those before it: s3_bucket.c (what is known
- * of the bucket), s3_request.c (what goes over the wire), s3_call.c (one read, and what its answer
- * leads to), s3_doubt.c (probes: exact or opaque), s3_store.c (making one, the operations). Loop's
- * thread throughout.
+ * Between the files of the s3:// store, each of which uses those before it: s3_bucket.c (what is
+ * known of the bucket), s3_request.c (what goes over the wire), s3_call.c (one read, and what its
+ * answer leads to), s3_doubt.c (probes: exact or opaque), s3_store.c (making one, the operations).
+ * Loop's thread throughout.
  */
 #pragma once
 #include "store/doubt.h"
@@ -24,12 +24,12 @@ struct s3_store {
 	struct sigv4 signer;
 	int64_t skew_s;               /* S3's clock minus ours */
 	struct doubt doubt;           /* how it says missing */
-	bool silent;                  /* by a 404 without a reason: who says so cannot be told */
+	bool silent;                  /* it says missing by a 404 without a code, as proxies do */
 	unsigned denied;              /* misses told by 403 */
-	bool ever_found, ever_tagged; /* an object was given; one with an ETag */
+	bool ever_found, ever_tagged; /* an object was given; an object with an ETag */
 	bool warned;
 	bool bare_misses;    /* misses=bare: a 404 counts without a reason */
-	bool requester_pays; /* and says so with every request */
+	bool requester_pays; /* each request has to say that we pay for it */
 	bool closing;        /* calls that wait end now */
 };
 

@@ -4,7 +4,7 @@
  *
  *	1. statuses that speak for themselves (200, 206, 304, 412, 416);
  *	2. the error code, from the table, for the statuses that it comes with;
- *	3. the status alone: redirects, throttling, outages, and what an answer without a code means.
+ *	3. the status alone: redirects, throttling, outages, and answers without a code.
  */
 #include "store/s3_verdict.h"
 #include "store/s3_address.h"

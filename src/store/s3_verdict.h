@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * What an answer of S3 means: the one place that turns a status and an error code into a verdict.
- * Pure; it decides, the caller acts. Only a proven miss is a miss: whatever is not in the table is
- * a fault, which a client sees as 503. (AWS S3 API reference, "Error responses"; the rule that a
- * missing key is 403 without s3:ListBucket: GetObject, HeadObject.)
+ * Pure; it decides, the caller acts. Only a proven miss is a miss: an answer that is not in the
+ * table is a fault, which a client sees as 503. (AWS S3 API reference, "Error responses"; the rule
+ * that a missing key is 403 without s3:ListBucket: GetObject, HeadObject.)
  */
 #pragma once
 #include "base/slice.h"
@@ -14,7 +14,7 @@ enum s3_exactness {
 	S3_UNKNOWN, /* not probed yet */
 	S3_EXACT,   /* 404 NoSuchKey: we may list */
 	S3_OPAQUE,  /* 403 AccessDenied: we may not, so that a miss looks like a refusal */
-	S3_SILENT,  /* 404 and nothing else: who says so cannot be told */
+	S3_SILENT,  /* a 404 without an error code, which a proxy may have sent as well */
 };
 
 enum s3_verdict {
@@ -44,7 +44,7 @@ struct s3_answer {
 	bool refreshable;           /* new credentials could be had, and these are not new */
 	struct slice header_region; /* x-amz-bucket-region */
 	struct slice body_region;   /* <Region> */
-	struct slice our_region;    /* what the request was signed for */
+	struct slice our_region;    /* the region for which the request was signed */
 };
 
 /* *ret_region, set for S3_REGION only, points into a; its name is safe to put into a host name. */

@@ -14,7 +14,7 @@
 #define S3_LIST_MAX 1000
 #define S3_XML_MAX  8388608 /* a body longer than this is not looked at */
 
-/* Text that does not fit is cut between UTF-8 characters; what is absent is "". */
+/* Text that does not fit is cut between UTF-8 characters; a text that is absent is "". */
 struct s3_error {
 	char code[64];
 	char message[256];
@@ -37,8 +37,8 @@ struct s3_object {
 };
 
 /*
- * --check looks at the first page only. How to go on (next_token, next_marker), and keys that came by
- * encoding-type=url, are for the index of names and publishing, which are to read all pages.
+ * --check looks at the first page only. How to go on (next_token, next_marker), and keys that came
+ * by encoding-type=url, are for the index of names and publishing, which are to read all pages.
  *
  * The slices point into text. Fill with {0} first, give back with s3_list_fini().
  */

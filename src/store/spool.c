@@ -46,7 +46,7 @@ static void write_half(struct pool_job *job)
 	loop_post(s->loop, &s->advance);
 }
 
-/* Have what has come written, unless a job runs. */
+/* Give the bytes that have come to a worker, unless it writes the half before. */
 static enum err turn_halves(struct spool *s, struct error *e)
 {
 	if (s->writing || !s->n[s->filling])

@@ -8,7 +8,7 @@
 
 #include <openssl/evp.h>
 
-#define FACTS_MAX ((size_t)32768) /* a URL has 4096 bytes at most, as has who asks */
+#define FACTS_MAX ((size_t)32768) /* a URL has 4096 bytes at most, as has an owner */
 #define PLAIN_NS  (3600 * NS_PER_S)
 
 void store_identify(struct store *s, const struct store_fact *facts, size_t n)

@@ -35,16 +35,16 @@ struct store_context {
 	struct pool *creds;                /* for where credentials come from */
 	const struct creds_env *creds_env; /* how AWS settings are found */
 	int64_t try_timeout_ns;            /* one request: until the head of the answer */
-	bool holds_to_keys;                /* what they bring has to be what its key names */
+	bool holds_to_keys;                /* an object has to be the file that its key names */
 	const char *via;                   /* our own name in Via, to find loops */
-	/* Something that the operator should know, once; loop's thread. */
+	/* Tell the operator something, once; loop's thread. */
 	void (*warn)(const char *store, const char *what);
 };
 
 enum store_case { CASE_LOWER, CASE_ASKED, CASE_BOTH };
 enum store_tier { TIER_UNKNOWN, TIER_ONE, TIER_TWO, TIER_BOTH };
 
-/* What a store may hold besides the plain file, packed in this: see base/packings.def. */
+/* Packed forms that a store may hold besides the plain file: see base/packings.def. */
 enum store_form {
 #define PACKING(ID, ...) STORE_FORM_##ID = 1 << PACKED_##ID,
 #include "base/packings.def"
@@ -65,23 +65,24 @@ enum store_aliases {
 enum store_layout { LAYOUT_SSQP, LAYOUT_GDB, LAYOUT_DEBUGINFOD, LAYOUT_UNIFIED };
 
 /*
- * "Any name" as a segment of a key, for stores with traits.wildcards: in ANY/K/ANY both stand for the
- * same one. No client can ask for it: there are no control bytes in the paths of requests.
+ * "Any name" as a segment of a key, for stores with traits.wildcards: in ANY/K/ANY both stand for
+ * the same one. No client can ask for it: there are no control bytes in the paths of requests.
  */
 #define STORE_ANY_NAME "\x1a"
 #define STORE_ANY_KEY  STORE_ANY_NAME "/" /* how such a key begins */
 
-/* What a store is like, fixed at its making unless said otherwise. */
+/* The properties of a store, fixed when it is made unless said otherwise. */
 struct store_traits {
 	char *name; /* for logs: the URL without credentials and options */
 	enum store_case key_case;
 	bool any_case; /* finds keys in any case by itself: one spelling is enough */
 	/*
-	 * It is not known whether it minds the case of a key: what is missing in one spelling
-	 * may be there in another, but a file that is held to its key is the same in all of them.
+	 * It is not known whether it minds the case of a key: an object that is missing in one
+	 * spelling may be there in another, but a file that is held to its key is the same in all
+	 * of them.
 	 */
 	bool folds;
-	bool folds_all;          /* so is any other file */
+	bool folds_all;          /* so is a file that cannot be held to its key */
 	bool optional;           /* its failures count as misses that are never remembered */
 	bool loops;              /* may lead back to ourselves: asked with Via */
 	bool checksums;          /* may have a file only for requests with SymbolChecksum */
@@ -105,7 +106,10 @@ struct store_read {
 	struct range_ask range;
 	const char *if_match; /* an ETag, or NULL; copied */
 	const char *via;      /* value of the client's Via header, or NULL; copied */
-	/* What goes on of the client's SymbolChecksum (serve/client.h), or NULL; copied. */
+	/*
+	 * The part of the client's SymbolChecksum that is sent on (serve/client.h), or NULL;
+	 * copied.
+	 */
 	const char *checksum;
 	bool msfz;           /* of a store that negotiates: it may come in MSFZ form */
 	uint64_t asker;      /* whose transfers they are (transfer.h) */
@@ -137,9 +141,9 @@ struct object_head {
 };
 
 /*
- * A miss is what a store has said to be one, and has one of three names, by what that is worth. Nothing
- * becomes one for being nothing else: code that tells these apart names them all, and an answer that was
- * not judged is a fault, as zeroed memory says.
+ * Only an answer by which the store says that it does not have the object is a miss; there are
+ * three kinds, by what that word is worth. No answer is a miss by default: code that tells results
+ * apart names them all, and an answer that was not judged is STORE_FAULT, which is 0.
  */
 enum store_result {
 	STORE_FAULT,         /* no answer: see e */
@@ -148,14 +152,15 @@ enum store_result {
 	STORE_UNSATISFIABLE, /* the range lies outside; head->total is the size */
 	STORE_CHANGED,       /* if_match does not match */
 	STORE_MISS,          /* proven: the store says that the object is not there */
-	STORE_MISS_DENIED,   /* by 403: an opaque store's word for it, or an object in an archive.
-				No proof that a copy of it should go */
-	STORE_MISS_REFUSED,  /* it takes no such name: nothing to rely on for long */
+	STORE_MISS_DENIED,  /* by 403 of an opaque store, or archived: no cached copy goes for it */
+	STORE_MISS_REFUSED, /* it takes no such name: not to be relied on for long */
 };
 
 struct store_events {
 	void (*head)(void *ud, const struct object_head *head);
-	/* False: pause until resumed; what had been received already still comes (transfer.h). */
+	/*
+	 * False: pause until resumed; bytes that had been received already still come (transfer.h).
+	 */
 	bool (*data)(void *ud, struct slice bytes);
 	/* head: only with STORE_UNSATISFIABLE; e: only with the faults */
 	void (*done)(void *ud, enum store_result result, const struct object_head *head,
@@ -170,16 +175,16 @@ struct store_ops {
 	void (*resume)(struct store_call *call);
 	void (*cancel)(struct store_call *call);
 	/*
-	 * Find out whether the store answers such questions, and how; exactly one done(). e == NULL:
-	 * it does. What it learns counts for all probes that are on their way.
+	 * Find out whether the store answers such questions, and how; exactly one done(). e ==
+	 * NULL: it does. Its outcome counts for all probes that are on their way.
 	 */
 	void (*probe)(struct store *s, enum question q,
 		      void (*done)(void *ud, const struct error *e), void *ud);
 	/* One line for `serve --check` after a probe: credentials, region, exact or opaque, ... */
 	void (*describe)(struct store *s, struct buf *out);
 	/*
-	 * After a good probe: why that is no proof that anything can be read there. NULL: it is one,
-	 * as far as a probe can tell; also for the function.
+	 * After a good probe: why that is no proof that anything can be read there. NULL: it is
+	 * one, as far as a probe can tell; also for the function.
 	 */
 	const char *(*doubt)(struct store *s);
 	/* Look at some keys and say how they are laid out; exactly one done(). NULL: cannot. */
@@ -195,8 +200,8 @@ struct store {
 	struct store_traits traits;
 	/*
 	 * Whose objects these are: SHA-256 over the place that they come from and over the
-	 * credentials' owner. Stores with the same id give the same bytes for the same key, in other
-	 * processes and after a restart too. Options such as only= do not count.
+	 * credentials' owner. Stores with the same id give the same bytes for the same key, in
+	 * other processes and after a restart too. Options such as only= do not count.
 	 */
 	uint8_t id[STORE_ID_SIZE];
 	struct gate gate[QUESTIONS];
@@ -205,7 +210,7 @@ struct store {
 	atomic_uint unspoken; /* kinds of question (bits) that mean nothing to it; any thread */
 	bool sums_told;       /* it knows checksums; the loop's, as the next */
 	unsigned sums_silent; /* heads that were asked for one and told none */
-	bool packs;           /* what was found last had to be expanded */
+	bool packs;           /* the object that was found last had to be expanded */
 	int64_t unranged_ns; /* until then, no HEAD is asked as the first bytes (fetch.h); the loop's */
 	int64_t plain_ns; /* until then, it is not asked for MSFZ; the loop's */
 	int denying;      /* of how many kinds of question it denies all; the loop's */
@@ -235,19 +240,21 @@ void store_probe(struct store *s, enum question q, void (*done)(void *ud, const 
 /* Any thread: are reads signed, so that serving it publishes something private? */
 bool store_is_private(struct store *s);
 /*
- * Any thread: do questions like this one mean anything to it? Else all such keys are missing there, for
- * now: it may only have failed when it was found out, so that nobody is to keep that.
+ * Any thread: do questions of this key's kind mean anything to it? If not, all such keys are
+ * missing there for now. Clients are not to keep such a miss: the store may only have failed when
+ * that was found out.
  */
 bool store_speaks(const struct store *s, struct slice key);
 void store_set_spoken(struct store *s, enum question q, bool spoken);
 /*
- * How long its word for a miss of this key may be kept. A local file that is put there shall be seen
- * soon (traits.miss_ttl_max_ns), but for what has to be searched for: that costs as much as there are names.
+ * How long its word for a miss of this key may be kept. A file that is put into a local store shall
+ * be seen soon (traits.miss_ttl_max_ns); not so for a key that has to be searched for, since that
+ * costs a look at all names.
  */
 int64_t store_miss_ttl_max(const struct store *s, struct slice key);
 /*
- * May it be asked for MSFZ now? Not for an hour after that was of no use: it cost a request more than the
- * file as it is.
+ * May it be asked for MSFZ now? Not for an hour after it has been asked so in vain, which costs one
+ * request more than asking for the file as it is.
  */
 bool store_negotiates(const struct store *s);
 void store_stop_negotiating(struct store *s);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Above the kinds of stores: the table of them by scheme, and what a URL says to a store of any kind. */
+/*
+ * Making a store from its URL: the table of the kinds by scheme, and the options that all kinds
+ * have.
+ */
 #include "store/store_priv.h"
 
 static char *copy_or_null(struct slice s)

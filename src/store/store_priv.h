@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Between the kinds of stores, store.c below them and store_open.c above them; no other file includes it.
+ * Between the kinds of stores, store.c below them and store_open.c above them; no other file
+ * includes it.
  */
 #pragma once
 #include "store/store.h"

@@ -87,7 +87,7 @@ static enum err parse_root(struct slice value, struct slice *ret, struct error *
 	return OK;
 }
 
-/* What the store may hold, and where. */
+/* The options that say which forms and names the store has, and where. */
 static enum err parse_contents(struct store_url *u, struct slice name, struct slice value,
 			       bool *ret_known, struct error *e)
 {

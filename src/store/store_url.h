@@ -27,13 +27,13 @@ enum store_style { STYLE_DEFAULT, STYLE_PATH, STYLE_VIRTUAL };
 enum store_case_option { CASE_OPTION_NONE, CASE_OPTION_LOWER, CASE_OPTION_ASKED, CASE_OPTION_BOTH };
 
 struct store_url {
-	struct buf text; /* owns what the slices point to */
+	struct buf text; /* owns the text of the slices */
 	struct slice scheme;
 	struct slice user_password; /* decoded */
 	struct slice host;          /* with its port; the bucket for s3 */
 	struct slice path;     /* decoded; s3: without slashes at the ends; file: the directory */
 	struct slice raw_path; /* as written */
-	struct slice query;    /* http only: what was not an option of ours */
+	struct slice query;    /* http only: the parameters that are no option of ours */
 	struct slice endpoint, region, only, not, ptr; /* decoded; empty = not given */
 	enum store_style style;
 	enum store_case_option key_case;

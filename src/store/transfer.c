@@ -7,8 +7,8 @@
  * only marked and leaves its callbacks with an error; act() buries it. `events` may therefore free
  * their own object as soon as they have cancelled.
  *
- * Easy handles are kept and used again: they hold the options that never change. A transfer that waits
- * its turn has none yet. Turns are given from a timer, so that ending one transfer never
+ * Easy handles are kept and used again: they hold the options that never change. A transfer that
+ * waits its turn has none yet. Turns are given from a timer, so that ending one transfer never
  * calls the events of another.
  */
 #include "store/transfer.h"
@@ -125,7 +125,7 @@ void transfer_cancel(struct transfer *t)
 		transfer_free(t);
 }
 
-/* What was done inside a call of libcurl takes effect once that is over. */
+/* Starts and cancels from inside a call of libcurl take effect once that is over. */
 static void leave_curl(struct transfer_engine *engine)
 {
 	struct transfer *t;
@@ -230,7 +230,7 @@ static void head_overdue(struct loop_timer *timer)
 	finish(t, &e);
 }
 
-/* ---- what libcurl tells ---- */
+/* ---- callbacks of libcurl ---- */
 
 /* libcurl is about to connect; refused, it tries the next address of the name, if there is one. */
 static curl_socket_t open_socket(void *ud, curlsocktype purpose, struct curl_sockaddr *a)
@@ -419,8 +419,8 @@ static int64_t head_due_ns(const struct transfer *t, int64_t begun_ns)
 }
 
 /*
- * A short time for its head is the store's affair only if it would have been as short at once. Of a patient
- * one, what is enough for others was not short.
+ * A short time for its head is the store's affair only if it would have been as short at once. Of a
+ * patient one, what is enough for others was not short.
  */
 static void set_deadline(struct transfer *t, int64_t begun_ns)
 {
@@ -494,7 +494,10 @@ static void wait(struct transfer *t, uint64_t asker)
 	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
 }
 
-/* Its place is another's: it ends in a moment, not here, where the other one is being started. */
+/*
+ * Its place goes to another transfer. It ends in a moment and not here, where the other one is
+ * being started.
+ */
 static void displace(struct transfer *t)
 {
 	fair_leave(&t->engine->queue, &t->turn);
@@ -502,7 +505,10 @@ static void displace(struct transfer *t)
 	loop_timer_set(t->engine->loop, &t->head_timer, 0);
 }
 
-/* A place for one more of this asker to wait in: one that is left, or the last of the asker with most. */
+/*
+ * A place for one more of this asker to wait in: one that is left, or the last of the asker with
+ * most.
+ */
 static bool make_place(struct transfer_engine *engine, uint64_t asker)
 {
 	struct fair_item *last;
@@ -547,7 +553,7 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 			const struct transfer_events *events, void *ud, struct transfer **ret,
 			struct error *e)
 {
-	/* Nobody overtakes those whose turn comes in a moment. */
+	/* Transfers that wait, and whose turn comes in a moment, are not overtaken. */
 	bool waits = (!has_room(engine) || engine->queue.waiting) && !request->at_once;
 	struct transfer *t;
 

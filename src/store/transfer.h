@@ -35,23 +35,25 @@ struct transfer_request {
 	bool follow_anywhere;       /* ... and not where address.h says no, but for this */
 	/*
 	 * The head of the answer must be in at head_deadline_ns (monotonic), waiting included, and
-	 * head_within_ns after the transfer has begun, unless it is patient. What comes too late for
-	 * having waited here is ERR_BUSY, not ERR_TIMEOUT; but what had head_within_ns had enough.
+	 * head_within_ns after the transfer has begun, unless it is patient. If it is too late
+	 * because the transfer had to wait here, that is ERR_BUSY and not ERR_TIMEOUT; but a
+	 * transfer that had head_within_ns had enough time.
 	 */
 	int64_t head_deadline_ns,
 		head_within_ns; /* the latter may be 0, if the former alone counts */
 	bool patient;
 	uint64_t asker; /* whose turn it takes (fair.h): the number of a request; 0: of none */
 	/*
-	 * It goes on with what has been promised to a client: it waits its turn for as long as that takes, every
-	 * second turn is for such, and by that time the deadlines are put off, this one of the asker's
-	 * among them. NULL: it is a question like others. Borrowed for the life of the transfer.
+	 * Not NULL: it goes on with a body that has been promised to a client. It waits its turn
+	 * for as long as that takes (every second turn is for such transfers), and the deadlines
+	 * are put off by that time, together with the caller's, which this points to. Borrowed for
+	 * the life of the transfer.
 	 */
 	int64_t *put_off_ns;
-	bool at_once; /* it does not wait, whatever is in flight; for probes, which are few */
+	bool at_once; /* it does not wait, however many are in flight; for probes, which are few */
 	/*
-	 * Only on a connection that is made after this, as it stands when the transfer's turn comes; 0 or
-	 * NULL: on any. Borrowed while the loop runs.
+	 * Only on a connection that is made after this, as it stands when the transfer's turn
+	 * comes; 0 or NULL: on any. Borrowed while the loop runs.
 	 */
 	const int64_t *fresh_ns;
 };
@@ -92,7 +94,7 @@ struct transfer_events {
 
 MUST_CHECK enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *limits,
 					struct transfer_engine **ret, struct error *e);
-/* After the loop has stopped; what still runs ends with ERR_CANCELED. Accepts NULL. */
+/* After the loop has stopped; transfers that still run end with ERR_CANCELED. Accepts NULL. */
 void transfer_engine_free(struct transfer_engine *engine);
 
 MUST_CHECK enum err transfer_start(struct transfer_engine *engine,
@@ -100,12 +102,12 @@ MUST_CHECK enum err transfer_start(struct transfer_engine *engine,
 				   const struct transfer_events *events, void *ud,
 				   struct transfer **ret, struct error *e);
 /*
- * Until when the head, or what else its asker has to wait for, must be in; and what it is when it is not:
- * ERR_TIMEOUT, or ERR_BUSY where it has less time for having waited.
+ * Until when the head must be in, or another answer that its asker has to wait for; and the error
+ * when it is not: ERR_TIMEOUT, or ERR_BUSY where too little time was left after waiting.
  */
 int64_t transfer_deadline_ns(const struct transfer *t);
 enum err transfer_overdue(const struct transfer *t);
-/* Are so many in flight that only what is needed should be added? Accepts NULL. */
+/* Are so many in flight that only transfers that are needed should be added? Accepts NULL. */
 bool transfer_engine_crowded(const struct transfer_engine *engine);
 /* Do more wait than there is room for: is one wanted that does nothing? Accepts NULL. */
 bool transfer_engine_short(const struct transfer_engine *engine);

@@ -22,8 +22,8 @@ static enum err code_of(CURLcode code)
 }
 
 /*
- * Was it for want of descriptors? Of a socket we know; a name is looked up in a thread of libcurl's,
- * which only says that it could not be, so that is tried.
+ * Did it fail for want of descriptors? For a socket errno tells. A name is looked up in a thread of
+ * libcurl's, which does not say why that failed, so one is opened to see.
  */
 static bool is_our_want(CURLcode code, int sys)
 {
@@ -41,8 +41,8 @@ static bool is_our_want(CURLcode code, int sys)
 }
 
 /*
- * libcurl takes lines of 100 KiB. Of a longer one it says that it has no memory, as it does of nothing else
- * there: what it needs for a head it has by then, and Linux promises more memory than it has.
+ * libcurl takes lines of 100 KiB. For a longer one it reports that it has no memory, and within a
+ * head for nothing else: it has allocated all that it needs for a head by then.
  */
 static bool is_line_too_long(CURLcode code, bool in_head)
 {

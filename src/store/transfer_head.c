@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * See transfer_head.h. A header that comes twice counts as it came last, but for the length, and for
- * Content-Encoding, which is a list.
+ * See transfer_head.h. A header that comes twice counts as it came last, but for the length, and
+ * for Content-Encoding, which is a list.
  */
 #include "store/transfer_head.h"
 

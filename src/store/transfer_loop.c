@@ -8,9 +8,10 @@
  *	stop_watching	it has an event, in a later turn than that in which libcurl let go of it
  *
  * Not when libcurl lets go of it (CURL_POLL_REMOVE): a socket that was still connecting has then
- * been closed by libcurl itself, without close_socket (7.88). Nothing has to be done about that, for
- * what is closed leaves the epoll set by itself. What goes back to libcurl's pool stays there, until
- * it is used again or its server says something unasked.
+ * been closed by libcurl itself, without close_socket (7.88). Nothing has to be done about that,
+ * for a closed descriptor leaves the epoll set by itself. A socket that goes back to libcurl's pool
+ * stays in the set until it is used again, or has an event there, which means that its server has
+ * closed it or sent something.
  */
 #include "store/transfer_loop.h"
 #include "base/clock.h"
@@ -35,7 +36,7 @@ static void socket_ready(struct loop_fd *fd, uint32_t events)
 	struct socket *s = (struct socket *)fd;
 	int curl_events = 0;
 
-	/* Of this turn, epoll may still have told of what was there before. */
+	/* An event of this turn may be of the time before libcurl let go of the socket. */
 	if (fd->fd < 0 || s->let_go == s->glue->turn)
 		return;
 	if (!s->wanted) {
@@ -95,7 +96,7 @@ static struct socket *remember(struct transfer_loop *g, curl_socket_t fd)
 	return s;
 }
 
-/* Called by libcurl in place of close(), for what has been connected. */
+/* Called by libcurl in place of close(), for sockets that have been connected. */
 static int close_socket(void *ud, curl_socket_t fd)
 {
 	struct transfer_loop *g = ud;

@@ -2,9 +2,9 @@
 /*
  * One walk for both word sizes: where they differ, an offset stands in two columns, 64 bit first.
  *
- * Program headers are asked first because they and the note they point to stand at the front. In
- * a debug file they may be copies from the program and point anywhere, so whatever goes wrong on
- * their way, but for bytes that are not there yet, only means that the sections are to tell.
+ * Program headers are asked first because they and the note they point to stand at the front. In a
+ * debug file they may be copies from the program and point anywhere, so a fault in them, other than
+ * bytes that are not there yet, only means that the sections have to tell.
  */
 #include "symfmt/elf.h"
 

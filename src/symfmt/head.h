@@ -31,7 +31,7 @@
 #define HEAD_WINDOW       4096
 #define HEAD_WINDOWS_MAX  1024 /* no table of an honest file takes more */
 
-/* What a parser says of a head. */
+/* The result of a parser. */
 enum parse {
 	PARSE_OK,
 	PARSE_MORE,    /* not enough bytes to tell; try again with head.need of them */
@@ -64,7 +64,7 @@ struct head head_of_file(const struct source *source, struct head_file *f);
 enum parse head_state(const struct head *h);
 /* Does the file begin so? A head that is too short for an answer needs more. */
 bool head_starts(struct head *h, struct slice magic);
-/* What to return for a file that lacks the magic: PARSE_OTHER, or PARSE_MORE. */
+/* The result for a file that lacks the magic: PARSE_OTHER, or PARSE_MORE. */
 enum parse head_other(const struct head *h);
 
 uint16_t head_u16(struct head *h, uint64_t at);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a file says it is: the numbers that symbol keys are made of, read out of the file itself.
- * Publishing makes keys from them, serving checks that what arrived for a key belongs to it
- * (key_match.h). identity_read() finds the format by its magic and asks its parser, of which each
- * tells more on its own (pe.h, elf.h, ...). Pure; only what is in MSFZ form takes memory (msfz.h).
+ * The identity of a file: the numbers that symbol keys are made of, read out of the file itself.
+ * Publishing makes keys from them; serving checks that the file that arrived for a key belongs to
+ * it (key_match.h). identity_read() finds the format by its magic and asks its parser, of which
+ * each tells more on its own (pe.h, elf.h, ...). Pure; only what is in MSFZ form takes memory
+ * (msfz.h).
  */
 #pragma once
 #include "symfmt/head.h"

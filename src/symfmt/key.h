@@ -46,16 +46,16 @@ struct key_text {
 };
 
 /*
- * Every text is a key, of kind KEY_OTHER if of no other. The name is that of the file: what .NET
- * stores under the key of coreclr.dll (mscordaccore.dll, sos.dll...) is KEY_OTHER by its name.
+ * Every text is a key, of kind KEY_OTHER if of no other. The name is that of the file: a file that
+ * .NET stores under the key of coreclr.dll (mscordaccore.dll, sos.dll...) is KEY_OTHER by its name.
  */
 struct symbol_key key_parse(struct slice name, struct slice text);
 /* Age is hex, lower-case. Without has_age: the GUID alone. */
 struct key_text key_of_guid(const struct symbol_id *guid, bool has_age, uint32_t age);
 struct key_text key_of_stamp(uint32_t stamp, uint32_t size);
 /*
- * Kind: one of the last four. A build-id is filled up to 20 bytes. With symbol_id_parse() this makes
- * /buildid/HEX/debuginfo and .../executable into SSQP keys.
+ * Kind: one of the last four. A build-id is filled up to 20 bytes. With symbol_id_parse() this
+ * makes /buildid/HEX/debuginfo and .../executable into SSQP keys.
  */
 struct key_text key_of_id(enum key_kind kind, const struct symbol_id *id);
 /*

@@ -167,7 +167,7 @@ static enum key_match compare_age(const struct symbol_key *k, const struct symbo
  * A file of another format than the key is for is not refused for that: GNU ld calls the GUID of an
  * image its build-id, and a unified store keeps everything under ids of one form. Its own id
  * decides, if it has one of that length: a GUID, in the order of its text or of its bytes, or a
- * UUID. What follows the 16 bytes in the key is an age or padding.
+ * UUID. Digits behind the 16 bytes in the key are an age or padding.
  */
 static enum key_match compare_foreign(const struct symbol_key *k, const struct symbol_identity *i)
 {
@@ -187,7 +187,9 @@ static enum key_match compare_foreign(const struct symbol_key *k, const struct s
 	return is_comparable ? KEY_MATCH_NOT : KEY_MATCH_UNKNOWN;
 }
 
-/* An ELF or Mach-O image under an id of this form is a habit of stores that are not ours to judge. */
+/*
+ * An ELF or Mach-O image under an id of this form is a habit of stores that are not ours to judge.
+ */
 static enum key_match compare_guid(const struct symbol_key *k, const struct symbol_identity *i)
 {
 	switch (i->kind) {

@@ -23,7 +23,10 @@
 #pragma once
 #include "symfmt/key.h"
 
-/* Why a key is on the list, so that a caller may leave out what its store or client never does. */
+/*
+ * Why a key is on the list, so that a caller may leave out keys that its store or client never
+ * uses.
+ */
 enum key_alias {
 	KEY_EXACT,            /* as it was asked */
 	KEY_CANONICAL,        /* the same number, written as stores do: without leading zeros */

@@ -46,7 +46,7 @@ static enum parse read_image(struct head *h, uint64_t at, struct macho_image *re
 	return head_state(h);
 }
 
-/* What is no Mach-O image in a fat file (static libraries may lie there) has no UUID to tell. */
+/* A member of a fat file that is no Mach-O image (it may be a static library) has no UUID. */
 static enum parse read_fat(struct head *h, bool is_64, struct macho *m)
 {
 	uint32_t n;

@@ -40,7 +40,7 @@ struct msf_stream {
 	uint64_t pages; /* offset of its page numbers in the directory */
 };
 
-/* Both borrow what they are opened on. ERR_CORRUPT; or what the source answers. */
+/* Both borrow the source that they are opened on. ERR_CORRUPT; or the error of the source. */
 MUST_CHECK enum err msf_open(const struct source *file, struct msf *ret, struct error *e);
 MUST_CHECK enum err msf_stream_open(const struct msf *m, uint32_t number, struct msf_stream *ret,
 				    struct error *e);

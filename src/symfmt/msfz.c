@@ -16,7 +16,7 @@
 enum { HEADER_SIZE = 80, CHUNK_SIZE = 20, FRAGMENT_SIZE = 12 };
 enum compression { RAW, ZSTD, DEFLATE };
 
-/* zstd and deflate add little to what they cannot shrink. */
+/* zstd and deflate add little to bytes that they cannot shrink. */
 #define PACKED_MAX (MSFZ_CHUNK_MAX + (MSFZ_CHUNK_MAX >> 8))
 /* Bytes of the file that are passed on in one piece. */
 #define PIECE_SIZE ((uint32_t)64 * 1024)
@@ -254,8 +254,8 @@ static enum err check_streams(struct msfz *z, struct error *e)
 }
 
 /*
- * How much may be decoded in all: each byte of the output, and of the chunks, some times. What
- * encoders write needs each chunk once, since streams follow each other as their chunks do.
+ * How much may be decoded in all: each byte of the output, and of the chunks, some times. Files of
+ * encoders need each chunk once, since streams follow each other as their chunks do.
  */
 static void set_budget(struct msfz *z)
 {

@@ -117,7 +117,7 @@ static enum err write_maps(struct writer *w, struct error *e)
 	return err ? err : write_bytes(w, (struct slice){w->page, size}, e);
 }
 
-/* Write what belongs into slots, with the maps where they have to be: at page 1 of an interval. */
+/* Write the pages of the slots, with the maps where they have to be: at page 1 of an interval. */
 static enum err put(struct writer *w, struct slice bytes, struct error *e)
 {
 	uint64_t interval = (uint64_t)w->l.page_size * w->l.page_size;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * See page.h. White space and a byte order mark may stand before a page, before nothing else. UTF-16 is
- * known by its mark, and read as the ASCII in it.
+ * See page.h. White space and a byte order mark may stand before a page, before nothing else.
+ * UTF-16 is known by its mark, and read as the ASCII in it.
  */
 #include "symfmt/page.h"
 #include "base/text.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * Which PDB is it? The GUID stands in stream 1, the age in stream 3 (DBI): the age in stream 1 is
- * raised by whatever edits the file after the linker, which is why no key is made of it, unless the
- * DBI stream says 0: then Microsoft's tools take the age of stream 1, others the 0. A PDB of
- * the compiler has no DBI stream and a key without an age. Before VC 7 there was no GUID; the key
- * is made of the signature and the age of stream 1.
+ * raised by each tool that edits the file after the linker, which is why no key is made of it,
+ * unless the DBI stream says 0: then Microsoft's tools take the age of stream 1, others the 0. A
+ * PDB of the compiler has no DBI stream and a key without an age. Before VC 7 there was no GUID;
+ * the key is made of the signature and the age of stream 1.
  *
  * Sources: microsoft-pdb, PDB/dbi/pdb.h and dbi.h; pdbi_stream.md and dbi_stream.md of pdb-rs.
  */

@@ -73,7 +73,7 @@ enum parse pe_read(struct head *h, struct pe *ret)
 	return state;
 }
 
-/* The place in the file of what is loaded at rva; 0 for what no section brings. */
+/* The place in the file of the bytes that are loaded at rva; 0 if they are in no section. */
 static uint64_t offset_of(struct head *h, const struct pe *pe, uint32_t rva)
 {
 	for (size_t i = 0; i < pe->sections; i++) {

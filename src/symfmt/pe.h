@@ -45,8 +45,8 @@ MUST_CHECK enum parse pe_read(struct head *h, struct pe *ret);
 MUST_CHECK enum parse pe_read_debug(struct head *h, const struct pe *pe, struct pe_debug *ret);
 MUST_CHECK enum parse pe_identity(struct head *h, struct symbol_identity *ret);
 /*
- * Add the ids of the PDBs that the image names to what pe_identity() said, so that it can be held to
- * another key than that of its stamp. PARSE_OTHER for a .dbg file, which names none.
+ * Add the ids of the PDBs that the image names to what pe_identity() said, so that it can be held
+ * to another key than that of its stamp. PARSE_OTHER for a .dbg file, which names none.
  */
 MUST_CHECK enum parse pe_add_ids(struct head *h, struct symbol_identity *i);
 /* A .dbg file: the debug part of an image of the 1990s, under the key of the image. */

@@ -16,7 +16,7 @@ struct text {
 	uint8_t utf8[UNITS_MAX * 3];
 };
 
-/* SLICE_NONE for what is no UTF-16. */
+/* SLICE_NONE for a text that is not UTF-16. */
 static struct slice from_utf16(struct slice bytes, struct text *t)
 {
 	uint16_t units[UNITS_MAX];

@@ -2,7 +2,7 @@
 /*
  * A whole file to be read here and there: of containers whose directory lies at the end, and which
  * are too long to be looked at as one head (head.h). The caller says where the bytes come from; a
- * parser asks for what it needs and for nothing outside the file.
+ * parser asks for the ranges that it needs, and for none outside the file.
  */
 #pragma once
 #include "base/err.h"
@@ -19,7 +19,9 @@ struct source {
 
 /* A file in memory. *bytes has to live as long as the source. */
 struct source source_of(const struct slice *bytes);
-/* A body in an open file, behind `base` bytes of something else. Has to live as long as the source. */
+/*
+ * A body in an open file, behind `base` bytes of something else. Has to live as long as the source.
+ */
 struct file_source {
 	int fd; /* borrowed */
 	int64_t base;
@@ -27,6 +29,6 @@ struct file_source {
 struct source source_of_file(struct file_source *f, int64_t length);
 /* Does the range lie in the file? */
 bool source_has(const struct source *s, uint64_t offset, uint64_t n);
-/* ERR_CORRUPT when the range passes the end of the file, or what read() answers. */
+/* ERR_CORRUPT when the range passes the end of the file; or the error of read(). */
 MUST_CHECK enum err source_read(const struct source *s, uint64_t offset, void *to, size_t n,
 				struct error *e);

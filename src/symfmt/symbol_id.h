@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Symbol ids (GUID, UUID, build-id), and what a parser finds a file to be by them. The bytes of an id are
- * in the order in which they are written: memcmp compares, hex_encode prints. Parsers and keys are
- * made of these; which parser a file is for says identity.h. Pure.
+ * Symbol ids (GUID, UUID, build-id), and the identity that a parser finds in a file. The bytes of
+ * an id are in the order in which they are written: memcmp compares, hex_encode prints. Parsers and
+ * keys are made of these; which parser a file is for says identity.h. Pure.
  */
 #pragma once
 #include "base/slice.h"
 
-#define SYMBOL_ID_MAX    64 /* what debuginfod allows for a build-id */
+#define SYMBOL_ID_MAX    64 /* the longest build-id that debuginfod allows */
 #define IDENTITY_IDS_MAX 16 /* images of a fat Mach-O file that are looked at */
 
 struct symbol_id {

@@ -62,7 +62,7 @@ static bool is_underscored(struct slice last, struct slice name)
 	       (cut.n == 1 || u8_mblen((const uint8_t *)cut.p, cut.n) == (int)cut.n);
 }
 
-/* How a name says that it is of what is packed: base/packings.def. */
+/* How a name says that the file is packed: base/packings.def. */
 static const struct {
 	enum { NOWHERE, TWIN, BEHIND, FOLDER } place;
 	const char *affix;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * Is the file that came for a key the one that the key names? The key is taken out of the path that
- * the file has in its store; the identity out of the file (identity.h). What cannot be told is not
- * held against it: an opaque key, an unknown format, a damaged header. But what is known to
- * be no symbol file at all (page.h) is not the one. Pure.
+ * the file has in its store; the identity out of the file (identity.h). A file counts as the right
+ * one if that cannot be told: with an opaque key, an unknown format, or a damaged header. But a
+ * file that is known to be no symbol file at all (page.h) is never the right one. Pure.
  */
 #pragma once
 #include "symfmt/key_match.h"
 #include "symfmt/source.h"
 
-/* What a path claims that its file is. */
+/* The identity that a path claims for its file. */
 struct claim {
 	struct slice name; /* points into the path, as key does */
 	struct symbol_key key;
@@ -38,12 +38,12 @@ enum verdict {
 	VERDICT_WHOLE,   /* only the whole file would: a PDB, whose identity lies anywhere in it */
 };
 
-/* So much of the beginning is looked at by verify_head(); what would need more is WHOLE. */
+/* So much of the beginning is looked at by verify_head(); a file that would need more is WHOLE. */
 #define VERIFY_HEAD ((size_t)64 * 1024)
 
 /*
- * By the beginning of a file of `size` bytes in all (INT64_MAX while that is unknown); never MORE when
- * bytes.n >= VERIFY_HEAD or size.
+ * By the beginning of a file of `size` bytes in all (INT64_MAX while that is unknown); never MORE
+ * when bytes.n >= VERIFY_HEAD or size.
  */
 enum verdict verify_head(const struct claim *x, struct slice bytes, int64_t size);
 /* By the whole file; never MORE or WHOLE. An error is the source's own: nothing was found out. */
