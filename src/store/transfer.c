@@ -17,6 +17,7 @@
 #include "metric/metric.h"
 #include "store/fair.h"
 #include "store/redirects.h"
+#include "store/transfer_due.h"
 #include "store/transfer_error.h"
 #include "store/transfer_head.h"
 #include "store/transfer_loop.h"
@@ -40,13 +41,10 @@ struct transfer {
 	struct curl_slist *headers;
 	char *url, *user_password; /* while it waits, as the next */
 	const int64_t *fresh_ns;
-	int64_t *put_off_ns;
-	int64_t asked_ns, until_ns, within_ns; /* the limits of the head, as they were asked for */
-	int64_t due_ns;                        /* what they come to */
-	enum err overdue;
+	struct transfer_due due; /* of the head */
 	struct loop_timer head_timer;
 	struct transfer_head head;
-	bool patient, head_only, follow, head_given, cancelled, paused;
+	bool head_only, follow, head_given, cancelled, paused;
 	struct redirects redirects;
 	SLIST_ENTRY(transfer) dead, unborn;
 	LIST_ENTRY(transfer) place; /* among all that run or wait */
@@ -223,10 +221,10 @@ static void head_overdue(struct loop_timer *timer)
 
 	if (!t->easy)
 		metric_inc(refused_transfers);
-	err_set(&e, t->overdue, "%s",
-		!t->easy                 ? "no transfer was free in time"
-		: t->overdue == ERR_BUSY ? "no answer in the time that was left of waiting"
-					 : "no answer in time");
+	err_set(&e, t->due.overdue, "%s",
+		!t->easy                     ? "no transfer was free in time"
+		: t->due.overdue == ERR_BUSY ? "no answer in the time that was left of waiting"
+					     : "no answer in time");
 	finish(t, &e);
 }
 
@@ -404,42 +402,17 @@ bool transfer_engine_short(const struct transfer_engine *engine)
 
 int64_t transfer_deadline_ns(const struct transfer *t)
 {
-	return t->due_ns;
+	return t->due.at_ns;
 }
 
 enum err transfer_overdue(const struct transfer *t)
 {
-	return t->overdue;
+	return t->due.overdue;
 }
 
-static int64_t head_due_ns(const struct transfer *t, int64_t begun_ns)
+static void start_head_timer(struct transfer *t)
 {
-	return t->within_ns && !t->patient ? MIN(begun_ns + t->within_ns, t->until_ns)
-					   : t->until_ns;
-}
-
-/*
- * A short time for its head is the store's affair only if it would have been as short at once. Of a
- * patient one, what is enough for others was not short.
- */
-static void set_deadline(struct transfer *t, int64_t begun_ns)
-{
-	int64_t fair = head_due_ns(t, t->asked_ns) - t->asked_ns;
-
-	if (t->within_ns)
-		fair = MIN(fair, t->within_ns);
-	t->due_ns = head_due_ns(t, begun_ns);
-	t->overdue = t->due_ns - begun_ns < fair ? ERR_BUSY : ERR_TIMEOUT;
-	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
-}
-
-static void put_off(struct transfer *t, int64_t now_ns)
-{
-	int64_t waited_ns = now_ns - t->asked_ns;
-
-	*t->put_off_ns += waited_ns;
-	t->until_ns += waited_ns;
-	t->asked_ns = now_ns;
+	loop_timer_set(t->engine->loop, &t->head_timer, t->due.at_ns);
 }
 
 /* False: there is no memory for it. */
@@ -447,8 +420,7 @@ static bool begin_transfer(struct transfer *t, int64_t now_ns)
 {
 	struct transfer_engine *engine = t->engine;
 
-	if (t->put_off_ns)
-		put_off(t, now_ns);
+	transfer_due_begin(&t->due, now_ns);
 	t->easy = new_easy(engine);
 	if (!t->easy)
 		return false;
@@ -456,7 +428,7 @@ static bool begin_transfer(struct transfer *t, int64_t now_ns)
 	engine->active++;
 	metric_inc(active_transfers);
 	metric_inc(store_requests);
-	set_deadline(t, now_ns);
+	start_head_timer(t);
 	if (engine->in_curl)
 		SLIST_INSERT_HEAD(&engine->unborn, t, unborn);
 	else
@@ -484,14 +456,13 @@ static void grant(struct loop_timer *timer)
 static void wait(struct transfer *t, uint64_t asker)
 {
 	metric_inc(waiting_transfers);
-	if (t->put_off_ns) {
+	if (t->due.put_off_ns) {
 		fair_wait_to_go_on(&t->engine->queue, &t->turn, asker);
 		return;
 	}
 	fair_wait(&t->engine->queue, &t->turn, asker);
-	t->overdue = ERR_BUSY;
-	t->due_ns = t->until_ns;
-	loop_timer_set(t->engine->loop, &t->head_timer, t->due_ns);
+	transfer_due_wait(&t->due);
+	start_head_timer(t);
 }
 
 /*
@@ -531,16 +502,12 @@ static struct transfer *transfer_new(struct transfer_engine *engine,
 		.url = xstrdup(r->url),
 		.user_password = r->user_password ? xstrdup(r->user_password) : NULL,
 		.fresh_ns = r->fresh_ns,
-		.put_off_ns = r->put_off_ns,
 		.head_only = r->head,
 		.follow = r->follow,
 		.redirects = {.anywhere = r->follow_anywhere,
 			      .proxied = redirects_proxied(),
 			      .secure = slice_starts_nocase(slice_of(r->url), SLICE("https:"))},
-		.asked_ns = clock_mono_ns(),
-		.until_ns = r->head_deadline_ns,
-		.within_ns = r->head_within_ns,
-		.patient = r->patient,
+		.due = transfer_due_of(r, clock_mono_ns()),
 		.head_timer.due = head_overdue,
 	};
 	for (size_t i = 0; r->headers && r->headers[i]; i++)
@@ -572,7 +539,7 @@ enum err transfer_start(struct transfer_engine *engine, const struct transfer_re
 		wait(t, request->asker);
 	} else {
 		fair_hold(&engine->queue, &t->turn, request->asker);
-		if (!begin_transfer(t, t->asked_ns)) {
+		if (!begin_transfer(t, t->due.asked_ns)) {
 			transfer_free(t);
 			return err_set(e, ERR_NOMEM, "no memory for a transfer");
 		}
