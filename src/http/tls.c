@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * See tls.h. The context that new sessions begin with is exchanged whole, under a lock that is held
- * to take a reference and no longer; OpenSSL's own counting keeps it for the sessions that have it.
+ * See tls.h. The context that new sessions begin with is exchanged whole. A thread that makes a
+ * session of it counts as its user meanwhile, so the lock is held for counting only and not while
+ * OpenSSL is called; sessions keep the context by OpenSSL's own count.
  *
  * The key of tickets is OpenSSL's: made at random for each context, kept in memory only.
  */
@@ -27,17 +28,23 @@ struct stamp {
 	struct timespec mtime, ctime;
 };
 
+/* What the files held when they were read. */
+struct reading {
+	SSL_CTX *ctx;
+	size_t users; /* under tls.mu: the struct tls, and threads that read from ctx right now */
+};
+
 struct tls {
 	struct tls_files files;
 	struct stamp tried[N_FILES]; /* the files that were last read, rightly or not */
 	pthread_mutex_t mu;
-	SSL_CTX *ctx; /* under mu */
+	struct reading *newest; /* under mu; NULL before the first */
 };
 
 /* ---- reading ---- */
 
 /* What OpenSSL has to say, without its numbers. */
-static enum err refuse(struct error *e, const char *setting, const char *path)
+static enum err cannot_use(struct error *e, const char *setting, const char *path)
 {
 	unsigned long code = ERR_peek_last_error();
 	const char *why = code ? ERR_reason_error_string(code) : NULL;
@@ -94,7 +101,7 @@ static enum err read_authorities(SSL_CTX *c, const struct tls_files *files, stru
 	names = SSL_load_client_CA_file(files->client_ca);
 	if (!names || SSL_CTX_load_verify_file(c, files->client_ca) != 1) {
 		sk_X509_NAME_pop_free(names, X509_NAME_free);
-		return refuse(e, "TLS_CLIENT_CA", files->client_ca);
+		return cannot_use(e, "TLS_CLIENT_CA", files->client_ca);
 	}
 	SSL_CTX_set_client_CA_list(c, names);
 	SSL_CTX_set_verify(c,
@@ -116,10 +123,10 @@ static enum err read_files(const struct tls_files *files, SSL_CTX **ret, struct 
 		return err_set(e, ERR_NOMEM, "TLS cannot be set up");
 	set_up(c);
 	if (SSL_CTX_use_certificate_chain_file(c, files->cert) != 1)
-		err = refuse(e, "TLS_CERT", files->cert);
+		err = cannot_use(e, "TLS_CERT", files->cert);
 	else if (SSL_CTX_use_PrivateKey_file(c, files->key, SSL_FILETYPE_PEM) != 1 ||
 		 SSL_CTX_check_private_key(c) != 1)
-		err = refuse(e, "TLS_KEY", files->key);
+		err = cannot_use(e, "TLS_KEY", files->key);
 	else
 		err = read_authorities(c, files, e);
 	if (err)
@@ -165,20 +172,49 @@ static bool stamp_files(struct tls *t)
 	return changed;
 }
 
+static struct reading *use_newest(struct tls *t)
+{
+	LOCK_SCOPE(&t->mu);
+	t->newest->users++;
+	return t->newest;
+}
+
+static void end_use(struct tls *t, struct reading *r)
+{
+	bool last;
+
+	pthread_mutex_lock(&t->mu);
+	last = --r->users == 0;
+	pthread_mutex_unlock(&t->mu);
+	if (!last)
+		return;
+	SSL_CTX_free(r->ctx);
+	free(r);
+}
+
+static void set_newest(struct tls *t, SSL_CTX *ctx)
+{
+	struct reading *fresh = xnew(struct reading), *old;
+
+	*fresh = (struct reading){.ctx = ctx, .users = 1};
+	pthread_mutex_lock(&t->mu);
+	old = t->newest;
+	t->newest = fresh;
+	pthread_mutex_unlock(&t->mu);
+	if (old)
+		end_use(t, old);
+}
+
 enum tls_read tls_read_again(struct tls *t, bool anyway, struct error *e)
 {
-	SSL_CTX *fresh = NULL, *old;
+	SSL_CTX *fresh = NULL;
 
 	/* The stamps first: what changes while it is read is read once more. */
 	if (!stamp_files(t) && !anyway)
 		return TLS_UNCHANGED;
 	if (read_files(&t->files, &fresh, e) != OK)
 		return TLS_BAD;
-	pthread_mutex_lock(&t->mu);
-	old = t->ctx;
-	t->ctx = fresh;
-	pthread_mutex_unlock(&t->mu);
-	SSL_CTX_free(old);
+	set_newest(t, fresh);
 	return TLS_READ;
 }
 
@@ -200,16 +236,10 @@ void tls_free(struct tls *t)
 {
 	if (!t)
 		return;
-	SSL_CTX_free(t->ctx);
+	if (t->newest)
+		end_use(t, t->newest);
 	pthread_mutex_destroy(&t->mu);
 	free(t);
-}
-
-static SSL_CTX *context(struct tls *t)
-{
-	LOCK_SCOPE(&t->mu);
-	SSL_CTX_up_ref(t->ctx);
-	return t->ctx;
 }
 
 /* ---- the certificate ---- */
@@ -262,15 +292,15 @@ static int64_t unix_time(const ASN1_TIME *t)
 void tls_describe(struct tls *t, char names[static TLS_NAMES_MAX], int64_t *ret_not_after_s)
 {
 	struct buf b CLEANUP(buf_fini) = BUF_MAX(TLS_NAMES_MAX - 1);
-	SSL_CTX *c = context(t);
-	const X509 *cert = SSL_CTX_get0_certificate(c);
+	struct reading *r = use_newest(t);
+	const X509 *cert = SSL_CTX_get0_certificate(r->ctx);
 
 	add_alternatives(&b, cert);
 	if (!b.n)
 		add_common_name(&b, cert);
 	snprintf(names, TLS_NAMES_MAX, SLICE_FMT, SLICE_ARG(buf_slice(&b)));
 	*ret_not_after_s = unix_time(X509_get0_notAfter(cert));
-	SSL_CTX_free(c);
+	end_use(t, r);
 }
 
 bool tls_is_certified(const SSL *s)
@@ -297,10 +327,10 @@ void tls_subject(const SSL *s, char ret[static TLS_SUBJECT_MAX])
 
 SSL *tls_accept(struct tls *t, int fd)
 {
-	SSL_CTX *c = context(t);
-	SSL *s = SSL_new(c);
+	struct reading *r = use_newest(t);
+	SSL *s = SSL_new(r->ctx);
 
-	SSL_CTX_free(c);
+	end_use(t, r);
 	if (s && SSL_set_fd(s, fd) != 1) {
 		SSL_free(s);
 		s = NULL;
