@@ -9,14 +9,10 @@
 #include "http/reply.h"
 #include "metric/metric.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define OWN_MIN       ((size_t)1024)
 #define DROP_MAX      ((uint64_t)64 * 1024) /* of a body that nobody takes */
 #define BODY_RATE_MIN 1024                  /* bytes per second of one that is taken */
 #define REQUESTS_TURN 32                    /* then it is another connection's turn */
@@ -49,165 +45,18 @@ static struct http_io io_of(const struct http_conn *c)
 	return (struct http_io){c->fd.fd, c->tls, c->worker->record};
 }
 
-/* It has been made, or never will be. */
-static void end_handshake(struct http_conn *c, bool made)
-{
-	if (!c->shaking)
-		return;
-	c->shaking = false;
-	atomic_fetch_sub(&c->worker->server->shaking, 1);
-	if (made)
-		metric_inc(tls_made);
-	else
-		metric_inc(tls_failed);
-}
-
-/* ---- the end ---- */
-
-void http_conn_drop(struct http_conn *c)
-{
-	struct http_server *s = c->worker->server;
-
-	end_handshake(c, false);
-	tls_end(c->tls);
-	close_p(&c->fd.fd);
-	if (s->set.counted)
-		metric_dec(connections);
-	atomic_fetch_sub(&c->worker->open, 1);
-	free(c);
-	atomic_fetch_sub(&s->open, 1);
-}
+/* ---- ends ---- */
 
 static enum step destroy(struct http_conn *c)
 {
-	ASSERT(!c->owed && !c->posted && !c->active);
-	loop_timer_stop(c->worker->loop, &c->timer);
-	LIST_REMOVE(c, link);
-	free(c->in.own);
-	if (c->tls)
-		tls_goodbye(c->tls);
-	http_conn_drop(c);
+	http_conn_destroy(c);
 	return GONE;
-}
-
-static int64_t taken(const struct http_conn *c)
-{
-	if (c->tls) /* what the client's kernel has taken of records says little of what is in them */
-		return http_out_body_sent(&c->out);
-	return MIN(http_pace_taken(c->fd.fd, c->before + c->out.head_n), c->out.a.length);
-}
-
-/* The present request, if there is one, has come to its end. */
-static void finish(struct http_conn *c, enum http_why why)
-{
-	struct http_end end = {.why = c->unreadable ? HTTP_UNREADABLE : why,
-			       .limit = c->closed_by,
-			       .answered = c->answered};
-
-	if (c->answered || c->state == WRITING) {
-		end.sent = why == HTTP_LEFT || why == HTTP_CLOSED ? taken(c)
-								  : http_out_body_sent(&c->out);
-		if (c->closed_by == HTTP_SHORT_FILE) /* the client goes on taking that */
-			end.sent = http_out_body_sent(&c->out);
-		c->before += c->out.sent;
-		http_out_end(&c->out);
-	}
-	c->answered = false;
-	if (!c->active)
-		return;
-	c->worker->server->set.handler->done(c, &end);
-	c->active = false;
 }
 
 static enum step finish_and_destroy(struct http_conn *c, enum http_why why)
 {
-	finish(c, why);
+	http_conn_finish(c, why);
 	return destroy(c);
-}
-
-static void count_closed(enum http_limit limit)
-{
-	switch (limit) {
-	case HTTP_HEADER_TIMEOUT: metric_inc(closed_headers); break;
-	case HTTP_IDLE_TIMEOUT: metric_inc(closed_idle); break;
-	case HTTP_MIN_SEND_RATE: metric_inc(closed_slow); break;
-	case HTTP_SHORT_FILE: metric_inc(closed_stuck); break;
-	case HTTP_NO_LIMIT:
-	case HTTP_DRAIN_TIMEOUT: break;
-	}
-}
-
-static void note_limit(struct http_conn *c, enum http_limit limit)
-{
-	if (c->closed_by)
-		return;
-	c->closed_by = limit;
-	count_closed(limit);
-}
-
-static void tell_left(struct http_conn *c)
-{
-	const struct http_handler *h = c->worker->server->set.handler;
-
-	if (c->told || !c->active || !h->left)
-		return;
-	c->told = true;
-	h->left(c);
-}
-
-void http_conn_close(struct http_conn *c, enum http_limit limit)
-{
-	note_limit(c, limit);
-	if (c->owed || c->posted) {
-		c->doomed = true;
-		if (c->owed)
-			tell_left(c);
-		return;
-	}
-	finish_and_destroy(c, HTTP_CLOSED);
-}
-
-void http_conn_drain(struct http_conn *c)
-{
-	if (c->state == RESTING && !c->fresh && !c->posted)
-		destroy(c);
-}
-
-/* ---- bytes that come ---- */
-
-/* Move what is there into a buffer of the connection's own; false when memory is out. */
-static bool own_bytes(struct http_conn *c, size_t room)
-{
-	char *own = malloc(room);
-
-	if (!own)
-		return false;
-	memcpy(own, c->in.p, c->in.n);
-	free(c->in.own);
-	c->in = (struct http_in){.own = own, .p = own, .n = c->in.n, .room = room};
-	return true;
-}
-
-/* Have the connection's own buffer hold what is there, and so much more. */
-static bool make_room(struct http_conn *c, size_t more)
-{
-	struct http_in *in = &c->in;
-
-	if (in->own && in->room >= in->n + more)
-		return true;
-	return own_bytes(c, MAX(in->n + more, MAX(2 * in->n, OWN_MIN)));
-}
-
-/* Where the next bytes of a head go. */
-static bool place_for_head(struct http_conn *c)
-{
-	struct http_worker *w = c->worker;
-
-	if (c->in.n == 0) {
-		free(c->in.own);
-		c->in = (struct http_in){.p = w->buf, .room = w->buf_n};
-	}
-	return c->in.n < c->in.room || make_room(c, 1);
 }
 
 /* Up to n bytes; GONE when there are no more ever and nothing is to be said to that. */
@@ -220,7 +69,7 @@ static enum step receive(struct http_conn *c, char *to, size_t n, size_t *ret_n)
 		return STOP;
 	got = http_io_recv(&io, to, n);
 	if (c->shaking && tls_is_ready(c->tls))
-		end_handshake(c, true);
+		http_conn_shaken(c, true);
 	if (got > 0) {
 		/*
 		 * Less than was asked for: that was all, unless it was a record and others are there.
@@ -248,32 +97,12 @@ static enum step begin_writing(struct http_conn *c)
 	return GO_ON;
 }
 
-void http_respond(struct http_conn *c, const struct http_answer *answer)
-{
-	ASSERT(c->active && !c->answered);
-	c->answered = true;
-	http_out_begin(&c->out, answer);
-}
-
 /* What we say ourselves. */
 static enum step refuse(struct http_conn *c, int status)
 {
-	static const struct {
-		int status;
-		struct slice head;
-	} says[] = {
-		{400, SLICE("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n")},
-		{414, SLICE("HTTP/1.1 414 URI Too Long\r\nContent-Length: 0\r\n")},
-		{431,
-		 SLICE("HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\n")},
-		{501, SLICE("HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n")},
-	};
 	const struct http_handler *h = c->worker->server->set.handler;
-	struct http_answer answer = {.close = true};
+	const struct http_answer answer = {.close = true, .head = http_refusal(status)};
 
-	for (size_t i = 0; i < ARRAY_LEN(says); i++)
-		if (says[i].status == status)
-			answer.head = says[i].head;
 	c->keep = false;
 	c->unread = true;
 	c->fresh = false;
@@ -303,7 +132,7 @@ static enum step complete(struct http_conn *c)
 
 static void send_continue(struct http_conn *c)
 {
-	struct slice text = SLICE("HTTP/1.1 100 Continue\r\n\r\n");
+	struct slice text = http_continue();
 	struct iovec v = {(char *)(uintptr_t)text.p, text.n};
 	const struct http_io io = io_of(c);
 
@@ -314,7 +143,7 @@ static void send_continue(struct http_conn *c)
 
 static enum step begin_body(struct http_conn *c)
 {
-	bool waits = c->head.expects_continue && c->in.n == c->used;
+	bool waits = c->head.expects_continue && c->in.n == c->in.used;
 
 	if (!c->takes && (waits || c->head.length > DROP_MAX)) {
 		c->unread = true;
@@ -332,7 +161,7 @@ static enum step begin_body(struct http_conn *c)
 
 static enum step begin_request(struct http_conn *c)
 {
-	c->used = c->head.size;
+	c->in.used = c->head.size;
 	c->fresh = false;
 	c->keep = http_head_keeps(&c->head);
 	c->takes = c->beyond = c->unread = c->unreadable = c->told = false;
@@ -355,7 +184,7 @@ static enum step read_head(struct http_conn *c)
 	if (c->in.n == c->head.scanned) {
 		enum step step;
 
-		if (!place_for_head(c))
+		if (!http_in_extend(&c->in, c->worker->buf, c->worker->buf_n))
 			return destroy(c);
 		step = receive(c, c->in.p + c->in.n, c->in.room - c->in.n, &got);
 		if (step != GO_ON)
@@ -402,27 +231,24 @@ static enum step end_body(struct http_conn *c, enum http_body_state state)
 
 static enum step read_body(struct http_conn *c)
 {
-	struct slice in = {c->in.p + c->used, c->in.n - c->used};
+	struct slice in = http_in_rest(&c->in);
 	enum http_body_state state;
 	enum step step;
 	size_t got = 0;
 
 	state = take_body(c, &in);
-	c->used = c->in.n - in.n;
+	c->in.used = c->in.n - in.n;
 	if (state != HTTP_BODY_MORE)
 		return end_body(c, state);
-	if (!make_room(c, 0))
+	if (!http_in_stay(&c->in))
 		return finish_and_destroy(c, HTTP_LEFT);
 	step = receive(c, c->worker->buf, c->worker->buf_n, &got);
 	if (step != GO_ON)
 		return step;
 	in = (struct slice){c->worker->buf, got};
 	state = take_body(c, &in);
-	if (in.n && !make_room(c, in.n))
+	if (!http_in_add(&c->in, in))
 		return finish_and_destroy(c, HTTP_LEFT);
-	if (in.n)
-		memcpy(c->in.p + c->in.n, in.p, in.n);
-	c->in.n += in.n;
 	return end_body(c, state);
 }
 
@@ -430,14 +256,12 @@ static enum step begin_lingering(struct http_conn *c)
 {
 	if (c->tls && c->readable) /* it may have been all the same */
 		c->readable = !http_io_is_dry(c->fd.fd);
-	if (!c->unread && !c->readable && c->in.n == c->used)
+	if (!c->unread && !c->readable && c->in.n == c->in.used)
 		return destroy(c);
 	if (c->tls)
 		tls_goodbye(c->tls);
 	shutdown(c->fd.fd, SHUT_WR);
-	free(TAKE(c->in.own));
-	c->in = (struct http_in){0};
-	c->used = 0;
+	http_in_drop(&c->in);
 	c->state = LINGERING;
 	set_deadline_in(c, LINGER_NS);
 	return GO_ON;
@@ -445,10 +269,7 @@ static enum step begin_lingering(struct http_conn *c)
 
 static enum step next_request(struct http_conn *c)
 {
-	c->in.p += c->used;
-	c->in.n -= c->used;
-	c->in.room -= c->used;
-	c->used = 0;
+	http_in_next(&c->in);
 	c->head = (struct http_head){0};
 	c->state = RESTING;
 	c->timed = false;
@@ -459,32 +280,12 @@ static enum step next_request(struct http_conn *c)
 	return GO_ON;
 }
 
-static struct slice tail_for(const struct http_conn *c)
-{
-	struct http_worker *w = c->worker;
-	int which = !c->keep ? 2 : c->head.http_1_0;
-	int64_t now = clock_wall_s();
-
-	if (w->tail_s != now) {
-		static const char *const says[] = {"", "Connection: keep-alive\r\n",
-						   "Connection: close\r\n"};
-		char date[HTTP_DATE_LEN];
-
-		http_date_format(now, date);
-		w->tail_s = now;
-		for (int i = 0; i < 3; i++)
-			w->tail_n[i] = (size_t)snprintf(w->tail[i], HTTP_TAIL_MAX,
-							"Date: %s\r\n%s\r\n", date, says[i]);
-	}
-	return (struct slice){w->tail[which], w->tail_n[which]};
-}
-
 static enum step lost(struct http_conn *c)
 {
 	c->gone = true;
 	if (!c->owed)
 		return finish_and_destroy(c, HTTP_LEFT);
-	tell_left(c);
+	http_conn_tell_left(c);
 	return STOP;
 }
 
@@ -511,7 +312,9 @@ static enum step write_answer(struct http_conn *c)
 
 	c->keep = c->keep && !c->out.a.close && !c->unread;
 	if (!c->out.begun)
-		tail = tail_for(c);
+		tail = http_tail(&c->worker->tails, !c->keep           ? HTTP_TAIL_CLOSES
+						    : c->head.http_1_0 ? HTTP_TAIL_SAYS_KEPT
+								       : HTTP_TAIL_KEPT);
 	state = http_out_run(&c->out, &io, tail, c->worker->block);
 	c->owed = c->out.waits;
 	switch (state) {
@@ -521,11 +324,11 @@ static enum step write_answer(struct http_conn *c)
 	case HTTP_OUT_LOST: return lost(c);
 	case HTTP_OUT_CUT: return finish_and_destroy(c, c->gone ? HTTP_LEFT : HTTP_CUT);
 	case HTTP_OUT_SHORT:
-		note_limit(c, HTTP_SHORT_FILE);
+		http_conn_note_limit(c, HTTP_SHORT_FILE);
 		return finish_and_destroy(c, HTTP_CLOSED);
 	case HTTP_OUT_DONE: break;
 	}
-	finish(c, HTTP_COMPLETE);
+	http_conn_finish(c, HTTP_COMPLETE);
 	return c->keep ? next_request(c) : begin_lingering(c);
 }
 
@@ -561,10 +364,7 @@ static void time_request(struct http_conn *c)
 static void settle(struct http_conn *c)
 {
 	time_request(c);
-	if (!c->in.n) {
-		free(TAKE(c->in.own));
-		c->in = (struct http_in){0};
-	} else if (!c->in.own && !own_bytes(c, MAX(c->in.n, OWN_MIN))) {
+	if (!http_in_stay(&c->in)) {
 		http_conn_close(c, HTTP_NO_LIMIT); /* out of memory */
 		return;
 	}
@@ -611,7 +411,7 @@ static void ready(struct loop_fd *fd, uint32_t events)
 	case WAITING:
 		c->gone |= (events & (EPOLLHUP | EPOLLERR)) != 0;
 		if (c->gone)
-			tell_left(c);
+			http_conn_tell_left(c);
 		else if (c->ended && c->deadline == NEVER)
 			set_deadline_in(c, LEAVE_NS);
 		return;
@@ -702,8 +502,8 @@ static void due(struct loop_timer *timer)
 	case BODY: http_conn_close(c, HTTP_HEADER_TIMEOUT); return;
 	case WAITING:
 		c->deadline = NEVER;
-		if (c->in.n == c->used && http_io_ended(c->fd.fd))
-			tell_left(c);
+		if (c->in.n == c->in.used && http_io_ended(c->fd.fd))
+			http_conn_tell_left(c);
 		return;
 	case WRITING: look(c); return;
 	case LINGERING: destroy(c);
@@ -742,119 +542,4 @@ void http_conn_begin(struct http_conn *c, bool here)
 	}
 	c->handed = true;
 	loop_post(c->worker->loop, &c->task);
-}
-
-/* ---- for the handler ---- */
-
-void *http_server_ud(const struct http_conn *c)
-{
-	return c->worker->server->set.ud;
-}
-
-void http_set_ud(struct http_conn *c, void *ud)
-{
-	c->ud = ud;
-}
-
-void *http_ud(const struct http_conn *c)
-{
-	return c->ud;
-}
-
-void **http_spare(struct http_conn *c)
-{
-	return &c->worker->spare;
-}
-
-bool http_over_limit(const struct http_conn *c)
-{
-	return c->over_limit;
-}
-
-bool http_is_tls(const struct http_conn *c)
-{
-	return c->tls != NULL;
-}
-
-bool http_is_certified(const struct http_conn *c)
-{
-	return c->tls && tls_is_certified(c->tls);
-}
-
-void http_subject(const struct http_conn *c, char ret[static TLS_SUBJECT_MAX])
-{
-	ret[0] = '\0';
-	if (c->tls)
-		tls_subject(c->tls, ret);
-}
-
-void http_peer(const struct http_conn *c, char ret[static HTTP_PEER_MAX])
-{
-	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	ret[0] = '\0';
-	if (c->family == AF_INET6 && memcmp(c->address, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, c->address + sizeof(mapped), ret, HTTP_PEER_MAX);
-	else if (c->family == AF_INET || c->family == AF_INET6)
-		inet_ntop(c->family, c->address, ret, HTTP_PEER_MAX);
-}
-
-struct slice http_method(const struct http_conn *c)
-{
-	return (struct slice){c->in.p + c->head.method, c->head.method_n};
-}
-
-struct slice http_target(const struct http_conn *c)
-{
-	return (struct slice){c->in.p + c->head.target, c->head.target_n};
-}
-
-bool http_next_header(const struct http_conn *c, size_t *at, struct http_field *ret)
-{
-	return http_head_next(&c->head, c->in.p, at, ret);
-}
-
-const char *http_header(const struct http_conn *c, struct slice name)
-{
-	struct http_field f;
-
-	for (size_t at = 0; http_next_header(c, &at, &f);)
-		if (slice_eq_nocase(f.name, name))
-			return f.value.p;
-	return NULL;
-}
-
-bool http_has_body(const struct http_conn *c)
-{
-	return http_head_has_body(&c->head);
-}
-
-void http_take_body(struct http_conn *c, uint64_t max)
-{
-	c->takes = true;
-	c->body = http_body_of(&c->head, max);
-}
-
-bool http_body_beyond(const struct http_conn *c)
-{
-	return c->beyond;
-}
-
-void http_wake(struct http_conn *c)
-{
-	loop_post(c->worker->loop, &c->task);
-}
-
-const char *http_limit_name(enum http_limit limit)
-{
-	static const char *const names[] = {
-		[HTTP_NO_LIMIT] = "",
-		[HTTP_HEADER_TIMEOUT] = "header_timeout",
-		[HTTP_IDLE_TIMEOUT] = "idle_timeout",
-		[HTTP_MIN_SEND_RATE] = "min_send_rate",
-		[HTTP_SHORT_FILE] = "short_file",
-		[HTTP_DRAIN_TIMEOUT] = "drain_timeout",
-	};
-
-	return names[limit];
 }

@@ -12,9 +12,7 @@
  *			close with bytes unread would be a reset, which may overtake the answer
  *
  * The socket is watched once, edge-triggered, for everything: `readable` says that a recv() may give
- * something. Nothing is read while an answer is looked for or sent. Bytes are received into the worker's
- * buffer and get one of the connection's own only where they have to stay beyond the turn: a head that is
- * not complete, whose request is not over yet, or requests that came behind it.
+ * something. Nothing is read while an answer is looked for or sent.
  *
  * A connection is freed when nobody is going to wake it: not while `owed` (http.h) or `posted` (by itself,
  * for its next turn).
@@ -24,11 +22,11 @@
 #include "base/loop.h"
 #include "http/body.h"
 #include "http/http.h"
+#include "http/in.h"
 #include "http/pace.h"
+#include "http/reply.h"
 
 #include <stdatomic.h>
-
-#define HTTP_TAIL_MAX 96
 
 /* A socket that is listened on, to one worker. */
 struct http_listening {
@@ -50,11 +48,9 @@ struct http_worker {
 	char *record;       /* http_io.record; NULL where no socket has TLS */
 	char *buf;          /* buf_n bytes: what one connection receives in its turn */
 	size_t buf_n;
-	struct http_block block;     /* what one source gives in its turn */
-	void *spare;                 /* the handler's */
-	int64_t tail_s;              /* the second for which these are */
-	char tail[3][HTTP_TAIL_MAX]; /* how a head ends: kept open, said to be kept open, closed */
-	size_t tail_n[3];
+	struct http_block block; /* what one source gives in its turn */
+	void *spare;             /* the handler's */
+	struct http_tails tails;
 };
 
 struct http_server {
@@ -67,12 +63,6 @@ struct http_server {
 
 enum http_conn_state { RESTING, READING, BODY, WAITING, WRITING, LINGERING };
 
-/* Bytes that have come: p lies in `own`, or in the worker's buffer. */
-struct http_in {
-	char *own, *p;
-	size_t n, room; /* from p on: bytes, and as far as there may be some */
-};
-
 struct http_conn {
 	struct loop_fd fd;
 	struct loop_timer timer; /* not later than `deadline` */
@@ -82,7 +72,6 @@ struct http_conn {
 	struct ssl_st *tls;         /* NULL: plain */
 	void *ud;
 	struct http_in in;
-	size_t used; /* bytes of `in` that the present request has taken */
 	struct http_head head;
 	struct http_body body;
 	struct http_out out;
@@ -117,8 +106,22 @@ bool http_conn_use_tls(struct http_conn *c, struct tls *tls);
 void http_conn_drop(struct http_conn *c);
 /* Its worker, or another one, which then hands it over. */
 void http_conn_begin(struct http_conn *c, bool here);
-/* Its worker, from here on; not from within a turn of the connection. */
+
+/* ---- the end (conn_end.c): its worker ---- */
+
+/* The handshake has been made, or never will be. */
+void http_conn_shaken(struct http_conn *c, bool made);
+/* The present request, if there is one, has come to its end. */
+void http_conn_finish(struct http_conn *c, enum http_why why);
+/* When no request is active, and nobody is going to wake it. */
+void http_conn_destroy(struct http_conn *c);
+/* By what it is closed: the first one counts. */
+void http_conn_note_limit(struct http_conn *c, enum http_limit limit);
+/* The client has gone: the handler hears of it, once for each request. */
+void http_conn_tell_left(struct http_conn *c);
+/* As soon as nobody is going to wake it; not from within a turn of the connection. */
 void http_conn_close(struct http_conn *c, enum http_limit limit);
+/* The same, if it rests. */
 void http_conn_drain(struct http_conn *c);
 static inline bool http_conn_is_slow(const struct http_conn *c, uint64_t min_rate)
 {

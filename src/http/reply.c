@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /* See reply.h. */
 #include "http/reply.h"
+#include "base/clock.h"
+
+#include <stdio.h>
 
 const char *http_reason(int status)
 {
@@ -41,4 +44,46 @@ void http_reply_add(struct buf *out, const char *name, const char *value)
 void http_reply_length(struct buf *out, int64_t length)
 {
 	buf_printf(out, "Content-Length: %lld\r\n", (long long)length);
+}
+
+struct slice http_refusal(int status)
+{
+	static const struct {
+		int status;
+		struct slice head;
+	} says[] = {
+		{400, SLICE("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n")},
+		{414, SLICE("HTTP/1.1 414 URI Too Long\r\nContent-Length: 0\r\n")},
+		{431,
+		 SLICE("HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\n")},
+		{501, SLICE("HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n")},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(says); i++)
+		if (says[i].status == status)
+			return says[i].head;
+	return says[0].head;
+}
+
+struct slice http_continue(void)
+{
+	return SLICE("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+struct slice http_tail(struct http_tails *t, enum http_tail which)
+{
+	static const char *const says[HTTP_TAILS] = {"", "Connection: keep-alive\r\n",
+						     "Connection: close\r\n"};
+	int64_t now = clock_wall_s();
+
+	if (t->s != now) {
+		char date[HTTP_DATE_LEN];
+
+		http_date_format(now, date);
+		t->s = now;
+		for (int i = 0; i < HTTP_TAILS; i++)
+			t->n[i] = (size_t)snprintf(t->text[i], sizeof(t->text[i]),
+						   "Date: %s\r\n%s\r\n", date, says[i]);
+	}
+	return (struct slice){t->text[which], t->n[which]};
 }
