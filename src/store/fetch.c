@@ -19,7 +19,6 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "metric/metric.h"
 #include "store/encoding.h"
 #include "store/fetch_priv.h"
@@ -337,7 +336,7 @@ static bool is_answer(const struct error *e)
 
 void fetch_fault(struct fetch *f, bool retry, const struct error *e)
 {
-	int64_t pause, now = clock_mono_ns();
+	int64_t at_ns;
 
 	f->answered = e->code == ERR_UPSTREAM;
 	if (f->phase == BODY) {
@@ -348,15 +347,10 @@ void fetch_fault(struct fetch *f, bool retry, const struct error *e)
 			fetch_body_failed(f, e);
 		return;
 	}
-	pause = FETCH_FIRST_PAUSE_NS << f->tries;
-	pause = pause / 2 + (int64_t)random_below((uint64_t)pause);
-	if (!retry || f->phase != ASKING || f->tries >= FETCH_TRIES_MAX ||
-	    now + pause >= f->request.deadline_ns) {
+	if (retry && f->phase == ASKING && retry_later(f->tries, f->request.deadline_ns, &at_ns))
+		loop_timer_set(fetch_loop(f), &f->again, at_ns);
+	else
 		fetch_decide(f, FETCH_FAULT, NULL, e);
-		return;
-	}
-	metric_inc(store_retries);
-	loop_timer_set(fetch_loop(f), &f->again, now + pause);
 }
 
 /* The store does not have the version that has been begun, or that was known to be there. */
@@ -451,7 +445,7 @@ void fetch_ask(struct fetch *f)
 		read.ranged = !fetch_body_anew(f);
 		read.range = (struct range_ask){f->head.first + f->resumed_at,
 						f->head.first + f->head.length - 1};
-	} else if (f->request.or_whole && f->answered && f->tries == FETCH_TRIES_MAX) {
+	} else if (f->request.or_whole && f->answered && f->tries == RETRY_TRIES_MAX) {
 		read.ranged = false;
 	}
 	if (f->unmatched || (f->resuming && !read.ranged))

@@ -2,8 +2,8 @@
 /*
  * A fetch is the whole life of reading one key, or a part of it, from one store: it tries again
  * after passing failures, decides found or missing once, hands the body to a sink, and continues
- * a body that broke off by a ranged read of the same version. The retry policy of the program is
- * here and nowhere else; so is the tally of what the store answered (metrics, breaker).
+ * a body that broke off by a ranged read of the same version. When it is tried again retry.h says; the
+ * tally of what the store answered (metrics, breaker) is here and nowhere else.
  *
  * The encoding in the head is true, as far as the first bytes of the body tell (encoding.h), and
  * head.msfz says whether the body is in MSFZ form. Not so when only the head is asked for (but see

@@ -93,7 +93,7 @@ void fetch_body_resume(struct fetch *f, const struct error *e)
 		f->request.deadline_ns = now + FETCH_RESUME_BUDGET_NS;
 		f->tries = 0;
 	}
-	if (f->tries >= FETCH_TRIES_MAX || now >= f->request.deadline_ns) {
+	if (f->tries >= RETRY_TRIES_MAX || now >= f->request.deadline_ns) {
 		fetch_body_failed(f, e);
 		return;
 	}
@@ -102,7 +102,7 @@ void fetch_body_resume(struct fetch *f, const struct error *e)
 	f->resumed_at = f->received;
 	metric_inc(store_resumes);
 	loop_timer_set(fetch_loop(f), &f->again,
-		       now + (f->tries ? (FETCH_FIRST_PAUSE_NS << f->tries) : 0));
+		       now + (f->tries ? (RETRY_FIRST_PAUSE_NS << f->tries) : 0));
 }
 
 /*
@@ -116,7 +116,7 @@ static bool is_all(const struct object_head *h)
 
 bool fetch_body_anew(const struct fetch *f)
 {
-	return f->tries == FETCH_TRIES_MAX && is_all(&f->head);
+	return f->tries == RETRY_TRIES_MAX && is_all(&f->head);
 }
 
 bool fetch_body_continues(struct fetch *f, const struct object_head *head)

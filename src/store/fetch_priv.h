@@ -6,10 +6,9 @@
 #pragma once
 #include "base/buf.h"
 #include "store/fetch.h"
+#include "store/retry.h"
 #include "store/spool.h"
 
-#define FETCH_TRIES_MAX        4
-#define FETCH_FIRST_PAUSE_NS   (50 * NS_PER_MS)
 #define FETCH_RESUME_BUDGET_NS (8 * NS_PER_S)
 /*
  * So long a paused body keeps its transfer while others wait for one: a body that can be continued,
