@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
  * A fetch is the whole life of reading one key, or a part of it, from one store: it tries again
- * after passing failures, decides found or missing once, hands the body to a sink, and continues
- * a body that broke off by a ranged read of the same version. When it is tried again retry.h says; the
- * tally of what the store answered (metrics, breaker) is here and nowhere else.
+ * after passing failures, decides found or missing once, hands the body to a sink, and continues a
+ * body that broke off by a ranged read of the same version. When it is tried again retry.h says;
+ * the tally of what the store answered (metrics, breaker) is here and nowhere else.
  *
  * The encoding in the head is true, as far as the first bytes of the body tell (encoding.h), and
  * head.msfz says whether the body is in MSFZ form. Not so when only the head is asked for (but see
- * tried, judged), or a part that does not begin at the first byte: then the encoding is the store's
- * word.
+ * tried, judged), or a part that does not begin at the first byte: then the encoding is the
+ * store's word.
  *
  * A body whose sink has paused it for some seconds gives its transfer to others that wait for one;
  * the rest is asked for like that of a body that broke off, once the sink has room. A body that

@@ -59,6 +59,11 @@ bool gate_admits(struct store *s, enum question q)
 	return breaker_allows(&s->gate[q].breaker, clock_mono_ns());
 }
 
+bool gate_is_closed(const struct store *s, enum question q)
+{
+	return s->gate[q].breaker.state != BREAKER_CLOSED;
+}
+
 bool gate_answered(struct store *s, enum question q)
 {
 	return breaker_succeeded(&s->gate[q].breaker, clock_mono_ns());

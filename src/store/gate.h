@@ -27,6 +27,11 @@ struct gate {
 void gates_init(struct store *s);
 /* May it be asked such a question now? Half open, each yes counts. */
 bool gate_admits(struct store *s, enum question q);
+/*
+ * Is it left alone until it has answered well? Nothing is counted: for questions that can do
+ * without.
+ */
+bool gate_is_closed(const struct store *s, enum question q);
 /* It was answered, with an object or with a proven miss. True: the store had been left alone. */
 bool gate_answered(struct store *s, enum question q);
 /*

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The retry policy, for all that is asked of a store: after a failure that passes the same question is
- * asked again, a few times, after a growing, jittered pause. Which failures pass is for who has the
- * answer to say (STORE_FAULT_RETRY).
+ * The retry policy, for all that is asked of a store: after a failure that passes the same
+ * question is asked again, a few times, after a growing, jittered pause. Which failures pass is
+ * for who has the answer to say (STORE_FAULT_RETRY).
  */
 #pragma once
 #include "base/clock.h"

@@ -28,6 +28,7 @@ struct store_call {
 	struct store_events events;
 	struct store_read read; /* its full key and if_match are the next two */
 	char *key, *if_match;   /* owned */
+	struct buf token;       /* as is asking.token */
 
 	char region[S3_REGION_MAX + 1]; /* for which the present request was signed */
 	struct transfer *transfer;      /* NULL while waiting */
@@ -63,6 +64,7 @@ static void call_free(struct store_call *c)
 	if (c->transfer)
 		transfer_cancel(c->transfer);
 	buf_fini(&c->text);
+	buf_fini(&c->token);
 	free(c->if_match);
 	free(c->key);
 	free(c);
@@ -109,11 +111,14 @@ static void call_end(struct store_call *c, enum s3_verdict verdict, const struct
 	struct store_events events = c->events;
 	struct object_head object = c->object;
 	enum store_result result = result_of(verdict, c->answer.status);
+	int64_t age_s = c->answer.age_s;
 	struct buf text CLEANUP(buf_fini) = c->text;
 
 	c->text = BUF_MAX(0);
 	call_free(c);
-	if (asking.raw)
+	if (asking.paged)
+		asking.paged(asking.ud, result, &text, age_s, e);
+	else if (asking.raw)
 		asking.raw(asking.ud, verdict, buf_slice(&text), e);
 	else
 		events.done(asking.ud, result, &object, e);
@@ -453,7 +458,10 @@ static void on_done(void *ud, const struct error *e)
 	c->too_long = buf_failed(&c->text);
 	if (c->too_long)
 		buf_clear(&c->text);
-	if (status == 200 || status == 206)
+	if (status == 206 && c->asking.what == S3_PAGE)
+		call_fail(c, S3_FAULT, ERR_CORRUPT,
+			  "a part of a listing came, which was not asked for");
+	else if (status == 200 || status == 206)
 		call_end(c, S3_FOUND, e);
 	else
 		call_judge(c);
@@ -464,7 +472,7 @@ static void on_done(void *ud, const struct error *e)
 static enum err send_request(struct store_call *c, const struct creds *creds, struct error *e)
 {
 	static const struct transfer_events events = {on_head, on_data, on_done};
-	struct s3_request r = {c->asking.what, c->read, creds};
+	struct s3_request r = {c->asking.what, c->read, buf_slice(&c->token), creds};
 
 	r.read.head = c->read.head && !c->as_get;
 	r.read.ranged = c->read.ranged && !c->sizing;
@@ -504,9 +512,10 @@ static void call_ask(struct store_call *c)
 static void begin_call(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
+	bool list = c->asking.what == S3_LIST || c->asking.what == S3_PAGE;
 
 	/* S3 would answer 400. A listing is of a prefix, which may be empty. */
-	if (c->asking.what != S3_LIST && !s3_key_possible(c->read.key))
+	if (!list && !s3_key_possible(c->read.key))
 		call_fail(c, S3_NAME, ERR_DENIED, "no object can have such a key");
 	else
 		call_ask(c);
@@ -528,7 +537,10 @@ struct store_call *s3_call_start(struct s3_store *s3, const struct store_read *r
 	c->read.if_match = c->if_match;
 	c->read.via = c->read.checksum = NULL;
 	c->object.fd = -1;
-	c->text = BUF_MAX(asking->what == S3_LIST ? S3_XML_MAX : ERROR_BODY_MAX);
+	c->token = BUF_MAX(STORE_TOKEN_MAX);
+	buf_add(&c->token, asking->token);
+	c->text = BUF_MAX(asking->what == S3_LIST || asking->what == S3_PAGE ? S3_XML_MAX
+									     : ERROR_BODY_MAX);
 	c->overdue.due = begin_call;
 	loop_timer_set(loop_of(c), &c->overdue, 0);
 	return c;

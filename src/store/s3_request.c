@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #define AMZ_HEADERS 2
+#define LIST_FIELDS 6
 
 struct lines {
 	const char *line[12]; /* NULL at the end */
@@ -86,19 +87,41 @@ static void add_plain_lines(const struct s3_request *r, const struct sigv4_reque
 		add_line(l, "If-Match", r->read.if_match);
 }
 
+/*
+ * The query of a listing; of no other request there is one. By encoding-type=url come keys that
+ * hold what XML cannot. A page is told by its token alone: start-after would begin again within a
+ * common prefix.
+ */
+static size_t list_query(const struct s3_request *r, struct sigv4_field ret[static LIST_FIELDS])
+{
+	size_t n = 0;
+
+	if (r->what != S3_LIST && r->what != S3_PAGE)
+		return 0;
+	ret[n++] = (struct sigv4_field){SLICE("list-type"), SLICE("2")};
+	ret[n++] = (struct sigv4_field){SLICE("max-keys"), SLICE("1000")};
+	ret[n++] = (struct sigv4_field){SLICE("prefix"), r->read.key};
+	if (r->what == S3_LIST)
+		return n;
+	ret[n++] = (struct sigv4_field){SLICE("delimiter"), SLICE("/")};
+	ret[n++] = (struct sigv4_field){SLICE("encoding-type"), SLICE("url")};
+	if (r->token.n)
+		ret[n++] = (struct sigv4_field){SLICE("continuation-token"), r->token};
+	return n;
+}
+
 static enum err build(struct s3_store *s3, const struct s3_request *r, struct buf *url,
 		      struct lines *l, struct error *e)
 {
 	struct sigv4_field headers[AMZ_HEADERS];
-	const struct sigv4_field query[] = {{SLICE("list-type"), SLICE("2")},
-					    {SLICE("max-keys"), SLICE("1000")},
-					    {SLICE("prefix"), r->read.key}};
-	bool list = r->what == S3_LIST;
+	struct sigv4_field query[LIST_FIELDS];
+	size_t n_query = list_query(r, query);
+	bool list = n_query > 0;
 	struct buf path CLEANUP(buf_fini) = BUF_MAX(8192);
 	struct sigv4_request to_sign = {
 		.method = r->read.head ? "HEAD" : "GET",
 		.query = query,
-		.n_query = list ? ARRAY_LEN(query) : 0,
+		.n_query = n_query,
 		.headers = headers,
 		.n_headers = amz_headers(s3, r, headers),
 		.creds = r->creds,
@@ -108,7 +131,7 @@ static enum err build(struct s3_store *s3, const struct s3_request *r, struct bu
 	if (!list)
 		s3_key_encode(r->read.key, &path);
 	buf_printf(url, "%s%s%s", s3->address.origin, buf_str(&path), list ? "?" : "");
-	if (list && sigv4_query(query, ARRAY_LEN(query), url, e) != OK)
+	if (list && sigv4_query(query, n_query, url, e) != OK)
 		return e->code;
 	to_sign.path = buf_slice(&path);
 	if (r->creds && sign(s3, to_sign, l, e) != OK)
@@ -126,7 +149,7 @@ enum err s3_request_send(struct s3_store *s3, const struct s3_request *r,
 	const struct store_context *ctx = s3->store.ctx;
 	size_t token = r->creds && r->creds->token ? strlen(r->creds->token) : 0;
 	struct lines l CLEANUP(lines_fini) = {.text = BUF_MAX(4096 + token)};
-	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384);
+	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384 + 3 * STORE_TOKEN_MAX);
 
 	buf_reserve(&l.text, l.text.max);
 	if (build(s3, r, &url, &l, e) != OK)

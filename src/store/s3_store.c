@@ -6,6 +6,7 @@
 #include "store/s3_store.h"
 #include "base/text.h"
 #include "metric/metric.h"
+#include "store/s3_page.h"
 
 #include <stdio.h>
 
@@ -189,6 +190,31 @@ static void s3_survey(struct store *s, void (*done)(void *ud, const char *layout
 	s3_call_start(v->s3, &read, &asking);
 }
 
+/* ---- listings ---- */
+
+static struct store_call *s3_list(struct store *s, const struct store_page_ask *ask,
+				  store_paged *done, void *ud)
+{
+	struct s3_store *s3 = (struct s3_store *)s;
+	struct s3_asking asking = {.what = S3_PAGE, .token = ask->token, .paged = done, .ud = ud};
+	struct buf prefix CLEANUP(buf_fini) = BUF_MAX(8192);
+	struct store_read read = {.deadline_ns = ask->deadline_ns};
+
+	s3_full_key(s3, ask->folder, &prefix);
+	read.key = buf_slice(&prefix);
+	return s3_call_start(s3, &read, &asking);
+}
+
+/* The prefix of a store does not change. */
+static enum err s3_read_page(const struct store *s, struct slice folder, struct slice answer,
+			     struct name_page *ret, struct error *e)
+{
+	struct buf prefix CLEANUP(buf_fini) = BUF_MAX(8192);
+
+	s3_full_key((const struct s3_store *)s, folder, &prefix);
+	return s3_page_read(buf_slice(&prefix), answer, ret, e);
+}
+
 /* ---- making one ---- */
 
 /* Other credentials may see other objects: the meaning of a 403 is open again. */
@@ -222,6 +248,8 @@ static const struct store_ops s3_ops = {
 	.describe = s3_describe,
 	.doubt = s3_doubt,
 	.survey = s3_survey,
+	.list = s3_list,
+	.read_page = s3_read_page,
 	.is_private = s3_is_private,
 	.free = s3_free,
 };

@@ -3,7 +3,7 @@
  * Between the files of the s3:// store, each of which uses those before it: s3_bucket.c (what is
  * known of the bucket), s3_request.c (what goes over the wire), s3_call.c (one read, and what its
  * answer leads to), s3_doubt.c (probes: exact or opaque), s3_store.c (making one, the operations).
- * Loop's thread throughout.
+ * Loop's thread throughout, but for reading a page of a listing (s3_page.c).
  */
 #pragma once
 #include "store/doubt.h"
@@ -45,16 +45,23 @@ enum s3_exactness s3_exactness_of(const struct s3_store *s3);
 void s3_count_denied(struct s3_store *s3);
 void s3_count_found(struct s3_store *s3, struct slice key, bool tagged);
 
-enum s3_ask { S3_READ, S3_PROBE, S3_LIST };
+enum s3_ask {
+	S3_READ,
+	S3_PROBE,
+	S3_LIST, /* keys, however deep; the first thousand */
+	S3_PAGE, /* keys and folders that stand directly below the prefix; from the token on */
+};
 
 /*
- * Start a call. For S3_PROBE and S3_LIST read->key is the key, or the prefix to list, as it
- * stands in the bucket, and `raw` takes the verdict and the body; for S3_READ they are below the
- * store's prefix, and events are a store's.
+ * Start a call. read->key is the key, or for the last two the prefix to list, as it stands in the
+ * bucket. For S3_READ events are a store's; for S3_PAGE `paged` takes the end; else `raw` takes
+ * the verdict and the body.
  */
 struct s3_asking {
 	enum s3_ask what;
 	const struct store_events *events;
+	struct slice token; /* for S3_PAGE: how to go on; none: the first; copied */
+	store_paged *paged;
 	void (*raw)(void *ud, enum s3_verdict verdict, struct slice body, const struct error *e);
 	void *ud;
 };
@@ -68,6 +75,7 @@ void s3_call_cancel(struct store_call *c);
 struct s3_request {
 	enum s3_ask what;
 	struct store_read read;
+	struct slice token;
 	const struct creds *creds; /* NULL: unsigned */
 };
 

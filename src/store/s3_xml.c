@@ -225,22 +225,23 @@ enum err s3_xml_error(struct slice body, struct s3_error *ret, struct error *e)
 
 /* ---- <ListBucketResult> ---- */
 
-struct listing {
+struct list_reading {
 	struct s3_list l;
 	struct s3_object now; /* the <Contents> being read */
+	bool keyed;           /* whose key has come */
 	size_t limit;
 	bool is_list; /* the root was ListBucketResult */
 	bool encoded; /* <EncodingType>url */
 };
 
-static enum err list_room(struct walk *w, struct listing *x)
+static enum err list_room(struct walk *w, struct list_reading *x)
 {
 	if (x->l.n_objects + x->l.n_prefixes >= x->limit)
 		return err_set(w->e, ERR_LIMIT, "listing of more than %zu entries", x->limit);
 	return OK;
 }
 
-static enum err add_object(struct walk *w, struct listing *x)
+static enum err add_object(struct walk *w, struct list_reading *x)
 {
 	enum err err = list_room(w, x);
 
@@ -250,10 +251,11 @@ static enum err add_object(struct walk *w, struct listing *x)
 		return err_set(w->e, ERR_CORRUPT, "listing with an entry that has no key");
 	x->l.objects[x->l.n_objects++] = x->now;
 	x->now = (struct s3_object){0};
+	x->keyed = false;
 	return OK;
 }
 
-static enum err add_prefix(struct walk *w, struct listing *x, struct slice text)
+static enum err add_prefix(struct walk *w, struct list_reading *x, struct slice text)
 {
 	enum err err = list_room(w, x);
 
@@ -263,11 +265,15 @@ static enum err add_prefix(struct walk *w, struct listing *x, struct slice text)
 	return OK;
 }
 
-static enum err object_leaf(struct walk *w, struct listing *x, const char *name, struct slice text)
+static enum err object_leaf(struct walk *w, struct list_reading *x, const char *name,
+			    struct slice text)
 {
 	uint64_t size;
 
 	if (is(name, "/Key")) {
+		if (x->keyed)
+			return err_set(w->e, ERR_CORRUPT, "listing with an entry of two keys");
+		x->keyed = true;
 		x->now.key = keep(&x->l.text, text);
 	} else if (is(name, "/ETag")) {
 		x->now.etag = keep(&x->l.text, text);
@@ -287,7 +293,8 @@ static enum err object_leaf(struct walk *w, struct listing *x, const char *name,
 static enum err list_leaf(struct walk *w, const char *path, struct slice text)
 {
 	static const char root[] = "/ListBucketResult", contents[] = "/Contents";
-	struct listing *x = w->ret;
+	enum { TRUNCATED = 1, TOKEN = 2, MARKER = 4, ENCODING = 8 };
+	struct list_reading *x = w->ret;
 
 	if (strncmp(path, root, sizeof(root) - 1) != 0)
 		return OK;
@@ -296,15 +303,24 @@ static enum err list_leaf(struct walk *w, const char *path, struct slice text)
 		return object_leaf(w, x, path + sizeof(contents) - 1, text);
 	if (is(path, "/CommonPrefixes/Prefix"))
 		return add_prefix(w, x, text);
-	if (is(path, "/IsTruncated"))
+	if (is(path, "/IsTruncated")) {
 		x->l.truncated = slice_eq_nocase(slice_trim(text), SLICE("true"));
-	else if (is(path, "/NextContinuationToken"))
+		x->l.complete = slice_eq_nocase(slice_trim(text), SLICE("false"));
+		return once(w, TRUNCATED);
+	}
+	if (is(path, "/NextContinuationToken")) {
 		x->l.next_token = keep(&x->l.text, text);
-	else if (is(path, "/NextMarker"))
+		return once(w, TOKEN);
+	}
+	if (is(path, "/NextMarker")) {
 		x->l.next_marker = keep(&x->l.text, text);
-	else if (is(path, "/EncodingType"))
+		return once(w, MARKER);
+	}
+	if (is(path, "/EncodingType")) {
 		x->encoded = slice_eq(slice_trim(text), SLICE("url"));
-	else if (is(path, ""))
+		return once(w, ENCODING);
+	}
+	if (is(path, ""))
 		x->is_list = true;
 	return OK;
 }
@@ -332,7 +348,7 @@ static void url_decode(struct slice *s)
 	s->n = n;
 }
 
-static enum err decode_key(const struct listing *x, struct slice *key, struct error *e)
+static enum err decode_key(const struct list_reading *x, struct slice *key, struct error *e)
 {
 	if (x->encoded)
 		url_decode(key);
@@ -342,7 +358,7 @@ static enum err decode_key(const struct listing *x, struct slice *key, struct er
 }
 
 /* After the last tag: the encoding may have been named after the keys. */
-static enum err list_finish(struct listing *x, struct error *e)
+static enum err list_finish(struct list_reading *x, struct error *e)
 {
 	struct s3_list *l = &x->l;
 	enum err err = OK;
@@ -375,7 +391,7 @@ void s3_list_fini(struct s3_list *l)
 
 enum err s3_xml_list(struct slice body, size_t limit, struct s3_list *ret, struct error *e)
 {
-	struct listing x = {.limit = MIN(limit, S3_LIST_MAX)};
+	struct list_reading x = {.limit = MIN(limit, S3_LIST_MAX)};
 	enum err err = reserve_text(&x.l.text, body, e);
 
 	if (err)

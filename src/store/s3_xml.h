@@ -37,8 +37,8 @@ struct s3_object {
 };
 
 /*
- * --check looks at the first page only. How to go on (next_token, next_marker), and keys that came
- * by encoding-type=url, are for the index of names and publishing, which are to read all pages.
+ * --check looks at the first page only, a listing (s3_page.h) at all of them, by the token. How
+ * ListObjects goes on (next_marker) nobody asks for.
  *
  * The slices point into text. Fill with {0} first, give back with s3_list_fini().
  */
@@ -47,16 +47,17 @@ struct s3_list {
 	size_t n_objects;
 	struct slice *prefixes; /* common prefixes, when a delimiter was asked for */
 	size_t n_prefixes;
-	bool truncated;
+	bool truncated;           /* IsTruncated is true; */
+	bool complete;            /* or false, and says so */
 	struct slice next_token;  /* V2: the next continuation-token; or else */
 	struct slice next_marker; /* V1: the next marker; one of the two is set when truncated */
 	struct buf text;
 };
 
 /*
- * One page of ListObjectsV2, or of ListObjects. ERR_LIMIT when it holds more than limit
- * (<= S3_LIST_MAX) objects and prefixes, or a key above S3_KEY_MAX; ERR_CORRUPT when it is no
- * listing or is truncated without saying how to go on. *ret is untouched on failure.
+ * One page of ListObjectsV2, or of ListObjects. ERR_LIMIT when it holds more than limit (<=
+ * S3_LIST_MAX) objects and prefixes, or a key above S3_KEY_MAX; ERR_CORRUPT when it is no listing,
+ * is truncated without saying how to go on, or says one thing twice. *ret is untouched on failure.
  */
 MUST_CHECK enum err s3_xml_list(struct slice body, size_t limit, struct s3_list *ret,
 				struct error *e);

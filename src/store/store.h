@@ -22,9 +22,12 @@
 #define STORE_ID_SIZE     32
 #define STORE_ETAG_PROOFS 3
 
+#define STORE_TOKEN_MAX   ((size_t)16 * 1024)
+
 struct store;
 struct store_call;
 struct creds_env;
+struct name_page;
 
 /* What all stores share; made once by the program. Borrowed, must outlive the stores. */
 struct store_context {
@@ -167,6 +170,20 @@ struct store_events {
 		     const struct error *e);
 };
 
+/* A page of what stands directly below a folder (store/listing.h). */
+struct store_page_ask {
+	struct slice folder; /* "" or "fo/", below the store's prefix; copied, as the next */
+	struct slice token;  /* as the page before told it; none: the first page */
+	int64_t deadline_ns; /* until all of it is in */
+};
+
+/*
+ * FOUND: *answer is for read_page(), and may be taken; age_s: for how long it may have lain in a
+ * cache on its way. Else e says why, also with a miss.
+ */
+typedef void store_paged(void *ud, enum store_result result, struct buf *answer, int64_t age_s,
+			 const struct error *e);
+
 struct store_ops {
 	const char *scheme; /* "s3" */
 	/* Never calls its events from inside. */
@@ -189,6 +206,12 @@ struct store_ops {
 	const char *(*doubt)(struct store *s);
 	/* Look at some keys and say how they are laid out; exactly one done(). NULL: cannot. */
 	void (*survey)(struct store *s, void (*done)(void *ud, const char *layout), void *ud);
+	/* Ask for a page; exactly one done(), never from inside, or a cancel. NULL: cannot. */
+	struct store_call *(*list)(struct store *s, const struct store_page_ask *ask,
+				   store_paged *done, void *ud);
+	/* Any thread: what such an answer says. */
+	enum err (*read_page)(const struct store *s, struct slice folder, struct slice answer,
+			      struct name_page *ret, struct error *e);
 	bool (*is_private)(struct store *s); /* any thread */
 	void (*free)(struct store *s);
 };

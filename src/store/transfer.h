@@ -76,6 +76,7 @@ struct transfer_head {
 	char sum_sha256[48], sum_crc64nvme[48], sum_crc32c[48], sum_crc32[48];
 	char sum_type[20];   /* x-amz-checksum-type */
 	char encryption[20]; /* x-amz-server-side-encryption */
+	int64_t age_s;       /* Age: the greatest that it tells; what is no number may be any */
 	char customer[20];   /* x-amz-server-side-encryption-customer-algorithm */
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * See transfer_head.h. A header that comes twice counts as it came last, but for the length, and
- * for Content-Encoding, which is a list.
+ * See transfer_head.h. A header that comes twice counts as it came last, but for the length and the
+ * age, and for Content-Encoding, which is a list.
  */
 #include "store/transfer_head.h"
 
@@ -51,7 +51,7 @@ void transfer_head_add(struct transfer_head *h, struct slice name, struct slice 
 		FIELD("x-amz-server-side-encryption-customer-algorithm", customer),
 #undef FIELD
 	};
-	uint64_t length;
+	uint64_t length, age;
 
 	if (slice_eq_nocase(name, SLICE("content-length"))) {
 		if (!parse_u64(value, INT64_MAX, &length) ||
@@ -59,6 +59,11 @@ void transfer_head_add(struct transfer_head *h, struct slice name, struct slice 
 			h->bad_length = true;
 		else
 			h->length = (int64_t)length;
+		return;
+	}
+	if (slice_eq_nocase(name, SLICE("age"))) {
+		h->age_s = MAX(h->age_s,
+			       parse_u64(value, INT32_MAX, &age) ? (int64_t)age : INT32_MAX);
 		return;
 	}
 	if (slice_eq_nocase(name, SLICE("content-encoding"))) {

@@ -170,7 +170,7 @@ static void check_page(void)
 	CHECK_INT(l.objects[1].etag.n, 0, "nothing carried over from the entry before");
 	CHECK_SLICE(l.prefixes[0], "foo.pdb/", "prefix");
 	CHECK_SLICE(l.prefixes[1], "goo.pdb/", "prefix");
-	CHECK(l.truncated, "truncated");
+	CHECK(l.truncated && !l.complete, "truncated");
 	CHECK_SLICE(l.next_token, "1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=", "token");
 }
 
@@ -203,6 +203,17 @@ static void check_list_cases(void)
 		 ERR_CORRUPT},
 		{"no key", LIST("<Contents><Size>1</Size></Contents>"), ERR_CORRUPT},
 		{"empty key", LIST(KEY("")), ERR_CORRUPT},
+		{"two keys of one entry", LIST("<Contents><Key>j</Key><Key>k</Key></Contents>"),
+		 ERR_CORRUPT},
+		{"truncated twice", LIST(MORE "<IsTruncated>false</IsTruncated>" KEY("k")),
+		 ERR_CORRUPT},
+		{"two tokens",
+		 LIST(MORE "<NextContinuationToken>1</NextContinuationToken>"
+			   "<NextContinuationToken>2</NextContinuationToken>"),
+		 ERR_CORRUPT},
+		{"two markers", LIST(MORE "<NextMarker>m</NextMarker><NextMarker>n</NextMarker>"),
+		 ERR_CORRUPT},
+		{"two encodings", LIST(URL URL KEY("k")), ERR_CORRUPT},
 		{"negative size", LIST("<Contents><Key>k</Key><Size>-1</Size></Contents>"),
 		 ERR_CORRUPT},
 		{"an error with 200", "<Error><Code>InternalError</Code></Error>", ERR_CORRUPT},
@@ -227,6 +238,28 @@ static void check_list_cases(void)
 		else
 			CHECK(slice_eq(l.objects[0].key, SLICE("\x01\0x")), "any byte");
 		CHECK_SLICE(l.next_marker, cases[i].marker, "marker");
+	}
+}
+
+/* Complete is what says so. */
+static void check_complete(void)
+{
+	static const struct {
+		const char *name, *body;
+		bool complete;
+	} cases[] = {
+		{"false", LIST("<IsTruncated>false</IsTruncated>"), true},
+		{"false, in another case", LIST("<IsTruncated> False </IsTruncated>"), true},
+		{"another word", LIST("<IsTruncated>no</IsTruncated>"), false},
+		{"empty", LIST("<IsTruncated/>"), false},
+		{"not said", LIST(""), false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct s3_list l CLEANUP(s3_list_fini) = {0};
+
+		CHECK_INT(s3_xml_list(slice_of(cases[i].body), 1, &l, NULL), OK, cases[i].name);
+		CHECK(l.complete == cases[i].complete && !l.truncated, "complete only by its word");
 	}
 }
 
@@ -308,6 +341,7 @@ int main(void)
 	check_bounds();
 	check_page();
 	check_list_cases();
+	check_complete();
 	check_list_limits();
 	check_sts();
 	check_truncation();

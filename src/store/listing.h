@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A listing: all names that stand directly below a folder of a store, asked for page after page.
+ * It is complete, or it has failed: what is not in a complete one was not there while it ran.
+ *
+ * It goes on by the store's continuation tokens only, sent back as they were received, and takes
+ * one transfer at a time, behind those of clients; while most of the transfers are in use, it
+ * waits (for a minute: ERR_BUSY). A store that is left alone (gate.h) is not asked: ERR_BUSY. A
+ * page that failed in a way that passes is asked for again (retry.h). ERR_DENIED: the store does
+ * not let us list. That a listing fails counts nothing against the store: its objects may be had
+ * all the same.
+ *
+ * Loop's thread; pages are read on the pool for file lookups. Whoever has started one cancels it
+ * before the store is freed, unless it has ended.
+ */
+#pragma once
+#include "store/name_list.h"
+#include "store/store.h"
+
+struct listing;
+
+struct listing_request {
+	struct store *store; /* that can list */
+	struct slice folder; /* "" or "fo/", below the store's prefix; copied */
+	size_t max_names;    /* more: ERR_LIMIT */
+	unsigned max_pages;  /* more: ERR_LIMIT; 0: no limit but NAME_PAGES_MAX */
+};
+
+struct listing_result {
+	struct name_list names; /* the receiver's to free */
+	/* clock_mono_ns() when the first page was asked for, less the greatest Age that was told. */
+	int64_t began_ns;
+	unsigned pages;
+	unsigned epoch; /* the store's, from before the first page */
+};
+
+/*
+ * e == NULL: complete. Else nothing is known of what is not there, and *r tells only pages.
+ * Exactly one done(), never from inside listing_start().
+ */
+struct listing *
+listing_start(const struct listing_request *r,
+	      void (*done)(void *ud, struct listing_result *r, const struct error *e), void *ud);
+/* Nothing is called any more. */
+void listing_cancel(struct listing *l);
+bool store_can_list(const struct store *s);

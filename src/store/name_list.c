@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See name_list.h. The keys of a page and its common prefixes are two sequences, each sorted by
+ * its bytes as the keys of the store are, so that merging them gives the order of the store. It is
+ * checked as it came, what is passed over included: a page that comes twice, or one that begins
+ * again within a prefix that was told, shows by an entry that is not behind the last one. One
+ * without entries shows by its token.
+ */
+#include "store/name_list.h"
+
+#include <xxhash.h>
+
+#define FIRST_ROOM 1024
+
+void name_list_fini(struct name_list *l)
+{
+	buf_fini(&l->text);
+	free(l->end);
+	*l = (struct name_list){0};
+}
+
+struct slice name_list_at(const struct name_list *l, size_t i)
+{
+	uint32_t begin = i ? l->end[i - 1] : 0;
+
+	return (struct slice){l->text.p + begin, l->end[i] - begin};
+}
+
+void name_page_fini(struct name_page *p)
+{
+	free(p->keys);
+	free(p->folders);
+	buf_fini(&p->text);
+	*p = (struct name_page){0};
+}
+
+void name_pages_init(struct name_pages *p, size_t max_names)
+{
+	*p = (struct name_pages){
+		.names = {.text = BUF_MAX(NAME_TEXT_MAX)},
+		.last = BUF_MAX(NAME_TEXT_MAX),
+		.max_names = max_names,
+	};
+}
+
+void name_pages_fini(struct name_pages *p)
+{
+	name_list_fini(&p->names);
+	buf_fini(&p->last);
+	free(p->tokens);
+	*p = (struct name_pages){0};
+}
+
+/* Room for one more of n. False: no memory. */
+static bool make_room(void **items, size_t size, size_t n, size_t *room)
+{
+	size_t more = *room ? 2 * *room : FIRST_ROOM;
+	void *p;
+
+	if (n < *room)
+		return true;
+	p = reallocarray(*items, more, size);
+	if (!p)
+		return false;
+	*items = p;
+	*room = more;
+	return true;
+}
+
+static enum err no_memory(struct error *e)
+{
+	return err_set(e, ERR_NOMEM, "no memory for a list of names");
+}
+
+/* ---- the token ---- */
+
+static enum err add_token(struct name_pages *p, struct slice token, struct error *e)
+{
+	uint64_t hash = XXH3_64bits(token.p, token.n);
+
+	for (size_t i = 0; i < p->n_tokens; i++)
+		if (p->tokens[i] == hash)
+			return err_set(e, ERR_CORRUPT, "a listing that goes in a circle");
+	if (p->n_tokens == NAME_PAGES_MAX)
+		return err_set(e, ERR_LIMIT, "a listing of more than %d pages", NAME_PAGES_MAX);
+	if (!make_room((void **)&p->tokens, sizeof(*p->tokens), p->n_tokens, &p->token_room))
+		return no_memory(e);
+	p->tokens[p->n_tokens++] = hash;
+	return OK;
+}
+
+/* ---- the order ---- */
+
+static int compare(struct slice a, struct slice b)
+{
+	size_t n = MIN(a.n, b.n);
+	int order = n ? memcmp(a.p, b.p, n) : 0;
+
+	return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+/*
+ * Keys, or folders, of a page: each behind the one before, the first behind all of the pages
+ * before.
+ */
+static enum err check_order(const struct name_pages *p, const struct slice *v, size_t n,
+			    struct error *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i ? compare(v[i - 1], v[i]) >= 0
+		      : p->any && compare(buf_slice(&p->last), v[i]) >= 0)
+			return err_set(e, ERR_CORRUPT,
+				       "a listing that is out of order at '" SLICE_FMT "'",
+				       SLICE_ARG(slice_head(v[i], 100)));
+	}
+	return OK;
+}
+
+/* Directly below the folder: a key has no '/', a folder one at its end. */
+static enum err check_place(const struct slice *v, size_t n, size_t slashes, struct error *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].n < slashes || slice_find(v[i], '/') != v[i].n - slashes)
+			return err_set(e, ERR_CORRUPT,
+				       "a listing with '" SLICE_FMT "', which does not stand there",
+				       SLICE_ARG(slice_head(v[i], 100)));
+	return OK;
+}
+
+static enum err check(const struct name_pages *p, const struct name_page *page, struct error *e)
+{
+	enum err err = check_place(page->keys, page->n_keys, 0, e);
+
+	if (!err)
+		err = check_place(page->folders, page->n_folders, 1, e);
+	if (!err)
+		err = check_order(p, page->keys, page->n_keys, e);
+	if (!err)
+		err = check_order(p, page->folders, page->n_folders, e);
+	return err;
+}
+
+/* ---- the names ---- */
+
+static bool is_name(struct slice name)
+{
+	if (name.n && name.p[name.n - 1] == '/')
+		name.n--;
+	return name.n && !slice_starts_nocase(name, SLICE(".pepto")) &&
+	       !slice_eq_nocase(name, SLICE("000admin"));
+}
+
+static enum err add_name(struct name_pages *p, struct slice name, struct error *e)
+{
+	struct name_list *l = &p->names;
+
+	if (!is_name(name))
+		return OK;
+	if (l->n >= p->max_names)
+		return err_set(e, ERR_LIMIT, "more than %zu names", p->max_names);
+	if (!make_room((void **)&l->end, sizeof(*l->end), l->n, &p->room))
+		return no_memory(e);
+	buf_add(&l->text, name);
+	if (buf_failed(&l->text))
+		return err_set(e, ERR_LIMIT, "names of more than %zu bytes", NAME_TEXT_MAX);
+	l->end[l->n++] = (uint32_t)l->text.n;
+	return OK;
+}
+
+static void remember_last(struct name_pages *p, struct slice last)
+{
+	p->any = true;
+	buf_clear(&p->last);
+	buf_add(&p->last, last);
+}
+
+enum err name_pages_add(struct name_pages *p, const struct name_page *page, struct error *e)
+{
+	size_t k = 0, f = 0;
+	struct slice name = SLICE_NONE;
+	enum err err = check(p, page, e);
+
+	if (!err && page->next.n)
+		err = add_token(p, page->next, e);
+	while (!err && (k < page->n_keys || f < page->n_folders)) {
+		bool key = f == page->n_folders ||
+			   (k < page->n_keys && compare(page->keys[k], page->folders[f]) < 0);
+
+		name = key ? page->keys[k++] : page->folders[f++];
+		err = add_name(p, name, e);
+	}
+	if (!err && k + f)
+		remember_last(p, name);
+	if (!err && buf_failed(&p->last))
+		err = no_memory(e);
+	return err;
+}
