@@ -14,12 +14,12 @@
 #include <sys/socket.h>
 
 #define DROP_MAX      ((uint64_t)64 * 1024) /* of a body that nobody takes */
-#define BODY_RATE_MIN 1024                  /* bytes per second of one that is taken */
 #define REQUESTS_TURN 32                    /* then it is another connection's turn */
+#define BODY_TURN     ((uint32_t)1 << 20)   /* bytes, likewise */
 #define LEAVE_NS      (1 * NS_PER_S) /* who sends FIN and waits on may have closed one side only */
 #define LINGER_NS     (2 * NS_PER_S)
 #define LINGER_MAX    ((uint32_t)1 << 20)
-#define NEVER         INT64_MAX
+#define NEVER         HTTP_PACE_NEVER
 
 enum step { GO_ON, STOP, GONE };
 
@@ -86,6 +86,14 @@ static enum step receive(struct http_conn *c, char *to, size_t n, size_t *ret_n)
 	return finish_and_destroy(c, HTTP_LEFT);
 }
 
+/* Let others have theirs, and go on. */
+static enum step give_turn(struct http_conn *c)
+{
+	c->posted = true;
+	loop_post(c->worker->loop, &c->task);
+	return STOP;
+}
+
 /* ---- answering ---- */
 
 static enum step begin_writing(struct http_conn *c)
@@ -143,19 +151,17 @@ static void send_continue(struct http_conn *c)
 
 static enum step begin_body(struct http_conn *c)
 {
-	bool waits = c->head.expects_continue && c->in.n == c->in.used;
-
-	if (!c->takes && (waits || c->head.length > DROP_MAX)) {
+	c->asks = c->head.expects_continue && c->in.n == c->in.used;
+	if (!c->takes && (c->asks || c->head.length > DROP_MAX)) {
 		c->unread = true;
 		return complete(c);
 	}
-	if (waits && c->head.length <= c->body.room)
-		send_continue(c);
 	if (!c->takes)
 		c->body = http_body_of(&c->head, DROP_MAX);
 	c->state = BODY;
 	c->received = 0;
-	c->body_began = clock_coarse_ns();
+	if (c->takes)
+		c->deadline = NEVER; /* that of the head counts no longer */
 	return GO_ON;
 }
 
@@ -172,7 +178,7 @@ static enum step begin_request(struct http_conn *c)
 		c->unread = http_head_has_body(&c->head);
 		return begin_writing(c);
 	}
-	return http_head_has_body(&c->head) ? begin_body(c) : complete(c);
+	return http_head_has_body(&c->head) || c->owed ? begin_body(c) : complete(c);
 }
 
 /* ---- the states ---- */
@@ -200,14 +206,14 @@ static enum step read_head(struct http_conn *c)
 	return begin_request(c);
 }
 
-/* Hand on, or drop, what is there of the body; what is behind it stays in *in. */
+/* Hand on, or drop, what is there of the body, as far as it is taken now; the rest stays in *in. */
 static enum http_body_state take_body(struct http_conn *c, struct slice *in)
 {
-	enum http_body_state state;
+	enum http_body_state state = HTTP_BODY_DATA;
 	struct slice piece;
 
-	while ((state = http_body_take(&c->body, in, &piece)) == HTTP_BODY_DATA) {
-		c->received += piece.n;
+	while (!c->owed && !c->answered &&
+	       (state = http_body_take(&c->body, in, &piece)) == HTTP_BODY_DATA) {
 		if (c->takes)
 			c->worker->server->set.handler->body(c, piece);
 	}
@@ -216,6 +222,10 @@ static enum http_body_state take_body(struct http_conn *c, struct slice *in)
 
 static enum step end_body(struct http_conn *c, enum http_body_state state)
 {
+	if (c->answered) {
+		c->unread = true;
+		return begin_writing(c);
+	}
 	switch (state) {
 	case HTTP_BODY_BAD: c->unreadable = true; return refuse(c, 400);
 	case HTTP_BODY_BEYOND:
@@ -226,25 +236,42 @@ static enum step end_body(struct http_conn *c, enum http_body_state state)
 	case HTTP_BODY_MORE:
 	case HTTP_BODY_DATA: break;
 	}
-	return GO_ON;
+	if (c->owed)
+		return STOP;
+	return c->received < BODY_TURN ? GO_ON : give_turn(c);
+}
+
+/* What has come with the head, or was kept during a pause. */
+static enum http_body_state take_kept(struct http_conn *c)
+{
+	struct slice rest = http_in_rest(&c->in);
+	enum http_body_state state = take_body(c, &rest);
+
+	http_in_forget(&c->in, c->head.size, rest.n);
+	return state;
 }
 
 static enum step read_body(struct http_conn *c)
 {
-	struct slice in = http_in_rest(&c->in);
 	enum http_body_state state;
+	struct slice in;
 	enum step step;
 	size_t got = 0;
 
-	state = take_body(c, &in);
-	c->in.used = c->in.n - in.n;
-	if (state != HTTP_BODY_MORE)
+	if (c->owed)
+		return STOP;
+	state = take_kept(c);
+	if (c->owed || state != HTTP_BODY_MORE)
 		return end_body(c, state);
 	if (!http_in_stay(&c->in))
 		return finish_and_destroy(c, HTTP_LEFT);
+	if (c->asks)
+		send_continue(c);
+	c->asks = false;
 	step = receive(c, c->worker->buf, c->worker->buf_n, &got);
 	if (step != GO_ON)
 		return step;
+	c->received += (uint32_t)got;
 	in = (struct slice){c->worker->buf, got};
 	state = take_body(c, &in);
 	if (!http_in_add(&c->in, in))
@@ -297,13 +324,6 @@ static enum step pause_writing(struct http_conn *c)
 	return STOP;
 }
 
-static enum step give_turn(struct http_conn *c)
-{
-	c->posted = true;
-	loop_post(c->worker->loop, &c->task);
-	return STOP;
-}
-
 static enum step write_answer(struct http_conn *c)
 {
 	const struct http_io io = io_of(c);
@@ -335,12 +355,14 @@ static enum step write_answer(struct http_conn *c)
 static enum step linger(struct http_conn *c)
 {
 	size_t got = 0;
-	enum step step = receive(c, c->worker->buf, c->worker->buf_n, &got);
+	enum step step;
 
-	if (step != GO_ON)
-		return step;
+	/* Its kernel waits then, as ours is full, and it has until the deadline to look at the answer. */
+	if (c->drained > LINGER_MAX)
+		return c->gone ? destroy(c) : STOP;
+	step = receive(c, c->worker->buf, c->worker->buf_n, &got);
 	c->drained += (uint32_t)got;
-	return c->drained > LINGER_MAX ? destroy(c) : GO_ON;
+	return step;
 }
 
 /* ---- turns ---- */
@@ -348,16 +370,19 @@ static enum step linger(struct http_conn *c)
 /* By when what it waits for from its client has to have come. */
 static void time_request(struct http_conn *c)
 {
-	int64_t timeout = c->worker->server->set.header_timeout_ns;
+	const struct http_settings *set = &c->worker->server->set;
 
-	if (c->state == BODY && c->takes) {
-		int64_t earned = (int64_t)MIN(c->received, UINT32_MAX) * (NS_PER_S / BODY_RATE_MIN);
-
-		set_deadline(c, c->body_began + timeout + earned);
+	if (c->state == BODY && c->owed && c->ended) {
+		set_deadline_in(c, LEAVE_NS);
+	} else if (c->state == BODY && c->takes) {
+		set_deadline(c, c->owed ? NEVER
+					: http_pace_deadline(c->deadline, c->received,
+							     set->min_send_rate));
 	} else if ((c->state == READING || c->state == BODY) && !c->timed) {
 		c->timed = true;
-		set_deadline_in(c, timeout);
+		set_deadline_in(c, set->header_timeout_ns);
 	}
+	c->received = 0;
 }
 
 /* What stays, stays in a buffer of its own; what does not rest without one. */
@@ -398,6 +423,15 @@ static void run(struct http_conn *c)
 		settle(c);
 }
 
+/* Nothing is read, but the handler is to know when its client has gone. */
+static void look_for_leaving(struct http_conn *c)
+{
+	if (c->gone)
+		http_conn_tell_left(c);
+	else if (c->ended && c->deadline == NEVER)
+		set_deadline_in(c, LEAVE_NS);
+}
+
 static void ready(struct loop_fd *fd, uint32_t events)
 {
 	struct http_conn *c = CONTAINER_OF(fd, struct http_conn, fd);
@@ -405,36 +439,26 @@ static void ready(struct loop_fd *fd, uint32_t events)
 	/* A handshake may have waited to send. */
 	c->readable |= c->tls || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 	c->ended |= (events & EPOLLRDHUP) != 0;
+	c->gone |= (events & (EPOLLHUP | EPOLLERR)) != 0;
 	if (c->posted || c->doomed)
 		return;
-	switch (c->state) {
-	case WAITING:
-		c->gone |= (events & (EPOLLHUP | EPOLLERR)) != 0;
-		if (c->gone)
-			http_conn_tell_left(c);
-		else if (c->ended && c->deadline == NEVER)
-			set_deadline_in(c, LEAVE_NS);
-		return;
-	case WRITING:
-		if (!(events & (EPOLLHUP | EPOLLERR)))
-			run(c);
-		else
-			lost(c);
-		return;
-	case RESTING:
-	case READING:
-	case BODY:
-	case LINGERING: run(c);
-	}
+	if (c->state == WRITING && c->gone)
+		lost(c);
+	else if (c->owed && c->state != WRITING)
+		look_for_leaving(c);
+	else
+		run(c);
 }
 
 static void resume(struct http_conn *c)
 {
 	c->worker->server->set.handler->resume(c);
-	if (c->answered)
-		begin_writing(c);
-	else
+	if (c->state == WAITING && !c->answered)
 		begin_waiting(c);
+	else if (c->state == WAITING)
+		begin_writing(c);
+	else if (c->answered)
+		end_body(c, HTTP_BODY_DATA);
 }
 
 static void adopt(struct http_conn *c)
@@ -463,12 +487,11 @@ static void woken(struct loop_task *task)
 	}
 	if (c->doomed)
 		finish_and_destroy(c, HTTP_CLOSED);
-	else if (c->gone && c->state == WRITING)
+	else if (c->gone && c->state != WAITING)
 		finish_and_destroy(c, HTTP_LEFT);
-	else if (c->state == WAITING) {
-		resume(c);
-		run(c);
-	} else {
+	else {
+		if (owed && c->state != WRITING)
+			resume(c);
 		run(c);
 	}
 }
@@ -486,6 +509,16 @@ static void look(struct http_conn *c)
 	set_deadline_in(c, HTTP_PACE_LOOK_NS);
 }
 
+/* Has it ended its side, with nothing of it unread? */
+static void find_left(struct http_conn *c)
+{
+	const struct http_io io = io_of(c);
+
+	c->deadline = NEVER;
+	if (c->in.n == c->in.used && http_io_ended(&io))
+		http_conn_tell_left(c);
+}
+
 static void due(struct loop_timer *timer)
 {
 	struct http_conn *c = CONTAINER_OF(timer, struct http_conn, timer);
@@ -498,13 +531,14 @@ static void due(struct loop_timer *timer)
 	case RESTING:
 		http_conn_close(c, c->fresh ? HTTP_HEADER_TIMEOUT : HTTP_IDLE_TIMEOUT);
 		return;
-	case READING:
-	case BODY: http_conn_close(c, HTTP_HEADER_TIMEOUT); return;
-	case WAITING:
-		c->deadline = NEVER;
-		if (c->in.n == c->in.used && http_io_ended(c->fd.fd))
-			http_conn_tell_left(c);
+	case READING: http_conn_close(c, HTTP_HEADER_TIMEOUT); return;
+	case BODY:
+		if (c->owed)
+			find_left(c);
+		else
+			http_conn_close(c, c->takes ? HTTP_MIN_SEND_RATE : HTTP_HEADER_TIMEOUT);
 		return;
+	case WAITING: find_left(c); return;
 	case WRITING: look(c); return;
 	case LINGERING: destroy(c);
 	}

@@ -5,14 +5,15 @@
  *
  *	RESTING		between two requests, or nothing has come yet; has no buffer
  *	READING		a part of a head is there
- *	BODY		the head is; the body comes, and is handed on or dropped
+ *	BODY		the head is; the body comes, and is handed on or dropped, or (with `owed`) the handler
+ *			takes no more of it for now
  *	WAITING		for the handler's answer
  *	WRITING		the answer goes out, as the socket takes it and its source gives it
  *	LINGERING	the last answer is out and our side closed; what still comes is read for a moment, since a
  *			close with bytes unread would be a reset, which may overtake the answer
  *
  * The socket is watched once, edge-triggered, for everything: `readable` says that a recv() may give
- * something. Nothing is read while an answer is looked for or sent.
+ * something. Nothing is read while an answer is looked for or sent, or a body is not taken for now.
  *
  * A connection is freed when nobody is going to wake it: not while `owed` (http.h) or `posted` (by itself,
  * for its next turn).
@@ -76,9 +77,9 @@ struct http_conn {
 	struct http_body body;
 	struct http_out out;
 	struct http_pace pace;
-	int64_t deadline, body_began;
-	uint64_t received; /* bytes of the body */
+	int64_t deadline;
 	uint64_t before;   /* bytes sent before the present answer */
+	uint32_t received; /* in this turn, of a body and its frame */
 	uint32_t drained;  /* while it lingers */
 	uint16_t family;
 	unsigned char address[16];
@@ -91,11 +92,11 @@ struct http_conn {
 	bool timed;                          /* the time for the present head runs */
 	bool active;                         /* between request() and done() */
 	bool answered;
-	bool keep, takes, beyond,
-		unread;                /* unread: something of the present request never will be */
-	bool unreadable, told, looked; /* told: left(); looked: http_pace_look() has its turns */
-	bool owed, posted, handed;     /* see above; handed: on its way to its worker */
-	bool doomed;                   /* to be closed when it is woken */
+	bool keep, takes, beyond, asks, /* the body is to be asked for (100) before it is read */
+		unread;                 /* unread: something of the present request never will be */
+	bool unreadable, told, looked;  /* told: left(); looked: http_pace_look() has its turns */
+	bool owed, posted, handed;      /* see above; handed: on its way to its worker */
+	bool doomed;                    /* to be closed when it is woken */
 };
 
 /* Any worker: one that has been accepted, for worker w. */

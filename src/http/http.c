@@ -101,6 +101,13 @@ void http_take_body(struct http_conn *c, uint64_t max)
 	c->body = http_body_of(&c->head, max);
 }
 
+void http_pause_body(struct http_conn *c)
+{
+	ASSERT(c->active && c->takes && !c->answered && !c->owed &&
+	       c->worker->server->set.handler->resume);
+	c->owed = true;
+}
+
 bool http_body_beyond(const struct http_conn *c)
 {
 	return c->beyond;

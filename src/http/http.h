@@ -10,10 +10,17 @@
  *
  *	request()	its head is in. The handler may answer at once, or take the body
  *			(http_take_body()). What it does not take is read and dropped, as far as it is short.
- *	body()		a piece of the body that it takes
+ *	body()		a piece of the body that it takes. It may answer then, too: the rest is not read
  *	complete()	the request is read to its end. The handler answers; or it returns without having
  *			done so, and then owes one http_wake()
  *	resume()	after that; again it answers, or owes another one
+ *
+ * A body is read as fast as it is taken: http_pause_body(), within request(), body() or resume(), says
+ * "no more for now", and owes a wake as well. Until then nothing is read, so that the client's kernel has to
+ * wait when ours is full; at most a worker's buffer (32 KiB, or MAX_HEADER_SIZE if that is more) is kept. The
+ * wake leads to resume(), which may answer, or pause again; if it does neither, the body is read on.
+ * complete() is not called during a pause.
+ *
  *	done()		after each request() once, whatever became of the answer: let go of all
  *
  * Within an answer a source that has nothing yet owes a wake as well. A connection for which a wake is
@@ -86,7 +93,7 @@ struct http_settings {
 	size_t max_connections; /* those above are told to the handler (http_over_limit()) */
 	size_t slack;           /* so many above are let in; more are closed at once */
 	int64_t header_timeout_ns, idle_timeout_ns;
-	uint64_t min_send_rate; /* bytes per second; 0: any */
+	uint64_t min_send_rate; /* bytes per second, also of bodies that are taken; 0: any */
 	bool counted;           /* in pepto_connections */
 };
 
@@ -129,11 +136,17 @@ const char *http_header(const struct http_conn *c, struct slice name);
 bool http_next_header(const struct http_conn *c, size_t *at, struct http_field *ret);
 bool http_has_body(const struct http_conn *c);
 
-/* In request(): the body is wanted, up to so many bytes. */
+/*
+ * In request(): the body is wanted, up to so many bytes. What says "Expect: 100-continue" is asked to come
+ * once it is about to be read: after a pause, if there is one. A client that is slower than min_send_rate, and
+ * has fallen back by more than a minute, is closed; the time of a pause does not count.
+ */
 void http_take_body(struct http_conn *c, uint64_t max);
+/* Of a body that is taken: see above. */
+void http_pause_body(struct http_conn *c);
 /* In complete(): it was longer than that, and has not been read to its end. */
 bool http_body_beyond(const struct http_conn *c);
-/* In request(), complete() and resume(): once for each request. */
+/* In request(), body(), complete() and resume(): once for each request. */
 void http_respond(struct http_conn *c, const struct http_answer *answer);
 
 /* ---- any thread ---- */

@@ -53,6 +53,14 @@ bool http_in_add(struct http_in *in, struct slice more)
 	return true;
 }
 
+void http_in_forget(struct http_in *in, size_t head, size_t n)
+{
+	if (n)
+		memmove(in->p + head, in->p + in->n - n, n);
+	in->n = head + n;
+	in->used = head;
+}
+
 void http_in_next(struct http_in *in)
 {
 	in->p += in->used;

@@ -31,6 +31,8 @@ MUST_CHECK bool http_in_extend(struct http_in *in, char *turn, size_t turn_n);
 MUST_CHECK bool http_in_stay(struct http_in *in);
 /* Put more behind what is there, in a buffer of its own. */
 MUST_CHECK bool http_in_add(struct http_in *in, struct slice more);
+/* The present request keeps `head` bytes of what it has taken; behind them the last n stay. */
+void http_in_forget(struct http_in *in, size_t head, size_t n);
 /* Let go of what the present request has taken; p moves. */
 void http_in_next(struct http_in *in);
 /* Let go of all. */

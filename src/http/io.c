@@ -96,11 +96,11 @@ bool http_io_lost(int sys)
 	}
 }
 
-bool http_io_ended(int fd)
+bool http_io_ended(const struct http_io *io)
 {
 	char byte;
 
-	return recv(fd, &byte, 1, MSG_PEEK) == 0;
+	return io->tls ? tls_has_ended(io->tls) : recv(io->fd, &byte, 1, MSG_PEEK) == 0;
 }
 
 bool http_io_is_dry(int fd)

@@ -30,5 +30,5 @@ ssize_t http_io_send_file(const struct http_io *io, int file, int64_t offset, si
 bool http_io_lost(int sys);
 /* Is there nothing to be read, not even the end? */
 bool http_io_is_dry(int fd);
-/* Has the other side ended, with nothing of it unread? */
-bool http_io_ended(int fd);
+/* Has the other side ended, with nothing of it unread? What has come after all stays to be read. */
+bool http_io_ended(const struct http_io *io);

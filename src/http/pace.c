@@ -77,3 +77,14 @@ bool http_pace_look(struct http_pace *p, int fd, uint64_t min_rate)
 	p->window = here;
 	return false;
 }
+
+int64_t http_pace_deadline(int64_t deadline, uint32_t n, uint64_t min_rate)
+{
+	int64_t latest = clock_coarse_ns() + HTTP_PACE_LAG_NS;
+
+	if (!min_rate)
+		return HTTP_PACE_NEVER;
+	if (deadline == HTTP_PACE_NEVER)
+		return latest;
+	return MIN(latest, deadline + (int64_t)(n * (uint64_t)NS_PER_S / min_rate));
+}

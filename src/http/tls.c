@@ -393,3 +393,15 @@ ssize_t tls_send(SSL *s, struct slice bytes)
 	rc = SSL_write_ex(s, bytes.p, bytes.n, &taken);
 	return rc == 1 ? (ssize_t)taken : judge(s, rc);
 }
+
+bool tls_has_ended(SSL *s)
+{
+	size_t got;
+	char byte;
+	int rc;
+
+	ERR_clear_error();
+	errno = 0;
+	rc = SSL_peek_ex(s, &byte, 1, &got);
+	return rc != 1 && judge(s, rc) == 0;
+}

@@ -76,3 +76,5 @@ void tls_subject(const struct ssl_st *s, char ret[static TLS_SUBJECT_MAX]);
  */
 ssize_t tls_recv(struct ssl_st *s, void *to, size_t n);
 ssize_t tls_send(struct ssl_st *s, struct slice bytes);
+/* Would tls_recv() say 0? */
+bool tls_has_ended(struct ssl_st *s);

@@ -10,7 +10,12 @@
  *	/source		what the test has put into rig.pieces, one pull after another
  *	/endless	bytes without an end
  *	/take		takes the body, up to 20 bytes, and says what it was
+ *	/slow		takes the body, up to RIG_LONG, a piece at a time: then not for now, until it is woken
+ *	/ask		takes it, up to 20 bytes, but not for now; when it is woken, rig.refuses says whether at all
+ *	/enough		405 when the first piece of the body is there
  *	/refuse		405 before the body is read
+ *
+ * A body of /slow is of rig_byte(), one after another.
  */
 #pragma once
 #include "manual_loop.h"
@@ -27,6 +32,7 @@
 #define RIG_HEADER (15 * NS_PER_S)
 #define RIG_IDLE   (75 * NS_PER_S)
 #define RIG_PIECES 8
+#define RIG_LONG   ((size_t)4 << 20)
 #define RIG_OK(n)  "HTTP/1.1 200 OK\r\nContent-Length: " #n "\r\n"
 #define RIG_HELLO  RIG_OK(5) "\r\nhello"
 
@@ -35,7 +41,7 @@ struct rig {
 	struct http_worker *w;
 	int client; /* -1: closed */
 	int file;
-	struct http_conn *late; /* waits for its answer */
+	struct http_conn *late; /* waits for its answer, or takes no body for now */
 	struct http_piece pieces[RIG_PIECES];
 	size_t piece;
 	int64_t length; /* of what the pieces are */
@@ -43,6 +49,9 @@ struct rig {
 	char said[512]; /* what the handler was told */
 	char body[64];
 	size_t body_n;
+	size_t took; /* bytes of /slow */
+	bool checks; /* that they are right */
+	bool complete, refuses;
 	int released;
 	bool left; /* then a source that has nothing is cut */
 	char got[1 << 16];
@@ -144,26 +153,63 @@ static void rig_give(struct http_conn *c)
 	http_respond(c, &a);
 }
 
+static bool rig_is(const struct http_conn *c, const char *target)
+{
+	return slice_eq(http_target(c), slice_of(target));
+}
+
+static void rig_refuse(struct http_conn *c)
+{
+	const struct http_answer refused = {
+		.head = SLICE("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n")};
+
+	http_respond(c, &refused);
+}
+
+__attribute__((unused)) static char rig_byte(size_t i)
+{
+	return (char)(i * 31 >> 5);
+}
+
+static void rig_pause(struct http_conn *c)
+{
+	http_pause_body(c);
+	rig_of(c)->late = c;
+}
+
 static void rig_request(struct http_conn *c)
 {
 	struct rig *r = rig_of(c);
-	const struct http_answer refused = {
-		.head = SLICE("HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n")};
 
 	rig_say(r, SLICE_FMT ":" SLICE_FMT " ", SLICE_ARG(http_method(c)),
 		SLICE_ARG(http_target(c)));
 	http_set_ud(c, r);
-	r->body_n = 0;
-	if (slice_eq(http_target(c), SLICE("/refuse")))
-		http_respond(c, &refused);
-	else if (slice_eq(http_target(c), SLICE("/take")))
+	r->body_n = r->took = 0;
+	r->complete = false;
+	if (rig_is(c, "/refuse"))
+		rig_refuse(c);
+	else if (rig_is(c, "/take") || rig_is(c, "/ask") || rig_is(c, "/enough"))
 		http_take_body(c, 20);
+	else if (rig_is(c, "/slow"))
+		http_take_body(c, RIG_LONG);
+	if (rig_is(c, "/ask"))
+		rig_pause(c);
 }
 
 static void rig_body(struct http_conn *c, struct slice bytes)
 {
 	struct rig *r = rig_of(c);
 
+	ASSERT(!r->complete);
+	if (rig_is(c, "/slow")) {
+		for (size_t i = 0; i < bytes.n && r->checks; i++)
+			ASSERT(bytes.p[i] == rig_byte(r->took + i));
+		r->took += bytes.n;
+		rig_pause(c);
+		return;
+	}
+	if (rig_is(c, "/enough"))
+		rig_refuse(c);
 	ASSERT(r->body_n + bytes.n <= sizeof(r->body));
 	memcpy(r->body + r->body_n, bytes.p, bytes.n);
 	r->body_n += bytes.n;
@@ -173,7 +219,10 @@ static void rig_complete(struct http_conn *c)
 {
 	struct rig *r = rig_of(c);
 
-	if (slice_eq(http_target(c), SLICE("/take")))
+	r->complete = true;
+	if (rig_is(c, "/slow") || rig_is(c, "/ask"))
+		rig_say(r, "%zu ", r->took + r->body_n);
+	if (rig_is(c, "/take"))
 		rig_say(r, "%s'%.*s' ", http_body_beyond(c) ? "beyond " : "", (int)r->body_n,
 			r->body);
 	if (slice_eq(http_target(c), SLICE("/late")))
@@ -184,7 +233,10 @@ static void rig_complete(struct http_conn *c)
 
 static void rig_resume(struct http_conn *c)
 {
-	rig_hello(c);
+	if (rig_of(c)->complete)
+		rig_hello(c);
+	else if (rig_of(c)->refuses)
+		rig_refuse(c);
 }
 
 static void rig_left(struct http_conn *c)
@@ -218,7 +270,7 @@ static const struct http_handler rig_handler = {.request = rig_request,
 
 /* ---- the server ---- */
 
-static void rig_init(struct rig *r)
+static void rig_init_tls(struct rig *r, struct tls *tls)
 {
 	FILE *file = tmpfile();
 
@@ -233,7 +285,7 @@ static void rig_init(struct rig *r)
 	r->server.set = (struct http_settings){.name = "test",
 					       .handler = &rig_handler,
 					       .ud = r,
-					       .listener = {{.fd = -1}},
+					       .listener = {{.fd = -1, .tls = tls}},
 					       .listeners = 1,
 					       .workers = 1,
 					       .max_head = 2048,
@@ -245,6 +297,11 @@ static void rig_init(struct rig *r)
 	r->server.worker = xnew(struct http_worker);
 	r->w = r->server.worker;
 	ASSERT(init_worker(&r->server, r->w, NULL) == OK);
+}
+
+__attribute__((unused)) static void rig_init(struct rig *r)
+{
+	rig_init_tls(r, NULL);
 }
 
 static void rig_settle(struct rig *r)
@@ -301,6 +358,7 @@ static bool rig_fini(struct rig *r)
 	if (!open) {
 		loop_free(TAKE(r->w->loop));
 		close(r->w->reserve);
+		free(r->w->record);
 		free(r->w->buf);
 		free(r->w->block.p);
 		free(r->server.worker);
