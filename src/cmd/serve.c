@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * `pepto-symbol serve`: settings, stores, server, and the wait for the end. The main thread does
- * nothing but wait for signals, and see once a minute whether the certificate has changed.
+ * nothing but wait for signals, have the server tidy up every few seconds, and see once a minute whether
+ * the certificate has changed.
  *
  * The first SIGTERM or SIGINT drains: no new connections, running answers go on for at most
  * DRAIN_TIMEOUT, then they are cut. The second exits at once. SIGHUP reads the certificate again.
@@ -24,6 +25,8 @@
 /* Wait so long for the stores' first answers before clients are let in. */
 #define FIRST_PROBES_NS (1 * NS_PER_S)
 #define CHECK_PROBES_NS (12 * NS_PER_S)
+#define TIDY_NS         (5 * NS_PER_S)
+#define CERTIFICATE_NS  (60 * NS_PER_S)
 #define TOKENS_FILE_MAX ((size_t)1 << 20)
 
 static int complain(const struct error *e)
@@ -180,15 +183,20 @@ static int wait_signal(const sigset_t *set, int64_t ns)
 }
 
 /* Until one that ends the process. */
-static void serve_until_signal(struct tls *tls, const sigset_t *set)
+static void serve_until_signal(struct server *server, struct tls *tls, const sigset_t *set)
 {
+	int64_t looked_ns = clock_mono_ns();
+
 	for (;;) {
-		int sig = wait_signal(set, 60 * NS_PER_S);
+		int sig = wait_signal(set, TIDY_NS);
 
 		if (sig && sig != SIGHUP)
 			return;
-		if (tls)
-			look_at_certificate(tls, sig == SIGHUP);
+		server_tidy(server);
+		if (!tls || (!sig && clock_mono_ns() - looked_ns < CERTIFICATE_NS))
+			continue;
+		look_at_certificate(tls, sig == SIGHUP);
+		looked_ns = clock_mono_ns();
 	}
 }
 
@@ -247,7 +255,7 @@ static int serve(struct service *s, const struct auth *auth, struct tls *tls, co
 	log_add(&l, "version", SLICE(PEPTO_VERSION));
 	log_end(&l);
 	notify_systemd("READY=1");
-	serve_until_signal(tls, set);
+	serve_until_signal(server, tls, set);
 	drain(server, set, s->conf->drain_timeout_ns);
 	server_stop(server);
 	log_event(LOG_INFO, "stopped", NULL);

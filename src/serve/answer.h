@@ -18,7 +18,7 @@ struct answer {
 	int64_t fill_offset; /* where in the fill the body begins */
 	enum ask_way way;    /* FOUND */
 	int64_t fresh_ns;    /* ASK_HIT: fresh for so long; 0: stale */
-	int64_t hot_ns;      /* ASK_HIT: nothing has to be looked at or asked again for so long */
+	int64_t hot_ns;      /* FOUND: nothing has to be looked at or asked again for so long */
 	size_t rank;         /* ASK_HIT by known_answer(): which candidate of `from` */
 	struct store *from;  /* the store that answered; NULL on a miss */
 	int64_t keep_ns;     /* MISS: clients may keep it for so long */

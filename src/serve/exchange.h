@@ -21,10 +21,11 @@ struct exchange {
 	enum auth_way auth;   /* by which it was let in */
 	struct client client; /* by the request's headers */
 	char *checksum;       /* owned: client.checksum, when the headers do not stay */
-	bool looking;         /* counted in server.looking */
-	struct purge *purge;  /* it is POST /-/purge */
+	bool plain; /* it asks for the whole file, without conditions, and comes from nowhere else (Via) */
+	bool looking;        /* counted in server.looking */
+	struct purge *purge; /* it is POST /-/purge */
 	struct lookup *lookup;
-	uint64_t purges;      /* cache_purges() from before anything was looked for */
+	uint64_t version;     /* known_version() from before anything was looked for */
 	struct answer answer; /* found, missing, or not to be known */
 	struct buf out, text; /* the head of what is sent, and a body of our own */
 	int body_fd;          /* the file that is sent, or -1 */

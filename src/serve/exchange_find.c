@@ -74,7 +74,7 @@ static int64_t budget(const struct exchange *x)
 struct said {
 	struct client_headers client;
 	struct slice other; /* of no interest */
-	bool special; /* it is not the whole file that is asked for, without conditions, directly */
+	bool special;       /* not exchange.plain */
 };
 
 static struct slice *place_for(struct said *said, struct slice name)
@@ -104,8 +104,8 @@ static void note_header(struct said *said, const struct http_field *f)
 			 slice_eq_nocase(f->name, SLICE("Via"));
 }
 
-/* Fill in x->client. Is it a plain GET? */
-static bool read_headers(struct exchange *x)
+/* Fill in x->client and x->plain. */
+static void read_headers(struct exchange *x)
 {
 	struct said said = {.special = x->head};
 	struct http_field f;
@@ -116,7 +116,7 @@ static bool read_headers(struct exchange *x)
 	/* X-DEBUGINFOD-SIZE is the size of the file, which a body in gzip does not tell. */
 	if (x->path.debuginfod)
 		x->client.gzip = false;
-	return !said.special;
+	x->plain = !said.special;
 }
 
 /* ---- the answer ---- */
@@ -202,13 +202,13 @@ void exchange_find(struct exchange *x)
 {
 	const struct server_parts *p = &x->server->parts;
 	const struct resolve_rules rules = exchange_rules(x);
-	bool plain = read_headers(x);
 
+	read_headers(x);
 	if (resolve_refuses(&rules)) {
 		respond_miss(x, 0); /* other clients may be given it: no cache may keep this */
 		return;
 	}
-	x->purges = cache_purges(flights_cache(p->flights));
-	if (!plain || !respond_hot(x, &rules))
+	x->version = known_version(p->flights, p->stores);
+	if (!respond_hot(x, &rules))
 		find(x, &rules);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
  * See hot.h. A table of small sets, each with a lock of its own that is held for a comparison and
- * no system call. An entry is reference counted: by the table, and by each answer that it is being
- * sent as. In a full set the entry that has not been asked for the longest goes.
+ * no system call. The entry of a file is reference counted: by the table, and by each answer that it is
+ * being sent as. Of a path that is missing a hash of 128 bits is kept, as in the miss memory (negative.h), so
+ * that to note one takes no memory. In a full set what has not been asked for the longest goes.
  */
 #include "serve/hot.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/random.h"
 #include "cache/disk.h"
 
 #include <fcntl.h>
@@ -19,32 +21,52 @@
 #define MEMORY_EACH   ((int64_t)16 * 1024)
 #define MEMORY_ALL    ((size_t)8 << 20)
 #define LOOK_EVERY_NS (1 * NS_PER_S)
+#define MISS_NS       (1 * NS_PER_S)
 #define USED_EVERY_NS (600 * NS_PER_S)
+#define IDLE_NS       (60 * NS_PER_S)
+
+/* What was asked for, and by what kind of client: two that have the same are looked for alike. */
+struct hot_key {
+	struct slice path;
+	bool decimal_ages, short_stamps, any_path;
+	XXH128_hash_t hash;
+};
 
 struct hot_entry {
 	atomic_uint refs;
 	struct hot *hot;
-	char *path, *head;
-	size_t path_n, head_n;
-	char *body;                      /* NULL: in the file */
-	bool decimal_ages, short_stamps; /* how the client writes keys */
+	struct hot_key key; /* its path is owned */
+	char *head;
+	size_t head_n;
+	char *body; /* NULL: in the file */
 	struct store *store;
 	bool symbol; /* a private store may serve it to anybody */
 	int fd;
 	int64_t base, length;
+	int64_t changed_ns; /* of a local store; else 0 */
 	int64_t fresh_until_ns;
-	uint64_t purges;
+	uint64_t version;
 	atomic_int_least64_t look_ns, used_ns; /* next look at the file; its last touch */
 	int64_t asked_ns;                      /* under the set's lock */
+};
+
+struct missing {
+	XXH128_hash_t hash;
+	uint64_t version;
+	int64_t until_ns; /* it counts so long; 0: none */
+	int64_t keep_until_ns, asked_ns;
+	unsigned by;
 };
 
 struct hot_set {
 	pthread_mutex_t mu;
 	struct hot_entry *entry[WAYS];
+	struct missing missing[WAYS];
 };
 
 struct hot {
 	struct hot_set set[SETS];
+	uint64_t seed;
 	atomic_size_t memory; /* bytes of bodies */
 	atomic_size_t n;
 	size_t max;
@@ -60,6 +82,7 @@ struct hot *hot_new(void)
 	h->max = SETS * WAYS;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0)
 		h->max = MIN(h->max, (size_t)files.rlim_cur / HOT_FILES_SHARE);
+	h->seed = random_u64();
 	return h;
 }
 
@@ -73,9 +96,24 @@ void hot_free(struct hot *h)
 	free(h);
 }
 
-static struct hot_set *set_of(struct hot *h, struct slice path)
+static struct hot_key key_of(const struct hot *h, const struct resolve_rules *rules)
 {
-	return &h->set[XXH3_64bits(path.p, path.n) % SETS];
+	const struct client *c = rules->client;
+	struct hot_key key = {
+		.path = symbol_path_spellings(rules->path),
+		.decimal_ages = c->decimal_ages,
+		.short_stamps = c->short_stamps,
+		.any_path = rules->any_path,
+	};
+	uint64_t kind = c->decimal_ages + 2U * c->short_stamps + 4U * rules->any_path;
+
+	key.hash = XXH3_128bits_withSeed(key.path.p, key.path.n, h->seed + kind);
+	return key;
+}
+
+static struct hot_set *set_of(struct hot *h, const struct hot_key *key)
+{
+	return &h->set[key->hash.low64 % SETS];
 }
 
 void hot_done(struct hot *h, struct hot_entry *e)
@@ -88,7 +126,7 @@ void hot_done(struct hot *h, struct hot_entry *e)
 	close_p(&e->fd);
 	free(e->body);
 	free(e->head);
-	free(e->path);
+	free((char *)(uintptr_t)e->key.path.p);
 	free(e);
 }
 
@@ -108,20 +146,35 @@ void hot_clear(struct hot *h)
 
 /* ---- finding ---- */
 
-static bool is_for(const struct hot_entry *e, struct slice path, const struct client *client)
+static bool is_same(const struct hot_key *a, const struct hot_key *b)
 {
-	return slice_eq((struct slice){e->path, e->path_n}, path) &&
-	       e->decimal_ages == client->decimal_ages && e->short_stamps == client->short_stamps;
+	return XXH128_isEqual(a->hash, b->hash) && slice_eq(a->path, b->path) &&
+	       a->decimal_ages == b->decimal_ages && a->short_stamps == b->short_stamps &&
+	       a->any_path == b->any_path;
 }
 
-/* Called under the set's lock. */
-static struct hot_entry **place_of(struct hot_set *set, struct slice path,
-				   const struct client *client)
+/* Called under the set's lock, as the next. */
+static struct hot_entry **place_of(struct hot_set *set, const struct hot_key *key)
 {
 	for (size_t i = 0; i < WAYS; i++)
-		if (set->entry[i] && is_for(set->entry[i], path, client))
+		if (set->entry[i] && is_same(&set->entry[i]->key, key))
 			return &set->entry[i];
 	return NULL;
+}
+
+static void find_miss(struct hot_set *set, const struct hot_key *key, uint64_t version, int64_t now,
+		      struct hot_miss *ret)
+{
+	for (size_t i = 0; i < WAYS; i++) {
+		struct missing *m = &set->missing[i];
+
+		if (now >= m->until_ns || m->version != version ||
+		    !XXH128_isEqual(m->hash, key->hash))
+			continue;
+		m->asked_ns = now;
+		*ret = (struct hot_miss){m->keep_until_ns - now, m->by};
+		return;
+	}
 }
 
 static void drop(struct hot *h, struct hot_set *set, struct hot_entry *e)
@@ -140,7 +193,16 @@ static void drop(struct hot *h, struct hot_set *set, struct hot_entry *e)
 		hot_done(h, e);
 }
 
-/* Is it still what the cache would give? Looks at the file when it is time to. */
+/* When a file is removed or replaced its links become fewer, which is a change, too. */
+static bool is_unchanged(int fd, int64_t changed_ns)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 &&
+	       (int64_t)st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec == changed_ns;
+}
+
+/* Is it still what would be found? Looks at a file of the cache when it is time to. */
 static bool still_good(struct hot_entry *e, int64_t now)
 {
 	int64_t look = atomic_load_explicit(&e->look_ns, memory_order_relaxed);
@@ -149,6 +211,8 @@ static bool still_good(struct hot_entry *e, int64_t now)
 
 	if (now >= e->fresh_until_ns)
 		return false;
+	if (e->changed_ns)
+		return is_unchanged(e->fd, e->changed_ns);
 	if (now < look || !atomic_compare_exchange_strong(&e->look_ns, &look, now + LOOK_EVERY_NS))
 		return true;
 	if (fstat(e->fd, &st) != 0 || st.st_nlink == 0)
@@ -166,24 +230,28 @@ static bool may_serve(const struct resolve_rules *rules, const struct hot_entry 
 	       !(rules->looped && e->store->traits.loops);
 }
 
-struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules, uint64_t purges)
+struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules, uint64_t version,
+			   struct hot_miss *ret)
 {
-	struct slice path = rules->path->spelling[0].path;
-	struct hot_set *set = set_of(h, path);
+	const struct hot_key key = key_of(h, rules);
+	struct hot_set *set = set_of(h, &key);
 	struct hot_entry **place, *e = NULL;
 	int64_t now = clock_coarse_ns();
 
+	*ret = (struct hot_miss){0};
 	pthread_mutex_lock(&set->mu);
-	place = place_of(set, path, rules->client);
+	place = place_of(set, &key);
 	if (place) {
 		e = *place;
 		e->asked_ns = now;
 		atomic_fetch_add(&e->refs, 1);
+	} else {
+		find_miss(set, &key, version, now, ret);
 	}
 	pthread_mutex_unlock(&set->mu);
 	if (!e)
 		return NULL;
-	if (e->purges != purges || !still_good(e, now)) {
+	if (e->version != version || !still_good(e, now)) {
 		drop(h, set, e);
 	} else if (may_serve(rules, e)) {
 		return e;
@@ -226,15 +294,15 @@ struct store *hot_store(const struct hot_entry *e)
 /* ---- adding ---- */
 
 /* A small body, if it can be read now; else it is sent from the file. */
-static char *read_body(struct hot *h, const struct hot_entry *e)
+static char *read_body(struct hot *h, const struct hot_offer *o)
 {
-	size_t n = (size_t)e->length;
+	size_t n = (size_t)o->length;
 	char *body;
 
-	if (e->length > MEMORY_EACH || atomic_load(&h->memory) + n > MEMORY_ALL)
+	if (o->length > MEMORY_EACH || atomic_load(&h->memory) + n > MEMORY_ALL)
 		return NULL;
 	body = malloc(n);
-	if (body && file_read_at(e->fd, body, n, e->base) == e->length) {
+	if (body && file_read_at(o->fd, body, n, o->base) == o->length) {
 		atomic_fetch_add(&h->memory, n);
 		return body;
 	}
@@ -242,28 +310,27 @@ static char *read_body(struct hot *h, const struct hot_entry *e)
 	return NULL;
 }
 
-static struct hot_entry *entry_new(struct hot *h, const struct hot_offer *o)
+static struct hot_entry *entry_new(struct hot *h, const struct hot_offer *o,
+				   const struct hot_key *key)
 {
-	struct slice path = o->path->spelling[0].path;
 	int64_t now = clock_mono_ns();
 	struct hot_entry *e = xnew(struct hot_entry);
 
 	atomic_init(&e->refs, 1);
-	e->path = xstrndup(path.p, path.n);
-	e->path_n = path.n;
+	e->key = *key;
+	e->key.path.p = xstrndup(key->path.p, key->path.n);
 	e->head = xstrndup(o->head.p, o->head.n);
 	e->head_n = o->head.n;
 	e->hot = h;
-	e->decimal_ages = o->client->decimal_ages;
-	e->short_stamps = o->client->short_stamps;
 	e->store = o->store;
-	e->symbol = o->path->symbol;
-	e->fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
+	e->symbol = o->rules->path->symbol;
 	e->base = o->base;
 	e->length = o->length;
-	e->body = read_body(h, e);
+	e->changed_ns = o->changed_ns;
+	e->body = read_body(h, o);
+	e->fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
 	e->fresh_until_ns = now + o->fresh_ns;
-	e->purges = o->purges;
+	e->version = o->version;
 	e->asked_ns = now;
 	atomic_init(&e->look_ns, now + LOOK_EVERY_NS);
 	atomic_init(&e->used_ns, now);
@@ -283,19 +350,21 @@ static struct hot_entry **worst_place(struct hot_set *set)
 
 void hot_add(struct hot *h, const struct hot_offer *o)
 {
-	struct hot_set *set = set_of(h, o->path->spelling[0].path);
+	const struct hot_key key = key_of(h, o->rules);
+	struct hot_set *set = set_of(h, &key);
 	struct hot_entry *e, **place, *old;
 
 	if (atomic_load(&h->n) >= h->max)
 		return;
-	e = entry_new(h, o);
+	e = entry_new(h, o, &key);
 	atomic_fetch_add(&h->n, 1);
-	if (e->fd < 0) {
+	/* A body was read after its head was made. */
+	if (e->fd < 0 || (e->changed_ns && !is_unchanged(e->fd, e->changed_ns))) {
 		hot_done(h, e);
 		return;
 	}
 	pthread_mutex_lock(&set->mu);
-	place = place_of(set, o->path->spelling[0].path, o->client);
+	place = place_of(set, &key);
 	if (!place)
 		place = worst_place(set);
 	old = *place;
@@ -303,4 +372,60 @@ void hot_add(struct hot *h, const struct hot_offer *o)
 	pthread_mutex_unlock(&set->mu);
 	if (old)
 		hot_done(h, old);
+}
+
+/* The place of this path, or the one that was asked for the longest ago. Called under the set's lock. */
+static struct missing *missing_place(struct hot_set *set, const struct hot_key *key)
+{
+	struct missing *oldest = &set->missing[0];
+
+	for (size_t i = 0; i < WAYS; i++) {
+		if (XXH128_isEqual(set->missing[i].hash, key->hash))
+			return &set->missing[i];
+		if (set->missing[i].asked_ns < oldest->asked_ns)
+			oldest = &set->missing[i];
+	}
+	return oldest;
+}
+
+void hot_add_miss(struct hot *h, const struct resolve_rules *rules, uint64_t version,
+		  const struct hot_miss *miss)
+{
+	const struct hot_key key = key_of(h, rules);
+	struct hot_set *set = set_of(h, &key);
+	int64_t now = clock_coarse_ns();
+
+	pthread_mutex_lock(&set->mu);
+	*missing_place(set, &key) = (struct missing){
+		.hash = key.hash,
+		.version = version,
+		.until_ns = now + MIN(miss->keep_ns, MISS_NS),
+		.keep_until_ns = now + MIN(miss->keep_ns, INT64_MAX / 2),
+		.asked_ns = now,
+		.by = miss->by,
+	};
+	pthread_mutex_unlock(&set->mu);
+}
+
+/* ---- giving back ---- */
+
+void hot_tidy(struct hot *h, uint64_t version)
+{
+	int64_t now = clock_coarse_ns();
+
+	for (size_t i = 0; i < SETS * WAYS; i++) {
+		struct hot_set *set = &h->set[i / WAYS];
+		struct hot_entry **place = &set->entry[i % WAYS], *e;
+
+		pthread_mutex_lock(&set->mu);
+		e = *place;
+		if (e && (e->version != version || now >= e->fresh_until_ns ||
+			  now - e->asked_ns >= IDLE_NS))
+			*place = NULL;
+		else
+			e = NULL;
+		pthread_mutex_unlock(&set->mu);
+		if (e)
+			hot_done(h, e);
+	}
 }

@@ -3,6 +3,15 @@
 #include "serve/known.h"
 #include "metric/metric.h"
 
+uint64_t known_version(const struct flights *flights, const struct store_list *stores)
+{
+	uint64_t version = cache_purges(flights_cache(flights));
+
+	for (size_t i = 0; i < stores->n; i++)
+		version += atomic_load_explicit(&stores->store[i]->epoch, memory_order_relaxed);
+	return version;
+}
+
 static bool find(const struct known_request *r, struct store *s, const struct candidate *c,
 		 enum form form, struct answer *ret)
 {

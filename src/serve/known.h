@@ -22,6 +22,11 @@ struct known_request {
 };
 
 /*
+ * Another number after each purge (cache_purges()), and when the misses of a store no longer count: what was
+ * looked for, and is remembered as an answer, is good as long as the number of before is that of now. Any thread.
+ */
+uint64_t known_version(const struct flights *flights, const struct store_list *stores);
+/*
  * False: a store has to be asked. Then *ret may be FOUND all the same, uncut: what lies in the cache
  * for the answer if all before it (ret->rank of ret->from) are missing, or cannot be asked. Any
  * thread; may open files.

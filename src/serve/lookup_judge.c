@@ -46,6 +46,7 @@
  */
 #define SETTLE_LENGTH ((int64_t)FILL_RING_MIN)
 #define SETTLE_NS     (3 * NS_PER_MS)
+#define HOT_LOCAL_NS  (1 * NS_PER_S)
 
 static void body_came(struct fill_waiter *w)
 {
@@ -69,6 +70,19 @@ static bool await(struct lookup *l, struct slot *slot, enum slot_state as,
 	return true;
 }
 
+/*
+ * A local file, and what was found to be missing before it, is taken for granted for a second from when
+ * that was asked, but what was known to be missing for no longer than that is remembered.
+ */
+static int64_t hot_for(const struct lookup *l, const struct object_head *head)
+{
+	int64_t all_ns = MIN(l->keep_ns, HOT_LOCAL_NS);
+
+	if (!head->changed_ns || l->fault_store || l->working)
+		return 0;
+	return MAX(l->stage_began_ns + all_ns - clock_mono_ns(), 0);
+}
+
 static void answer_found(struct lookup *l, struct slot *slot)
 {
 	const struct symbol_path *path = l->request.rules.path;
@@ -82,6 +96,7 @@ static void answer_found(struct lookup *l, struct slot *slot)
 	if (!l->request.head && a.head.fd < 0)
 		a.fill = fill_ref(ask_body(slot->ask));
 	slot->head.fd = -1;
+	a.hot_ns = hot_for(l, &a.head);
 	answer_describe(&a, &slot->candidate, ask_form(slot->ask));
 	a.late |= l->target.n > 0;
 	a.from->packs = slot->candidate.want == WANT_EXPANDED;

@@ -47,7 +47,7 @@ struct lookup {
 	struct slot *slots; /* owned array */
 	size_t n_slots;
 	struct buf keys; /* of the slots */
-	int64_t stage_deadline_ns;
+	int64_t stage_began_ns, stage_deadline_ns;
 	size_t questions_left; /* of the present stage */
 	struct lookup_cut cut; /* where that was cut; of == 0: nowhere */
 	struct buf

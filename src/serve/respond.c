@@ -150,6 +150,7 @@ enum err respond_init(struct server *s, struct error *e)
 		const struct store_traits *t = &s->parts.stores->store[i]->traits;
 
 		s->may_have_msfz |= t->negotiates || t->forms & STORE_FORM_MSFZ;
+		s->minds_checksums |= t->checksums;
 		may |= t->checksums ? BY_CHECKSUM : 0;
 		may |= t->negotiates ? BY_ACCEPT : 0;
 		may |= t->aliases == ALIASES_AUTO ? BY_AGENT | BY_ACCEPT : 0;
@@ -359,27 +360,45 @@ static void respond_too_large(struct exchange *x)
 }
 
 /*
- * May it be kept for others as a finished answer? What everybody may have, found in the cache, of which
- * nothing has to be looked at again for a while.
+ * Is what this client is given what others are given, and theirs what it is? Not where a store may have
+ * something that it alone prefers, or is told of.
  */
+static bool is_like_others(const struct exchange *x)
+{
+	return x->plain && !(x->client.msfz && x->server->may_have_msfz) &&
+	       !(x->client.checksum && x->server->minds_checksums);
+}
+
+/*
+ * May it be kept for others as a finished answer? What everybody may have, of which nothing has to be looked at
+ * or asked again for a while. A local file as it lies there is the same for those who accept gzip: where
+ * it is there, nobody is given one that is packed.
+ */
+static bool may_be_hot(const struct exchange *x)
+{
+	const struct object_head *h = &x->answer.head;
+
+	return x->answer.hot_ns > 0 && is_like_others(x) && !h->ranged && !h->encoding[0] &&
+	       !x->answer.msfz && (h->changed_ns || !x->answer.vary_encoding);
+}
+
 static void offer(struct exchange *x, struct slice head)
 {
 	const struct object_head *h = &x->answer.head;
+	const struct resolve_rules rules = exchange_rules(x);
 	const struct hot_offer o = {
-		.path = &x->path,
-		.client = &x->client,
+		.rules = &rules,
 		.store = x->answer.from,
 		.head = head,
 		.fd = h->fd,
 		.base = h->fd_base,
 		.length = h->length,
-		.purges = x->purges,
+		.version = x->version,
 		.fresh_ns = x->answer.hot_ns,
+		.changed_ns = h->changed_ns,
 	};
 
-	if (x->answer.way == ASK_HIT && x->answer.hot_ns > 0 && !x->head && !h->ranged &&
-	    !h->encoding[0] && !x->answer.msfz && !x->answer.vary_encoding && !x->lookup)
-		hot_add(x->server->hot, &o);
+	hot_add(x->server->hot, &o);
 }
 
 static void respond_found(struct exchange *x)
@@ -402,22 +421,33 @@ static void respond_found(struct exchange *x)
 	http_reply_length(&x->out, h->length);
 	ASSERT(!buf_failed(&x->out));
 	a.head = buf_slice(&x->out);
-	offer(x, a.head);
+	if (may_be_hot(x))
+		offer(x, a.head);
 	body_begin(x, &a);
 	answer(x, status, &a);
 }
 
+/* No store was asked. */
+static void respond_remembered_miss(struct exchange *x, int64_t keep_ns, unsigned by)
+{
+	x->cache = "miss";
+	metric_inc(cache_miss);
+	respond_miss_by(x, keep_ns, by);
+}
+
 bool respond_hot(struct exchange *x, const struct resolve_rules *rules)
 {
+	struct hot_miss miss;
 	struct http_answer a;
 	struct hot_entry *e;
 
-	/* The hottest are what everybody may have; somewhere there may be what this one prefers. */
-	if (x->client.msfz && x->server->may_have_msfz)
+	if (!is_like_others(x))
 		return false;
-	e = hot_find(x->server->hot, rules, x->purges);
+	e = hot_find(x->server->hot, rules, x->version, &miss);
+	if (!e && miss.keep_ns > 0)
+		respond_remembered_miss(x, miss.keep_ns, miss.by);
 	if (!e)
-		return false;
+		return miss.keep_ns > 0;
 	x->cache = "hit";
 	x->answer.from = hot_store(e);
 	metric_inc(cache_hit);
@@ -471,6 +501,17 @@ static void tell_cache(struct exchange *x)
 	}
 }
 
+/* All stores are known to miss it. */
+static void respond_known_miss(struct exchange *x)
+{
+	const struct resolve_rules rules = exchange_rules(x);
+	const struct hot_miss miss = {x->answer.keep_ns, asked_by(x)};
+
+	if (is_like_others(x) && miss.keep_ns > 0)
+		hot_add_miss(x->server->hot, &rules, x->version, &miss);
+	respond_remembered_miss(x, miss.keep_ns, miss.by);
+}
+
 void respond_answer(struct exchange *x)
 {
 	switch (x->answer.kind) {
@@ -480,11 +521,10 @@ void respond_answer(struct exchange *x)
 		return;
 	case ANSWER_UNSATISFIABLE: respond_unsatisfiable(x); return;
 	case ANSWER_MISS:
-		if (!x->lookup) {
-			x->cache = "miss";
-			metric_inc(cache_miss);
-		}
-		respond_miss_by(x, x->answer.keep_ns, asked_by(x));
+		if (x->lookup)
+			respond_miss_by(x, x->answer.keep_ns, asked_by(x));
+		else
+			respond_known_miss(x);
 		return;
 	case ANSWER_FAULT: break;
 	}

@@ -11,6 +11,7 @@
 #include "conf/value.h"
 #include "metric/metric.h"
 #include "serve/exchange.h"
+#include "serve/known.h"
 #include "serve/listen.h"
 #include "serve/listeners.h"
 #include "serve/server_priv.h"
@@ -174,6 +175,11 @@ bool server_is_open(const struct server *s)
 uint16_t server_tls_port(const struct server *s)
 {
 	return s->tls_port;
+}
+
+void server_tidy(struct server *s)
+{
+	hot_tidy(s->hot, known_version(s->parts.flights, s->parts.stores));
 }
 
 void server_drain(struct server *s)

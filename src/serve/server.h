@@ -35,6 +35,8 @@ uint16_t server_port(const struct server *s);
 /* Is a plain one reached from other machines? */
 bool server_is_open(const struct server *s);
 uint16_t server_tls_port(const struct server *s);
+/* Give back what is kept open for nobody. */
+void server_tidy(struct server *s);
 /* No new connections; those that rest are closed, running requests go on. */
 void server_drain(struct server *s);
 /* Has everything been answered? */

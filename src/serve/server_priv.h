@@ -36,7 +36,8 @@ struct server {
 	struct buf canned[CANNED_COUNT];         /* heads */
 	struct buf miss[BY_ALL + 1][MISS_STEPS]; /* [as Vary says][as far as MISS_TTL goes] */
 	char *cache_control;
-	bool may_have_msfz; /* one of the stores */
+	bool may_have_msfz; /* one of the stores; the next, too */
+	bool minds_checksums;
 	atomic_bool draining, aborted;
 	atomic_size_t looking; /* exchanges that the loop may touch, which must end first */
 	struct loop_task abort, sweep;

@@ -327,6 +327,14 @@ void symbol_path_read(struct symbol_path *p)
 	p->symbol = is_symbol(p);
 }
 
+/* request_clean() puts them into the text so; they are equally long. */
+struct slice symbol_path_spellings(const struct symbol_path *p)
+{
+	struct slice first = p->spelling[0].path;
+
+	return (struct slice){first.p, first.n * MAX(p->spellings, 1)};
+}
+
 struct slice symbol_path_segment(const struct symbol_path *p, size_t s, size_t i)
 {
 	ptrdiff_t at = p->segment[i].p - p->spelling[0].path.p;

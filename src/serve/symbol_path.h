@@ -99,6 +99,11 @@ struct symbol_path {
 
 /* Decide what the path means, by its segments and the spellings' paths. */
 void symbol_path_read(struct symbol_path *p);
+/*
+ * All spellings, one behind the other: paths that have the same are looked for alike. One spelling does not tell
+ * that: of a '+' another one may depend on whether it was escaped.
+ */
+struct slice symbol_path_spellings(const struct symbol_path *p);
 /* Segment i of spelling s. */
 struct slice symbol_path_segment(const struct symbol_path *p, size_t s, size_t i);
 /* Is it one of the server's own, which no store is asked for: the root, index2.txt, pingme.txt? */

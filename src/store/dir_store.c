@@ -16,11 +16,16 @@
 #include "store/store_priv.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 /* A file that is put into the directory shall be found soon. */
 #define MISS_TTL_MAX_NS (2 * NS_PER_S)
+/* What is changed twice within a tick of the kernel's clock has the same time: so old a change is alone. */
+#define SETTLED_S 2
+#define ZFS_MAGIC 0x2fc12fc1
 
 struct dir_store {
 	struct store store;
@@ -56,6 +61,40 @@ static void fill_head(struct store_call *c, int fd, const struct stat *st)
 	snprintf(c->head.etag, sizeof(c->head.etag), "\"%llx-%llx%08lx-%llx\"",
 		 (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec,
 		 (unsigned long)st->st_mtim.tv_nsec, (unsigned long long)st->st_ino);
+}
+
+/*
+ * Of a network's file system (NFS, SMB, FUSE, and whatever else is not known here) another machine may
+ * change a file without our being told, and to look at it may block.
+ */
+static bool is_of_this_machine(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) != 0)
+		return false;
+	switch ((uint32_t)fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case ZFS_MAGIC:
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case SQUASHFS_MAGIC:
+	case EROFS_SUPER_MAGIC_V1:
+	case ISOFS_SUPER_MAGIC: return true;
+	default: return false;
+	}
+}
+
+/* 0: it is not to stay open. */
+static int64_t settled_change(int fd, const struct stat *st)
+{
+	if (clock_wall_s() - st->st_ctim.tv_sec < SETTLED_S || !is_of_this_machine(fd))
+		return 0;
+	return (int64_t)st->st_ctim.tv_sec * NS_PER_S + st->st_ctim.tv_nsec;
 }
 
 static bool is_for_all_names(const struct store_call *c)
@@ -100,6 +139,7 @@ static enum store_result judge(struct store_call *c)
 		c->head.first = part.first;
 		c->head.length = part.last - part.first + 1;
 	}
+	c->head.changed_ns = settled_change(fd, &st);
 	c->head.fd = TAKE_FD(fd);
 	return STORE_FOUND;
 }

@@ -141,6 +141,11 @@ struct object_head {
 	int fd;           /* >= 0: the body lies in this file, and data() is not
 					   called; the receiver of the head closes it */
 	int64_t fd_base;  /* where in it byte 0 of the object lies */
+	/*
+	 * > 0, of a local store: the file may stay open and be answered again for a moment. It is the time of
+	 * its last change (st_ctim, ns); while that is the same, so are its bytes and what this head says.
+	 */
+	int64_t changed_ns;
 };
 
 /*

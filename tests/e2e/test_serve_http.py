@@ -8,7 +8,7 @@ import ssl
 import pytest
 
 from rig import faults, stock
-from rig.cachedir import fills
+from rig.cachedir import fills, told
 from rig.client import exchange, is_fault, is_miss
 from rig.layouts import zstd
 from rig.origin import SymbolServer
@@ -456,6 +456,21 @@ def test_both_at_once(first, status, choosy, serve):
         gate.release()
         assert other.answer().status in status
         assert right.answer().body == body(300_000)
+
+
+@pytest.mark.cache_on
+@pytest.mark.parametrize("first, then", [({}, WITH), (WRONG, WITH), ({"Via": "1.1 somebody"}, {})],
+                         ids=["none", "another", "by a server before us"])
+def test_what_is_hot_for_one_is_not_for_all(first, then, public, stocked, serve):
+    """A store before it has missed it for who asked so; who asks otherwise may find it there."""
+    public.put("symbols/" + stock.BAR, body(4_000, 9))
+    public.refuses, public.checksum = 404, ENTRY
+    server = serve(stores=[f"{public.url}/symbols?tiers=1", stocked])
+    until(lambda: server.fetch("/" + stock.BAR, headers=first).status == 200 and told(server, "hit"))
+    for _ in range(3):
+        assert server.fetch("/" + stock.BAR, headers=first).body == body(5_000, 2)
+    public.refuses = public.checksum = None
+    assert server.fetch("/" + stock.BAR, headers=then).body == body(4_000, 9)
 
 
 @pytest.mark.parametrize("store, varies", [("http", True), ("dir", False)])

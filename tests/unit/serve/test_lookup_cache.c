@@ -613,8 +613,58 @@ static void test_bound_begins_anew(void)
 	}
 }
 
+/* ---- a local file for a moment ---- */
+
+/* For a second from when it was asked for, if all before it is known to be missing for so long. */
+static void test_hot_local(void)
+{
+	static const struct {
+		const char *what, *before; /* what the store before it says */
+		int64_t known_ns; /* of LOWER, that comes before the file, for so long; 0: nothing */
+		int64_t later_ns; /* the answer comes */
+		int64_t changed_ns;
+		int64_t least_ns, most_ns;
+	} t[] = {
+		{"at once", "MM", 0, 0, 7, NS_PER_S, NS_PER_S},
+		{"asked a while ago", "MM", 0, 300 * NS_PER_MS, 7, 700 * NS_PER_MS,
+		 700 * NS_PER_MS},
+		{"asked too long ago", "MM", 0, NS_PER_S, 7, 0, 0},
+		{"it may not stay open", "MM", 0, 0, 0, 0, 0},
+		{"a store before it has failed", "XX", 0, 0, 7, 0, 0},
+		{"the name before it is to be asked for soon", "MM", 500 * NS_PER_MS, 0, 7, 1,
+		 500 * NS_PER_MS},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct object_head head = fake_whole(BODY_N, "\"e\"");
+		struct world w;
+
+		world_remembering(&w, 2, "/" ASKED);
+		head.changed_ns = t[i].changed_ns;
+		if (t[i].known_ns) {
+			world_miss(&w, 1, LOWER);
+			manual_advance(w.loop, 60 * NS_PER_S - t[i].known_ns);
+		}
+		world_start(&w);
+		play_store(&w, 0, t[i].before, FORWARD);
+		if (!t[i].known_ns)
+			fake_done(fake_call(&w.fake[1], LOWER), STORE_MISS);
+		manual_advance(w.loop, t[i].later_ns);
+		fake_head(fake_call(&w.fake[1], ASKED), &head);
+		fake_data(fake_call(&w.fake[1], ASKED), BODY, BODY_N);
+		fake_done(fake_call(&w.fake[1], ASKED), STORE_FOUND);
+		manual_settle(w.loop);
+		CHECK(w.answered == 1 && w.answer.kind == ANSWER_FOUND, t[i].what);
+		CHECK(w.answer.hot_ns >= t[i].least_ns && w.answer.hot_ns <= t[i].most_ns,
+		      "for so long");
+		world_release(&w);
+		CHECK(world_fini(&w), "clean");
+	}
+}
+
 int main(void)
 {
+	test_hot_local();
 	log_setup(LOG_ERROR, LOG_LOGFMT, 2);
 	test_known_misses();
 	test_known_misses_and_the_breaker();

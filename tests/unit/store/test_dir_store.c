@@ -61,6 +61,38 @@ static void test_found(void)
 	rig_fini(&r);
 }
 
+/* The head says so of a file that has been let alone for a while, on a file system of this machine. */
+static void test_may_stay_open(void)
+{
+	struct stat st;
+	struct asked a;
+	struct rig r;
+
+	open_root(&r);
+	ASSERT(stat("a/File.pdb", &st) == 0);
+	clock_freeze_wall_s(st.st_ctim.tv_sec + 1);
+	a = ask(&r, "a/file.pdb");
+	CHECK_INT(a.head.changed_ns, 0,
+		  "changed a moment ago: perhaps once more, at the same time");
+	close_p(&a.head.fd);
+	clock_freeze_wall_s(st.st_ctim.tv_sec + 2);
+	a = ask(&r, "a/file.pdb");
+	CHECK_INT(a.head.changed_ns, (int64_t)st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec,
+		  "settled: with the time of its last change");
+	close_p(&a.head.fd);
+	rig_fini(&r);
+
+	rig_init(&r, NULL, 0);
+	rig_open(&r, "file:///proc");
+	clock_freeze_wall_s(INT32_MAX);
+	a = ask(&r, "version");
+	CHECK(a.result == STORE_FOUND && !a.head.changed_ns,
+	      "on a file system that is not known to be of a disk");
+	close_p(&a.head.fd);
+	clock_freeze_wall_s(0);
+	rig_fini(&r);
+}
+
 /* What stands for any name does so at both ends of a key only; a star is a star. */
 static void test_any_name(void)
 {
@@ -296,6 +328,7 @@ int main(void)
 	put("a/File.pdb", "0123456789");
 	put("a/empty", "");
 	test_found();
+	test_may_stay_open();
 	test_any_name();
 	test_ranges();
 	test_other_answers();
