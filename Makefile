@@ -6,7 +6,7 @@
 
 # How long `make fuzz` gives each target.
 SECONDS = 60
-# What `make bench` does (all when empty; bench/works.py and bench/forms.py name them), and how often.
+# What `make bench` does (all when empty; `bench/bench.py --help` names them), and how often.
 WORKS =
 ROUNDS = 3
 

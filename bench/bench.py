@@ -5,8 +5,9 @@ bench.py: this server beside nginx and Varnish, on one machine, in one run.
 
 An nginx on loopback plays the bucket (conf/origin.conf). In front of it stand this server, nginx as a
 caching symbol proxy, Varnish, and a floor (floor.c) that no server can beat; they do the same works
-(works.py) in turn, several rounds. The codecs are measured beside the usual tools (forms.py). The tables
-(report.py) go to standard output, and after a run of all works into bench/results.md.
+(works.py, over TLS tls.py, with files of their own disk.py) in turn, several rounds. The codecs are
+measured beside the usual tools (forms.py). The tables (report.py) go to standard output, and after a run
+of all works into bench/results.md.
 
 	bench.py [--rounds N] [--binary build/pepto-symbol] [--against BINARY] [WORK ...]
 """
@@ -18,12 +19,15 @@ import sys
 import tempfile
 import time
 
+import disk
 import forms
 import report
 import servers
+import tls
 import works
+from results import OURS, Results, before
 
-WORKS = forms.WORKS | works.WORKS  # where they stand in the report, too
+WORKS = forms.WORKS | works.WORKS | tls.WORKS | disk.WORKS  # where they stand in the report, too
 RESULTS = servers.BENCH / "results.md"
 
 
@@ -39,7 +43,7 @@ def chosen(names):
 
 def run(lab, chosen_works, rounds):
     """Returns the results and the names of the works that failed."""
-    results, failed = report.Results(), []
+    results, failed = Results(), []
     works.make_data(lab.directory)
     lab.start_origin()
     try:
@@ -69,7 +73,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))  # so that servers are stopped
     binary, todo = os.path.abspath(args.binary), chosen(args.works)
     with tempfile.TemporaryDirectory(prefix="pepto-bench-") as name:
-        against = {f"pepto-symbol, before {i}": os.path.abspath(other)
+        against = {OURS + before(i): os.path.abspath(other)
                    for i, other in enumerate(args.against, 1)}
         lab = servers.Lab(pathlib.Path(name), binary, servers.raise_file_limit(), against)
         results, failed = run(lab, todo, args.rounds)

@@ -3,11 +3,15 @@
 clients.py: how the works start servers and ask them: with a wrong answer, or none, the work has failed.
 """
 import contextlib
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
 
 from servers import Failure
+
+ANY_CERTIFICATE = ssl.create_default_context()
+ANY_CERTIFICATE.check_hostname, ANY_CERTIFICATE.verify_mode = False, ssl.CERT_NONE
 
 
 def path(name):
@@ -15,7 +19,7 @@ def path(name):
 
 
 def get(server, what):
-    with contextlib.closing(urllib.request.urlopen(f"http://127.0.0.1:{server.port}/{what}")) as r:
+    with urllib.request.urlopen(server.url(what), context=ANY_CERTIFICATE) as r:
         return r.read()
 
 
@@ -41,7 +45,7 @@ def wrk(server, what, connections, seconds, kept=True, status=200):
     """Returns (requests done, requests per second)."""
     argv = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
     argv += [] if kept else ["-H", "Connection: close"]
-    text = subprocess.run([*argv, f"http://127.0.0.1:{server.port}/{what}"], check=True,
+    text = subprocess.run([*argv, server.url(what)], check=True,
                           capture_output=True, text=True).stdout
     done = int(text.split(" requests in ")[0].split()[-1])
     rate = float(text.split("Requests/sec:")[1].split()[0])
@@ -51,13 +55,29 @@ def wrk(server, what, connections, seconds, kept=True, status=200):
     return done, rate
 
 
-def load(lab, mode, server, *args, **kwargs):
-    """Run bench/load.c; returns its name=value words as numbers."""
-    done = subprocess.run([lab.load, mode, str(server.port), *map(str, args)], capture_output=True,
-                          text=True, check=False, **kwargs)
+def values(text):
+    """What the programs of the benchmark print: name=value words."""
+    return {k: float(v) for k, v in (word.split("=") for word in text.split())}
+
+
+def load(lab, mode, server, *args, program=None, **kwargs):
+    """Run bench/load.c, or another program of its kind; returns what it measured."""
+    done = subprocess.run([program or lab.load, mode, str(server.port), *map(str, args)],
+                          capture_output=True, text=True, check=False, **kwargs)
     if done.returncode:
         raise Failure(f"{server.name}: {mode}: {done.stderr.strip()}")
-    return {k: float(v) for k, v in (word.split("=") for word in done.stdout.split())}
+    return values(done.stdout)
+
+
+@contextlib.contextmanager
+def until_told(lab, mode, server, *args, program=None):
+    """The same for what goes on until its stdin ends; yields its process, whose stdout is yours to read."""
+    argv = [program or lab.load, mode, str(server.port), *map(str, args)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        try:
+            yield client
+        finally:
+            client.stdin.close()
 
 
 @contextlib.contextmanager

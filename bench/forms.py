@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import big_pdb
 import servers
 from clients import get, load, started
-from report import OURS, TOOL
+from results import OURS, TOOL
 from servers import Failure
 
 sys.path.append(str(servers.ROOT / "tests" / "e2e"))

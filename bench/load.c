@@ -5,10 +5,11 @@
  *	load herd PORT PATH CLIENTS BYTES    all ask for one object of BYTES bytes at once
  *	load bulk PORT PATH CLIENTS BYTES MS ask for it again and again, for MS milliseconds
  *	load idle PORT PATH CLIENTS          ask once each, then hold the connections until stdin ends
+ *	load paced PORT PATH CLIENTS BYTES   ask every other millisecond each, until stdin ends
  *	load replay PORT                     ask for "STATUS PATH" of each line of stdin, one by one
  *
- * One thread and one epoll set, and connections are made before the clock starts: what is measured
- * is the server. Bodies are counted and thrown away inside the kernel (MSG_TRUNC), which costs the
+ * One thread and one epoll set (paced: a thread each), and connections are made before the clock
+ * starts: what is measured is the server. Bodies are counted and thrown away inside the kernel (MSG_TRUNC), which costs the
  * client next to nothing. An answer other than the expected one, or of the wrong length, ends the
  * run as a failure: a wrong answer has no speed.
  */
@@ -18,6 +19,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -25,6 +27,8 @@
 #define HEAD_MAX    4096
 #define DISCARD_MAX (1 << 20)
 #define EVENTS      256
+#define PACE_NS     (2 * NS_PER_MS)
+#define PACED_MAX   100000 /* answers of one client */
 
 struct client {
 	int fd;
@@ -268,6 +272,72 @@ static void idle(char **args)
 		;
 }
 
+struct paced {
+	struct client client;
+	pthread_t thread;
+	const char *path;
+	int64_t bytes, began;
+	size_t n;
+	int64_t ns[PACED_MAX];
+};
+
+static atomic_bool paced_enough;
+
+/*
+ * Asks at its times, or as soon as the answer before is there, and counts from when it should have
+ * asked: so what an answer kept waiting is counted, too. That the client itself woke late is not.
+ */
+static void *paced_run(void *arg)
+{
+	struct paced *p = arg;
+	int64_t free_since = 0;
+
+	for (; p->n < PACED_MAX && !atomic_load(&paced_enough); p->n++) {
+		int64_t due = p->began + (int64_t)p->n * PACE_NS, from = due;
+		struct timespec at = {due / NS_PER_S, due % NS_PER_S};
+		if (free_since < due) {
+			clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+			from = clock_mono_ns();
+		}
+		client_ask(&p->client, p->path);
+		while (!client_read(&p->client, 0))
+			;
+		expect(&p->client, 200, p->bytes);
+		free_since = p->client.last_ns;
+		p->ns[p->n] = free_since - from;
+	}
+	return NULL;
+}
+
+static void paced(char **args)
+{
+	size_t n = clients_of(args[1]), answers = 0;
+	struct paced *p = xzalloc(n * sizeof(*p));
+	int64_t *all = xzalloc(n * sizeof(p->ns));
+	int64_t began = clock_mono_ns();
+
+	for (size_t i = 0; i < n; i++) {
+		p[i].path = args[0];
+		p[i].bytes = arg_number(args[2], INT64_MAX);
+		p[i].began = began + (int64_t)i * PACE_NS / (int64_t)n;
+		client_open(&p[i].client);
+		if (pthread_create(&p[i].thread, NULL, paced_run, &p[i]) != 0)
+			die("no thread");
+	}
+	while (getchar() != EOF)
+		;
+	atomic_store(&paced_enough, true);
+	for (size_t i = 0; i < n; i++) {
+		pthread_join(p[i].thread, NULL);
+		memcpy(all + answers, p[i].ns, p[i].n * sizeof(*all));
+		answers += p[i].n;
+	}
+	if (answers == 0)
+		die("no answers");
+	print_times("answer", all, answers);
+	printf("answers=%zu\n", answers);
+}
+
 static void replay(char **args)
 {
 	struct client c;
@@ -300,8 +370,11 @@ int main(int argc, char **argv)
 		const char *name;
 		int args;
 		void (*run)(char **args);
-	} modes[] = {
-		{"herd", 3, herd}, {"bulk", 4, bulk}, {"idle", 2, idle}, {"replay", 0, replay}};
+	} modes[] = {{"herd", 3, herd},
+		     {"bulk", 4, bulk},
+		     {"idle", 2, idle},
+		     {"paced", 3, paced},
+		     {"replay", 0, replay}};
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
 		if (argc != 3 + modes[i].args || strcmp(argv[1], modes[i].name) != 0)
@@ -310,5 +383,5 @@ int main(int argc, char **argv)
 		modes[i].run(argv + 3);
 		return 0;
 	}
-	die("usage: load herd|bulk|idle|replay PORT ...");
+	die("usage: load herd|bulk|idle|paced|replay PORT ...");
 }

@@ -14,10 +14,10 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 
 BENCH = pathlib.Path(__file__).resolve().parent
 ROOT = BENCH.parent
-TICK = os.sysconf("SC_CLK_TCK")
 NGINX_MODULES = "/usr/lib/nginx/modules"
 BASE_SOURCES = [ROOT / "src" / "base" / f"{name}.c" for name in ("macros", "clock", "slice")]
 
@@ -71,8 +71,8 @@ def family(pid):
 class Server:
     """A process tree that listens on a port of loopback."""
 
-    def __init__(self, name, port, argv, env=None, cwd=None):
-        self.name, self.port = name, port
+    def __init__(self, name, port, argv, env=None, cwd=None, scheme="http"):
+        self.name, self.port, self.scheme = name, port, scheme
         self.process = subprocess.Popen(argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.pid = self.process.pid
@@ -88,13 +88,12 @@ class Server:
         self.stop()
         raise Failure(f"{self.name} does not listen")
 
+    def url(self, path):
+        return f"{self.scheme}://127.0.0.1:{self.port}/{path}"
+
     def cpu_seconds(self):
-        """User and system time since the start, to 10 ms."""
-        ticks = 0
-        for pid in family(self.pid):
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / TICK
+        """User and system time since the start; the clock of a process is that of clock_getcpuclockid(3)."""
+        return sum(time.clock_gettime(~pid << 3 | 2) for pid in family(self.pid))
 
     def memory_kib(self, file, field):
         total = 0
@@ -112,6 +111,11 @@ class Server:
         """What is resident now, shared pages counted once."""
         return self.memory_kib("smaps_rollup", "Pss")
 
+    def read_from_disk_mib(self):
+        return sum(int(line.split()[1]) for pid in family(self.pid)
+                   for line in pathlib.Path(f"/proc/{pid}/io").read_text().splitlines()
+                   if line.startswith("read_bytes:")) / (1 << 20)
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -127,8 +131,8 @@ class Lab:
     def __init__(self, directory, binary, files, against=()):
         self.directory, self.binary, self.files = directory, binary, files
         self.against = dict(against)  # name: another binary of ours
-        self.views = {view: free_port() for view in
-                      ("opaque", "exact", "slow", *(f"distant{i}" for i in range(4)))}
+        self.views = {view: free_port() for view in (
+            "opaque", "exact", "slow", "trickle", "status", *(f"distant{i}" for i in range(4)))}
         self.serial = itertools.count(1)
         self.load = compile_c(directory, "load")
         self.floor_program = compile_c(directory, "floor")
@@ -165,15 +169,19 @@ class Lab:
                                   'proxy_http_version 1.1; proxy_set_header Connection "";')
 
     def nginx_cache(self, view, miss_ttl="10m", name="nginx cache",
-                    open_files="open_file_cache max=20000 inactive=1h; open_file_cache_valid 60s;"):
+                    open_files="open_file_cache max=20000 inactive=1h; open_file_cache_valid 60s;",
+                    template="cache.conf", ssl=""):
         port = free_port()
         cache = self.fresh("nginx-cache")
         return Server(name, port, self.nginx_argv(
-            "cache.conf", cache.name, port=port, origin=self.views[view], cache=cache,
-            open_file_cache=open_files, miss_ttl=miss_ttl))
+            template, cache.name, port=port, origin=self.views[view], cache=cache,
+            open_file_cache=open_files, miss_ttl=miss_ttl, ssl=ssl), scheme="https" if ssl else "http")
 
     def nginx_cache_closed(self, view):
         return self.nginx_cache(view, name="nginx cache, no open files", open_files="")
+
+    def nginx_lua(self, view):
+        return self.nginx_cache(view, name="nginx lua", template="lua.conf")
 
     def varnish(self, view, miss_ttl="10m"):
         port = free_port()
@@ -186,24 +194,35 @@ class Lab:
             "-a", f"127.0.0.1:{port}", "-T", "none", "-s", "malloc,2g", "-p", "thread_pools=2",
             "-p", "timeout_idle=75", "-p", "listen_depth=4096"])
 
-    def ours(self, view, miss_ttl="10m", name="pepto-symbol"):
-        return self.pepto(name, view, CACHE_DIR=str(self.fresh("pepto-cache")), MISS_TTL=miss_ttl)
+    def ours(self, view, miss_ttl="10m", name="pepto-symbol", **settings):
+        return self.pepto(name, view, CACHE_DIR=str(self.fresh("pepto-cache")), MISS_TTL=miss_ttl,
+                          **settings)
 
     def ours_off(self, view, name="pepto-symbol"):
         """Remembers nothing at all: every request is forwarded."""
         suffix = name.removeprefix("pepto-symbol")
         return self.pepto(f"pepto-symbol, cache off{suffix}", view, CACHE_DIR="off", MISS_TTL="0s")
 
-    def all_of_ours(self, make):
-        """Makers of the server under test and of each binary that it is compared with."""
-        return [functools.partial(make, name=name) for name in ("pepto-symbol", *self.against)]
+    def all_of_ours(self, make, setting=""):
+        """
+        Makers of the server under test and of each binary that it is compared with; if a setting is
+        named, of those that have it.
+        """
+        return [functools.partial(make, name=name) for name in ("pepto-symbol", *self.against)
+                if setting in subprocess.run([self.binary_of(name), "serve", "--help"], check=False,
+                                             capture_output=True, text=True).stdout]
+
+    def binary_of(self, name):
+        return next((binary for other, binary in self.against.items()
+                     if name.endswith(other.removeprefix("pepto-symbol"))), self.binary)
 
     def pepto(self, name, view, **settings):
-        port = free_port()
-        binary = next((b for n, b in self.against.items()
-                       if name.endswith(n.removeprefix("pepto-symbol"))), self.binary)
-        return Server(name, port, [binary, "serve"], self.pepto_env(view, port, **settings),
-                      self.directory)
+        """With TLS_PORT among the settings that is the port, and the only one."""
+        port = settings.get("TLS_PORT") or free_port()
+        settings |= {"PORT": "off"} if "TLS_PORT" in settings else {}
+        return Server(name, port, [self.binary_of(name), "serve"],
+                      self.pepto_env(view, port, **settings), self.directory,
+                      "https" if "TLS_PORT" in settings else "http")
 
     def pepto_env(self, view, port, **settings):
         store = f"s3://bucket?endpoint=http://127.0.0.1:{self.views[view]}&anonymous=true"
@@ -216,6 +235,11 @@ class Lab:
         return Server("floor", port, [self.floor_program, str(port), str(size)])
 
     # ---- what the bucket was asked for
+
+    def origin_requests(self):
+        """All that any of its ports answered, this question included."""
+        text = urllib.request.urlopen(f"http://127.0.0.1:{self.views['status']}/").read().decode()
+        return int(text.split("handled requests")[1].split()[2])
 
     def origin_lines(self, view):
         """

@@ -9,15 +9,11 @@ import contextlib
 import functools
 import itertools
 import os
-import subprocess
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-import servers
-from clients import check_missing, check_object, load, note_peak, path, started, wrk
-from servers import Failure, free_port
+from clients import check_missing, check_object, load, note_peak, path, started, until_told, wrk
+from servers import NGINX_MODULES, Failure
 
 KIB4, KIB78, BIG, GIB = 4096, 79872, 200_000_000, 1 << 30
 SIZES = {"4k": KIB4, "78k": KIB78, "200m": BIG, "1g": GIB}
@@ -63,10 +59,12 @@ def nothing_fetched(lab, results, work, allowed=0):
         raise Failure(f"{len(asked)} requests reached the bucket, {asked[0][2]} is the first")
 
 
-def hot(lab, results, rounds, work, name, size):
+def hot(lab, results, rounds, work, name, size, *more):
+    """more: makers of peers besides."""
     what, status = (path(name), 200) if size else ("none.pdb/0000000011/none.pdb", 404)
-    with started(lambda: lab.floor(size), *(functools.partial(make, "exact") for make in (
-            *lab.all_of_ours(lab.ours), lab.nginx_cache, lab.nginx_cache_closed, lab.varnish))) as running:
+    makers = (*lab.all_of_ours(lab.ours), lab.nginx_cache, lab.nginx_cache_closed, *more, lab.varnish)
+    with started(lambda: lab.floor(size),
+                 *(functools.partial(make, "exact") for make in makers)) as running:
         for server in running:
             if server.name != "floor":
                 check_object(lab, server, name) if size else check_missing(server, what)
@@ -93,7 +91,10 @@ def hot78k(lab, results, rounds):
 
 
 def hot404(lab, results, rounds):
-    hot(lab, results, rounds, "hot404", "none", 0)
+    has_lua = os.path.exists(f"{NGINX_MODULES}/ngx_http_lua_module.so")
+    if not has_lua:
+        results.note("hot404", "There is no nginx lua here: libnginx-mod-http-lua is missing.")
+    hot(lab, results, rounds, "hot404", "none", 0, *([lab.nginx_lua] if has_lua else []))
 
 
 def hot200m(lab, results, rounds):
@@ -113,15 +114,15 @@ def hot200m(lab, results, rounds):
 
 # ---- herd: clients on one cold object, all at once ----
 
-def herd(lab, results, rounds, work, clients):
+def herd(lab, results, rounds, work, clients, view="slow", makers=None):
     for _ in range(rounds):
-        for make in (*lab.all_of_ours(lab.ours), lab.nginx_cache, lab.varnish):
-            with started(lambda: make("slow")) as running:
-                seen = len(lab.origin_lines("slow"))
+        for make in makers or (*lab.all_of_ours(lab.ours), lab.nginx_cache, lab.varnish):
+            with started(lambda: make(view)) as running:
+                seen = len(lab.origin_lines(view))
                 before = running[0].cpu_seconds()
                 done = load(lab, "herd", running[0], path("200m"), clients, BIG)
                 cpu = running[0].cpu_seconds() - before
-                lines = [l for l in lab.origin_lines("slow")[seen:] if l[0] in (200, 206)]
+                lines = [l for l in lab.origin_lines(view)[seen:] if l[0] in (200, 206)]
                 name = running[0].name
                 for measure in ("first_p50_ms", "first_p99_ms", "last_p50_ms", "last_p99_ms"):
                     results.add(work, measure.replace("_", " ").replace(" ms", ", ms"), name,
@@ -143,6 +144,12 @@ def herd64(lab, results, rounds):
 
 def herd500(lab, results, rounds):
     herd(lab, results, rounds, "herd500", 500)
+
+
+def followers(lab, results, rounds):
+    """The fill is slower than its followers, who wait for each piece of it: ours by one connection."""
+    herd(lab, results, rounds, "followers", 200, "trickle",
+         lab.all_of_ours(functools.partial(lab.ours, FETCH_PARALLEL="1")))
 
 
 # ---- replay: a debugger's session ----
@@ -192,23 +199,26 @@ def replay(lab, results, rounds):
 
 # ---- idle: connections kept open after one request each ----
 
+def hold(lab, results, work, make, count, *args, program=None):
+    """What a server's memory grows by, per connection; load.c or the program holds them."""
+    with started(lambda: make("exact")) as running:
+        server = running[0]
+        check_object(lab, server, "4k")
+        before = server.pss_kib()
+        with until_told(lab, "idle", server, path("4k"), count, *args, program=program) as client:
+            if client.stdout.readline() != "ready=1\n":
+                raise Failure(f"{server.name}: cannot hold {count} connections")
+            time.sleep(0.5)
+            results.add(work, "KiB per connection", server.name, (server.pss_kib() - before) / count)
+
+
 def idle(lab, results, rounds):
-    if lab.files < IDLE + 1000:
-        raise Failure(f"{IDLE} connections need a higher limit of open files than {lab.files}")
-    for _ in range(rounds):
-        for make in (*lab.all_of_ours(lab.ours), lab.nginx_cache, lab.varnish):
-            with started(lambda: make("exact")) as running:
-                server = running[0]
-                check_object(lab, server, "4k")
-                before = server.pss_kib()
-                argv = [lab.load, "idle", str(server.port), path("4k"), str(IDLE)]
-                with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
-                    if client.stdout.readline() != b"ready=1\n":
-                        raise Failure(f"{server.name}: cannot hold {IDLE} connections")
-                    time.sleep(0.5)
-                    results.add("idle", "KiB per connection", server.name,
-                                (server.pss_kib() - before) / IDLE)
-                    client.stdin.close()
+    """As many as there may be: a server keeps descriptors for the files that its clients may ask for."""
+    count = min(IDLE, lab.files // 3)
+    results.note("idle", f"{count} connections, with {lab.files} descriptors.")
+    for _, make in itertools.product(range(rounds), (
+            *lab.all_of_ours(lab.ours), lab.nginx_cache, lab.varnish)):
+        hold(lab, results, "idle", make, count)
 
 
 # ---- forwarding: CACHE_DIR=off beside nginx's proxy_pass ----
@@ -224,9 +234,12 @@ def forward(lab, results, rounds, work, measure):
 def forward_small(lab, results, rounds, work, what, status):
     def measure(server):
         wrk(server, what, 32, WARM_SECONDS, status=status)
-        before = server.cpu_seconds()
+        before, asked = server.cpu_seconds(), lab.origin_requests()
         done, rate = wrk(server, what, 32, 2, status=status)
-        return {"CPU us per request": (server.cpu_seconds() - before) / done * 1e6,
+        cpu, asked = server.cpu_seconds() - before, lab.origin_requests() - asked - 1
+        return {"CPU us per request": cpu / done * 1e6,
+                "CPU us per request to the bucket": cpu / asked * 1e6,
+                "requests to the bucket per request": asked / done,
                 "thousand requests/s": rate / 1000}
     forward(lab, results, rounds, work, measure)
 
@@ -256,52 +269,6 @@ def offrss(lab, results, rounds):
     forward(lab, results, rounds, "rss", measure)
 
 
-def first_answer_ms(lab, **settings):
-    """From exec to the end of the first answer that came from the bucket or the cache."""
-    port = free_port()
-    began = time.monotonic()
-    with subprocess.Popen([lab.binary, "serve"], env=lab.pepto_env("opaque", port, **settings),
-                          cwd=lab.directory, stderr=subprocess.DEVNULL) as process:
-        try:
-            while time.monotonic() < began + 30:
-                with contextlib.suppress(OSError):
-                    server = f"http://127.0.0.1:{port}/{path('4k')}"
-                    urllib.request.urlopen(server).read()
-                    return (time.monotonic() - began) * 1000
-                time.sleep(0.0005)
-            raise Failure("pepto-symbol: no answer within 30 s of its start")
-        finally:
-            process.terminate()
-
-
-def start(lab, results, rounds):
-    for _ in range(rounds):
-        results.add("start", "ms", "pepto-symbol, cache off", first_answer_ms(lab, CACHE_DIR="off"))
-        results.add("start", "ms", "pepto-symbol", first_answer_ms(
-            lab, CACHE_DIR=str(lab.fresh("pepto-cache"))))
-
-
-def million(lab, results, rounds):
-    """
-    First the object is fetched into the cache, in later rounds it is a hit. Then a server is left
-    alone with the files, for what its walks over them take of memory.
-    """
-    sources = [servers.ROOT / "src" / file for file in (
-        "cache/object.c", "base/err.c", "base/buf.c", "base/text.c")]
-    program = servers.compile_c(lab.directory, "objects", sources, ("-lxxhash", "-lunistring"))
-    cache = lab.fresh("pepto-cache")
-    settings = {"CACHE_DIR": str(cache), "CACHE_SIZE": "100GiB"}
-    try:
-        subprocess.run([program, str(cache), "0", "1000000"], check=True)
-        for _ in range(rounds):
-            results.add("million", "ms", "pepto-symbol", first_answer_ms(lab, **settings))
-        with started(lambda: lab.pepto("pepto-symbol", "opaque", **settings)) as running:
-            time.sleep(10)
-            note_peak(results, "million", running)
-    finally:
-        subprocess.run(["rm", "-rf", str(cache)], check=True)
-
-
 # name: (title, function, most rounds: what waits rather than works varies little, but takes long)
 WORKS = {
     "hot4k": ("4 KiB object, hot", hot4k, 9),
@@ -311,13 +278,11 @@ WORKS = {
     "herd1": ("one client on a cold object of 200 MB", herd1, 1),
     "herd64": ("64 clients at once on a cold object of 200 MB", herd64, 1),
     "herd500": ("500 clients at once on a cold object of 200 MB", herd500, 1),
+    "followers": ("200 clients at once on a file of 200 MB that comes at 8 MB/s", followers, 3),
     "replay": ("session of 1,000 modules, 20 % present, bucket 30 ms away", replay, 1),
-    "idle": ("10,000 idle connections", idle, 1),
-    "start": ("start to first answer", start, 9),
+    "idle": ("up to 10,000 idle connections", idle, 1),
     "78k": ("78 KB object, 32 connections", off78k, 9),
     "miss": ("missing object, 32 connections", offmiss, 9),
     "1g": ("1 GiB object, one client", off1g, 9),
     "rss": ("64 downloads of 200 MB at once", offrss, 1),
-    # Last, because the disk is busy with so many files for a while.
-    "million": ("start to first answer with a million files in the cache", million, 9),
 }
