@@ -68,6 +68,8 @@ def main():
     parser.add_argument("--against", action="append", default=[], metavar="BINARY",
                         help="another binary of ours that does the same in the same run; the same one "
                              "twice tells what differences mean nothing")
+    parser.add_argument("--store-option", default="", metavar="NAME=VALUE",
+                        help="one more of our servers in the replays, with this in its store's URL")
     parser.add_argument("works", nargs="*", metavar="WORK", help=", ".join(WORKS))
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))  # so that servers are stopped
@@ -75,13 +77,14 @@ def main():
     with tempfile.TemporaryDirectory(prefix="pepto-bench-") as name:
         against = {OURS + before(i): os.path.abspath(other)
                    for i, other in enumerate(args.against, 1)}
-        lab = servers.Lab(pathlib.Path(name), binary, servers.raise_file_limit(), against)
+        lab = servers.Lab(pathlib.Path(name), binary, servers.raise_file_limit(), against,
+                          args.store_option)
         results, failed = run(lab, todo, args.rounds)
         text = report.page(results, todo, binary, args.rounds)
     print(text)
     if failed:
         sys.exit(f"bench: failed: {' '.join(failed)}")
-    if len(todo) == len(WORKS) and not args.against:
+    if len(todo) == len(WORKS) and not args.against and not args.store_option:
         RESULTS.write_text(text)
 
 

@@ -19,6 +19,7 @@ import urllib.request
 BENCH = pathlib.Path(__file__).resolve().parent
 ROOT = BENCH.parent
 NGINX_MODULES = "/usr/lib/nginx/modules"
+DISTANT = 8  # ports of the bucket at which servers can be counted at once
 BASE_SOURCES = [ROOT / "src" / "base" / f"{name}.c" for name in ("macros", "clock", "slice")]
 
 
@@ -128,19 +129,24 @@ class Server:
 class Lab:
     """The directory of a run, the bucket in it, and the makers of the servers under test."""
 
-    def __init__(self, directory, binary, files, against=()):
+    def __init__(self, directory, binary, files, against=(), store_option=""):
         self.directory, self.binary, self.files = directory, binary, files
         self.against = dict(against)  # name: another binary of ours
+        self.store_option = store_option  # what the replay adds to the store URL of one more server
         self.views = {view: free_port() for view in (
-            "opaque", "exact", "slow", "trickle", "status", *(f"distant{i}" for i in range(4)))}
+            "opaque", "exact", "slow", "trickle", "status", *(f"distant{i}" for i in range(DISTANT)))}
         self.serial = itertools.count(1)
         self.load = compile_c(directory, "load")
         self.floor_program = compile_c(directory, "floor")
         self.origin = None
 
     def start_origin(self):
-        self.origin = Server("origin", self.views["exact"],
-                             self.nginx_argv("origin.conf", "origin", **self.views))
+        distant = [self.views[f"distant{i}"] for i in range(DISTANT)]
+        self.origin = Server("origin", self.views["exact"], self.nginx_argv(
+            "origin.conf", "origin", conf=BENCH / "conf",
+            distant_delays=" ".join(f"{port} 30;" for port in distant),
+            distant_listens=" ".join(f"listen 127.0.0.1:{port} backlog=4096;" for port in distant),
+            **self.views))
 
     def fresh(self, what):
         """A path in the run's directory that is not there yet."""
@@ -224,9 +230,11 @@ class Lab:
                       self.pepto_env(view, port, **settings), self.directory,
                       "https" if "TLS_PORT" in settings else "http")
 
+    def store(self, view):
+        return f"s3://bucket?endpoint=http://127.0.0.1:{self.views[view]}&anonymous=true"
+
     def pepto_env(self, view, port, **settings):
-        store = f"s3://bucket?endpoint=http://127.0.0.1:{self.views[view]}&anonymous=true"
-        return {"STORES": store, "PORT": str(port), "LISTEN_ADDRESS": "127.0.0.1",
+        return {"STORES": self.store(view), "PORT": str(port), "LISTEN_ADDRESS": "127.0.0.1",
                 "ACCESS_LOG": "off", "LOG_LEVEL": "error", "MAX_CONNECTIONS": "16384",
                 "PATH": os.environ["PATH"], "HOME": str(self.directory)} | settings
 

@@ -7,6 +7,7 @@ from results import FLOOR, FORWARDER, LUA, OFF, OURS, PEER, STATIC, TOOL, before
 
 KEPT, CLOSE = ("1", "32", "256"), ("32, close", "256, close")
 BUSY = ("32", "256")
+INDEXED = f"{OURS}, index=on"
 # work, title, cells, peer, limit
 HOT = [
     ("hot4k", "hot 4 KiB", ("1",), PEER, 0.75),
@@ -98,12 +99,20 @@ def memory_targets(results):
 
 
 def replay_targets(results):
-    cold = results.get("replay", "cold, s", OURS)
-    return (at_most("replay, cold: wall time / (modules x delay)", cold / 30 if cold else None, 1.15) +
-            at_least("replay, cold: forwarding's wall time / ours", results.ratio(
-                "replay", "cold, s", FORWARDER, OURS), 2.2) +
-            at_most("replay, warm: requests to the bucket",
-                    results.get("replay", "warm, requests to the bucket", OURS), 0, form="{:.0f}"))
+    cold, requests = "cold, s", "cold, requests to the bucket"
+    ours = results.get("replay", cold, OURS)
+    judged = (at_most("replay, cold: wall time / (modules x delay)", ours / 30 if ours else None, 1.15) +
+              at_least("replay, cold: forwarding's wall time / ours",
+                       results.ratio("replay", cold, FORWARDER, OURS), 2.2) +
+              at_most("replay, warm: requests to the bucket",
+                      results.get("replay", "warm, requests to the bucket", OURS), 0, form="{:.0f}"))
+    for work, title, seconds, most in (("replay", "replay by the index", 7, 230),
+                                       ("replaynames", "the same, 120 missing under names that are there",
+                                        15, 1000)):
+        judged += at_most(f"{title}, cold", results.get(work, cold, INDEXED), seconds, " s", "{:.1f}")
+        judged += at_most(f"{title}, cold: requests to the bucket",
+                          results.get(work, requests, INDEXED), most, form="{:.0f}")
+    return judged
 
 
 def forward_targets(results):

@@ -154,47 +154,63 @@ def followers(lab, results, rounds):
 
 # ---- replay: a debugger's session ----
 
-def session():
-    """One request after another: a present module costs one, a missing one three."""
+def session(known=0):
+    """
+    One request after another: a present module costs one, a missing one three. The first known of the
+    missing ones bear names that the bucket has, under other keys.
+    """
     lines = []
+    names = iter([module(i)[0] for i in range(0, MODULES, PRESENT_EVERY)][:known])
     for i in range(MODULES):
         name, key = module(i)
         if i % PRESENT_EVERY == 0:
             lines.append(f"200 {name}/{key}/{name}")
         else:
+            name = next(names, name)
             lines += [f"404 {name}/{key}/{last}" for last in (name, name[:-1] + "_", "file.ptr")]
     return "\n".join(lines) + "\n"
 
 
-def replay_one(lab, results, make, view, keeps):
-    """
-    Cold, then, if it keeps anything, warm. Misses live for ten minutes everywhere, longer than
-    anybody's cold run. What keeps nothing does not lower-case either: that is done for it.
-    """
-    requests = session() if keeps else session().lower()
+def replay_one(lab, results, work, make, view, requests, states):
+    """Misses live for ten minutes everywhere, longer than anybody's cold run."""
     with started(lambda: make(view)) as running:
         name = running[0].name
-        for state in ("cold", "warm") if keeps else ("cold",):
+        for state in states:
             seen = len(lab.origin_lines(view))
             done = load(lab, "replay", running[0], input=requests)
-            results.add("replay", f"{state}, s", name, done["ms"] / 1000)
-            results.add("replay", f"{state}, requests to the bucket", name,
+            results.add(work, f"{state}, s", name, done["ms"] / 1000)
+            results.add(work, f"{state}, requests to the bucket", name,
                         len(lab.origin_lines(view)) - seen)
-        results.add("replay", "client connections", name, done["connections"])
-        note_peak(results, "replay", running)
+        results.add(work, "client connections", name, done["connections"])
+        note_peak(results, work, running)
+
+
+def replay_all(lab, results, rounds, work, peers=(), known=0):
+    """
+    All servers at the same time: it is a matter of waiting, a few per cent of one core each. First
+    cold, then warm; but nginx that forwards keeps nothing, and names are lower-cased for it.
+    """
+    def with_option(view, option=lab.store_option):
+        return lab.ours(view, "10m", f"pepto-symbol, {option}", STORES=f"{lab.store(view)}&{option}")
+
+    ours = [*lab.all_of_ours(lab.ours), *([with_option] if lab.store_option else [])]
+    runs = [(make, session(known), ("cold", "warm")) for make in (*ours, *peers)]
+    if peers:
+        runs.append((lab.nginx_forward_kept, session(known).lower(), ("cold",)))
+    for _ in range(rounds):
+        with ThreadPoolExecutor() as pool:
+            for one in [pool.submit(replay_one, lab, results, work, make, f"distant{i}", *how)
+                        for i, (make, *how) in enumerate(runs)]:
+                one.result()
 
 
 def replay(lab, results, rounds):
-    """All servers at the same time: it is a matter of waiting, a few per cent of one core each."""
-    makers = [(lambda view: lab.ours(view, "10m"), True),
-              (lambda view: lab.nginx_cache(view, "10m"), True),
-              (lambda view: lab.varnish(view, "10m"), True),
-              (lab.nginx_forward_kept, False)]
-    for _ in range(rounds):
-        with ThreadPoolExecutor() as pool:
-            for one in [pool.submit(replay_one, lab, results, make, f"distant{i}", keeps)
-                        for i, (make, keeps) in enumerate(makers)]:
-                one.result()
+    replay_all(lab, results, rounds, "replay", (lab.nginx_cache, lab.varnish))
+
+
+def replaynames(lab, results, rounds):
+    """Nothing that changes a peer's work."""
+    replay_all(lab, results, rounds, "replaynames", known=120)
 
 
 # ---- idle: connections kept open after one request each ----
@@ -280,6 +296,7 @@ WORKS = {
     "herd500": ("500 clients at once on a cold object of 200 MB", herd500, 1),
     "followers": ("200 clients at once on a file of 200 MB that comes at 8 MB/s", followers, 3),
     "replay": ("session of 1,000 modules, 20 % present, bucket 30 ms away", replay, 1),
+    "replaynames": ("the same session, 120 of the missing under names that the bucket has", replaynames, 1),
     "idle": ("up to 10,000 idle connections", idle, 1),
     "78k": ("78 KB object, 32 connections", off78k, 9),
     "miss": ("missing object, 32 connections", offmiss, 9),
