@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
 report.py: what is made of the results: tables of medians with the ratio to the main peer, the targets
-with met or not, and the machine it all holds for.
+with met or not, what changed since other binaries of ours, and the machine it all holds for.
 """
 import datetime
 import os
@@ -10,7 +10,7 @@ import platform
 import re
 import subprocess
 
-from results import FORWARDER, PEER, STATIC, TOOL
+from results import FORWARDER, PEER, STATIC, TOOL, changes, is_worse
 from servers import tool
 from targets import targets
 
@@ -35,6 +35,25 @@ def table(results, work, first):
             cells.append(text + (f" ({ratio:.2f})" if ratio is not None else ""))
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return lines
+
+
+def change_table(results):
+    """Every cell of today's server beside that of the first --against."""
+    found = list(changes(results))
+    if not found:
+        return []
+    lines = ["## Before and after", "",
+             "A ratio is of costs, so above 1 is worse; rates are turned round. Noise is the same ratio of the",
+             "second --against to the first, and means that only where both are the same binary.", ""]
+    head = ["| work | measure | server | before | after | ratio | noise |", "|---|---|---|--:|--:|--:|--:|"]
+    rows = [(f"| {work} | {row} | {server} | {number(old)} | {number(new)} | {cost:.2f} | "
+             f"{f'{noise:.2f}' if noise is not None else ''} |", is_worse(cost, noise))
+            for work, row, server, old, new, cost, noise in found]
+    worse = [row for row, is_bad in rows if is_bad]
+    lines += [f"Worse by more than 5 % beyond noise: {len(worse)} of {len(rows)} cells.", ""]
+    if worse:
+        lines += [*head, *worse, "", "All of them:", ""]
+    return [*lines, *head, *(row for row, _ in rows), ""]
 
 
 # ---- the page ----
@@ -82,6 +101,7 @@ def page(results, works, binary, rounds):
         lines += ["## Targets", "", "| target | wanted | measured | |", "|---|--:|--:|---|"]
         lines += [f"| {what} | {wanted} | {got} | {'met' if met else '**not met**'} |"
                   for what, wanted, got, met in judged] + [""]
+    lines += change_table(results)
     for name, (title, _, _) in works.items():
         for key, first in ((f"{name} cpu", "connections: CPU us per request"),
                            (f"{name} rate", "connections: thousand requests/s"), (name, "")):

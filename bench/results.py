@@ -33,6 +33,37 @@ class Results:
         return mine / other if mine is not None and other else None
 
 
+# ---- the server under test beside other binaries of ours ----
+
+FASTER_IS_MORE = ("/s", "per s", "rate")
+WORSE = 1.05
+
+
 def before(number):
     """What the server of the number-th --against is called, behind the name that ours has."""
     return f", before {number}"
+
+
+def slower(work, row, ratio):
+    """A ratio of costs, above 1 for what got worse; rates are turned round."""
+    more = any(word in text for word in FASTER_IS_MORE for text in (work, row))
+    return 1 / ratio if more and ratio else ratio
+
+
+def changes(results):
+    """(work, row, server, old, new, cost new / old, cost of the second old one / the first or None)"""
+    for work, rows in results.values.items():
+        for row, cells in rows.items():
+            for old in [name for name in cells if name.endswith(before(1))]:
+                server = old.removesuffix(before(1))
+                ratio = results.ratio(work, row, server, old)
+                noise = results.ratio(work, row, server + before(2), old)
+                if ratio is not None:
+                    yield (work, row, server, results.get(work, row, old), results.get(work, row, server),
+                           slower(work, row, ratio),
+                           slower(work, row, noise) if noise is not None else None)
+
+
+def is_worse(cost, noise):
+    """By more than 5 % beyond what the same binary differs from itself."""
+    return cost > WORSE + (abs(noise - 1) if noise is not None else 0)
