@@ -8,6 +8,7 @@ import functools
 import itertools
 import os
 import pathlib
+import random
 import resource
 import shutil
 import signal
@@ -53,10 +54,18 @@ def raise_file_limit(wanted=32768):
     return hard
 
 
+@functools.cache
+def shuffled_ports():
+    """Below those that Linux gives to clients, whose connections would be in the way of who wants to listen."""
+    return iter(random.sample(range(20000, 32000), 12000))
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    for port in shuffled_ports():
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+            return port
+    raise Failure("there is no free port")
 
 
 def family(pid):
