@@ -59,6 +59,41 @@ static enum step finish_and_destroy(struct http_conn *c, enum http_why why)
 	return destroy(c);
 }
 
+/* Let others have theirs, and go on. */
+static enum step give_turn(struct http_conn *c)
+{
+	c->posted = true;
+	loop_post(c->worker->loop, &c->task);
+	return STOP;
+}
+
+/* ---- answering ---- */
+
+static enum step begin_writing(struct http_conn *c)
+{
+	c->state = WRITING;
+	c->looked = false;
+	c->deadline = NEVER;
+	http_pace_begin(&c->pace);
+	return GO_ON;
+}
+
+/* It is said in plain HTTP, too, so that a browser can show it. */
+static enum step refuse_plain(struct http_conn *c)
+{
+	struct http_answer answer = {.close = true, .kind = HTTP_ANSWER_BYTES};
+
+	answer.head = http_wants_tls(&answer.bytes);
+	answer.length = (int64_t)answer.bytes.n;
+	http_conn_shaken(c, false);
+	tls_end(TAKE(c->tls));
+	c->keep = false;
+	c->unread = true;
+	http_out_begin(&c->out, &answer);
+	begin_writing(c);
+	return give_turn(c);
+}
+
 /* Up to n bytes; GONE when there are no more ever and nothing is to be said to that. */
 static enum step receive(struct http_conn *c, char *to, size_t n, size_t *ret_n)
 {
@@ -83,26 +118,9 @@ static enum step receive(struct http_conn *c, char *to, size_t n, size_t *ret_n)
 		c->readable = false;
 		return STOP;
 	}
+	if (got < 0 && errno == EPROTOTYPE)
+		return refuse_plain(c);
 	return finish_and_destroy(c, HTTP_LEFT);
-}
-
-/* Let others have theirs, and go on. */
-static enum step give_turn(struct http_conn *c)
-{
-	c->posted = true;
-	loop_post(c->worker->loop, &c->task);
-	return STOP;
-}
-
-/* ---- answering ---- */
-
-static enum step begin_writing(struct http_conn *c)
-{
-	c->state = WRITING;
-	c->looked = false;
-	c->deadline = NEVER;
-	http_pace_begin(&c->pace);
-	return GO_ON;
 }
 
 /* What we say ourselves. */

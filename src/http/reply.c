@@ -70,6 +70,16 @@ struct slice http_continue(void)
 	return SLICE("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+struct slice http_wants_tls(struct slice *ret_body)
+{
+	static const char text[] = "This port speaks https, and not http.\n";
+
+	_Static_assert(sizeof(text) - 1 == 38, "as the head says");
+	*ret_body = (struct slice){text, sizeof(text) - 1};
+	return SLICE("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+		     "Content-Length: 38\r\n");
+}
+
 struct slice http_tail(struct http_tails *t, enum http_tail which)
 {
 	static const char *const says[HTTP_TAILS] = {"", "Connection: keep-alive\r\n",

@@ -17,6 +17,8 @@ void http_reply_length(struct buf *out, int64_t length);
 /* Begun, without a body; of 400, 414, 431 and 501. */
 struct slice http_refusal(int status);
 struct slice http_continue(void);
+/* A whole 400 but for its tail, and its body: for who speaks plain HTTP where TLS is expected. */
+struct slice http_wants_tls(struct slice *ret_body);
 
 enum http_tail { HTTP_TAIL_KEPT, HTTP_TAIL_SAYS_KEPT, HTTP_TAIL_CLOSES, HTTP_TAILS };
 

@@ -358,6 +358,16 @@ bool tls_is_ready(const SSL *s)
 	return SSL_is_init_finished(s);
 }
 
+/* It looks at the first bytes that come, and knows GET, HEAD, POST, PUT and CONNECT. */
+static bool is_plain_http(void)
+{
+	unsigned long code = ERR_peek_error();
+
+	return ERR_GET_LIB(code) == ERR_LIB_SSL &&
+	       (ERR_GET_REASON(code) == SSL_R_HTTP_REQUEST ||
+		ERR_GET_REASON(code) == SSL_R_HTTPS_PROXY_REQUEST);
+}
+
 /* What became of a call, in errno. */
 static ssize_t judge(SSL *s, int rc)
 {
@@ -368,7 +378,7 @@ static ssize_t judge(SSL *s, int rc)
 	case SSL_ERROR_WANT_READ:
 	case SSL_ERROR_WANT_WRITE: errno = EAGAIN; return -1;
 	case SSL_ERROR_SYSCALL: errno = sys ? sys : ECONNRESET; return -1;
-	default: errno = EPROTO; return -1;
+	default: errno = is_plain_http() ? EPROTOTYPE : EPROTO; return -1;
 	}
 }
 

@@ -71,7 +71,7 @@ void tls_subject(const struct ssl_st *s, char ret[static TLS_SUBJECT_MAX]);
 /*
  * As recv(2) and send(2) of a socket that does not block: 0 at the end, -1 with errno EAGAIN, when
  * the next event of the socket, whichever it is, is reason to try again, or another errno: EPROTO when it
- * is the protocol that failed. What was not taken has to be offered again with the same bytes, and no
+ * is the protocol that failed, EPROTOTYPE when the client speaks plain HTTP; nothing has been sent then. What was not taken has to be offered again with the same bytes, and no
  * fewer, wherever they lie then.
  */
 ssize_t tls_recv(struct ssl_st *s, void *to, size_t n);

@@ -82,6 +82,44 @@ def refused(server, context):
 
 # what comes over it
 
+def test_plain_http_is_told_so(secure, papers):
+    """In plain HTTP, whatever follows; what is neither is closed without a word."""
+    server = secure()
+    for asked in (f"GET {FOO} HTTP/1.1\r\nHost: x\r\n\r\n", "HEAD / HTTP/1.0\r\n\r\n",
+                  "GET /" + "a" * 100_000 + " HTTP/1.1\r\n\r\n",
+                  "POST /-/purge HTTP/1.1\r\nContent-Length: 60000\r\n\r\n" + "a" * 60_000):
+        with Client(server.tls_port) as client:
+            client.send(asked.encode())
+            answer = client.answer()
+            assert answer.status == 400 and answer["Connection"] == "close" and client.closed()
+            assert answer.body == b"This port speaks https, and not http.\n", answer
+    with Client(server.tls_port) as client:
+        client.send(b"SSH-2.0-x\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert not client.sock.recv(100).startswith(b"HTTP/")
+    with Client(server.tls_port, tls=papers.trusting()) as client:
+        assert client.fetch(FOO).body == LARGE
+    metrics = server.metrics()
+    assert metrics["pepto_tls_handshakes_total", '{result="failed"}'] == 5
+    assert metrics["pepto_tls_handshakes_total", '{result="made"}'] == 1
+
+
+def test_who_waits_no_longer_is_not_looked_for(secure, origin, papers):
+    """The goodbye of TLS, and the end of the connection behind it."""
+    server = secure()
+    gate = origin.hold(KEY)
+    client = Client(server.tls_port, tls=papers.trusting())
+    client.ask(FOO)
+    gate.wait(1)
+    with contextlib.suppress(OSError):      # it says goodbye, and does not wait for ours
+        client.sock.settimeout(0.0)
+        client.sock.unwrap()
+    client.close()
+    line = server.wait_log(msg="request", path=FOO)
+    assert line["outcome"] == "left" or line["status"] == "503", line
+    gate.release()
+
+
 def test_both_ports(secure, papers):
     server = secure()
     assert server.port != server.tls_port
