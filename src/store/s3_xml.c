@@ -317,7 +317,10 @@ static enum err list_leaf(struct walk *w, const char *path, struct slice text)
 		return once(w, MARKER);
 	}
 	if (is(path, "/EncodingType")) {
-		x->encoded = slice_eq(slice_trim(text), SLICE("url"));
+		text = slice_trim(text);
+		x->encoded = slice_eq_nocase(text, SLICE("url"));
+		if (text.n && !x->encoded)
+			return err_set(w->e, ERR_CORRUPT, "listing in an unknown encoding");
 		return once(w, ENCODING);
 	}
 	if (is(path, ""))

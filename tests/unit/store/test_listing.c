@@ -293,6 +293,16 @@ static const struct {
 		 "<Error><Code>PermanentRedirect</Code></Error>"),
 	  PAGE(MORE("1") DIR("pre/a/")), PAGE(LAST DIR("pre/b/"))},
 	 3},
+	{"credentials that have expired in the middle",
+	 {PAGE(MORE("1") DIR("pre/a/")),
+	  ANSWER("400 Bad", "<Error><Code>ExpiredToken</Code></Error>"), PAGE(LAST DIR("pre/b/"))},
+	 3},
+	{"a clock that is off",
+	 {PAGE(MORE("1") DIR("pre/a/")),
+	  ANSWER("403 Forbidden\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT",
+		 "<Error><Code>RequestTimeTooSkewed</Code></Error>"),
+	  PAGE(LAST DIR("pre/b/"))},
+	 3},
 	{"two pages and two names, of which so many are allowed",
 	 {PAGE(MORE("1") DIR("pre/a/")), PAGE(LAST DIR("pre/b/"))},
 	 2},
@@ -312,6 +322,39 @@ static void test_passing(void)
 		CHECK(l.r.pages == 2 && http_server_asked(&r.server) == last + 1, "to the end");
 		CHECK(heard(&r, last, "?continuation-token=1&"), "by the same token");
 		CHECK_INT(l.r.began_ns, MANUAL_START_NS, "from the first try on");
+		fini(&r, &l);
+	}
+}
+
+static const struct {
+	const char *name;
+	struct http_reply reply;
+	int64_t within_ns;
+} hanging[] = {
+	{"no head", QUIET, 3 * NS_PER_S},
+	{"no more of the body",
+	 {"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<ListBucketResult>"},
+	 5 * NS_PER_S},
+};
+
+/* Each try has its time, and there are four. */
+static void test_hanging(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(hanging); i++) {
+		const struct http_reply h = hanging[i].reply;
+		const struct http_reply script[] = {h, h, h, h, h};
+		struct listed l;
+		struct rig r;
+
+		open_store(&r, script, ARRAY_LEN(script));
+		start(&r, &l, (struct listing_request){0});
+		for (size_t tries = 1; tries <= 4; tries++) {
+			ASSERT(MANUAL_UNTIL(r.ctx.loop, http_server_asked(&r.server) == tries));
+			CHECK(!l.over, hanging[i].name);
+			manual_advance(r.ctx.loop, hanging[i].within_ns + NS_PER_S);
+		}
+		CHECK(l.done == 1 && l.e.code == ERR_TIMEOUT, "it is given up");
+		CHECK_INT(http_server_asked(&r.server), 4, "after four tries");
 		fini(&r, &l);
 	}
 }
@@ -466,6 +509,7 @@ int main(void)
 	test_age();
 	test_failures();
 	test_passing();
+	test_hanging();
 	test_crowded();
 	test_left_alone();
 	test_cancel();

@@ -156,7 +156,7 @@ static const struct {
 	{"the last and not the last", "", {PAGE(LAST MORE("1"))}, NULL, "twice", ERR_CORRUPT},
 	{"two encodings",
 	 "",
-	 {PAGE(LAST URL "<EncodingType>none</EncodingType>")},
+	 {PAGE(LAST URL "<EncodingType/>")},
 	 NULL,
 	 "twice",
 	 ERR_CORRUPT},
