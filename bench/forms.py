@@ -82,8 +82,7 @@ def codec_seconds(program, way, file):
 def codec(lab, results, rounds):
     directory = stored(lab)
     sources = [*sorted((servers.ROOT / "src" / "codec").glob("*.c")),
-               *sorted((servers.ROOT / "src" / "symfmt").glob("*.c")),
-               *(servers.ROOT / "src" / "base" / f"{name}.c" for name in ("err", "buf", "text"))]
+               *sorted((servers.ROOT / "src" / "symfmt").glob("*.c"))]
     program = servers.compile_c(lab.directory, "codec", sources,
                                 ("-lmspack", "-lz", "-lzstd", "-lunistring"))
     size = (directory / "big.pdb").stat().st_size

@@ -70,9 +70,10 @@ is never given up. It hands on the bucket's own 404. `nginx lua` is its fastest 
 the raw path lower-cased by lua, the status kept in shared memory and no body in a file
 (proxy_intercept_errors). Varnish holds everything in memory (malloc): its fastest form, and no disk cache.
 `floor` is bench/floor.c: two threads that answer fixed bytes without parsing, bodies copied by send().
-Misses live for ten minutes everywhere. Memory is the sum of VmHWM over a server's
-processes, which counts pages that nginx's share several times; for an idle connection it is the growth
-of Pss, without what the kernel holds. The caches' files are in the page cache. Requests to the bucket
+Over TLS nginx has its defaults and our certificate, and no client resumes a session. Latency counts from
+when a client should have asked. Misses live for ten minutes everywhere. Memory is the sum of VmHWM over
+a server's processes, which counts pages that nginx's share several times; for an idle connection it is
+the growth of Pss, without what the kernel holds. The caches' files are in the page cache. Requests to the bucket
 are those for objects: our health probe of a quiet store is not counted.
 """
 

@@ -21,7 +21,6 @@ BENCH = pathlib.Path(__file__).resolve().parent
 ROOT = BENCH.parent
 NGINX_MODULES = "/usr/lib/nginx/modules"
 DISTANT = 8  # ports of the bucket at which servers can be counted at once
-BASE_SOURCES = [ROOT / "src" / "base" / f"{name}.c" for name in ("macros", "clock", "slice")]
 
 
 class Failure(Exception):
@@ -36,11 +35,15 @@ def tool(name):
 
 
 def compile_c(directory, name, sources=(), libraries=()):
-    """Build bench/NAME.c with those of our sources that it needs; returns the program's path."""
+    """
+    Build bench/NAME.c with those of our sources that it needs; returns the program's path. All of base
+    is there to be taken from, and what is not used needs no library.
+    """
     out = directory / name
-    subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", f"-I{ROOT}/src", f"-I{ROOT}",
-                    f"{BENCH}/{name}.c", *map(str, [*BASE_SOURCES, *sources]), "-o", str(out), "-pthread",
-                    *libraries], check=True)
+    base = sorted((ROOT / "src" / "base").glob("*.c"))
+    subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-ffunction-sections", "-fdata-sections",
+                    "-Wl,--gc-sections", f"-I{ROOT}/src", f"-I{ROOT}", f"{BENCH}/{name}.c",
+                    *map(str, [*base, *sources]), "-o", str(out), "-pthread", *libraries], check=True)
     return str(out)
 
 
