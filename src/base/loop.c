@@ -5,7 +5,7 @@
  * that are due.
  *
  * The mailbox wakes the thread through an eventfd, and only when it was empty: a burst of posts
- * costs one write. Timers are a binary heap of pointers; each timer knows its slot, so that moving
+ * costs one write. It is watched for its edges, each write being one, so that it need not be read. Timers are a binary heap of pointers; each timer knows its slot, so that moving
  * or stopping one is O(log n).
  */
 #include "base/loop.h"
@@ -28,16 +28,15 @@ struct loop {
 	struct loop_timer **heap;
 	size_t n_timers, cap_timers;
 
+	atomic_uint_least64_t turn;
+
 	pthread_mutex_t mu;
 	STAILQ_HEAD(mail, loop_task) mail; /* under mu: the mailbox */
 };
 
-static void drain_wake(struct loop_fd *fd, uint32_t events)
+/* The mail is looked at in each turn. */
+static void wake_came(struct loop_fd *fd, uint32_t events)
 {
-	uint64_t count;
-	ssize_t n = read(fd->fd, &count, sizeof(count));
-
-	(void)n;
 }
 
 static void heap_put(struct loop *l, size_t i, struct loop_timer *t)
@@ -182,6 +181,24 @@ static int timeout_ms(const struct loop *l)
 	return left <= 0 ? 0 : (int)MIN((left + NS_PER_MS - 1) / NS_PER_MS, 60000);
 }
 
+uint64_t loop_turn(const struct loop *l)
+{
+	return atomic_load(&l->turn);
+}
+
+/* What is read in the turn is read after its number can be seen, and no more once the next one can be. */
+static void begin_turn(struct loop *l)
+{
+	atomic_store(&l->turn, atomic_load_explicit(&l->turn, memory_order_relaxed) + 1);
+}
+
+static void end_turn(struct loop *l)
+{
+	uint64_t turn = atomic_load_explicit(&l->turn, memory_order_relaxed);
+
+	atomic_store_explicit(&l->turn, turn + 1, memory_order_release);
+}
+
 static void *loop_main(void *arg)
 {
 	struct loop *l = arg;
@@ -190,6 +207,7 @@ static void *loop_main(void *arg)
 	while (!l->stopping) {
 		int n = epoll_wait(l->epoll, events, EVENTS_PER_TURN, timeout_ms(l));
 
+		begin_turn(l);
 		for (int i = 0; i < n; i++) {
 			struct loop_fd *fd = events[i].data.ptr;
 
@@ -197,9 +215,12 @@ static void *loop_main(void *arg)
 		}
 		run_tasks(l);
 		run_timers(l);
+		end_turn(l);
 	}
+	begin_turn(l);
 	while (run_tasks(l))
 		;
+	end_turn(l);
 	return NULL;
 }
 
@@ -209,7 +230,7 @@ enum err loop_new(struct loop **ret, struct error *e)
 
 	pthread_mutex_init(&l->mu, NULL);
 	STAILQ_INIT(&l->mail);
-	l->wake = (struct loop_fd){.ready = drain_wake,
+	l->wake = (struct loop_fd){.ready = wake_came,
 				   .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l->epoll < 0 || l->wake.fd < 0) {
@@ -217,7 +238,7 @@ enum err loop_new(struct loop **ret, struct error *e)
 		loop_free(l);
 		return ERR_IO;
 	}
-	loop_watch(l, &l->wake, EPOLLIN);
+	loop_watch(l, &l->wake, EPOLLIN | (uint32_t)EPOLLET);
 	*ret = l;
 	return OK;
 }

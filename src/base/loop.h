@@ -42,6 +42,12 @@ void loop_free(struct loop *l); /* after loop_stop(); accepts NULL */
 
 /* Any thread: run the task soon on the loop's thread. Tasks run in the order of posting. */
 void loop_post(struct loop *l, struct loop_task *task);
+/*
+ * Any thread: which turn the loop is in; even while it sleeps, or does not run. Whoever takes a shared
+ * pointer away, by a sequentially consistent store, and sees an even number after that, or sees the number
+ * change, knows that nothing on the loop's thread uses what it led to any more: see quiet.h.
+ */
+uint64_t loop_turn(const struct loop *l);
 
 /* The loop's thread only, from here on. A timer that is set again moves. */
 void loop_timer_set(struct loop *l, struct loop_timer *timer, int64_t at_ns);

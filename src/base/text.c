@@ -203,6 +203,15 @@ bool fold_lower_ascii(struct slice s, char *ret)
 	return all < 0x80;
 }
 
+struct slice fold_within(struct slice s, char *space, size_t n, struct buf *longer)
+{
+	*longer = BUF_MAX(4 * s.n);
+	if (s.n <= n && fold_lower_ascii(s, space))
+		return (struct slice){space, s.n};
+	fold_lower(s, longer);
+	return buf_slice(longer);
+}
+
 bool fold_equal(struct slice a, struct slice b)
 {
 	while (a.n && b.n) {

@@ -27,6 +27,11 @@ bool percent_decode(struct slice s, struct buf *out);
 void fold_lower(struct slice s, struct buf *out);
 /* The same for ASCII alone, into s.n bytes at ret; false when s has others. */
 bool fold_lower_ascii(struct slice s, char *ret);
+/*
+ * What fold_lower() makes of s: in space, of n bytes, if it is ASCII and short enough; else in longer, which is
+ * the caller's to free in either case.
+ */
+struct slice fold_within(struct slice s, char *space, size_t n, struct buf *longer);
 /* Are two names the same after fold_lower()? */
 bool fold_equal(struct slice a, struct slice b);
 /*

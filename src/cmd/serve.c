@@ -226,6 +226,7 @@ static int serve(struct service *s, const struct auth *auth, struct tls *tls, co
 					   .stores = &s->stores,
 					   .flights = s->flights,
 					   .loop = s->loop,
+					   .quiet = s->quiet,
 					   .health = s->health,
 					   .auth = auth,
 					   .tls = tls,

@@ -32,6 +32,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include "base/quiet.h"
 #include "http/head.h"
 #include "http/out.h"
 
@@ -95,6 +96,7 @@ struct http_settings {
 	int64_t header_timeout_ns, idle_timeout_ns;
 	uint64_t min_send_rate; /* bytes per second, also of bodies that are taken; 0: any */
 	bool counted;           /* in pepto_connections */
+	struct quiet *quiet;    /* borrowed; the workers are readers of what it frees; or NULL */
 };
 
 /* ---- the server: main thread ---- */

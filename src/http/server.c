@@ -262,7 +262,9 @@ static enum err init_worker(struct http_server *s, struct http_worker *w, struct
 	w->block = (struct http_block){malloc(BLOCK), BLOCK};
 	if (!w->buf || !w->block.p)
 		return err_set(e, ERR_NOMEM, "no memory for the buffers of a network thread");
-	return loop_new(&w->loop, e);
+	if (loop_new(&w->loop, e) != OK)
+		return e->code;
+	return s->set.quiet ? quiet_add(s->set.quiet, w->loop, e) : OK;
 }
 
 static void listen_here(struct http_worker *w)
@@ -279,6 +281,8 @@ static void free_server(struct http_server *s)
 
 		loop_stop(w->loop);
 		ASSERT(LIST_EMPTY(&w->conns));
+		if (s->set.quiet)
+			quiet_remove(s->set.quiet, w->loop);
 		loop_free(w->loop);
 		if (w->reserve >= 0)
 			close(w->reserve);

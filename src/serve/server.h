@@ -20,6 +20,7 @@ struct server_parts {
 	const struct store_list *stores;
 	struct flights *flights;
 	struct loop *loop;
+	struct quiet *quiet; /* of which the network threads are readers */
 	struct health *health;
 	const struct auth *auth;       /* NULL: everybody may read, or who shows a certificate */
 	struct tls *tls;               /* NULL: no TLS */
