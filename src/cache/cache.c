@@ -25,29 +25,7 @@
 #define KEY_SHORT     1024
 #define USED_EVERY_S  600 /* how exact the time of the last use has to be */
 
-/* In lower case: in space or longer, which is the caller's. */
-static struct slice fold(struct slice key, char space[static KEY_SHORT], struct buf *longer)
-{
-	if (key.n <= KEY_SHORT && fold_lower_ascii(key, space))
-		return (struct slice){space, key.n};
-	*longer = BUF_MAX(KEY_MAX);
-	fold_lower(key, longer);
-	return buf_slice(longer);
-}
-
 /* ---- generations ---- */
-
-/* Whatever its case: a purge reaches all spellings. */
-static uint64_t hash_of(const struct store *s, struct slice key)
-{
-	struct buf longer CLEANUP(buf_fini) = {0};
-	char space[KEY_SHORT];
-	uint64_t seed;
-
-	memcpy(&seed, s->id, sizeof(seed));
-	key = fold(key, space, &longer);
-	return XXH3_64bits_withSeed(key.p, key.n, seed);
-}
 
 uint64_t cache_generation(const struct cache *c, const struct store *s, struct slice key,
 			  const char *named)
@@ -57,8 +35,9 @@ uint64_t cache_generation(const struct cache *c, const struct store *s, struct s
 
 	if (generations_untouched(g))
 		return 0;
-	of_key = generation_of(g, hash_of(s, key));
-	return named ? of_key * 3 + generation_of(g, hash_of(s, slice_of(named))) : of_key;
+	of_key = generation_of(g, generation_hash(s->id, key));
+	return named ? of_key * 3 + generation_of(g, generation_hash(s->id, slice_of(named)))
+		     : of_key;
 }
 
 void cache_see_purges(struct cache *c)
@@ -87,13 +66,15 @@ static struct object_id id_of_key(const struct store *s, struct slice key, struc
 	struct buf longer CLEANUP(buf_fini) = {0};
 	char space[KEY_SHORT];
 
-	return object_id_make(s->id, folds(s, key) ? fold(key, space, &longer) : key, form);
+	if (folds(s, key))
+		key = fold_within(key, space, sizeof(space), &longer);
+	return object_id_make(s->id, key, form);
 }
 
 static void put_generation(const struct cache *c, const struct store *s, const char *whose,
 			   struct slice key, struct buf *name)
 {
-	uint64_t generation = generation_on_disk(c->generations, hash_of(s, key));
+	uint64_t generation = generation_on_disk(c->generations, generation_hash(s->id, key));
 	char text[40];
 
 	snprintf(text, sizeof(text), " %s %016" PRIx64, whose, generation);
@@ -236,6 +217,23 @@ bool cache_may_know(const struct cache *c)
 	return c->disk || cache_remembers(c);
 }
 
+static struct name_index *index_of(const struct cache *c, const struct store *s)
+{
+	return s->index ? c->index[s->index - 1] : NULL;
+}
+
+/* If nothing else is known: by its name. */
+static struct miss find_by_name(const struct cache *c, const struct store *s, struct slice key,
+				struct miss miss, int64_t now_ns)
+{
+	struct name_index *x = index_of(c, s);
+	int64_t absent_ns = x && miss.answers_ns <= 0 ? name_index_absent_ns(x, key, now_ns) : 0;
+
+	if (absent_ns > 0)
+		miss = (struct miss){absent_ns, MAX(absent_ns, miss.proves_ns), false};
+	return miss;
+}
+
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
 			    enum form form, const char *checksum)
 {
@@ -248,10 +246,16 @@ struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice
 
 	if (!store_speaks(s, key))
 		return unspoken;
+	miss = find_by_name(c, s, key, miss, now);
 	if (form != FORM_MSFZ || miss.answers_ns > 0)
 		return miss;
 	as_msfz = negative_find(c->negative, miss_of(c, s, key, form, checksum, ticket), now);
 	return as_msfz.answers_ns > 0 || miss.proves_ns <= 0 ? as_msfz : miss;
+}
+
+bool cache_knows_name(const struct cache *c, const struct store *s, struct slice key)
+{
+	return s->index && name_index_has(index_of(c, s), key);
 }
 
 void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *asked,
@@ -261,6 +265,8 @@ void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *
 	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, store_miss_ttl_max(s, asked->key));
 	struct miss_id id = miss_of(c, s, asked->key, asked->form, asked->checksum, asked->ticket);
 
+	if (fetch_is_miss(how) && index_of(c, s))
+		name_index_missed(index_of(c, s), asked->key);
 	if (fetch_is_miss(how) && asked->ticket == cache_miss_ticket(c, s, asked->key) &&
 	    !(asked->via && s->traits.loops))
 		negative_add(c->negative, id, refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns,
@@ -278,6 +284,8 @@ static void forget_miss(struct cache *c, struct store *s, struct slice key, cons
 
 void cache_note_found(struct cache *c, struct store *s, struct slice key, const char *checksum)
 {
+	if (index_of(c, s))
+		name_index_found(index_of(c, s), key);
 	forget_miss(c, s, key, NULL);
 	if (checksum && s->traits.checksums)
 		forget_miss(c, s, key, checksum);
@@ -407,13 +415,43 @@ void cache_outdate_all(struct cache *c, struct error *failure)
 	(void)!generation_raise_all(c->generations, failure);
 }
 
+/* With its '/'; all, if there is none. */
+static struct slice first_segment(struct slice key)
+{
+	return slice_head(key, MIN(slice_find(key, '/') + 1, key.n));
+}
+
+/*
+ * Who publishes a file tells us by a purge, so that it is found at once. Its name may be new to the index of
+ * names as well: the first segment, or in a two-tier store the second.
+ */
+static void outdate_names(struct cache *c, const struct store *s, struct slice key,
+			  struct error *failure)
+{
+	struct slice first = first_segment(key), second = first_segment(slice_from(key, first.n));
+
+	(void)!generation_raise(c->generations, generation_hash(s->id, first), failure);
+	(void)!generation_raise(c->generations, generation_hash(s->id, second), failure);
+}
+
+/* Keys of one path come one after the other. */
+static bool same_name(struct slice a, struct slice b)
+{
+	return slice_eq(first_segment(a), first_segment(b)) &&
+	       slice_eq(first_segment(slice_from(a, first_segment(a).n)),
+			first_segment(slice_from(b, first_segment(b).n)));
+}
+
 static void outdate(struct cache *c, const struct store *s, const struct slice *keys, size_t n,
 		    struct error *failure)
 {
 	if (!keys)
 		cache_outdate_all(c, failure);
-	for (size_t i = 0; keys && i < n; i++)
-		(void)!generation_raise(c->generations, hash_of(s, keys[i]), failure);
+	for (size_t i = 0; keys && i < n; i++) {
+		(void)!generation_raise(c->generations, generation_hash(s->id, keys[i]), failure);
+		if (i == 0 || !same_name(keys[i - 1], keys[i]))
+			outdate_names(c, s, keys[i], failure);
+	}
 }
 
 static void remove_file(struct cache *c, const struct store *s, struct slice key,
@@ -555,6 +593,7 @@ enum err cache_new(const struct cache_settings *settings, struct cache **ret, st
 
 	c->settings = *settings;
 	c->generations = generations_new();
+	c->names_left = settings->index_names;
 	if (negative_new(settings->miss_entries, settings->miss_ttl_ns, settings->fresh_ns,
 			 &c->negative, e) != OK) {
 		cache_free(c);
@@ -563,6 +602,26 @@ enum err cache_new(const struct cache_settings *settings, struct cache **ret, st
 	open_disk(c);
 	*ret = c;
 	return OK;
+}
+
+void cache_index_names(struct cache *c, struct store *s, struct loop *loop, struct quiet *quiet)
+{
+	const struct name_index_settings settings = {
+		.store = s,
+		.loop = loop,
+		.quiet = quiet,
+		.generations = c->generations,
+		.names_left = &c->names_left,
+		.max_ns = MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns),
+	};
+
+	if (!s->traits.indexed || !store_can_list(s) || settings.max_ns <= 0 || !c->names_left)
+		return;
+	c->index = realloc(c->index, (c->indexes + 1) * sizeof(struct name_index *));
+	ASSERT(c->index);
+	c->index[c->indexes] = name_index_new(&settings);
+	name_index_start(c->index[c->indexes]);
+	s->index = ++c->indexes;
 }
 
 bool cache_stop(struct cache *c, int64_t timeout_ns)
@@ -574,6 +633,9 @@ void cache_free(struct cache *c)
 {
 	if (!c)
 		return;
+	for (unsigned i = 0; i < c->indexes; i++)
+		name_index_free(c->index[i]);
+	free(c->index);
 	evict_free(c->evict);
 	negative_free(c->negative);
 	generations_free(c->generations);

@@ -14,6 +14,7 @@
 #include "cache/disk.h"
 #include "cache/evict.h"
 #include "cache/form.h"
+#include "cache/name_index.h"
 #include "cache/negative.h"
 #include "store/fetch.h"
 
@@ -26,6 +27,7 @@ struct cache_settings {
 	int64_t fresh_ns;    /* an object is taken as confirmed by its store for so long */
 	int64_t miss_ttl_ns; /* 0: misses are not remembered */
 	size_t miss_entries;
+	size_t index_names; /* that all indexes of names may hold together */
 };
 
 /* A directory that cannot be used is logged and done without. The settings are copied. */
@@ -65,6 +67,11 @@ struct evict *cache_evict(const struct cache *c); /* NULL with it */
 
 /* ---- misses ---- */
 
+/*
+ * Before the loop begins, once for a store that has one (traits.indexed): the names that it has tell what is
+ * missing, too. The stores, the loop, and what frees names later (quiet.h) outlive the cache.
+ */
+void cache_index_names(struct cache *c, struct store *s, struct loop *loop, struct quiet *quiet);
 /* How long an object, or the proof of a miss, counts as confirmed. */
 int64_t cache_fresh_ns(const struct cache *c);
 /* How long a miss is remembered at most. */
@@ -78,10 +85,13 @@ bool cache_remembers(const struct cache *c);
  * miss counts only for requests with the same one (NULL: none). The form matters for FORM_MSFZ
  * only, which is asked for by the same URL: that is missing if the key was missing to a request
  * that accepts MSFZ, or to one that does not. A key of a kind that means nothing to the store
- * (store_speaks()) is missing without being remembered.
+ * (store_speaks()) is missing without being remembered; and so is one below a name that the store's index
+ * of names does not have. On a thread that the index has for a reader (quiet.h).
  */
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
 			    enum form form, const char *checksum);
+/* Has the store such a name, as its index of names knows it? Where that is so, the key is likely there. */
+bool cache_knows_name(const struct cache *c, const struct store *s, struct slice key);
 /* To be taken before a store is asked for the key: a miss counts if nothing has happened since. */
 uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key);
 /* How a store was asked for a key. */

@@ -12,6 +12,9 @@ struct cache {
 	bool apart;         /* it was told that they are not shared; pepto-evict's, as the next */
 	int64_t reclaim_ns; /* when disk_reclaim() is due */
 	struct negative *negative;
+	struct name_index **index; /* of the stores that have one, each at store->index - 1 */
+	unsigned indexes;
+	size_t names_left;                   /* the loop's: name_index.h */
 	atomic_int_least64_t disk_failed_ns; /* when it last did; 0: never */
 	atomic_int_least64_t disk_logged_ns;
 };

@@ -28,7 +28,7 @@
 #include "cache/generation.h"
 #include "base/file.h"
 #include "base/random.h"
-#include "base/slice.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +37,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define ANY   0
 #define ALL   1
@@ -325,6 +326,29 @@ static uint64_t pair(uint32_t shared, uint32_t own)
 bool generations_untouched(const struct generations *g)
 {
 	return !g->own[ANY] && !shared_word(g, ANY);
+}
+
+uint64_t generation_hash(const uint8_t store_id[static 32], struct slice key)
+{
+	struct buf longer CLEANUP(buf_fini) = {0};
+	char space[1024];
+	uint64_t seed;
+
+	memcpy(&seed, store_id, sizeof(seed));
+	key = fold_within(key, space, sizeof(space), &longer);
+	return XXH3_64bits_withSeed(key.p, key.n, seed);
+}
+
+void generations_copy(const struct generations *g, uint64_t ret[static GENERATION_SLOTS])
+{
+	for (uint32_t i = 0; i < GENERATION_SLOTS; i++)
+		ret[i] = generation_of(g, i);
+}
+
+bool generation_changed(const struct generations *g, const uint64_t then[static GENERATION_SLOTS],
+			uint64_t hash)
+{
+	return generation_of(g, hash) != then[hash % GENERATION_SLOTS];
 }
 
 uint64_t generation_of_all(const struct generations *g)

@@ -19,6 +19,8 @@
 #pragma once
 #include "base/err.h"
 
+#include "base/slice.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,8 +48,14 @@ uint64_t generations_mark(const struct generations *g);
 
 /* Has nothing ever been purged? Until then all generations are 0. */
 bool generations_untouched(const struct generations *g);
+/* Of a key of this store, or of a name there, in any case: a purge reaches all spellings. */
+uint64_t generation_hash(const uint8_t store_id[static 32], struct slice key);
 /* Of a key, by its hash. */
 uint64_t generation_of(const struct generations *g, uint64_t hash);
+/* Those of all keys at one time; and has that of a key changed since? */
+void generations_copy(const struct generations *g, uint64_t ret[static GENERATION_SLOTS]);
+bool generation_changed(const struct generations *g, const uint64_t then[static GENERATION_SLOTS],
+			uint64_t hash);
 /* Changes with every purge. */
 uint64_t generation_of_all(const struct generations *g);
 /* That which is shared with other processes: the same in all of them, and after a restart. */

@@ -59,6 +59,7 @@ static enum err open_cache(struct service *s, struct error *e)
 		.fresh_ns = conf->cache_fresh_ns,
 		.miss_ttl_ns = conf->miss_ttl_ns,
 		.miss_entries = conf->miss_entries,
+		.index_names = conf->index_names_max,
 	};
 
 	s->cache_dir = conf_cache_dir(conf);
@@ -67,7 +68,11 @@ static enum err open_cache(struct service *s, struct error *e)
 		settings.dir = NULL;
 		settings.miss_entries = 0;
 	}
-	return cache_new(&settings, &s->cache, e);
+	if (cache_new(&settings, &s->cache, e) != OK)
+		return e->code;
+	for (size_t i = 0; i < s->stores.n && !conf->check; i++)
+		cache_index_names(s->cache, s->stores.store[i], s->loop, s->quiet);
+	return OK;
 }
 
 static enum err open_flights(struct service *s, struct error *e)
@@ -119,8 +124,10 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 	file_temporary_floor((int64_t)conf->cache_min_free);
 	snprintf(s->via, sizeof(s->via), "1.1 pepto-%016llx", (unsigned long long)random_u64());
 	s->creds_env = creds_env_process();
-	if (find_bundle(&s->creds_env, &limits.ca_bundle, e) != OK || loop_new(&s->loop, e) != OK ||
-	    pool_new(DISK_THREADS, DISK_QUEUE, "pepto-disk", &s->disk, e) != OK ||
+	if (find_bundle(&s->creds_env, &limits.ca_bundle, e) != OK || loop_new(&s->loop, e) != OK)
+		return e->code;
+	s->quiet = quiet_new(s->loop);
+	if (pool_new(DISK_THREADS, DISK_QUEUE, "pepto-disk", &s->disk, e) != OK ||
 	    pool_new(SEARCH_THREADS, SEARCH_QUEUE, "pepto-search", &s->searches, e) != OK ||
 	    pool_new(CREDS_THREADS, CREDS_QUEUE, "pepto-creds", &s->creds, e) != OK ||
 	    transfer_engine_new(s->loop, &limits, &s->engine, e) != OK)
@@ -161,6 +168,7 @@ bool service_fini(struct service *s)
 	loop_stop(s->loop);
 	flights_free(s->flights);
 	cache_free(s->cache);
+	quiet_free(s->quiet);
 	free(s->cache_dir);
 	transfer_engine_free(s->engine);
 	for (size_t i = 0; i < s->stores.n; i++)

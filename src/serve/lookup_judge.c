@@ -10,11 +10,12 @@
  *	else					wait
  *
  * The states of a slot. What leads on from THERE, FOUND and FIT happens when all slots before it
- * are MISSING; of the three that wait for a body there is one at a time (`awaited`), and what the
- * slots behind it say does not matter any more.
+ * are MISSING, and so does what leads on from HELD; of the three that wait for a body there is one at
+ * a time (`awaited`), and what the slots behind it say does not matter any more.
  *
  *	from		when					to
  *	WAITING		its ask has answered			THERE, FOUND, MISSING, UNSATISFIABLE, FAULTY
+ *	HELD		-					WAITING, as all that are HELD
  *	THERE		-					WAITING: asked for itself
  *	FOUND		leads elsewhere				LEADING; MISSING if too long for that
  *	FOUND		is called gzip, and is to be sent so	PEEKING
@@ -341,6 +342,7 @@ void lookup_judge(struct lookup *l)
 		case FIT:
 		case SETTLING: return;
 		case MISSING: continue;
+		case HELD: lookup_ask_held(l); return;
 		case THERE: lookup_ask(slot); return;
 		case FOUND: found(l, slot); return;
 		case UNSATISFIABLE: unsatisfiable(l, slot); return;

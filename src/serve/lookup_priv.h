@@ -10,14 +10,15 @@
 
 /* lookup_judge.c has the table of transitions. */
 enum slot_state {
-	WAITING,       /* asked; no answer yet */
-	THERE,         /* only its presence was asked for, and it is there */
-	FOUND,         /* its head is in */
-	PEEKING,       /* found, called gzip; waits for its first bytes */
-	LEADING,       /* found, leads to another object; waits for its body */
-	FIT,           /* found, and fit for the client, as far as its bytes tell */
-	SETTLING,      /* fit, and the answer; waits a moment for its body */
-	MISSING,       /* it is not there, or another file than its key names */
+	WAITING,  /* asked; no answer yet */
+	HELD,     /* not likely, and not asked for before those that are likelier are missing */
+	THERE,    /* only its presence was asked for, and it is there */
+	FOUND,    /* its head is in */
+	PEEKING,  /* found, called gzip; waits for its first bytes */
+	LEADING,  /* found, leads to another object; waits for its body */
+	FIT,      /* found, and fit for the client, as far as its bytes tell */
+	SETTLING, /* fit, and the answer; waits a moment for its body */
+	MISSING,  /* it is not there, or another file than its key names */
 	UNSATISFIABLE, /* the range that is asked for lies outside */
 	FAULTY,        /* no answer */
 };
@@ -91,6 +92,7 @@ void lookup_forget_target(struct lookup *l);
 
 /* lookup_stage.c: asking the present store */
 void lookup_ask(struct slot *slot); /* it is there: ask for it */
+void lookup_ask_held(struct lookup *l);
 /* Is it known to be missing, and how long (l->keep_ns)? */
 bool lookup_knows_missing(struct lookup *l, const struct candidate *c);
 /* All that the stage has asked for is missing: the next request for the path goes on behind it. */

@@ -2,8 +2,8 @@
 /*
  * Asking one store: an ask for each candidate that is not known to be missing, all at once. Of one
  * that is not likely, and of the names that a debugger asks for next, it is only asked whether it
- * is there (its presence). A stage that is not decided when its share of the budget is over has
- * failed.
+ * is there (its presence); where the store is known to have the name, not before the likely ones are
+ * missing. A stage that is not decided when its share of the budget is over has failed.
  */
 #include "base/log.h"
 #include "metric/metric.h"
@@ -222,6 +222,16 @@ void lookup_remember_cut(struct lookup *l)
 	l->request.all->cut[l->cut.of % LOOKUP_CUTS] = l->cut;
 }
 
+/* Is the name one that the store is known to have? */
+static bool ask_candidate(struct slot *slot)
+{
+	struct lookup *l = slot->lookup;
+
+	start_ask(slot, !slot->candidate.eager);
+	return cache_knows_name(flights_cache(l->request.flights), lookup_present(l),
+				slot->candidate.key);
+}
+
 /*
  * Of the candidates' kinds of question (bits) those alone are asked that the store's gates admit.
  * The keys go from the candidates to the lookup. Of a store that packs its files the first packed
@@ -230,7 +240,7 @@ void lookup_remember_cut(struct lookup *l)
  */
 static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 {
-	bool packs = lookup_present(l)->packs, cut = false;
+	bool packs = lookup_present(l)->packs, cut = false, known = false;
 	uint64_t of = cut_hash(l, c);
 	size_t on = goes_on_at(l, of), stopped = 0, unknown = 0;
 
@@ -252,16 +262,19 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 		packs = packs && c->list[i].want != WANT_EXPANDED;
 		*slot = (struct slot){
 			.lookup = l, .candidate = c->list[i], .state = MISSING, .head.fd = -1};
+		slot->candidate.eager = eager;
 		if (lookup_knows_missing(l, &c->list[i]))
 			continue;
 		if (!(kinds & 1U << question_of(c->list[i].key)))
 			leave_alone(slot);
 		else if (i < on && unknown >= asked_always(l))
 			cut = true;
-		else if (take_question(l, c, i))
-			start_ask(slot, !eager);
-		else
+		else if (!take_question(l, c, i))
 			stopped = stopped ? stopped : i;
+		else if (known && !eager)
+			slot->state = HELD;
+		else
+			known |= ask_candidate(slot);
 		unknown++;
 	}
 	l->cut = (struct lookup_cut){cut || stopped ? of : 0, stopped, 0};
@@ -305,8 +318,8 @@ static void ask_siblings(struct lookup *l)
 	struct symbol_path sibling[2];
 	size_t n;
 
-	if (l->via || lookup_present(l)->traits.local ||
-	    !cache_remembers(flights_cache(r->flights)))
+	if (l->target.n || r->spare.kind == ANSWER_FOUND || l->via ||
+	    lookup_present(l)->traits.local || !cache_remembers(flights_cache(r->flights)))
 		return;
 	n = resolve_siblings(r->rules.path, r->rules.client->symsrv, sibling);
 	for (size_t i = 0; i < n; i++) {
@@ -315,6 +328,22 @@ static void ask_siblings(struct lookup *l)
 			ask_presence(l, &flight, &rules);
 		symbol_path_fini(&sibling[i]);
 	}
+}
+
+static bool holds_any(const struct lookup *l)
+{
+	for (size_t i = 0; i < l->n_slots; i++)
+		if (l->slots[i].state == HELD)
+			return true;
+	return false;
+}
+
+void lookup_ask_held(struct lookup *l)
+{
+	for (size_t i = 0; i < l->n_slots; i++)
+		if (l->slots[i].state == HELD)
+			start_ask(&l->slots[i], !l->slots[i].candidate.eager);
+	ask_siblings(l);
 }
 
 static bool misses_all(struct lookup *l, const struct candidates *c)
@@ -347,7 +376,7 @@ static void ask_store(struct lookup *l, struct candidates *c)
 
 	if (kinds) {
 		start_asks(l, c, kinds);
-		if (!l->target.n && l->request.spare.kind != ANSWER_FOUND)
+		if (!holds_any(l))
 			ask_siblings(l);
 		return;
 	}

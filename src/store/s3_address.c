@@ -199,3 +199,20 @@ enum err s3_address_make(const struct s3_place *place, struct s3_address *ret, s
 		 virtual ? "" : buf_str(&bucket), virtual ? "" : "/");
 	return OK;
 }
+
+bool s3_lists_exactly(struct slice endpoint)
+{
+	static const char *const exact[] = {".amazonaws.com", ".amazonaws.com.cn",
+					    ".r2.cloudflarestorage.com"};
+	struct slice host = slice_from(endpoint, MIN(slice_find(endpoint, ':') + 3, endpoint.n));
+
+	host = slice_head(host, slice_find(host, '/'));
+	host = slice_head(host, slice_rfind(host, ':'));
+	for (size_t i = 0; i < ARRAY_LEN(exact); i++) {
+		struct slice end = slice_of(exact[i]);
+
+		if (host.n > end.n && slice_eq_nocase(slice_from(host, host.n - end.n), end))
+			return true;
+	}
+	return endpoint.n == 0 || slice_eq_nocase(host, SLICE("storage.googleapis.com"));
+}

@@ -45,5 +45,10 @@ bool s3_region_valid(struct slice region);
 bool s3_region_names_host(struct slice region);
 /* Which AWS the region belongs to: a bucket's name is unique in each. */
 const char *s3_partition(struct slice region);
+/*
+ * Is a listing of the service that this endpoint belongs to known to tell all that was written before it
+ * began? AWS (since December 2020), Cloudflare R2, Google. Of others some need a second or more.
+ */
+bool s3_lists_exactly(struct slice endpoint);
 MUST_CHECK enum err s3_address_make(const struct s3_place *place, struct s3_address *ret,
 				    struct error *e);

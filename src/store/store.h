@@ -97,6 +97,7 @@ struct store_traits {
 	unsigned forms;          /* STORE_FORM_... */
 	enum store_aliases aliases;
 	enum store_layout layout;
+	bool indexed;   /* its names are listed, and what is not among them is missing */
 	bool wildcards; /* takes STORE_ANY_NAME */
 	char *ptr; /* what file.ptr calls our prefix, "\\\\server\\share"; NULL: not followed */
 	char *only, *not ; /* globs on the file name (serve/file_name.h), or NULL */
@@ -238,6 +239,7 @@ struct store {
 	atomic_uint unspoken; /* kinds of question (bits) that mean nothing to it; any thread */
 	bool sums_told;       /* it knows checksums; the loop's, as the next */
 	unsigned sums_silent; /* heads that were asked for one and told none */
+	unsigned index;       /* the cache's: the number of its index of names; 0: none */
 	bool packs;           /* the object that was found last had to be expanded */
 	int64_t unranged_ns; /* until then, no HEAD is asked as the first bytes (fetch.h); the loop's */
 	int64_t plain_ns; /* until then, it is not asked for MSFZ; the loop's */

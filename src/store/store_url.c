@@ -128,6 +128,8 @@ static enum err parse_s3(struct store_url *u, struct slice name, struct slice va
 {
 	static const struct word styles[] = {
 		{"path", STYLE_PATH}, {"virtual", STYLE_VIRTUAL}, {NULL, 0}};
+	static const struct word indexes[] = {
+		{"auto", INDEX_AUTO}, {"on", INDEX_ON}, {"off", INDEX_OFF}, {NULL, 0}};
 	static const struct word misses[] = {{"coded", false}, {"bare", true}, {NULL, 0}};
 	enum err err = OK;
 	int word = 0;
@@ -146,6 +148,9 @@ static enum err parse_s3(struct store_url *u, struct slice name, struct slice va
 	} else if (slice_eq(name, SLICE("misses"))) {
 		err = parse_word(name, value, misses, &word, e);
 		u->bare_misses = word;
+	} else if (slice_eq(name, SLICE("index"))) {
+		err = parse_word(name, value, indexes, &word, e);
+		u->index = (enum store_index_option)word;
 	} else {
 		*ret_known = false;
 	}

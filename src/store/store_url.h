@@ -14,6 +14,7 @@
  *	tiers=1|2|both			instead of a look at index2.txt
  *	aliases=auto|all|none		other keys of the same file
  *	layout=ssqp|gdb|debuginfod|unified	where files lie that are known by their build-id
+ *	index=auto|on|off		s3: are its names listed (cache/name_index.h)?
  *	redirect=any			http(s): redirects may lead anywhere (address.h)
  *	ptr=\\server\share		what file.ptr calls the place that this URL names
  *
@@ -24,6 +25,7 @@
 #include "store/store.h"
 
 enum store_style { STYLE_DEFAULT, STYLE_PATH, STYLE_VIRTUAL };
+enum store_index_option { INDEX_AUTO, INDEX_ON, INDEX_OFF };
 enum store_case_option { CASE_OPTION_NONE, CASE_OPTION_LOWER, CASE_OPTION_ASKED, CASE_OPTION_BOTH };
 
 struct store_url {
@@ -37,6 +39,7 @@ struct store_url {
 	struct slice endpoint, region, only, not, ptr; /* decoded; empty = not given */
 	enum store_style style;
 	enum store_case_option key_case;
+	enum store_index_option index;
 	bool anonymous, optional, bare_misses, requester_pays, follows_anywhere;
 	enum store_tier tier;
 	unsigned forms; /* STORE_FORM_...; this and the next two are the scheme's when not given */

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from rig import faults
-from rig.cachedir import CacheDir, kept, quiet, told
+from rig.cachedir import PURGE_TOKEN as TOKEN, CacheDir, kept, purge, quiet, told
 from rig.client import is_fault, is_miss
 from rig.forms import gz, text, zst
 from rig.layouts import mszip
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.cache_on
 FOO, GONE = path("foo.pdb").lower(), path("gone.pdb").lower()
 TRIPLE = [path("gone.pdb", KEY.lower(), last) for last in ("gone.pdb", "gone.pd_", "file.ptr")]
 SYMSRV = {"User-Agent": "Microsoft-Symbol-Server/10.0.0.0"}
-TOKEN = "purge-token-of-the-tests"
 
 
 def asked(origin):
@@ -339,16 +338,6 @@ def test_the_cost_of_a_miss_is_bounded(origin, store, serve):
 
 
 # purging
-
-def purge(server, what=b"*", token=TOKEN):
-    headers = {"Content-Length": str(len(what)), "Connection": "close"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    with server.connect() as client:
-        client.ask("/-/purge", "POST", headers)
-        client.send(what)
-        return client.answer()
-
 
 @pytest.fixture
 def purged(origin, store, serve):

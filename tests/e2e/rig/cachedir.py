@@ -86,3 +86,17 @@ def quiet(server):
 def ways(server, target):
     """What the log says of the requests for a path, sorted: lines are written when answers end."""
     return sorted(line.get("cache", "") for line in server.log(msg="request", path=target))
+
+
+PURGE_TOKEN = "purge-token-of-the-tests"
+
+
+def purge(server, what=b"*", token=PURGE_TOKEN):
+    """Of a server with this ADMIN_TOKEN."""
+    headers = {"Content-Length": str(len(what)), "Connection": "close"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    with server.connect() as client:
+        client.ask("/-/purge", "POST", headers)
+        client.send(what)
+        return client.answer()

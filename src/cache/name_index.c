@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See name_index.h. A level is a folder whose names are listed: the root, and of a two-tier store the
+ * folders in it, each when a key below it was missing. Of a level:
+ *
+ *	RESTS --paid, or the first--> WAITS --its turn--> LISTS --complete--> SORTS --> RESTS
+ *	  ^                                                 \--failed, after a pause--/
+ *
+ * It has an edition, or none: what one listing told. An edition never changes. Readers take it from the
+ * level, and it is freed when none of them can have it any more (quiet.h); so they take no lock, and count
+ * nothing but what the level is paid by.
+ *
+ * Threads: all is the loop's, but for the edition (any reader), what is counted, and the sorting of the
+ * names (a worker's), during which the level is left alone.
+ */
+#include "cache/name_index.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cache/names.h"
+#include "metric/metric.h"
+
+#include <xxhash.h>
+
+#define BELIEVED_NS      (60 * NS_PER_S)
+#define BELIEVED_PAGE_NS (5 * NS_PER_S)
+/* A page costs as much as 12.5 reads of a missing key: AWS takes 0.005 $ for 1,000 listings, 0.0004 for reads. */
+#define PAGE_PRICE_HALVES 25
+#define FREE_PAGES        20 /* at the start */
+#define PAUSE_NS          (60 * NS_PER_S)
+#define DENIED_NS         (3600 * NS_PER_S)
+#define TOO_MANY_NS       (24 * 3600 * NS_PER_S)
+#define ROOT_COUNTED      65536 /* keys that a level is paid by are told apart by so many bits */
+#define FOLDER_COUNTED    1024
+#define FOLDERS           4096 /* at most; the greatest number of names of two letters is 1,369 */
+
+/* generations: those of the names, of before the listing; a folder has none, for which any purge counts. */
+struct edition {
+	struct names *names;
+	int64_t began_ns, believed_ns; /* for so long after it began */
+	unsigned epoch;                /* the store's */
+	uint64_t purges, *generations;
+};
+
+enum state { RESTS, WAITS, LISTS, SORTS };
+
+struct level {
+	struct name_index *index;
+	_Atomic(struct edition *) edition;
+	atomic_uint counted;           /* reads of missing keys, each key once */
+	atomic_int_least64_t again_ns; /* not listed before that */
+	struct loop_task wanted;
+	enum state state;
+	bool given;                /* the first listing */
+	unsigned pages;            /* of the last listing, or of what is known of it */
+	struct edition *next;      /* LISTS, SORTS: what it is to be */
+	STAILQ_ENTRY(level) place; /* WAITS */
+	size_t bits;
+	_Atomic uint64_t *seen; /* keys that were counted since the last listing */
+	char folder[];          /* "", "fo/" */
+};
+
+struct sorting {
+	struct pool_job job;
+	struct loop_task done;
+	struct level *level;
+	struct listing_result of;
+	struct names *names;
+};
+
+struct name_index {
+	struct name_index_settings set;
+	struct level *root;
+	_Atomic(struct level *) folder[FOLDERS]; /* by a hash of the folder, then the next free */
+	size_t folders;
+	size_t names; /* in all editions */
+	struct listing *listing;
+	struct level *listed; /* the one that LISTS or SORTS */
+	STAILQ_HEAD(levels, level) waiting;
+	bool told_too_many;
+};
+
+/* ---- keys ---- */
+
+/* With its '/', if there is one. */
+static struct slice first_segment(struct slice key)
+{
+	return slice_head(key, MIN(slice_find(key, '/') + 1, key.n));
+}
+
+/* What is not told by a listing: what is ours or symstore's own, and what is no name. */
+static bool is_reserved(struct slice name)
+{
+	return name.n == 0 || name.p[0] == '/' || slice_starts_nocase(name, SLICE(".pepto")) ||
+	       slice_eq_nocase(name, SLICE("000admin/")) || slice_eq(name, SLICE("index2.txt")) ||
+	       memchr(name.p, STORE_ANY_NAME[0], name.n);
+}
+
+/* "fo/foo.pdb/...": the folder that a two-tier store keeps the name in. */
+static bool is_tiered(struct slice folder, struct slice name)
+{
+	return folder.n == 3 && name.n > 2 &&
+	       fold_equal(slice_head(folder, 2), slice_head(name, 2));
+}
+
+/* ---- levels ---- */
+
+static size_t place_of(const struct name_index *x, struct slice folder)
+{
+	size_t at = XXH3_64bits(folder.p, folder.n) % FOLDERS;
+	const struct level *l;
+
+	while ((l = atomic_load_explicit(&x->folder[at], memory_order_acquire)) &&
+	       !slice_eq(slice_of(l->folder), folder))
+		at = (at + 1) % FOLDERS;
+	return at;
+}
+
+static struct level *level_new(struct name_index *x, struct slice folder, size_t bits);
+
+/* NULL: there are too many. */
+static struct level *level_of(struct name_index *x, struct slice folder)
+{
+	size_t at = place_of(x, folder);
+	struct level *l = atomic_load_explicit(&x->folder[at], memory_order_acquire);
+
+	if (l || x->folders >= FOLDERS / 2)
+		return l;
+	l = level_new(x, folder, FOLDER_COUNTED);
+	x->folders++;
+	atomic_store_explicit(&x->folder[at], l, memory_order_release);
+	return l;
+}
+
+/* How many reads of missing keys pay for a listing. */
+static unsigned price_of(const struct level *l)
+{
+	return MAX(l->pages, 1) * PAGE_PRICE_HALVES / 2;
+}
+
+/* Once for each key: whoever asks for one again and again pays for no listing. Was it one more? Any thread. */
+static bool count(struct level *l, struct slice key)
+{
+	uint64_t bit = XXH3_64bits(key.p, key.n) % l->bits;
+	uint64_t mask = UINT64_C(1) << bit % 64;
+
+	if (atomic_load_explicit(&l->seen[bit / 64], memory_order_relaxed) & mask ||
+	    atomic_fetch_or_explicit(&l->seen[bit / 64], mask, memory_order_relaxed) & mask)
+		return false;
+	atomic_fetch_add_explicit(&l->counted, 1, memory_order_relaxed);
+	return true;
+}
+
+static bool is_paid(const struct level *l)
+{
+	return l->given || atomic_load_explicit(&l->counted, memory_order_relaxed) >= price_of(l);
+}
+
+/* Any thread. */
+static void want(struct level *l, int64_t now_ns)
+{
+	if (is_paid(l) && now_ns >= atomic_load_explicit(&l->again_ns, memory_order_relaxed))
+		loop_post(l->index->set.loop, &l->wanted);
+}
+
+/* ---- what is not there ---- */
+
+/* Is it still true of this name, if it was when the listing began? */
+static bool holds(const struct name_index *x, const struct edition *e, struct slice name)
+{
+	const struct generations *g = x->set.generations;
+
+	if (e->epoch != atomic_load_explicit(&x->set.store->epoch, memory_order_relaxed))
+		return false;
+	return generation_of_all(g) == e->purges ||
+	       (e->generations &&
+		!generation_changed(g, e->generations, generation_hash(x->set.store->id, name)));
+}
+
+static int64_t absent_ns(struct level *l, struct slice name, struct slice key, int64_t now_ns)
+{
+	const struct edition *e = atomic_load(&l->edition);
+	int64_t left;
+
+	if (!e)
+		return 0;
+	left = e->began_ns + e->believed_ns - now_ns;
+	if (left <= 0 || names_has(e->names, name) || !holds(l->index, e, name))
+		return 0;
+	if (count(l, key))
+		metric_inc(index_absent);
+	if (left < e->believed_ns / 2)
+		want(l, now_ns);
+	return left;
+}
+
+int64_t name_index_absent_ns(struct name_index *x, struct slice key, int64_t now_ns)
+{
+	struct slice name = first_segment(key), rest = slice_from(key, name.n);
+	struct level *folder;
+	int64_t left;
+
+	if (is_reserved(name))
+		return 0;
+	left = absent_ns(x->root, name, key, now_ns);
+	if (left > 0 || !is_tiered(name, rest))
+		return left;
+	folder = atomic_load_explicit(&x->folder[place_of(x, name)], memory_order_acquire);
+	return folder ? absent_ns(folder, first_segment(rest), key, now_ns) : 0;
+}
+
+static bool has(const struct level *l, struct slice name)
+{
+	const struct edition *e = l ? atomic_load(&l->edition) : NULL;
+
+	return e && names_has(e->names, name);
+}
+
+bool name_index_has(const struct name_index *x, struct slice key)
+{
+	struct slice name = first_segment(key), rest = slice_from(key, name.n);
+
+	if (is_reserved(name) || !has(x->root, name))
+		return false;
+	return !is_tiered(name, rest) ||
+	       has(atomic_load_explicit(&x->folder[place_of(x, name)], memory_order_acquire),
+		   first_segment(rest));
+}
+
+/* ---- editions ---- */
+
+static void edition_free(void *e_)
+{
+	struct edition *e = e_;
+
+	if (!e)
+		return;
+	names_free(e->names);
+	free(e->generations);
+	free(e);
+}
+
+/* Before the listing begins, so that whatever is purged from now on counts. */
+static struct edition *edition_new(const struct level *l)
+{
+	const struct generations *g = l->index->set.generations;
+	struct edition *e = xnew(struct edition);
+
+	e->purges = generation_of_all(g);
+	if (l->folder[0])
+		return e;
+	e->generations = xzalloc(GENERATION_SLOTS * sizeof(e->generations[0]));
+	generations_copy(g, e->generations);
+	return e;
+}
+
+static size_t names_in(const struct edition *e)
+{
+	return e ? names_count(e->names) : 0;
+}
+
+/* e: NULL to have none. */
+static void publish(struct level *l, struct edition *e)
+{
+	struct name_index *x = l->index;
+	struct edition *old = atomic_exchange(&l->edition, e);
+	int64_t more = (int64_t)names_in(e) - (int64_t)names_in(old);
+
+	*x->set.names_left -= (size_t)more;
+	x->names += (size_t)more;
+	metric_add(index_names, more);
+	quiet_free_later(x->set.quiet, old, edition_free);
+}
+
+/* ---- listing ---- */
+
+static void list_next(struct name_index *x);
+
+static void rest(struct level *l, int64_t pause_ns)
+{
+	struct name_index *x = l->index;
+
+	edition_free(TAKE(l->next));
+	atomic_store(&l->again_ns, clock_mono_ns() + pause_ns);
+	l->state = RESTS;
+	x->listed = NULL;
+	list_next(x);
+}
+
+static void tell_too_many(struct name_index *x, const struct error *e)
+{
+	if (x->told_too_many)
+		return;
+	x->told_too_many = true;
+	log_event(LOG_WARN, "no index of names for a day: misses are asked of the store", "store",
+		  x->set.store->traits.name, "error", e->msg, NULL);
+}
+
+/* A first listing that was given and is not done by then is none that failed: it has to be paid. */
+static void failed(struct level *l, const struct listing_result *r, const struct error *e)
+{
+	int64_t pause_ns = PAUSE_NS;
+
+	l->pages = MAX(l->pages, r->pages);
+	metric_inc(index_listings_failed);
+	if (e->code == ERR_DENIED) {
+		pause_ns = DENIED_NS;
+	} else if (e->code == ERR_LIMIT && l->given && r->pages >= FREE_PAGES) {
+		pause_ns = 0;
+	} else if (e->code == ERR_LIMIT) {
+		pause_ns = TOO_MANY_NS;
+		tell_too_many(l->index, e);
+	}
+	log_event(LOG_DEBUG, "names not listed", "store", l->index->set.store->traits.name, "error",
+		  e->msg, NULL);
+	l->given = false;
+	rest(l, pause_ns);
+}
+
+static void sorted(struct loop_task *task)
+{
+	struct sorting *s = CONTAINER_OF(task, struct sorting, done);
+	struct level *l = s->level;
+	struct edition *e = TAKE(l->next);
+	struct listing_result of = s->of;
+	int64_t max_ns = l->index->set.max_ns;
+
+	e->names = s->names;
+	free(s);
+	if (!e->names) {
+		edition_free(e);
+		rest(l, PAUSE_NS);
+		return;
+	}
+	e->began_ns = of.began_ns;
+	e->believed_ns = MIN(MIN(max_ns, BELIEVED_NS),
+			     (int64_t)MAX(of.pages, 1) * BELIEVED_PAGE_NS);
+	e->epoch = of.epoch;
+	l->given = false;
+	l->pages = of.pages;
+	metric_inc(index_listings);
+	publish(l, e);
+	rest(l, 0);
+}
+
+/* On a worker. */
+static void sort(struct pool_job *job)
+{
+	struct sorting *s = CONTAINER_OF(job, struct sorting, job);
+
+	s->names = names_make(&s->of.names);
+	name_list_fini(&s->of.names);
+	loop_post(s->level->index->set.loop, &s->done);
+}
+
+static void listed(void *ud, struct listing_result *r, const struct error *e)
+{
+	struct name_index *x = ud;
+	struct level *l = x->listed;
+	struct sorting *s;
+
+	x->listing = NULL;
+	metric_add(index_pages, r->pages);
+	if (e) {
+		failed(l, r, e);
+		return;
+	}
+	s = xnew(struct sorting);
+	*s = (struct sorting){.job.run = sort, .done.run = sorted, .level = l, .of = *r};
+	l->state = SORTS;
+	if (pool_submit(x->set.store->ctx->disk, &s->job) == OK)
+		return;
+	metric_inc(refused_disk_jobs);
+	name_list_fini(&s->of.names);
+	free(s);
+	rest(l, PAUSE_NS);
+}
+
+static void list_now(struct level *l)
+{
+	struct name_index *x = l->index;
+	const struct edition *now = atomic_load(&l->edition);
+	const struct listing_request request = {
+		.store = x->set.store,
+		.folder = slice_of(l->folder),
+		.max_names = *x->set.names_left + names_in(now),
+		.max_pages = l->given ? FREE_PAGES : 0,
+	};
+
+	l->state = LISTS;
+	x->listed = l;
+	l->next = edition_new(l);
+	for (size_t i = 0; i < l->bits / 64; i++)
+		atomic_store_explicit(&l->seen[i], 0, memory_order_relaxed);
+	atomic_store_explicit(&l->counted, 0, memory_order_relaxed);
+	x->listing = listing_start(&request, listed, x);
+}
+
+static void list_next(struct name_index *x)
+{
+	struct level *l = STAILQ_FIRST(&x->waiting);
+
+	if (!l || x->listed)
+		return;
+	STAILQ_REMOVE_HEAD(&x->waiting, place);
+	list_now(l);
+}
+
+static void wanted(struct loop_task *task)
+{
+	struct level *l = CONTAINER_OF(task, struct level, wanted);
+
+	if (l->state != RESTS || clock_mono_ns() < atomic_load(&l->again_ns))
+		return;
+	l->state = WAITS;
+	atomic_store(&l->again_ns, INT64_MAX);
+	STAILQ_INSERT_TAIL(&l->index->waiting, l, place);
+	list_next(l->index);
+}
+
+/* ---- what the store has answered ---- */
+
+/* Keys below a name that it has would be missing with any index. */
+static void missed_in(struct level *l, struct slice name, struct slice key)
+{
+	const struct edition *e = atomic_load(&l->edition);
+
+	if (e && names_has(e->names, name))
+		return;
+	(void)count(l, key);
+	want(l, clock_mono_ns());
+}
+
+void name_index_missed(struct name_index *x, struct slice key)
+{
+	struct slice name = first_segment(key), behind = slice_from(key, name.n);
+	const struct edition *e = atomic_load(&x->root->edition);
+	struct level *folder;
+
+	if (is_reserved(name))
+		return;
+	missed_in(x->root, name, key);
+	if (!e || !is_tiered(name, behind) || !names_has(e->names, name))
+		return;
+	folder = level_of(x, name);
+	if (folder)
+		missed_in(folder, first_segment(behind), key);
+}
+
+static void found_in(struct level *l, struct slice name)
+{
+	struct edition *e = l ? atomic_load(&l->edition) : NULL;
+
+	if (e && !names_has(e->names, name) && clock_mono_ns() - e->began_ns < e->believed_ns)
+		publish(l, NULL);
+}
+
+/* What is there although it was not listed is younger than the listing; or that was wrong. */
+void name_index_found(struct name_index *x, struct slice key)
+{
+	struct slice name = first_segment(key), behind = slice_from(key, name.n);
+
+	if (is_reserved(name))
+		return;
+	found_in(x->root, name);
+	if (is_tiered(name, behind))
+		found_in(atomic_load(&x->folder[place_of(x, name)]), first_segment(behind));
+}
+
+/* ---- making ---- */
+
+static struct level *level_new(struct name_index *x, struct slice folder, size_t bits)
+{
+	struct level *l = xzalloc(sizeof(*l) + folder.n + 1);
+
+	l->index = x;
+	l->wanted.run = wanted;
+	l->bits = bits;
+	l->seen = xzalloc(bits / 8);
+	memcpy(l->folder, folder.p, folder.n);
+	return l;
+}
+
+static void level_free(struct level *l)
+{
+	edition_free(atomic_load(&l->edition));
+	edition_free(l->next);
+	free(l->seen);
+	free(l);
+}
+
+struct name_index *name_index_new(const struct name_index_settings *settings)
+{
+	struct name_index *x = xnew(struct name_index);
+
+	x->set = *settings;
+	STAILQ_INIT(&x->waiting);
+	x->root = level_new(x, SLICE(""), ROOT_COUNTED);
+	x->root->given = true;
+	return x;
+}
+
+void name_index_start(struct name_index *x)
+{
+	loop_post(x->set.loop, &x->root->wanted);
+}
+
+void name_index_free(struct name_index *x)
+{
+	if (!x)
+		return;
+	if (x->listing)
+		listing_cancel(x->listing);
+	for (size_t i = 0; i < FOLDERS; i++)
+		if (x->folder[i])
+			level_free(x->folder[i]);
+	level_free(x->root);
+	free(x);
+}
+
+struct name_index_facts name_index_facts(const struct name_index *x)
+{
+	const struct edition *e = atomic_load(&x->root->edition);
+
+	return (struct name_index_facts){
+		.names = x->names,
+		.pages = x->root->pages,
+		.age_ns = e ? clock_mono_ns() - e->began_ns : -1,
+	};
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a store does not have, known by the names that it has. A bucket holds millions of keys below few
+ * names, and one request lists a thousand names; what is asked for most is modules whose names the bucket
+ * has never had. The names are listed now and then (store/listing.h), and a key below a name that was not
+ * there when a listing began counts as missing for a while from then on: the shortest of MISS_TTL, a minute
+ * and 5 s for each page of the listing.
+ *
+ * What is believed so:
+ *
+ *  - the very bytes of a name ('+' and ' ' aside, names.h): another spelling is another name;
+ *  - only by a listing that was complete, by the credentials of now, and of names that nobody has purged
+ *    since it began;
+ *  - of a two-tier store (fo/foo.pdb/...), that the folder is not there, or, once that has been listed, the
+ *    name in it.
+ *
+ * A listing costs money as well. The first one is given, if it is short; another one is made when the keys
+ * that were missing since would have cost as much (PAGE_PRICE_HALVES), and not before half of the time is
+ * over for which the one before is believed: a server that nobody asks for anything lists nothing. One at
+ * a time; nobody waits for it. Where the names are too many, or listing is not allowed, there is no index
+ * for long, and the store is asked as without it.
+ */
+#pragma once
+#include "base/quiet.h"
+#include "cache/generation.h"
+#include "store/listing.h"
+
+struct name_index;
+
+/* All borrowed. */
+struct name_index_settings {
+	struct store *store;
+	struct loop *loop; /* the owner of quiet */
+	struct quiet *quiet;
+	const struct generations *generations;
+	size_t *names_left; /* how many more names all indexes together may keep; the loop's */
+	int64_t max_ns;     /* nothing is believed for longer; > 0 */
+};
+
+struct name_index *name_index_new(const struct name_index_settings *settings);
+/* After the loop has ended and nobody asks any more. Accepts NULL. */
+void name_index_free(struct name_index *x);
+/* Before the loop begins: it is to list the names at first. */
+void name_index_start(struct name_index *x);
+
+/*
+ * On a reader's thread (quiet.h): for how long from now on it is believed that there is no such key.
+ * <= 0: not at all. now_ns: of clock_mono_ns().
+ */
+int64_t name_index_absent_ns(struct name_index *x, struct slice key, int64_t now_ns);
+
+/*
+ * On a reader's thread: had the store such a name, spelled so, when it was listed last? That may be long ago.
+ */
+bool name_index_has(const struct name_index *x, struct slice key);
+
+/* The loop's thread, from here on: the store was asked for a key, and had none such; had it. */
+void name_index_missed(struct name_index *x, struct slice key);
+void name_index_found(struct name_index *x, struct slice key);
+
+struct name_index_facts {
+	size_t names;
+	unsigned pages; /* of the last listing of the root */
+	int64_t age_ns; /* of that; < 0: there is none */
+};
+struct name_index_facts name_index_facts(const struct name_index *x);

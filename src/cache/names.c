@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See names.h. The names lie sorted by a hash of what they are in lower case, then by their bytes, so that
+ * the spellings of one name are neighbours. A table of twice their number at least leads from the hash to
+ * the first of them. Two names of one hash that are no spellings of one another are neighbours too: each is
+ * compared by its bytes.
+ */
+#include "cache/names.h"
+#include "base/random.h"
+#include "base/text.h"
+
+#include <xxhash.h>
+
+#define SHORT 512 /* bytes of a name that are folded on the stack */
+
+struct name {
+	uint64_t hash; /* in lower case */
+	uint32_t at, n;
+};
+
+struct names {
+	size_t n, mask;
+	uint64_t seed;
+	uint32_t *slot; /* number of the first name of a hash, plus one; 0: free */
+	char *text;
+	size_t text_n;
+	struct name name[];
+};
+
+static char unplus(char c)
+{
+	return c == '+' ? ' ' : c;
+}
+
+static uint64_t hash_of(uint64_t seed, struct slice name)
+{
+	struct buf longer CLEANUP(buf_fini) = {0};
+	char space[SHORT];
+	struct slice folded = fold_within(name, space, sizeof(space), &longer);
+	char *p = folded.p == space ? space : longer.p;
+
+	for (size_t i = 0; i < folded.n; i++)
+		p[i] = unplus(p[i]);
+	return XXH3_64bits_withSeed(folded.p, folded.n, seed);
+}
+
+static struct slice text_of(const struct names *n, const struct name *name)
+{
+	return (struct slice){n->text + name->at, name->n};
+}
+
+static bool same(struct slice a, struct slice b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (unplus(a.p[i]) != unplus(b.p[i]))
+			return false;
+	return true;
+}
+
+/* ---- making ---- */
+
+static int compare(struct slice a, struct slice b)
+{
+	int order = memcmp(a.p, b.p, MIN(a.n, b.n));
+
+	return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
+static int by_hash(const void *a_, const void *b_, void *ud)
+{
+	const struct name *a = a_, *b = b_;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return compare(text_of(ud, a), text_of(ud, b));
+}
+
+static size_t place_of(const struct names *n, uint64_t hash)
+{
+	size_t at = hash & n->mask;
+
+	while (n->slot[at] && n->name[n->slot[at] - 1].hash != hash)
+		at = (at + 1) & n->mask;
+	return at;
+}
+
+static void fill_slots(struct names *n)
+{
+	for (size_t i = 0; i < n->n; i++)
+		if (i == 0 || n->name[i].hash != n->name[i - 1].hash)
+			n->slot[place_of(n, n->name[i].hash)] = (uint32_t)i + 1;
+}
+
+static struct names *allocate(const struct name_list *list)
+{
+	struct names *n = calloc(1, sizeof(*n) + list->n * sizeof(n->name[0]));
+	size_t slots = 16;
+
+	if (!n)
+		return NULL;
+	while (slots < 2 * list->n)
+		slots *= 2;
+	n->n = list->n;
+	n->mask = slots - 1;
+	n->text_n = list->text.n;
+	n->slot = calloc(slots, sizeof(n->slot[0]));
+	n->text = malloc(n->text_n + 1);
+	if (n->slot && n->text)
+		return n;
+	names_free(n);
+	return NULL;
+}
+
+struct names *names_make(const struct name_list *list)
+{
+	struct names *n = allocate(list);
+
+	if (!n)
+		return NULL;
+	n->seed = random_u64();
+	if (n->text_n)
+		memcpy(n->text, list->text.p, n->text_n);
+	for (size_t i = 0; i < n->n; i++) {
+		struct slice name = name_list_at(list, i);
+
+		n->name[i] = (struct name){hash_of(n->seed, name),
+					   (uint32_t)(name.p - list->text.p), (uint32_t)name.n};
+	}
+	qsort_r(n->name, n->n, sizeof(n->name[0]), by_hash, n);
+	fill_slots(n);
+	return n;
+}
+
+void names_free(struct names *n)
+{
+	if (!n)
+		return;
+	free(n->slot);
+	free(n->text);
+	free(n);
+}
+
+/* ---- looking ---- */
+
+size_t names_count(const struct names *n)
+{
+	return n->n;
+}
+
+size_t names_size(const struct names *n)
+{
+	return sizeof(*n) + n->n * sizeof(n->name[0]) + (n->mask + 1) * sizeof(n->slot[0]) +
+	       n->text_n;
+}
+
+/* The first whose hash that is; *end: behind the last. */
+static size_t find(const struct names *n, uint64_t hash, size_t *end)
+{
+	uint32_t slot = n->slot[place_of(n, hash)];
+	size_t first = slot ? slot - 1 : n->n;
+
+	*end = first;
+	while (*end < n->n && n->name[*end].hash == hash)
+		(*end)++;
+	return first;
+}
+
+bool names_has(const struct names *n, struct slice name)
+{
+	size_t end, i = find(n, hash_of(n->seed, name), &end);
+
+	for (; i < end; i++)
+		if (same(text_of(n, &n->name[i]), name))
+			return true;
+	return false;
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The names that a store had in one folder at one time, all of them: it does not change, so that any
+ * number of threads may look at it. A name is a folder's, with a '/' at its end, or that of a key which
+ * lies there itself.
+ *
+ * '+' and ' ' are one byte here: services write a space in a listing as "+" or as "%20", and some leave
+ * a '+' as it is, so that a name with either may be one with the other.
+ */
+#pragma once
+#include "store/name_list.h"
+
+struct names;
+
+/* Copied. NULL when memory is out. */
+struct names *names_make(const struct name_list *list);
+void names_free(struct names *n); /* accepts NULL */
+size_t names_count(const struct names *n);
+/* Bytes of memory. */
+size_t names_size(const struct names *n);
+
+/* Is there such a name, spelled so? */
+bool names_has(const struct names *n, struct slice name);

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: MIT
+"""The index of names (index=on): what lies below a name that the bucket has not is missing, and the
+bucket is not asked for it; what lies there is found, whatever its name, and however it came."""
+
+import pytest
+
+from conftest import KEYS
+from rig import faults
+from rig.cachedir import PURGE_TOKEN, kept, purge
+from rig.client import is_miss
+from rig.listed import Listed
+from rig.samples import KEY, body, path
+from rig.server import s3, until
+
+pytestmark = pytest.mark.cache_on
+
+FOO = path("foo.pdb").lower()
+FILE = body(5_000)
+# Two to a page: the listing counts for a minute, which a test ends before.
+NAMES = [f"module{i:02}.pdb" for i in range(24)]
+PAGES = len(NAMES + ["foo.pdb"]) // 2 + 1
+
+
+def listing(request):
+    return request.query.get("list-type") == "2"
+
+
+def asked(origin):
+    """Objects that were asked for, by us or on behalf of a client; no probes."""
+    return [r for r in origin.asked() if not listing(r) and ".pepto-probe" not in r.path and
+            "index2.txt" not in r.path]
+
+
+def complete(server):
+    return server.metrics()["pepto_index_listings_total", '{result="complete"}']
+
+
+def listed(server, n=1):
+    """Until n listings are done."""
+    until(lambda: complete(server) >= n, what=f"{n} listings")
+    return server
+
+
+def names(server):
+    return server.metrics()["pepto_index_names", ""]
+
+
+def triple(name):
+    stem = name[:-1]
+    return [path(name, KEY.lower(), last) for last in (name, stem + "_", "file.ptr")]
+
+
+@pytest.fixture
+def origin(stage):
+    origin = stage(Listed, page=2)
+    for name in NAMES:
+        origin.put("bucket", path(name).lower(), FILE)
+    origin.put("bucket", FOO, FILE)
+    return origin
+
+
+@pytest.fixture
+def start(origin, serve):
+    """A server whose index is made."""
+    def start(**settings):
+        server = listed(serve(stores=s3("bucket", origin, index="on"), **settings))
+        origin.forget()
+        return server
+    return start
+
+
+# what is not there
+
+def test_an_unknown_name_costs_nothing(origin, start):
+    server = start()
+    assert names(server) == len(NAMES) + 1
+    for i in range(20):
+        for target in triple(f"unknown{i}.pdb"):
+            answer = server.fetch("/" + target)
+            assert is_miss(answer)
+    assert not asked(origin)
+
+
+def test_how_long_it_may_be_kept(start):
+    """As long as the listing is believed: 5 s for each page, less what has passed of that."""
+    answer = start().fetch("/" + path("unknown.pdb"))
+    age = int(answer["Cache-Control"].rpartition("max-age=")[2])
+    assert is_miss(answer) and 0 < age <= 5 * PAGES
+
+
+def test_a_known_name_is_asked_for(origin, start):
+    """A file that is there costs one request; of one that is not, its twin is asked for as well."""
+    server = start()
+    assert server.fetch("/" + FOO.upper().replace("FOO.PDB", "Foo.pdb")).body == FILE
+    assert [r.path for r in asked(origin)] == ["/bucket/" + FOO]
+    origin.forget()
+    other = FOO.replace(KEY.lower(), "0" * 32 + "1")
+    assert is_miss(server.fetch("/" + other))
+    assert {r.path for r in asked(origin)} >= {"/bucket/" + other, "/bucket/" + other[:-1] + "_"}
+
+
+def test_without_an_index_it_is_asked_for(origin, serve):
+    """By default only services whose listings are known to be exact are believed."""
+    for options in ({}, {"index": "off"}, {"index": "auto"}):
+        server = serve(stores=s3("bucket", origin, **options))
+        origin.forget()
+        assert is_miss(server.fetch("/" + path("unknown.pdb")))
+        assert asked(origin) and not origin.asked(listing)
+
+
+def test_it_is_off_where_misses_are_not_remembered(origin, serve):
+    server = serve(stores=s3("bucket", origin, index="on"), MISS_TTL="0s")
+    assert is_miss(server.fetch("/" + path("unknown.pdb")))
+    assert asked(origin) and not origin.asked(listing)
+
+
+def test_many_misses_pay_for_the_next_listing(origin, serve):
+    """And nobody who asks for the same again and again. One page: 5 s, and not before half of it."""
+    origin.page = 1000
+    server = listed(serve(stores=s3("bucket", origin, index="on")))
+    serial = iter(range(1_000_000))
+
+    def ask():
+        assert is_miss(server.fetch("/" + path(f"unknown{next(serial)}.pdb")))
+        return complete(server) >= 3
+
+    until(ask, what="a third listing")
+    assert len(origin.asked(listing)) < next(serial)
+
+
+# never a wrong 404
+
+def test_published_and_told(origin, start):
+    """What is put there after the listing is missing until the next one; at once, where we are told."""
+    server = start(ADMIN_TOKEN=PURGE_TOKEN)
+    new = path("new.pdb").lower()
+    origin.put("bucket", new, FILE)
+    assert is_miss(server.fetch("/" + new)) and not asked(origin)
+    assert purge(server, new.encode()).status == 200
+    assert server.fetch("/" + new).body == FILE
+    assert is_miss(server.fetch("/" + path("other.pdb")))
+
+
+ODD = ["c++rt.pdb", "a b.pdb", "a+b c.pdb", "50%25.pdb", "100%.pdb", "\u00c4\u00df.pdb",
+       "#1.pdb", "q?.pdb", "~tilde.pdb", "semi;colon.pdb", "amp&lt;.pdb", "$name.pdb"]
+
+
+def quoted(target):
+    return "".join(c if c.isalnum() and c.isascii() or c in "/._-" else
+                   "".join(f"%{b:02x}" for b in c.encode()) for c in target)
+
+
+def test_odd_names(rgw, bucket, put, serve):
+    """On a real S3, as it lists them."""
+    for name in ODD:
+        put(path(name).lower(), FILE)
+    server = serve(stores=s3(bucket, rgw.url, index="on"), **KEYS)
+    listed(server)
+    for name in ODD:
+        assert server.fetch("/" + quoted(path(name).lower())).body == FILE, name
+    assert names(server) == len(ODD)
+    assert is_miss(server.fetch("/" + path("unknown.pdb")))
+
+
+def test_a_prefix(rgw, bucket, put, serve):
+    """Names are those below the store's prefix; its marker object is none."""
+    put("sym/", b"")
+    put("sym/" + FOO, FILE)
+    put("other/" + path("bar.pdb").lower(), FILE)
+    server = listed(serve(stores=s3(bucket, rgw.url, "sym", index="on"), **KEYS))
+    assert names(server) == 1
+    assert server.fetch("/" + FOO).body == FILE
+    assert is_miss(server.fetch("/" + path("bar.pdb")))
+
+
+def test_thousands_of_names(rgw, bucket, serve):
+    """More than a page of a real S3, in its order."""
+    client = rgw.client()
+    for i in range(1100):
+        client.put_object(Bucket=bucket, Key=f"name{i}.pdb/1/x", Body=b"")
+    put = path("name555.pdb").lower()
+    client.put_object(Bucket=bucket, Key=put, Body=FILE)
+    server = listed(serve(stores=s3(bucket, rgw.url, index="on"), **KEYS))
+    assert names(server) == 1100
+    assert server.fetch("/" + put).body == FILE
+    assert is_miss(server.fetch("/" + path("name1100.pdb")))
+
+
+def test_two_tiers(origin, serve):
+    """A folder is listed by itself, once enough was missing in it."""
+    origin.put("two", "index2.txt", b"")
+    origin.put("two", "fo/" + FOO, FILE)
+    server = listed(serve(stores=s3("two", origin, index="on")))
+    serial = iter(range(1_000_000))
+
+    def ask():
+        assert is_miss(server.fetch("/" + path(f"fog{next(serial)}.pdb")))
+        assert server.fetch("/" + FOO).body == FILE
+        return origin.asked(lambda r: r.query.get("prefix") == "fo/")
+
+    until(ask, what="a listing of the folder")
+    listed(server, 2)
+    assert server.fetch("/" + FOO).body == FILE
+    assert is_miss(server.fetch("/" + path("fog.pdb")))
+
+
+# when it cannot be made
+
+@pytest.mark.parametrize("fault", [
+    faults.status(403, "AccessDenied"), faults.status(503, "SlowDown"),
+    faults.status(200, "InternalError"), faults.status(404, "NoSuchBucket"),
+    faults.edit(lambda answer: answer.set("Content-Length", 10))],
+    ids=["denied", "throttled", "an error in a 200", "no bucket", "cut"])
+def test_a_listing_that_fails(fault, origin, serve):
+    """Then the bucket is asked, as without an index."""
+    origin.fault(fault, match=listing)
+    server = serve(stores=s3("bucket", origin, index="on"))
+    assert server.fetch("/" + FOO).body == FILE
+    for i in range(3):
+        assert is_miss(server.fetch("/" + path(f"unknown{i}.pdb")))
+    assert asked(origin) and names(server) == 0
+
+
+def test_a_listing_that_hangs(origin, serve):
+    """Nobody waits for it."""
+    gate = origin.hold(listing)
+    server = serve(stores=s3("bucket", origin, index="on"))
+    gate.wait(1)
+    assert is_miss(server.fetch("/" + path("unknown.pdb")))
+    assert server.fetch("/" + FOO).body == FILE
+    gate.release()
+    listed(server)
+    origin.forget()
+    assert is_miss(server.fetch("/" + path("another.pdb"))) and not asked(origin)
+
+
+def test_purged_while_it_lists(origin, serve):
+    """What came then may be in the listing or not."""
+    gate = origin.hold(listing)
+    server = serve(stores=s3("bucket", origin, index="on"), ADMIN_TOKEN=PURGE_TOKEN)
+    gate.wait(1)
+    new = path("new.pdb").lower()
+    assert purge(server, new.encode()).status == 200
+    gate.release()
+    listed(server)
+    origin.put("bucket", new, FILE)
+    assert server.fetch("/" + new).body == FILE
+
+
+def test_too_many_names(origin, serve):
+    """There is no index then, which is said once."""
+    server = serve(stores=s3("bucket", origin, index="on"), INDEX_NAMES_MAX="10")
+    line = server.wait_log(msg="no index of names for a day: misses are asked of the store")
+    assert "10" in line["error"]
+    origin.forget()
+    assert is_miss(server.fetch("/" + path("unknown.pdb")))
+    assert asked(origin) and names(server) == 0
+
+
+# kept
+
+def test_a_restart_lists_again(origin, start, serve):
+    """What lies in the cache is found meanwhile, also when the bucket is down."""
+    server = start()
+    assert server.fetch("/" + FOO).body == FILE
+    cache = server.cwd / "cache"
+    kept(server)
+    server.stop()
+    origin.stop()
+    other = serve(stores=s3("bucket", origin, index="on"), CACHE_DIR=str(cache))
+    assert other.fetch("/" + FOO).body == FILE

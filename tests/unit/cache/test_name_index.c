@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What an index of names takes for missing, for how long, and when it lists again. The listings are given
+ * by the test (listing_start() is its own), the clock stands still; at the end, on real loops, readers look
+ * while editions come and go.
+ */
+#include "cache/name_index.h"
+#include "manual_loop.h"
+#include "metric/metric.h"
+
+#include "tap.h"
+
+#define NAMES_MAX 1000
+#define PRICE     12 /* reads of missing keys that pay for a page */
+#define DAY_NS    (24 * 3600 * NS_PER_S)
+#define SWAPS     300
+#define READERS   2
+
+/* ---- the listing ---- */
+
+struct listing {
+	int running;
+};
+
+static struct listing the_listing;
+static struct {
+	char folder[20];
+	size_t max_names;
+	unsigned max_pages;
+	void (*done)(void *ud, struct listing_result *r, const struct error *e);
+	void *ud;
+	int started, cancelled;
+} listing;
+
+struct listing *
+listing_start(const struct listing_request *r,
+	      void (*done)(void *ud, struct listing_result *r, const struct error *e), void *ud)
+{
+	snprintf(listing.folder, sizeof(listing.folder), SLICE_FMT, SLICE_ARG(r->folder));
+	listing.max_names = r->max_names;
+	listing.max_pages = r->max_pages;
+	listing.done = done;
+	listing.ud = ud;
+	listing.started++;
+	return &the_listing;
+}
+
+void listing_cancel(struct listing *l)
+{
+	listing.cancelled += l != NULL;
+}
+
+bool store_can_list(const struct store *s)
+{
+	return true;
+}
+
+/* "a b c" */
+static struct name_list names_of(const char *text)
+{
+	struct name_list l = {.text = BUF_MAX(1 << 16)};
+	struct slice rest = slice_of(text), name;
+
+	l.end = malloc(64 * sizeof(l.end[0]));
+	while (slice_next(&rest, ' ', &name)) {
+		buf_add(&l.text, name);
+		l.end[l.n++] = (uint32_t)l.text.n;
+	}
+	return l;
+}
+
+/* ---- the rig ---- */
+
+struct rig {
+	struct loop *loop;
+	struct quiet *quiet;
+	struct generations *generations;
+	struct pool *pool;
+	struct store_context ctx;
+	struct store store;
+	size_t names_left;
+	struct name_index *index;
+	atomic_bool stop;
+};
+
+static void rig_init(struct rig *r, struct loop *loop, int64_t max_ns)
+{
+	memset(&listing, 0, sizeof(listing));
+	*r = (struct rig){.loop = loop, .names_left = NAMES_MAX};
+	r->quiet = quiet_new(loop);
+	r->generations = generations_new();
+	ASSERT(pool_new(1, 16, "sort", &r->pool, NULL) == OK);
+	r->ctx = (struct store_context){.loop = loop, .disk = r->pool};
+	r->store =
+		(struct store){.ctx = &r->ctx, .id = "some store", .traits.name = (char *)"s3://b"};
+	r->index = name_index_new(&(struct name_index_settings){.store = &r->store,
+								.loop = loop,
+								.quiet = r->quiet,
+								.generations = r->generations,
+								.names_left = &r->names_left,
+								.max_ns = max_ns});
+	name_index_start(r->index);
+}
+
+static void rig_fini(struct rig *r)
+{
+	ASSERT(pool_stop(r->pool, 60 * NS_PER_S));
+	name_index_free(r->index);
+	quiet_free(r->quiet);
+	generations_free(r->generations);
+	pool_free(r->pool);
+	loop_free(r->loop);
+}
+
+static void begin(struct rig *r)
+{
+	rig_init(r, manual_loop(), 60 * NS_PER_S);
+	manual_settle(r->loop);
+}
+
+static void end(struct rig *r)
+{
+	manual_settle(r->loop);
+	rig_fini(r);
+	clock_freeze_mono_ns(0);
+}
+
+static struct listing_result result_of(const struct rig *r, const char *names, unsigned pages)
+{
+	return (struct listing_result){
+		.names = names_of(names),
+		.began_ns = clock_mono_ns(),
+		.pages = pages,
+		.epoch = r->store.epoch,
+	};
+}
+
+/* The listing that runs tells these; the names are sorted by the pool's thread meanwhile. */
+static void tell(struct rig *r, struct listing_result result)
+{
+	int64_t before = metric_get(index_listings);
+
+	listing.done(listing.ud, &result, NULL);
+	while (metric_get(index_listings) == before)
+		manual_turn(r->loop, 60000);
+	manual_settle(r->loop);
+}
+
+static void fail(struct rig *r, enum err code, unsigned pages)
+{
+	struct listing_result nothing = {.pages = pages};
+	struct error e;
+
+	err_set(&e, code, "for a test");
+	listing.done(listing.ud, &nothing, &e);
+	manual_settle(r->loop);
+}
+
+/* In seconds. */
+static long long absent(struct rig *r, const char *key)
+{
+	int64_t ns = name_index_absent_ns(r->index, slice_of(key), clock_mono_ns());
+
+	manual_settle(r->loop);
+	return ns / NS_PER_S;
+}
+
+/* So many other keys were missing, each below a name of its own. */
+static void miss(struct rig *r, const char *folder, int n)
+{
+	static int serial;
+	char key[60];
+
+	for (int i = 0; i < n; i++) {
+		snprintf(key, sizeof(key), "%snew%d.pdb/1/new.pdb", folder, serial++);
+		name_index_missed(r->index, slice_of(key));
+	}
+	manual_settle(r->loop);
+}
+
+/* ---- what is missing ---- */
+
+static const struct {
+	const char *key;
+	bool absent;
+	const char *why;
+} keys[] = {
+	{"b.pdb/1/b.pdb", true, "a name that the store has not"},
+	{"a.pdb/1/a.pdb", false, "one that it has"},
+	{"A.pdb/1/A.pdb", true, "which is another in another case"},
+	{"c++rt.pdb/1/c++rt.pdb", false, "a name with plus signs"},
+	{"c  rt.pdb/1/c  rt.pdb", false, "in any spelling of them"},
+	{"loose.txt", false, "a file without a folder"},
+	{"other.txt", true, "one that is not there"},
+	{"loose.txt/1/loose.txt", true, "which is no folder"},
+	{"a.pdb", true, "nor is a folder a file"},
+	{"index2.txt", false, "symstore's mark is never taken for missing"},
+	{".pepto/x", false, "nor what is ours"},
+	{".pepto-probe-1", false, "nor a probe of ours"},
+	{"000admin/server.txt", false, "nor symstore's own folder"},
+	{"", false, "nor nothing"},
+	{"/a/b", false, "nor an empty name"},
+	{STORE_ANY_NAME "/1/" STORE_ANY_NAME, false, "nor any name"},
+};
+
+static void test_keys(void)
+{
+	struct rig r;
+
+	begin(&r);
+	CHECK_INT(absent(&r, "b.pdb/1/b.pdb"), 0, "before the first listing nothing is known");
+	CHECK_INT(listing.started, 1, "which begins at once");
+	CHECK_INT(listing.max_pages, 20, "and is given if it is short");
+	CHECK_INT((long long)listing.max_names, NAMES_MAX, "within the greatest number of names");
+	tell(&r, result_of(&r, "a.pdb/ c++rt.pdb/ loose.txt", 1));
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		CHECK(!absent(&r, keys[i].key) == !keys[i].absent, keys[i].why);
+	CHECK_INT((long long)name_index_facts(r.index).names, 3,
+		  "it tells how many names there are");
+	CHECK_INT((long long)r.names_left, NAMES_MAX - 3, "and takes them from those that may be");
+	end(&r);
+}
+
+static const struct {
+	unsigned pages;
+	int64_t max_s, age_s, left_s;
+	const char *why;
+} times[] = {
+	{1, 60, 0, 5, "of one page for 5 s"},
+	{3, 60, 0, 15, "5 s for each page"},
+	{20, 60, 0, 60, "for a minute"},
+	{200, 3600, 0, 60, "never for longer"},
+	{20, 7, 0, 7, "nor for longer than a miss is remembered"},
+	{1, 60, 3, 2, "less what the listing has lain in a cache"},
+	{1, 60, 5, 0, "or all of it"},
+	{1, 60, 500, 0, "or more"},
+};
+
+static void test_times(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		struct rig r;
+		struct listing_result told;
+
+		rig_init(&r, manual_loop(), times[i].max_s * NS_PER_S);
+		manual_settle(r.loop);
+		told = result_of(&r, "a.pdb/", times[i].pages);
+		told.began_ns -= times[i].age_s * NS_PER_S;
+		tell(&r, told);
+		CHECK_INT(absent(&r, "b/1/b"), MAX(times[i].left_s, 0), times[i].why);
+		manual_advance(r.loop, times[i].left_s * NS_PER_S);
+		CHECK(absent(&r, "b/1/b") <= 0, "and then not any more");
+		end(&r);
+	}
+}
+
+/* ---- when it is not believed ---- */
+
+static void purge(struct rig *r, const char *name)
+{
+	ASSERT(generation_raise(r->generations, generation_hash(r->store.id, slice_of(name)),
+				NULL) == OK);
+}
+
+static void test_purges(void)
+{
+	struct rig r;
+
+	begin(&r);
+	purge(&r, "during.pdb/");
+	tell(&r, result_of(&r, "a.pdb/", 1));
+	CHECK_INT(absent(&r, "during.pdb/1/x"), 0, "a name purged during the listing is unknown");
+	CHECK(absent(&r, "b.pdb/1/x") > 0, "others are not");
+	purge(&r, "After.pdb/");
+	CHECK_INT(absent(&r, "after.pdb/1/x"), 0, "so is one that is purged later, in any case");
+	CHECK(absent(&r, "b.pdb/1/x") > 0, "and others still are not");
+	ASSERT(generation_raise_all(r.generations, NULL) == OK);
+	CHECK_INT(absent(&r, "b.pdb/1/x"), 0, "until everything is purged");
+	miss(&r, "", PRICE);
+	tell(&r, result_of(&r, "a.pdb/ after.pdb/", 1));
+	CHECK(absent(&r, "b.pdb/1/x") > 0, "the next listing knows again");
+	CHECK(absent(&r, "during.pdb/1/x") > 0, "also of what was purged before it");
+	CHECK_INT(absent(&r, "after.pdb/1/x"), 0, "and what has come");
+	end(&r);
+}
+
+static void test_epoch(void)
+{
+	struct rig r;
+	struct listing_result told;
+
+	begin(&r);
+	told = result_of(&r, "a.pdb/", 1);
+	tell(&r, told);
+	r.store.epoch++;
+	CHECK_INT(absent(&r, "b.pdb/1/x"), 0, "other credentials may see other names");
+	end(&r);
+}
+
+static void test_found(void)
+{
+	struct rig r;
+
+	begin(&r);
+	tell(&r, result_of(&r, "a.pdb/", 1));
+	name_index_found(r.index, SLICE("a.pdb/1/a.pdb"));
+	CHECK(absent(&r, "b.pdb/1/x") > 0, "what is found below a name that was listed is no news");
+	name_index_found(r.index, SLICE("z.pdb/1/z.pdb"));
+	CHECK_INT(absent(&r, "b.pdb/1/x"), 0, "below another it refutes the listing");
+	CHECK_INT((long long)r.names_left, NAMES_MAX, "whose names make room");
+	end(&r);
+}
+
+/* ---- when it lists ---- */
+
+static void test_payment(void)
+{
+	struct rig r;
+	char key[40];
+
+	begin(&r);
+	tell(&r, result_of(&r, "a.pdb/", 2)); /* for 10 s */
+	miss(&r, "", 4 * PRICE);
+	CHECK_INT(listing.started, 2, "what was missing pays for the next listing");
+	CHECK_INT(listing.max_pages, 0, "as long as it takes");
+	CHECK_INT((long long)listing.max_names, NAMES_MAX,
+		  "its own names make room for themselves");
+	tell(&r, result_of(&r, "a.pdb/", 2));
+
+	for (int i = 0; i < 100; i++)
+		(void)absent(&r, "same.pdb/1/x");
+	miss(&r, "a.pdb/", 100);
+	manual_advance(r.loop, 6 * NS_PER_S);
+	CHECK(absent(&r, "same.pdb/1/x") > 0, "half of the time is over");
+	CHECK_INT(listing.started, 2, "one key asked for again, and known names, pay for nothing");
+	for (int i = 0; i < 2 * PRICE - 1; i++) {
+		snprintf(key, sizeof(key), "other%d.pdb/1/x", i);
+		(void)absent(&r, key);
+	}
+	CHECK_INT(listing.started, 2, "nor do too few");
+	(void)absent(&r, "last.pdb/1/x");
+	CHECK_INT(listing.started, 3, "as many as it costs do: 12.5 for each page");
+	CHECK(absent(&r, "b.pdb/1/x") > 0, "the edition of before counts meanwhile");
+	tell(&r, result_of(&r, "b.pdb/", 1));
+	CHECK_INT(absent(&r, "b.pdb/1/x"), 0, "and then the new one");
+
+	manual_advance(r.loop, 3600 * NS_PER_S);
+	CHECK_INT(listing.started, 3, "who is not asked lists nothing");
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "late%d.pdb/1/x", i);
+		(void)absent(&r, key);
+	}
+	CHECK_INT(listing.started, 3,
+		  "a lapsed edition tells nothing, and is paid by what is missing");
+	miss(&r, "", PRICE);
+	CHECK_INT(listing.started, 4, "in the store");
+	end(&r);
+	CHECK_INT(listing.cancelled, 1, "at the end a listing is given up");
+}
+
+static void test_failures(void)
+{
+	static const struct {
+		enum err code;
+		int64_t pause_ns;
+		const char *why;
+	} failures[] = {
+		{ERR_UPSTREAM, 60 * NS_PER_S, "after a failure it waits for a minute"},
+		{ERR_CORRUPT, 60 * NS_PER_S, "after a listing that is none as well"},
+		{ERR_DENIED, 3600 * NS_PER_S, "for an hour when it may not list"},
+		{ERR_LIMIT, DAY_NS, "for a day when there are too many names"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+		struct rig r;
+
+		begin(&r);
+		tell(&r, result_of(&r, "a.pdb/", 20));
+		miss(&r, "", 20 * PRICE + 20);
+		ASSERT(listing.started == 2);
+		fail(&r, failures[i].code, 1);
+		CHECK(absent(&r, "b.pdb/1/x") > 0, "a listing that failed takes nothing away");
+		manual_advance(r.loop, failures[i].pause_ns - 1);
+		miss(&r, "", 21 * PRICE);
+		CHECK_INT(listing.started, 2, failures[i].why);
+		manual_advance(r.loop, 1);
+		miss(&r, "", 21 * PRICE);
+		CHECK_INT(listing.started, 3, "and then lists again");
+		end(&r);
+	}
+}
+
+static void test_long_at_first(void)
+{
+	struct rig r;
+
+	begin(&r);
+	fail(&r, ERR_LIMIT, 20);
+	CHECK_INT(listing.started, 1, "a first listing that is long is not given");
+	miss(&r, "", 20 * PRICE);
+	CHECK_INT(listing.started, 1, "for too little");
+	miss(&r, "", 10);
+	CHECK_INT(listing.started, 2, "it has to be paid, by what is known of its length");
+	CHECK_INT(listing.max_pages, 0, "and goes on to its end then");
+	end(&r);
+}
+
+/* ---- two tiers ---- */
+
+static void test_tiers(void)
+{
+	struct rig r;
+
+	begin(&r);
+	tell(&r, result_of(&r, "fo/ index2.txt", 1));
+	CHECK_INT(absent(&r, "fo/foo.pdb/1/foo.pdb"), 0,
+		  "of a folder that was not listed nothing is known");
+	CHECK(absent(&r, "ba/bar.pdb/1/bar.pdb") > 0, "but that there is no other one");
+	miss(&r, "fo/", 2 * PRICE);
+	CHECK_INT(listing.started, 1, "keys of other folders pay for nothing");
+	for (int i = 0; i < PRICE; i++) {
+		char key[60];
+
+		snprintf(key, sizeof(key), "fo/fox%d.pdb/1/fox.pdb", i);
+		name_index_missed(r.index, slice_of(key));
+	}
+	manual_settle(r.loop);
+	CHECK_INT(listing.started, 2, "those that are missing there do");
+	CHECK_STR(listing.folder, "fo/", "for a listing of that folder");
+	tell(&r, result_of(&r, "foo.pdb/", 1));
+	CHECK_INT(absent(&r, "fo/foo.pdb/1/foo.pdb"), 0, "a name that it has");
+	CHECK(absent(&r, "fo/fox.pdb/1/fox.pdb") > 0, "one that it has not");
+	purge(&r, "fo/");
+	CHECK_INT(absent(&r, "fo/fox.pdb/1/fox.pdb"), 0, "any purge makes a folder unknown");
+	end(&r);
+}
+
+/* ---- readers ---- */
+
+static atomic_int wrong, looks;
+
+struct reader {
+	struct loop *loop;
+	struct loop_task task;
+	struct rig *rig;
+};
+
+static void read_names(struct loop_task *task)
+{
+	struct reader *r = CONTAINER_OF(task, struct reader, task);
+	struct name_index *x = r->rig->index;
+
+	for (int i = 0; i < 100; i++) {
+		wrong += name_index_absent_ns(x, SLICE("a.pdb/1/a.pdb"), clock_mono_ns()) > 0;
+		(void)name_index_absent_ns(x, SLICE("b.pdb/1/b.pdb"), clock_mono_ns());
+	}
+	looks++;
+	if (!r->rig->stop)
+		loop_post(r->loop, &r->task);
+}
+
+struct swapper {
+	struct loop_task task;
+	struct rig *rig;
+	int swaps, listed;
+	pthread_mutex_t mu;
+	pthread_cond_t changed;
+	bool done; /* under mu */
+};
+
+/* Refuted, and listed again, turn by turn. */
+static void swap(struct loop_task *task)
+{
+	struct swapper *s = CONTAINER_OF(task, struct swapper, task);
+	static int serial;
+	char key[60];
+
+	if (listing.started > s->listed) {
+		struct listing_result told = result_of(s->rig, "a.pdb/ c.pdb/", 1);
+
+		s->listed = listing.started;
+		listing.done(listing.ud, &told, NULL);
+		s->swaps++;
+	} else {
+		name_index_found(s->rig->index, SLICE("d.pdb/1/d.pdb"));
+		for (int i = 0; i < PRICE; i++) {
+			snprintf(key, sizeof(key), "new%d.pdb/1/x", serial++);
+			name_index_missed(s->rig->index, slice_of(key));
+		}
+	}
+	if (s->swaps < SWAPS) {
+		loop_post(s->rig->loop, &s->task);
+		return;
+	}
+	LOCK_SCOPE(&s->mu);
+	s->done = true;
+	pthread_cond_signal(&s->changed);
+}
+
+static void wait_until_done(struct swapper *s)
+{
+	LOCK_SCOPE(&s->mu);
+
+	while (!s->done)
+		pthread_cond_wait(&s->changed, &s->mu);
+}
+
+static void test_readers(void)
+{
+	struct rig rig;
+	struct reader r[READERS];
+	struct swapper s = {.task.run = swap,
+			    .rig = &rig,
+			    .mu = PTHREAD_MUTEX_INITIALIZER,
+			    .changed = PTHREAD_COND_INITIALIZER};
+	struct loop *loop;
+
+	ASSERT(loop_new(&loop, NULL) == OK);
+	rig_init(&rig, loop, 60 * NS_PER_S);
+	for (int i = 0; i < READERS; i++) {
+		r[i] = (struct reader){.task.run = read_names, .rig = &rig};
+		ASSERT(loop_new(&r[i].loop, NULL) == OK &&
+		       quiet_add(rig.quiet, r[i].loop, NULL) == OK &&
+		       loop_start(r[i].loop, "reader", NULL) == OK);
+		loop_post(r[i].loop, &r[i].task);
+	}
+	ASSERT(loop_start(loop, "owner", NULL) == OK);
+	loop_post(loop, &s.task);
+	wait_until_done(&s);
+	rig.stop = true;
+	for (int i = 0; i < READERS; i++) {
+		loop_stop(r[i].loop);
+		quiet_remove(rig.quiet, r[i].loop);
+		loop_free(r[i].loop);
+	}
+	ASSERT(pool_stop(rig.pool, 60 * NS_PER_S));
+	loop_stop(loop);
+	rig_fini(&rig);
+	CHECK_INT(wrong, 0, "a name that all editions have is never taken for missing");
+	CHECK(looks >= READERS, "all have looked");
+}
+
+int main(void)
+{
+	test_keys();
+	test_times();
+	test_purges();
+	test_epoch();
+	test_found();
+	test_payment();
+	test_failures();
+	test_long_at_first();
+	test_tiers();
+	test_readers();
+	return tap_done();
+}
