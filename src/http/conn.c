@@ -379,7 +379,8 @@ static enum step linger(struct http_conn *c)
 	if (c->drained > LINGER_MAX)
 		return c->gone ? destroy(c) : STOP;
 	step = receive(c, c->worker->buf, c->worker->buf_n, &got);
-	c->drained += (uint32_t)got;
+	if (step == GO_ON)
+		c->drained += (uint32_t)got;
 	return step;
 }
 
