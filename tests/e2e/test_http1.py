@@ -84,6 +84,46 @@ def test_nothing_is_smuggled(method, stocked, serve):
     assert not server.log(path="/hidden")
 
 
+# What is no request, as a whole; behind it stands one, which is none then.
+NO_REQUEST = {
+    "HTTP/0.9": "GET /\r\n",
+    "HTTP/0.9 and headers": "GET /\r\nHost: x\r\n\r\n",
+    "HTTP/2": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "HTTP/2's method": "PRI * HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a version that is none": "GET / HTTP/2.0\r\n\r\n",
+    "a method that is no token": "G[T / HTTP/1.1\r\n\r\n",
+    "no target": "GET HTTP/1.1\r\n\r\n",
+    "a bare CR in the line": "GET /a\rb HTTP/1.1\r\n\r\n",
+    "a bare CR in a value": "GET / HTTP/1.1\r\nHost: x\ry\r\n\r\n",
+    "a bare CR for an end": "GET / HTTP/1.1\r\nHost: x\r\r\n\r\n",
+    "a folded line": "GET / HTTP/1.1\r\nHost: x\r\n y\r\n\r\n",
+    "a folded line, by a tab": "GET / HTTP/1.1\r\nHost: x\r\n\ty\r\n\r\n",
+    "a blank before the first header": "GET / HTTP/1.1\r\n Host: x\r\n\r\n",
+    "a blank in a name": "GET / HTTP/1.1\r\nHo st: x\r\n\r\n",
+    "a blank behind a name": "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+    "no name": "GET / HTTP/1.1\r\n: x\r\n\r\n",
+    "no colon": "GET / HTTP/1.1\r\nHost\r\n\r\n",
+    "a NUL in a value": "GET / HTTP/1.1\r\nHost: x\0y\r\n\r\n",
+    "no length": "GET / HTTP/1.1\r\nContent-Length:\r\n\r\n",
+    "two lengths that differ": "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
+    "a length beyond all": "GET / HTTP/1.1\r\nContent-Length: 18446744073709551620\r\n\r\n",
+    "chunks in HTTP/1.0": "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+}
+
+
+def test_what_is_no_request(stocked, serve):
+    """A refusal, and the end of the connection."""
+    server = serve(stores=stocked)
+    for name, text in NO_REQUEST.items():
+        came = exchange(server.port, (text + HIDDEN).encode())
+        head, _, content = came.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ") and content == b"", (name, came)
+        assert b"connection: close" in head.lower(), (name, came)
+    server.fetch("/pingme.txt")
+    server.wait_log(msg="request", path="/pingme.txt")
+    assert not server.log(path="/hidden")
+
+
 @pytest.mark.parametrize("threads", ["1", "4"])
 def test_a_thousand_requests_at_once(threads, stocked, serve):
     """Answered in their order, whatever each of them needs."""
