@@ -9,6 +9,7 @@
 
 #include "tap.h"
 #include <dirent.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -452,8 +453,72 @@ static void test_spellings(void)
 	rig_fini(&r);
 }
 
+/* ---- all at once ---- */
+
+#define ROUNDS 2000
+
+/* What a worker does; the path of even rounds is there, that of odd ones missing. */
+static void *work(void *ud)
+{
+	struct rig *r = ud;
+	const struct request_rules clean = {.base_path = SLICE_NONE};
+
+	for (int i = 0; i < ROUNDS; i++) {
+		const struct hot_miss known = {.keep_ns = NS_PER_S};
+		struct resolve_rules rules = {.client = &anybody, .any_path = true};
+		struct symbol_path path;
+		struct hot_offer o = {.store = &r->store,
+				      .head = SLICE("HTTP/1.1 200 OK\r\n"),
+				      .fd = r->fd,
+				      .length = 4,
+				      .fresh_ns = NS_PER_S,
+				      .changed_ns = change_of(r->fd)};
+		struct hot_entry *e;
+		struct hot_miss miss;
+		char target[64];
+
+		snprintf(target, sizeof(target), "/foo%d.pdb/ABC1/foo%d.pdb", i % 10, i % 10);
+		ASSERT(request_clean(slice_of(target), &clean, &path) == REQUEST_CLEAN);
+		rules.path = &path;
+		o.rules = &rules;
+		e = hot_find(r->hot, &rules, 0, &miss);
+		ASSERT(!e || (i % 2 == 0 && hot_answer(e).length == 4));
+		ASSERT(e || !miss.keep_ns || i % 2 == 1);
+		if (e)
+			hot_done(r->hot, e);
+		else if (i % 2)
+			hot_add_miss(r->hot, &rules, 0, &known);
+		else
+			hot_add(r->hot, &o);
+		symbol_path_fini(&path);
+	}
+	return NULL;
+}
+
+static void test_many_threads(void)
+{
+	pthread_t worker[4];
+	size_t before;
+	struct rig r;
+
+	rig_init(&r);
+	before = open_files();
+	for (size_t i = 0; i < ARRAY_LEN(worker); i++)
+		ASSERT(pthread_create(&worker[i], NULL, work, &r) == 0);
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		hot_tidy(r.hot, 0);
+		hot_tidy(r.hot, 1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(worker); i++)
+		ASSERT(pthread_join(worker[i], NULL) == 0);
+	hot_clear(r.hot);
+	CHECK_INT((long long)open_files(), (long long)before, "nothing stays open");
+	rig_fini(&r);
+}
+
 int main(void)
 {
+	test_many_threads();
 	test_changed_local_file();
 	test_changed_before_it_is_kept();
 	test_local_file_for_a_second();
