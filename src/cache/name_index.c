@@ -296,7 +296,10 @@ static void tell_too_many(struct name_index *x, const struct error *e)
 		  x->set.store->traits.name, "error", e->msg, NULL);
 }
 
-/* A first listing that was given and is not done by then is none that failed: it has to be paid. */
+/*
+ * The first listing is given until it is done, or found to be a long one, which has to be paid: the store may
+ * have been down.
+ */
 static void failed(struct level *l, const struct listing_result *r, const struct error *e)
 {
 	int64_t pause_ns = PAUSE_NS;
@@ -306,6 +309,7 @@ static void failed(struct level *l, const struct listing_result *r, const struct
 	if (e->code == ERR_DENIED) {
 		pause_ns = DENIED_NS;
 	} else if (e->code == ERR_LIMIT && l->given && r->pages >= FREE_PAGES) {
+		l->given = false;
 		pause_ns = 0;
 	} else if (e->code == ERR_LIMIT) {
 		pause_ns = TOO_MANY_NS;
@@ -313,7 +317,6 @@ static void failed(struct level *l, const struct listing_result *r, const struct
 	}
 	log_event(LOG_DEBUG, "names not listed", "store", l->index->set.store->traits.name, "error",
 		  e->msg, NULL);
-	l->given = false;
 	rest(l, pause_ns);
 }
 
@@ -327,9 +330,11 @@ static void sorted(struct loop_task *task)
 
 	e->names = s->names;
 	free(s);
-	if (!e->names) {
+	/* Other credentials have come meanwhile, as they do at the start where a service gives them. */
+	if (!e->names || of.epoch != atomic_load(&l->index->set.store->epoch)) {
+		metric_inc(index_listings_failed);
+		rest(l, e->names ? NS_PER_S : PAUSE_NS);
 		edition_free(e);
-		rest(l, PAUSE_NS);
 		return;
 	}
 	e->began_ns = of.began_ns;

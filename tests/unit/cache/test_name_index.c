@@ -297,6 +297,41 @@ static void test_epoch(void)
 	end(&r);
 }
 
+static void test_epoch_at_first(void)
+{
+	struct rig r;
+	struct listing_result told;
+	int64_t before = metric_get(index_listings_failed);
+
+	begin(&r);
+	told = result_of(&r, "a.pdb/", 1);
+	r.store.epoch++;
+	listing.done(listing.ud, &told, NULL);
+	while (metric_get(index_listings_failed) == before)
+		manual_turn(r.loop, 60000);
+	CHECK_INT(absent(&r, "b.pdb/1/x"), 0, "nor do those that came while it was listed count");
+	manual_advance(r.loop, NS_PER_S);
+	miss(&r, "", 1);
+	CHECK_INT(listing.started, 2, "so that it is listed once more");
+	CHECK_INT(listing.max_pages, 20, "which is given again");
+	tell(&r, result_of(&r, "a.pdb/", 1));
+	CHECK(absent(&r, "b.pdb/1/x") > 0, "and then believed");
+	end(&r);
+}
+
+static void test_down_at_first(void)
+{
+	struct rig r;
+
+	begin(&r);
+	fail(&r, ERR_NET, 0);
+	manual_advance(r.loop, 60 * NS_PER_S);
+	CHECK_INT(listing.started, 1, "a store that is down at the start is not listed by a clock");
+	miss(&r, "", 1);
+	CHECK_INT(listing.started, 2, "but with the first miss that it tells later");
+	end(&r);
+}
+
 static void test_found(void)
 {
 	struct rig r;
@@ -546,6 +581,8 @@ int main(void)
 	test_times();
 	test_purges();
 	test_epoch();
+	test_epoch_at_first();
+	test_down_at_first();
 	test_found();
 	test_payment();
 	test_failures();
