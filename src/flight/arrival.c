@@ -9,18 +9,12 @@
 #include "base/file.h"
 #include "flight/flight_priv.h"
 #include "metric/metric.h"
+#include "store/halves.h"
 
 #include <errno.h>
 
-/* The write-behind buffer of one part: two halves, one being filled, one being written. */
-#define PART_BUFFER    ((size_t)128 * 1024)
-
 #define PART_MIN       (INT64_C(1) << 20)
 #define PART_BUDGET_NS (8 * NS_PER_S)
-/* A fetch that is told to pause may still bring so much. */
-#define PART_ROOM (2 * TRANSFER_READ_MAX)
-
-_Static_assert(PART_BUFFER >= 2 * PART_ROOM, "a half has to take some before it pauses");
 
 struct part {
 	struct flight *flight;
@@ -30,11 +24,8 @@ struct part {
 	int64_t reserved;       /* space on the disk, up to here; the job's */
 	struct fetch *fetch;    /* NULL once it has ended */
 	bool asking;            /* it is the flight's first question */
-	char *buffer[2];
-	size_t n[2];
-	int filling;  /* which half */
-	bool writing; /* a job writes the other one */
-	bool paused;  /* the fetch was told to pause */
+	struct halves halves;
+	bool paused; /* the fetch was told to pause */
 	struct pool_job job;
 	struct loop_task written;
 	struct error failure; /* of the job */
@@ -56,8 +47,7 @@ static struct part *part_new(struct flight *f, int64_t first, int64_t end)
 
 static void part_free(struct part *p)
 {
-	free(p->buffer[0]);
-	free(p->buffer[1]);
+	halves_fini(&p->halves);
 	free(p);
 }
 
@@ -68,7 +58,7 @@ static void part_drop(struct part *p)
 	fetch_free(TAKE(p->fetch));
 	LIST_LEAVE(p, place);
 	p->flight->arrival.n_parts--;
-	if (!p->writing)
+	if (!p->halves.writing)
 		part_free(p);
 }
 
@@ -96,8 +86,7 @@ static bool reserve(struct part *p, int64_t end)
 static void write_half(struct pool_job *job)
 {
 	struct part *p = CONTAINER_OF(job, struct part, job);
-	int half = !p->filling;
-	struct slice bytes = {p->buffer[half], p->n[half]};
+	struct slice bytes = halves_full(&p->halves);
 
 	if (reserve(p, p->stored + (int64_t)bytes.n) &&
 	    !file_write_at(draft_fd(p->flight->keep.draft), bytes, OBJECT_HEADER_SIZE + p->stored))
@@ -112,17 +101,15 @@ static bool turn_halves(struct part *p)
 {
 	struct flight *f = p->flight;
 
-	if (p->writing || !f->keep.drafted || p->n[p->filling] == 0)
+	if (!f->keep.drafted || !halves_turn(&p->halves))
 		return true;
-	p->writing = true;
-	p->filling = !p->filling;
 	p->job.run = write_half;
 	p->written.run = half_written;
 	flight_hold(f);
 	if (pool_submit(f->all->pool, &p->job) == OK)
 		return true;
 	flight_let_go(f);
-	p->writing = false;
+	halves_written(&p->halves);
 	return false;
 }
 
@@ -134,18 +121,12 @@ static void cannot_submit(struct flight *f)
 	f->events->disk_failed(f, &e);
 }
 
-static bool half_has_room(const struct part *p)
-{
-	return PART_BUFFER - p->n[p->filling] >= PART_ROOM + TRANSFER_READ_MAX;
-}
-
 static void report_stored(struct part *p)
 {
-	int half = !p->filling;
+	int64_t n = (int64_t)halves_full(&p->halves).n;
 
-	p->stored += (int64_t)p->n[half];
-	keep_arrived(p->flight, (int64_t)p->n[half]);
-	p->n[half] = 0;
+	p->stored += n;
+	keep_arrived(p->flight, n);
 	fill_stored(p->flight->fill, p->first, p->stored);
 }
 
@@ -158,7 +139,7 @@ static void go_on(struct part *p)
 		cannot_submit(f);
 	} else if (!p->fetch && p->stored == p->end) {
 		part_done(p);
-	} else if (p->fetch && p->paused && half_has_room(p)) {
+	} else if (p->fetch && p->paused && halves_have_room(&p->halves)) {
 		p->paused = false;
 		fetch_resume(p->fetch);
 	}
@@ -173,7 +154,7 @@ static void half_written(struct loop_task *task)
 		f->events->disk_failed(f, &p->failure);
 	else if (LIST_IS_IN(p, place))
 		report_stored(p);
-	p->writing = false;
+	halves_written(&p->halves);
 	if (LIST_IS_IN(p, place))
 		go_on(p);
 	else
@@ -212,20 +193,6 @@ static enum err part_begin(void *ud, const struct object_head *head, struct erro
 	return err;
 }
 
-/* False: there is no room, though the fetch was told to pause in time. */
-static bool keep_bytes(struct part *p, struct slice data)
-{
-	char **half = &p->buffer[p->filling];
-
-	if (p->n[p->filling] + data.n > PART_BUFFER)
-		return false;
-	if (!*half)
-		*half = xzalloc(PART_BUFFER);
-	memcpy(*half + p->n[p->filling], data.p, data.n);
-	p->n[p->filling] += data.n;
-	return true;
-}
-
 static bool take_bytes(struct part *p, struct slice data)
 {
 	struct flight *f = p->flight;
@@ -238,7 +205,7 @@ static bool take_bytes(struct part *p, struct slice data)
 		proving_look(f, data);
 	if (f->small)
 		return fill_write(f->fill, data);
-	if (!keep_bytes(p, data)) {
+	if (!halves_add(&p->halves, data)) {
 		err_set(&e, ERR_LIMIT, "more bytes came than were asked for before the pause");
 		fetch_fail(p->fetch, &e);
 		return true;
@@ -247,7 +214,7 @@ static bool take_bytes(struct part *p, struct slice data)
 		cannot_submit(f);
 		return true;
 	}
-	p->paused = !half_has_room(p);
+	p->paused = !halves_have_room(&p->halves);
 	return !p->paused;
 }
 

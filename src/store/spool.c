@@ -3,13 +3,7 @@
 #include "store/spool.h"
 #include "base/file.h"
 #include "metric/metric.h"
-#include "store/transfer.h"
-
-#define SPOOL_HALF ((size_t)128 * 1024)
-/* A call that is told to pause may still bring so much. */
-#define SPOOL_ROOM (2 * TRANSFER_READ_MAX)
-
-_Static_assert(SPOOL_HALF >= 2 * SPOOL_ROOM, "a half has to take some before it pauses");
+#include "store/halves.h"
 
 struct spool {
 	struct loop *loop;
@@ -21,10 +15,7 @@ struct spool {
 	int64_t counted; /* file_temporary_grow(); the job's while one runs, as the next */
 	int64_t stored;  /* bytes in the file */
 	int64_t length;
-	char *half[2];
-	size_t n[2];
-	int filling;  /* which half */
-	bool writing; /* a job writes the other one */
+	struct halves halves;
 	bool paused, complete;
 	struct error failure; /* of the job */
 	struct pool_job job;
@@ -35,7 +26,7 @@ struct spool {
 static void write_half(struct pool_job *job)
 {
 	struct spool *s = CONTAINER_OF(job, struct spool, job);
-	const struct slice bytes = {s->half[!s->filling], s->n[!s->filling]};
+	const struct slice bytes = halves_full(&s->halves);
 	int64_t end = s->stored + (int64_t)bytes.n;
 
 	if (file_temporary_grow(s->fd, &s->counted, end, &s->failure) != OK)
@@ -49,27 +40,17 @@ static void write_half(struct pool_job *job)
 /* Give the bytes that have come to a worker, unless it writes the half before. */
 static enum err turn_halves(struct spool *s, struct error *e)
 {
-	if (s->writing || !s->n[s->filling])
+	if (!halves_turn(&s->halves) || pool_submit(s->pool, &s->job) == OK)
 		return OK;
-	s->filling = !s->filling;
-	s->writing = true;
-	if (pool_submit(s->pool, &s->job) == OK)
-		return OK;
-	s->writing = false;
+	halves_written(&s->halves);
 	return err_set(e, ERR_BUSY, "too much waits for the disk of temporary files");
-}
-
-static bool half_has_room(const struct spool *s)
-{
-	return SPOOL_HALF - s->n[s->filling] >= SPOOL_ROOM + TRANSFER_READ_MAX;
 }
 
 static void really_free(struct spool *s)
 {
 	file_temporary_end(&s->counted);
 	close_p(&s->fd);
-	free(s->half[0]);
-	free(s->half[1]);
+	halves_fini(&s->halves);
 	free(s);
 }
 
@@ -79,15 +60,14 @@ static void advance(struct loop_task *task)
 	struct spool *s = CONTAINER_OF(task, struct spool, advance);
 	struct error *e = &s->failure;
 
-	s->writing = false;
-	s->n[!s->filling] = 0;
+	halves_written(&s->halves);
 	if (s->freed)
 		really_free(s);
 	else if (e->code || turn_halves(s, e) != OK)
 		s->events.ended(s->ud, e);
-	else if (s->complete && !s->writing)
+	else if (s->complete && !s->halves.writing)
 		s->events.ended(s->ud, NULL);
-	else if (s->paused && half_has_room(s)) {
+	else if (s->paused && halves_have_room(&s->halves)) {
 		s->paused = false;
 		s->events.room(s->ud);
 	}
@@ -116,20 +96,13 @@ enum err spool_new(struct loop *loop, struct pool *pool, const struct spool_even
 
 enum err spool_write(struct spool *s, struct slice bytes, bool *more, struct error *e)
 {
-	char **half = &s->half[s->filling];
-	size_t *n = &s->n[s->filling];
-
-	if (*n + bytes.n > SPOOL_HALF)
+	if (!halves_add(&s->halves, bytes))
 		return err_set(e, ERR_LIMIT,
 			       "more bytes came than were asked for before the pause");
-	if (!*half)
-		*half = xzalloc(SPOOL_HALF);
-	memcpy(*half + *n, bytes.p, bytes.n);
-	*n += bytes.n;
 	s->length += (int64_t)bytes.n;
 	if (turn_halves(s, e) != OK)
 		return e->code;
-	s->paused = !half_has_room(s);
+	s->paused = !halves_have_room(&s->halves);
 	*more = !s->paused;
 	return OK;
 }
@@ -137,7 +110,7 @@ enum err spool_write(struct spool *s, struct slice bytes, bool *more, struct err
 void spool_end(struct spool *s)
 {
 	s->complete = true;
-	if (!s->writing)
+	if (!s->halves.writing)
 		loop_post(s->loop, &s->advance);
 }
 
@@ -164,6 +137,6 @@ void spool_free(struct spool *s)
 	if (!s)
 		return;
 	s->freed = true;
-	if (!s->writing && !atomic_load(&s->advance.queued))
+	if (!s->halves.writing && !atomic_load(&s->advance.queued))
 		really_free(s);
 }

@@ -632,8 +632,8 @@ static void test_slow_disk(void)
 		fake_data(c, rig_bytes(at, RIG_PIECE).p, RIG_PIECE);
 		at += (int64_t)RIG_PIECE;
 	}
-	CHECK(at <= (int64_t)PART_BUFFER - (int64_t)PART_ROOM, "a pause while there is room");
-	for (size_t n = 0; n < PART_ROOM; n += RIG_PIECE) {
+	CHECK(at <= (int64_t)HALF_SIZE - (int64_t)HALF_ROOM, "a pause while there is room");
+	for (size_t n = 0; n < HALF_ROOM; n += RIG_PIECE) {
 		CHECK(!fake_data(c, rig_bytes(at, RIG_PIECE).p, RIG_PIECE), "for what still comes");
 		at += (int64_t)RIG_PIECE;
 	}
@@ -654,7 +654,7 @@ static void test_slow_disk(void)
 /* The body ends while it is paused, with both halves full. */
 static void test_end_in_a_pause(void)
 {
-	const int64_t total = (int64_t)PART_BUFFER + (int64_t)RIG_PIECE;
+	const int64_t total = (int64_t)HALF_SIZE + (int64_t)RIG_PIECE;
 	struct passenger p = {0};
 	struct store_call *c;
 	struct cache_rig r;
