@@ -301,6 +301,15 @@ void text_show(struct slice s, struct buf *out)
 	}
 }
 
+struct slice text_trim_slashes(struct slice s)
+{
+	while (s.n && s.p[0] == '/')
+		s = slice_from(s, 1);
+	while (s.n && s.p[s.n - 1] == '/')
+		s.n--;
+	return s;
+}
+
 bool text_same(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : !a && !b;

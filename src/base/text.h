@@ -52,6 +52,8 @@ size_t text_escape(struct slice s, char ret[static TEXT_ESCAPE_SIZE]);
 void text_show(struct slice s, struct buf *out);
 /* May it stand as (a part of) the value of a header: nothing but printable ASCII, ' ' and tabs? */
 bool text_is_field_value(struct slice s);
+/* A path or prefix without the slashes around it. */
+struct slice text_trim_slashes(struct slice s);
 /* The same text, or both NULL. */
 bool text_same(const char *a, const char *b);
 /* Constant-time comparison: time depends on the lengths only. */

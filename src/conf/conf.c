@@ -266,15 +266,6 @@ static enum err take_flags(struct conf *c, int argc, char *const argv[], struct 
 	return err;
 }
 
-static struct slice trim_slashes(struct slice s)
-{
-	while (s.n && s.p[0] == '/')
-		s = slice_from(s, 1);
-	while (s.n && s.p[s.n - 1] == '/')
-		s.n--;
-	return s;
-}
-
 /* Services allow different names, so only a text that no service allows is refused. */
 static bool is_bucket_name(struct slice s)
 {
@@ -287,7 +278,7 @@ static bool is_bucket_name(struct slice s)
 static enum err add_bucket(struct conf *c, struct error *e)
 {
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(URL_MAX);
-	struct slice prefix = trim_slashes(slice_of(c->path_prefix));
+	struct slice prefix = text_trim_slashes(slice_of(c->path_prefix));
 
 	if (!is_bucket_name(slice_of(c->s3_bucket)))
 		return err_set(e, ERR_USAGE,
@@ -313,7 +304,7 @@ static enum err add_default_store(struct conf *c, struct error *e)
 
 	if (!getcwd(cwd, sizeof(cwd)))
 		return err_sys(e, ERR_IO, "cannot tell the working directory");
-	dir = trim_slashes(slice_of(cwd));
+	dir = text_trim_slashes(slice_of(cwd));
 	buf_puts(&url, "file:///");
 	percent_encode(dir, "/", &url);
 	buf_puts(&url, dir.n ? "/symbols" : "symbols");

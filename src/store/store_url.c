@@ -230,15 +230,6 @@ static void set_defaults(struct store_url *u)
 	u->layout = slice_starts(u->scheme, SLICE("http")) ? LAYOUT_DEBUGINFOD : LAYOUT_SSQP;
 }
 
-static struct slice trim_slashes(struct slice s)
-{
-	while (s.n && s.p[0] == '/')
-		s = slice_from(s, 1);
-	while (s.n && s.p[s.n - 1] == '/')
-		s.n--;
-	return s;
-}
-
 static enum err parse_parts(struct store_url *u, struct slice url, struct error *e)
 {
 	size_t colon = slice_find(url, ':'), q, slash, at;
@@ -266,7 +257,7 @@ static enum err parse_parts(struct store_url *u, struct slice url, struct error 
 	if (!decode(u, u->raw_path, &u->path))
 		return err_set(e, ERR_USAGE, "invalid percent-encoding in the path");
 	if (slice_eq(u->scheme, SLICE("s3"))) {
-		u->path = trim_slashes(u->path);
+		u->path = text_trim_slashes(u->path);
 		if (!decode(u, authority, &u->host))
 			return err_set(e, ERR_USAGE, "invalid percent-encoding in the bucket name");
 	}
