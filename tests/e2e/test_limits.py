@@ -356,28 +356,42 @@ def test_who_reads_nothing_keeps_no_transfer_from_others(named, upstream, serve)
 
 @pytest.mark.cache_on
 def test_the_next_part_waits_its_turn(origin, serve):
-    """However long that takes: a body that runs is not cut because others ask."""
+    """A body that runs goes on before questions that came long before its next part did. For how long
+    that may wait is in tests/unit/store/test_transfer_wait.c, where the clock does what the test
+    says."""
     big = path("big.pdb").lower()
     origin.put("bucket", big, Pattern(6_000_000))
     server = serve(stores=s3("bucket", origin, forms="plain"), MAX_TRANSFERS="2", MISS_TTL="0s",
                    FETCH_BLOCK="1MiB", FETCH_PARALLEL="1")
+
+    def waiting():
+        return server.metrics()["pepto_waiting_transfers", ""]
+
     first, gate = Gate(""), origin.hold("held")
     origin.fault(faults.pause_at(500_000, first), big, times=1)
-    held = [server.connect() for _ in range(2)]
+    held, later = ([server.connect() for _ in range(n)] for n in (2, 4))
     with server.connect() as client:
         client.ask("/" + big)
         first.wait(1)
-        for n, other in enumerate(held):
-            other.ask("/" + path(f"held{n}.pdb").lower())
-        gate.wait(1)
+        held[0].ask("/" + path("held0.pdb").lower())
+        gate.wait(1)                # all transfers: the others wait
+        held[1].ask("/" + path("held1.pdb").lower())
+        until(lambda: waiting() == 1)
+        for n, other in enumerate(later):
+            other.ask("/" + path(f"later{n}.pdb").lower())
+        until(lambda: waiting() == 1 + len(later))
         first.release()
-        gate.wait(2)                # all transfers: the next part has none
-        until(lambda: server.metrics()["pepto_waiting_transfers", ""] == 1)
-        time.sleep(9)               # longer than a part may take once it is asked for
-        assert server.metrics()["pepto_waiting_transfers", ""] == 1
+        gate.wait(2)                # all transfers once more: the next part has none
+        until(lambda: waiting() == 1 + len(later))
+        turns = origin.hold("/bucket/")
+        before = len(origin.asked("/bucket/"))
         gate.release()
+        turns.wait(2)
+        asked = [request.path for request in origin.asked("/bucket/")[before:]]
+        assert any(big in target for target in asked), asked
+        turns.release()
         assert client.answer().body == body(6_000_000)
-    for other in held:
+    for other in held + later:
         assert is_miss(other.answer())
         other.close()
 
