@@ -173,10 +173,11 @@ static void seat_declined(struct seat *s)
 
 static bool look_for(struct ask *a, enum form form)
 {
+	const struct confirm_request wanted = {a->request.store, slice_of(a->key), form, a->named,
+					       a->request.checksum};
 	struct cache_object o;
 
-	if (!flights_find(a->request.flights, a->request.store, slice_of(a->key), form, a->named,
-			  a->request.checksum, &o))
+	if (!flights_find(a->request.flights, &wanted, &o))
 		return false;
 	a->form = form;
 	if (needs_plain(a, &o.head)) {

@@ -22,12 +22,9 @@ struct cache *flights_cache(const struct flights *all)
 	return all->cache;
 }
 
-bool flights_find(struct flights *all, struct store *s, struct slice key, enum form form,
-		  const char *named, const char *checksum, struct cache_object *ret)
+bool flights_find(struct flights *all, const struct confirm_request *r, struct cache_object *ret)
 {
-	const struct confirm_request r = {s, key, form, named, checksum};
-
-	return confirm_find(all->confirms, &r, ret);
+	return confirm_find(all->confirms, r, ret);
 }
 
 void flights_ask_again(struct flights *all, struct store *s, struct slice key, const char *checksum)

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "cache/cache.h"
+#include "flight/confirm.h"
 
 struct flights;
 
@@ -39,8 +40,7 @@ void flights_free(struct flights *all); /* after the loop has stopped; accepts N
 struct cache *flights_cache(const struct flights *all);
 
 /* As cache_find(); a stale object is confirmed in the background. */
-bool flights_find(struct flights *all, struct store *s, struct slice key, enum form form,
-		  const char *named, const char *checksum, struct cache_object *ret);
+bool flights_find(struct flights *all, const struct confirm_request *r, struct cache_object *ret);
 /* Ask in the background whether a key is still missing, and remember that; bounded. */
 void flights_ask_again(struct flights *all, struct store *s, struct slice key,
 		       const char *checksum);

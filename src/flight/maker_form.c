@@ -160,6 +160,12 @@ static enum err (*const unpackers[PACKINGS_END])(struct maker *m, enum packing k
 #include "base/packings.def"
 };
 
+static enum err unpack(struct maker *m, enum packing kind, const struct outlet *to, struct error *e)
+{
+	ASSERT(kind < PACKINGS_END && unpackers[kind]); /* packing_can_be_undone() */
+	return unpackers[kind](m, kind, to, e);
+}
+
 static enum err copy(struct maker *m, struct error *e)
 {
 	char bytes[COPY_SIZE];
@@ -212,7 +218,7 @@ static enum err expand(struct maker *m, enum packing kind, struct error *e)
 	if (kind == PACKED_ZIP)
 		return err_set(e, ERR_CORRUPT, "a zip archive, which is not expanded");
 	count(kind);
-	return packing_can_be_undone(kind) ? unpackers[kind](m, kind, &out, e) : copy(m, e);
+	return packing_can_be_undone(kind) ? unpack(m, kind, &out, e) : copy(m, e);
 }
 
 /* ---- a step of its own ---- */
@@ -245,7 +251,7 @@ static enum err undo(struct maker *m, enum packing kind, struct error *e)
 	enum err err = draft_scratch(0, &m->middle, e);
 
 	if (!err)
-		err = unpackers[kind](m, kind, &middle, e);
+		err = unpack(m, kind, &middle, e);
 	draft_free(before);
 	if (err)
 		return err;

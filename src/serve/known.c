@@ -16,9 +16,10 @@ static bool find(const struct known_request *r, struct store *s, const struct ca
 		 enum form form, struct answer *ret)
 {
 	bool gzip = r->rules.client->gzip && !r->part.ranged;
+	const struct confirm_request wanted = {s, c->key, form, NULL, r->rules.client->checksum};
 	struct cache_object o;
 
-	if (!flights_find(r->flights, s, c->key, form, NULL, r->rules.client->checksum, &o))
+	if (!flights_find(r->flights, &wanted, &o))
 		return false;
 	if (!answer_acceptable(&o.head, gzip) || (c->gzipped && !answer_is_gzip(&o.head))) {
 		close(o.head.fd);

@@ -92,18 +92,28 @@ static bool ask_given(struct doubt *d)
 	return d->n_given && send_probe(d, slice_of(d->given[d->next_asked++ % d->n_given]), true);
 }
 
+static bool is_probed_often(const struct doubt *d)
+{
+	return d->is == MANNER_DENYING || d->is == MANNER_UNSPOKEN;
+}
+
+static void set_timer(struct doubt *d)
+{
+	int64_t now = clock_mono_ns(), pause = DENYING_EVERY_NS;
+
+	if (d->is == MANNER_UNSPOKEN)
+		pause = MIN(MAX((now - d->unspoken_ns) / UNSPOKEN_PART, UNSPOKEN_FIRST_NS),
+			    UNSPOKEN_LAST_NS);
+	loop_timer_set(loop_of(d), &d->timer, now + pause);
+}
+
 static void due(struct loop_timer *timer)
 {
 	struct doubt *d = CONTAINER_OF(timer, struct doubt, timer);
 
-	int64_t now = clock_mono_ns(), pause = DENYING_EVERY_NS;
-
-	if (d->is != MANNER_DENYING && d->is != MANNER_UNSPOKEN)
+	if (!is_probed_often(d))
 		return;
-	if (d->is == MANNER_UNSPOKEN)
-		pause = MIN(MAX((now - d->unspoken_ns) / UNSPOKEN_PART, UNSPOKEN_FIRST_NS),
-			    UNSPOKEN_LAST_NS);
-	loop_timer_set(loop_of(d), timer, now + pause);
+	set_timer(d);
 	doubt_probe(d);
 }
 
@@ -127,10 +137,8 @@ static void note_change(struct doubt *d, enum manner is)
 	store_set_spoken(d->store, d->question, is != MANNER_UNSPOKEN);
 	d->store->denying += (is == MANNER_DENYING) - (d->is == MANNER_DENYING);
 	d->is = is;
-	if (is == MANNER_DENYING)
-		loop_timer_set(loop_of(d), &d->timer, clock_mono_ns() + DENYING_EVERY_NS);
-	else if (is == MANNER_UNSPOKEN)
-		loop_timer_set(loop_of(d), &d->timer, clock_mono_ns() + UNSPOKEN_FIRST_NS);
+	if (is_probed_often(d))
+		set_timer(d);
 	else
 		loop_timer_stop(loop_of(d), &d->timer);
 }

@@ -52,6 +52,7 @@ enum store_form {
 #define PACKING(ID, ...) STORE_FORM_##ID = 1 << PACKED_##ID,
 #include "base/packings.def"
 	STORE_FORMS_ALL =
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): one term of a sum, which the last line ends */
 #define PACKING(ID, name, word, ...) (sizeof(word) > 1 ? STORE_FORM_##ID : 0) +
 #include "base/packings.def"
 		0

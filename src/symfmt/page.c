@@ -22,11 +22,16 @@ static struct slice as_ascii(struct slice s, char *to)
 	return (struct slice){to, n};
 }
 
+static bool is_one_of(char c, struct slice set)
+{
+	return slice_find(set, c) < set.n;
+}
+
 static struct slice without_blanks(struct slice s)
 {
 	if (slice_starts(s, SLICE("\xef\xbb\xbf")))
 		s = slice_from(s, 3);
-	while (s.n && memchr(" \t\r\n\f", s.p[0], 5))
+	while (s.n && is_one_of(s.p[0], SLICE(" \t\r\n\f")))
 		s = slice_from(s, 1);
 	return s;
 }
@@ -37,7 +42,7 @@ static bool starts_tag(struct slice s, const char *tag)
 	struct slice name = slice_of(tag);
 
 	return slice_starts_nocase(s, name) && s.n > name.n &&
-	       memchr(" \t\r\n\f/>", s.p[name.n], 7);
+	       is_one_of(s.p[name.n], SLICE(" \t\r\n\f/>"));
 }
 
 static bool is_html(struct slice s)
@@ -88,7 +93,7 @@ bool page_is_text(struct slice beginning)
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 
-		if ((c < ' ' && !memchr("\t\r\n\f", c, 4)) || c == 0x7f)
+		if ((c < ' ' && !is_one_of(s.p[i], SLICE("\t\r\n\f"))) || c == 0x7f)
 			return false;
 	}
 	return s.n > 0;

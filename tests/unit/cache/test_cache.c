@@ -30,7 +30,7 @@ static bool has(struct cache_rig *r, const char *key)
 {
 	struct cache_object o;
 
-	if (!flights_find(r->flights, &r->store.store, slice_of(key), FORM_STORED, NULL, NULL, &o))
+	if (!rig_find(r, slice_of(key), FORM_STORED, NULL, NULL, &o))
 		return false;
 	close(o.head.fd);
 	return true;
@@ -125,8 +125,7 @@ static void test_find(void)
 	cache_rig_new(&r);
 	CHECK(!has(&r, "a/b"), "nothing is there");
 	put(&r, "a/B");
-	CHECK(flights_find(r.flights, &r.store.store, SLICE("A/b"), FORM_STORED, NULL, NULL, &o),
-	      "found in any case");
+	CHECK(rig_find(&r, SLICE("A/b"), FORM_STORED, NULL, NULL, &o), "found in any case");
 	CHECK(o.head.total == LENGTH && o.head.length == LENGTH && o.head.first == 0 &&
 		      !o.head.ranged && strcmp(o.head.etag, RIG_ETAG) == 0 && o.fresh_ns > 0,
 	      "its head");
@@ -134,12 +133,12 @@ static void test_find(void)
 	      "its body");
 	close(o.head.fd);
 	clock_freeze_wall_s(RIG_NOW + 599);
-	ASSERT(flights_find(r.flights, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
+	ASSERT(rig_find(&r, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
 	       fstat(o.head.fd, &st) == 0);
 	CHECK_INT(st.st_atim.tv_sec, RIG_NOW, "its time of use is exact to ten minutes");
 	close(o.head.fd);
 	clock_freeze_wall_s(RIG_NOW + 600);
-	ASSERT(flights_find(r.flights, &r.store.store, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
+	ASSERT(rig_find(&r, SLICE("a/b"), FORM_STORED, NULL, NULL, &o) &&
 	       fstat(o.head.fd, &st) == 0);
 	CHECK_INT(st.st_atim.tv_sec, RIG_NOW + 600, "then it is written");
 	close(o.head.fd);
@@ -186,7 +185,7 @@ static bool has_as(struct cache_rig *r, const char *key, enum form form, const c
 {
 	struct cache_object o;
 
-	if (!flights_find(r->flights, &r->store.store, slice_of(key), form, named, NULL, &o))
+	if (!rig_find(r, slice_of(key), form, named, NULL, &o))
 		return false;
 	close(o.head.fd);
 	return true;
@@ -269,11 +268,11 @@ static void test_forms_of_local_files(void)
 	keep_as(&r, "k", FORM_STORED, NULL);
 	keep_as(&r, "k", FORM_EXPANDED, NULL);
 	CHECK(!has_as(&r, "k", FORM_STORED, NULL), "the file itself is not looked for");
-	ASSERT(flights_find(r.flights, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
+	ASSERT(rig_find(&r, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
 	CHECK_INT(o.fresh_ns, 2 * NS_PER_S, "what was made of it is, and fresh for a moment");
 	clock_freeze_wall_s(RIG_NOW + 2);
-	ASSERT(flights_find(r.flights, &r.store.store, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
+	ASSERT(rig_find(&r, SLICE("k"), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
 	manual_settle(r.loop);
 	CHECK(o.fresh_ns == 0 && r.store.started == 1, "then the file is asked about");
@@ -683,7 +682,7 @@ static void test_purge_all(void)
 	put(&r, "one");
 	put(&r, "two");
 	miss(&r, "gone");
-	ASSERT(flights_find(r.flights, &r.store.store, SLICE("one"), FORM_STORED, NULL, NULL, &o));
+	ASSERT(rig_find(&r, SLICE("one"), FORM_STORED, NULL, NULL, &o));
 	CHECK(purge(&r, NULL, 0), "everything");
 	CHECK(!has(&r, "one") && !has(&r, "two") && !knows(&r, "gone"), "is gone");
 	CHECK(pread(o.head.fd, to, LENGTH, o.head.fd_base) == LENGTH && rig_is_body(to, LENGTH, 0),

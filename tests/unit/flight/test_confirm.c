@@ -51,7 +51,7 @@ static int64_t look(struct cache_rig *r)
 {
 	struct cache_object o;
 
-	if (!flights_find(r->flights, &r->store.store, SLICE("a/B"), FORM_STORED, NULL, NULL, &o))
+	if (!rig_find(r, SLICE("a/B"), FORM_STORED, NULL, NULL, &o))
 		return -1;
 	close(o.head.fd);
 	manual_settle(r->loop);
@@ -252,8 +252,7 @@ static void test_checksum(void)
 
 	rig_with(&r, RIG_ETAG, FRESH_S);
 	r.store.store.traits.checksums = true;
-	ASSERT(flights_find(r.flights, &r.store.store, SLICE("a/B"), FORM_STORED, NULL, "SHA256:ab",
-			    &o));
+	ASSERT(rig_find(&r, SLICE("a/B"), FORM_STORED, NULL, "SHA256:ab", &o));
 	close(o.head.fd);
 	manual_settle(r.loop);
 	CHECK_STR(r.store.first->read.checksum, "SHA256:ab", "asked about");
@@ -289,8 +288,7 @@ static void test_wrong_checksum(void)
 		rig_with(&r, RIG_ETAG, FRESH_S);
 		r.store.store.traits.checksums = cases[i].trait;
 		for (int n = 0; n < 2; n++) {
-			if (!flights_find(r.flights, &r.store.store, SLICE("a/B"), FORM_STORED,
-					  NULL, "SHA256:ab", &o))
+			if (!rig_find(&r, SLICE("a/B"), FORM_STORED, NULL, "SHA256:ab", &o))
 				continue;
 			close(o.head.fd);
 			manual_settle(r.loop);
@@ -372,8 +370,7 @@ static void test_abort(void)
 		struct cache_rig r;
 
 		rig_with(&r, RIG_ETAG, FRESH_S);
-		ASSERT(flights_find(r.flights, &r.store.store, SLICE("a/b"), FORM_STORED, NULL,
-				    NULL, &o));
+		ASSERT(rig_find(&r, SLICE("a/b"), FORM_STORED, NULL, NULL, &o));
 		close(o.head.fd);
 		if (point > 0)
 			manual_settle(r.loop);

@@ -423,7 +423,7 @@ static void test_confirmed(void)
 	ASSERT(told_found(&r, &p[1]) && makers_over(&r));
 	seat_leave(&p[0].seat);
 	seat_leave(&p[1].seat);
-	ASSERT(flights_find(r.flights, &r.store.store, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o));
+	ASSERT(rig_find(&r, SLICE(KEY), FORM_EXPANDED, NULL, NULL, &o));
 	close(o.head.fd);
 	confirm_start(r.flights->confirms,
 		      &(struct confirm_request){
