@@ -5,7 +5,7 @@
  *
  *	CACHEDIR.TAG          tells backup programs to leave it out
  *	generations           how processes hear of each other's purges (generation.h)
- *	objects/ab/<30 hex>   one file per object (object.h); whole and valid as long as it has a name
+ *	objects/ab/<30 hex>   one file per object (object.h), whole and valid while it has a name
  *	tmp/<16 hex>          drafts, where the file system knows no files without a name; flocked
  *	trash.<16 hex>        what disk_empty() has put aside, for evict.c to delete
  *

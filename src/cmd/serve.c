@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * `pepto-symbol serve`: settings, stores, server, and the wait for the end. The main thread does
- * nothing but wait for signals, have the server tidy up every few seconds, and see once a minute whether
- * the certificate has changed.
+ * nothing but wait for signals, have the server tidy up every few seconds, and see once a minute
+ * whether the certificate has changed.
  *
  * The first SIGTERM or SIGINT drains: no new connections, running answers go on for at most
  * DRAIN_TIMEOUT, then they are cut. The second exits at once. SIGHUP reads the certificate again.

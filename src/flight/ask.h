@@ -26,7 +26,10 @@ struct ask_request {
 	bool accepts_gzip;
 	bool msfz;         /* FORM_STORED: or FORM_MSFZ, if the store sends that */
 	const char *named; /* the path whose key it has to be true to; NULL: its own; copied */
-	/* Only whether it is there, in its stored form: the head that is told is that of the stored form. */
+	/*
+	 * Only whether it is there, in its stored form: the head that is told is that of the stored
+	 * form.
+	 */
 	bool presence;
 	bool seekable; /* the body is to be read here and there: it never passes through */
 	bool look;     /* it may be in the cache, which has not been looked into yet */

@@ -3,14 +3,15 @@
  * A flight brings one object of one store into the disk cache, once for all requests that want it
  * meanwhile. Each of these takes a seat; the first seat makes the flight start.
  *
- *	FLIGHT_ASKING	 the store is asked; nothing is known yet. FLIGHT_PRESENCE: as that, but only
- *			 whether the object is there
+ *	FLIGHT_ASKING	 the store is asked; nothing is known yet. FLIGHT_PRESENCE: the same, but
+ *			 only whether the object is there
  *	FLIGHT_UNDER_WAY found: the body arrives, in parallel parts when it is large (arrival.h);
  *			 readers follow. They are told when the beginning is what the key names
  *			 (proving.h)
- *	FLIGHT_LANDING	 all is there and has been checked; the file is being made durable and visible
- *	FLIGHT_LANDED	 out of the table; a request that looked for the file just before it landed is
- *			 told to look again
+ *	FLIGHT_LANDING	 all is there and has been checked; the file is being made durable and
+ *			 visible
+ *	FLIGHT_LANDED	 out of the table; a request that looked for the file just before it landed
+ *			 is told to look again
  *	FLIGHT_GONE	 missing, failed or cancelled: out of the table
  *
  * A flight that is out of the table is freed when the last seat has left and no worker has a job of

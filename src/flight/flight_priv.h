@@ -112,8 +112,7 @@ struct flights {
 	struct flights_settings settings;
 	struct pool *pool;      /* for short jobs that may block on the disk */
 	struct pool *keep_pool; /* for making files durable: that takes long, and no client waits */
-	struct pool *
-		makers; /* for making one form of an object out of another, which waits for stores */
+	struct pool *makers;    /* for makers whose input arrives from a store */
 	struct pool *file_makers; /* the same, where that lies in a file: they never wait */
 	struct permits *permits;  /* of makers */
 	struct quota *windows;    /* memory of makers beyond WINDOW_FREE, shared */

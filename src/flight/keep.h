@@ -28,7 +28,7 @@ struct keep {
 	 */
 	int spool;
 	int64_t spool_base;
-	int64_t spool_counted; /* of file_temporary_grow(), while the flight, and so a reader, lives */
+	int64_t spool_counted; /* of file_temporary_grow(), while a reader may live */
 	struct draft *spool_draft;
 	int64_t step;     /* bytes that a part has space reserved for at a time; 0: none */
 	int64_t promised; /* by evict_promise(), which ends with the flight */

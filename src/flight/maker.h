@@ -35,7 +35,7 @@ enum maker_end {
 	MAKER_MADE,
 	MAKER_NONE,   /* there is no such form: too long for a cabinet, or nothing inside */
 	MAKER_WRONG,  /* another file than its key names */
-	MAKER_FAILED, /* see failure; ERR_CANCELED also when it would have become too much (below) */
+	MAKER_FAILED, /* see failure; ERR_CANCELED also beyond maker_end_beyond() */
 };
 
 struct maker_request {

@@ -4,10 +4,10 @@
  * writing and waiting that they call are maker_run.c. The name of a file says little about what it
  * is, and a Content-Encoding is a claim; so the magic decides:
  *
- *	PLAIN		gzip or zstd undone once; as it is where it is none of both. Under the name of a plain
- *			file (encoding.h) as the next
- *	EXPANDED	the Content-Encoding undone, then a cabinet, SZDD, gzip, zstd or MSFZ expanded; as it is
- *			where it is none
+ *	PLAIN		gzip or zstd undone once; a file that is neither stays as it is. Under the
+ *			name of a plain file (encoding.h) as EXPANDED
+ *	EXPANDED	the Content-Encoding undone, then a cabinet, SZDD, gzip, zstd or MSFZ
+ *			expanded; a file that is none of these stays as it is
  *	CABINET		that, then made into a cabinet
  *
  * Where there are more steps, all but the last go through a file of their own.

@@ -23,8 +23,7 @@ struct maker {
 	char tail[MAKER_TAIL];
 	struct fill_waiter wait; /* offset: the thread's while not registered */
 	sem_t woken;
-	struct draft *
-		middle; /* the input with its Content-Encoding undone, if that is a step of its own */
+	struct draft *middle; /* the input with its Content-Encoding undone, if that is a step */
 	struct maker_input input; /* the request's, or that */
 	int64_t read_to;          /* of the request's fill */
 

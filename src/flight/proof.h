@@ -3,10 +3,11 @@
  * Are the bytes that came right? A proof belongs to a flight (proving.h), to a pass, or to a maker.
  * Two questions:
  *
- *	damaged?	held against the checksum that the store tells with its answer (checksum.h). An ETag
- *			that looks like an MD5 and does not agree is no verdict yet (recheck.h)
- *	another file?	held against the key of its path (symfmt/verify.h): by the beginning, of which 64 KiB
- *			are followed; or by the whole, where only that tells
+ *	damaged?	held against the checksum that the store tells with its answer (checksum.h).
+ *			An ETag that looks like an MD5 and does not agree is no verdict yet
+ *			(recheck.h)
+ *	another file?	held against the key of its path (symfmt/verify.h): by the beginning, of
+ *			which 64 KiB are followed; or by the whole, where only that tells
  *
  * One thread at a time; proof_check() on the loop's.
  */

@@ -61,7 +61,7 @@ enum want {
 struct candidate {
 	struct slice key;
 	enum want want;
-	bool eager; /* likely: asked for at once. Else: asked whether it is there in the same round */
+	bool eager;      /* likely: asked for at once; else only its presence is */
 	bool alias;      /* it has another key than was asked for */
 	bool msfz;       /* the answer is in MSFZ form, which the client accepts */
 	bool negotiable; /* or may be, if the store chooses that form, under the plain name */

@@ -72,8 +72,8 @@ static bool await(struct lookup *l, struct slot *slot, enum slot_state as,
 }
 
 /*
- * A local file, and what was found to be missing before it, is taken for granted for a second from when
- * that was asked, but what was known to be missing for no longer than that is remembered.
+ * A local file, and what was found to be missing before it, is taken for granted for a second from
+ * when that was asked, but what was known to be missing for no longer than that is remembered.
  */
 static int64_t hot_for(const struct lookup *l, const struct object_head *head)
 {

@@ -51,9 +51,8 @@ struct lookup {
 	int64_t stage_began_ns, stage_deadline_ns;
 	size_t questions_left; /* of the present stage */
 	struct lookup_cut cut; /* where that was cut; of == 0: nowhere */
-	struct buf
-		target; /* where the present store's file.ptr has led to; empty: it was not followed */
-	char *asked;    /* then, the path whose key the target has to be true to */
+	struct buf target;     /* of the present store's file.ptr; empty: it was not followed */
+	char *asked;           /* then, the path whose key the target has to be true to */
 	struct ask *winner;
 	struct object_head version; /* the version that the winner gives */
 	struct slot *awaited;       /* the one that is PEEKING, LEADING or SETTLING; or NULL */
@@ -68,8 +67,8 @@ struct lookup {
 	uint64_t number;                              /* there */
 	struct store *fault_store; /* the first that failed and counts; NULL: none */
 	struct error fault;        /* its */
-	int64_t keep_ns; /* a miss may be kept so long: the least that is left of all that it is made of */
-	bool working; /* a flight goes on that was not waited for any longer */
+	int64_t keep_ns;           /* a miss may be kept so long: the least of its parts */
+	bool working;              /* a flight goes on that was not waited for any longer */
 };
 
 /* Is it the present store that the spare answer is from? */

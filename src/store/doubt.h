@@ -4,12 +4,12 @@
  *
  *	UNKNOWN --404--> EXACT        a miss is 404, a refusal is a fault
  *	UNKNOWN --denied--> OPAQUE    a miss looks like a refusal (S3 without s3:ListBucket)
- *	EXACT --denied--> DENYING     something was taken away: to list, or everything? Reads that are
- *	                              denied are faults until it is known
+ *	EXACT --denied--> DENYING     something was taken away: to list, or everything? Reads that
+ *	                              are denied are faults until it is known
  *	DENYING --404--> EXACT;  --a key that it gave before is given again--> OPAQUE
  *	OPAQUE --404--> EXACT
- *	UNSPOKEN                      such questions mean nothing to it (http_doubt.c): a miss without
- *				      asking, which nobody is to keep
+ *	UNSPOKEN                      such questions mean nothing to it (http_doubt.c): a miss
+ *	                              without asking, which clients are not to keep
  *
  * A store is probed at the start; as soon as it answers anything while its manner is unknown; when
  * an answer contradicts its manner (once in ten seconds at most); each second while it is DENYING;

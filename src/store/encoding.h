@@ -5,10 +5,11 @@
  * compressed under the name of the plain one. The encoding that is told from here on is true, as
  * far as the beginning of the body tells:
  *
- *	""		the file as it was asked for, or what nobody can tell
+ *	""		the file as it was asked for, or it cannot be told
  *	"gzip", "zstd"	that, once
- *	"packed"	it has to be expanded to be the file: a cabinet, SZDD, MSFZ, gzip or zstd which no
- *			label tells of, or more than once. Made up here, so that no client accepts it
+ *	"packed"	it has to be expanded to be the file: a cabinet, SZDD, MSFZ, gzip or zstd
+ *			which no label tells of, or more than once. Made up here, so that no client
+ *			accepts it
  *	else		a label that is not undone
  *
  * Pure.

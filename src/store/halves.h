@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A buffer of two halves between a transfer and a disk that may be slow: bytes go into one half while
- * a worker writes the other one, and then the two change places. The job, and the pause of the
- * transfer when there is no room, are the owner's.
+ * A buffer of two halves between a transfer and a disk that may be slow: bytes go into one half
+ * while a worker writes the other one, and then the two change places. The job, and the pause of
+ * the transfer when there is no room, are the owner's.
  *
  * One thread; but between halves_turn() and halves_written() the worker reads halves_full().
  */
@@ -23,7 +23,9 @@ struct halves {
 };
 
 void halves_fini(struct halves *h); /* while none is written */
-/* Takes all of the bytes. False: there is no room, though the transfer was told to pause in time. */
+/*
+ * Takes all of the bytes. False: there is no room, though the transfer was told to pause in time.
+ */
 MUST_CHECK bool halves_add(struct halves *h, struct slice bytes);
 /* Is there room for more than a transfer that pauses now may still bring? */
 bool halves_have_room(const struct halves *h);

@@ -67,7 +67,7 @@ static enum store_result judge_other(struct store_call *c)
 
 	c->other = true;
 	if (d->is == MANNER_UNSPOKEN)
-		return STORE_MISS_REFUSED; /* it may be a passing failure, so clients are not to keep it */
+		return STORE_MISS_REFUSED; /* perhaps a passing failure: not to be kept */
 	if (implied && (c->page || c->status == 403))
 		return STORE_MISS_DENIED;
 	if (c->status == 403 && d->is == MANNER_EXACT && !c->has_checksum &&

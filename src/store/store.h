@@ -144,8 +144,9 @@ struct object_head {
 					   called; the receiver of the head closes it */
 	int64_t fd_base;  /* where in it byte 0 of the object lies */
 	/*
-	 * > 0, of a local store: the file may stay open and be answered again for a moment. It is the time of
-	 * its last change (st_ctim, ns); while that is the same, so are its bytes and what this head says.
+	 * > 0, of a local store: the file may stay open and be answered again for a moment. It is
+	 * the time of its last change (st_ctim, ns); while that is the same, so are its bytes and
+	 * what this head says.
 	 */
 	int64_t changed_ns;
 };
@@ -242,9 +243,9 @@ struct store {
 	unsigned sums_silent; /* heads that were asked for one and told none */
 	unsigned index;       /* the cache's: the number of its index of names; 0: none */
 	bool packs;           /* the object that was found last had to be expanded */
-	int64_t unranged_ns; /* until then, no HEAD is asked as the first bytes (fetch.h); the loop's */
-	int64_t plain_ns; /* until then, it is not asked for MSFZ; the loop's */
-	int denying;      /* of how many kinds of question it denies all; the loop's */
+	int64_t unranged_ns;  /* until then, no HEAD is asked as the first bytes; the loop's */
+	int64_t plain_ns;     /* until then, it is not asked for MSFZ; the loop's */
+	int denying;          /* of how many kinds of question it denies all; the loop's */
 	/* Its ETags that look like MD5: one has agreed; objects that proved that theirs is none. */
 	bool etags_agree;
 	unsigned etag_proofs;

@@ -9,8 +9,8 @@
 #include "store/transfer.h"
 
 struct transfer_due {
-	int64_t asked_ns; /* when it was asked for */
-	int64_t until_ns; /* head_deadline_ns of the request, put off by the wait where it goes on */
+	int64_t asked_ns;    /* when it was asked for */
+	int64_t until_ns;    /* head_deadline_ns, put off by the wait where it goes on */
 	int64_t within_ns;   /* head_within_ns of the request */
 	int64_t *put_off_ns; /* of the request, as the next */
 	bool patient;

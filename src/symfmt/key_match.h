@@ -59,7 +59,7 @@ enum key_match {
 	KEY_MATCH,         /* the file is the one that the key names */
 	KEY_MATCH_ALIAS,   /* it is by one of the rules above */
 	KEY_MATCH_NOT,     /* it is another file */
-	KEY_MATCH_UNKNOWN, /* the key is opaque, or the file tells nothing that it could be held to */
+	KEY_MATCH_UNKNOWN, /* the key is opaque, or the file tells nothing to hold it to */
 };
 
 enum key_match key_compare(const struct symbol_key *k, const struct symbol_identity *i);
