@@ -29,7 +29,7 @@
 #define FREE_PAGES        20 /* at the start */
 #define PAUSE_NS          (60 * NS_PER_S)
 #define DENIED_NS         (3600 * NS_PER_S)
-#define TOO_MANY_NS       (24 * 3600 * NS_PER_S)
+#define TOO_MANY_NS       (86400 * NS_PER_S)
 #define ROOT_COUNTED      65536 /* keys that a level is paid by are told apart by so many bits */
 #define FOLDER_COUNTED    1024
 #define FOLDERS           4096 /* at most; the greatest number of names of two letters is 1,369 */
