@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 
 import pytest
@@ -134,6 +135,28 @@ def test_both_ports(secure, papers):
             client.ask(GONE)
         assert all(is_miss(client.answer()) for _ in range(50))
     assert server.metrics()["pepto_tls_handshakes_total", '{result="made"}'] == 1
+
+
+@pytest.mark.parametrize("way", ["--http1.0", "--http1.1", "--http2", "--http2-prior-knowledge",
+                                 "-HExpect: 100-continue"])
+@pytest.mark.parametrize("tls", [False, True])
+def test_curl(tls, way, secure, papers):
+    """In each version that it speaks. HTTP/2 falls back, by ALPN or as h2c that is not taken up; who insists
+    on it in clear is refused."""
+    server = secure()
+    port = server.tls_port if tls else server.port
+    base = f"http{'s' if tls else ''}://127.0.0.1:{port}"
+
+    def curl(*args):
+        return subprocess.run(["curl", "-s", "--max-time", str(WAIT), "--cacert", papers.at / "ca.pem", way,
+                               *args], capture_output=True, check=False)
+    if way == "--http2-prior-knowledge" and not tls:
+        assert curl(base + FOO).returncode != 0
+        return
+    assert curl(base + FOO).stdout == LARGE
+    assert curl("-r", "100000-199999", base + FOO).stdout == LARGE[100_000:200_000]
+    told = curl("-w", "%{http_code} %{http_version} %{size_download}", base + GONE).stdout
+    assert told == b"404 1.1 0"
 
 
 def test_a_request_a_byte_at_a_time(secure, papers):
