@@ -72,16 +72,19 @@ static bool await(struct lookup *l, struct slot *slot, enum slot_state as,
 }
 
 /*
- * A local file, and what was found to be missing before it, is taken for granted for a second from
- * when that was asked, but what was known to be missing for no longer than that is remembered.
+ * A local file, and what was found to be missing before it, is taken for granted for a second from when
+ * that was asked, but what was known to be missing for no longer than that is remembered. What comes behind it
+ * does not matter.
  */
-static int64_t hot_for(const struct lookup *l, const struct object_head *head)
+static int64_t hot_for(struct lookup *l, const struct slot *found)
 {
-	int64_t all_ns = MIN(l->keep_ns, HOT_LOCAL_NS);
-
-	if (!head->changed_ns || l->fault_store || l->working)
+	if (!found->head.changed_ns || l->fault_store || l->working)
 		return 0;
-	return MAX(l->stage_began_ns + all_ns - clock_mono_ns(), 0);
+	l->keep_ns = MIN(l->keep_before_ns, HOT_LOCAL_NS);
+	for (const struct slot *slot = l->slots; slot < found; slot++)
+		if (!slot->ask && !lookup_knows_missing(l, &slot->candidate))
+			return 0;
+	return MAX(l->stage_began_ns + l->keep_ns - clock_mono_ns(), 0);
 }
 
 static void answer_found(struct lookup *l, struct slot *slot)
@@ -94,10 +97,10 @@ static void answer_found(struct lookup *l, struct slot *slot)
 		.from = lookup_present(l),
 	};
 
+	a.hot_ns = hot_for(l, slot);
 	if (!l->request.head && a.head.fd < 0)
 		a.fill = fill_ref(ask_body(slot->ask));
 	slot->head.fd = -1;
-	a.hot_ns = hot_for(l, &a.head);
 	answer_describe(&a, &slot->candidate, ask_form(slot->ask));
 	a.late |= l->target.n > 0;
 	a.from->packs = slot->candidate.want == WANT_EXPANDED;

@@ -49,10 +49,11 @@ struct lookup {
 	size_t n_slots;
 	struct buf keys; /* of the slots */
 	int64_t stage_began_ns, stage_deadline_ns;
-	size_t questions_left; /* of the present stage */
-	struct lookup_cut cut; /* where that was cut; of == 0: nowhere */
-	struct buf target;     /* of the present store's file.ptr; empty: it was not followed */
-	char *asked;           /* then, the path whose key the target has to be true to */
+	int64_t keep_before_ns; /* keep_ns as it was then */
+	size_t questions_left;  /* of the present stage */
+	struct lookup_cut cut;  /* where that was cut; of == 0: nowhere */
+	struct buf target;      /* of the present store's file.ptr; empty: it was not followed */
+	char *asked;            /* then, the path whose key the target has to be true to */
 	struct ask *winner;
 	struct object_head version; /* the version that the winner gives */
 	struct slot *awaited;       /* the one that is PEEKING, LEADING or SETTLING; or NULL */

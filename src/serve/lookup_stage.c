@@ -245,6 +245,7 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 	size_t on = goes_on_at(l, of), stopped = 0, unknown = 0;
 
 	l->stage_began_ns = clock_mono_ns();
+	l->keep_before_ns = l->keep_ns;
 	l->stage_deadline_ns = stage_deadline(l);
 	/* After all that end by themselves at the deadline. */
 	loop_timer_set(l->request.loop, &l->overdue, l->stage_deadline_ns + STAGE_GRACE_NS);
