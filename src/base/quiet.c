@@ -27,8 +27,8 @@ struct quiet {
 	struct loop_timer look;
 	STAILQ_HEAD(wastes, waste) wastes; /* the owner's */
 	pthread_mutex_t mu;
-	size_t n; /* under mu, as the next */
-	const struct loop *reader[QUIET_READERS_MAX];
+	size_t n;                   /* under mu, as the next */
+	const struct loop **reader; /* so many */
 };
 
 /* Is it one still? A loop that is gone cannot be looked at. The caller holds mu. */
@@ -106,14 +106,13 @@ void quiet_free_later(struct quiet *q, void *p, void (*free_it)(void *p))
 		loop_timer_set(q->owner, &q->look, clock_mono_ns() + LOOK_NS);
 }
 
-enum err quiet_add(struct quiet *q, const struct loop *reader, struct error *e)
+void quiet_add(struct quiet *q, const struct loop *reader)
 {
 	LOCK_SCOPE(&q->mu);
 
-	if (q->n == QUIET_READERS_MAX)
-		return err_set(e, ERR_LIMIT, "more than %d threads", QUIET_READERS_MAX);
+	q->reader = realloc(q->reader, (q->n + 1) * sizeof(const struct loop *));
+	ASSERT(q->reader);
 	q->reader[q->n++] = reader;
-	return OK;
 }
 
 void quiet_remove(struct quiet *q, const struct loop *reader)
@@ -143,5 +142,6 @@ void quiet_free(struct quiet *q)
 	while (!STAILQ_EMPTY(&q->wastes))
 		free_first(q);
 	pthread_mutex_destroy(&q->mu);
+	free(q->reader);
 	free(q);
 }

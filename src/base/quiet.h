@@ -11,15 +11,16 @@
 
 struct quiet;
 
-#define QUIET_READERS_MAX 256
-
-/* owner: a loop, borrowed, which is a reader as well: between its turns. */
+/*
+ * owner: a loop, borrowed. It may read as well, within one callback: what is replaced is freed by a timer of
+ * it, maybe in the same turn.
+ */
 struct quiet *quiet_new(struct loop *owner);
 /* After all readers have ended, and the owner. Frees what was left for later. Accepts NULL. */
 void quiet_free(struct quiet *q);
 
-/* Any thread: a reader, from before its loop begins until after it has ended. ERR_LIMIT: there are too many. */
-MUST_CHECK enum err quiet_add(struct quiet *q, const struct loop *reader, struct error *e);
+/* Any thread: a reader, from before its loop begins until after it has ended. */
+void quiet_add(struct quiet *q, const struct loop *reader);
 void quiet_remove(struct quiet *q, const struct loop *reader);
 
 /* The owner's thread. Not from within a turn of it that still uses p. */

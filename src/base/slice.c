@@ -28,6 +28,14 @@ bool slice_ends(struct slice s, struct slice suffix)
 	       (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
 }
 
+int slice_compare(struct slice a, struct slice b)
+{
+	size_t n = MIN(a.n, b.n);
+	int order = n ? memcmp(a.p, b.p, n) : 0;
+
+	return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
 size_t slice_find(struct slice s, char c)
 {
 	const char *at = s.n ? memchr(s.p, c, s.n) : NULL;

@@ -50,6 +50,8 @@ bool slice_starts(struct slice s, struct slice prefix);
 bool slice_starts_nocase(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);
 /* Index of the first (last) c, or s.n when there is none. */
+/* < 0, 0, > 0: by their bytes, unsigned; the beginning of another one comes first. */
+int slice_compare(struct slice a, struct slice b);
 size_t slice_find(struct slice s, char c);
 size_t slice_rfind(struct slice s, char c);
 /* Without leading and trailing blanks (space, tab, CR, LF). */

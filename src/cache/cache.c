@@ -230,14 +230,16 @@ static struct miss find_by_name(const struct cache *c, const struct store *s, st
 	int64_t absent_ns = x && miss.answers_ns <= 0 ? name_index_absent_ns(x, key, now_ns) : 0;
 
 	if (absent_ns > 0)
-		miss = (struct miss){absent_ns, MAX(absent_ns, miss.proves_ns), false};
+		miss = (struct miss){.answers_ns = absent_ns,
+				     .proves_ns = MAX(absent_ns, miss.proves_ns),
+				     .by_name = true};
 	return miss;
 }
 
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
 			    enum form form, const char *checksum)
 {
-	static const struct miss unspoken = {FETCH_REFUSED_NS, FETCH_REFUSED_NS, true};
+	static const struct miss unspoken = {FETCH_REFUSED_NS, FETCH_REFUSED_NS, true, false};
 	uint64_t ticket = cache_miss_ticket(c, s, key);
 	int64_t now = clock_coarse_ns();
 	struct miss as_msfz,
@@ -271,6 +273,15 @@ void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *
 	    !(asked->via && s->traits.loops))
 		negative_add(c->negative, id, refused ? MIN(ttl_ns, FETCH_REFUSED_NS) : ttl_ns,
 			     refused);
+}
+
+void cache_note_absent(struct cache *c, struct store *s, struct slice key, const struct miss *miss)
+{
+	uint64_t ticket = cache_miss_ticket(c, s, key);
+
+	if (miss->by_name)
+		negative_add(c->negative, miss_of(c, s, key, FORM_STORED, NULL, ticket),
+			     miss->answers_ns, false);
 }
 
 static void forget_miss(struct cache *c, struct store *s, struct slice key, const char *checksum)
@@ -415,12 +426,6 @@ void cache_outdate_all(struct cache *c, struct error *failure)
 	(void)!generation_raise_all(c->generations, failure);
 }
 
-/* With its '/'; all, if there is none. */
-static struct slice first_segment(struct slice key)
-{
-	return slice_head(key, MIN(slice_find(key, '/') + 1, key.n));
-}
-
 /*
  * Who publishes a file tells us by a purge, so that it is found at once. Its name may be new to the index of
  * names as well: the first segment, or in a two-tier store the second.
@@ -428,7 +433,7 @@ static struct slice first_segment(struct slice key)
 static void outdate_names(struct cache *c, const struct store *s, struct slice key,
 			  struct error *failure)
 {
-	struct slice first = first_segment(key), second = first_segment(slice_from(key, first.n));
+	struct slice first = name_of_key(key), second = name_of_key(slice_from(key, first.n));
 
 	(void)!generation_raise(c->generations, generation_hash(s->id, first), failure);
 	(void)!generation_raise(c->generations, generation_hash(s->id, second), failure);
@@ -437,9 +442,9 @@ static void outdate_names(struct cache *c, const struct store *s, struct slice k
 /* Keys of one path come one after the other. */
 static bool same_name(struct slice a, struct slice b)
 {
-	return slice_eq(first_segment(a), first_segment(b)) &&
-	       slice_eq(first_segment(slice_from(a, first_segment(a).n)),
-			first_segment(slice_from(b, first_segment(b).n)));
+	return slice_eq(name_of_key(a), name_of_key(b)) &&
+	       slice_eq(name_of_key(slice_from(a, name_of_key(a).n)),
+			name_of_key(slice_from(b, name_of_key(b).n)));
 }
 
 static void outdate(struct cache *c, const struct store *s, const struct slice *keys, size_t n,

@@ -111,6 +111,11 @@ struct miss_asked {
 void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *asked,
 		     enum fetch_result how);
 /*
+ * Loop's thread. What was missing by its name is remembered as a miss, for as long: what lies in the cache
+ * behind it is good for longer than the names are believed, as behind any proven miss.
+ */
+void cache_note_absent(struct cache *c, struct store *s, struct slice key, const struct miss *miss);
+/*
  * Loop's thread. The key has been found: a miss from before is no proof any more. Misses that were
  * remembered for other SymbolChecksums are not looked for, since clients may send any number of
  * them; they expire by themselves.

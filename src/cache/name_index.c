@@ -4,7 +4,7 @@
  * folders in it, each when a key below it was missing. Of a level:
  *
  *	RESTS --paid, or the first--> WAITS --its turn--> LISTS --complete--> SORTS --> RESTS
- *	  ^                                                 \--failed, after a pause--/
+ *	  ^                                                 \--failed: then a pause (again_ns)--/
  *
  * It has an edition, or none: what one listing told. An edition never changes. Readers take it from the
  * level, and it is freed when none of them can have it any more (quiet.h); so they take no lock, and count
@@ -32,7 +32,7 @@
 #define TOO_MANY_NS       (86400 * NS_PER_S)
 #define ROOT_COUNTED      65536 /* keys that a level is paid by are told apart by so many bits */
 #define FOLDER_COUNTED    1024
-#define FOLDERS           4096 /* at most; the greatest number of names of two letters is 1,369 */
+#define FOLDERS           4096 /* places; half of them are used at most */
 
 /* generations: those of the names, of before the listing; a folder has none, for which any purge counts. */
 struct edition {
@@ -51,13 +51,14 @@ struct level {
 	atomic_int_least64_t again_ns; /* not listed before that */
 	struct loop_task wanted;
 	enum state state;
-	bool given;                /* the first listing */
+	bool given;                /* the next listing is free */
+	unsigned failures;         /* in a row */
 	unsigned pages;            /* of the last listing, or of what is known of it */
 	struct edition *next;      /* LISTS, SORTS: what it is to be */
 	STAILQ_ENTRY(level) place; /* WAITS */
+	_Atomic uint64_t *seen;    /* keys counted since the last listing: of each a bit */
 	size_t bits;
-	_Atomic uint64_t *seen; /* keys that were counted since the last listing */
-	char folder[];          /* "", "fo/" */
+	char folder[]; /* "", "fo/" */
 };
 
 struct sorting {
@@ -73,7 +74,6 @@ struct name_index {
 	struct level *root;
 	_Atomic(struct level *) folder[FOLDERS]; /* by a hash of the folder, then the next free */
 	size_t folders;
-	size_t names; /* in all editions */
 	struct listing *listing;
 	struct level *listed; /* the one that LISTS or SORTS */
 	STAILQ_HEAD(levels, level) waiting;
@@ -82,18 +82,16 @@ struct name_index {
 
 /* ---- keys ---- */
 
-/* With its '/', if there is one. */
-static struct slice first_segment(struct slice key)
+/*
+ * Is it a name that no listing proves to be missing? index2.txt tells how a store is laid out. What is no
+ * ASCII may be listed otherwise than it is asked for: to R2 all forms of a letter with an accent are one.
+ */
+static bool is_exempt(struct slice name)
 {
-	return slice_head(key, MIN(slice_find(key, '/') + 1, key.n));
-}
-
-/* What is not told by a listing: what is ours or symstore's own, and what is no name. */
-static bool is_reserved(struct slice name)
-{
-	return name.n == 0 || name.p[0] == '/' || slice_starts_nocase(name, SLICE(".pepto")) ||
-	       slice_eq_nocase(name, SLICE("000admin/")) || slice_eq(name, SLICE("index2.txt")) ||
-	       memchr(name.p, STORE_ANY_NAME[0], name.n);
+	for (size_t i = 0; i < name.n; i++)
+		if ((unsigned char)name.p[i] >= 0x80 || name.p[i] == STORE_ANY_NAME[0])
+			return true;
+	return name_is_reserved(name) || slice_eq(name, SLICE("index2.txt"));
 }
 
 /* "fo/foo.pdb/...": the folder that a two-tier store keeps the name in. */
@@ -135,7 +133,8 @@ static struct level *level_of(struct name_index *x, struct slice folder)
 /* How many reads of missing keys pay for a listing. */
 static unsigned price_of(const struct level *l)
 {
-	return MAX(l->pages, 1) * PAGE_PRICE_HALVES / 2;
+	/* No more than what can be told apart. */
+	return (unsigned)MIN(MAX(l->pages, 1) * (size_t)PAGE_PRICE_HALVES / 2, l->bits / 2);
 }
 
 /* Once for each key: whoever asks for one again and again pays for no listing. Was it one more? Any thread. */
@@ -182,7 +181,7 @@ static int64_t absent_ns(struct level *l, struct slice name, struct slice key, i
 	const struct edition *e = atomic_load(&l->edition);
 	int64_t left;
 
-	if (!e)
+	if (!e || is_exempt(name))
 		return 0;
 	left = e->began_ns + e->believed_ns - now_ns;
 	if (left <= 0 || names_has(e->names, name) || !holds(l->index, e, name))
@@ -196,17 +195,15 @@ static int64_t absent_ns(struct level *l, struct slice name, struct slice key, i
 
 int64_t name_index_absent_ns(struct name_index *x, struct slice key, int64_t now_ns)
 {
-	struct slice name = first_segment(key), rest = slice_from(key, name.n);
+	struct slice name = name_of_key(key), rest = slice_from(key, name.n);
 	struct level *folder;
 	int64_t left;
 
-	if (is_reserved(name))
-		return 0;
 	left = absent_ns(x->root, name, key, now_ns);
 	if (left > 0 || !is_tiered(name, rest))
 		return left;
 	folder = atomic_load_explicit(&x->folder[place_of(x, name)], memory_order_acquire);
-	return folder ? absent_ns(folder, first_segment(rest), key, now_ns) : 0;
+	return folder ? absent_ns(folder, name_of_key(rest), key, now_ns) : 0;
 }
 
 static bool has(const struct level *l, struct slice name)
@@ -218,13 +215,13 @@ static bool has(const struct level *l, struct slice name)
 
 bool name_index_has(const struct name_index *x, struct slice key)
 {
-	struct slice name = first_segment(key), rest = slice_from(key, name.n);
+	struct slice name = name_of_key(key), rest = slice_from(key, name.n);
 
-	if (is_reserved(name) || !has(x->root, name))
+	if (is_exempt(name) || !has(x->root, name))
 		return false;
 	return !is_tiered(name, rest) ||
 	       has(atomic_load_explicit(&x->folder[place_of(x, name)], memory_order_acquire),
-		   first_segment(rest));
+		   name_of_key(rest));
 }
 
 /* ---- editions ---- */
@@ -259,6 +256,11 @@ static size_t names_in(const struct edition *e)
 	return e ? names_count(e->names) : 0;
 }
 
+static int64_t size_in(const struct edition *e)
+{
+	return e ? (int64_t)names_size(e->names) : 0;
+}
+
 /* e: NULL to have none. */
 static void publish(struct level *l, struct edition *e)
 {
@@ -267,8 +269,8 @@ static void publish(struct level *l, struct edition *e)
 	int64_t more = (int64_t)names_in(e) - (int64_t)names_in(old);
 
 	*x->set.names_left -= (size_t)more;
-	x->names += (size_t)more;
 	metric_add(index_names, more);
+	metric_add(index_bytes, size_in(e) - size_in(old));
 	quiet_free_later(x->set.quiet, old, edition_free);
 }
 
@@ -296,13 +298,19 @@ static void tell_too_many(struct name_index *x, const struct error *e)
 		  x->set.store->traits.name, "error", e->msg, NULL);
 }
 
+/* Longer each time: what is given costs money, too. */
+static int64_t pause_after(unsigned failures)
+{
+	return MIN(PAUSE_NS << MIN(failures, 10), DENIED_NS);
+}
+
 /*
  * The first listing is given until it is done, or found to be a long one, which has to be paid: the store may
  * have been down.
  */
 static void failed(struct level *l, const struct listing_result *r, const struct error *e)
 {
-	int64_t pause_ns = PAUSE_NS;
+	int64_t pause_ns = pause_after(l->failures++);
 
 	l->pages = MAX(l->pages, r->pages);
 	metric_inc(index_listings_failed);
@@ -311,6 +319,8 @@ static void failed(struct level *l, const struct listing_result *r, const struct
 	} else if (e->code == ERR_LIMIT && l->given && r->pages >= FREE_PAGES) {
 		l->given = false;
 		pause_ns = 0;
+	} else if (e->code == ERR_CANCELED) {
+		pause_ns = NS_PER_S;
 	} else if (e->code == ERR_LIMIT) {
 		pause_ns = TOO_MANY_NS;
 		tell_too_many(l->index, e);
@@ -320,31 +330,45 @@ static void failed(struct level *l, const struct listing_result *r, const struct
 	rest(l, pause_ns);
 }
 
+/* Why what has been listed is of no use after all. Other indexes have taken names meanwhile. */
+static enum err check_sorted(const struct level *l, const struct sorting *s, struct error *e)
+{
+	const struct name_index *x = l->index;
+	size_t room = *x->set.names_left + names_in(atomic_load(&l->edition));
+
+	if (!s->names)
+		return err_set(e, ERR_NOMEM, "no memory for the names");
+	if (names_count(s->names) > room)
+		return err_set(e, ERR_LIMIT, "more than %zu names", room);
+	/* As at the start, where a service gives the credentials. */
+	if (s->of.epoch != atomic_load(&x->set.store->epoch))
+		return err_set(e, ERR_CANCELED, "other credentials have come meanwhile");
+	return OK;
+}
+
 static void sorted(struct loop_task *task)
 {
 	struct sorting *s = CONTAINER_OF(task, struct sorting, done);
 	struct level *l = s->level;
-	struct edition *e = TAKE(l->next);
-	struct listing_result of = s->of;
-	int64_t max_ns = l->index->set.max_ns;
+	struct error e;
 
-	e->names = s->names;
-	free(s);
-	/* Other credentials have come meanwhile, as they do at the start where a service gives them. */
-	if (!e->names || of.epoch != atomic_load(&l->index->set.store->epoch)) {
-		metric_inc(index_listings_failed);
-		rest(l, e->names ? NS_PER_S : PAUSE_NS);
-		edition_free(e);
+	if (check_sorted(l, s, &e) != OK) {
+		names_free(s->names);
+		failed(l, &s->of, &e);
+		free(s);
 		return;
 	}
-	e->began_ns = of.began_ns;
-	e->believed_ns = MIN(MIN(max_ns, BELIEVED_NS),
-			     (int64_t)MAX(of.pages, 1) * BELIEVED_PAGE_NS);
-	e->epoch = of.epoch;
+	l->next->names = s->names;
+	l->next->began_ns = s->of.began_ns;
+	l->next->believed_ns = MIN(MIN(l->index->set.max_ns, BELIEVED_NS),
+				   (int64_t)MAX(s->of.pages, 1) * BELIEVED_PAGE_NS);
+	l->next->epoch = s->of.epoch;
 	l->given = false;
-	l->pages = of.pages;
+	l->failures = 0;
+	l->pages = s->of.pages;
+	free(s);
 	metric_inc(index_listings);
-	publish(l, e);
+	publish(l, TAKE(l->next));
 	rest(l, 0);
 }
 
@@ -363,6 +387,7 @@ static void listed(void *ud, struct listing_result *r, const struct error *e)
 	struct name_index *x = ud;
 	struct level *l = x->listed;
 	struct sorting *s;
+	struct error busy;
 
 	x->listing = NULL;
 	metric_add(index_pages, r->pages);
@@ -378,7 +403,8 @@ static void listed(void *ud, struct listing_result *r, const struct error *e)
 	metric_inc(refused_disk_jobs);
 	name_list_fini(&s->of.names);
 	free(s);
-	rest(l, PAUSE_NS);
+	err_set(&busy, ERR_BUSY, "too many file lookups are waiting");
+	failed(l, r, &busy);
 }
 
 static void list_now(struct level *l)
@@ -419,7 +445,10 @@ static void wanted(struct loop_task *task)
 		return;
 	l->state = WAITS;
 	atomic_store(&l->again_ns, INT64_MAX);
-	STAILQ_INSERT_TAIL(&l->index->waiting, l, place);
+	if (l == l->index->root) /* which tells most */
+		STAILQ_INSERT_HEAD(&l->index->waiting, l, place);
+	else
+		STAILQ_INSERT_TAIL(&l->index->waiting, l, place);
 	list_next(l->index);
 }
 
@@ -438,38 +467,52 @@ static void missed_in(struct level *l, struct slice name, struct slice key)
 
 void name_index_missed(struct name_index *x, struct slice key)
 {
-	struct slice name = first_segment(key), behind = slice_from(key, name.n);
+	struct slice name = name_of_key(key), behind = slice_from(key, name.n);
 	const struct edition *e = atomic_load(&x->root->edition);
 	struct level *folder;
 
-	if (is_reserved(name))
+	if (is_exempt(name))
 		return;
 	missed_in(x->root, name, key);
 	if (!e || !is_tiered(name, behind) || !names_has(e->names, name))
 		return;
 	folder = level_of(x, name);
 	if (folder)
-		missed_in(folder, first_segment(behind), key);
+		missed_in(folder, name_of_key(behind), key);
+}
+
+/* It was found while the level is listed, which may have passed the name already: as if it had been purged. */
+static void note_found(struct level *l, struct slice name)
+{
+	struct edition *e = l->next;
+	uint64_t hash = generation_hash(l->index->set.store->id, name);
+
+	e->purges--;
+	if (e->generations)
+		e->generations[hash % GENERATION_SLOTS]--;
 }
 
 static void found_in(struct level *l, struct slice name)
 {
 	struct edition *e = l ? atomic_load(&l->edition) : NULL;
 
-	if (e && !names_has(e->names, name) && clock_mono_ns() - e->began_ns < e->believed_ns)
+	if (l && l->next)
+		note_found(l, name);
+	if (e && !names_has(e->names, name) && holds(l->index, e, name) &&
+	    clock_mono_ns() - e->began_ns < e->believed_ns)
 		publish(l, NULL);
 }
 
 /* What is there although it was not listed is younger than the listing; or that was wrong. */
 void name_index_found(struct name_index *x, struct slice key)
 {
-	struct slice name = first_segment(key), behind = slice_from(key, name.n);
+	struct slice name = name_of_key(key), behind = slice_from(key, name.n);
 
-	if (is_reserved(name))
+	if (is_exempt(name))
 		return;
 	found_in(x->root, name);
 	if (is_tiered(name, behind))
-		found_in(atomic_load(&x->folder[place_of(x, name)]), first_segment(behind));
+		found_in(atomic_load(&x->folder[place_of(x, name)]), name_of_key(behind));
 }
 
 /* ---- making ---- */
@@ -521,15 +564,4 @@ void name_index_free(struct name_index *x)
 			level_free(x->folder[i]);
 	level_free(x->root);
 	free(x);
-}
-
-struct name_index_facts name_index_facts(const struct name_index *x)
-{
-	const struct edition *e = atomic_load(&x->root->edition);
-
-	return (struct name_index_facts){
-		.names = x->names,
-		.pages = x->root->pages,
-		.age_ns = e ? clock_mono_ns() - e->began_ns : -1,
-	};
 }

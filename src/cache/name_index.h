@@ -17,7 +17,7 @@
  * A listing costs money as well. The first one is given, if it is short; another one is made when the keys
  * that were missing since would have cost as much (PAGE_PRICE_HALVES), and not before half of the time is
  * over for which the one before is believed: a server that nobody asks for anything lists nothing. One at
- * a time; nobody waits for it. Where the names are too many, or listing is not allowed, there is no index
+ * a time for each store; nobody waits for it. Where the names are too many, or listing is not allowed, there is no index
  * for long, and the store is asked as without it.
  */
 #pragma once
@@ -40,7 +40,7 @@ struct name_index_settings {
 struct name_index *name_index_new(const struct name_index_settings *settings);
 /* After the loop has ended and nobody asks any more. Accepts NULL. */
 void name_index_free(struct name_index *x);
-/* Before the loop begins: it is to list the names at first. */
+/* Ask for the first listing; it begins with the loop. */
 void name_index_start(struct name_index *x);
 
 /*
@@ -57,10 +57,3 @@ bool name_index_has(const struct name_index *x, struct slice key);
 /* The loop's thread, from here on: the store was asked for a key, and had none such; had it. */
 void name_index_missed(struct name_index *x, struct slice key);
 void name_index_found(struct name_index *x, struct slice key);
-
-struct name_index_facts {
-	size_t names;
-	unsigned pages; /* of the last listing of the root */
-	int64_t age_ns; /* of that; < 0: there is none */
-};
-struct name_index_facts name_index_facts(const struct name_index *x);

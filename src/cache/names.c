@@ -61,20 +61,13 @@ static bool same(struct slice a, struct slice b)
 
 /* ---- making ---- */
 
-static int compare(struct slice a, struct slice b)
-{
-	int order = memcmp(a.p, b.p, MIN(a.n, b.n));
-
-	return order ? order : (a.n > b.n) - (a.n < b.n);
-}
-
 static int by_hash(const void *a_, const void *b_, void *ud)
 {
 	const struct name *a = a_, *b = b_;
 
 	if (a->hash != b->hash)
 		return a->hash < b->hash ? -1 : 1;
-	return compare(text_of(ud, a), text_of(ud, b));
+	return slice_compare(text_of(ud, a), text_of(ud, b));
 }
 
 static size_t place_of(const struct names *n, uint64_t hash)

@@ -139,7 +139,11 @@ static struct miss describe(const struct negative *n, uint32_t slot, uint64_t ti
 	int64_t left = end - MAX(now_ns - n->born_ns, 0);
 	bool refused = !(slot & PROVEN);
 
-	return (struct miss){left, left + (refused ? 0 : (int64_t)n->longer * TICK), refused};
+	return (struct miss){
+		.answers_ns = left,
+		.proves_ns = left + (refused ? 0 : (int64_t)n->longer * TICK),
+		.refused = refused,
+	};
 }
 
 struct miss negative_find(const struct negative *n, struct miss_id id, int64_t now_ns)

@@ -31,6 +31,7 @@ struct miss {
 	int64_t answers_ns; /* for so long from now it may be answered; <= 0: no longer */
 	int64_t proves_ns;  /* for so long it may be passed over; not less than that */
 	bool refused;       /* the store refuses this name: no client is to keep that */
+	bool by_name; /* it is not remembered: a name that is not there tells it (name_index.h) */
 };
 
 /*

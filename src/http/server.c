@@ -264,7 +264,9 @@ static enum err init_worker(struct http_server *s, struct http_worker *w, struct
 		return err_set(e, ERR_NOMEM, "no memory for the buffers of a network thread");
 	if (loop_new(&w->loop, e) != OK)
 		return e->code;
-	return s->set.quiet ? quiet_add(s->set.quiet, w->loop, e) : OK;
+	if (s->set.quiet)
+		quiet_add(s->set.quiet, w->loop);
+	return OK;
 }
 
 static void listen_here(struct http_worker *w)

@@ -141,6 +141,7 @@ bool lookup_knows_missing(struct lookup *l, const struct candidate *c)
 {
 	struct miss miss = miss_of_candidate(l, &l->request.rules, c);
 
+	cache_note_absent(flights_cache(l->request.flights), lookup_present(l), c->key, &miss);
 	if (miss.answers_ns > 0)
 		l->keep_ns = MIN(l->keep_ns, miss.refused ? 0 : miss.answers_ns);
 	return miss.answers_ns > 0;

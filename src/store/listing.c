@@ -176,8 +176,10 @@ static void on_page(void *ud, enum store_result result, struct buf *answer, int6
 	else if (result == STORE_FAULT_RETRY && e->code != ERR_CANCELED &&
 		 retry_later(l->tries, INT64_MAX, &at_ns))
 		loop_timer_set(l->loop, &l->turn, at_ns);
-	else
+	else if (e && e->code)
 		listing_end(l, e);
+	else /* none of its answers ends so; it would be taken for complete */
+		listing_fail(l, ERR_CORRUPT, "no page, and no reason");
 }
 
 /* ---- asking for the next ---- */

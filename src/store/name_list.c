@@ -91,14 +91,6 @@ static enum err add_token(struct name_pages *p, struct slice token, struct error
 
 /* ---- the order ---- */
 
-static int compare(struct slice a, struct slice b)
-{
-	size_t n = MIN(a.n, b.n);
-	int order = n ? memcmp(a.p, b.p, n) : 0;
-
-	return order ? order : (a.n > b.n) - (a.n < b.n);
-}
-
 /*
  * Keys, or folders, of a page: each behind the one before, the first behind all of the pages
  * before.
@@ -107,8 +99,8 @@ static enum err check_order(const struct name_pages *p, const struct slice *v, s
 			    struct error *e)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (i ? compare(v[i - 1], v[i]) >= 0
-		      : p->any && compare(buf_slice(&p->last), v[i]) >= 0)
+		if (i ? slice_compare(v[i - 1], v[i]) >= 0
+		      : p->any && slice_compare(buf_slice(&p->last), v[i]) >= 0)
 			return err_set(e, ERR_CORRUPT,
 				       "a listing that is out of order at '" SLICE_FMT "'",
 				       SLICE_ARG(slice_head(v[i], 100)));
@@ -142,19 +134,24 @@ static enum err check(const struct name_pages *p, const struct name_page *page, 
 
 /* ---- the names ---- */
 
-static bool is_name(struct slice name)
+struct slice name_of_key(struct slice key)
+{
+	return slice_head(key, MIN(slice_find(key, '/') + 1, key.n));
+}
+
+bool name_is_reserved(struct slice name)
 {
 	if (name.n && name.p[name.n - 1] == '/')
 		name.n--;
-	return name.n && !slice_starts_nocase(name, SLICE(".pepto")) &&
-	       !slice_eq_nocase(name, SLICE("000admin"));
+	return !name.n || slice_starts_nocase(name, SLICE(".pepto")) ||
+	       slice_eq_nocase(name, SLICE("000admin"));
 }
 
 static enum err add_name(struct name_pages *p, struct slice name, struct error *e)
 {
 	struct name_list *l = &p->names;
 
-	if (!is_name(name))
+	if (name_is_reserved(name))
 		return OK;
 	if (l->n >= p->max_names)
 		return err_set(e, ERR_LIMIT, "more than %zu names", p->max_names);
@@ -162,7 +159,10 @@ static enum err add_name(struct name_pages *p, struct slice name, struct error *
 		return no_memory(e);
 	buf_add(&l->text, name);
 	if (buf_failed(&l->text))
-		return err_set(e, ERR_LIMIT, "names of more than %zu bytes", NAME_TEXT_MAX);
+		return l->text.n + name.n > NAME_TEXT_MAX
+			       ? err_set(e, ERR_LIMIT, "names of more than %zu bytes",
+					 NAME_TEXT_MAX)
+			       : no_memory(e);
 	l->end[l->n++] = (uint32_t)l->text.n;
 	return OK;
 }
@@ -184,7 +184,7 @@ enum err name_pages_add(struct name_pages *p, const struct name_page *page, stru
 		err = add_token(p, page->next, e);
 	while (!err && (k < page->n_keys || f < page->n_folders)) {
 		bool key = f == page->n_folders ||
-			   (k < page->n_keys && compare(page->keys[k], page->folders[f]) < 0);
+			   (k < page->n_keys && slice_compare(page->keys[k], page->folders[f]) < 0);
 
 		name = key ? page->keys[k++] : page->folders[f++];
 		err = add_name(p, name, e);

@@ -18,9 +18,14 @@
 #define NAME_PAGES_MAX 100000             /* of one listing: so many tokens are remembered */
 
 /*
- * The names, sorted by their bytes, no two the same: a folder's with a '/' at its end, a root
- * key's without.
+ * The name that a key stands for in the folder that it lies in: its first segment, with the '/' behind it;
+ * without one, all of it.
  */
+struct slice name_of_key(struct slice key);
+/* Is it none that a listing tells of: symstore's own folder, what is ours, or nothing at all? */
+bool name_is_reserved(struct slice name);
+
+/* The names, sorted by their bytes, no two the same: a folder's with a '/' at its end, a key's without. */
 struct name_list {
 	struct buf text;
 	uint32_t *end; /* name i is text[end[i-1] .. end[i]) */
