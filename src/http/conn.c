@@ -156,15 +156,28 @@ static enum step complete(struct http_conn *c)
 	return c->answered ? begin_writing(c) : begin_waiting(c);
 }
 
-static void send_continue(struct http_conn *c)
+/* False: the connection is of no use. */
+static bool send_continue(struct http_conn *c)
 {
 	struct slice text = http_continue();
 	struct iovec v = {(char *)(uintptr_t)text.p, text.n};
 	const struct http_io io = io_of(c);
 
-	/* It is short, and the first thing that goes out: the socket has room for it. */
-	if (http_io_send(&io, &v, 1, false) == (ssize_t)text.n)
-		c->before += text.n;
+	/*
+	 * It is short. Where there is no room even for that, the client has not read what it was
+	 * sent before; and what TLS has begun to send has to be offered again, which nobody would.
+	 */
+	if (http_io_send(&io, &v, 1, false) != (ssize_t)text.n)
+		return false;
+	c->before += text.n;
+	return true;
+}
+
+/* Whoever owes a wake gives it first. */
+static enum step out_of_memory(struct http_conn *c)
+{
+	http_conn_close(c, HTTP_NO_LIMIT);
+	return GONE;
 }
 
 static enum step begin_body(struct http_conn *c)
@@ -282,9 +295,9 @@ static enum step read_body(struct http_conn *c)
 	if (c->owed || state != HTTP_BODY_MORE)
 		return end_body(c, state);
 	if (!http_in_stay(&c->in))
-		return finish_and_destroy(c, HTTP_LEFT);
-	if (c->asks)
-		send_continue(c);
+		return out_of_memory(c);
+	if (c->asks && !send_continue(c))
+		return finish_and_destroy(c, HTTP_CLOSED);
 	c->asks = false;
 	step = receive(c, c->worker->buf, c->worker->buf_n, &got);
 	if (step != GO_ON)
@@ -293,7 +306,7 @@ static enum step read_body(struct http_conn *c)
 	in = (struct slice){c->worker->buf, got};
 	state = take_body(c, &in);
 	if (!http_in_add(&c->in, in))
-		return finish_and_destroy(c, HTTP_LEFT);
+		return out_of_memory(c);
 	return end_body(c, state);
 }
 

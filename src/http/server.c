@@ -304,6 +304,8 @@ enum err http_start(const struct http_settings *settings, struct http_server **r
 
 	s->set = *settings;
 	s->worker = xzalloc(s->set.workers * sizeof(struct http_worker));
+	for (unsigned i = 0; i < s->set.workers; i++)
+		s->worker[i].reserve = -1;
 	/* What is accepted inherits it: what we send is sent as a whole, and waits for nothing. */
 	for (size_t i = 0; i < s->set.listeners; i++)
 		setsockopt(s->set.listener[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

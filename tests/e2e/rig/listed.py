@@ -30,14 +30,14 @@ class Listed(Origin):
 
     def list(self, bucket, query):
         keys, folders = level([k for b, k in self.objects if b == bucket], query.get("prefix", ""))
-        entries = sorted(keys | folders, key=str.encode)
-        start = int(query.get("continuation-token", "token-0").partition("-")[2])
-        page = entries[start:start + self.page]
-        more = start + self.page < len(entries)
+        after = bytes.fromhex(query.get("continuation-token", "token-").partition("-")[2])
+        entries = [e for e in sorted(keys | folders, key=str.encode) if e.encode() > after]
+        page, more = entries[:self.page], len(entries) > self.page
         lines = [one("CommonPrefixes", Prefix=name) if name in folders else
                  one("Contents", Key=name, Size="1", ETag='"x"') for name in page]
         if more:
-            lines.append(f"<NextContinuationToken>token-{start + self.page}</NextContinuationToken>")
+            token = "token-" + page[-1].encode().hex()
+            lines.append(f"<NextContinuationToken>{token}</NextContinuationToken>")
         text = "".join(lines)
         return Response(200, [("Content-Type", "application/xml")], (
             "<?xml version='1.0' encoding='UTF-8'?><ListBucketResult>"
