@@ -103,7 +103,7 @@ struct http_conn {
 struct http_conn *http_conn_new(struct http_worker *w, int fd, bool over_limit);
 /* Before it begins: with TLS. It has been counted in http_server.shaking. False: memory is out. */
 bool http_conn_use_tls(struct http_conn *c, struct tls *tls);
-/* Before it begins: it does not. */
+/* Give back all that a connection holds, and free it; also one that has not begun. */
 void http_conn_drop(struct http_conn *c);
 /* Its worker, or another one, which then hands it over. */
 void http_conn_begin(struct http_conn *c, bool here);

@@ -185,7 +185,7 @@ enum http_head_state http_head_read(struct http_head *h, char *p, size_t n, size
 bool http_head_next(const struct http_head *h, const char *p, size_t *at, struct http_field *ret)
 {
 	size_t i = *at ? *at : h->fields, end;
-	struct slice rest = slice_head((struct slice){p, h->size}, h->size);
+	struct slice rest = {p, h->size};
 
 	if (i >= h->size || p[i] == '\r' || p[i] == '\n')
 		return false;

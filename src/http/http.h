@@ -61,7 +61,10 @@ struct http_end {
 	enum http_why why;
 	enum http_limit limit; /* CLOSED */
 	bool answered;         /* the handler had given an answer */
-	/* Bytes of the body: COMPLETE and CUT: handed over; LEFT and CLOSED: that have reached the client. */
+	/*
+	 * Bytes of the body: COMPLETE and CUT: handed over; LEFT and CLOSED: that have reached the
+	 * client, as far as it can be told (over TLS: handed over).
+	 */
 	int64_t sent;
 };
 
@@ -110,7 +113,6 @@ void http_drain(struct http_server *s);
  * the threads and free. Accepts NULL.
  */
 void http_stop(struct http_server *s);
-size_t http_connections(const struct http_server *s);
 
 /* ---- a connection: its worker ---- */
 
@@ -121,13 +123,13 @@ void *http_ud(const struct http_conn *c);
 /* The worker's: a block that one request leaves for the next one, freed at the end; or NULL. */
 void **http_spare(struct http_conn *c);
 bool http_over_limit(const struct http_conn *c);
-/* The client's address for the log; "" when it has none. */
-#define HTTP_PEER_MAX 48
 bool http_is_tls(const struct http_conn *c);
 /* Has the client shown a certificate? The handshake has found it right. */
 bool http_is_certified(const struct http_conn *c);
 /* Whom the client's certificate names; "" when it has shown none. */
 void http_subject(const struct http_conn *c, char ret[static TLS_SUBJECT_MAX]);
+/* The client's address for the log; "" when it has none. */
+#define HTTP_PEER_MAX 48
 void http_peer(const struct http_conn *c, char ret[static HTTP_PEER_MAX]);
 
 /* Of the present request; in refused() they are empty if its line has not been understood. */

@@ -51,7 +51,7 @@ static void measure_minute(struct http_pace *p, struct http_mark here)
 		p->minute[0] = p->minute[1];
 		p->minute[1] = here;
 	}
-	if (p->minute[0].ns && here.ns > p->minute[0].ns)
+	if (p->minute[0].ns)
 		p->rate = rate_since(p->minute[0], here);
 }
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-const char *http_reason(int status)
+static const char *reason_of(int status)
 {
 	switch (status) {
 	case 200: return "OK";
@@ -30,7 +30,7 @@ const char *http_reason(int status)
 
 void http_reply_begin(struct buf *out, int status)
 {
-	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http_reason(status));
+	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
 }
 
 void http_reply_add(struct buf *out, const char *name, const char *value)

@@ -6,7 +6,6 @@
 #pragma once
 #include "base/buf.h"
 
-const char *http_reason(int status);
 void http_reply_begin(struct buf *out, int status);
 void http_reply_add(struct buf *out, const char *name, const char *value);
 /* Content-Length. */

@@ -37,7 +37,7 @@ static struct http_worker *least_busy(struct http_server *s)
 	return least;
 }
 
-/* Itself, or the one with the fewest if that has a quarter less. */
+/* Itself, or the one with the fewest, if this one has over a quarter more than that. */
 static struct http_worker *worker_for_new(struct http_worker *w)
 {
 	struct http_worker *least = least_busy(w->server);
@@ -344,9 +344,4 @@ void http_stop(struct http_server *s)
 		usleep(2000);
 	} while (atomic_load(&s->open) || atomic_load(&s->listening));
 	free_server(s);
-}
-
-size_t http_connections(const struct http_server *s)
-{
-	return atomic_load(&s->open);
 }

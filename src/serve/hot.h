@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * What is asked for most, as finished answers: a request for one of them is answered without keys being
- * made of its path, a file opened or a header written. Files: small bodies lie in memory, large ones are
- * open files; both are bounded in number, memory in bytes too. And paths that every store is known to miss.
+ * made of its path, a file opened or a header written. Each holds its file open, small bodies lie in
+ * memory, too; both are bounded, in number and in bytes. And paths that every store is known to miss.
  *
  * They are neither encoded nor MSFZ, so everybody may have them; but an entry is only for clients
  * that write their keys like the one it was found for (struct client: decimal_ages, short_stamps), and may ask
@@ -22,7 +22,7 @@
 #include "http/out.h"
 #include "serve/resolve.h"
 
-/* So large a part of the descriptors that the process may have is used at most: one in so many. */
+/* Of the descriptors that the process may have (RLIMIT_NOFILE), one in so many is held open at most. */
 #define HOT_FILES_SHARE 8
 
 struct hot;

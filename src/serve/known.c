@@ -92,7 +92,7 @@ static void note(struct past *past, const struct known_request *r, const struct 
 		past->again_ns = MIN(past->again_ns, again_in(r, miss, before));
 }
 
-/* Those before the rank that are due. */
+/* Ask for the candidates before the rank whose misses are due. */
 static void ask_again(const struct known_request *r, struct store *s, size_t rank, bool before)
 {
 	struct candidates c;

@@ -4,14 +4,15 @@
  * a fill or as an open file. It decides between candidates and between stores:
  *
  *  - Within a store all candidates are asked at once: the likely ones for themselves, the others
- *    whether they are there. The first in order that is found is the answer, and only once all
- *    before it are proven misses.
+ *    whether they are there, and where the store is known to have the name, when the likely ones are
+ *    missing. The first in order that is found is the answer, and only once all before it are misses.
  *  - A miss moves on to the next store. So does a fault, but it is remembered: in the end 404 is
  *    said only when every store has answered (a store that is optional is not missed).
  *  - Beyond max_questions the least likely are not asked for; the 404 that is said then may not be
  *    kept. A candidate that is known to be missing does not count, so the next request goes on from
  *    there.
- *  - A store whose breaker is open, or that does not take the name, is passed over.
+ *  - A store that is left alone has failed (gate.h). One that does not take the name is passed over, as
+ *    if it were none.
  *
  * Threads: lookup_start() and lookup_release() may be called by any thread; all work, and the
  * call of answered(), happens on the loop's thread.

@@ -223,7 +223,7 @@ void lookup_remember_cut(struct lookup *l)
 	l->request.all->cut[l->cut.of % LOOKUP_CUTS] = l->cut;
 }
 
-/* Is the name one that the store is known to have? */
+/* Ask for it; and is its name one that the store is known to have? */
 static bool ask_candidate(struct slot *slot)
 {
 	struct lookup *l = slot->lookup;
@@ -241,7 +241,7 @@ static bool ask_candidate(struct slot *slot)
  */
 static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 {
-	bool packs = lookup_present(l)->packs, cut = false, known = false;
+	bool packs = lookup_present(l)->packs, cut = false, named = false;
 	uint64_t of = cut_hash(l, c);
 	size_t on = goes_on_at(l, of), stopped = 0, unknown = 0;
 
@@ -273,10 +273,10 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 			cut = true;
 		else if (!take_question(l, c, i))
 			stopped = stopped ? stopped : i;
-		else if (known && !eager)
+		else if (named && !eager)
 			slot->state = HELD;
 		else
-			known |= ask_candidate(slot);
+			named |= ask_candidate(slot);
 		unknown++;
 	}
 	l->cut = (struct lookup_cut){cut || stopped ? of : 0, stopped, 0};

@@ -343,7 +343,7 @@ __attribute__((unused)) static struct http_conn *rig_connect(struct rig *r)
 __attribute__((unused)) static bool rig_open(struct rig *r)
 {
 	rig_settle(r);
-	return http_connections(&r->server) > 0;
+	return atomic_load(&r->server.open) > 0;
 }
 
 /* Everything is closed and given back. */
