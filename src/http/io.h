@@ -22,8 +22,8 @@ struct http_io {
 
 /* As recv(2): 0 at the end, -1 with errno. */
 ssize_t http_io_recv(const struct http_io *io, char *to, size_t n);
-/* As writev(2). `more` follows at once: what goes out may wait for it. */
-ssize_t http_io_send(const struct http_io *io, struct iovec *pieces, size_t n, bool more);
+/* As writev(2). */
+ssize_t http_io_send(const struct http_io *io, struct iovec *pieces, size_t n);
 /* As sendfile(2): 0 where the file ends. */
 ssize_t http_io_send_file(const struct http_io *io, int file, int64_t offset, size_t n);
 /* After -1: has the connection failed? Or else the file that was to be sent. */

@@ -122,7 +122,7 @@ static enum http_out_state send_bytes(struct http_out *o, const struct http_io *
 {
 	struct iovec v[HTTP_IO_PIECES];
 	size_t n = gather(o, tail, v);
-	ssize_t sent = http_io_send(io, v, n, o->piece.kind == HTTP_PIECE_FILE);
+	ssize_t sent = http_io_send(io, v, n);
 
 	if (sent < 0 && errno != EAGAIN)
 		return HTTP_OUT_LOST;
