@@ -92,6 +92,8 @@ struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice
 			    enum form form, const char *checksum);
 /* Has the store such a name, as its index of names knows it? Where that is so, the key is likely there. */
 bool cache_knows_name(const struct cache *c, const struct store *s, struct slice key);
+/* For the operator. False: the store has no index of names. */
+bool cache_look_at_names(const struct cache *c, const struct store *s, struct name_index_view *ret);
 /* To be taken before a store is asked for the key: a miss counts if nothing has happened since. */
 uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key);
 /* How a store was asked for a key. */

@@ -119,6 +119,14 @@ bool cache_knows_name(const struct cache *c, const struct store *s, struct slice
 	return s->index && name_index_has(index_of(c, s), key);
 }
 
+bool cache_look_at_names(const struct cache *c, const struct store *s, struct name_index_view *ret)
+{
+	if (!s->index)
+		return false;
+	*ret = name_index_look(index_of(c, s));
+	return true;
+}
+
 void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *asked,
 		     enum fetch_result how)
 {

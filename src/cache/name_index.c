@@ -78,6 +78,10 @@ struct name_index {
 	struct level *listed; /* the one that LISTS or SORTS */
 	STAILQ_HEAD(levels, level) waiting;
 	bool told_too_many;
+	/* For the operator, who is no reader (quiet.h): */
+	atomic_size_t names;
+	atomic_int_least64_t began_ns, pages_listed, absent;
+	atomic_uint pages;
 };
 
 /* ---- keys ---- */
@@ -186,8 +190,10 @@ static int64_t absent_ns(struct level *l, struct slice name, struct slice key, i
 	left = e->began_ns + e->believed_ns - now_ns;
 	if (left <= 0 || names_has(e->names, name) || !holds(l->index, e, name))
 		return 0;
-	if (count(l, key))
+	if (count(l, key)) {
 		metric_inc(index_absent);
+		atomic_fetch_add_explicit(&l->index->absent, 1, memory_order_relaxed);
+	}
 	if (left < e->believed_ns / 2)
 		want(l, now_ns);
 	return left;
@@ -269,6 +275,11 @@ static void publish(struct level *l, struct edition *e)
 	int64_t more = (int64_t)names_in(e) - (int64_t)names_in(old);
 
 	*x->set.names_left -= (size_t)more;
+	atomic_fetch_add(&x->names, (size_t)more);
+	if (l == x->root) {
+		atomic_store(&x->pages, e ? l->pages : 0);
+		atomic_store(&x->began_ns, e ? e->began_ns : 0);
+	}
 	metric_add(index_names, more);
 	metric_add(index_bytes, size_in(e) - size_in(old));
 	quiet_free_later(x->set.quiet, old, edition_free);
@@ -391,6 +402,7 @@ static void listed(void *ud, struct listing_result *r, const struct error *e)
 
 	x->listing = NULL;
 	metric_add(index_pages, r->pages);
+	atomic_fetch_add(&x->pages_listed, r->pages);
 	if (e) {
 		failed(l, r, e);
 		return;
@@ -513,6 +525,19 @@ void name_index_found(struct name_index *x, struct slice key)
 	found_in(x->root, name);
 	if (is_tiered(name, behind))
 		found_in(atomic_load(&x->folder[place_of(x, name)]), name_of_key(behind));
+}
+
+/* ---- for the operator ---- */
+
+struct name_index_view name_index_look(const struct name_index *x)
+{
+	return (struct name_index_view){
+		.names = atomic_load(&x->names),
+		.began_ns = atomic_load(&x->began_ns),
+		.pages = atomic_load(&x->pages),
+		.listed = atomic_load(&x->pages_listed),
+		.absent = atomic_load(&x->absent),
+	};
 }
 
 /* ---- making ---- */

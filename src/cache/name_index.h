@@ -54,6 +54,18 @@ int64_t name_index_absent_ns(struct name_index *x, struct slice key, int64_t now
  */
 bool name_index_has(const struct name_index *x, struct slice key);
 
+/* For the operator. */
+struct name_index_view {
+	size_t names;     /* that are known, of all folders */
+	int64_t began_ns; /* clock_mono_ns() when the root's listing began; 0: there is none now */
+	unsigned pages;   /* that had */
+	int64_t listed;   /* pages asked for since the start, those of listings that failed too */
+	int64_t absent;   /* keys that were not asked for, each once for each listing */
+};
+
+/* Any thread. */
+struct name_index_view name_index_look(const struct name_index *x);
+
 /* The loop's thread, from here on: the store was asked for a key, and had none such; had it. */
 void name_index_missed(struct name_index *x, struct slice key);
 void name_index_found(struct name_index *x, struct slice key);

@@ -4,6 +4,7 @@
  * it can be sent requests, /metrics everything else. None of them asks a store. They are served on
  * the main port, or on ADMIN_ADDRESS alone when that is set.
  */
+#include "base/clock.h"
 #include "metric/metric.h"
 #include "serve/respond.h"
 
@@ -13,6 +14,82 @@ static const char *not_ready(const struct server *s)
 		return "draining\n";
 	return health_ready(s->parts.health) ? NULL : "no store answers\n";
 }
+
+/* ---- the indexes of names ---- */
+
+/*
+ * A store goes by its place in STORES here: whoever may read these pages need not learn what the buckets are
+ * called.
+ */
+static void tell_index(size_t place, const struct name_index_view *v, struct buf *out)
+{
+	buf_printf(out, "store %zu: ", place);
+	if (v->began_ns)
+		buf_printf(out, "%zu names, listed %lld s ago (pages: %u)", v->names,
+			   (long long)((clock_mono_ns() - v->began_ns) / NS_PER_S), v->pages);
+	else
+		buf_puts(out, "no names are known");
+	buf_printf(out, "; requests saved: %lld, for pages listed: %lld\n", (long long)v->absent,
+		   (long long)v->listed);
+}
+
+static void tell_indexes(const struct server *s, struct buf *out)
+{
+	struct name_index_view v;
+
+	for (size_t i = 0; i < s->parts.stores->n; i++)
+		if (cache_look_at_names(flights_cache(s->parts.flights), s->parts.stores->store[i],
+					&v))
+			tell_index(i + 1, &v, out);
+}
+
+enum of_index { INDEX_NAMES, INDEX_AGE, INDEX_PAGES, INDEX_SAVED, INDEX_METRICS };
+
+static const struct {
+	const char *name, *kind, *help;
+} index_metrics[INDEX_METRICS] = {
+	[INDEX_NAMES] = {"names", "gauge", "Names of a store that its index holds"},
+	[INDEX_AGE] = {"age_seconds", "gauge", "Time since they were listed"},
+	[INDEX_PAGES] = {"pages", "gauge", "Pages that this took, without those of folders"},
+	[INDEX_SAVED] = {"saved_total", "counter", "Keys that the store was not asked for"},
+};
+
+static int64_t of_index(const struct name_index_view *v, enum of_index which)
+{
+	switch (which) {
+	case INDEX_NAMES: return (int64_t)v->names;
+	case INDEX_AGE: return (clock_mono_ns() - v->began_ns) / NS_PER_S;
+	case INDEX_PAGES: return v->pages;
+	case INDEX_SAVED: return v->absent;
+	case INDEX_METRICS: break;
+	}
+	return 0;
+}
+
+static void print_index_metric(const struct server *s, enum of_index which, struct buf *out)
+{
+	const char *name = index_metrics[which].name;
+	struct name_index_view v;
+	bool any = false;
+
+	for (size_t i = 0; i < s->parts.stores->n; i++) {
+		if (!cache_look_at_names(flights_cache(s->parts.flights), s->parts.stores->store[i],
+					 &v) ||
+		    (which == INDEX_AGE && !v.began_ns))
+			continue;
+		if (!any)
+			buf_printf(out,
+				   "# HELP pepto_store_index_%s %s, by its place in STORES.\n"
+				   "# TYPE pepto_store_index_%s %s\n",
+				   name, index_metrics[which].help, name,
+				   index_metrics[which].kind);
+		any = true;
+		buf_printf(out, "pepto_store_index_%s{store=\"%zu\"} %lld\n", name, i + 1,
+			   (long long)of_index(&v, which));
+	}
+}
+
+/* ---- the pages ---- */
 
 bool admin_answer(struct server *s, struct slice path, struct page *ret)
 {
@@ -26,9 +103,12 @@ bool admin_answer(struct server *s, struct slice path, struct page *ret)
 		why = not_ready(s);
 		ret->status = why ? 503 : 200;
 		buf_puts(&ret->text, why ? why : "ready\n");
+		tell_indexes(s, &ret->text);
 	} else if (slice_eq(path, SLICE("/metrics"))) {
 		ret->type = "text/plain; version=0.0.4; charset=utf-8";
 		metric_print(&ret->text);
+		for (enum of_index i = 0; i < INDEX_METRICS; i++)
+			print_index_metric(s, i, &ret->text);
 	} else {
 		return false;
 	}

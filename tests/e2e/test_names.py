@@ -2,6 +2,8 @@
 """The index of names (index=on): what lies below a name that the bucket has not is missing, and the
 bucket is not asked for it; what lies there is found, whatever its name, and however it came."""
 
+import re
+
 import pytest
 
 from conftest import KEYS
@@ -10,7 +12,7 @@ from rig.cachedir import PURGE_TOKEN, kept, purge
 from rig.client import is_miss
 from rig.listed import Listed
 from rig.samples import KEY, body, path
-from rig.server import s3, until
+from rig.server import run, s3, until
 
 pytestmark = pytest.mark.cache_on
 
@@ -302,6 +304,70 @@ def test_too_many_names(origin, serve):
     origin.forget()
     assert is_miss(server.fetch("/" + path("unknown.pdb")))
     assert asked(origin) and names(server) == 0
+
+
+# what the operator sees
+
+def test_what_it_saves(origin, serve, stage):
+    """/readyz and /metrics tell it of each store that has an index, by its place in STORES."""
+    first = stage(Listed)
+    first.bucket("other")
+    server = listed(serve(stores=[s3("other", first, index="off"),
+                                  s3("bucket", origin, index="on")]))
+    for target in triple("unknown.pdb")[:2]:
+        assert is_miss(server.fetch("/" + target))
+    text = server.fetch("/readyz").body.decode()
+    line, = [line for line in text.splitlines() if line.startswith("store ")]
+    assert line.startswith(f"store 2: {len(NAMES) + 1} names, listed ") and "bucket" not in text
+    assert f"(pages: {(len(NAMES) + 2) // 2})" in line
+    saved, pages = map(int, re.search(r"requests saved: (\d+), for pages listed: (\d+)$",
+                                      line).groups())
+    assert saved >= 2 and pages == (len(NAMES) + 2) // 2
+    told = server.metrics()
+    of_second = {name.removeprefix("pepto_store_index_"): value
+                 for (name, labels), value in told.items()
+                 if name.startswith("pepto_store_index_") and labels == '{store="2"}'}
+    assert of_second.keys() == {"names", "age_seconds", "pages", "saved_total"}
+    assert of_second["names"] == len(NAMES) + 1 and of_second["saved_total"] >= saved
+
+
+def test_while_nothing_is_known(origin, serve):
+    gate = origin.hold(listing)
+    server = serve(stores=s3("bucket", origin, index="on"))
+    gate.wait(1)
+    assert b"store 1: no names are known; requests saved: 0" in server.fetch("/readyz").body
+    assert ("pepto_store_index_age_seconds", '{store="1"}') not in server.metrics()
+    gate.release()
+
+
+MIXED = ["Mixed.pdb", "OTHER.pdb"]
+
+
+@pytest.mark.parametrize("index, names, says", [
+    ("on", NAMES[:3], "3 names, all lower-case;"),
+    ("on", NAMES[:3] + MIXED, "2 of 5 names are not lower-case: found through the index;"),
+    ("off", MIXED, "2 of 2 names are not lower-case: asked for as case= says"),
+    ("off", NAMES[:1], "1 name, all lower-case; no index of them here"),
+    ("on", [f"n{i:02}.pdb" for i in range(41)], "more names than fill 20 pages"),
+])
+def test_check_tells_the_names(index, names, says, stage, tmp):
+    origin = stage(Listed, page=2)
+    for name in names:
+        origin.put("bucket", f"{name}/{KEY}/{name}", FILE)
+    code, out, err = run(tmp, "serve", "--check", STORES=s3("bucket", origin, index=index))
+    assert code == 0 and says in out, (out, err)
+    assert len(out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("fault, says", [
+    (faults.status(403, "AccessDenied"), "names may not be listed (s3:ListBucket)"),
+    (faults.hang(), "names not listed: no answer within"),
+    (faults.status(200, "InternalError"), "names not listed: answered 200 with the error")])
+def test_check_when_names_cannot_be_listed(fault, says, origin, tmp):
+    """Which is no failure of the store."""
+    origin.fault(fault, match=lambda r: listing(r) and "delimiter" in r.query, times=None)
+    code, out, err = run(tmp, "serve", "--check", STORES=s3("bucket", origin, index="on"))
+    assert code == 0 and out.startswith("ok ") and says in out, (out, err)
 
 
 # kept

@@ -303,6 +303,32 @@ static void test_names_left(void)
 	end(&r);
 }
 
+static void test_view(void)
+{
+	struct rig r;
+	struct name_index_view v;
+
+	begin(&r);
+	v = name_index_look(r.index);
+	CHECK(!v.began_ns && !v.names, "the operator sees that nothing is known");
+	tell(&r, result_of(&r, "a.pdb/ c.pdb/", 3));
+	for (int i = 0; i < 2; i++) {
+		absent(&r, "b.pdb/1/x");
+		absent(&r, "a.pdb/1/x");
+	}
+	v = name_index_look(r.index);
+	CHECK_INT((long long)v.names, 2, "how many names are");
+	CHECK_INT(v.pages, 3, "of how many pages");
+	CHECK(v.began_ns == clock_mono_ns(), "since when");
+	CHECK_INT(v.absent, 1, "and which requests that saved, each key once");
+	CHECK_INT(v.listed, 3, "for how many");
+	name_index_found(r.index, SLICE("b.pdb/1/x"));
+	manual_settle(r.loop);
+	v = name_index_look(r.index);
+	CHECK(!v.began_ns && !v.names && !v.pages, "or that they are not known any more");
+	end(&r);
+}
+
 static void test_knows(void)
 {
 	static const struct {
@@ -678,6 +704,7 @@ int main(void)
 	test_times();
 	test_purges();
 	test_names_left();
+	test_view();
 	test_knows();
 	test_epoch();
 	test_epoch_at_first();
