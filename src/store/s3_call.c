@@ -472,7 +472,8 @@ static void on_done(void *ud, const struct error *e)
 static enum err send_request(struct store_call *c, const struct creds *creds, struct error *e)
 {
 	static const struct transfer_events events = {on_head, on_data, on_done};
-	struct s3_request r = {c->asking.what, c->read, buf_slice(&c->token), creds};
+	struct s3_request r = {c->asking.what, c->read, buf_slice(&c->token), c->asking.deep,
+			       creds};
 
 	r.read.head = c->read.head && !c->as_get;
 	r.read.ranged = c->read.ranged && !c->sizing;

@@ -103,7 +103,8 @@ static size_t list_query(const struct s3_request *r, struct sigv4_field ret[stat
 	ret[n++] = (struct sigv4_field){SLICE("prefix"), r->read.key};
 	if (r->what == S3_LIST)
 		return n;
-	ret[n++] = (struct sigv4_field){SLICE("delimiter"), SLICE("/")};
+	if (!r->deep)
+		ret[n++] = (struct sigv4_field){SLICE("delimiter"), SLICE("/")};
 	ret[n++] = (struct sigv4_field){SLICE("encoding-type"), SLICE("url")};
 	if (r->token.n)
 		ret[n++] = (struct sigv4_field){SLICE("continuation-token"), r->token};

@@ -196,7 +196,8 @@ static struct store_call *s3_list(struct store *s, const struct store_page_ask *
 				  store_paged *done, void *ud)
 {
 	struct s3_store *s3 = (struct s3_store *)s;
-	struct s3_asking asking = {.what = S3_PAGE, .token = ask->token, .paged = done, .ud = ud};
+	struct s3_asking asking = {
+		.what = S3_PAGE, .token = ask->token, .deep = ask->deep, .paged = done, .ud = ud};
 	struct buf prefix CLEANUP(buf_fini) = BUF_MAX(8192);
 	struct store_read read = {.deadline_ns = ask->deadline_ns};
 

@@ -49,7 +49,7 @@ enum s3_ask {
 	S3_READ,
 	S3_PROBE,
 	S3_LIST, /* keys, however deep; the first thousand */
-	S3_PAGE, /* keys and folders that stand directly below the prefix; from the token on */
+	S3_PAGE, /* what stands directly below the prefix, or with deep all; from the token on */
 };
 
 /*
@@ -61,6 +61,7 @@ struct s3_asking {
 	enum s3_ask what;
 	const struct store_events *events;
 	struct slice token; /* for S3_PAGE: how to go on; none: the first; copied */
+	bool deep;          /* for S3_PAGE: all keys, no folders */
 	store_paged *paged;
 	void (*raw)(void *ud, enum s3_verdict verdict, struct slice body, const struct error *e);
 	void *ud;
@@ -76,6 +77,7 @@ struct s3_request {
 	enum s3_ask what;
 	struct store_read read;
 	struct slice token;
+	bool deep;
 	const struct creds *creds; /* NULL: unsigned */
 };
 

@@ -178,9 +178,13 @@ struct store_events {
 		     const struct error *e);
 };
 
-/* A page of what stands directly below a folder (store/listing.h). */
+/*
+ * A page of what stands directly below a folder (store/listing.h); or, with deep, of all keys that begin so,
+ * whatever folders they lie in.
+ */
 struct store_page_ask {
 	struct slice folder; /* "" or "fo/", below the store's prefix; copied, as the next */
+	bool deep;           /* folder is any beginning of keys */
 	struct slice token;  /* as the page before told it; none: the first page */
 	int64_t deadline_ns; /* until all of it is in */
 };
