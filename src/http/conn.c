@@ -4,197 +4,17 @@
  * something; each state is one function, which says whether to go on. settle() then sees to what has to
  * outlive the turn.
  */
-#include "http/conn.h"
-#include "http/io.h"
-#include "http/reply.h"
+#include "http/conn_step.h"
 #include "metric/metric.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define DROP_MAX      ((uint64_t)64 * 1024) /* of a body that nobody takes */
-#define REQUESTS_TURN 32                    /* then it is another connection's turn */
-#define BODY_TURN     ((uint32_t)1 << 20)   /* bytes, likewise */
-#define LEAVE_NS      (1 * NS_PER_S) /* who sends FIN and waits on may have closed one side only */
+#define REQUESTS_TURN 32 /* then it is another connection's turn */
 #define LINGER_NS     (2 * NS_PER_S)
 #define LINGER_MAX    ((uint32_t)1 << 20)
-#define NEVER         HTTP_PACE_NEVER
 
-enum step { GO_ON, STOP, GONE };
-
-/* ---- time ---- */
-
-/* The timer is moved only if it would come too late; it looks at the deadline when it comes. */
-static void set_deadline(struct http_conn *c, int64_t at)
-{
-	c->deadline = at;
-	if (at != NEVER && (!c->timer.slot || c->timer.at_ns > at))
-		loop_timer_set(c->worker->loop, &c->timer, at);
-}
-
-static void set_deadline_in(struct http_conn *c, int64_t ns)
-{
-	set_deadline(c, clock_coarse_ns() + ns);
-}
-
-/* ---- the socket ---- */
-
-static struct http_io io_of(const struct http_conn *c)
-{
-	return (struct http_io){c->fd.fd, c->tls, c->worker->record};
-}
-
-/* ---- ends ---- */
-
-static enum step destroy(struct http_conn *c)
-{
-	http_conn_destroy(c);
-	return GONE;
-}
-
-static enum step finish_and_destroy(struct http_conn *c, enum http_why why)
-{
-	http_conn_finish(c, why);
-	return destroy(c);
-}
-
-/* Let others have theirs, and go on. */
-static enum step give_turn(struct http_conn *c)
-{
-	c->posted = true;
-	loop_post(c->worker->loop, &c->task);
-	return STOP;
-}
-
-/* ---- answering ---- */
-
-static enum step begin_writing(struct http_conn *c)
-{
-	c->state = WRITING;
-	c->looked = false;
-	c->deadline = NEVER;
-	http_pace_begin(&c->pace);
-	return GO_ON;
-}
-
-/* It is said in plain HTTP, too, so that a browser can show it. */
-static enum step refuse_plain(struct http_conn *c)
-{
-	struct http_answer answer = {.close = true, .kind = HTTP_ANSWER_BYTES};
-
-	answer.head = http_wants_tls(&answer.bytes);
-	answer.length = (int64_t)answer.bytes.n;
-	http_conn_shaken(c, false);
-	tls_end(TAKE(c->tls));
-	c->keep = false;
-	c->unread = true;
-	http_out_begin(&c->out, &answer);
-	begin_writing(c);
-	return give_turn(c);
-}
-
-/* Up to n bytes; GONE when there are no more ever and nothing is to be said to that. */
-static enum step receive(struct http_conn *c, char *to, size_t n, size_t *ret_n)
-{
-	const struct http_io io = io_of(c);
-	ssize_t got;
-
-	if (!c->readable)
-		return STOP;
-	got = http_io_recv(&io, to, n);
-	if (c->shaking && tls_is_ready(c->tls))
-		http_conn_shaken(c, true);
-	if (got > 0) {
-		/*
-		 * Less than was asked for: that was all, unless it was a record and others are there.
-		 * But the end is still to be read.
-		 */
-		c->readable = (size_t)got == n || c->ended || c->tls;
-		*ret_n = (size_t)got;
-		return GO_ON;
-	}
-	if (got < 0 && errno == EAGAIN) {
-		c->readable = false;
-		return STOP;
-	}
-	if (got < 0 && errno == EPROTOTYPE)
-		return refuse_plain(c);
-	return finish_and_destroy(c, HTTP_LEFT);
-}
-
-/* What we say ourselves. */
-static enum step refuse(struct http_conn *c, int status)
-{
-	const struct http_handler *h = c->worker->server->set.handler;
-	const struct http_answer answer = {.close = true, .head = http_refusal(status)};
-
-	c->keep = false;
-	c->unread = true;
-	c->fresh = false;
-	if (!c->active && h->refused)
-		h->refused(c, status);
-	http_out_begin(&c->out, &answer);
-	return begin_writing(c);
-}
-
-static enum step begin_waiting(struct http_conn *c)
-{
-	ASSERT(c->worker->server->set.handler->resume);
-	c->state = WAITING;
-	c->owed = true;
-	c->deadline = NEVER;
-	if (c->ended)
-		set_deadline_in(c, LEAVE_NS);
-	return STOP;
-}
-
-/* The request has been read to its end, or as far as it is going to be. */
-static enum step complete(struct http_conn *c)
-{
-	c->worker->server->set.handler->complete(c);
-	return c->answered ? begin_writing(c) : begin_waiting(c);
-}
-
-/* False: the connection is of no use. */
-static bool send_continue(struct http_conn *c)
-{
-	struct slice text = http_continue();
-	struct iovec v = {(char *)(uintptr_t)text.p, text.n};
-	const struct http_io io = io_of(c);
-
-	/*
-	 * It is short. Where there is no room even for that, the client has not read what it was
-	 * sent before; and what TLS has begun to send has to be offered again, which nobody would.
-	 */
-	if (http_io_send(&io, &v, 1) != (ssize_t)text.n)
-		return false;
-	c->before += text.n;
-	return true;
-}
-
-/* Whoever owes a wake gives it first. */
-static enum step out_of_memory(struct http_conn *c)
-{
-	http_conn_close(c, HTTP_NO_LIMIT);
-	return GONE;
-}
-
-static enum step begin_body(struct http_conn *c)
-{
-	c->asks = c->head.expects_continue && c->in.n == c->in.used;
-	if (!c->takes && (c->asks || c->head.length > DROP_MAX)) {
-		c->unread = true;
-		return complete(c);
-	}
-	if (!c->takes)
-		c->body = http_body_of(&c->head, DROP_MAX);
-	c->state = BODY;
-	c->received = 0;
-	if (c->takes)
-		c->deadline = NEVER; /* that of the head counts no longer */
-	return GO_ON;
-}
+/* ---- the states ---- */
 
 static enum step begin_request(struct http_conn *c)
 {
@@ -207,12 +27,11 @@ static enum step begin_request(struct http_conn *c)
 	c->worker->server->set.handler->request(c);
 	if (c->answered) {
 		c->unread = http_head_has_body(&c->head);
-		return begin_writing(c);
+		return http_step_write(c);
 	}
-	return http_head_has_body(&c->head) || c->owed ? begin_body(c) : complete(c);
+	return http_head_has_body(&c->head) || c->owed ? http_conn_begin_body(c)
+						       : http_step_complete(c);
 }
-
-/* ---- the states ---- */
 
 static enum step read_head(struct http_conn *c)
 {
@@ -222,8 +41,8 @@ static enum step read_head(struct http_conn *c)
 		enum step step;
 
 		if (!http_in_extend(&c->in, c->worker->buf, c->worker->buf_n))
-			return destroy(c);
-		step = receive(c, c->in.p + c->in.n, c->in.room - c->in.n, &got);
+			return http_step_destroy(c);
+		step = http_step_receive(c, c->in.p + c->in.n, c->in.room - c->in.n, &got);
 		if (step != GO_ON)
 			return step;
 		c->in.n += got;
@@ -231,83 +50,10 @@ static enum step read_head(struct http_conn *c)
 	c->state = READING;
 	switch (http_head_read(&c->head, c->in.p, c->in.n, c->worker->server->set.max_head)) {
 	case HTTP_HEAD_MORE: return GO_ON;
-	case HTTP_HEAD_BAD: return refuse(c, c->head.status);
+	case HTTP_HEAD_BAD: return http_step_refuse(c, c->head.status);
 	case HTTP_HEAD_DONE: break;
 	}
 	return begin_request(c);
-}
-
-/* Hand on, or drop, what is there of the body, as far as it is taken now; the rest stays in *in. */
-static enum http_body_state take_body(struct http_conn *c, struct slice *in)
-{
-	enum http_body_state state = HTTP_BODY_DATA;
-	struct slice piece;
-
-	while (!c->owed && !c->answered &&
-	       (state = http_body_take(&c->body, in, &piece)) == HTTP_BODY_DATA) {
-		if (c->takes)
-			c->worker->server->set.handler->body(c, piece);
-	}
-	return state;
-}
-
-static enum step end_body(struct http_conn *c, enum http_body_state state)
-{
-	if (c->answered) {
-		c->unread = true;
-		return begin_writing(c);
-	}
-	switch (state) {
-	case HTTP_BODY_BAD: c->unreadable = true; return refuse(c, 400);
-	case HTTP_BODY_BEYOND:
-		c->unread = true;
-		c->beyond = c->takes;
-		return complete(c);
-	case HTTP_BODY_END: return complete(c);
-	case HTTP_BODY_MORE:
-	case HTTP_BODY_DATA: break;
-	}
-	if (c->owed)
-		return STOP;
-	return c->received < BODY_TURN ? GO_ON : give_turn(c);
-}
-
-/* What has come with the head, or was kept during a pause. */
-static enum http_body_state take_kept(struct http_conn *c)
-{
-	struct slice rest = http_in_rest(&c->in);
-	enum http_body_state state = take_body(c, &rest);
-
-	http_in_forget(&c->in, c->head.size, rest.n);
-	return state;
-}
-
-static enum step read_body(struct http_conn *c)
-{
-	enum http_body_state state;
-	struct slice in;
-	enum step step;
-	size_t got = 0;
-
-	if (c->owed)
-		return STOP;
-	state = take_kept(c);
-	if (c->owed || state != HTTP_BODY_MORE)
-		return end_body(c, state);
-	if (!http_in_stay(&c->in))
-		return out_of_memory(c);
-	if (c->asks && !send_continue(c))
-		return finish_and_destroy(c, HTTP_CLOSED);
-	c->asks = false;
-	step = receive(c, c->worker->buf, c->worker->buf_n, &got);
-	if (step != GO_ON)
-		return step;
-	c->received += (uint32_t)got;
-	in = (struct slice){c->worker->buf, got};
-	state = take_body(c, &in);
-	if (!http_in_add(&c->in, in))
-		return out_of_memory(c);
-	return end_body(c, state);
 }
 
 static enum step begin_lingering(struct http_conn *c)
@@ -315,13 +61,13 @@ static enum step begin_lingering(struct http_conn *c)
 	if (c->tls && c->readable) /* it may have been all the same */
 		c->readable = !http_io_is_dry(c->fd.fd);
 	if (!c->unread && !c->readable && c->in.n == c->in.used)
-		return destroy(c);
+		return http_step_destroy(c);
 	if (c->tls)
 		tls_goodbye(c->tls);
 	shutdown(c->fd.fd, SHUT_WR);
 	http_in_drop(&c->in);
 	c->state = LINGERING;
-	set_deadline_in(c, LINGER_NS);
+	http_conn_set_deadline_in(c, LINGER_NS);
 	return GO_ON;
 }
 
@@ -332,9 +78,9 @@ static enum step next_request(struct http_conn *c)
 	c->state = RESTING;
 	c->timed = false;
 	c->readable |= c->ended;
-	set_deadline_in(c, c->worker->server->set.idle_timeout_ns);
+	http_conn_set_deadline_in(c, c->worker->server->set.idle_timeout_ns);
 	if (c->in.n == 0 && c->worker->draining)
-		return destroy(c);
+		return http_step_destroy(c);
 	return GO_ON;
 }
 
@@ -342,7 +88,7 @@ static enum step lost(struct http_conn *c)
 {
 	c->gone = true;
 	if (!c->owed)
-		return finish_and_destroy(c, HTTP_LEFT);
+		return http_step_end(c, HTTP_LEFT);
 	http_conn_tell_left(c);
 	return STOP;
 }
@@ -350,14 +96,14 @@ static enum step lost(struct http_conn *c)
 static enum step pause_writing(struct http_conn *c)
 {
 	if (!c->looked)
-		set_deadline_in(c, HTTP_PACE_LOOK_NS);
+		http_conn_set_deadline_in(c, HTTP_PACE_LOOK_NS);
 	c->looked = true;
 	return STOP;
 }
 
 static enum step write_answer(struct http_conn *c)
 {
-	const struct http_io io = io_of(c);
+	const struct http_io io = http_conn_io(c);
 	struct slice tail = SLICE_NONE;
 	enum http_out_state state;
 
@@ -371,12 +117,12 @@ static enum step write_answer(struct http_conn *c)
 	switch (state) {
 	case HTTP_OUT_BLOCKED:
 	case HTTP_OUT_NOTHING: return pause_writing(c);
-	case HTTP_OUT_TURN: ASSERT(!c->owed); return give_turn(c);
+	case HTTP_OUT_TURN: ASSERT(!c->owed); return http_step_turn(c);
 	case HTTP_OUT_LOST: return lost(c);
-	case HTTP_OUT_CUT: return finish_and_destroy(c, c->gone ? HTTP_LEFT : HTTP_CUT);
+	case HTTP_OUT_CUT: return http_step_end(c, c->gone ? HTTP_LEFT : HTTP_CUT);
 	case HTTP_OUT_SHORT:
 		http_conn_note_limit(c, HTTP_SHORT_FILE);
-		return finish_and_destroy(c, HTTP_CLOSED);
+		return http_step_end(c, HTTP_CLOSED);
 	case HTTP_OUT_DONE: break;
 	}
 	http_conn_finish(c, HTTP_COMPLETE);
@@ -390,8 +136,8 @@ static enum step linger(struct http_conn *c)
 
 	/* Its kernel waits then, as ours is full, and it has until the deadline to look at the answer. */
 	if (c->drained > LINGER_MAX)
-		return c->gone ? destroy(c) : STOP;
-	step = receive(c, c->worker->buf, c->worker->buf_n, &got);
+		return c->gone ? http_step_destroy(c) : STOP;
+	step = http_step_receive(c, c->worker->buf, c->worker->buf_n, &got);
 	if (step == GO_ON)
 		c->drained += (uint32_t)got;
 	return step;
@@ -405,14 +151,14 @@ static void time_request(struct http_conn *c)
 	const struct http_settings *set = &c->worker->server->set;
 
 	if (c->state == BODY && c->owed && c->ended) {
-		set_deadline_in(c, LEAVE_NS);
+		http_conn_set_deadline_in(c, LEAVE_NS);
 	} else if (c->state == BODY && c->takes) {
-		set_deadline(c, c->owed ? NEVER
-					: http_pace_deadline(c->deadline, c->received,
-							     set->min_send_rate));
+		http_conn_set_deadline(c, c->owed ? NEVER
+						  : http_pace_deadline(c->deadline, c->received,
+								       set->min_send_rate));
 	} else if ((c->state == READING || c->state == BODY) && !c->timed) {
 		c->timed = true;
-		set_deadline_in(c, set->header_timeout_ns);
+		http_conn_set_deadline_in(c, set->header_timeout_ns);
 	}
 	c->received = 0;
 }
@@ -439,13 +185,13 @@ static void run(struct http_conn *c)
 		switch (c->state) {
 		case RESTING:
 			if (++requests > REQUESTS_TURN) {
-				step = give_turn(c);
+				step = http_step_turn(c);
 				break;
 			}
 			step = read_head(c);
 			break;
 		case READING: step = read_head(c); break;
-		case BODY: step = read_body(c); break;
+		case BODY: step = http_conn_read_body(c); break;
 		case WAITING: step = STOP; break;
 		case WRITING: step = write_answer(c); break;
 		case LINGERING: step = linger(c); break;
@@ -461,7 +207,7 @@ static void look_for_leaving(struct http_conn *c)
 	if (c->gone)
 		http_conn_tell_left(c);
 	else if (c->ended && c->deadline == NEVER)
-		set_deadline_in(c, LEAVE_NS);
+		http_conn_set_deadline_in(c, LEAVE_NS);
 }
 
 static void ready(struct loop_fd *fd, uint32_t events)
@@ -486,11 +232,11 @@ static void resume(struct http_conn *c)
 {
 	c->worker->server->set.handler->resume(c);
 	if (c->state == WAITING && !c->answered)
-		begin_waiting(c);
+		http_step_wait(c);
 	else if (c->state == WAITING)
-		begin_writing(c);
+		http_step_write(c);
 	else if (c->answered)
-		end_body(c, HTTP_BODY_DATA);
+		http_conn_leave_body(c);
 }
 
 static void adopt(struct http_conn *c)
@@ -498,7 +244,7 @@ static void adopt(struct http_conn *c)
 	struct http_worker *w = c->worker;
 
 	LIST_INSERT_HEAD(&w->conns, c, link);
-	set_deadline_in(c, w->server->set.header_timeout_ns);
+	http_conn_set_deadline_in(c, w->server->set.header_timeout_ns);
 	run(c);
 }
 
@@ -518,9 +264,9 @@ static void woken(struct loop_task *task)
 		http_out_woken(&c->out);
 	}
 	if (c->doomed)
-		finish_and_destroy(c, HTTP_CLOSED);
+		http_step_end(c, HTTP_CLOSED);
 	else if (c->gone && c->state != WAITING)
-		finish_and_destroy(c, HTTP_LEFT);
+		http_step_end(c, HTTP_LEFT);
 	else {
 		if (owed && c->state != WRITING)
 			resume(c);
@@ -538,13 +284,13 @@ static void look(struct http_conn *c)
 	}
 	if (http_conn_is_slow(c, set->min_send_rate))
 		loop_post(c->worker->loop, &c->worker->crowd);
-	set_deadline_in(c, HTTP_PACE_LOOK_NS);
+	http_conn_set_deadline_in(c, HTTP_PACE_LOOK_NS);
 }
 
 /* Has it ended its side, with nothing of it unread? */
 static void find_left(struct http_conn *c)
 {
-	const struct http_io io = io_of(c);
+	const struct http_io io = http_conn_io(c);
 
 	c->deadline = NEVER;
 	if (c->in.n == c->in.used && http_io_ended(&io))
@@ -556,7 +302,7 @@ static void due(struct loop_timer *timer)
 	struct http_conn *c = CONTAINER_OF(timer, struct http_conn, timer);
 
 	if (c->deadline > clock_mono_ns()) {
-		set_deadline(c, c->deadline);
+		http_conn_set_deadline(c, c->deadline);
 		return;
 	}
 	switch (c->state) {
@@ -572,7 +318,7 @@ static void due(struct loop_timer *timer)
 		return;
 	case WAITING: find_left(c); return;
 	case WRITING: look(c); return;
-	case LINGERING: destroy(c);
+	case LINGERING: http_step_destroy(c);
 	}
 }
 
