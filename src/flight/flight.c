@@ -41,19 +41,21 @@ static bool waits_for_store(const struct flight *f)
 }
 
 /* Would a miss of this flight be a miss for a request with these (NULL: none)? */
-static bool asks_alike(const struct flight *f, const char *via, const char *checksum)
+static bool asks_alike(const struct flight *f, struct slice key, const char *via,
+		       const char *checksum)
 {
 	const struct store_traits *t = &f->store->traits;
 
-	return (!t->checksums || text_same(f->checksum, checksum)) &&
+	return (!t->minds_case || slice_eq(slice_of(f->key), key)) &&
+	       (!t->checksums || text_same(f->checksum, checksum)) &&
 	       (!t->loops || text_same(f->via, via));
 }
 
 /*
  * The flight of an object: the one that asks for this spelling, else the one that is for all
  * spellings. A flight that was begun before a purge is passed over, since its answer is out of
- * date; so is one that asks with another Via or SymbolChecksum than the request has, until it has
- * found something.
+ * date; so is one that asks with another Via or SymbolChecksum than the request has, or for another
+ * spelling where the store minds that, until it has found something.
  */
 static struct flight *find(const struct flights *all, const struct object_id *id, struct slice key,
 			   const char *via, const char *checksum)
@@ -62,7 +64,7 @@ static struct flight *find(const struct flights *all, const struct object_id *id
 
 	LIST_FOREACH (f, &all->bucket[bucket_of(id)], place) {
 		if (!same_id(&f->id, id) || flight_is_outdated(f) ||
-		    (waits_for_store(f) && !asks_alike(f, via, checksum)))
+		    (waits_for_store(f) && !asks_alike(f, key, via, checksum)))
 			continue;
 		if (slice_eq(slice_of(f->key), key))
 			return f;
@@ -300,7 +302,7 @@ enum seated seat_take(const struct flight_request *r, struct seat *s)
 
 static bool is_for(const struct flight *f, const struct seat *s)
 {
-	return slice_eq(s->key, slice_of(f->key)) && asks_alike(f, s->via, s->checksum);
+	return slice_eq(s->key, slice_of(f->key)) && asks_alike(f, s->key, s->via, s->checksum);
 }
 
 /* A seat whose request would have asked the store with another spelling, Via or SymbolChecksum. */

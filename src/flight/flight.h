@@ -28,7 +28,8 @@
  * An object is what a store has under one key; where it is not known whether the store minds the
  * case (traits.folds), under all spellings of that key. But a miss is a miss of one spelling: a
  * seat that had joined a flight of another spelling moves to a flight that asks for its own, once.
- * Where a store may have a file only for requests with its SymbolChecksum (traits.checksums), a
+ * Where the store is known to mind (traits.minds_case), each spelling has a flight of its own until
+ * something has been found. Where a store may have a file only for requests with its SymbolChecksum (traits.checksums), a
  * miss counts only for requests with the same, and where it may pass over requests that come by way
  * of another server (traits.loops), only for those with the same Via: others share no flight until
  * something has been found, and then one (flight_merges()). A flight without seats goes on while

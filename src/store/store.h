@@ -86,12 +86,13 @@ struct store_traits {
 	 * of them.
 	 */
 	bool folds;
-	bool folds_all;          /* so is a file that cannot be held to its key */
-	bool optional;           /* its failures count as misses that are never remembered */
-	bool loops;              /* may lead back to ourselves: asked with Via */
-	bool checksums;          /* may have a file only for requests with SymbolChecksum */
-	bool negotiates;         /* may send a PDB in MSFZ form where that is accepted */
-	bool tells_sums;         /* a HEAD of the whole may tell a checksum */
+	bool folds_all;  /* so is a file that cannot be held to its key */
+	bool minds_case; /* folds, and it is known to mind: each spelling is asked by itself */
+	bool optional;   /* its failures count as misses that are never remembered */
+	bool loops;      /* may lead back to ourselves: asked with Via */
+	bool checksums;  /* may have a file only for requests with SymbolChecksum */
+	bool negotiates; /* may send a PDB in MSFZ form where that is accepted */
+	bool tells_sums; /* a HEAD of the whole may tell a checksum */
 	bool follows_anywhere;   /* redirects may lead to this machine and its network */
 	bool local;              /* its answers are open files: nothing to cache */
 	int64_t miss_ttl_max_ns; /* how long its word for a miss may be kept; INT64_MAX: no limit */

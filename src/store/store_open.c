@@ -31,6 +31,9 @@ static void apply_options(struct store *s, const struct store_url *url)
 	case CASE_OPTION_ASKED: s->traits.key_case = CASE_ASKED; break;
 	case CASE_OPTION_BOTH: s->traits.key_case = CASE_BOTH; break;
 	}
+	/* What was found in one case is the answer to all: whoever asks next may not know that case. */
+	if (s->traits.key_case == CASE_BOTH)
+		s->traits.folds = s->traits.minds_case = true;
 }
 
 enum err store_open(const struct store_context *ctx, struct slice url, struct store **ret,
