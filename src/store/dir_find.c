@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * See dir_find.h. The two likely spellings cost one system call each; only when both fail are the
- * directories on the way listed. Several entries may match one segment (`Foo.pdb` and `foo.pdb`
+ * directories on the way listed, but the first if its names are known. Several entries may match one segment (`Foo.pdb` and `foo.pdb`
  * side by side on a case-sensitive file system), so the search goes depth first and comes back.
- * Its cost is bounded: SEGMENTS_MAX levels, MATCHES_MAX entries followed per directory. A name that
+ * Its cost is bounded: SEGMENTS_MAX levels, DIR_MATCHES_MAX entries followed per directory. A name that
  * is not known costs one system call for each name there is.
  */
 #include "store/dir_find.h"
 #include "base/text.h"
+#include "metric/metric.h"
+#include "store/dir_names.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,12 +21,12 @@
 #include <sys/syscall.h>
 
 #define SEGMENTS_MAX 16
-#define MATCHES_MAX  16
 #define TRIES_MAX    8
 #define PROC_FD      "/proc/self/fd/%d"
 
 struct search {
 	int root;
+	struct dir_names *names;           /* of that, or NULL */
 	struct slice folded[SEGMENTS_MAX]; /* the segments looked for, in lower case */
 	size_t n;
 	char path[PATH_MAX]; /* below root: what has been matched so far */
@@ -160,9 +162,9 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void free_names(char *(*names)[MATCHES_MAX])
+static void free_names(char *(*names)[DIR_MATCHES_MAX])
 {
-	for (size_t i = 0; i < MATCHES_MAX; i++)
+	for (size_t i = 0; i < DIR_MATCHES_MAX; i++)
 		free((*names)[i]);
 }
 
@@ -175,7 +177,8 @@ static struct dirent *next_entry(DIR *dir)
 
 /* The entries of the directory at s->path that match the segment, sorted. */
 static enum err list_matches(const struct search *s, struct slice folded,
-			     char *ret_names[static MATCHES_MAX], size_t *ret_n, struct error *e)
+			     char *ret_names[static DIR_MATCHES_MAX], size_t *ret_n,
+			     struct error *e)
 {
 	int fd = open_inside(s->root, s->path_n ? s->path : ".", O_DIRECTORY);
 	struct dirent *entry;
@@ -189,14 +192,25 @@ static enum err list_matches(const struct search *s, struct slice folded,
 		return means_absent(errno) ? OK
 					   : err_sys(e, kind(errno), "cannot list '%s'", s->path);
 	}
-	while (*ret_n < MATCHES_MAX && (entry = next_entry(dir)))
+	metric_inc(dir_reads);
+	while (*ret_n < DIR_MATCHES_MAX && (entry = next_entry(dir)))
 		if (matches(entry->d_name, folded))
 			ret_names[(*ret_n)++] = xstrdup(entry->d_name);
-	err = *ret_n < MATCHES_MAX && errno ? err_sys(e, kind(errno), "cannot list '%s'", s->path)
-					    : OK;
+	err = *ret_n < DIR_MATCHES_MAX && errno
+		      ? err_sys(e, kind(errno), "cannot list '%s'", s->path)
+		      : OK;
 	closedir(dir);
 	qsort(ret_names, *ret_n, sizeof(*ret_names), by_name);
 	return err;
+}
+
+static enum err find_matches(const struct search *s, struct slice folded,
+			     char *ret_names[static DIR_MATCHES_MAX], size_t *ret_n,
+			     struct error *e)
+{
+	if (!s->path_n && s->names && dir_names_find(s->names, s->root, folded, ret_names, ret_n))
+		return OK;
+	return list_matches(s, folded, ret_names, ret_n, e);
 }
 
 static bool push(struct search *s, const char *name)
@@ -215,13 +229,13 @@ static bool push(struct search *s, const char *name)
 /* Recursion no deeper than SEGMENTS_MAX. */
 static enum err descend(struct search *s, size_t level, int *ret_fd, struct error *e)
 {
-	char *names[MATCHES_MAX] CLEANUP(free_names) = {NULL};
+	char *names[DIR_MATCHES_MAX] CLEANUP(free_names) = {NULL};
 	size_t n, before = s->path_n;
 	enum err err;
 
 	if (level == s->n)
 		return open_regular(s->root, s->path, ret_fd, e);
-	err = list_matches(s, s->folded[level], names, &n, e);
+	err = find_matches(s, s->folded[level], names, &n, e);
 	for (size_t i = 0; i < n && !err && *ret_fd < 0; i++) {
 		if (push(s, names[i]))
 			err = descend(s, level + 1, ret_fd, e);
@@ -250,11 +264,12 @@ static enum err no_root(const char *root, struct error *e)
 		       root);
 }
 
-enum err dir_find(const char *root, struct slice key, int *ret_fd, struct error *e)
+enum err dir_find(const char *root, struct dir_names *names, struct slice key, int *ret_fd,
+		  struct error *e)
 {
 	struct buf lower CLEANUP(buf_fini) = BUF_MAX(PATH_MAX - 1);
 	struct buf asked CLEANUP(buf_fini) = BUF_MAX(PATH_MAX - 1);
-	struct search s = {.root = -1};
+	struct search s = {.root = -1, .names = names};
 	enum err err;
 
 	*ret_fd = -1;

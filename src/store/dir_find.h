@@ -11,13 +11,16 @@
 #include "base/slice.h"
 #include <stdatomic.h>
 
+struct dir_names;
+
 /*
  * Open the regular file that key names below root, read-only. In order: the key in lower case,
  * the key as it is, then any other case, in byte order of the names on disk. *ret_fd is -1 when
  * there is none (also for directories, fifos, devices, links that lead out); an error means that
- * we cannot tell.
+ * we cannot tell. names: those of root (dir_names.h), or NULL.
  */
-MUST_CHECK enum err dir_find(const char *root, struct slice key, int *ret_fd, struct error *e);
+MUST_CHECK enum err dir_find(const char *root, struct dir_names *names, struct slice key,
+			     int *ret_fd, struct error *e);
 /*
  * The same for name/middle/name with a name that is not known: of all directories of root that have
  * such a file, the first in byte order. Here middle is looked for in lower case only. What may not

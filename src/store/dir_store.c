@@ -13,24 +13,23 @@
 #include "base/clock.h"
 #include "metric/metric.h"
 #include "store/dir_find.h"
+#include "store/dir_names.h"
 #include "store/store_priv.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 
 /* A file that is put into the directory shall be found soon. */
 #define MISS_TTL_MAX_NS (2 * NS_PER_S)
 /* What is changed twice within a tick of the kernel's clock has the same time: so old a change is alone. */
 #define SETTLED_S 2
-#define ZFS_MAGIC 0x2fc12fc1
 
 struct dir_store {
 	struct store store;
 	char *path;
-	bool probing; /* a worker has a probe: another one would block another worker */
+	struct dir_names *names; /* of the directory itself; those of its folders are read */
+	bool probing;            /* a worker has a probe: another one would block another worker */
 };
 
 struct store_call {
@@ -63,36 +62,10 @@ static void fill_head(struct store_call *c, int fd, const struct stat *st)
 		 (unsigned long)st->st_mtim.tv_nsec, (unsigned long long)st->st_ino);
 }
 
-/*
- * Of a network's file system (NFS, SMB, FUSE, and whatever else is not known here) another machine may
- * change a file without our being told, and to look at it may block.
- */
-static bool is_of_this_machine(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) != 0)
-		return false;
-	switch ((uint32_t)fs.f_type) {
-	case EXT4_SUPER_MAGIC:
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-	case F2FS_SUPER_MAGIC:
-	case ZFS_MAGIC:
-	case TMPFS_MAGIC:
-	case RAMFS_MAGIC:
-	case OVERLAYFS_SUPER_MAGIC:
-	case SQUASHFS_MAGIC:
-	case EROFS_SUPER_MAGIC_V1:
-	case ISOFS_SUPER_MAGIC: return true;
-	default: return false;
-	}
-}
-
 /* 0: it is not to stay open. */
 static int64_t settled_change(int fd, const struct stat *st)
 {
-	if (clock_wall_s() - st->st_ctim.tv_sec < SETTLED_S || !is_of_this_machine(fd))
+	if (clock_wall_s() - st->st_ctim.tv_sec < SETTLED_S || !dir_is_of_this_machine(fd))
 		return 0;
 	return (int64_t)st->st_ctim.tv_sec * NS_PER_S + st->st_ctim.tv_nsec;
 }
@@ -110,7 +83,7 @@ static enum err find(struct store_call *c, int *ret_fd)
 	struct slice key = slice_of(c->key);
 
 	if (!is_for_all_names(c))
-		return dir_find(c->dir->path, key, ret_fd, &c->error);
+		return dir_find(c->dir->path, c->dir->names, key, ret_fd, &c->error);
 	key = slice_from(slice_head(key, key.n - 2), 2);
 	return dir_find_any_name(c->dir->path, key, &c->cancelled, ret_fd, &c->error);
 }
@@ -309,7 +282,10 @@ static bool dir_is_private(struct store *s)
 
 static void dir_free(struct store *s)
 {
-	free(((struct dir_store *)s)->path);
+	struct dir_store *d = (struct dir_store *)s;
+
+	dir_names_free(d->names);
+	free(d->path);
 }
 
 static const struct store_ops dir_ops = {
@@ -361,6 +337,7 @@ enum err dir_open(const struct store_context *ctx, const struct store_url *url, 
 	d->store.traits.local = true;
 	d->store.traits.miss_ttl_max_ns = MISS_TTL_MAX_NS;
 	d->path = xstrndup(url->path.p, url->path.n);
+	d->names = dir_names_new();
 	identify(d);
 	*ret = &d->store;
 	return OK;

@@ -6,6 +6,7 @@ import email.utils
 import os
 import random
 import resource
+import shutil
 import socket
 import threading
 from urllib.parse import quote
@@ -361,3 +362,81 @@ def test_misses_in_a_large_directory(stocked_dir, serve):
         client.close()
     until(lambda: is_miss(server.fetch("/" + path("Gone.pdb"))))
     assert until(lambda: server.fetch("/" + BAR).status == 200)
+
+
+# the names of the directory are known while it stands still
+
+def reads(server):
+    """Directories that were read for a name in any case."""
+    return server.metrics()["pepto_dir_reads_total", ""]
+
+
+def until_names_are_known(server):
+    """Names count once the directory has stood still for two seconds."""
+    serial = iter(range(1_000_000))
+
+    def known():
+        before = reads(server)
+        assert is_miss(server.fetch("/" + path(f"unknown{next(serial)}.pdb")))
+        return reads(server) == before
+
+    until(known, what="names that are known")
+
+
+def test_misses_among_many_names(store, serve):
+    """30,000 names are read once, not for each miss, nor for a file in another case."""
+    for n in range(30_000):
+        os.mknod(store.root / f"n{n:06}.pdb")
+    store(path("Foo.PDB"), b"found")
+    server = serve(stores=f"file://{store.root}")
+    until_names_are_known(server)
+    before = reads(server)
+    for n in range(100):
+        assert is_miss(server.fetch("/" + path(f"Gone{n}.pdb")))
+    assert reads(server) == before
+    assert server.fetch("/" + path("foo.pdb")).body == b"found"
+    assert before < reads(server), "of that, its own folders are read"
+
+
+@pytest.mark.parametrize("folder", ["", "Fo/"], ids=["one tier", "two tiers"])
+def test_published_while_names_are_known(folder, store, serve):
+    """A file that came a moment ago is found in any case, and goes when it goes."""
+    if folder:
+        store("index2.txt", b"")
+    store(folder + path("Fob.pdb"), b"other")
+    server = serve(stores=f"file://{store.root}")
+    until_names_are_known(server)
+    asked = iter(f"/{path('foo.pdb', key=f'{n:033x}')}" for n in range(100))
+
+    def publish(name, content):
+        target = next(asked)
+        store(folder + target.replace("foo.pdb", name)[1:].upper().replace(name.upper(), name),
+              content)
+        assert server.fetch(target).body == content
+
+    publish("FOO.pdb", b"new")
+    until_names_are_known(server)
+    publish("Foo.PDB", b"a twin of it")
+    until_names_are_known(server)
+    publish("FOO.pdb", b"another key")
+    for twin in ("FOO.pdb", "Foo.PDB"):
+        shutil.rmtree(store.root / (folder + twin))
+    assert is_miss(server.fetch(next(asked)))
+    until_names_are_known(server)
+    publish("foO.pdb", b"again")
+    (store.root / (folder + "foO.pdb")).rename(store.root / (folder + "bar.PDB"))
+    assert is_miss(server.fetch(next(asked)))
+
+
+def test_another_directory_takes_its_place(store, tmp, serve):
+    """A tree that is published whole: what lies under the path now counts."""
+    store(path("Foo.PDB"), b"before")
+    (tmp / "next" / path("BAR.pdb")).parent.mkdir(parents=True)
+    (tmp / "next" / path("BAR.pdb")).write_bytes(b"after")
+    server = serve(stores=f"file://{store.root}")
+    until_names_are_known(server)
+    assert is_miss(server.fetch("/" + path("baz.pdb")))
+    store.root.rename(tmp / "before")
+    (tmp / "next").rename(store.root)
+    assert server.fetch("/" + path("bar.pdb")).body == b"after"
+    assert until(lambda: is_miss(server.fetch("/" + path("foo.pdb"))))

@@ -203,7 +203,7 @@ static void test_keys(void)
 		struct error e = {OK, 0, ""};
 		ssize_t n;
 
-		if (!CHECK(dir_find(ROOT, slice_of(keys[i].key), &fd, &e) == OK, keys[i].key))
+		if (!CHECK(dir_find(ROOT, NULL, slice_of(keys[i].key), &fd, &e) == OK, keys[i].key))
 			printf("# %s\n", e.msg);
 		n = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
 		CHECK_SLICE(((struct slice){text, (size_t)n}), keys[i].found ? keys[i].found : "",
@@ -217,7 +217,7 @@ static void test_zero_byte(void)
 {
 	int fd = -1;
 
-	CHECK(dir_find(ROOT, SLICE("lower.txt\0x"), &fd, NULL) == OK && fd < 0,
+	CHECK(dir_find(ROOT, NULL, SLICE("lower.txt\0x"), &fd, NULL) == OK && fd < 0,
 	      "a NUL ends no name");
 }
 
@@ -226,22 +226,23 @@ static void test_cannot_tell(void)
 	struct error e = {OK, 0, ""};
 	int fd = -1;
 
-	CHECK(dir_find("dir_find_nowhere", SLICE("a"), &fd, &e) == ERR_IO && e.sys == ENOENT,
+	CHECK(dir_find("dir_find_nowhere", NULL, SLICE("a"), &fd, &e) == ERR_IO && e.sys == ENOENT,
 	      "a root that is not there is no miss");
 	readdir_fails_after = 0;
-	CHECK(dir_find(ROOT, SLICE("absent"), &fd, &e) == ERR_IO && e.sys == EIO,
+	CHECK(dir_find(ROOT, NULL, SLICE("absent"), &fd, &e) == ERR_IO && e.sys == EIO,
 	      "nor is a folder that cannot be read");
 	readdir_fails_after = 3;
-	CHECK(dir_find(ROOT, SLICE("absent"), &fd, &e) == ERR_IO && e.sys == EIO, "to its end");
+	CHECK(dir_find(ROOT, NULL, SLICE("absent"), &fd, &e) == ERR_IO && e.sys == EIO,
+	      "to its end");
 	readdir_fails_after = 0;
-	CHECK(dir_find(ROOT, SLICE("lower.txt"), &fd, &e) == OK && fd >= 0,
+	CHECK(dir_find(ROOT, NULL, SLICE("lower.txt"), &fd, &e) == OK && fd >= 0,
 	      "a file that needs no reading is found all the same");
 	close_p(&fd);
 	readdir_fails_after = -1;
 	if (geteuid() == 0)
 		return; /* root may do all */
 	ASSERT(chmod(ROOT "/two", 0) == 0);
-	CHECK(dir_find(ROOT, SLICE("two/a"), &fd, &e) == ERR_IO && e.sys == EACCES,
+	CHECK(dir_find(ROOT, NULL, SLICE("two/a"), &fd, &e) == ERR_IO && e.sys == EACCES,
 	      "nor a closed one");
 	ASSERT(chmod(ROOT "/two", 0700) == 0);
 }
@@ -258,7 +259,7 @@ static void test_many_spellings(void)
 			name[5 + bit] = i >> bit & 1 ? 'A' : 'a';
 		make(ROOT, name, false);
 	}
-	CHECK(dir_find(ROOT, SLICE("MANY/aaaaa"), &fd, NULL) == OK && fd >= 0,
+	CHECK(dir_find(ROOT, NULL, SLICE("MANY/aaaaa"), &fd, NULL) == OK && fd >= 0,
 	      "one of many spellings");
 	close_p(&fd);
 }
@@ -366,7 +367,7 @@ static void test_race(void)
 		int fd = -1;
 		ssize_t n;
 
-		wrong += dir_find(ROOT, SLICE("turn/secret"), &fd, &e) != OK;
+		wrong += dir_find(ROOT, NULL, SLICE("turn/secret"), &fd, &e) != OK;
 		if (fd < 0)
 			continue;
 		n = read(fd, text, sizeof(text));

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+/*
+ * See dir_names.h. What is known of the directory is its stamp and since when that stands, and maybe a snapshot:
+ * names read while the stamp was that one and had settled. A snapshot does not change; who looks into one holds a
+ * reference. One thread reads the directory at a time, for all; the others do meanwhile as if nothing were known.
+ */
+#include "store/dir_names.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "metric/metric.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <xxhash.h>
+
+#define SETTLED_NS (2 * NS_PER_S)
+#define NAMES_MAX  ((size_t)1 << 18) /* 8 bytes each, and their text; of more none are kept */
+#define TEXT_MAX   ((size_t)16 << 20)
+#define FOLD_MAX   ((size_t)4 * 256) /* of a file name in lower case */
+#define ZFS_MAGIC  0x2fc12fc1
+
+struct stamp {
+	uint64_t dev, ino;
+	int64_t mtime_ns, ctime_ns;
+};
+
+struct name {
+	uint32_t hash, at; /* of it in lower case; in text */
+};
+
+struct snapshot {
+	atomic_uint refs;
+	struct buf text; /* names, a NUL behind each */
+	struct name *name;
+	size_t n, room;
+};
+
+struct dir_names {
+	pthread_mutex_t mu; /* all below */
+	struct stamp stamp;
+	int64_t since_ns; /* when that was seen first, or the names could not be had last; 0: never */
+	bool reading;     /* a thread reads the names */
+	struct snapshot *snapshot;
+};
+
+/* ---- which file systems ---- */
+
+bool dir_is_of_this_machine(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) != 0)
+		return false;
+	switch ((uint32_t)fs.f_type) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+	case F2FS_SUPER_MAGIC:
+	case ZFS_MAGIC:
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+	case SQUASHFS_MAGIC:
+	case EROFS_SUPER_MAGIC_V1:
+	case ISOFS_SUPER_MAGIC: return true;
+	default: return false;
+	}
+}
+
+/* ---- stamps ---- */
+
+static int64_t ns_of(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * NS_PER_S + t->tv_nsec;
+}
+
+static bool stamp_of(int fd, struct stamp *ret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return false;
+	*ret = (struct stamp){st.st_dev, st.st_ino, ns_of(&st.st_mtim), ns_of(&st.st_ctim)};
+	return true;
+}
+
+static bool same_stamp(const struct stamp *a, const struct stamp *b)
+{
+	return a->dev == b->dev && a->ino == b->ino && a->mtime_ns == b->mtime_ns &&
+	       a->ctime_ns == b->ctime_ns;
+}
+
+/* ---- snapshots ---- */
+
+static void release(struct snapshot *s)
+{
+	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+		return;
+	buf_fini(&s->text);
+	free(s->name);
+	free(s);
+}
+
+static void release_p(struct snapshot **s)
+{
+	release(*s);
+}
+
+static uint32_t hash_of(struct slice folded)
+{
+	return (uint32_t)XXH3_64bits(folded.p, folded.n);
+}
+
+static struct slice fold(const char *name, struct buf *space)
+{
+	buf_clear(space);
+	fold_lower(slice_of(name), space);
+	return buf_slice(space);
+}
+
+static const char *text_of(const struct snapshot *s, size_t i)
+{
+	return s->text.p + s->name[i].at;
+}
+
+static int by_hash(const void *a_, const void *b_, void *ud)
+{
+	const struct name *a = a_, *b = b_;
+	const struct snapshot *s = ud;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return strcmp(s->text.p + a->at, s->text.p + b->at);
+}
+
+static bool add(struct snapshot *s, const char *name, struct buf *space)
+{
+	struct slice folded = fold(name, space);
+
+	if (s->n == s->room) {
+		size_t more = s->room ? 2 * s->room : 256;
+		void *p = s->n < NAMES_MAX ? reallocarray(s->name, more, sizeof(*s->name)) : NULL;
+
+		if (!p)
+			return false;
+		s->name = p;
+		s->room = more;
+	}
+	s->name[s->n++] = (struct name){hash_of(folded), (uint32_t)s->text.n};
+	buf_add(&s->text, (struct slice){name, strlen(name) + 1});
+	return !buf_failed(&s->text) && !buf_failed(space);
+}
+
+static bool add_all(struct snapshot *s, DIR *dir)
+{
+	struct buf space CLEANUP(buf_fini) = BUF_MAX(FOLD_MAX);
+	struct dirent *entry;
+
+	for (;;) {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			return errno == 0;
+		if (!add(s, entry->d_name, &space))
+			return false;
+	}
+}
+
+/* NULL: not to be had. */
+static struct snapshot *snapshot_read(int fd, const struct stamp *before)
+{
+	struct snapshot *s CLEANUP(release_p) = xnew(struct snapshot);
+	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = own >= 0 ? fdopendir(own) : NULL;
+	struct stamp after;
+	bool all;
+
+	atomic_init(&s->refs, 1);
+	s->text = BUF_MAX(TEXT_MAX);
+	if (!dir) {
+		close_p(&own);
+		return NULL;
+	}
+	metric_inc(dir_reads);
+	all = add_all(s, dir) && stamp_of(fd, &after) && same_stamp(before, &after);
+	closedir(dir);
+	if (!all)
+		return NULL;
+	if (s->n)
+		qsort_r(s->name, s->n, sizeof(s->name[0]), by_hash, s);
+	return TAKE(s);
+}
+
+static size_t first_of(const struct snapshot *s, uint32_t hash)
+{
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->name[middle].hash < hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static size_t find(const struct snapshot *s, struct slice folded, char *ret[static DIR_MATCHES_MAX])
+{
+	struct buf space CLEANUP(buf_fini) = BUF_MAX(FOLD_MAX);
+	uint32_t hash = hash_of(folded);
+	size_t n = 0;
+
+	for (size_t i = first_of(s, hash); i < s->n && s->name[i].hash == hash; i++)
+		if (n < DIR_MATCHES_MAX && slice_eq(fold(text_of(s, i), &space), folded))
+			ret[n++] = xstrdup(text_of(s, i));
+	return n;
+}
+
+/* ---- the directory ---- */
+
+struct dir_names *dir_names_new(void)
+{
+	struct dir_names *d = xnew(struct dir_names);
+
+	pthread_mutex_init(&d->mu, NULL);
+	return d;
+}
+
+void dir_names_free(struct dir_names *d)
+{
+	if (!d)
+		return;
+	release(d->snapshot);
+	pthread_mutex_destroy(&d->mu);
+	free(d);
+}
+
+/*
+ * What is known of a directory that has this stamp now: a snapshot, of which the caller gets a reference; or
+ * *ret_read says that the caller is to read one, and to give it to keep(). *ret_old is the caller's to release.
+ */
+static struct snapshot *look(struct dir_names *d, const struct stamp *stamp, bool *ret_read,
+			     struct snapshot **ret_old)
+{
+	struct snapshot *s = NULL;
+	int64_t now = clock_mono_ns();
+
+	pthread_mutex_lock(&d->mu);
+	if (!d->since_ns || !same_stamp(&d->stamp, stamp)) {
+		d->stamp = *stamp;
+		d->since_ns = now;
+		*ret_old = TAKE(d->snapshot);
+	} else if (d->snapshot) {
+		s = d->snapshot;
+		atomic_fetch_add(&s->refs, 1);
+	} else if (!d->reading && now - d->since_ns >= SETTLED_NS) {
+		*ret_read = d->reading = true;
+	}
+	pthread_mutex_unlock(&d->mu);
+	return s;
+}
+
+/* s: NULL where it is not to be had, which is tried again after a while. Borrowed. */
+static void keep(struct dir_names *d, const struct stamp *stamp, struct snapshot *s)
+{
+	pthread_mutex_lock(&d->mu);
+	d->reading = false;
+	if (same_stamp(&d->stamp, stamp)) {
+		d->snapshot = s;
+		if (s)
+			atomic_fetch_add(&s->refs, 1);
+		else
+			d->since_ns = clock_mono_ns();
+	}
+	pthread_mutex_unlock(&d->mu);
+}
+
+bool dir_names_find(struct dir_names *d, int fd, struct slice folded,
+		    char *ret[static DIR_MATCHES_MAX], size_t *ret_n)
+{
+	struct snapshot *s CLEANUP(release_p) = NULL, *old CLEANUP(release_p) = NULL;
+	struct stamp stamp;
+	bool read = false;
+
+	if (!stamp_of(fd, &stamp))
+		return false;
+	s = look(d, &stamp, &read, &old);
+	if (read) {
+		s = dir_is_of_this_machine(fd) ? snapshot_read(fd, &stamp) : NULL;
+		keep(d, &stamp, s);
+	}
+	if (!s)
+		return false;
+	*ret_n = find(s, folded, ret);
+	return true;
+}
