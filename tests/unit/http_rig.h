@@ -11,6 +11,7 @@
  *	/endless	bytes without an end
  *	/take		takes the body, up to 20 bytes, and says what it was
  *	/slow		takes the body, up to RIG_LONG, a piece at a time: then not for now, until it is woken
+ *	/much		takes it, up to RIG_LONG, as it comes
  *	/ask		takes it, up to 20 bytes, but not for now; when it is woken, rig.refuses says whether at all
  *	/enough		405 when the first piece of the body is there
  *	/refuse		405 before the body is read
@@ -49,7 +50,7 @@ struct rig {
 	char said[512]; /* what the handler was told */
 	char body[64];
 	size_t body_n;
-	size_t took; /* bytes of /slow */
+	size_t took; /* bytes of /slow, or /much */
 	bool checks; /* that they are right */
 	bool complete, refuses;
 	int released;
@@ -184,13 +185,15 @@ static void rig_request(struct http_conn *c)
 	rig_say(r, SLICE_FMT ":" SLICE_FMT " ", SLICE_ARG(http_method(c)),
 		SLICE_ARG(http_target(c)));
 	http_set_ud(c, r);
+	if (rig_is(c, "/refuse")) {
+		rig_refuse(c);
+		return;
+	}
 	r->body_n = r->took = 0;
 	r->complete = false;
-	if (rig_is(c, "/refuse"))
-		rig_refuse(c);
-	else if (rig_is(c, "/take") || rig_is(c, "/ask") || rig_is(c, "/enough"))
+	if (rig_is(c, "/take") || rig_is(c, "/ask") || rig_is(c, "/enough"))
 		http_take_body(c, 20);
-	else if (rig_is(c, "/slow"))
+	else if (rig_is(c, "/slow") || rig_is(c, "/much"))
 		http_take_body(c, RIG_LONG);
 	if (rig_is(c, "/ask"))
 		rig_pause(c);
@@ -201,11 +204,12 @@ static void rig_body(struct http_conn *c, struct slice bytes)
 	struct rig *r = rig_of(c);
 
 	ASSERT(!r->complete);
-	if (rig_is(c, "/slow")) {
+	if (rig_is(c, "/slow") || rig_is(c, "/much")) {
 		for (size_t i = 0; i < bytes.n && r->checks; i++)
 			ASSERT(bytes.p[i] == rig_byte(r->took + i));
 		r->took += bytes.n;
-		rig_pause(c);
+		if (rig_is(c, "/slow"))
+			rig_pause(c);
 		return;
 	}
 	if (rig_is(c, "/enough"))

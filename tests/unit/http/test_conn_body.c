@@ -12,6 +12,18 @@
 #include <fcntl.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <stdlib.h>
+
+static bool no_memory;
+
+static void *maybe_malloc(size_t n)
+{
+	return no_memory ? NULL : malloc(n);
+}
+
+#define malloc maybe_malloc
+#include "http/in.c"
+#undef malloc
 
 #define POST(target, headers) "POST " target " HTTP/1.1\r\n" headers "\r\n\r\n"
 #define CLOSE                 "Connection: close\r\n\r\n"
@@ -233,6 +245,43 @@ static void test_expect(void)
 	CHECK(disconnect(&r), "nothing is left");
 }
 
+/* What TLS has begun has to be offered again, which nobody would do: no room is the end. */
+static void test_no_room_to_ask(void)
+{
+	static const char junk[4096];
+	struct http_conn *c;
+	struct rig r;
+
+	c = connect_client(&r);
+	give(&r, POST("/ask", LENGTH(4) "\r\nExpect: 100-continue"));
+	while (send(c->fd.fd, junk, sizeof(junk), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+		;
+	wake(&r);
+	CHECK_STR(rig_said(&r), "POST:/ask closed:0 ", "who does not read is not asked");
+	CHECK(!rig_open(&r) && disconnect(&r), "nothing is left");
+}
+
+/* ---- out of memory ---- */
+
+/* What cannot be kept in a pause: whoever owes the wake still has the connection. */
+static void test_no_memory(void)
+{
+	char two_chunks[4096];
+	struct rig r;
+
+	snprintf(two_chunks, sizeof(two_chunks), "3\r\nabc\r\n7d0\r\n%02000d\r\n", 0);
+	connect_client(&r);
+	give(&r, POST("/slow", CHUNKED));
+	no_memory = true;
+	give(&r, two_chunks);
+	CHECK_STR(rig_said(&r), "POST:/slow left ", "the second one has no place to stay");
+	CHECK(rig_open(&r), "what is owed is waited for");
+	wake(&r);
+	CHECK_STR(rig_said(&r), "closed:0 ", "and then it is over");
+	CHECK(!rig_open(&r) && disconnect(&r), "nothing is left");
+	no_memory = false;
+}
+
 /* ---- answers before the end ---- */
 
 static void test_enough(void)
@@ -390,6 +439,8 @@ static void test_all(void)
 	test_back_pressure(true);
 	test_pause_at_the_end();
 	test_expect();
+	test_no_room_to_ask();
+	test_no_memory();
 	test_enough();
 	test_lingering();
 	test_beyond();
