@@ -96,13 +96,13 @@ MUST_CHECK enum err draft_reserve(const struct draft *draft, int64_t offset, int
 int draft_fd(const struct draft *draft);
 /*
  * Write the header, have everything on the disk, and only then give the file its name, replacing
- * an older object; used and checked now. ERR_CORRUPT when the body is not of meta->length bytes or
+ * an older object; used and checked now. One that yields replaces none of another key: ERR_CANCELED. ERR_CORRUPT when the body is not of meta->length bytes or
  * meta is such that disk_find() would not take it. ERR_CANCELED when it is not still_good(ud),
  * which is asked after anything that may take long, the last time when it has its name (NULL: it
  * is). The draft stays readable, and the caller's, in any case; it is kept once at most.
  */
 MUST_CHECK enum err disk_keep(struct disk *d, struct draft *draft, const struct object_meta *meta,
-			      bool (*still_good)(void *ud), void *ud, struct error *e);
+			      bool yields, bool (*still_good)(void *ud), void *ud, struct error *e);
 /* Closes the file; one that was not kept is gone. Accepts NULL. */
 void draft_free(struct draft *draft);
 

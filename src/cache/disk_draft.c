@@ -31,7 +31,7 @@
 #define NAME_DIGITS 16
 
 struct draft {
-	const struct disk *disk; /* NULL: a scratch file */
+	struct disk *disk; /* NULL: a scratch file */
 	int fd;
 	char name[DISK_PATH_LEN]; /* "tmp/..."; "" while it has none, and once it is kept */
 	int64_t scratch;          /* bytes that it is counted with */
@@ -266,15 +266,34 @@ static bool make_parents(int root, const char *path)
 	return make_dir(root, DISK_OBJECTS) && make_dir(root, parent);
 }
 
-static enum err give_name(struct draft *draft, const char *path, struct error *e)
+/* Does an object of another key lie under this identity? */
+static bool is_taken(struct disk *d, const struct object_meta *meta)
 {
-	bool placed;
+	struct disk_object o;
+	bool taken;
 
-	placed = place(draft, path);
-	if (!placed && errno == ENOENT && make_parents(draft->disk->root, path))
+	if (disk_find(d, &meta->id, &o, NULL) != DISK_HIT)
+		return false;
+	taken = strncmp(o.meta.key, meta->key, sizeof(o.meta.key) - 1) != 0;
+	close(o.fd);
+	return taken;
+}
+
+static enum err give_name(struct draft *draft, const char *path, const struct object_meta *yields,
+			  struct error *e)
+{
+	/* Where drafts have names, one replaces another without a word. */
+	bool taken = yields && draft->name[0] && is_taken(draft->disk, yields);
+	bool placed = !taken && place(draft, path);
+
+	if (!placed && !taken && errno == ENOENT && make_parents(draft->disk->root, path))
 		placed = place(draft, path);
-	if (!placed && errno == EEXIST && name_in_tmp(draft))
-		placed = place(draft, path);
+	if (!placed && !taken && errno == EEXIST) {
+		taken = yields && is_taken(draft->disk, yields);
+		placed = !taken && name_in_tmp(draft) && place(draft, path);
+	}
+	if (taken)
+		return err_set(e, ERR_CANCELED, "another one has come first");
 	if (!placed)
 		return err_sys(e, ERR_IO, "cannot put an object into the cache");
 	draft->name[0] = '\0';
@@ -298,7 +317,7 @@ static enum err reveal(const struct draft *draft, const char *path, bool good, s
 	return err;
 }
 
-enum err disk_keep(struct disk *d, struct draft *draft, const struct object_meta *meta,
+enum err disk_keep(struct disk *d, struct draft *draft, const struct object_meta *meta, bool yields,
 		   bool (*still_good)(void *ud), void *ud, struct error *e)
 {
 	char path[DISK_PATH_LEN];
@@ -313,7 +332,7 @@ enum err disk_keep(struct disk *d, struct draft *draft, const struct object_meta
 	if (err)
 		return err;
 	disk_object_path(&meta->id, path);
-	err = give_name(draft, path, e);
+	err = give_name(draft, path, yields ? meta : NULL, e);
 	return err ? err : reveal(draft, path, !still_good || still_good(ud), e);
 }
 

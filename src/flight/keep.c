@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See keep.h. */
 #include "base/file.h"
+#include "base/text.h"
 #include "flight/flight_priv.h"
 #include "metric/metric.h"
 
@@ -163,6 +164,20 @@ static bool still_good(void *ud)
 	return !flight_is_outdated(ud);
 }
 
+/*
+ * Of two keys that differ in case the one in lower case goes before, whichever comes first. Which of them
+ * are there a flight does not know.
+ */
+static bool is_late_twin(const struct flight *f)
+{
+	struct buf lower CLEANUP(buf_fini) = {0};
+	char space[512];
+	struct slice key = slice_of(f->key);
+
+	return f->store->traits.minds_case &&
+	       !slice_eq(fold_within(key, space, sizeof(space), &lower), key);
+}
+
 /* On a thread of its own pool. */
 static enum err make_file(struct flight *f, struct error *e)
 {
@@ -175,7 +190,8 @@ static enum err make_file(struct flight *f, struct error *e)
 	}
 	describe(f, &meta);
 	cache_see_purges(f->cache);
-	return disk_keep(cache_disk(f->cache), f->keep.draft, &meta, still_good, f, e);
+	return disk_keep(cache_disk(f->cache), f->keep.draft, &meta, is_late_twin(f), still_good, f,
+			 e);
 }
 
 static void run_keep_job(struct pool_job *job)

@@ -161,7 +161,7 @@ static void keep_as(struct cache_rig *r, const char *key, enum form form, const 
 	ASSERT(disk_draft(r->cache->disk, LENGTH, &draft, NULL) == OK);
 	ASSERT(pwrite(draft_fd(draft), rig_bytes(0, LENGTH).p, LENGTH, OBJECT_HEADER_SIZE) ==
 	       LENGTH);
-	ASSERT(disk_keep(r->cache->disk, draft, &meta, NULL, NULL, NULL) == OK);
+	ASSERT(disk_keep(r->cache->disk, draft, &meta, false, NULL, NULL, NULL) == OK);
 	draft_free(draft);
 }
 
@@ -177,7 +177,7 @@ static void keep_body(struct cache_rig *r, const char *key, enum form form, cons
 	memcpy(meta.encoding, encoding, strlen(encoding) + 1);
 	ASSERT(disk_draft(r->cache->disk, meta.length, &draft, NULL) == OK);
 	ASSERT(file_write_at(draft_fd(draft), body, OBJECT_HEADER_SIZE));
-	ASSERT(disk_keep(r->cache->disk, draft, &meta, NULL, NULL, NULL) == OK);
+	ASSERT(disk_keep(r->cache->disk, draft, &meta, false, NULL, NULL, NULL) == OK);
 	draft_free(draft);
 }
 

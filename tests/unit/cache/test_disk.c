@@ -123,7 +123,7 @@ static enum err put(struct disk *d, uint8_t n, char letter, int64_t length)
 	struct draft *draft = fill_draft(d, letter, length);
 	struct object_meta m = meta_of(n, letter, length);
 	struct error e = {0};
-	enum err err = disk_keep(d, draft, &m, NULL, NULL, &e);
+	enum err err = disk_keep(d, draft, &m, false, NULL, NULL, &e);
 
 	if (err)
 		printf("# %s\n", e.msg);
@@ -284,7 +284,7 @@ static void check_visibility(void)
 
 	CHECK_INT(look(d, 1), '-', "a draft is not seen");
 	CHECK_INT(count("tmp/*"), named, "and has a name only where it must");
-	CHECK_INT(disk_keep(d, draft, &m, NULL, NULL, NULL), OK, "kept");
+	CHECK_INT(disk_keep(d, draft, &m, false, NULL, NULL, NULL), OK, "kept");
 	CHECK_INT(look(d, 1), 'a', "it is");
 	CHECK(body_is(draft_fd(draft), 'a', BODY), "and can be read by way of the draft too");
 	draft_free(draft);
@@ -292,6 +292,34 @@ static void check_visibility(void)
 	draft_free(fill_draft(d, 'b', BODY));
 	draft_free(NULL);
 	CHECK_INT(count("tmp/*"), 0, "one that was not kept does");
+	disk_free(d);
+}
+
+/* One that yields takes the place of its own older version, and of no other key's. */
+static void check_yield(void)
+{
+	static const struct {
+		const char *key;
+		bool yields;
+		enum err err;
+		char there;
+	} steps[] = {
+		{"Foo", true, OK, 'a'},           {"Foo", true, OK, 'b'},  {"foo", false, OK, 'c'},
+		{"Foo", true, ERR_CANCELED, 'c'}, {"foo", false, OK, 'e'}, {"Foo", false, OK, 'f'},
+	};
+	struct disk *d = new_disk();
+
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		struct draft *draft = fill_draft(d, (char)('a' + i), BODY);
+		struct object_meta m = meta_of(1, (char)('a' + i), BODY);
+
+		snprintf(m.key, sizeof(m.key), "%s", steps[i].key);
+		CHECK_INT(disk_keep(d, draft, &m, steps[i].yields, NULL, NULL, NULL), steps[i].err,
+			  steps[i].key);
+		draft_free(draft);
+		CHECK_INT(look(d, 1), steps[i].there, "what lies there");
+	}
+	CHECK_INT(count("tmp/*"), 0, "nothing is left over");
 	disk_free(d);
 }
 
@@ -333,14 +361,15 @@ static void check_refused_bodies(void)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		meta = meta_of(1, cases[i].etag, cases[i].told);
 		draft = fill_draft(d, 'a', cases[i].written);
-		CHECK_INT(disk_keep(d, draft, &meta, NULL, NULL, NULL), ERR_CORRUPT, cases[i].name);
+		CHECK_INT(disk_keep(d, draft, &meta, false, NULL, NULL, NULL), ERR_CORRUPT,
+			  cases[i].name);
 		CHECK_INT(look(d, 1), '-', "is not kept");
 		draft_free(draft);
 	}
 	meta = meta_of(1, 'a', BODY);
 	ASSERT(disk_draft(d, BODY, &draft, NULL) == OK);
 	write_body(draft_fd(draft), 'a', BODY - 1);
-	CHECK_INT(disk_keep(d, draft, &meta, NULL, NULL, NULL), ERR_CORRUPT,
+	CHECK_INT(disk_keep(d, draft, &meta, false, NULL, NULL, NULL), ERR_CORRUPT,
 		  "space reserved is none written");
 	draft_free(draft);
 	draft = NULL;
@@ -366,7 +395,7 @@ static void check_vanished(void)
 	CHECK_INT(look(d, 1), 'a', "and is found");
 	draft = fill_draft(d, 'b', BODY);
 	remove_tree(in_dir("objects"));
-	CHECK_INT(disk_keep(d, draft, &m, NULL, NULL, NULL), OK,
+	CHECK_INT(disk_keep(d, draft, &m, false, NULL, NULL, NULL), OK,
 		  "deleted while a draft was filled");
 	CHECK_INT(look(d, 1), 'b', "it is kept all the same");
 	draft_free(draft);
@@ -384,7 +413,7 @@ static void check_vanished_root(void)
 	struct object_meta m = meta_of(1, 'a', BODY);
 
 	remove_tree(dir);
-	CHECK_INT(disk_keep(d, draft, &m, NULL, NULL, NULL), ERR_IO,
+	CHECK_INT(disk_keep(d, draft, &m, false, NULL, NULL, NULL), ERR_IO,
 		  "the whole cache deleted: not kept");
 	CHECK(body_is(draft_fd(draft), 'a', BODY), "but what is being read stays readable");
 	draft_free(draft);
@@ -414,7 +443,8 @@ static void check_empty(void)
 	CHECK(count("trash.*") >= 1, "it waits in the trash");
 	CHECK_INT(put(other, 1, 'c', BODY), OK, "the other process fills it again");
 	CHECK_INT(look(d, 1), 'c', "for both");
-	CHECK_INT(disk_keep(d, draft, &m, NULL, NULL, NULL), OK, "a draft from before is kept");
+	CHECK_INT(disk_keep(d, draft, &m, false, NULL, NULL, NULL), OK,
+		  "a draft from before is kept");
 	CHECK_INT(look(other, 2), 'b', "and found by the other");
 	CHECK_INT(disk_empty(other, NULL), OK, "emptied again");
 	CHECK_INT(count("trash.*/c0/*"), 3, "under another name");
@@ -631,7 +661,7 @@ static void check_reclaim(void)
 	CHECK_INT(count("tmp/*"), 4, "a killed process leaves its draft");
 	disk_reclaim(d);
 	CHECK_INT(count("tmp/*"), 3, "which the next one takes away");
-	CHECK_INT(disk_keep(d, mine, &m, NULL, NULL, NULL), OK, "ours is still good");
+	CHECK_INT(disk_keep(d, mine, &m, false, NULL, NULL, NULL), OK, "ours is still good");
 	CHECK_INT(look(d, 1), 'a', "and kept");
 	draft_free(mine);
 	disk_free(d);
@@ -697,6 +727,7 @@ static void check_drafts(void)
 	check_keep();
 	check_visibility();
 	check_replace();
+	check_yield();
 	check_refused_bodies();
 	check_vanished();
 	check_vanished_root();

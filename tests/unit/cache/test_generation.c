@@ -333,7 +333,7 @@ static void keep(struct hammer *h, const struct object_id *id, uint64_t version)
 	ASSERT(disk_draft(h->rig.disk, meta.length, &draft, &e) == OK);
 	ASSERT(pwrite(draft_fd(draft), &version, sizeof(version), OBJECT_HEADER_SIZE) ==
 	       sizeof(version));
-	err = disk_keep(h->rig.disk, draft, &meta, still_good, h, &e);
+	err = disk_keep(h->rig.disk, draft, &meta, false, still_good, h, &e);
 	draft_free(draft);
 	atomic_fetch_add(err == OK             ? &h->world->kept
 			 : err == ERR_CANCELED ? &h->world->purged_meanwhile

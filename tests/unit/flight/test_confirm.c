@@ -30,7 +30,7 @@ static void put(struct cache_rig *r, const char *etag, int64_t mtime, int64_t ch
 	ASSERT(pwrite(draft_fd(draft), rig_bytes(0, LENGTH).p, LENGTH, OBJECT_HEADER_SIZE) ==
 	       LENGTH);
 	clock_freeze_wall_s(checked_s);
-	ASSERT(disk_keep(r->cache->disk, draft, &m, NULL, NULL, NULL) == OK);
+	ASSERT(disk_keep(r->cache->disk, draft, &m, false, NULL, NULL, NULL) == OK);
 	clock_freeze_wall_s(RIG_NOW);
 	draft_free(draft);
 }

@@ -247,7 +247,7 @@ __attribute__((unused)) static void world_keep_body(struct world *w, size_t stor
 	snprintf(meta.key, sizeof(meta.key), "%s", key);
 	ASSERT(disk_draft(w->cache->disk, meta.length, &draft, &e) == OK);
 	ASSERT(pwrite(draft_fd(draft), body.p, body.n, OBJECT_HEADER_SIZE) == (ssize_t)body.n);
-	ASSERT(disk_keep(w->cache->disk, draft, &meta, NULL, NULL, &e) == OK);
+	ASSERT(disk_keep(w->cache->disk, draft, &meta, false, NULL, NULL, &e) == OK);
 	draft_free(draft);
 }
 
