@@ -8,6 +8,8 @@
  */
 #include "symfmt/elf.h"
 
+#include <stdio.h>
+
 #define PT_NOTE     4
 #define SHT_NOTE    7
 #define SHT_NOBITS  8
@@ -170,6 +172,15 @@ static struct slice name_of(struct head *h, const struct section *names, const s
 	return slice_head(text, slice_find(text, '\0'));
 }
 
+static void take_link(struct head *h, const struct section *s, char *to)
+{
+	struct slice text = head_bytes(h, s->offset, MIN(s->size, ELF_LINK_MAX + 1));
+	size_t n = slice_find(text, '\0');
+
+	if (n < text.n)
+		(void)snprintf(to, ELF_LINK_MAX + 1, "%.*s", (int)n, text.p);
+}
+
 static void judge_section(struct head *h, struct slice name, const struct section *s,
 			  struct elf_sections *sections)
 {
@@ -182,7 +193,7 @@ static void judge_section(struct head *h, struct slice name, const struct sectio
 	else if (slice_eq(name, SLICE(".text")))
 		sections->is_debug_file |= !has_bytes;
 	else if (slice_eq(name, SLICE(".gnu_debuglink")) && has_bytes)
-		sections->debug_link = head_text(h, s->offset, '\0', s->size);
+		take_link(h, s, sections->debug_link);
 }
 
 enum parse elf_read_sections(struct head *h, const struct elf *elf, struct elf_sections *ret)

@@ -17,12 +17,15 @@ struct elf {
 	struct symbol_id build_id; /* n == 0: none */
 };
 
+#define ELF_LINK_MAX 255 /* the longest name of a file */
+
 struct elf_sections {
 	bool has_debug_info; /* DWARF, compressed or not */
 	bool has_symtab;
-	bool is_stripped;        /* neither of the two */
-	bool is_debug_file;      /* symbols without the code: goes under elf-buildid-sym-... */
-	struct slice debug_link; /* .gnu_debuglink: file name of the debug file; may be empty */
+	bool is_stripped;   /* neither of the two */
+	bool is_debug_file; /* symbols without the code: goes under elf-buildid-sym-... */
+	/* .gnu_debuglink: file name of the debug file; "" when there is none, or a longer one */
+	char debug_link[ELF_LINK_MAX + 1];
 };
 
 /* PARSE_OK without a build-id only when neither kind of header leads to one. */

@@ -15,7 +15,9 @@ struct head head_of_file(const struct source *source, struct head_file *f)
 
 	f->source = source;
 	f->windows_left = HEAD_WINDOWS_MAX;
-	f->at = f->n = 0;
+	f->used = 0;
+	for (size_t i = 0; i < ARRAY_LEN(f->window); i++)
+		f->window[i].at = f->window[i].n = 0;
 	if (source_read(source, 0, f->first, n, NULL))
 		n = f->windows_left = 0;
 	h = head_of((struct slice){f->first, n}, (uint64_t)source->size);
@@ -49,26 +51,38 @@ static bool reach(struct head *h, uint64_t at, uint64_t n)
 	return head_state(h) == PARSE_OK;
 }
 
-/* A window that could not be read is the last one. */
+/* In place of the one that was not used last. A window that could not be read is the last one. */
 static bool load_window(struct head_file *f, uint64_t at)
 {
-	size_t n = (size_t)MIN(sizeof(f->window), (uint64_t)f->source->size - at);
-	bool is_read = f->windows_left > 0 && !source_read(f->source, at, f->window, n, NULL);
+	struct head_window *w = &f->window[!f->used];
+	size_t n = (size_t)MIN(sizeof(w->bytes), (uint64_t)f->source->size - at);
 
-	f->windows_left = is_read ? f->windows_left - 1 : 0;
-	f->n = is_read ? n : 0;
-	f->at = at;
-	return is_read;
+	if (f->windows_left == 0)
+		return false;
+	w->n = 0;
+	if (source_read(f->source, at, w->bytes, n, NULL)) {
+		f->windows_left = 0;
+		return false;
+	}
+	f->windows_left--;
+	f->used = !f->used;
+	w->n = n;
+	w->at = at;
+	return true;
 }
 
-/* The same bytes by way of the window; they lie in the file. SLICE_NONE when that cannot be. */
+/* The same bytes by way of a window; they lie in the file. SLICE_NONE when that cannot be. */
 static struct slice look_through(struct head_file *f, uint64_t at, uint64_t n)
 {
-	bool is_seen = at >= f->at && at + n <= f->at + f->n;
-
-	if (!is_seen && (n > sizeof(f->window) || !load_window(f, at)))
+	for (size_t i = 0; i < ARRAY_LEN(f->window); i++)
+		if (at >= f->window[i].at && at + n <= f->window[i].at + f->window[i].n) {
+			f->used = i;
+			return (struct slice){f->window[i].bytes + (at - f->window[i].at),
+					      (size_t)n};
+		}
+	if (n > HEAD_WINDOW || !load_window(f, at))
 		return SLICE_NONE;
-	return (struct slice){f->window + (at - f->at), (size_t)n};
+	return (struct slice){f->window[f->used].bytes, (size_t)n};
 }
 
 struct slice head_bytes(struct head *h, uint64_t at, uint64_t n)

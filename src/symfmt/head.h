@@ -39,12 +39,17 @@ enum parse {
 	PARSE_CORRUPT, /* of this format, but no linker wrote it so, or it is cut short */
 };
 
+struct head_window {
+	uint64_t at; /* in the file */
+	size_t n;    /* bytes of it */
+	char bytes[HEAD_WINDOW];
+};
+
+/* Two windows, since a table and what its rows point to are read by turns. */
 struct head_file {
 	const struct source *source;
-	size_t windows_left;
-	uint64_t at; /* of the window in the file */
-	size_t n;    /* of its bytes */
-	char window[HEAD_WINDOW];
+	size_t windows_left, used; /* used: which of the two was looked through last */
+	struct head_window window[2];
 	char first[HEAD_FIRST];
 };
 

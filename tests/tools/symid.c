@@ -141,8 +141,8 @@ static bool tell_elf(struct head h)
 	say_flag("symbol table", s.has_symtab);
 	say_flag("stripped", s.is_stripped);
 	say_flag("debug file", s.is_debug_file);
-	if (s.debug_link.n)
-		say_slice("debug link", s.debug_link);
+	if (s.debug_link[0])
+		say("debug link", s.debug_link);
 	return s.is_debug_file;
 }
 

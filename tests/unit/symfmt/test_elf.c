@@ -45,7 +45,7 @@ static void check_all(const struct sample_elf *o, const char *name)
 	CHECK_INT(sections.has_debug_info, o->sections && o->is_debug_file, name);
 	CHECK_INT(sections.has_symtab, o->sections, name);
 	CHECK_INT(sections.is_stripped, !o->sections, name);
-	CHECK_SLICE(sections.debug_link, o->sections ? "a.debug" : "", name);
+	CHECK_STR(sections.debug_link, o->sections ? "a.debug" : "", name);
 	check_prefixes(parse, sample_bytes(&s), name);
 	check_prefixes(parse_sections, sample_bytes(&s), name);
 }
