@@ -86,44 +86,16 @@ static uint64_t offset_of(struct head *h, const struct pe *pe, uint32_t rva)
 	return 0;
 }
 
-static struct slice last_component(struct slice path)
-{
-	size_t at = path.n;
-
-	while (at > 0 && path.p[at - 1] != '\\' && path.p[at - 1] != '/')
-		at--;
-	return slice_from(path, at);
-}
-
 static struct slice until_nul(struct slice s)
 {
 	return slice_head(s, slice_find(s, '\0'));
 }
 
-/* Anything but a pointer to a PDB (NB09 and NB11 carry the symbols themselves) is passed over. */
 static void read_codeview(struct slice record, bool is_portable, struct pe_debug *d)
 {
-	struct head h = head_of(record, record.n);
-	struct pe_codeview c = {0};
-
-	if (d->codeviews == PE_CODEVIEWS_MAX)
-		return;
-	if (head_starts(&h, SLICE("RSDS"))) {
-		c.pdb.kind = is_portable ? SYMBOL_PDB_PORTABLE : SYMBOL_PDB;
-		c.pdb.ids = 1;
-		c.pdb.id[0] = symbol_id_of_guid(head_bytes(&h, 4, 16));
-		c.pdb.has_age = !is_portable;
-		c.pdb.age = head_u32(&h, 20);
-		c.path = until_nul(slice_from(record, 24));
-	} else if (head_starts(&h, SLICE("NB10"))) {
-		c.pdb.kind = SYMBOL_PDB_OLD;
-		c.pdb.stamp = head_u32(&h, 8);
-		c.pdb.size = head_u32(&h, 12);
-		c.path = until_nul(slice_from(record, 16));
-	}
-	c.name = last_component(c.path);
-	if (c.pdb.kind != SYMBOL_UNKNOWN && head_state(&h) == PARSE_OK)
-		d->codeview[d->codeviews++] = c;
+	if (d->codeviews < PE_CODEVIEWS_MAX &&
+	    codeview_read(record, is_portable, &d->codeview[d->codeviews]))
+		d->codeviews++;
 }
 
 static void read_checksum(struct slice record, struct pe_debug *d)
@@ -138,14 +110,16 @@ static void read_entry(struct head *h, uint64_t at, struct pe_debug *d)
 	uint32_t type = head_u32(h, at + 12), size = head_u32(h, at + 16);
 	uint32_t offset = head_u32(h, at + 24);
 
-	if (type == TYPE_REPRO)
+	if (type == TYPE_REPRO) {
 		d->is_reproducible = true;
-	else if (type == TYPE_EMBEDDED_PDB)
-		d->has_embedded_pdb = true;
-	else if (type == TYPE_CODEVIEW)
+	} else if (type == TYPE_EMBEDDED_PDB) {
+		d->embedded_at = offset;
+		d->embedded_size = size;
+	} else if (type == TYPE_CODEVIEW) {
 		read_codeview(head_bytes(h, offset, size), minor == PORTABLE_MINOR, d);
-	else if (type == TYPE_PDB_CHECKSUM)
+	} else if (type == TYPE_PDB_CHECKSUM) {
 		read_checksum(head_bytes(h, offset, size), d);
+	}
 }
 
 enum parse pe_read_debug(struct head *h, const struct pe *pe, struct pe_debug *ret)

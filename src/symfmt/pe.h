@@ -8,8 +8,7 @@
  * ask, and hears how far it has to read.
  */
 #pragma once
-#include "symfmt/head.h"
-#include "symfmt/symbol_id.h"
+#include "symfmt/codeview.h"
 
 #define PE_CODEVIEWS_MAX 4
 
@@ -25,23 +24,22 @@ struct pe {
 	uint32_t debug_rva, debug_size;
 };
 
-struct pe_codeview {
-	struct symbol_identity pdb; /* the PDB that belongs to the image; no stream has been seen */
-	struct slice path; /* as the linker wrote it; empty: a build-id of GNU ld, no PDB */
-	struct slice name; /* its last component */
-};
-
 struct pe_debug {
 	size_t codeviews; /* managed images may have two: of native and of managed code */
-	struct pe_codeview codeview[PE_CODEVIEWS_MAX];
+	struct codeview codeview[PE_CODEVIEWS_MAX];
 	struct slice checksum_name; /* of the PDB: "SHA256"; empty when there is none */
 	struct slice checksum;
 	bool is_reproducible;
-	bool has_embedded_pdb; /* a portable one, deflated */
+	/* A portable PDB in the image (embedded_pdb.h); size 0: there is none. */
+	uint32_t embedded_at, embedded_size;
 };
 
 MUST_CHECK enum parse pe_read(struct head *h, struct pe *ret);
-/* For the pe that pe_read() gave. PARSE_OK with an empty *ret when there is no debug directory. */
+/*
+ * For the pe that pe_read() gave. Of a head that reads through windows only names are there when it
+ * returns, neither paths nor the checksum. PARSE_OK with an empty *ret when there is no debug
+ * directory.
+ */
 MUST_CHECK enum parse pe_read_debug(struct head *h, const struct pe *pe, struct pe_debug *ret);
 MUST_CHECK enum parse pe_identity(struct head *h, struct symbol_identity *ret);
 /*

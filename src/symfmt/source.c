@@ -48,3 +48,18 @@ enum err source_read(const struct source *s, uint64_t offset, void *to, size_t n
 			       (unsigned long long)offset);
 	return s->read(s->ud, (int64_t)offset, to, n, e);
 }
+
+static enum err read_watched(void *ud, int64_t offset, void *to, size_t n, struct error *e)
+{
+	struct watched_source *w = ud;
+
+	if (!w->err)
+		w->err = w->file->read(w->file->ud, offset, to, n, w->e);
+	return w->err;
+}
+
+struct source source_watch(struct watched_source *w, const struct source *file, struct error *e)
+{
+	*w = (struct watched_source){.file = file, .e = e};
+	return (struct source){read_watched, w, file->size};
+}

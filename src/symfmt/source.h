@@ -32,3 +32,15 @@ bool source_has(const struct source *s, uint64_t offset, uint64_t n);
 /* ERR_CORRUPT when the range passes the end of the file; or the error of read(). */
 MUST_CHECK enum err source_read(const struct source *s, uint64_t offset, void *to, size_t n,
 				struct error *e);
+
+/*
+ * The same bytes by way of a source that remembers its own failure, which a parser does not tell
+ * from a damaged file: err and *e are those of the first read that failed, and so does every later
+ * one. *w has to live as long as the source.
+ */
+struct watched_source {
+	const struct source *file;
+	struct error *e;
+	enum err err;
+};
+struct source source_watch(struct watched_source *w, const struct source *file, struct error *e);

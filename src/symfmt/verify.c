@@ -200,27 +200,11 @@ enum verdict verify_head(const struct claim *x, struct slice bytes, int64_t size
 	return judge_claim(x, &h);
 }
 
-/* A source that remembers its own failure, which parsers do not tell from a damaged file. */
-struct watched {
-	const struct source *file;
-	struct error *e;
-	enum err err;
-};
-
-static enum err watched_read(void *ud, int64_t offset, void *to, size_t n, struct error *e)
-{
-	struct watched *w = ud;
-
-	if (!w->err)
-		w->err = w->file->read(w->file->ud, offset, to, n, w->e);
-	return w->err;
-}
-
 enum err verify_file(const struct claim *x, const struct source *file, enum verdict *ret,
 		     struct error *e)
 {
-	struct watched watched = {.file = file, .e = e};
-	struct source source = {watched_read, &watched, file->size};
+	struct watched_source watched;
+	struct source source = source_watch(&watched, file, e);
 	struct head_file *room CLEANUP(free_p) = xnew(struct head_file);
 	struct head h = head_of_file(&source, room);
 	enum verdict verdict = judge_claim(x, &h);

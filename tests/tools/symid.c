@@ -95,12 +95,12 @@ static void tell_pdb(struct slice bytes)
 	say_flag("stripped", f.is_stripped);
 }
 
-static void tell_codeview(const struct pe_codeview *c)
+static void tell_codeview(const struct codeview *c)
 {
 	say_id("pdb guid", &c->pdb.id[0]);
 	say_number("pdb age", c->pdb.age);
 	say_slice("pdb path", c->path);
-	say_slice("pdb name", c->name);
+	say("pdb name", c->name);
 	say_flag("pdb portable", c->pdb.kind == SYMBOL_PDB_PORTABLE);
 }
 
