@@ -3,9 +3,18 @@
 _pepto_symbol() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=''
 
+	if [ "${COMP_WORDS[1]}" = key ] && [ "$COMP_CWORD" -gt 1 ]; then
+		case $prev,$cur in
+		--case,*) words='lower symstore' ;;
+		*,-*) words='--json --case --help' ;;
+		*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+		return
+	fi
 	case $prev in
-	pepto-symbol | */pepto-symbol) words='serve help --help --version' ;;
-	help) words='settings' ;;
+	pepto-symbol | */pepto-symbol) words='serve key help --help --version' ;;
+	help) words='settings key' ;;
 	--s3-bucket) return ;;
 	--path-prefix) return ;;
 	--store) return ;;

@@ -12,6 +12,7 @@
  *	store/	S3 buckets, directories, other symbol servers behind one asynchronous interface
  *	cache/	what is known: files at rest, misses
  *	flight/	what is on its way, once for everybody; what is made of it
+ *	publish/ what a symbol file is, and where it belongs
  *	serve/	the HTTP server: request, lookup, respond
  *	cmd/	the subcommands: cmd/serve.c starts the server
  *
@@ -32,6 +33,7 @@ static const struct {
 	int (*run)(int argc, char *const argv[]);
 } commands[] = {
 	{"serve", serve_command},
+	{"key", key_command},
 	{"help", help_command},
 };
 

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 LAYERS = [
-    {"base"}, {"conf", "metric"}, {"symfmt", "codec", "http"}, {"store"}, {"cache"}, {"flight"}, {"serve"},
+    {"base"}, {"conf", "metric"}, {"symfmt", "codec", "http"}, {"store"}, {"cache"}, {"flight", "publish"}, {"serve"},
     {"cmd"},
 ]
 # Files of the largest circle of a domain, as far as it has one. Lower it where one gets smaller.

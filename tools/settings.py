@@ -120,8 +120,14 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .B pepto\\-symbol serve
 .RI [ "flag value" ]...
 .br
+.B pepto\\-symbol key
+.RB [ \\-\\-json ]
+.RB [ \\-\\-case
+.BR lower | symstore ]
+.IR FILE | DIR | DUMP ...
+.br
 .B pepto\\-symbol help
-.RB [ settings ]
+.RB [ settings | key ]
 .br
 .B pepto\\-symbol \\-\\-help
 |
@@ -131,6 +137,13 @@ Serves debug symbols (PDB, EXE, DLL and others) out of S3 buckets, directories a
 other symbol servers to WinDbg, Visual Studio, LLDB and every other client of the
 symbol server protocol, whatever case they ask in.
 Without a command it serves when PORT, S3_BUCKET or STORES is set.
+.PP
+.B key
+tells of each symbol file what it is, by which key debuggers ask for it, and its path in
+a store; of an image also which PDB it wants, of a minidump all that for its modules.
+Directories are walked through. \\fB\\-\\-json\\fR prints a line of JSON for each file,
+\\fB\\-\\-case symstore\\fR paths as symstore.exe writes them, else they are in lower case.
+No store and no setting is asked.
 .SH SETTINGS
 Each setting is a variable in the environment or in a file \\fI.env\\fR in the
 working directory, or a flag of \\fBserve\\fR. The flag wins over the environment,
@@ -157,7 +170,8 @@ written 45056, 44KiB, 1m, 2g; times 500ms, 8s, 2m, 1h.
 Stopped by SIGTERM or SIGINT, or done.
 .TP
 .B 1
-Something failed; the last line on standard error says what.
+Something failed; the last line on standard error says what. Of \\fBkey\\fR: a file is
+damaged, cannot be read or is no symbol file, or nothing was found.
 .TP
 .B 2
 A setting or a flag is wrong; the line on standard error names it.
@@ -166,6 +180,7 @@ A setting or a flag is wrong; the line on standard error names it.
 S3_BUCKET=my\\-symbols pepto\\-symbol serve
 pepto\\-symbol serve \\-\\-store file:///srv/symbols \\-\\-port 8080
 pepto\\-symbol serve \\-\\-store s3://my\\-symbols \\-\\-check
+pepto\\-symbol key build/Release
 .fi
 """)
     return "".join(parts)
@@ -190,9 +205,18 @@ def completion(rows):
 _pepto_symbol() {
 \tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=''
 
+\tif [ "${COMP_WORDS[1]}" = key ] && [ "$COMP_CWORD" -gt 1 ]; then
+\t\tcase $prev,$cur in
+\t\t--case,*) words='lower symstore' ;;
+\t\t*,-*) words='--json --case --help' ;;
+\t\t*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+\t\tesac
+\t\tmapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+\t\treturn
+\tfi
 \tcase $prev in
-\tpepto-symbol | */pepto-symbol) words='serve help --help --version' ;;
-\thelp) words='settings' ;;
+\tpepto-symbol | */pepto-symbol) words='serve key help --help --version' ;;
+\thelp) words='settings key' ;;
 """ + "".join(map(completion_case, rows["OPTION"])) + f"""\
 \t*) words='{" ".join("--" + flag for flag in flags)}' ;;
 \tesac

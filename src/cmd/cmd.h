@@ -8,3 +8,4 @@
 void tell_stray(const char *name, const char *meant);
 
 int serve_command(int argc, char *const argv[]);
+int key_command(int argc, char *const argv[]);

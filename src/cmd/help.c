@@ -6,6 +6,7 @@
 #include "cmd/help.h"
 
 #include "base/slice.h"
+#include "cmd/key.h"
 #include "conf/option.h"
 
 #define COLUMNS 80
@@ -72,13 +73,17 @@ void help_print(FILE *f)
 {
 	fputs("pepto-symbol " PEPTO_VERSION ": a symbol server for S3 buckets\n\n"
 	      "usage: pepto-symbol serve [--flag value]...\n"
-	      "       pepto-symbol help [settings]\n"
+	      "       pepto-symbol key [--json] FILE|DIR|DUMP...\n"
+	      "       pepto-symbol help [settings|key]\n"
 	      "       pepto-symbol --help | --version\n\n"
 	      "Commands:\n",
 	      f);
 	put_entry(f, "serve", 20,
 		  "Answer debuggers from the stores. This is also what happens without a command "
 		  "when PORT, S3_BUCKET or STORES is set.");
+	put_entry(f, "key", 20,
+		  "Tell the keys of symbol files, which PDBs images want, and what a minidump "
+		  "needs. Asks no store.");
 	put_entry(f, "help", 20, "Print this, or another text about the program.");
 	fputc('\n', f);
 	put_wrapped(f, 0, 0,
@@ -127,6 +132,7 @@ static const struct {
 	print_fn print;
 } topics[] = {
 	{"settings", help_print_settings},
+	{"key", help_print_key},
 };
 
 int help_command(int argc, char *const argv[])
@@ -137,7 +143,7 @@ int help_command(int argc, char *const argv[])
 		if (argc == 1 && strcmp(argv[0], topics[i].name) == 0)
 			print = topics[i].print;
 	if (!print) {
-		fputs("pepto-symbol help: settings, or nothing\n", stderr);
+		fputs("pepto-symbol help: settings, key, or nothing\n", stderr);
 		return 2;
 	}
 	print(stdout);

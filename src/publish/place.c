@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+/* See place.h. */
+#include "publish/place.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+
+static void put_path(struct slice name, const struct key_text *key, struct slice last,
+		     enum key_case how, struct buf *path)
+{
+	struct buf whole CLEANUP(buf_fini) = BUF_MAX(path->max);
+
+	buf_add(&whole, name);
+	buf_printf(&whole, "/%s/", key->s);
+	buf_add(&whole, last);
+	if (how == CASE_LOWER)
+		fold_lower(buf_slice(&whole), path);
+	else
+		buf_add(path, buf_slice(&whole));
+	path->failed |= buf_failed(&whole);
+}
+
+/* foo.pdb has its symbols in foo.sym, any other file in libfoo.so.sym. */
+static void put_breakpad(const struct file_facts *f, const struct key_text *key, enum key_case how,
+			 struct buf *path)
+{
+	struct slice module = slice_of(f->module), stem = module;
+	char last[sizeof(f->module) + 4];
+
+	if (module.n > 4 && slice_eq_nocase(slice_from(module, module.n - 4), SLICE(".pdb")))
+		stem.n -= 4;
+	(void)snprintf(last, sizeof(last), SLICE_FMT ".sym", SLICE_ARG(stem));
+	put_path(module, key, slice_of(last), how, path);
+}
+
+bool place_of_file(const struct file_facts *f, struct slice name, size_t which, enum key_case how,
+		   struct key_text *ret, struct buf *path)
+{
+	enum symbol_kind kind = f->identity.kind;
+
+	if (!key_of_identity(&f->identity, f->is_debug_file, which, ret))
+		return false;
+	if (kind == SYMBOL_BREAKPAD) {
+		if (f->module[0])
+			put_breakpad(f, ret, how, path);
+		return f->module[0];
+	}
+	if (f->is_debug_file)
+		name = kind == SYMBOL_ELF ? SLICE("_.debug") : SLICE("_.dwarf");
+	put_path(name, ret, name, how, path);
+	return true;
+}
+
+bool place_of_wanted(const struct symbol_identity *i, struct slice name, enum key_case how,
+		     struct key_text *ret, struct buf *path)
+{
+	if (!name.n || !key_of_identity(i, false, 0, ret))
+		return false;
+	put_path(name, ret, name, how, path);
+	return true;
+}

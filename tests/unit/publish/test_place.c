@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+#include "publish/place.h"
+#include "tap.h"
+
+static struct file_facts facts(enum symbol_kind kind, bool is_debug_file, const char *module)
+{
+	struct file_facts f = {.is_debug_file = is_debug_file};
+
+	f.identity = (struct symbol_identity){.kind = kind, .ids = 1};
+	f.identity.has_age = true;
+	f.identity.age = 0x1a;
+	f.identity.stamp = 0x0abc;
+	f.identity.size = 0xd000;
+	f.identity.id[0].n = 16;
+	memset(f.identity.id[0].b, 0xab, 16);
+	memcpy(f.module, module, strlen(module));
+	return f;
+}
+
+#define ID "abababababababababababababababab"
+#define UP "ABABABABABABABABABABABABABABABAB"
+
+static void test_files(void)
+{
+	static const struct {
+		const char *what;
+		enum symbol_kind kind;
+		bool is_debug_file;
+		const char *name, *module, *lower, *symstore;
+	} rows[] = {
+		{"PDB", SYMBOL_PDB, false, "Foo.pdb", "", "foo.pdb/" ID "1a/foo.pdb",
+		 "Foo.pdb/" UP "1a/Foo.pdb"},
+		{"portable", SYMBOL_PDB_PORTABLE, false, "Foo.pdb", "",
+		 "foo.pdb/" ID "ffffffff/foo.pdb", "Foo.pdb/" UP "ffffffff/Foo.pdb"},
+		{"image", SYMBOL_PE, false, "Foo.DLL", "", "foo.dll/00000abcd000/foo.dll",
+		 "Foo.DLL/00000ABCd000/Foo.DLL"},
+		{"name beyond ASCII", SYMBOL_PE, false, "GR\xc3\x9cN+ 1.dll", "",
+		 "gr\xc3\xbcn+ 1.dll/00000abcd000/gr\xc3\xbcn+ 1.dll",
+		 "GR\xc3\x9cN+ 1.dll/00000ABCd000/GR\xc3\x9cN+ 1.dll"},
+		{"ELF", SYMBOL_ELF, false, "libfoo.so", "",
+		 "libfoo.so/elf-buildid-" ID "00000000/libfoo.so",
+		 "libfoo.so/elf-buildid-" ID "00000000/libfoo.so"},
+		{"debug file", SYMBOL_ELF, true, "libfoo.debug", "",
+		 "_.debug/elf-buildid-sym-" ID "00000000/_.debug",
+		 "_.debug/elf-buildid-sym-" ID "00000000/_.debug"},
+		{"Mach-O", SYMBOL_MACHO, false, "Foo", "", "foo/mach-uuid-" ID "/foo",
+		 "Foo/mach-uuid-" ID "/Foo"},
+		{"dSYM", SYMBOL_MACHO, true, "Foo", "", "_.dwarf/mach-uuid-sym-" ID "/_.dwarf",
+		 "_.dwarf/mach-uuid-sym-" ID "/_.dwarf"},
+		{"Breakpad", SYMBOL_BREAKPAD, false, "x", "Foo.pdb", "foo.pdb/" ID "1a/foo.sym",
+		 "Foo.pdb/" UP "1a/Foo.sym"},
+		{"Breakpad, not of Windows", SYMBOL_BREAKPAD, false, "x", "libfoo.so",
+		 "libfoo.so/" ID "1a/libfoo.so.sym", "libfoo.so/" UP "1a/libfoo.so.sym"},
+		{"Breakpad, no more than an extension", SYMBOL_BREAKPAD, false, "x", ".pdb",
+		 ".pdb/" ID "1a/.pdb.sym", ".pdb/" UP "1a/.pdb.sym"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct file_facts f = facts(rows[i].kind, rows[i].is_debug_file, rows[i].module);
+
+		for (int how = 0; how <= 1; how++) {
+			struct buf path CLEANUP(buf_fini) = BUF_MAX(1000);
+			struct key_text key;
+
+			CHECK(place_of_file(&f, slice_of(rows[i].name), 0, (enum key_case)how, &key,
+					    &path),
+			      rows[i].what);
+			CHECK_STR(buf_str(&path), how ? rows[i].symstore : rows[i].lower,
+				  rows[i].what);
+			CHECK(!place_of_file(&f, slice_of(rows[i].name), 1, (enum key_case)how,
+					     &key, &path),
+			      "and no other");
+		}
+	}
+}
+
+static void test_none(void)
+{
+	struct buf path CLEANUP(buf_fini) = BUF_MAX(1000), small CLEANUP(buf_fini) = BUF_MAX(20);
+	struct file_facts f = facts(SYMBOL_BREAKPAD, false, "");
+	struct key_text key;
+
+	CHECK(!place_of_file(&f, SLICE("x.sym"), 0, CASE_LOWER, &key, &path), "of no module");
+	f = facts(SYMBOL_ELF, false, "");
+	f.identity.ids = 0;
+	CHECK(!place_of_file(&f, SLICE("a"), 0, CASE_LOWER, &key, &path), "without a build-id");
+	f = facts(SYMBOL_PE, false, "");
+	CHECK(!place_of_wanted(&f.identity, SLICE_NONE, CASE_LOWER, &key, &path),
+	      "what is wanted has a name");
+	CHECK(place_of_wanted(&f.identity, SLICE("A.dll"), CASE_LOWER, &key, &path), "this has");
+	CHECK_STR(buf_str(&path), "a.dll/00000abcd000/a.dll", "and a place");
+	CHECK(place_of_file(&f, SLICE("long.dll"), 0, CASE_LOWER, &key, &small) &&
+		      buf_failed(&small),
+	      "no room for the path");
+}
+
+int main(void)
+{
+	test_files();
+	test_none();
+	return tap_done();
+}
