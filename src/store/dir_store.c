@@ -14,6 +14,7 @@
 #include "metric/metric.h"
 #include "store/dir_find.h"
 #include "store/dir_names.h"
+#include "store/dir_write.h"
 #include "store/store_priv.h"
 
 #include <fcntl.h>
@@ -275,6 +276,20 @@ static void dir_describe(struct store *s, struct buf *out)
 	buf_puts(out, "local directory, any case");
 }
 
+static struct store_write *put_file(struct store *s, const struct store_put *put,
+				    store_put_done *done, void *ud)
+{
+	struct dir_store *d = (struct dir_store *)s;
+
+	return dir_put(s, d->path, d->names, put, done, ud);
+}
+
+static struct store_write *remove_files(struct store *s, const struct store_remove *remove,
+					const struct store_remove_events *events, void *ud)
+{
+	return dir_remove(s, ((struct dir_store *)s)->path, remove, events, ud);
+}
+
 static bool dir_is_private(struct store *s)
 {
 	return false;
@@ -295,6 +310,8 @@ static const struct store_ops dir_ops = {
 	.cancel = dir_cancel,
 	.probe = dir_probe,
 	.describe = dir_describe,
+	.put = put_file,
+	.remove = remove_files,
 	.is_private = dir_is_private,
 	.free = dir_free,
 };

@@ -28,6 +28,10 @@ struct store;
 struct store_call;
 struct creds_env;
 struct name_page;
+struct store_put;
+struct store_remove;
+struct store_remove_events;
+struct store_write;
 
 /* What all stores share; made once by the program. Borrowed, must outlive the stores. */
 struct store_context {
@@ -197,6 +201,14 @@ struct store_page_ask {
 typedef void store_paged(void *ud, enum store_result result, struct buf *answer, int64_t age_s,
 			 const struct error *e);
 
+/* How an object is put into a store (write.h). */
+enum store_put_result {
+	STORE_PUT_FAILED, /* see e; it may be there all the same, if no answer came */
+	STORE_PUT_STORED,
+	STORE_PUT_PRESENT, /* only_new, and something is there; perhaps by an earlier try of this */
+};
+typedef void store_put_done(void *ud, enum store_put_result result, const struct error *e);
+
 struct store_ops {
 	const char *scheme; /* "s3" */
 	/* Never calls its events from inside. */
@@ -225,6 +237,11 @@ struct store_ops {
 	/* Any thread: what such an answer says. */
 	enum err (*read_page)(const struct store *s, struct slice folder, struct slice answer,
 			      struct name_page *ret, struct error *e);
+	/* Writing (write.h); NULL, both: it cannot be written. */
+	struct store_write *(*put)(struct store *s, const struct store_put *put,
+				   store_put_done *done, void *ud);
+	struct store_write *(*remove)(struct store *s, const struct store_remove *remove,
+				      const struct store_remove_events *events, void *ud);
 	bool (*is_private)(struct store *s); /* any thread */
 	void (*free)(struct store *s);
 };

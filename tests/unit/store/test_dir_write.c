@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+/* Writing to a file:// store: what is put is whole or not there, and a removal leaves no folder. */
+#include "base/text.h"
+#include "store/dir_write.h"
+#include "store_rig.h"
+#include "tap.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static char root[] = "/tmp/test_dir_write.XXXXXX";
+
+struct written {
+	bool done;
+	enum store_put_result result;
+	struct error error;
+	size_t failed[8], n_failed;
+};
+
+static void stored(void *ud, enum store_put_result result, const struct error *e)
+{
+	struct written *w = ud;
+
+	ASSERT(!w->done && (result == STORE_PUT_FAILED) == (e != NULL));
+	w->done = true;
+	w->result = result;
+	if (e)
+		w->error = *e;
+}
+
+static void failed(void *ud, size_t which, const struct error *e)
+{
+	struct written *w = ud;
+
+	ASSERT(!w->done && e->code && w->n_failed < ARRAY_LEN(w->failed));
+	w->failed[w->n_failed++] = which;
+}
+
+static void removed(void *ud, const struct error *e)
+{
+	struct written *w = ud;
+
+	ASSERT(!w->done);
+	w->done = true;
+	if (e)
+		w->error = *e;
+}
+
+static void hash(struct slice bytes, char hex[static 65])
+{
+	unsigned char sum[32];
+
+	ASSERT(EVP_Digest(bytes.p, bytes.n, sum, NULL, EVP_sha256(), NULL));
+	hex_encode(sum, sizeof(sum), hex);
+}
+
+static struct written put_as(struct rig *r, const char *key, struct slice bytes, struct store_put p)
+{
+	struct written w = {0};
+	char hex[65];
+
+	hash(bytes, hex);
+	p.key = slice_of(key);
+	p.sha256 = p.sha256 ? p.sha256 : hex;
+	if (!p.body.length)
+		p.body = store_body_of(bytes);
+	(void)store_put(r->store, &p, stored, &w);
+	ASSERT(!w.done && manual_until(r->ctx.loop, &w.done));
+	return w;
+}
+
+static struct written put(struct rig *r, const char *key, const char *text)
+{
+	return put_as(r, key, slice_of(text), (struct store_put){0});
+}
+
+static struct written put_new(struct rig *r, const char *key, const char *text)
+{
+	return put_as(r, key, slice_of(text), (struct store_put){.only_new = true});
+}
+
+static struct written take_away(struct rig *r, const struct slice *keys, size_t n)
+{
+	static const struct store_remove_events events = {failed, removed};
+	const struct store_remove remove = {.keys = keys, .n = n};
+	struct written w = {0};
+
+	(void)store_remove(r->store, &remove, &events, &w);
+	ASSERT(!w.done && manual_until(r->ctx.loop, &w.done));
+	return w;
+}
+
+/* "" also for a file that is not there; no file has more than the buffer holds. */
+static const char *text_of(const char *path)
+{
+	static char text[64];
+	int fd CLEANUP(close_p) = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	text[n] = '\0';
+	return text;
+}
+
+/* Entries of a directory; -1: there is none. */
+static int count(const char *path)
+{
+	DIR *d = opendir(path);
+	int n = 0;
+
+	if (!d)
+		return -1;
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
+static void open_root(struct rig *r)
+{
+	char url[100];
+
+	(void)snprintf(url, sizeof(url), "file://%s", root);
+	rig_init(r, NULL, 0);
+	rig_open(r, url);
+}
+
+static void test_put(void)
+{
+	struct rig r;
+
+	open_root(&r);
+	CHECK(store_can_write(r.store), "it can be written");
+	CHECK_INT(put(&r, "a.pdb/K1/a.pdb", "one").result, STORE_PUT_STORED, "put");
+	CHECK_STR(text_of("a.pdb/K1/a.pdb"), "one", "it is there");
+	CHECK_INT(count("a.pdb/K1"), 1, "and nothing besides");
+	CHECK_INT(put(&r, "a.pdb/K1/a.pdb", "two").result, STORE_PUT_STORED, "put again");
+	CHECK_STR(text_of("a.pdb/K1/a.pdb"), "two", "it is replaced");
+	CHECK_INT(put_new(&r, "a.pdb/K1/a.pdb", "three").result, STORE_PUT_PRESENT, "what is new");
+	CHECK_INT(put_new(&r, "A.PDB/k1/a.pdb", "three").result, STORE_PUT_PRESENT, "in any case");
+	CHECK_STR(text_of("a.pdb/K1/a.pdb"), "two", "does not replace");
+	CHECK_INT(put_new(&r, "a.pdb/K2/a.pdb", "three").result, STORE_PUT_STORED, "but is put");
+	CHECK_STR(text_of("a.pdb/K2/a.pdb"), "three", "where nothing is");
+	CHECK_INT(put(&r, "top", "").result, STORE_PUT_STORED, "nothing, at the top");
+	CHECK_INT(count("."), 2, "nothing else was left");
+	rig_fini(&r);
+}
+
+static void test_body_of_a_file(void)
+{
+	static const char bytes[] = "0123456789";
+	int fd CLEANUP(close_p) = open("source", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	struct rig r;
+
+	ASSERT(write(fd, bytes, 10) == 10);
+	open_root(&r);
+	CHECK_INT(put_as(&r, "part", SLICE("34567"),
+			 (struct store_put){.body = {.fd = fd, .offset = 3, .length = 5}})
+			  .result,
+		  STORE_PUT_STORED, "a part of a file");
+	CHECK_STR(text_of("part"), "34567", "just that");
+	CHECK_INT(put_as(&r, "short", SLICE("x"),
+			 (struct store_put){.body = {.fd = fd, .offset = 3, .length = 8}})
+			  .error.code,
+		  ERR_IO, "a file that has become shorter");
+	CHECK_INT(put_as(&r, "changed", SLICE("34568"),
+			 (struct store_put){.body = {.fd = fd, .offset = 3, .length = 5}})
+			  .error.code,
+		  ERR_CORRUPT, "a file that is another by now");
+	CHECK(access("short", F_OK) && access("changed", F_OK), "is not stored");
+	CHECK_INT(count("."), 4, "nor is a draft of it left");
+	ASSERT(unlink("part") == 0 && unlink("source") == 0);
+	rig_fini(&r);
+}
+
+static void test_refused(void)
+{
+	static const struct {
+		const char *what, *key;
+		const char *encoding;
+		enum err want;
+	} rows[] = {
+		{"climbs", "../x", NULL, ERR_USAGE},
+		{"climbs later", "a/../../x", NULL, ERR_USAGE},
+		{"stays", "a/./x", NULL, ERR_USAGE},
+		{"begins at the top", "/x", NULL, ERR_USAGE},
+		{"ends with a slash", "x/", NULL, ERR_USAGE},
+		{"two slashes", "a//x", NULL, ERR_USAGE},
+		{"nothing", "", NULL, ERR_USAGE},
+		{"by a link that leads out", "out/x", NULL, ERR_IO},
+		{"makes a folder beyond such a link", "out/y/x", NULL, ERR_IO},
+		{"below a file", "top/x", NULL, ERR_IO},
+		{"where a folder is", "a.pdb/K1", NULL, ERR_IO},
+		{"encoded", "x", "zstd", ERR_USAGE},
+	};
+	struct rig r;
+	struct stat before, after;
+
+	ASSERT(symlink("/tmp", "out") == 0 && stat("/tmp/y", &before) != 0);
+	open_root(&r);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct written w = put_as(&r, rows[i].key, SLICE("x"),
+					  (struct store_put){.encoding = rows[i].encoding});
+
+		CHECK_INT(w.result, STORE_PUT_FAILED, rows[i].what);
+		CHECK_INT(w.error.code, rows[i].want, rows[i].what);
+	}
+	CHECK(stat("/tmp/y", &after) != 0, "nothing is made outside");
+	CHECK_INT(count("a.pdb"), 2, "no draft is left");
+	ASSERT(unlink("out") == 0);
+	rig_fini(&r);
+}
+
+static void test_links_within(void)
+{
+	struct rig r;
+
+	ASSERT(mkdir("real", 0700) == 0 && symlink("real", "link") == 0);
+	open_root(&r);
+	CHECK_INT(put(&r, "link/K/x", "in").result, STORE_PUT_STORED, "through a link");
+	CHECK_STR(text_of("real/K/x"), "in", "to where it leads");
+	CHECK_INT(take_away(&r, (struct slice[]){SLICE("link/K/x")}, 1).n_failed, 0, "and away");
+	CHECK(count("real") == 0, "the folder that is linked to stays");
+	ASSERT(unlink("link") == 0 && rmdir("real") == 0);
+	rig_fini(&r);
+}
+
+static void test_remove(void)
+{
+	const struct slice keys[] = {SLICE("a.pdb/K1/a.pdb"), SLICE("nowhere/at/all"),
+				     SLICE("b.pdb/K"), SLICE("a.pdb/K2/missing"), SLICE("top")};
+	struct rig r;
+	struct written w;
+
+	open_root(&r);
+	ASSERT(put(&r, "b.pdb/K/b.pdb", "b").result == STORE_PUT_STORED);
+	w = take_away(&r, keys, ARRAY_LEN(keys));
+	CHECK(w.error.code == OK && w.n_failed == 1 && w.failed[0] == 2, "all but a folder");
+	CHECK(access("a.pdb/K1", F_OK) && access("top", F_OK), "with the folder that was left");
+	CHECK_STR(text_of("a.pdb/K2/a.pdb"), "three", "the neighbour stays");
+	w = take_away(&r, (struct slice[]){SLICE("a.pdb/K2/a.pdb"), SLICE("b.pdb/K/b.pdb")}, 2);
+	CHECK(w.error.code == OK && w.n_failed == 0 && count(".") == 0, "the last ones");
+	CHECK_INT(put(&r, "a.pdb/K1/a.pdb", "one").result, STORE_PUT_STORED, "and anew");
+	(void)take_away(&r, (struct slice[]){SLICE("a.pdb/K1/a.pdb")}, 1);
+	CHECK_INT(take_away(&r, (struct slice[]){SLICE("../x")}, 1).error.code, ERR_USAGE, "out");
+	rig_fini(&r);
+}
+
+static void test_cancelled(void)
+{
+	const struct store_put p = {.key = SLICE("gone"),
+				    .body = store_body_of(SLICE("x")),
+				    .sha256 = "2d711642b726b04401627ca9fbac32f5"
+					      "c8530fb1903cc4db02258717921a4881"};
+	struct written w = {0};
+	struct rig r;
+
+	open_root(&r);
+	store_write_cancel(store_put(r.store, &p, stored, &w));
+	CHECK_INT(put(&r, "after", "x").result, STORE_PUT_STORED, "the next one");
+	CHECK(!w.done, "nothing was told of the cancelled one");
+	CHECK(take_away(&r, (struct slice[]){SLICE("after"), SLICE("gone")}, 2).done, "clean");
+	rig_fini(&r);
+}
+
+static void test_no_root(void)
+{
+	struct rig r;
+
+	open_root(&r);
+	ASSERT(chdir("/tmp") == 0 && rmdir(root) == 0);
+	CHECK_INT(put(&r, "x", "x").error.code, ERR_IO, "a store that is gone");
+	CHECK_INT(take_away(&r, (struct slice[]){SLICE("x")}, 1).error.code, ERR_IO, "likewise");
+	rig_fini(&r);
+}
+
+int main(void)
+{
+	ASSERT(mkdtemp(root) && chdir(root) == 0);
+	test_put();
+	test_body_of_a_file();
+	test_refused();
+	test_links_within();
+	test_remove();
+	test_cancelled();
+	test_no_root();
+	return tap_done();
+}
