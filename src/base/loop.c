@@ -5,8 +5,9 @@
  * that are due.
  *
  * The mailbox wakes the thread through an eventfd, and only when it was empty: a burst of posts
- * costs one write. It is watched for its edges, each write being one, so that it need not be read. Timers are a binary heap of pointers; each timer knows its slot, so that moving
- * or stopping one is O(log n).
+ * costs one write, and what the thread posts to itself costs none. It is watched for its edges, each write
+ * being one, so that it need not be read. Timers are a binary heap of pointers; each timer knows its slot, so
+ * that moving or stopping one is O(log n).
  */
 #include "base/loop.h"
 #include "base/clock.h"
@@ -23,6 +24,7 @@ struct loop {
 	pthread_t thread;
 	bool started;
 	bool stopping; /* the loop's thread only */
+	bool again; /* likewise: it has posted to itself, and does not sleep before that has run */
 	struct loop_task stop;
 
 	struct loop_timer **heap;
@@ -33,6 +35,8 @@ struct loop {
 	pthread_mutex_t mu;
 	STAILQ_HEAD(mail, loop_task) mail; /* under mu: the mailbox */
 };
+
+static _Thread_local struct loop *mine; /* which this thread runs, if it runs one */
 
 /* The mail is looked at in each turn. */
 static void wake_came(struct loop_fd *fd, uint32_t events)
@@ -128,7 +132,9 @@ void loop_post(struct loop *l, struct loop_task *task)
 	was_empty = STAILQ_EMPTY(&l->mail);
 	STAILQ_INSERT_TAIL(&l->mail, task, place);
 	pthread_mutex_unlock(&l->mu);
-	if (was_empty) {
+	if (mine == l) {
+		l->again = true;
+	} else if (was_empty) {
 		ssize_t n = write(l->wake.fd, &one, sizeof(one));
 
 		(void)n;
@@ -149,6 +155,7 @@ static bool run_tasks(struct loop *l)
 	struct loop_task *task;
 	bool any = false;
 
+	l->again = false;
 	take_mail(l, &mail);
 	while ((task = STAILQ_FIRST(&mail))) {
 		STAILQ_REMOVE_HEAD(&mail, place);
@@ -175,6 +182,8 @@ static int timeout_ms(const struct loop *l)
 {
 	int64_t left;
 
+	if (l->again)
+		return 0;
 	if (!l->n_timers)
 		return -1;
 	left = l->heap[0]->at_ns - clock_mono_ns();
@@ -204,6 +213,7 @@ static void *loop_main(void *arg)
 	struct loop *l = arg;
 	struct epoll_event events[EVENTS_PER_TURN];
 
+	mine = l;
 	while (!l->stopping) {
 		int n = epoll_wait(l->epoll, events, EVENTS_PER_TURN, timeout_ms(l));
 

@@ -6,7 +6,7 @@
 #include "http/conn_step.h"
 
 #define DROP_MAX  ((uint64_t)64 * 1024) /* of a body that nobody takes */
-#define BODY_TURN ((uint32_t)1 << 20)   /* bytes, then it is another connection's turn */
+#define BODY_TURN (256 * 1024)          /* bytes, then it is another connection's turn */
 
 /* False: the connection is of no use. */
 static bool send_continue(struct http_conn *c)

@@ -81,7 +81,11 @@ struct http_out {
 	size_t rest_at, rest_n;
 };
 
-#define HTTP_OUT_TURN_MAX ((size_t)1 << 20) /* bytes, then it is another connection's turn */
+/*
+ * Bytes, then it is another connection's turn. Small answers wait behind large ones for as long as that takes;
+ * four times as much is sent no faster.
+ */
+#define HTTP_OUT_TURN_MAX ((size_t)256 * 1024)
 
 void http_out_begin(struct http_out *o, const struct http_answer *a);
 /* tail: what ends the head; needed until it has been begun. */

@@ -90,6 +90,7 @@ struct again {
 	struct loop_task task, other;
 	struct loop *loop;
 	int runs, others;
+	struct gate done;
 };
 
 static void run_again(struct loop_task *task)
@@ -118,6 +119,30 @@ static void test_posting_again(void)
 	finish(a.loop);
 	CHECK_INT(a.others, 1, "posted three times while queued: it runs once");
 	CHECK_INT(a.runs, 5, "a task may post itself, also while the loop ends");
+}
+
+static void run_again_to_the_end(struct loop_task *task)
+{
+	struct again *a = (struct again *)task;
+
+	run_again(task);
+	if (a->runs == 5)
+		gate_open(&a->done);
+}
+
+/* Nothing else keeps it awake meanwhile; and it sleeps, and is woken, as ever after that. */
+static void test_posting_to_itself(void)
+{
+	struct again a = {.task.run = run_again_to_the_end, .loop = started()};
+
+	for (int i = 0; i < 20; i++) {
+		a.runs = 0;
+		a.done = GATE;
+		loop_post(a.loop, &a.task);
+		gate_pass(&a.done);
+	}
+	finish(a.loop);
+	CHECK_INT(a.runs, 5, "what a loop posts to itself runs without anybody else's doing");
 }
 
 static void free_itself(struct loop_task *task)
@@ -375,6 +400,7 @@ int main(void)
 {
 	test_order();
 	test_posting_again();
+	test_posting_to_itself();
 	test_many_threads();
 	test_timers();
 	test_timer_sets_itself();

@@ -45,7 +45,7 @@ static ssize_t maybe_sendfile(int fd, int file, off_t *at, size_t n)
 #undef sendmsg
 #undef sendfile
 
-#define TURN ((size_t)1 << 20)
+#define TURN HTTP_OUT_TURN_MAX
 #define ENDS "Host: a\r\n\r\n"
 
 /* One turn of the loop; what the connection has got on by in it. */
