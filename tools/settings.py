@@ -126,8 +126,17 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .BR lower | symstore ]
 .IR FILE | DIR | DUMP ...
 .br
+.B pepto\\-symbol find
+.I GLOB
+.RB [ \\-\\-keys ]
+.RB [ \\-\\-json ]
+.RI [ "flag value" ]...
+.br
+.B pepto\\-symbol export
+.RI [ "flag value" ]...
+.br
 .B pepto\\-symbol help
-.RB [ settings | key ]
+.RB [ settings | key | find | export ]
 .br
 .B pepto\\-symbol \\-\\-help
 |
@@ -144,6 +153,13 @@ a store; of an image also which PDB it wants, of a minidump all that for its mod
 Directories are walked through. \\fB\\-\\-json\\fR prints a line of JSON for each file,
 \\fB\\-\\-case symstore\\fR paths as symstore.exe writes them, else they are in lower case.
 No store and no setting is asked.
+.PP
+.B find
+prints the names in the stores that match \\fIGLOB\\fR (*, ?, any case), or with \\fB\\-\\-keys\\fR
+the keys below them;
+.B export
+all keys, as lines of JSON. They list the stores, take the flags of \\fBserve\\fR, and
+cannot ask https:// stores. A bucket needs s3:ListBucket.
 .SH SETTINGS
 Each setting is a variable in the environment or in a file \\fI.env\\fR in the
 working directory, or a flag of \\fBserve\\fR. The flag wins over the environment,
@@ -171,16 +187,22 @@ Stopped by SIGTERM or SIGINT, or done.
 .TP
 .B 1
 Something failed; the last line on standard error says what. Of \\fBkey\\fR: a file is
-damaged, cannot be read or is no symbol file, or nothing was found.
+damaged, cannot be read or is no symbol file, or nothing was found. Of \\fBfind\\fR and
+\\fBexport\\fR: nothing was found, or not all was listed.
 .TP
 .B 2
 A setting or a flag is wrong; the line on standard error names it.
+.TP
+.B 4
+Of \\fBfind\\fR and \\fBexport\\fR: a store cannot be reached, or listed.
 .SH EXAMPLES
 .nf
 S3_BUCKET=my\\-symbols pepto\\-symbol serve
 pepto\\-symbol serve \\-\\-store file:///srv/symbols \\-\\-port 8080
 pepto\\-symbol serve \\-\\-store s3://my\\-symbols \\-\\-check
 pepto\\-symbol key build/Release
+pepto\\-symbol find \\(aqmyapp*\\(aq \\-\\-keys \\-\\-store s3://my\\-symbols
+pepto\\-symbol export \\-\\-store s3://my\\-symbols >keys.jsonl
 .fi
 """)
     return "".join(parts)
@@ -215,10 +237,13 @@ _pepto_symbol() {
 \t\treturn
 \tfi
 \tcase $prev in
-\tpepto-symbol | */pepto-symbol) words='serve key help --help --version' ;;
-\thelp) words='settings key' ;;
+\tpepto-symbol | */pepto-symbol) words='serve key find export help --help --version' ;;
+\thelp) words='settings key find export' ;;
 """ + "".join(map(completion_case, rows["OPTION"])) + f"""\
-\t*) words='{" ".join("--" + flag for flag in flags)}' ;;
+\t*)
+\t\twords='{" ".join("--" + flag for flag in flags)}'
+\t\t[ "${{COMP_WORDS[1]}}" != find ] || words="--keys --json $words"
+\t\t;;
 \tesac
 \tmapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }}

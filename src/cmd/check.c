@@ -104,7 +104,7 @@ static void list_names(struct check *c)
 	const struct listing_request request = {
 		.store = c->store, .max_names = NAMES_MAX, .max_pages = PAGES_MAX};
 
-	if (!store_can_list(c->store)) {
+	if (!store_can_list(c->store) || c->store->traits.any_case) {
 		sem_post(&c->done);
 		return;
 	}

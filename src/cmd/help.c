@@ -7,6 +7,7 @@
 
 #include "base/slice.h"
 #include "cmd/key.h"
+#include "cmd/stores_command.h"
 #include "conf/option.h"
 
 #define COLUMNS 80
@@ -74,7 +75,9 @@ void help_print(FILE *f)
 	fputs("pepto-symbol " PEPTO_VERSION ": a symbol server for S3 buckets\n\n"
 	      "usage: pepto-symbol serve [--flag value]...\n"
 	      "       pepto-symbol key [--json] FILE|DIR|DUMP...\n"
-	      "       pepto-symbol help [settings|key]\n"
+	      "       pepto-symbol find GLOB [--keys] [--json] [--flag value]...\n"
+	      "       pepto-symbol export [--flag value]...\n"
+	      "       pepto-symbol help [settings|key|find|export]\n"
 	      "       pepto-symbol --help | --version\n\n"
 	      "Commands:\n",
 	      f);
@@ -84,6 +87,9 @@ void help_print(FILE *f)
 	put_entry(f, "key", 20,
 		  "Tell the keys of symbol files, which PDBs images want, and what a minidump "
 		  "needs. Asks no store.");
+	put_entry(f, "find", 20,
+		  "Print the names in the stores that match, or the keys below them.");
+	put_entry(f, "export", 20, "Print all keys of the stores as lines of JSON.");
 	put_entry(f, "help", 20, "Print this, or another text about the program.");
 	fputc('\n', f);
 	put_wrapped(f, 0, 0,
@@ -133,6 +139,8 @@ static const struct {
 } topics[] = {
 	{"settings", help_print_settings},
 	{"key", help_print_key},
+	{"find", help_print_find},
+	{"export", help_print_export},
 };
 
 int help_command(int argc, char *const argv[])
@@ -143,7 +151,7 @@ int help_command(int argc, char *const argv[])
 		if (argc == 1 && strcmp(argv[0], topics[i].name) == 0)
 			print = topics[i].print;
 	if (!print) {
-		fputs("pepto-symbol help: settings, key, or nothing\n", stderr);
+		fputs("pepto-symbol help: settings, key, find, export, or nothing\n", stderr);
 		return 2;
 	}
 	print(stdout);

@@ -12,7 +12,7 @@ void help_print(FILE *f);
 /* pepto-symbol serve --help: every setting, store URLs, AWS's variables. */
 void help_print_settings(FILE *f);
 /*
- * pepto-symbol help [settings|key], argv beginning after "help", to standard output. The exit code: 0,
+ * pepto-symbol help [settings|key|find|export], argv beginning after "help", to standard output. The exit code: 0,
  * 1 when it could not be written, 2 for an unknown topic.
  */
 int help_command(int argc, char *const argv[]);

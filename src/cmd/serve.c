@@ -151,17 +151,6 @@ static void look_at_certificate(struct tls *tls, bool anyway)
 	measure_certificate(tls);
 }
 
-/* A directory of STORES may come later (a mount); that of the default is a forgotten setting. */
-static enum err check_default_store(const struct conf *conf, struct error *e)
-{
-	if (strcmp(conf->stores_from, "default") != 0 || access("symbols", F_OK) == 0)
-		return OK;
-	return err_set(
-		e, ERR_USAGE,
-		"no store is set, and there is no directory ./symbols: set S3_BUCKET, or STORES "
-		"(pepto-symbol serve --help)");
-}
-
 /* ---- the wait ---- */
 
 static void block_signals(sigset_t *set)
@@ -301,7 +290,7 @@ static int run(const struct conf *conf)
 	signal(SIGHUP, SIG_IGN);  /* is waited for all the same, being blocked */
 	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), no more */
 	tune_malloc();
-	if (check_default_store(conf, &e) == OK && load_auth(conf, &auth, &e) == OK &&
+	if (service_default_store(conf, &e) == OK && load_auth(conf, &auth, &e) == OK &&
 	    load_tls(conf, &tls, &e) == OK && service_init(&service, conf, &e) == OK &&
 	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) == OK)
 		code = conf->check_path ? check_path(&service, conf->check_path)
@@ -314,11 +303,6 @@ static int run(const struct conf *conf)
 	tls_free(tls);
 	auth_free(auth);
 	return code;
-}
-
-void tell_stray(const char *name, const char *meant)
-{
-	fprintf(stderr, "pepto-symbol: .env: %s is no setting: did you mean %s?\n", name, meant);
 }
 
 int serve_command(int argc, char *const argv[])

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "cmd/cmd.h"
 #include "metric/metric.h"
 
 #include <curl/curl.h>
@@ -108,6 +109,21 @@ static enum err find_bundle(const struct creds_env *env, const char **ret, struc
 		  : err_set(e, ERR_USAGE,
 			    "%s: there are no certificates in '%s', or it cannot be read", name,
 			    bundle);
+}
+
+void tell_stray(const char *name, const char *meant)
+{
+	fprintf(stderr, "pepto-symbol: .env: %s is no setting: did you mean %s?\n", name, meant);
+}
+
+enum err service_default_store(const struct conf *conf, struct error *e)
+{
+	if (strcmp(conf->stores_from, "default") != 0 || access("symbols", F_OK) == 0)
+		return OK;
+	return err_set(
+		e, ERR_USAGE,
+		"no store is set, and there is no directory ./symbols: set S3_BUCKET, or STORES "
+		"(pepto-symbol serve --help)");
 }
 
 enum err service_init(struct service *s, const struct conf *conf, struct error *e)

@@ -24,6 +24,8 @@ struct service {
 	char via[40];
 };
 
+/* A directory of STORES may come later (a mount); that of the default is a forgotten setting: ERR_USAGE. */
+MUST_CHECK enum err service_default_store(const struct conf *conf, struct error *e);
 /* Everything is made but nothing runs yet. ERR_USAGE: a store URL or an AWS setting is wrong. */
 MUST_CHECK enum err service_init(struct service *s, const struct conf *conf, struct error *e);
 /* Start the loop and the first probes, and wait for those at most so long. */

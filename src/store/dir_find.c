@@ -3,7 +3,7 @@
  * See dir_find.h. The two likely spellings cost one system call each; only when both fail are the
  * directories on the way listed, but the first if its names are known. Several entries may match one segment (`Foo.pdb` and `foo.pdb`
  * side by side on a case-sensitive file system), so the search goes depth first and comes back.
- * Its cost is bounded: SEGMENTS_MAX levels, DIR_MATCHES_MAX entries followed per directory. A name that
+ * Its cost is bounded: DIR_SEGMENTS_MAX levels, DIR_MATCHES_MAX entries followed per directory. A name that
  * is not known costs one system call for each name there is.
  */
 #include "store/dir_find.h"
@@ -20,14 +20,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define SEGMENTS_MAX 16
-#define TRIES_MAX    8
-#define PROC_FD      "/proc/self/fd/%d"
+#define TRIES_MAX 8
+#define PROC_FD   "/proc/self/fd/%d"
 
 struct search {
 	int root;
-	struct dir_names *names;           /* of that, or NULL */
-	struct slice folded[SEGMENTS_MAX]; /* the segments looked for, in lower case */
+	struct dir_names *names;               /* of that, or NULL */
+	struct slice folded[DIR_SEGMENTS_MAX]; /* the segments looked for, in lower case */
 	size_t n;
 	char path[PATH_MAX]; /* below root: what has been matched so far */
 	size_t path_n;
@@ -98,7 +97,7 @@ static int open_where_it_leads(int root, const char *path, int flags)
 	return open(again, how_to_open(flags));
 }
 
-static int open_inside(int root, const char *path, int flags)
+int dir_open_inside(int root, const char *path, int flags)
 {
 	int fd = open_resolved(root, path, flags, RESOLVE_BENEATH);
 
@@ -106,14 +105,14 @@ static int open_inside(int root, const char *path, int flags)
 }
 
 /* What cannot be read by us says nothing of other files, our own limits nothing of any file. */
-static enum err kind(int error)
+enum err dir_error_kind(int error)
 {
 	if (error == EACCES || error == EPERM)
 		return ERR_DENIED;
 	return err_sys_is_ours(error) ? ERR_BUSY : ERR_IO;
 }
 
-static bool means_absent(int error)
+bool dir_means_absent(int error)
 {
 	return error == ENOENT || error == ENOTDIR || error == EXDEV || error == ELOOP ||
 	       error == ENAMETOOLONG || error == ENXIO || error == EISDIR;
@@ -123,16 +122,18 @@ static bool means_absent(int error)
 static enum err open_regular(int root, const char *path, int *ret_fd, struct error *e)
 {
 	struct stat st;
-	int look CLEANUP(close_p) = open_inside(root, path, O_PATH);
+	int look CLEANUP(close_p) = dir_open_inside(root, path, O_PATH);
 
 	*ret_fd = -1;
 	if (look < 0 || fstat(look, &st) != 0)
-		return means_absent(errno) ? OK : err_sys(e, kind(errno), "cannot open '%s'", path);
+		return dir_means_absent(errno)
+			       ? OK
+			       : err_sys(e, dir_error_kind(errno), "cannot open '%s'", path);
 	if (!S_ISREG(st.st_mode))
 		return OK;
-	*ret_fd = open_inside(root, path, 0);
-	if (*ret_fd < 0 && !means_absent(errno))
-		return err_sys(e, kind(errno), "cannot open '%s'", path);
+	*ret_fd = dir_open_inside(root, path, 0);
+	if (*ret_fd < 0 && !dir_means_absent(errno))
+		return err_sys(e, dir_error_kind(errno), "cannot open '%s'", path);
 	return OK;
 }
 
@@ -168,8 +169,7 @@ static void free_names(char *(*names)[DIR_MATCHES_MAX])
 		free((*names)[i]);
 }
 
-/* NULL at the end, with errno 0, and on a failure. */
-static struct dirent *next_entry(DIR *dir)
+struct dirent *dir_next_entry(DIR *dir)
 {
 	errno = 0;
 	return readdir(dir);
@@ -180,7 +180,7 @@ static enum err list_matches(const struct search *s, struct slice folded,
 			     char *ret_names[static DIR_MATCHES_MAX], size_t *ret_n,
 			     struct error *e)
 {
-	int fd = open_inside(s->root, s->path_n ? s->path : ".", O_DIRECTORY);
+	int fd = dir_open_inside(s->root, s->path_n ? s->path : ".", O_DIRECTORY);
 	struct dirent *entry;
 	enum err err;
 	DIR *dir;
@@ -189,15 +189,16 @@ static enum err list_matches(const struct search *s, struct slice folded,
 	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!dir) {
 		close_p(&fd);
-		return means_absent(errno) ? OK
-					   : err_sys(e, kind(errno), "cannot list '%s'", s->path);
+		return dir_means_absent(errno)
+			       ? OK
+			       : err_sys(e, dir_error_kind(errno), "cannot list '%s'", s->path);
 	}
 	metric_inc(dir_reads);
-	while (*ret_n < DIR_MATCHES_MAX && (entry = next_entry(dir)))
+	while (*ret_n < DIR_MATCHES_MAX && (entry = dir_next_entry(dir)))
 		if (matches(entry->d_name, folded))
 			ret_names[(*ret_n)++] = xstrdup(entry->d_name);
 	err = *ret_n < DIR_MATCHES_MAX && errno
-		      ? err_sys(e, kind(errno), "cannot list '%s'", s->path)
+		      ? err_sys(e, dir_error_kind(errno), "cannot list '%s'", s->path)
 		      : OK;
 	closedir(dir);
 	qsort(ret_names, *ret_n, sizeof(*ret_names), by_name);
@@ -226,7 +227,7 @@ static bool push(struct search *s, const char *name)
 	return true;
 }
 
-/* Recursion no deeper than SEGMENTS_MAX. */
+/* Recursion no deeper than DIR_SEGMENTS_MAX. */
 static enum err descend(struct search *s, size_t level, int *ret_fd, struct error *e)
 {
 	char *names[DIR_MATCHES_MAX] CLEANUP(free_names) = {NULL};
@@ -250,7 +251,7 @@ static bool split(struct search *s, struct slice folded)
 	struct slice one;
 
 	while (slice_next(&folded, '/', &one)) {
-		if (s->n == SEGMENTS_MAX || one.n == 0 || slice_eq(one, SLICE(".")) ||
+		if (s->n == DIR_SEGMENTS_MAX || one.n == 0 || slice_eq(one, SLICE(".")) ||
 		    slice_eq(one, SLICE("..")))
 			return false;
 		s->folded[s->n++] = one;
@@ -260,8 +261,8 @@ static bool split(struct search *s, struct slice folded)
 
 static enum err no_root(const char *root, struct error *e)
 {
-	return err_sys(e, kind(errno) == ERR_BUSY ? ERR_BUSY : ERR_IO, "cannot open directory '%s'",
-		       root);
+	return err_sys(e, dir_error_kind(errno) == ERR_BUSY ? ERR_BUSY : ERR_IO,
+		       "cannot open directory '%s'", root);
 }
 
 enum err dir_find(const char *root, struct dir_names *names, struct slice key, int *ret_fd,
@@ -342,14 +343,14 @@ enum err dir_find_any_name(const char *root, struct slice middle, const atomic_b
 	dir = opendir(root);
 	if (!dir)
 		return no_root(root, e);
-	while (!err && n < DIR_NAMES_MAX && !atomic_load(stop) && (entry = next_entry(dir))) {
+	while (!err && n < DIR_NAMES_MAX && !atomic_load(stop) && (entry = dir_next_entry(dir))) {
 		if (!may_be_folder(entry))
 			continue;
 		err = try_name(dirfd(dir), entry->d_name, middle, &best, e);
 		n++;
 	}
 	if (!err && n < DIR_NAMES_MAX && !atomic_load(stop) && errno)
-		err = err_sys(e, kind(errno), "cannot list '%s'", root);
+		err = err_sys(e, dir_error_kind(errno), "cannot list '%s'", root);
 	closedir(dir);
 	if (err)
 		close_p(&best.fd);

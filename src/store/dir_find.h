@@ -9,6 +9,7 @@
 #pragma once
 #include "base/err.h"
 #include "base/slice.h"
+#include <dirent.h>
 #include <stdatomic.h>
 
 struct dir_names;
@@ -27,6 +28,16 @@ MUST_CHECK enum err dir_find(const char *root, struct dir_names *names, struct s
  * be read is passed over, and so is what lies behind the first DIR_NAMES_MAX names, or behind the one at
  * which *stop is found to be set: then the answer is not wanted any more.
  */
-#define DIR_NAMES_MAX 65536
+#define DIR_NAMES_MAX    65536
+#define DIR_SEGMENTS_MAX 16 /* of a key; others are not found */
 MUST_CHECK enum err dir_find_any_name(const char *root, struct slice middle,
 				      const atomic_bool *stop, int *ret_fd, struct error *e);
+
+/* Below root, which is an open directory, in this way; flags: of open(), O_PATH among them. -1: see errno. */
+int dir_open_inside(int root, const char *path, int flags);
+/* Does this errno say that there is no such file? */
+bool dir_means_absent(int error);
+/* ERR_DENIED: of what we may not read; ERR_BUSY: our own limits; else ERR_IO. */
+enum err dir_error_kind(int error);
+/* NULL at the end, with errno 0, and on a failure. */
+struct dirent *dir_next_entry(DIR *dir);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "metric/metric.h"
 #include "store/dir_find.h"
+#include "store/dir_list.h"
 #include "store/dir_names.h"
 #include "store/dir_write.h"
 #include "store/store_priv.h"
@@ -41,6 +42,9 @@ struct store_call {
 	char if_match[128];
 	struct store_events events;
 	void (*probed)(void *ud, const struct error *e);
+	store_paged *paged; /* a page of the folder that is `key` */
+	char *token;
+	bool deep;
 	void *ud;
 	atomic_bool cancelled; /* set by the loop; a worker that sees it does nothing */
 	atomic_bool begun;     /* set by the worker */
@@ -50,6 +54,7 @@ struct store_call {
 
 	enum store_result result; /* written by the worker, as all below */
 	struct object_head head;
+	struct buf page;
 	struct error error;
 };
 
@@ -118,6 +123,19 @@ static enum store_result judge(struct store_call *c)
 	return STORE_FOUND;
 }
 
+static enum store_result list_page(struct store_call *c)
+{
+	const struct dir_list_ask ask = {
+		.root = c->dir->path,
+		.folder = slice_of(c->key),
+		.deep = c->deep,
+		.token = slice_of(c->token),
+		.stop = &c->cancelled,
+	};
+
+	return dir_list(&ask, &c->page, &c->error) == OK ? STORE_FOUND : STORE_FAULT;
+}
+
 static void look(struct pool_job *job)
 {
 	struct store_call *c = CONTAINER_OF(job, struct store_call, job);
@@ -125,6 +143,8 @@ static void look(struct pool_job *job)
 	atomic_store(&c->begun, true);
 	if (atomic_load(&c->cancelled)) {
 		c->result = STORE_FAULT;
+	} else if (c->paged) {
+		c->result = list_page(c);
 	} else if (c->key) {
 		c->result = judge(c);
 	} else {
@@ -151,6 +171,8 @@ static void call_overdue(struct loop_timer *timer)
 	atomic_store(&c->cancelled, true);
 	if (c->probed)
 		c->probed(c->ud, &e);
+	else if (c->paged)
+		c->paged(c->ud, STORE_FAULT, NULL, 0, &e);
 	else
 		c->events.done(c->ud, STORE_FAULT, NULL, &e);
 }
@@ -165,6 +187,11 @@ static void deliver(struct store_call *c)
 	}
 	if (c->result != STORE_FAULT)
 		store_alive(&c->dir->store);
+	if (c->paged) {
+		c->cancelled = true;
+		c->paged(c->ud, c->result, &c->page, 0, &c->error);
+		return;
+	}
 	if (c->result == STORE_FOUND) {
 		struct object_head head = c->head;
 
@@ -180,6 +207,8 @@ static void deliver(struct store_call *c)
 static void call_free(struct store_call *c)
 {
 	close_p(&c->head.fd);
+	buf_fini(&c->page);
+	free(c->token);
 	free(c->key);
 	free(c);
 }
@@ -240,6 +269,25 @@ static struct store_call *dir_start(struct store *s, const struct store_read *re
 	c->events = *events;
 	submit(c, read->deadline_ns);
 	return c;
+}
+
+static struct store_call *dir_list_page(struct store *s, const struct store_page_ask *ask,
+					store_paged *done, void *ud)
+{
+	struct store_call *c = call_new(s, ud);
+
+	c->key = xstrndup(ask->folder.p, ask->folder.n);
+	c->token = xstrndup(ask->token.p, ask->token.n);
+	c->deep = ask->deep;
+	c->paged = done;
+	submit(c, ask->deadline_ns);
+	return c;
+}
+
+static enum err dir_read_page(const struct store *s, struct slice folder, struct slice answer,
+			      struct name_page *ret, struct error *e)
+{
+	return dir_list_read(answer, ret, e);
 }
 
 static void dir_resume(struct store_call *c)
@@ -310,6 +358,8 @@ static const struct store_ops dir_ops = {
 	.cancel = dir_cancel,
 	.probe = dir_probe,
 	.describe = dir_describe,
+	.list = dir_list_page,
+	.read_page = dir_read_page,
 	.put = put_file,
 	.remove = remove_files,
 	.is_private = dir_is_private,

@@ -25,6 +25,8 @@ struct listing {
 	char *folder;
 	size_t n_folder;
 	unsigned max_pages;
+	bool deep;
+	void (*page)(void *ud, struct name_page *page);
 	void (*done)(void *ud, struct listing_result *r, const struct error *e);
 	void *ud;
 
@@ -40,6 +42,7 @@ struct listing {
 	struct pool_job job;
 	struct loop_task back;
 	struct buf answer, token; /* of the last page; of the next one */
+	struct name_page got;     /* for page() */
 	struct name_pages names;
 	struct error error; /* of reading */
 };
@@ -60,6 +63,7 @@ static void listing_free(struct listing *l)
 	if (l->call)
 		store_call_cancel(l->store, l->call);
 	name_pages_fini(&l->names);
+	name_page_fini(&l->got);
 	buf_fini(&l->answer);
 	buf_fini(&l->token);
 	free(l->folder);
@@ -111,11 +115,15 @@ static void read_page(struct pool_job *job)
 	buf_clear(&l->token);
 	if (l->store->ops->read_page(l->store, folder_of(l), buf_slice(&l->answer), &page,
 				     &l->error) == OK &&
-	    name_pages_add(&l->names, &page, &l->error) == OK) {
+	    (l->page ? name_pages_pass : name_pages_add)(&l->names, &page, &l->error) == OK) {
 		buf_add(&l->token, page.next);
 		if (buf_failed(&l->token))
 			err_set(&l->error, ERR_LIMIT, "a continuation token of %zu bytes",
 				page.next.n);
+		if (l->page) {
+			l->got = page;
+			page = (struct name_page){0};
+		}
 	}
 	buf_fini(&l->answer);
 	loop_post(l->loop, &l->back);
@@ -126,6 +134,16 @@ static void want_page(struct listing *l)
 	l->wanted_ns = clock_mono_ns();
 	l->tries = 0;
 	loop_timer_set(l->loop, &l->turn, 0);
+}
+
+void listing_go_on(struct listing *l)
+{
+	if (!l->token.n)
+		listing_end(l, NULL);
+	else if (l->max_pages && l->result.pages >= l->max_pages)
+		listing_fail(l, ERR_LIMIT, "a listing of too many pages");
+	else
+		want_page(l);
 }
 
 static void page_read(struct loop_task *task)
@@ -143,12 +161,14 @@ static void page_read(struct loop_task *task)
 		return;
 	}
 	store_alive(l->store);
-	if (!l->token.n)
-		listing_end(l, NULL);
-	else if (l->max_pages && l->result.pages >= l->max_pages)
-		listing_fail(l, ERR_LIMIT, "a listing of too many pages");
-	else
-		want_page(l);
+	if (l->page) {
+		struct name_page got CLEANUP(name_page_fini) = l->got;
+
+		l->got = (struct name_page){0};
+		l->page(l->ud, &got);
+	} else {
+		listing_go_on(l);
+	}
 }
 
 static void page_came(struct listing *l, struct buf *answer, int64_t age_s)
@@ -188,6 +208,7 @@ static void ask(struct listing *l, int64_t now_ns)
 {
 	const struct store_page_ask page = {
 		.folder = folder_of(l),
+		.deep = l->deep,
 		.token = buf_slice(&l->token),
 		.deadline_ns = now_ns + MAX(PAGE_BUDGET_NS, l->store->ctx->try_timeout_ns),
 	};
@@ -229,6 +250,8 @@ listing_start(const struct listing_request *r,
 		.folder = xstrndup(r->folder.p, r->folder.n),
 		.n_folder = r->folder.n,
 		.max_pages = r->max_pages,
+		.deep = r->deep,
+		.page = r->page,
 		.done = done,
 		.ud = ud,
 		.turn.due = take_turn,

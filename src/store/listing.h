@@ -10,6 +10,9 @@
  * not let us list. That a listing fails counts nothing against the store: its objects may be had
  * all the same.
  *
+ * One with page() keeps no names: each page is handed on as it came, and the next one is asked for when its
+ * receiver has said so. Of these alone deep is for.
+ *
  * Loop's thread; pages are read on the pool for file lookups. Whoever has started one cancels it
  * before the store is freed, unless it has ended.
  */
@@ -24,6 +27,9 @@ struct listing_request {
 	struct slice folder; /* "" or "fo/", below the store's prefix; copied */
 	size_t max_names;    /* more: ERR_LIMIT */
 	unsigned max_pages;  /* more: ERR_LIMIT; 0: no limit but NAME_PAGES_MAX */
+	bool deep;           /* all keys that begin with folder, whatever folders they lie in */
+	/* The page may be taken. listing_go_on() is owed, also after the last one. */
+	void (*page)(void *ud, struct name_page *page);
 };
 
 struct listing_result {
@@ -41,6 +47,8 @@ struct listing_result {
 struct listing *
 listing_start(const struct listing_request *r,
 	      void (*done)(void *ud, struct listing_result *r, const struct error *e), void *ud);
+/* Not from within page(). */
+void listing_go_on(struct listing *l);
 /* Nothing is called any more. */
 void listing_cancel(struct listing *l);
 bool store_can_list(const struct store *s);

@@ -30,6 +30,7 @@ void name_page_fini(struct name_page *p)
 {
 	free(p->keys);
 	free(p->folders);
+	free(p->facts);
 	buf_fini(&p->text);
 	*p = (struct name_page){0};
 }
@@ -119,16 +120,22 @@ static enum err check_place(const struct slice *v, size_t n, size_t slashes, str
 	return OK;
 }
 
-static enum err check(const struct name_pages *p, const struct name_page *page, struct error *e)
+static enum err check_entries(const struct name_page *page, struct error *e)
 {
 	enum err err = check_place(page->keys, page->n_keys, 0, e);
 
-	if (!err)
-		err = check_place(page->folders, page->n_folders, 1, e);
-	if (!err)
-		err = check_order(p, page->keys, page->n_keys, e);
+	return err ? err : check_place(page->folders, page->n_folders, 1, e);
+}
+
+/* Its order, and the token; both are remembered for the pages behind. */
+static enum err check_page(struct name_pages *p, const struct name_page *page, struct error *e)
+{
+	enum err err = check_order(p, page->keys, page->n_keys, e);
+
 	if (!err)
 		err = check_order(p, page->folders, page->n_folders, e);
+	if (!err && page->next.n)
+		err = add_token(p, page->next, e);
 	return err;
 }
 
@@ -147,15 +154,9 @@ bool name_is_reserved(struct slice name)
 	       slice_eq_nocase(name, SLICE("000admin"));
 }
 
-static enum err add_name(struct name_pages *p, struct slice name, struct error *e)
+enum err name_list_add(struct name_list *l, size_t *room, struct slice name, struct error *e)
 {
-	struct name_list *l = &p->names;
-
-	if (name_is_reserved(name))
-		return OK;
-	if (l->n >= p->max_names)
-		return err_set(e, ERR_LIMIT, "more than %zu names", p->max_names);
-	if (!make_room((void **)&l->end, sizeof(*l->end), l->n, &p->room))
+	if (!make_room((void **)&l->end, sizeof(*l->end), l->n, room))
 		return no_memory(e);
 	buf_add(&l->text, name);
 	if (buf_failed(&l->text))
@@ -167,6 +168,15 @@ static enum err add_name(struct name_pages *p, struct slice name, struct error *
 	return OK;
 }
 
+static enum err add_name(struct name_pages *p, struct slice name, struct error *e)
+{
+	if (name_is_reserved(name))
+		return OK;
+	if (p->names.n >= p->max_names)
+		return err_set(e, ERR_LIMIT, "more than %zu names", p->max_names);
+	return name_list_add(&p->names, &p->room, name, e);
+}
+
 static void remember_last(struct name_pages *p, struct slice last)
 {
 	p->any = true;
@@ -174,23 +184,40 @@ static void remember_last(struct name_pages *p, struct slice last)
 	buf_add(&p->last, last);
 }
 
+static void remember_last_of(struct name_pages *p, const struct name_page *page)
+{
+	struct slice key = page->n_keys ? page->keys[page->n_keys - 1] : SLICE_NONE;
+	struct slice folder = page->n_folders ? page->folders[page->n_folders - 1] : SLICE_NONE;
+
+	if (page->n_keys + page->n_folders)
+		remember_last(p, slice_compare(key, folder) < 0 ? folder : key);
+}
+
+enum err name_pages_pass(struct name_pages *p, const struct name_page *page, struct error *e)
+{
+	enum err err = check_page(p, page, e);
+
+	if (err)
+		return err;
+	remember_last_of(p, page);
+	return buf_failed(&p->last) ? no_memory(e) : OK;
+}
+
 enum err name_pages_add(struct name_pages *p, const struct name_page *page, struct error *e)
 {
 	size_t k = 0, f = 0;
-	struct slice name = SLICE_NONE;
-	enum err err = check(p, page, e);
+	enum err err = check_entries(page, e);
 
-	if (!err && page->next.n)
-		err = add_token(p, page->next, e);
+	if (!err)
+		err = check_page(p, page, e);
 	while (!err && (k < page->n_keys || f < page->n_folders)) {
 		bool key = f == page->n_folders ||
 			   (k < page->n_keys && slice_compare(page->keys[k], page->folders[f]) < 0);
 
-		name = key ? page->keys[k++] : page->folders[f++];
-		err = add_name(p, name, e);
+		err = add_name(p, key ? page->keys[k++] : page->folders[f++], e);
 	}
-	if (!err && k + f)
-		remember_last(p, name);
+	if (!err)
+		remember_last_of(p, page);
 	if (!err && buf_failed(&p->last))
 		err = no_memory(e);
 	return err;

@@ -34,10 +34,18 @@ struct name_list {
 
 void name_list_fini(struct name_list *l);
 struct slice name_list_at(const struct name_list *l, size_t i);
+/* Behind the others. The text's ceiling is the limit (ERR_LIMIT); *room: of l->end, 0 at first. */
+MUST_CHECK enum err name_list_add(struct name_list *l, size_t *room, struct slice name,
+				  struct error *e);
+
+struct name_fact {
+	int64_t size, modified_s; /* bytes; seconds since the epoch, 0: not told */
+};
 
 /* A page as its store's reader has understood it; slices point into text. Fill with {0} first. */
 struct name_page {
 	struct slice *keys, *folders; /* below the folder that was asked for; as they came */
+	struct name_fact *facts;      /* of each key; NULL: none are told */
 	size_t n_keys, n_folders;
 	struct slice next; /* continuation token, as received; none: it says to be the last page */
 	struct buf text;
@@ -67,3 +75,6 @@ void name_pages_fini(struct name_pages *p);
  */
 MUST_CHECK enum err name_pages_add(struct name_pages *p, const struct name_page *page,
 				   struct error *e);
+/* The same for a page of which nothing is kept: whatever stands in it, it is only held to its order. */
+MUST_CHECK enum err name_pages_pass(struct name_pages *p, const struct name_page *page,
+				    struct error *e);

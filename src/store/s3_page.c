@@ -13,9 +13,18 @@ static enum err explain(struct slice body, struct error *e)
 	return e ? e->code : ERR_CORRUPT;
 }
 
+/* A '+' of the store's may have come as a space (name_list.h). */
+static bool begins(struct slice s, struct slice prefix)
+{
+	for (size_t i = 0; i < prefix.n; i++)
+		if (i >= s.n || (s.p[i] != prefix.p[i] && !(s.p[i] == ' ' && prefix.p[i] == '+')))
+			return false;
+	return true;
+}
+
 static enum err cut(struct slice prefix, struct slice *entry, struct error *e)
 {
-	if (!slice_starts(*entry, prefix))
+	if (!begins(*entry, prefix))
 		return err_set(e, ERR_CORRUPT,
 			       "a listing with '" SLICE_FMT "', which is not below '" SLICE_FMT "'",
 			       SLICE_ARG(slice_head(*entry, 100)),
@@ -38,8 +47,12 @@ enum err s3_page_read(struct slice prefix, struct slice body, struct name_page *
 			e, ERR_CORRUPT,
 			"a listing that does not say whether it is complete, or how to go on");
 	page.keys = xzalloc((l.n_objects + 1) * sizeof(*page.keys));
+	page.facts = xzalloc((l.n_objects + 1) * sizeof(*page.facts));
 	for (; !err && page.n_keys < l.n_objects; page.n_keys++) {
-		page.keys[page.n_keys] = l.objects[page.n_keys].key;
+		const struct s3_object *object = &l.objects[page.n_keys];
+
+		page.keys[page.n_keys] = object->key;
+		page.facts[page.n_keys] = (struct name_fact){object->size, object->modified_s};
 		err = cut(prefix, &page.keys[page.n_keys], e);
 	}
 	page.folders = TAKE(l.prefixes);

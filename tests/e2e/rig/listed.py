@@ -29,7 +29,10 @@ class Listed(Origin):
         return super().answer(request)
 
     def list(self, bucket, query):
-        keys, folders = level([k for b, k in self.objects if b == bucket], query.get("prefix", ""))
+        prefix = query.get("prefix", "")
+        all_keys = [k for b, k in self.objects if b == bucket]
+        keys, folders = (level(all_keys, prefix) if "delimiter" in query else
+                         ({k for k in all_keys if k.startswith(prefix)}, set()))
         after = bytes.fromhex(query.get("continuation-token", "token-").partition("-")[2])
         entries = [e for e in sorted(keys | folders, key=str.encode) if e.encode() > after]
         page, more = entries[:self.page], len(entries) > self.page

@@ -149,6 +149,65 @@ static void test_requests(void)
 	fini(&r, &l);
 }
 
+/* ---- page after page, for who wants more than names ---- */
+
+static struct {
+	int pages;
+	struct name_page last;
+} came;
+
+static void on_page(void *ud, struct name_page *page)
+{
+	came.pages++;
+	name_page_fini(&came.last);
+	came.last = *page;
+	*page = (struct name_page){0};
+}
+
+static void test_pages(void)
+{
+#define AN_OBJECT(key)                                                                             \
+	"<Contents><Key>" key "</Key><Size>7</Size><LastModified>2026-11-30T07:00:00.000Z"         \
+	"</LastModified></Contents>"
+	static const struct http_reply script[] = {
+		PAGE(MORE("t") AN_OBJECT("pre/foo/1/a") AN_OBJECT("pre/foo/2//b")),
+		PAGE(LAST AN_OBJECT("pre/foo/3/c"))};
+	struct listed l;
+	struct rig r;
+
+	open_store(&r, script, 2);
+	start(&r, &l,
+	      (struct listing_request){.folder = SLICE("foo/"), .deep = true, .page = on_page});
+	ASSERT(MANUAL_UNTIL(r.ctx.loop, came.pages == 1));
+	manual_settle(r.ctx.loop);
+	CHECK(heard(&r, 0, "/?encoding-type=url&list-type=2&max-keys=1000&prefix=pre%2Ffoo%2F "),
+	      "all keys below a folder");
+	CHECK(came.last.n_keys == 2 && slice_eq(came.last.keys[0], SLICE("1/a")) &&
+		      slice_eq(came.last.keys[1], SLICE("2//b")),
+	      "come as they are, whatever lies between");
+	CHECK(came.last.facts[1].size == 7 && came.last.facts[1].modified_s == 1796022000,
+	      "with size and time");
+	CHECK_INT(http_server_asked(&r.server), 1, "the next is not asked for until it is wanted");
+	listing_go_on(l.listing);
+	ASSERT(MANUAL_UNTIL(r.ctx.loop, came.pages == 2));
+	CHECK(!l.over, "nor is it over before the last was looked at");
+	listing_go_on(l.listing);
+	CHECK(l.done == 1 && !l.e.code && l.r.pages == 2 && !l.r.names.n, "no names are kept");
+	name_page_fini(&came.last);
+	fini(&r, &l);
+
+	came.pages = 0;
+	open_store(&r, script, 1);
+	start(&r, &l,
+	      (struct listing_request){.folder = SLICE("foo/"), .deep = true, .page = on_page});
+	ASSERT(MANUAL_UNTIL(r.ctx.loop, came.pages == 1));
+	listing_cancel(l.listing);
+	manual_settle(r.ctx.loop);
+	CHECK(!l.done && http_server_asked(&r.server) == 1, "cancelled while a page is looked at");
+	name_page_fini(&came.last);
+	rig_fini(&r);
+}
+
 static void test_cannot(void)
 {
 	struct rig r;
@@ -505,6 +564,7 @@ int main(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	test_requests();
+	test_pages();
 	test_cannot();
 	test_age();
 	test_failures();

@@ -276,6 +276,42 @@ static void test_listings(void)
 	}
 }
 
+/* ---- pages of which nothing is kept ---- */
+
+static const struct {
+	const char *page[2];
+	const char *why; /* NULL: nothing is wrong */
+} passed[] = {
+	{{PAGE(MORE("t") KEY("a//2") KEY("a/1") KEY("b")), PAGE(LAST KEY("b/") KEY("c"))}, NULL},
+	{{PAGE(MORE("t") KEY("b") DIR("a/")), PAGE(LAST KEY("c"))}, NULL},
+	{{PAGE(LAST KEY("b/2") KEY("b/1"))}, ORDER},
+	{{PAGE(MORE("t") KEY("b/2")), PAGE(LAST KEY("b/1"))}, ORDER},
+	{{PAGE(MORE("t") KEY("a") DIR("b/")), PAGE(LAST KEY("b"))}, ORDER},
+	{{PAGE(MORE("t") KEY("b/2")), PAGE(LAST KEY("b/2"))}, ORDER},
+	{{PAGE(MORE("t") KEY("b/2")), PAGE(MORE("t") KEY("b/3"))}, CIRCLE},
+};
+
+static void test_passed(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(passed); i++) {
+		struct name_pages p CLEANUP(name_pages_fini);
+		struct error e = {0};
+		enum err err = OK;
+
+		name_pages_init(&p, 0);
+		for (size_t k = 0; k < 2 && passed[i].page[k] && !err; k++) {
+			struct name_page read CLEANUP(name_page_fini) = {0};
+
+			ASSERT(s3_page_read(SLICE(""), slice_of(passed[i].page[k]), &read, &e) ==
+			       OK);
+			err = name_pages_pass(&p, &read, &e);
+		}
+		CHECK(passed[i].why ? err == ERR_CORRUPT && strstr(e.msg, passed[i].why) : !err,
+		      passed[i].why ? passed[i].why : "in order, and no names are counted");
+		CHECK_INT((long long)p.names.n, 0, "nothing is kept");
+	}
+}
+
 /* ---- limits ---- */
 
 static void test_many_names(void)
@@ -354,6 +390,7 @@ static void test_truncation(void)
 int main(void)
 {
 	test_listings();
+	test_passed();
 	test_many_names();
 	test_bounds();
 	test_truncation();

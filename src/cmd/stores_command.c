@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+/* See stores_command.h. All that is no word or flag of the command is a setting, as it is to serve. */
+#include "cmd/stores_command.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cmd/cmd.h"
+#include "conf/dotenv.h"
+#include "conf/option.h"
+
+#include <signal.h>
+#include <time.h>
+
+struct arguments {
+	char **settings; /* of argv, NULL at the end */
+	int n;
+	const char *word;
+	unsigned set;
+	bool help;
+};
+
+/* ---- the arguments ---- */
+
+static bool is_own_flag(const struct stores_command *c, struct slice flag, unsigned *set)
+{
+	for (unsigned i = 0; c->flags[i]; i++)
+		if (slice_eq(flag, slice_of(c->flags[i]))) {
+			*set |= 1U << i;
+			return true;
+		}
+	return false;
+}
+
+static bool takes_value(struct slice flag, const char *next)
+{
+	const struct option_row *o = option_by_flag(flag);
+
+	if (!next || slice_starts(slice_of(next), SLICE("--")))
+		return false;
+	/* Of an unknown one conf.c complains. */
+	return !o ||
+	       !(o->kind == OPTION_BOOL && strcmp(next, "on") != 0 && strcmp(next, "off") != 0);
+}
+
+static enum err take_word(const struct stores_command *c, const char *word, struct arguments *a,
+			  struct error *e)
+{
+	if (!c->word)
+		return err_set(e, ERR_USAGE, "'%.100s' is one word too many; see --help", word);
+	if (a->word)
+		return err_set(e, ERR_USAGE,
+			       "one %s at a time, in quotes where a shell would expand it",
+			       c->word);
+	a->word = word;
+	return OK;
+}
+
+static enum err take_arguments(const struct stores_command *c, int argc, char *const argv[],
+			       struct arguments *a, struct error *e)
+{
+	enum err err = OK;
+
+	a->settings = xzalloc(((size_t)argc + 1) * sizeof(*a->settings));
+	for (int i = 0; i < argc && !err; i++) {
+		struct slice flag = slice_from(slice_of(argv[i]), 2);
+
+		if (!slice_starts(slice_of(argv[i]), SLICE("--"))) {
+			err = take_word(c, argv[i], a, e);
+		} else if (slice_eq(flag, SLICE("help"))) {
+			a->help = true;
+		} else if (slice_eq(flag, SLICE("check")) || slice_eq(flag, SLICE("version"))) {
+			err = err_set(e, ERR_USAGE, "%s: no such flag; see --help", argv[i]);
+		} else if (!is_own_flag(c, flag, &a->set)) {
+			a->settings[a->n++] = argv[i];
+			if (takes_value(flag, argv[i + 1]))
+				a->settings[a->n++] = argv[++i];
+		}
+	}
+	return err;
+}
+
+/* ---- running ---- */
+
+static int complain(const struct stores_command *c, const struct error *e)
+{
+	stores_command_tell(c, NULL, e->msg);
+	return e->code == ERR_USAGE ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static int run(const struct stores_command *c, const struct arguments *a, struct conf *conf)
+{
+	struct service service = {0};
+	struct error e = {OK, 0, ""};
+	int code;
+
+	conf->check = true; /* nothing is kept */
+	log_setup(LOG_ERROR, (enum log_format)conf->log_format, STDERR_FILENO);
+	signal(SIGPIPE,
+	       SIG_IGN); /* a connection's, or that of standard output, whose end is an error */
+	if (service_default_store(conf, &e) == OK && service_init(&service, conf, &e) == OK &&
+	    loop_start(service.loop, "pepto-loop", &e) == OK)
+		code = c->run(&service, a->word, a->set);
+	else
+		code = complain(c, &e);
+	if (!service_fini(&service))
+		_exit(code);
+	return code;
+}
+
+static const struct error *needs_word(const struct stores_command *c, struct error *e)
+{
+	err_set(e, ERR_USAGE, "needs a %s; see --help", c->word);
+	return e;
+}
+
+int stores_command_run(const struct stores_command *c, int argc, char *const argv[])
+{
+	struct arguments a = {0};
+	struct conf conf = {0};
+	struct error e;
+	int code = EXIT_SUCCESS;
+
+	if (take_arguments(c, argc, argv, &a, &e) != OK)
+		code = complain(c, &e);
+	else if (a.help)
+		c->help(stdout);
+	else if (dotenv_load_file(".env", tell_stray, &e) != OK ||
+		 conf_load(&conf, a.n, a.settings, &e) != OK)
+		code = complain(c, &e);
+	else if (c->word && !a.word)
+		code = complain(c, needs_word(c, &e));
+	else
+		code = run(c, &a, &conf);
+	conf_fini(&conf);
+	free(a.settings);
+	return code;
+}
+
+/* ---- what they say ---- */
+
+void stores_command_tell(const struct stores_command *c, const struct store *store,
+			 const char *what)
+{
+	struct buf line CLEANUP(buf_fini) = BUF_MAX(16384),
+			shown CLEANUP(buf_fini) = BUF_MAX(65536);
+
+	buf_printf(&line, "pepto-symbol %s: %s%s%s", c->name, store ? store->traits.name : "",
+		   store ? ": " : "", what);
+	text_show(buf_slice(&line), &shown);
+	fprintf(stderr, "%s\n", buf_str(&shown));
+}
+
+int stores_command_failed(const struct stores_command *c, const struct store *store,
+			  const struct error *e)
+{
+	struct buf why CLEANUP(buf_fini) = BUF_MAX(8192);
+
+	buf_puts(&why, e->msg);
+	if (e->code == ERR_DENIED)
+		buf_puts(&why, " (listing a bucket needs s3:ListBucket)");
+	stores_command_tell(c, store, buf_str(&why));
+	return EXIT_UNREACHABLE;
+}
+
+bool json_string_add(struct slice s, struct buf *out)
+{
+	char escaped[TEXT_ESCAPE_SIZE];
+	bool whole = true;
+
+	buf_putc(out, '"');
+	while (s.n) {
+		size_t n = text_escape(s, escaped);
+
+		if (*s.p == '"' || *s.p == '\\')
+			buf_putc(out, '\\');
+		whole &= !(escaped[0] && n == 1 && (unsigned char)*s.p >= 0x80);
+		if (escaped[0])
+			buf_puts(out, escaped);
+		else
+			buf_add(out, slice_head(s, n));
+		s = slice_from(s, n);
+	}
+	buf_putc(out, '"');
+	return whole;
+}
+
+void json_key_add(const char *name, struct slice key, struct buf *out)
+{
+	char *hex;
+
+	buf_printf(out, "\"%s\":", name);
+	if (json_string_add(key, out))
+		return;
+	hex = xzalloc(2 * key.n + 1);
+	hex_encode((const unsigned char *)key.p, key.n, hex);
+	buf_printf(out, ",\"%s_hex\":\"%s\"", name, hex);
+	free(hex);
+}
+
+void json_fact_add(const struct name_fact *fact, struct buf *out)
+{
+	time_t at = (time_t)fact->modified_s;
+	struct tm tm;
+	char text[40];
+
+	buf_printf(out, ",\"size\":%lld", (long long)fact->size);
+	if (fact->modified_s <= 0 || !gmtime_r(&at, &tm) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return;
+	buf_printf(out, ",\"modified\":\"%s\"", text);
+}
+
+enum err stdout_flush(struct error *e)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return err_sys(e, ERR_IO, "standard output cannot be written");
+	return OK;
+}

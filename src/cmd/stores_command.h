@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What commands have in common that ask stores for something and end: their words and flags besides the settings,
+ * the stores, the exit code. Main thread.
+ */
+#pragma once
+#include "cmd/service.h"
+#include "store/name_list.h"
+
+#include <stdio.h>
+
+struct stores_command {
+	const char *name;
+	const char *word; /* what the one word is that it takes, "GLOB"; NULL: it takes none */
+	const char *const
+		*flags; /* of its own, without a value and dashes; NULL at the end; 8 at most */
+	void (*help)(FILE *f);
+	/* set: a bit for each of the flags. Returns the exit code. */
+	int (*run)(struct service *s, const char *word, unsigned set);
+};
+
+/* pepto-symbol find --help; export --help */
+void help_print_find(FILE *f);
+void help_print_export(FILE *f);
+
+/* argv: behind the command's name. Returns the exit code. */
+int stores_command_run(const struct stores_command *command, int argc, char *const argv[]);
+
+/* "pepto-symbol find: s3://bucket: access denied", as it is safe to show on a terminal. */
+void stores_command_tell(const struct stores_command *command, const struct store *store,
+			 const char *what);
+/* The exit code, where a store could not be asked at all. */
+int stores_command_failed(const struct stores_command *command, const struct store *store,
+			  const struct error *e);
+/* A string of JSON, quotes included. False: bytes that are no UTF-8 stand in it as U+0080 to U+00FF. */
+bool json_string_add(struct slice s, struct buf *out);
+/* "size":1,"modified":"2026-11-30T07:00:00Z" as members of an object; what is not told is left out. */
+void json_fact_add(const struct name_fact *fact, struct buf *out);
+/* "key":"foo.pdb/...", and its bytes in hex where that does not tell them. */
+void json_key_add(const char *name, struct slice key, struct buf *out);
+/* Was all of it written? */
+MUST_CHECK enum err stdout_flush(struct error *e);
