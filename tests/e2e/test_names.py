@@ -3,6 +3,7 @@
 bucket is not asked for it; what lies there is found, whatever its name, and however it came."""
 
 import re
+import signal
 
 import pytest
 
@@ -13,6 +14,7 @@ from rig.client import is_miss
 from rig.listed import Listed
 from rig.samples import KEY, body, path
 from rig.server import run, s3, until
+from rig.wire import Response
 
 pytestmark = pytest.mark.cache_on
 
@@ -164,15 +166,105 @@ def test_odd_names(rgw, bucket, put, serve):
     assert is_miss(server.fetch("/" + path("unknown.pdb")))
 
 
-def test_a_prefix(rgw, bucket, put, serve):
-    """Names are those below the store's prefix; its marker object is none."""
-    put("sym/", b"")
-    put("sym/" + FOO, FILE)
-    put("other/" + path("bar.pdb").lower(), FILE)
-    server = listed(serve(stores=s3(bucket, rgw.url, "sym", index="on"), **KEYS))
+@pytest.mark.parametrize("prefix", ["sym", "sym/", "/sym", "sym/deep"])
+def test_a_prefix(prefix, rgw, bucket, put, serve):
+    """Names are those below the store's prefix, with and without a slash behind it; its marker object
+    is none, nor is what only begins so."""
+    below = prefix.strip("/")
+    put(below + "/", b"")
+    put(f"{below}/{FOO}", FILE)
+    put(f"{below}//{path('empty.pdb').lower()}", FILE)
+    for other in "other/", below + "bols/", below:
+        put(other + path("bar.pdb").lower(), FILE)
+    server = listed(serve(stores=s3(bucket, rgw.url, prefix, index="on"), **KEYS))
     assert names(server) == 1
     assert server.fetch("/" + FOO).body == FILE
     assert is_miss(server.fetch("/" + path("bar.pdb")))
+
+
+def test_names_that_nobody_can_ask_for(rgw, bucket, put, serve):
+    """Control bytes in the names of a bucket do not spoil its listing."""
+    for name in "bell\x07.pdb", "line\nfeed.pdb", "del\x7f.pdb", "\u202eevil.pdb":
+        put(path(name), FILE)
+    put(FOO, FILE)
+    server = listed(serve(stores=s3(bucket, rgw.url, index="on"), **KEYS))
+    assert names(server) == 5 and server.fetch("/" + FOO).body == FILE
+    assert is_miss(server.fetch("/" + path("unknown.pdb")))
+
+
+def test_twins(rgw, bucket, put, serve):
+    """Two spellings of one name: files are found below either."""
+    upper, lower = path("Foo.pdb").upper(), path("foo.pdb", "0" * 32 + "1")
+    put(upper, FILE)
+    put(lower, FILE)
+    server = listed(serve(stores=s3(bucket, rgw.url, index="on"), **KEYS))
+    assert names(server) == 2
+    assert server.fetch("/" + upper).body == FILE and server.fetch("/" + lower).body == FILE
+    assert is_miss(server.fetch("/" + path("unknown.pdb")))
+
+
+def test_deleted_objects_of_a_versioned_bucket(rgw, bucket, put, serve):
+    """A name of which only delete markers are left is none; published again, it is one."""
+    client = rgw.client()
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    put(FOO, FILE)
+    gone = path("gone.pdb").lower()
+    put(gone, FILE)
+    client.delete_object(Bucket=bucket, Key=gone)
+    stores = s3(bucket, rgw.url, index="on")
+    server = listed(serve(stores=stores, ADMIN_TOKEN=PURGE_TOKEN, **KEYS))
+    assert names(server) == 1 and is_miss(server.fetch("/" + gone))
+    put(gone, FILE)
+    assert purge(server, gone.encode()).status == 200
+    assert server.fetch("/" + gone).body == FILE
+    assert server.fetch("/" + FOO).body == FILE
+
+
+def test_deleted_and_published_again(origin, start):
+    """Each time as the store has it, by a purge; without one, once the names are listed anew."""
+    server = start(ADMIN_TOKEN=PURGE_TOKEN, CACHE_DIR="off")
+    del origin.objects["bucket", FOO]
+    assert is_miss(server.fetch("/" + FOO)), "a name that is known is asked for"
+    origin.put("bucket", FOO, FILE)
+    assert purge(server, FOO.encode()).status == 200
+    assert server.fetch("/" + FOO).body == FILE
+    new = path("new.pdb").lower()
+    for _ in range(2):
+        assert is_miss(server.fetch("/" + new))
+        origin.put("bucket", new, FILE)
+        assert purge(server, new.encode()).status == 200
+        assert server.fetch("/" + new).body == FILE
+        del origin.objects["bucket", new]
+        assert purge(server, new.encode()).status == 200
+
+
+def test_several_stores_on_one_bucket(origin, serve):
+    """Each has names of its own: of its prefix, of its own listing."""
+    new = path("new.pdb").lower()
+    origin.put("bucket", "new/" + new, FILE)
+    server = listed(serve(stores=[s3("bucket", origin, index="on"),
+                                  s3("bucket", origin, "new", index="on")]), 2)
+    origin.forget()
+    assert server.fetch("/" + new).body == FILE
+    assert server.fetch("/" + FOO).body == FILE
+    assert {r.path for r in asked(origin)} == {"/bucket/new/" + new, "/bucket/" + FOO}
+    assert is_miss(server.fetch("/" + path("unknown.pdb")))
+
+
+def test_two_processes(origin, serve, tmp):
+    """Which list by themselves. What is purged at one is asked for by the other, which shares its
+    cache directory."""
+    stores = s3("bucket", origin, index="on")
+    one, other = (listed(serve(stores=stores, ADMIN_TOKEN=PURGE_TOKEN, CACHE_DIR=str(tmp / "cache")))
+                  for _ in range(2))
+    new = path("new.pdb").lower()
+    for server in one, other:
+        assert is_miss(server.fetch("/" + new))
+    origin.put("bucket", new, FILE)
+    assert purge(one, new.encode()).status == 200
+    assert one.fetch("/" + new).body == FILE
+    until(lambda: other.fetch("/" + new).status == 200)
+    assert is_miss(other.fetch("/" + path("unknown.pdb")))
 
 
 def test_thousands_of_names(rgw, bucket, serve):
@@ -254,11 +346,53 @@ def test_what_lies_behind_it_in_the_cache(origin, stage, serve):
 
 # when it cannot be made
 
+def pages(request, *letters, token=None):
+    """The page that was asked for of a listing whose names are these letters, two at a time."""
+    n = int(request.query.get("continuation-token", "0").partition("-")[0])
+    told = token and f"{n}-{token}" if n else None
+    more = n + 1 < len(letters) or token
+    names = "".join(f"<CommonPrefixes><Prefix>{c}.pdb/</Prefix></CommonPrefixes>"
+                    for c in letters[min(n, len(letters) - 1)])
+    after = f"<NextContinuationToken>{told or n + 1}</NextContinuationToken>" if more else ""
+    return Response(200, [("Content-Type", "application/xml")], (
+        f"<ListBucketResult><IsTruncated>{str(bool(more)).lower()}</IsTruncated>{after}{names}"
+        "</ListBucketResult>").encode())
+
+
+@pytest.mark.parametrize("fault", [faults.status(403, "AccessDenied"), faults.status(503, "SlowDown"),
+                                   faults.hang()], ids=["withdrawn", "throttled", "hanging"])
+def test_no_listing_any_more(fault, origin, serve):
+    """After a first one: what it told lapses, and then the bucket is asked, for what is new as well."""
+    origin.page = 1000                  # believed for 5 s
+    server = listed(serve(stores=s3("bucket", origin, index="on")))
+    origin.forget()
+    assert is_miss(server.fetch("/" + path("unknown.pdb"))) and not asked(origin)
+    origin.fault(fault, match=listing, times=None)
+    serial = iter(range(1_000_000))
+
+    def lapsed():
+        origin.forget()
+        assert is_miss(server.fetch("/" + path(f"unknown{next(serial)}.pdb")))
+        return asked(origin)
+
+    until(lapsed, what="names that are not believed any more")
+    new = path("new.pdb").lower()
+    origin.put("bucket", new, FILE)
+    assert server.fetch("/" + new).body == FILE and server.fetch("/" + FOO).body == FILE
+    origin.heal()
+    origin.listener.drop()
+
+
 @pytest.mark.parametrize("fault", [
     faults.status(403, "AccessDenied"), faults.status(503, "SlowDown"),
     faults.status(200, "InternalError"), faults.status(404, "NoSuchBucket"),
-    faults.edit(lambda answer: answer.set("Content-Length", 10))],
-    ids=["denied", "throttled", "an error in a 200", "no bucket", "cut"])
+    faults.edit(lambda answer: answer.set("Content-Length", 10)),
+    faults.respond(lambda request: pages(request, "ab", "ab")),
+    faults.respond(lambda request: pages(request, "cd", "ab")),
+    faults.respond(lambda request: pages(request, "ba", "c")),
+    faults.respond(lambda request: pages(request, "ab", "cd", token="the same"))],
+    ids=["denied", "throttled", "an error in a 200", "no bucket", "cut", "a page that repeats",
+         "pages out of order", "a page out of order", "a circle"])
 def test_a_listing_that_fails(fault, origin, serve):
     """Then the bucket is asked, as without an index."""
     origin.fault(fault, match=listing)
@@ -372,13 +506,16 @@ def test_check_when_names_cannot_be_listed(fault, says, origin, tmp):
 
 # kept
 
-def test_a_restart_without_the_bucket(origin, start, serve):
-    """What lies in the cache is found also when no names can be listed."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_without_the_bucket(number, origin, start, serve):
+    """What lies in the cache is found also when no names can be listed, however the process ended."""
     server = start()
     assert server.fetch("/" + FOO).body == FILE
     cache = server.cwd / "cache"
     kept(server)
-    server.stop()
+    server.may_end = {0, -signal.SIGKILL}
+    server.signal(number)
+    server.wait()
     origin.stop()
     other = serve(stores=s3("bucket", origin, index="on"), CACHE_DIR=str(cache))
     assert other.fetch("/" + FOO).body == FILE
