@@ -40,6 +40,11 @@ struct transfer {
 	struct fair_item turn;
 	struct curl_slist *headers;
 	char *url, *user_password; /* while it waits, as the next */
+	char method[8];            /* "": GET, or HEAD */
+	bool sends;                /* a body, of which so much was given to libcurl */
+	struct store_body body;
+	int64_t sent;
+	int unread; /* errno, where it could not be read */
 	const int64_t *fresh_ns;
 	struct transfer_due due; /* of the head */
 	struct loop_timer head_timer;
@@ -192,7 +197,10 @@ static void collect_finished(struct transfer_engine *engine)
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&t);
 		if (t->cancelled)
 			continue;
-		if (code != CURLE_OK && t->redirects.astray)
+		if (code != CURLE_OK && t->unread) {
+			errno = t->unread;
+			err_sys(&e, ERR_IO, "cannot read what is to be sent");
+		} else if (code != CURLE_OK && t->redirects.astray)
 			err_set(&e, ERR_DENIED,
 				"redirected to an address of this machine or its network");
 		else if (code != CURLE_OK)
@@ -269,6 +277,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *ud)
 			return 0;
 		t->head_given = true;
 		loop_timer_stop(t->engine->loop, &t->head_timer);
+		if (t->sends && t->sent < t->body.length) /* it has heard enough */
+			transfer_due_sent(&t->due, clock_mono_ns());
 		t->events.head(t->ud, &t->head);
 	} else if (colon < line.n) {
 		struct slice value = slice_trim(slice_from(line, colon + 1));
@@ -293,6 +303,41 @@ static size_t on_body(char *p, size_t size, size_t n, void *ud)
 		curl_easy_pause(t->easy, CURLPAUSE_RECV);
 	}
 	return t->cancelled ? 0 : size * n;
+}
+
+static void start_head_timer(struct transfer *t)
+{
+	loop_timer_set(t->engine->loop, &t->head_timer, t->due.at_ns);
+}
+
+/* libcurl wants bytes to send. With the last of them the time of the answer begins. */
+static size_t on_read(char *to, size_t size, size_t n, void *ud)
+{
+	struct transfer *t = ud;
+	ssize_t got = t->cancelled ? -1 : store_body_read(&t->body, t->sent, to, size * n);
+
+	if (got < 0) {
+		t->unread = t->cancelled ? ECANCELED : errno;
+		return CURL_READFUNC_ABORT;
+	}
+	t->sent += got;
+	if (got && t->sent == t->body.length && !t->head_given) {
+		transfer_due_sent(&t->due, clock_mono_ns());
+		start_head_timer(t);
+	}
+	return (size_t)got;
+}
+
+/* The connection was a dead one, and another is tried: from the beginning. */
+static int on_seek(void *ud, curl_off_t offset, int origin)
+{
+	struct transfer *t = ud;
+
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	loop_timer_stop(t->engine->loop, &t->head_timer);
+	t->sent = offset;
+	return CURL_SEEKFUNC_OK;
 }
 
 void transfer_resume(struct transfer *t)
@@ -331,8 +376,8 @@ static CURL *new_easy(struct transfer_engine *engine)
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 			 (long)(engine->limits.connect_timeout_ns / NS_PER_MS));
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME,
-			 (long)MAX(engine->limits.stall_timeout_ns / NS_PER_S, 1));
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
 	if (engine->ca_bundle)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, engine->ca_bundle);
 	return easy;
@@ -370,13 +415,34 @@ static void set_freshness(CURL *easy, int64_t fresh_ns)
 	curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, age_s < STALE_S ? (long)age_s : 0L);
 }
 
+/*
+ * The handle may have done anything else before. While the answer to a body is waited for, no byte
+ * moves, which is no stall.
+ */
+static void set_method(struct transfer *t)
+{
+	int64_t stall_ns = t->engine->limits.stall_timeout_ns;
+
+	curl_easy_setopt(t->easy, CURLOPT_UPLOAD, t->sends ? 1L : 0L);
+	if (!t->sends)
+		curl_easy_setopt(t->easy, CURLOPT_NOBODY, t->head_only ? 1L : 0L);
+	if (!t->sends && !t->head_only)
+		curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, t->method[0] ? t->method : NULL);
+	curl_easy_setopt(t->easy, CURLOPT_INFILESIZE_LARGE,
+			 (curl_off_t)(t->sends ? t->body.length : -1));
+	curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+	curl_easy_setopt(t->easy, CURLOPT_SEEKDATA, t);
+	if (t->sends)
+		stall_ns = MAX(stall_ns, t->due.within_ns);
+	curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, (long)MAX(stall_ns / NS_PER_S, 1));
+}
+
 static void set_request(struct transfer *t)
 {
 	curl_easy_setopt(t->easy, CURLOPT_URL, t->url);
 	set_freshness(t->easy, t->fresh_ns ? *t->fresh_ns : 0);
-	curl_easy_setopt(t->easy, CURLOPT_NOBODY, t->head_only ? 1L : 0L);
-	if (!t->head_only)
-		curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+	set_method(t);
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 	curl_easy_setopt(t->easy, CURLOPT_USERPWD, t->user_password);
 	curl_easy_setopt(t->easy, CURLOPT_FOLLOWLOCATION, t->follow ? 1L : 0L);
@@ -410,9 +476,15 @@ enum err transfer_overdue(const struct transfer *t)
 	return t->due.overdue;
 }
 
-static void start_head_timer(struct transfer *t)
+/* The time of an answer to a body begins when all of that has left. */
+static void begin_head_time(struct transfer *t)
 {
-	loop_timer_set(t->engine->loop, &t->head_timer, t->due.at_ns);
+	loop_timer_stop(t->engine->loop, &t->head_timer);
+	if (t->sends && t->body.length)
+		return;
+	if (t->sends)
+		transfer_due_sent(&t->due, clock_mono_ns());
+	start_head_timer(t);
 }
 
 /* False: there is no memory for it. */
@@ -428,7 +500,7 @@ static bool begin_transfer(struct transfer *t, int64_t now_ns)
 	engine->active++;
 	metric_inc(active_transfers);
 	metric_inc(store_requests);
-	start_head_timer(t);
+	begin_head_time(t);
 	if (engine->in_curl)
 		SLIST_INSERT_HEAD(&engine->unborn, t, unborn);
 	else
@@ -503,6 +575,7 @@ static struct transfer *transfer_new(struct transfer_engine *engine,
 		.user_password = r->user_password ? xstrdup(r->user_password) : NULL,
 		.fresh_ns = r->fresh_ns,
 		.head_only = r->head,
+		.sends = r->body,
 		.follow = r->follow,
 		.redirects = {.anywhere = r->follow_anywhere,
 			      .proxied = redirects_proxied(),
@@ -510,6 +583,12 @@ static struct transfer *transfer_new(struct transfer_engine *engine,
 		.due = transfer_due_of(r, clock_mono_ns()),
 		.head_timer.due = head_overdue,
 	};
+	if (r->body) {
+		t->body = *r->body;
+		t->headers = curl_slist_append(t->headers, "Expect:"); /* "100-continue": none */
+	}
+	if (r->method)
+		(void)snprintf(t->method, sizeof(t->method), "%s", r->method);
 	for (size_t i = 0; r->headers && r->headers[i]; i++)
 		t->headers = curl_slist_append(t->headers, r->headers[i]);
 	LIST_INSERT_HEAD(&engine->all, t, place);

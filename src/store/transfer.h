@@ -8,7 +8,7 @@
  */
 #pragma once
 #include "base/loop.h"
-#include "base/slice.h"
+#include "store/body.h"
 
 #define TRANSFER_READ_MAX     ((size_t)32 * 1024)
 #define TRANSFERS_WAITING_MAX 4096
@@ -29,6 +29,14 @@ struct transfer_limits {
 struct transfer_request {
 	const char *url; /* copied, like all strings here */
 	bool head;
+	const char *method; /* another one than GET or HEAD; NULL: one of these */
+	/*
+	 * What is sent, or NULL: nothing. What it borrows stays for the life of the transfer; it is
+	 * read on the loop's thread. A body may take any time, as long as bytes of it leave
+	 * (stall_timeout_ns), and head_within_ns counts from the last of them; but head_deadline_ns
+	 * counts only while the transfer waits its turn.
+	 */
+	const struct store_body *body;
 	const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
 	const char *user_password;  /* for Basic authentication; NULL: none */
 	bool follow;                /* redirects: at most 5, never from https to http, ... */

@@ -52,3 +52,9 @@ void transfer_due_begin(struct transfer_due *d, int64_t now_ns)
 	d->at_ns = due_ns(d, now_ns);
 	d->overdue = d->at_ns - now_ns < fair ? ERR_BUSY : ERR_TIMEOUT;
 }
+
+void transfer_due_sent(struct transfer_due *d, int64_t now_ns)
+{
+	d->at_ns = now_ns + d->within_ns;
+	d->overdue = ERR_TIMEOUT;
+}

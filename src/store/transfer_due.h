@@ -26,3 +26,5 @@ struct transfer_due transfer_due_of(const struct transfer_request *r, int64_t no
 void transfer_due_wait(struct transfer_due *d);
 /* It begins now. */
 void transfer_due_begin(struct transfer_due *d, int64_t now_ns);
+/* The last byte of a body has left now: the answer has head_within_ns from here. */
+void transfer_due_sent(struct transfer_due *d, int64_t now_ns);

@@ -41,6 +41,7 @@ struct http_server {
 struct http_server_conn {
 	int fd;
 	size_t n;
+	size_t skipped; /* bytes of a body that have come, but find no place in head */
 	char head[HTTP_SERVER_HEAD_MAX];
 };
 
@@ -82,19 +83,38 @@ static bool http_server_answer(struct http_server *s, struct http_server_conn *c
 		s->n_asked++;
 	}
 	pthread_mutex_unlock(&s->mu);
-	c->n = 0;
+	c->n = c->skipped = 0;
 	return i < s->n_script && http_server_reply(c->fd, &s->script[i]);
+}
+
+/* Is the request all there, with its body? That is kept behind the head, as far as it fits. */
+static bool http_server_complete(const struct http_server_conn *c)
+{
+	const char *end = strstr(c->head, "\r\n\r\n"), *length;
+
+	if (!end)
+		return false;
+	length = strcasestr(c->head, "\r\ncontent-length: ");
+	if (!length || length > end)
+		return true;
+	return c->n + c->skipped - (size_t)(end + 4 - c->head) >=
+	       strtoull(length + strlen("\r\ncontent-length: "), NULL, 10);
 }
 
 static bool http_server_read(struct http_server *s, struct http_server_conn *c)
 {
-	ssize_t n = recv(c->fd, c->head + c->n, sizeof(c->head) - 1 - c->n, 0);
+	char beyond[65536];
+	size_t room = sizeof(c->head) - 1 - c->n;
+	ssize_t n = recv(c->fd, room ? c->head + c->n : beyond, room ? room : sizeof(beyond), 0);
 
 	if (n <= 0)
 		return false;
-	c->n += (size_t)n;
+	if (room)
+		c->n += (size_t)n;
+	else
+		c->skipped += (size_t)n;
 	c->head[c->n] = '\0';
-	return !strstr(c->head, "\r\n\r\n") || http_server_answer(s, c);
+	return !http_server_complete(c) || http_server_answer(s, c);
 }
 
 static void *http_server_main(void *arg)

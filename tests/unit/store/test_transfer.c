@@ -5,6 +5,7 @@
  */
 #include "store/transfer.h"
 
+#include "base/file.h"
 #include "manual_loop.h"
 #include "metric/metric.h"
 
@@ -647,6 +648,139 @@ static void test_no_descriptors(void)
 	engine_stop();
 }
 
+/* ---- bodies ---- */
+
+static bool heard(size_t i, const char *text)
+{
+	return http_server_heard(&server, i, text);
+}
+
+/* One handle does all of it, one after the other, and each request is as if it were the first. */
+static void test_methods(void)
+{
+	static const struct http_reply script[] = {{HELLO},     {HELLO}, {EMPTY_404}, {HELLO},
+						   {EMPTY_404}, {HELLO}, {HELLO}};
+	static const struct {
+		const char *name, *method;
+		bool head, sends;
+		const char *body;
+		const char *line, *length; /* of what goes over the wire */
+	} rows[] = {
+		{"GET", NULL, false, false, NULL, "GET /", NULL},
+		{"PUT", "PUT", false, true, "abc", "PUT /", "\r\nContent-Length: 3\r\n"},
+		{"HEAD", NULL, true, false, NULL, "HEAD /", NULL},
+		{"POST of nothing", "POST", false, true, "", "POST /", "\r\nContent-Length: 0\r\n"},
+		{"DELETE", "DELETE", false, false, NULL, "DELETE /", NULL},
+		{"POST", "POST", false, true, "<x/>", "POST /", "\r\nContent-Length: 4\r\n"},
+		{"GET", NULL, false, false, NULL, "GET /", NULL},
+	};
+
+	engine_start(1);
+	http_server_start(&server, script, ARRAY_LEN(script));
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct store_body body = store_body_of(slice_of(rows[i].body));
+		struct client c = {0};
+
+		ASSERT(ask(&c,
+			   (struct transfer_request){.method = rows[i].method,
+						     .head = rows[i].head,
+						     .head_within_ns = NS_PER_S,
+						     .body = rows[i].sends ? &body : NULL},
+			   "/", NULL) == OK);
+		ASSERT(manual_until(loop, &c.over));
+		CHECK(c.heads == 1 && c.error.code == OK, rows[i].name);
+		CHECK(heard(i, rows[i].line), rows[i].name);
+		CHECK(heard(i, "Content-Length") == (rows[i].length != NULL),
+		      "a length with a body");
+		CHECK(!rows[i].length || (heard(i, rows[i].length) && heard(i, rows[i].body)),
+		      "and the body itself");
+		CHECK(!heard(i, "Expect") && !heard(i, "Transfer-Encoding") &&
+			      !heard(i, "Content-Type"),
+		      "nothing of libcurl's own");
+	}
+	CHECK_INT(http_server_connections(&server), 1, "on one connection");
+	engine_stop();
+	http_server_stop(&server);
+}
+
+static int make_file(size_t n)
+{
+	int fd = file_temporary();
+	char *bytes CLEANUP(free_p) = xzalloc(n);
+
+	memset(bytes, 'x', n);
+	ASSERT(fd >= 0 && file_write_at(fd, (struct slice){bytes, n}, 0));
+	return fd;
+}
+
+static void test_body_of_a_file(void)
+{
+	static const struct http_reply reply = {HELLO};
+	int fd CLEANUP(close_p) = make_file(500000);
+	struct store_body body = {.fd = fd, .offset = 1000, .length = 400000};
+	struct client c = one(reply, (struct transfer_request){.method = "PUT",
+							       .body = &body,
+							       .head_within_ns = NS_PER_S});
+
+	CHECK(c.heads == 1 && c.error.code == OK && c.bytes == 5, "much of a file is sent");
+	body.length = 600000;
+	c = one(reply, (struct transfer_request){.method = "PUT", .body = &body});
+	CHECK(c.heads == 0 && c.dones == 1, "a file that is shorter");
+	CHECK_INT(c.error.code, ERR_IO, "is a fault of ours");
+}
+
+/* The time of an answer begins with the last byte of the body. */
+static void test_time_of_a_body(void)
+{
+	static const struct http_reply script[] = {{""}};
+	struct store_body body = store_body_of(SLICE("abc"));
+	struct client c = {0};
+
+	engine_start(1);
+	http_server_start(&server, script, 1);
+	ASSERT(ask(&c,
+		   (struct transfer_request){.method = "PUT",
+					     .body = &body,
+					     .head_deadline_ns = clock_mono_ns() + 1,
+					     .head_within_ns = 60 * NS_PER_S},
+		   "/", NULL) == OK);
+	while (http_server_asked(&server) == 0)
+		manual_turn(loop, 10);
+	manual_advance(loop, NS_PER_S);
+	CHECK(!c.over, "it has begun, so that its turn's deadline does not count");
+	CHECK_INT(transfer_deadline_ns(c.transfer), clock_mono_ns() + 59 * NS_PER_S,
+		  "from when the body had left");
+	manual_advance(loop, 59 * NS_PER_S - 1);
+	CHECK(!c.over, "as long as it may take");
+	manual_advance(loop, 1);
+	CHECK_INT(c.error.code, ERR_TIMEOUT, "no longer");
+	engine_stop();
+	http_server_stop(&server);
+}
+
+/* A kept connection that the server has closed meanwhile: the body is sent again, all of it. */
+static void test_body_again(void)
+{
+	static const struct http_reply script[] = {{HELLO}, {NULL}, {HELLO}};
+	int fd CLEANUP(close_p) = make_file(200000);
+	struct store_body body = {.fd = fd, .length = 200000};
+	struct client c = {0}, d = {0};
+
+	engine_start(1);
+	http_server_start(&server, script, ARRAY_LEN(script));
+	ASSERT(ask(&c, (struct transfer_request){0}, "/", NULL) == OK);
+	ASSERT(manual_until(loop, &c.over));
+	ASSERT(ask(&d,
+		   (struct transfer_request){
+			   .method = "PUT", .body = &body, .head_within_ns = NS_PER_S},
+		   "/", NULL) == OK);
+	ASSERT(manual_until(loop, &d.over));
+	CHECK(d.error.code == OK && d.heads == 1, "the second connection gave the answer");
+	CHECK_INT(http_server_connections(&server), 2, "there were two");
+	engine_stop();
+	http_server_stop(&server);
+}
+
 int main(void)
 {
 	curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -670,5 +804,9 @@ int main(void)
 	test_pause();
 	test_cancel_paused();
 	curl_global_cleanup();
+	test_methods();
+	test_body_of_a_file();
+	test_time_of_a_body();
+	test_body_again();
 	return tap_done();
 }
