@@ -21,6 +21,8 @@
 #include <stdio.h>
 
 #define ERROR_BODY_MAX ((size_t)64 * 1024)
+/* So long a write waits for credentials, or for its turn; how long its body takes is another thing. */
+#define WRITE_WAIT_NS (60 * NS_PER_S)
 
 struct store_call {
 	struct s3_store *s3;
@@ -111,13 +113,15 @@ static void call_end(struct store_call *c, enum s3_verdict verdict, const struct
 	struct store_events events = c->events;
 	struct object_head object = c->object;
 	enum store_result result = result_of(verdict, c->answer.status);
-	int64_t age_s = c->answer.age_s;
+	struct transfer_head answer = c->answer;
 	struct buf text CLEANUP(buf_fini) = c->text;
 
 	c->text = BUF_MAX(0);
 	call_free(c);
 	if (asking.paged)
-		asking.paged(asking.ud, result, &text, age_s, e);
+		asking.paged(asking.ud, result, &text, answer.age_s, e);
+	else if (asking.written)
+		asking.written(asking.ud, verdict, &answer, buf_slice(&text), e);
 	else if (asking.raw)
 		asking.raw(asking.ud, verdict, buf_slice(&text), e);
 	else
@@ -151,6 +155,8 @@ static void wait_in(struct store_call *c, struct waiters *list, void (*wake)(str
 		return;
 	}
 	c->waiting_in = list;
+	if (c->asking.what == S3_WRITE)
+		c->read.deadline_ns = clock_mono_ns() + WRITE_WAIT_NS;
 	c->overdue.due = wait_overdue;
 	loop_timer_set(loop_of(c), &c->overdue, c->read.deadline_ns);
 }
@@ -280,7 +286,10 @@ static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice r
 			break;
 		call_wait_creds(c);
 		return;
-	case S3_ASK_GET: again = c->as_get = true; break;
+	case S3_ASK_GET:
+		if (c->asking.what != S3_WRITE)
+			again = c->as_get = true;
+		break;
 	case S3_RANGE: end_range(c, x); return;
 	case S3_ARCHIVED: metric_inc(store_archived); break;
 	case S3_DENIED_IN_DOUBT:
@@ -452,7 +461,7 @@ static void on_done(void *ud, const struct error *e)
 
 	c->transfer = NULL;
 	if (e->code) { /* a torn error body may have said anything, so there is no verdict */
-		call_end(c, e->code == ERR_DENIED ? S3_FAULT : S3_RETRY, e);
+		call_end(c, e->code == ERR_DENIED || e->code == ERR_IO ? S3_FAULT : S3_RETRY, e);
 		return;
 	}
 	c->too_long = buf_failed(&c->text);
@@ -461,7 +470,8 @@ static void on_done(void *ud, const struct error *e)
 	if (status == 206 && c->asking.what == S3_PAGE)
 		call_fail(c, S3_FAULT, ERR_CORRUPT,
 			  "a part of a listing came, which was not asked for");
-	else if (status == 200 || status == 206)
+	else if (status == 200 || status == 206 ||
+		 (status / 100 == 2 && c->asking.what == S3_WRITE))
 		call_end(c, S3_FOUND, e);
 	else
 		call_judge(c);
@@ -472,8 +482,8 @@ static void on_done(void *ud, const struct error *e)
 static enum err send_request(struct store_call *c, const struct creds *creds, struct error *e)
 {
 	static const struct transfer_events events = {on_head, on_data, on_done};
-	struct s3_request r = {c->asking.what, c->read, buf_slice(&c->token), c->asking.deep,
-			       creds};
+	struct s3_request r = {c->asking.what, c->read,         buf_slice(&c->token),
+			       c->asking.deep, c->asking.write, creds};
 
 	r.read.head = c->read.head && !c->as_get;
 	r.read.ranged = c->read.ranged && !c->sizing;
@@ -487,6 +497,8 @@ static void call_ask(struct store_call *c)
 	struct error e;
 
 	c->answer = (struct transfer_head){.length = -1};
+	if (c->asking.what == S3_WRITE)
+		c->read.deadline_ns = clock_mono_ns() + WRITE_WAIT_NS;
 	buf_clear(&c->text);
 	loop_timer_stop(loop_of(c), &c->overdue);
 	if (c->s3->closing) {
@@ -514,9 +526,10 @@ static void begin_call(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
 	bool list = c->asking.what == S3_LIST || c->asking.what == S3_PAGE;
+	bool of_bucket = c->asking.what == S3_WRITE && !c->read.key.n;
 
 	/* S3 would answer 400. A listing is of a prefix, which may be empty. */
-	if (!list && !s3_key_possible(c->read.key))
+	if (!list && !of_bucket && !s3_key_possible(c->read.key))
 		call_fail(c, S3_NAME, ERR_DENIED, "no object can have such a key");
 	else
 		call_ask(c);
@@ -540,8 +553,8 @@ struct store_call *s3_call_start(struct s3_store *s3, const struct store_read *r
 	c->object.fd = -1;
 	c->token = BUF_MAX(STORE_TOKEN_MAX);
 	buf_add(&c->token, asking->token);
-	c->text = BUF_MAX(asking->what == S3_LIST || asking->what == S3_PAGE ? S3_XML_MAX
-									     : ERROR_BODY_MAX);
+	c->text = BUF_MAX(asking->what == S3_READ || asking->what == S3_PROBE ? ERROR_BODY_MAX
+									      : S3_XML_MAX);
 	c->overdue.due = begin_call;
 	loop_timer_set(loop_of(c), &c->overdue, 0);
 	return c;

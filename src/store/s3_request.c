@@ -11,10 +11,11 @@
 #include <stdio.h>
 
 #define AMZ_HEADERS 2
+#define HEADERS_MAX 16
 #define LIST_FIELDS 6
 
 struct lines {
-	const char *line[12]; /* NULL at the end */
+	const char *line[24]; /* NULL at the end */
 	size_t n;
 	struct buf text;
 };
@@ -36,7 +37,7 @@ static void add_line(struct lines *l, const char *name, const char *value)
 		l->line[l->n++] = l->text.p + at;
 }
 
-/* r brings method, path, query, headers and credentials. */
+/* r brings method, path, query, headers, hash and credentials. */
 static enum err sign(struct s3_store *s3, struct sigv4_request r, struct lines *l, struct error *e)
 {
 	struct buf value CLEANUP(buf_fini) = BUF_MAX(2048);
@@ -44,7 +45,6 @@ static enum err sign(struct s3_store *s3, struct sigv4_request r, struct lines *
 	enum err err;
 
 	r.host = slice_of(s3->address.host);
-	r.payload_hash = SLICE(SIGV4_EMPTY);
 	r.region = s3->region;
 	r.service = "s3";
 	r.wall_s = clock_wall_s() + s3->skew_s;
@@ -53,17 +53,21 @@ static enum err sign(struct s3_store *s3, struct sigv4_request r, struct lines *
 		return err;
 	add_line(l, "Authorization", buf_str(&value));
 	add_line(l, "x-amz-date", date);
-	add_line(l, "x-amz-content-sha256", SIGV4_EMPTY);
+	add_line(l, "x-amz-content-sha256", r.payload_hash.p);
 	if (r.creds->token)
 		add_line(l, "x-amz-security-token", r.creds->token);
 	return OK;
 }
 
-/* Fill in the x-amz-* headers that depend on the request; returns their number. */
-static size_t amz_headers(const struct s3_store *s3, const struct s3_request *r,
-			  struct sigv4_field ret[static AMZ_HEADERS])
+/* Fill in the headers that depend on the request and are signed; returns their number. */
+static size_t signed_headers(const struct s3_store *s3, const struct s3_request *r,
+			     struct sigv4_field ret[static HEADERS_MAX])
 {
-	size_t n = 0;
+	size_t n = r->write ? r->write->n_headers : 0;
+
+	ASSERT(n + AMZ_HEADERS <= HEADERS_MAX);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = r->write->headers[i];
 
 	/* Asked for with the whole only: services disagree about what the checksum of a part is. */
 	if (r->what == S3_READ && !r->read.ranged)
@@ -114,25 +118,29 @@ static size_t list_query(const struct s3_request *r, struct sigv4_field ret[stat
 static enum err build(struct s3_store *s3, const struct s3_request *r, struct buf *url,
 		      struct lines *l, struct error *e)
 {
-	struct sigv4_field headers[AMZ_HEADERS];
+	const struct s3_write *w = r->write;
+	struct sigv4_field headers[HEADERS_MAX];
 	struct sigv4_field query[LIST_FIELDS];
 	size_t n_query = list_query(r, query);
 	bool list = n_query > 0;
 	struct buf path CLEANUP(buf_fini) = BUF_MAX(8192);
 	struct sigv4_request to_sign = {
-		.method = r->read.head ? "HEAD" : "GET",
-		.query = query,
-		.n_query = n_query,
+		.method = w && w->method ? w->method
+			  : r->read.head ? "HEAD"
+					 : "GET",
+		.query = w ? w->query : query,
+		.n_query = w ? w->n_query : n_query,
 		.headers = headers,
-		.n_headers = amz_headers(s3, r, headers),
+		.n_headers = signed_headers(s3, r, headers),
+		.payload_hash = slice_of(w && w->sha256 ? w->sha256 : SIGV4_EMPTY),
 		.creds = r->creds,
 	};
 
 	buf_puts(&path, s3->address.root);
 	if (!list)
 		s3_key_encode(r->read.key, &path);
-	buf_printf(url, "%s%s%s", s3->address.origin, buf_str(&path), list ? "?" : "");
-	if (list && sigv4_query(query, n_query, url, e) != OK)
+	buf_printf(url, "%s%s%s", s3->address.origin, buf_str(&path), to_sign.n_query ? "?" : "");
+	if (to_sign.n_query && sigv4_query(to_sign.query, to_sign.n_query, url, e) != OK)
 		return e->code;
 	to_sign.path = buf_slice(&path);
 	if (r->creds && sign(s3, to_sign, l, e) != OK)
@@ -149,24 +157,27 @@ enum err s3_request_send(struct s3_store *s3, const struct s3_request *r,
 {
 	const struct store_context *ctx = s3->store.ctx;
 	size_t token = r->creds && r->creds->token ? strlen(r->creds->token) : 0;
-	struct lines l CLEANUP(lines_fini) = {.text = BUF_MAX(4096 + token)};
+	struct lines l CLEANUP(lines_fini) = {.text = BUF_MAX((r->write ? 16384 : 4096) + token)};
 	struct buf url CLEANUP(buf_fini) = BUF_MAX(16384 + 3 * STORE_TOKEN_MAX);
 
 	buf_reserve(&l.text, l.text.max);
 	if (build(s3, r, &url, &l, e) != OK)
 		return e->code;
-	return transfer_start(ctx->engine,
-			      &(struct transfer_request){
-				      .url = buf_str(&url),
-				      .head = r->read.head,
-				      .headers = l.line,
-				      .head_deadline_ns = r->read.deadline_ns,
-				      .head_within_ns = ctx->try_timeout_ns,
-				      .patient = r->read.patient,
-				      .asker = r->read.asker,
-				      .put_off_ns = r->read.put_off_ns,
-				      .at_once = r->what == S3_PROBE,
-				      .fresh_ns = &s3->store.fresh_ns,
-			      },
-			      events, ud, ret, e);
+	return transfer_start(
+		ctx->engine,
+		&(struct transfer_request){
+			.url = buf_str(&url),
+			.head = r->read.head,
+			.method = r->write ? r->write->method : NULL,
+			.body = r->write ? r->write->body : NULL,
+			.headers = l.line,
+			.head_deadline_ns = r->read.deadline_ns,
+			.head_within_ns = r->write ? r->write->answer_ns : ctx->try_timeout_ns,
+			.patient = r->read.patient,
+			.asker = r->read.asker,
+			.put_off_ns = r->read.put_off_ns,
+			.at_once = r->what == S3_PROBE,
+			.fresh_ns = &s3->store.fresh_ns,
+		},
+		events, ud, ret, e);
 }

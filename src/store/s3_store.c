@@ -251,6 +251,7 @@ static const struct store_ops s3_ops = {
 	.survey = s3_survey,
 	.list = s3_list,
 	.read_page = s3_read_page,
+	.put = s3_put,
 	.is_private = s3_is_private,
 	.free = s3_free,
 };

@@ -29,6 +29,7 @@ struct s3_store {
 	bool ever_found, ever_tagged; /* an object was given; an object with an ETag */
 	bool warned;
 	bool bare_misses;    /* misses=bare: a 404 counts without a reason */
+	bool no_conditions;  /* it has refused If-None-Match, so that none is sent any more */
 	bool requester_pays; /* each request has to say that we pay for it */
 	bool closing;        /* calls that wait end now */
 };
@@ -48,21 +49,36 @@ void s3_count_found(struct s3_store *s3, struct slice key, bool tagged);
 enum s3_ask {
 	S3_READ,
 	S3_PROBE,
-	S3_LIST, /* keys, however deep; the first thousand */
-	S3_PAGE, /* what stands directly below the prefix, or with deep all; from the token on */
+	S3_LIST,  /* keys, however deep; the first thousand */
+	S3_WRITE, /* a request of s3_put.c or s3_remove.c */
+	S3_PAGE,  /* what stands directly below the prefix, or with deep all; from the token on */
+};
+
+/* What a write sends besides its key; all borrowed until the call has ended. */
+struct s3_write {
+	const char *method;                        /* NULL: HEAD */
+	const struct sigv4_field *query, *headers; /* values end with a NUL; all are signed */
+	size_t n_query, n_headers;
+	const struct store_body *body; /* NULL: none */
+	const char *sha256;            /* of it, in hex; NULL: of nothing */
+	int64_t answer_ns;             /* for its answer, from the last byte sent */
 };
 
 /*
  * Start a call. read->key is the key, or for the last two the prefix to list, as it stands in the
- * bucket. For S3_READ events are a store's; for S3_PAGE `paged` takes the end; else `raw` takes
- * the verdict and the body.
+ * bucket. For S3_READ events are a store's; for S3_PAGE `paged` takes the end; for S3_WRITE
+ * `written`, with the head of the answer (status 0: there was none); else `raw` takes the verdict
+ * and the body. A write of any verdict but S3_FOUND (2xx) tells why in e.
  */
 struct s3_asking {
 	enum s3_ask what;
 	const struct store_events *events;
 	struct slice token; /* for S3_PAGE: how to go on; none: the first; copied */
 	bool deep;          /* for S3_PAGE: all keys, no folders */
+	const struct s3_write *write;
 	store_paged *paged;
+	void (*written)(void *ud, enum s3_verdict verdict, const struct transfer_head *answer,
+			struct slice body, const struct error *e);
 	void (*raw)(void *ud, enum s3_verdict verdict, struct slice body, const struct error *e);
 	void *ud;
 };
@@ -78,13 +94,18 @@ struct s3_request {
 	struct store_read read;
 	struct slice token;
 	bool deep;
-	const struct creds *creds; /* NULL: unsigned */
+	const struct s3_write *write; /* of S3_WRITE */
+	const struct creds *creds;    /* NULL: unsigned */
 };
 
 /* Send it to the store's present region. *ret and the events are as of transfer_start(). */
 MUST_CHECK enum err s3_request_send(struct s3_store *s3, const struct s3_request *r,
 				    const struct transfer_events *events, void *ud,
 				    struct transfer **ret, struct error *e);
+
+/* s3_put.c, s3_remove.c: writing (write.h). */
+struct store_write *s3_put(struct store *s, const struct store_put *put, store_put_done *done,
+			   void *ud);
 
 /* s3_doubt.c: how the store says missing (doubt.h), in S3's words. */
 void s3_doubt_init(struct s3_store *s3);

@@ -48,6 +48,7 @@ static const struct row {
 	{"InternalError", 0, IS, S3_RETRY},
 	{"ServiceUnavailable", 0, IS, S3_RETRY},
 	{"OperationAborted", 409, IS, S3_RETRY},
+	{"ConditionalRequestConflict", 409, IS, S3_RETRY}, /* two who write one key at once */
 };
 
 /* The region that the answer names, when it is one and is not ours. */

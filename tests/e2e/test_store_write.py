@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""Writing to stores (src/store/write.h), to a real S3, through a proxy that spoils it, and to a
+directory. No command of the program writes yet: tests/tools/storewrite does, by its functions. """
+
+import hashlib
+import random
+import subprocess
+import threading
+
+import pytest
+
+from conftest import KEYS
+from rig import faults
+from rig.rgw import OTHER
+from rig.pace import WAIT
+from rig.server import REPORT, binary, environment, s3
+
+BODY = random.Random(1).randbytes(300_000)
+
+
+@pytest.fixture
+def write(tmp):
+    def write(store, *args, **settings):
+        """(exit code, standard output, standard error)"""
+        done = subprocess.run([binary().parent / "tests/unit/storewrite", store, *map(str, args)],
+                              cwd=tmp, env=environment(tmp, {**KEYS, **settings}), timeout=WAIT,
+                              capture_output=True, text=True)
+        assert not REPORT.search(done.stderr), done.stderr
+        return done.returncode, done.stdout.strip(), done.stderr.strip()
+    return write
+
+
+@pytest.fixture
+def file(tmp):
+    path = tmp / "source"
+    path.write_bytes(BODY)
+    return path
+
+
+STORED, PRESENT, REMOVED = (0, "stored", ""), (0, "present", ""), (0, "removed", "")
+
+
+# ---- S3
+
+def test_put(rgw, bucket, write, file):
+    """The body, what is said of it, and where."""
+    store = s3(bucket, rgw, "pre")
+    assert write(store, "put", "--encoding", "zstd", "--meta", "pepto-tx=20261130-1",
+                 "--meta", "pepto-size=7", "a b+ü/K/x", file) == STORED
+    found = rgw.client().get_object(Bucket=bucket, Key="pre/a b+ü/K/x")
+    assert found["Body"].read() == BODY and found["ContentEncoding"] == "zstd"
+    assert found["Metadata"] == {"pepto-tx": "20261130-1", "pepto-size": "7"}
+    assert found["ContentType"] == "application/octet-stream"
+    file.write_bytes(b"")
+    assert write(store, "put", "empty", file) == STORED
+    assert rgw.client().head_object(Bucket=bucket, Key="pre/empty")["ContentLength"] == 0
+
+
+def test_only_new(rgw, bucket, write, file):
+    store = s3(bucket, rgw)
+    assert write(store, "put", "--new", "k", file) == STORED
+    file.write_bytes(b"other")
+    assert write(store, "put", "--new", "k", file) == PRESENT
+    assert rgw.client().get_object(Bucket=bucket, Key="k")["Body"].read() == BODY
+    assert write(store, "put", "k", file) == STORED
+    assert rgw.client().get_object(Bucket=bucket, Key="k")["Body"].read() == b"other"
+
+
+def test_the_condition_holds(rgw, bucket, write, file, proxy):
+    """Another writer comes between the look and the put: its object stays."""
+    gate = proxy.hold(lambda r: r.method == "PUT")
+    came = []
+    thread = threading.Thread(
+        target=lambda: came.append(write(s3(bucket, proxy), "put", "--new", "k", file)))
+    thread.start()
+    gate.wait(1)
+    rgw.client().put_object(Bucket=bucket, Key="k", Body=b"first")
+    gate.release()
+    thread.join()
+    assert came == [PRESENT]
+    assert rgw.client().get_object(Bucket=bucket, Key="k")["Body"].read() == b"first"
+    assert [r.method for r in proxy.asked("/k")] == ["HEAD", "PUT"]
+    assert proxy.asked("/k", method="PUT")[0].get("If-None-Match") == "*"
+
+
+def test_the_hash_is_held_to(rgw, bucket, write, file):
+    """By the store: what is signed is the hash of the body."""
+    code, out, err = write(s3(bucket, rgw), "put", "--sum", hashlib.sha256(b"x").hexdigest(), "k",
+                           file)
+    assert code == 1 and "400" in err and "SHA256Mismatch" in err
+    assert "Contents" not in rgw.client().list_objects_v2(Bucket=bucket)
+
+
+@pytest.mark.parametrize("fault, times", [
+    (faults.status(503, "SlowDown"), 4), (faults.status(500, "InternalError"), 2),
+    (faults.status(409, "ConditionalRequestConflict"), 1), (faults.reset(), 2),
+    (faults.close(), 1), (faults.status(501, "NotImplemented"), 1)],
+    ids=["SlowDown", "500", "409", "RST", "FIN", "501"])
+def test_what_passes(rgw, bucket, write, file, proxy, fault, times):
+    """The body is sent again from its beginning, whole."""
+    proxy.fault(fault, lambda r: r.method == "PUT", times=times)
+    assert write(s3(bucket, proxy), "put", "--new", "k", file) == STORED
+    assert rgw.client().get_object(Bucket=bucket, Key="k")["Body"].read() == BODY
+    puts = proxy.asked("/k", method="PUT")
+    assert len(puts) == times + 1 and all(r.body == BODY for r in puts)
+
+
+def test_what_does_not_pass(bucket, write, file, proxy):
+    proxy.fault(faults.status(503, "SlowDown"), lambda r: r.method == "PUT")
+    code, _, err = write(s3(bucket, proxy), "put", "k", file)
+    assert code == 1 and "503 SlowDown" in err
+    assert len(proxy.asked("/k", method="PUT")) == 5
+
+
+def test_an_answer_that_is_lost(rgw, bucket, write, file, proxy):
+    """It was stored, but nobody heard so: the next try finds it."""
+    def swallow(connection, request, answer):
+        answer(request)
+        connection.reset()
+    proxy.fault(swallow, lambda r: r.method == "PUT", times=1)
+    assert write(s3(bucket, proxy), "put", "--new", "k", file) == PRESENT
+    assert rgw.client().get_object(Bucket=bucket, Key="k")["Body"].read() == BODY
+
+
+def test_an_answer_before_the_end(bucket, write, tmp, proxy):
+    """A large body, which is refused by its head: no try is wasted on the rest."""
+    large = tmp / "large"
+    large.write_bytes(random.Random(2).randbytes(3_000_000))
+    proxy.fault(faults.status(403, "AccessDenied"), lambda r: r.method == "PUT")
+    code, _, err = write(s3(bucket, proxy), "put", "k", large)
+    assert code == 1 and "403 AccessDenied" in err
+    assert len(proxy.asked("/k", method="PUT")) == 1
+
+
+def test_faults_of_credentials(rgw, bucket, make_bucket, write, file):
+    code, _, err = write(s3(bucket, rgw), "put", "k", file, AWS_ACCESS_KEY_ID=OTHER[0],
+                         AWS_SECRET_ACCESS_KEY=OTHER[1])
+    assert code == 1 and "AccessDenied" in err
+    code, _, err = write(s3(bucket, rgw), "put", "k", file, AWS_SECRET_ACCESS_KEY="wrong")
+    assert code == 1 and "SignatureDoesNotMatch" in err and "wrong" not in err
+    code, _, err = write(s3(bucket + "-nowhere", rgw), "put", "k", file)
+    assert code == 1 and "NoSuchBucket" in err
+
+
+def test_two_writers(rgw, bucket, write, file):
+    """All of them write the same key at once: one stores it."""
+    store, came = s3(bucket, rgw), []
+    threads = [threading.Thread(target=lambda: came.append(write(store, "put", "--new", "k", file)))
+               for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(came) == [PRESENT] * 5 + [STORED]
+
+
+# ---- a directory
+
+@pytest.fixture
+def directory(tmp):
+    (tmp / "store").mkdir()
+    return tmp / "store"
+
+
+def test_a_directory(directory, write, file):
+    store = f"file://{directory}"
+    assert write(store, "put", "--new", "a.pdb/K/a.pdb", file) == STORED
+    assert write(store, "put", "--new", "A.PDB/k/a.pdb", file) == PRESENT
+    assert (directory / "a.pdb/K/a.pdb").read_bytes() == BODY
+    assert write(store, "remove", "a.pdb/K/a.pdb", "b") == REMOVED
+    assert list(directory.iterdir()) == []
+    code, _, err = write(store, "put", "--sum", hashlib.sha256(b"x").hexdigest(), "k", file)
+    assert code == 1 and "changed" in err and list(directory.iterdir()) == []
+
+
+def test_served_at_once(directory, write, file, serve):
+    server = serve(stores=f"file://{directory}")
+    path = "x.pdb/0123456789ABCDEF0123456789ABCDEF1/x.pdb"
+    assert write(f"file://{directory}", "put", path.lower(), file) == STORED
+    assert server.fetch("/" + path).body == BODY
+
+
+def test_writers_and_removers(directory, write, file):
+    """Of one folder, at once: whoever puts has put, and what is left is whole."""
+    store, came = f"file://{directory}", []
+
+    def work(n):
+        for _ in range(5):
+            came.append(write(store, "put", f"d/e/{n % 2}", file) == STORED)
+            came.append(write(store, "remove", f"d/e/{n % 2}") == REMOVED)
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(came) and len(came) == 40
+    assert list(directory.iterdir()) == []
