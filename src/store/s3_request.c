@@ -8,6 +8,7 @@
  */
 #include "store/s3_store.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 
 #define AMZ_HEADERS 2
@@ -20,10 +21,11 @@ struct lines {
 	struct buf text;
 };
 
-/* A session token is among them. */
+/* A session token is among them; nothing has been taken off their end again. */
 static void lines_fini(struct lines *l)
 {
-	creds_wipe_buf(&l->text);
+	OPENSSL_cleanse(l->text.p, l->text.n);
+	buf_fini(&l->text);
 }
 
 /* The buffer is reserved as a whole, so that lines stay where they are. */

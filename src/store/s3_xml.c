@@ -12,9 +12,11 @@
 #include "store/s3_xml.h"
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/text.h"
 #include <expat.h>
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 
 #define PATH_MAX_LEN 256
 #define TEXT_MAX     16384 /* a session token is the longest text known */
@@ -96,6 +98,22 @@ static void XMLCALL on_doctype(void *ctx, const XML_Char *name, const XML_Char *
 	fail(w, err_set(w->e, ERR_CORRUPT, "XML with a document type declaration"));
 }
 
+/*
+ * By what expat spreads names over its tables, so that nobody can choose names that meet in one place. It
+ * would ask the kernel for each document; one for the life of the process is as little known.
+ */
+static unsigned long salt(void)
+{
+	static atomic_ulong kept;
+	unsigned long s = atomic_load_explicit(&kept, memory_order_relaxed);
+
+	if (!s) {
+		s = (unsigned long)random_u64() | 1; /* 0: expat asks all the same */
+		atomic_store_explicit(&kept, s, memory_order_relaxed);
+	}
+	return s;
+}
+
 static enum err too_long(struct error *e)
 {
 	return err_set(e, ERR_LIMIT, "XML answer longer than %d bytes", S3_XML_MAX);
@@ -109,6 +127,7 @@ static enum err walk_parse(struct walk *w, struct slice body)
 	w->parser = XML_ParserCreate("UTF-8");
 	if (!w->parser)
 		return err_set(w->e, ERR_NOMEM, "no memory for an XML parser");
+	XML_SetHashSalt(w->parser, salt());
 	XML_SetUserData(w->parser, w);
 	XML_SetElementHandler(w->parser, on_start, on_end);
 	XML_SetCharacterDataHandler(w->parser, on_text);

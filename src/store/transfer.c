@@ -63,6 +63,7 @@ struct transfer_engine {
 	struct transfer_loop glue;
 	struct transfer_limits limits;
 	char *ca_bundle;
+	bool proxied; /* by the environment, which does not change while there are threads */
 	size_t active;
 	LIST_HEAD(, transfer) all;
 	struct fair_queue queue;
@@ -380,6 +381,9 @@ static CURL *new_easy(struct transfer_engine *engine)
 	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
 	if (engine->ca_bundle)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, engine->ca_bundle);
+	if (!engine->proxied) /* or it looks through the environment for each transfer */
+		curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	return easy;
 }
 
@@ -450,7 +454,6 @@ static void set_request(struct transfer *t)
 			 t->redirects.secure ? "https" : "http,https");
 	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
-	curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->why);
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, (char *)t);
@@ -578,7 +581,7 @@ static struct transfer *transfer_new(struct transfer_engine *engine,
 		.sends = r->body,
 		.follow = r->follow,
 		.redirects = {.anywhere = r->follow_anywhere,
-			      .proxied = redirects_proxied(),
+			      .proxied = engine->proxied,
 			      .secure = slice_starts_nocase(slice_of(r->url), SLICE("https:"))},
 		.due = transfer_due_of(r, clock_mono_ns()),
 		.head_timer.due = head_overdue,
@@ -637,6 +640,7 @@ enum err transfer_engine_new(struct loop *loop, const struct transfer_limits *li
 	engine->loop = loop;
 	engine->limits = *limits;
 	engine->grant.due = grant;
+	engine->proxied = redirects_proxied();
 	engine->ca_bundle = limits->ca_bundle ? xstrdup(limits->ca_bundle) : NULL;
 	engine->multi = curl_multi_init();
 	if (!engine->multi) {
