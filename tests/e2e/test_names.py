@@ -365,8 +365,6 @@ def test_no_listing_any_more(fault, origin, serve):
     """After a first one: what it told lapses, and then the bucket is asked, for what is new as well."""
     origin.page = 1000                  # believed for 5 s
     server = listed(serve(stores=s3("bucket", origin, index="on")))
-    origin.forget()
-    assert is_miss(server.fetch("/" + path("unknown.pdb"))) and not asked(origin)
     origin.fault(fault, match=listing, times=None)
     serial = iter(range(1_000_000))
 

@@ -255,6 +255,22 @@ static void test_times(void)
 	}
 }
 
+static void test_wall_clock(void)
+{
+	struct rig r;
+
+	begin(&r);
+	tell(&r, result_of(&r, "a.pdb/", 2));
+	for (int64_t jump = -DAY_NS; jump <= DAY_NS; jump += 2 * DAY_NS) {
+		clock_freeze_wall_s(1796022000 + jump / NS_PER_S);
+		CHECK_INT(absent(&r, "b/1/b"), 10, "the wall clock may jump");
+	}
+	manual_advance(r.loop, 10 * NS_PER_S);
+	CHECK(absent(&r, "b/1/b") <= 0, "and what time passes is told by the other");
+	clock_freeze_wall_s(0);
+	end(&r);
+}
+
 /* ---- when it is not believed ---- */
 
 static void purge(struct rig *r, const char *name)
@@ -702,6 +718,7 @@ int main(void)
 {
 	test_keys();
 	test_times();
+	test_wall_clock();
 	test_purges();
 	test_names_left();
 	test_view();
