@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "manual_loop.h"
+#include "metric/metric.h"
 #include "store/store.h"
 
 #include "http_server.h"
@@ -193,4 +194,23 @@ __attribute__((unused)) static struct error rig_probe(struct rig *r)
 	store_probe(r->store, QUESTION_SYMBOL, rig_probed, &p);
 	ASSERT(manual_until(r->ctx.loop, &p.done));
 	return p.error;
+}
+
+/*
+ * Turn the loop until *done. The clock stands still, but two seconds pass whenever a pause before
+ * another try has begun, also one that begins while they do.
+ */
+__attribute__((unused)) static void rig_until(struct rig *r, const bool *done)
+{
+	int64_t seen = metric_get(store_retries);
+
+	while (!*done) {
+		int64_t pauses;
+
+		manual_turn(r->ctx.loop, 10);
+		pauses = metric_get(store_retries);
+		if (pauses > seen)
+			manual_advance(r->ctx.loop, 2 * NS_PER_S);
+		seen = pauses;
+	}
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Putting into the S3 store, against a scripted server: each way, and what goes over the wire. */
 #include "base/file.h"
-#include "metric/metric.h"
 #include "store/retry.h"
 #include "store/write.h"
 #include "store_rig.h"
@@ -53,19 +52,6 @@ static void open_with_keys(struct rig *r, const struct http_reply *script, size_
 	rig_open(r, URL);
 }
 
-/* The clock stands still but where a pause before the next try has begun. */
-static void until_done(struct rig *r, const bool *done)
-{
-	int64_t pauses = metric_get(store_retries);
-
-	while (!*done) {
-		manual_turn(r->ctx.loop, 10);
-		if (metric_get(store_retries) > pauses)
-			manual_advance(r->ctx.loop, 2 * NS_PER_S);
-		pauses = metric_get(store_retries);
-	}
-}
-
 static struct put_result put(struct rig *r, struct store_put p)
 {
 	struct put_result result = {0};
@@ -77,7 +63,7 @@ static struct put_result put(struct rig *r, struct store_put p)
 		p.body = store_body_of(SLICE("hello"));
 	(void)store_put(r->store, &p, stored, &result);
 	ASSERT(!result.done);
-	until_done(r, &result.done);
+	rig_until(r, &result.done);
 	return result;
 }
 
