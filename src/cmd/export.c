@@ -92,7 +92,7 @@ static enum err print_keys(struct export *x, struct slice folder, const struct n
 		buf_puts(&x->line, "}\n");
 		if (buf_failed(&key) || buf_failed(&x->line))
 			return err_set(e, ERR_LIMIT, "a key of %zu bytes", page->keys[i].n);
-		fwrite(x->line.p, 1, x->line.n, stdout);
+		(void)fwrite(x->line.p, 1, x->line.n, stdout);
 		x->keys++;
 	}
 	return ferror(stdout) ? stdout_flush(e) : OK;

@@ -183,7 +183,7 @@ static void tell(struct find *x, struct slice name, struct slice key, const stru
 			buf_printf(&line, "\t%s", x->store->traits.name);
 	}
 	buf_putc(&line, '\n');
-	fwrite(line.p, 1, line.n, stdout);
+	(void)fwrite(line.p, 1, line.n, stdout);
 }
 
 /* Keys at the root that come before, or all. */

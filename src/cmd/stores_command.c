@@ -106,10 +106,13 @@ static int run(const struct stores_command *c, const struct arguments *a, struct
 	return code;
 }
 
-static const struct error *needs_word(const struct stores_command *c, struct error *e)
+static enum err load_settings(const struct stores_command *c, const struct arguments *a,
+			      struct conf *conf, struct error *e)
 {
-	err_set(e, ERR_USAGE, "needs a %s; see --help", c->word);
-	return e;
+	if (dotenv_load_file(".env", tell_stray, e) != OK ||
+	    conf_load(conf, a->n, a->settings, e) != OK)
+		return e->code;
+	return c->word && !a->word ? err_set(e, ERR_USAGE, "needs a %s; see --help", c->word) : OK;
 }
 
 int stores_command_run(const struct stores_command *c, int argc, char *const argv[])
@@ -118,18 +121,14 @@ int stores_command_run(const struct stores_command *c, int argc, char *const arg
 	struct conf conf = {0};
 	struct error e;
 	int code = EXIT_SUCCESS;
+	enum err err = take_arguments(c, argc, argv, &a, &e);
 
-	if (take_arguments(c, argc, argv, &a, &e) != OK)
-		code = complain(c, &e);
-	else if (a.help)
+	if (!err && a.help)
 		c->help(stdout);
-	else if (dotenv_load_file(".env", tell_stray, &e) != OK ||
-		 conf_load(&conf, a.n, a.settings, &e) != OK)
-		code = complain(c, &e);
-	else if (c->word && !a.word)
-		code = complain(c, needs_word(c, &e));
-	else
+	else if (!err && load_settings(c, &a, &conf, &e) == OK)
 		code = run(c, &a, &conf);
+	else
+		code = complain(c, &e);
 	conf_fini(&conf);
 	free(a.settings);
 	return code;
