@@ -19,7 +19,7 @@ static bool send_continue(struct http_conn *c)
 	 * It is short. Where there is no room even for that, the client has not read what it was
 	 * sent before; and what TLS has begun to send has to be offered again, which nobody would.
 	 */
-	if (http_io_send(&io, &v, 1) != (ssize_t)text.n)
+	if (http_io_send(&io, &v, 1, NULL) != (ssize_t)text.n)
 		return false;
 	c->before += text.n;
 	return true;

@@ -9,15 +9,26 @@
 
 /* ---- TLS ---- */
 
+static ssize_t read_part(const struct http_io_part *part, char *to, size_t most)
+{
+	ssize_t got;
+
+	do
+		got = pread(part->file, to, MIN(part->n, most), part->offset);
+	while (got < 0 && errno == EINTR);
+	return got;
+}
+
 /*
- * One record of what lies in pieces: as many would be as many packets. What is offered again after EAGAIN
- * is put together of the same bytes, as tls_send() wants it.
+ * One record of what lies in pieces, and of what follows them: as many would be as many packets. What is offered
+ * again after EAGAIN is put together of the same bytes, as tls_send() wants it.
  */
-static ssize_t send_record(const struct http_io *io, const struct iovec *pieces, size_t n)
+static ssize_t send_record(const struct http_io *io, const struct iovec *pieces, size_t n,
+			   const struct http_io_part *next)
 {
 	size_t all = 0;
 
-	if (n == 1)
+	if (n == 1 && !next)
 		return tls_send(io->tls, (struct slice){pieces[0].iov_base, pieces[0].iov_len});
 	for (size_t i = 0; i < n && all < HTTP_IO_RECORD; i++) {
 		size_t part = MIN(pieces[i].iov_len, HTTP_IO_RECORD - all);
@@ -25,17 +36,29 @@ static ssize_t send_record(const struct http_io *io, const struct iovec *pieces,
 		memcpy(io->record + all, pieces[i].iov_base, part);
 		all += part;
 	}
+	if (next && all < HTTP_IO_RECORD) {
+		ssize_t got = read_part(next, io->record + all, HTTP_IO_RECORD - all);
+
+		all += got > 0 ? (size_t)got
+			       : 0; /* what cannot be read shows when it alone is sent */
+	}
 	return tls_send(io->tls, (struct slice){io->record, all});
 }
 
-static ssize_t send_file_record(const struct http_io *io, int file, int64_t offset, size_t n)
+static ssize_t send_part_records(const struct http_io *io, const struct http_io_part *part)
 {
-	ssize_t got;
+	ssize_t got = read_part(part, io->record, HTTP_IO_READ);
+	size_t sent = 0;
 
-	do
-		got = pread(file, io->record, MIN(n, HTTP_IO_RECORD), offset);
-	while (got < 0 && errno == EINTR);
-	return got <= 0 ? got : tls_send(io->tls, (struct slice){io->record, (size_t)got});
+	while (got > 0 && sent < (size_t)got) {
+		const struct slice rest = {io->record + sent, (size_t)got - sent};
+		ssize_t n = tls_send(io->tls, slice_head(rest, HTTP_IO_RECORD));
+
+		if (n <= 0)
+			return sent ? (ssize_t)sent : n;
+		sent += (size_t)n;
+	}
+	return got;
 }
 
 /* ---- both ---- */
@@ -52,13 +75,14 @@ ssize_t http_io_recv(const struct http_io *io, char *to, size_t n)
 	return got;
 }
 
-ssize_t http_io_send(const struct http_io *io, struct iovec *pieces, size_t n)
+ssize_t http_io_send(const struct http_io *io, struct iovec *pieces, size_t n,
+		     const struct http_io_part *next)
 {
 	struct msghdr msg = {.msg_iov = pieces, .msg_iovlen = n};
 	ssize_t sent;
 
 	if (io->tls)
-		return send_record(io, pieces, n);
+		return send_record(io, pieces, n, next);
 	/*
 	 * Without MSG_MORE, also before a file: the client wakes while sendfile() goes on, and takes what
 	 * comes in its own time. Held back, the head costs a third more per answer of 78 KB.
@@ -69,14 +93,14 @@ ssize_t http_io_send(const struct http_io *io, struct iovec *pieces, size_t n)
 	return sent;
 }
 
-ssize_t http_io_send_file(const struct http_io *io, int file, int64_t offset, size_t n)
+ssize_t http_io_send_file(const struct http_io *io, const struct http_io_part *part)
 {
 	ssize_t sent;
 
 	if (io->tls)
-		return send_file_record(io, file, offset, n);
+		return send_part_records(io, part);
 	do
-		sent = sendfile(io->fd, file, &(off_t){offset}, n);
+		sent = sendfile(io->fd, part->file, &(off_t){part->offset}, part->n);
 	while (sent < 0 && errno == EINTR);
 	return sent;
 }

@@ -12,20 +12,32 @@
 #include <sys/uio.h>
 
 #define HTTP_IO_PIECES 3
-#define HTTP_IO_RECORD ((size_t)16 * 1024) /* the most that TLS puts into one record */
+#define HTTP_IO_RECORD ((size_t)16 * 1024)  /* the most that TLS puts into one record */
+#define HTTP_IO_READ   (4 * HTTP_IO_RECORD) /* of a file, at a time */
 
 struct http_io {
 	int fd;
 	struct ssl_st *tls; /* NULL: plain */
-	char *record;       /* with TLS: HTTP_IO_RECORD bytes, for the call */
+	char *record;       /* with TLS: HTTP_IO_READ bytes, for the call */
+};
+
+/* A part of a file. */
+struct http_io_part {
+	int file;
+	int64_t offset;
+	size_t n;
 };
 
 /* As recv(2): 0 at the end, -1 with errno. */
 ssize_t http_io_recv(const struct http_io *io, char *to, size_t n);
-/* As writev(2). */
-ssize_t http_io_send(const struct http_io *io, struct iovec *pieces, size_t n);
+/*
+ * As writev(2). What follows, or NULL: with TLS as much of it goes with the pieces as has room in their record,
+ * and counts as sent.
+ */
+ssize_t http_io_send(const struct http_io *io, struct iovec *pieces, size_t n,
+		     const struct http_io_part *next);
 /* As sendfile(2): 0 where the file ends. */
-ssize_t http_io_send_file(const struct http_io *io, int file, int64_t offset, size_t n);
+ssize_t http_io_send_file(const struct http_io *io, const struct http_io_part *part);
 /* After -1: has the connection failed? Or else the file that was to be sent. */
 bool http_io_lost(int sys);
 /* Is there nothing to be read, not even the end? */

@@ -117,18 +117,37 @@ static void took(struct http_out *o, const struct iovec *v, size_t n, size_t sen
 		o->piece.kind = HTTP_PIECE_NONE;
 }
 
-static enum http_out_state send_bytes(struct http_out *o, const struct http_io *io,
-				      struct slice tail)
+static struct http_io_part part_of(const struct http_piece *p, size_t budget)
 {
+	return (struct http_io_part){p->fd, p->offset, MIN(p->n, budget)};
+}
+
+static void advance(struct http_piece *p, size_t n)
+{
+	p->offset += (int64_t)n;
+	p->n -= n;
+	if (!p->n)
+		p->kind = HTTP_PIECE_NONE;
+}
+
+static enum http_out_state send_bytes(struct http_out *o, const struct http_io *io,
+				      struct slice tail, size_t budget)
+{
+	bool file = o->piece.kind == HTTP_PIECE_FILE;
+	struct http_io_part next = part_of(&o->piece, budget);
 	struct iovec v[HTTP_IO_PIECES];
-	size_t n = gather(o, tail, v);
-	ssize_t sent = http_io_send(io, v, n);
+	size_t n = gather(o, tail, v), bytes = 0;
+	ssize_t sent = http_io_send(io, v, n, file ? &next : NULL);
 
 	if (sent < 0 && errno != EAGAIN)
 		return HTTP_OUT_LOST;
 	if (!o->begun)
 		o->head_n = o->a.head.n + tail.n;
+	for (size_t i = 0; i < n; i++)
+		bytes += v[i].iov_len;
 	took(o, v, n, sent < 0 ? 0 : (size_t)sent);
+	if (file && sent > 0 && (size_t)sent > bytes)
+		advance(&o->piece, (size_t)sent - bytes);
 	return sent < 0 ? HTTP_OUT_BLOCKED : HTTP_OUT_DONE;
 }
 
@@ -146,19 +165,16 @@ static enum http_out_state file_fails(struct http_out *o)
 
 static enum http_out_state send_file(struct http_out *o, const struct http_io *io, size_t *budget)
 {
-	struct http_piece *p = &o->piece;
-	ssize_t sent = http_io_send_file(io, p->fd, p->offset, MIN(p->n, *budget));
+	struct http_io_part part = part_of(&o->piece, *budget);
+	ssize_t sent = http_io_send_file(io, &part);
 
 	if (sent < 0 && errno == EAGAIN)
 		return HTTP_OUT_BLOCKED;
 	if (sent <= 0)
 		return sent < 0 && http_io_lost(errno) ? HTTP_OUT_LOST : file_fails(o);
 	o->sent += (uint64_t)sent;
-	p->offset += sent;
-	p->n -= (size_t)sent;
 	*budget -= MIN((size_t)sent, *budget);
-	if (!p->n)
-		p->kind = HTTP_PIECE_NONE;
+	advance(&o->piece, (size_t)sent);
 	return HTTP_OUT_DONE;
 }
 
@@ -176,7 +192,7 @@ enum http_out_state http_out_run(struct http_out *o, const struct http_io *io, s
 		if (!o->rest)
 			next_piece(o, block);
 		if (!o->begun || o->rest || o->piece.kind == HTTP_PIECE_BYTES) {
-			state = send_bytes(o, io, tail);
+			state = send_bytes(o, io, tail, budget);
 			budget -= MIN(budget, (size_t)(o->sent - before));
 		} else if (o->piece.kind == HTTP_PIECE_FILE) {
 			state = send_file(o, io, &budget);

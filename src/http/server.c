@@ -247,7 +247,7 @@ static enum err init_worker(struct http_server *s, struct http_worker *w, struct
 		w->listener[i] =
 			(struct http_listening){{.ready = accept_some, .fd = l->fd}, w, l->tls};
 		if (l->tls && !w->record)
-			w->record = malloc(HTTP_IO_RECORD);
+			w->record = malloc(HTTP_IO_READ);
 		if (l->tls && !w->record)
 			return err_set(e, ERR_NOMEM,
 				       "no memory for the buffers of a network thread");

@@ -3,6 +3,7 @@
  * TLS against a client that is OpenSSL too, over a pair of sockets: who gets in, with which protocol;
  * what is read again; what is told of a certificate.
  */
+#include "http/io.h"
 #include "http/tls.h"
 
 #include "base/buf.h"
@@ -463,6 +464,69 @@ static void test_large(void)
 	free(got);
 }
 
+/* What waits is read; true while something came. */
+static bool read_some(struct pair *p, char *got, size_t *n)
+{
+	int rc = SSL_read(p->client, got + *n, (int)(LARGE - *n));
+
+	*n += rc > 0 ? (size_t)rc : 0;
+	return rc > 0;
+}
+
+/* A head, and a file behind it that is more than the socket takes: in as few records as there may be. */
+static void test_file(void)
+{
+	struct tls_files f = files(TLS_CLIENT_NONE);
+	struct pair p = client_with(NULL);
+	char head[] = "a head, and ", tail[] = "its end: ", record[HTTP_IO_READ];
+	struct iovec pieces[] = {{head, strlen(head)}, {tail, strlen(tail)}};
+	const size_t n_head = strlen(head) + strlen(tail);
+	char *sent = xzalloc(LARGE), *got = xzalloc(LARGE);
+	FILE *file = tmpfile();
+	struct http_io_part part = {fileno(file), 0, LARGE - n_head};
+	struct http_io io;
+	size_t n_got = 0, blocked = 0;
+	ssize_t n = -1;
+	struct tls *t;
+	struct error e;
+
+	for (size_t i = 0; i < LARGE; i++)
+		sent[i] = (char)(i * 31 >> 5);
+	memcpy(sent, head, strlen(head));
+	memcpy(sent + strlen(head), tail, strlen(tail));
+	ASSERT(fwrite(sent + n_head, 1, part.n, file) == part.n && fflush(file) == 0);
+	ASSERT(tls_new(&f, &t, &e) == OK);
+	connect_pair(&p, t, NULL);
+	ASSERT(shake_hands(&p) == 1);
+	io = (struct http_io){p.fd[1], p.session, record};
+	CHECK_INT(http_io_send(&io, pieces, 2, &part), HTTP_IO_RECORD, "what follows goes along");
+	part.offset += (int64_t)(HTTP_IO_RECORD - n_head);
+	part.n -= HTTP_IO_RECORD - n_head;
+	ASSERT(read_some(&p, got, &n_got));
+	CHECK_INT(n_got, HTTP_IO_RECORD, "in one record, which is full");
+	while (n_got < LARGE) {
+		n = part.n ? http_io_send_file(&io, &part) : 0;
+		ASSERT(n >= 0 || errno == EAGAIN);
+		part.offset += n > 0 ? n : 0;
+		part.n -= n > 0 ? (size_t)n : 0;
+		blocked += n < 0;
+		if (n <= 0 && part.n)
+			read_some(&p, got, &n_got); /* room for a part of what comes next */
+		while (n <= 0 && !part.n && read_some(&p, got, &n_got))
+			;
+	}
+	CHECK(blocked > 1 && memcmp(sent, got, LARGE) == 0, "and comes whole");
+	part = (struct http_io_part){fileno(file), LARGE, 10};
+	CHECK_INT(http_io_send_file(&io, &part), 0, "where the file ends there is nothing");
+	CHECK_INT(http_io_send(&io, pieces, 2, &part), n_head, "and a head goes alone");
+	disconnect(&p);
+	SSL_CTX_free(p.ctx);
+	tls_free(t);
+	fclose(file);
+	free(sent);
+	free(got);
+}
+
 static void *read_again_often(void *arg)
 {
 	struct error e;
@@ -509,6 +573,7 @@ int main(void)
 	test_reading_again();
 	test_tickets();
 	test_large();
+	test_file();
 	test_reading_while_serving();
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		drop(all[i]);
