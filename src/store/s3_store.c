@@ -252,6 +252,7 @@ static const struct store_ops s3_ops = {
 	.list = s3_list,
 	.read_page = s3_read_page,
 	.put = s3_put,
+	.remove = s3_remove,
 	.is_private = s3_is_private,
 	.free = s3_free,
 };

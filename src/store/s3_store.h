@@ -106,6 +106,8 @@ MUST_CHECK enum err s3_request_send(struct s3_store *s3, const struct s3_request
 /* s3_put.c, s3_remove.c: writing (write.h). */
 struct store_write *s3_put(struct store *s, const struct store_put *put, store_put_done *done,
 			   void *ud);
+struct store_write *s3_remove(struct store *s, const struct store_remove *remove,
+			      const struct store_remove_events *events, void *ud);
 
 /* s3_doubt.c: how the store says missing (doubt.h), in S3's words. */
 void s3_doubt_init(struct s3_store *s3);

@@ -484,3 +484,47 @@ enum err s3_xml_sts(struct slice body, struct s3_sts *ret, struct error *e)
 	x = (struct s3_sts){0};
 	return OK;
 }
+
+/* ---- DeleteResult ---- */
+
+struct deleted {
+	struct s3_error error; /* of the present one: its code, and its key in the next */
+	struct buf key;
+	bool is_one; /* the document is a DeleteResult */
+	void (*failed)(void *ud, struct slice key, struct slice code);
+	void *ud;
+};
+
+static enum err deleted_leaf(struct walk *w, const char *path, struct slice text)
+{
+	struct deleted *d = w->ret;
+
+	if (is(path, "/DeleteResult")) {
+		d->is_one = true;
+	} else if (is(path, "/DeleteResult/Error/Key")) {
+		buf_clear(&d->key);
+		buf_add(&d->key, text);
+	} else if (is(path, "/DeleteResult/Error/Code")) {
+		copy_cut(text, d->error.code, sizeof(d->error.code));
+	} else if (is(path, "/DeleteResult/Error")) {
+		if (!d->key.n)
+			return err_set(w->e, ERR_CORRUPT, "an error without a key");
+		d->failed(d->ud, buf_slice(&d->key), slice_of(d->error.code));
+		d->error.code[0] = '\0';
+		buf_clear(&d->key);
+	}
+	return OK;
+}
+
+enum err s3_xml_deleted(struct slice body,
+			void (*failed)(void *ud, struct slice key, struct slice code), void *ud,
+			struct error *e)
+{
+	struct deleted d = {.key = BUF_MAX(TEXT_MAX), .failed = failed, .ud = ud};
+	enum err err = walk(body, deleted_leaf, &d, e);
+
+	buf_fini(&d.key);
+	if (!err && !d.is_one)
+		return err_set(e, ERR_CORRUPT, "XML that is no DeleteResult");
+	return err;
+}

@@ -73,3 +73,11 @@ struct s3_sts {
 /* The answer of AssumeRoleWithWebIdentity; ERR_CORRUPT when any of the four is missing. */
 MUST_CHECK enum err s3_xml_sts(struct slice body, struct s3_sts *ret, struct error *e);
 void s3_sts_fini(struct s3_sts *s);
+
+/*
+ * The answer to DeleteObjects: failed() for each key that was not removed, with S3's error code.
+ * ERR_CORRUPT when it is none, or names a failure without its key; some may have been told by then.
+ */
+MUST_CHECK enum err s3_xml_deleted(struct slice body,
+				   void (*failed)(void *ud, struct slice key, struct slice code),
+				   void *ud, struct error *e);

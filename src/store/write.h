@@ -38,7 +38,7 @@ struct store_remove {
 
 /* What is not there counts as removed. */
 struct store_remove_events {
-	/* keys[which] is there still, or may be. Before done(). */
+	/* keys[which] is there still, or may be. Before done(), right at the end; no cancel here. */
 	void (*failed)(void *ud, size_t which, const struct error *e);
 	/* e == NULL: all others are gone. Else it is not known of any that did not fail. */
 	void (*done)(void *ud, const struct error *e);

@@ -2,6 +2,7 @@
 """Writing to stores (src/store/write.h), to a real S3, through a proxy that spoils it, and to a
 directory. No command of the program writes yet: tests/tools/storewrite does, by its functions. """
 
+import base64
 import hashlib
 import random
 import subprocess
@@ -152,6 +153,43 @@ def test_two_writers(rgw, bucket, write, file):
     for thread in threads:
         thread.join()
     assert sorted(came) == [PRESENT] * 5 + [STORED]
+
+
+def test_remove(rgw, bucket, write, proxy):
+    """Many at once, keys of every kind; what is not there counts as removed."""
+    s3_client = rgw.client()
+    keys = [f"pre/{n % 7}/{n}" for n in range(150)] + ["pre/a&b<c>\"d'/x", "pre/gr\u00fcn +%25/y"]
+    for key in [*keys, "pre/stays", "other"]:
+        s3_client.put_object(Bucket=bucket, Key=key, Body=b"x")
+    wanted = [key.removeprefix("pre/") for key in keys]
+    assert write(s3(bucket, proxy, "pre"), "remove", *wanted, "nowhere") == REMOVED
+    left = s3_client.list_objects_v2(Bucket=bucket)["Contents"]
+    assert sorted(each["Key"] for each in left) == ["other", "pre/stays"]
+    request, = proxy.asked(method="POST")
+    digest = base64.b64encode(hashlib.md5(request.body).digest()).decode()
+    assert "delete" in request.query and request.get("Content-MD5") == digest
+    assert "content-md5" in request.get("Authorization")
+
+
+@pytest.mark.parametrize("status, code", [(501, "NotImplemented"), (405, "MethodNotAllowed"),
+                                          (400, "InvalidRequest")])
+def test_remove_one_by_one(rgw, bucket, write, proxy, status, code):
+    """From a service that does not know how to remove many."""
+    for key in "abc":
+        rgw.client().put_object(Bucket=bucket, Key=key, Body=b"x")
+    proxy.fault(faults.status(status, code), lambda r: r.method == "POST")
+    proxy.fault(faults.status(503, "SlowDown"), lambda r: r.method == "DELETE", times=1)
+    assert write(s3(bucket, proxy), "remove", "a", "c", "nowhere") == REMOVED
+    assert [each["Key"] for each in rgw.client().list_objects_v2(Bucket=bucket)["Contents"]] == ["b"]
+    assert len([r for r in proxy.asked() if r.method == "DELETE"]) == 4
+
+
+def test_remove_denied(rgw, bucket, write):
+    rgw.client().put_object(Bucket=bucket, Key="a", Body=b"x")
+    code, out, err = write(s3(bucket, rgw), "remove", "a", AWS_ACCESS_KEY_ID=OTHER[0],
+                           AWS_SECRET_ACCESS_KEY=OTHER[1])
+    assert "AccessDenied" in out + err
+    assert (code, out) != (0, "removed") and "Contents" in rgw.client().list_objects_v2(Bucket=bucket)
 
 
 # ---- a directory

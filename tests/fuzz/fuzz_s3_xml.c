@@ -47,6 +47,24 @@ static void fuzz_list(struct slice body)
 	check_within(l.next_marker, &l.text);
 }
 
+static void check_key(void *ud, struct slice key, struct slice code)
+{
+	size_t *n = ud;
+
+	ASSERT(key.n > 0 && code.n < 64);
+	++*n;
+}
+
+static void fuzz_deleted(struct slice body)
+{
+	size_t n = 0;
+	struct error e;
+
+	if (s3_xml_deleted(body, check_key, &n, &e))
+		ASSERT(e.code != OK && e.msg[0]);
+	ASSERT(n <= body.n);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice body = {(const char *)data, size};
@@ -55,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_error(body);
 	fuzz_list(body);
+	fuzz_deleted(body);
 	if (s3_xml_sts(body, &s, &e) == OK)
 		ASSERT(s.access_key.n && s.secret_key.n && s.token.n && s.expires_s);
 	return 0;

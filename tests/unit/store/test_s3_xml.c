@@ -337,6 +337,43 @@ static void check_truncation(void)
 	CHECK_INT(accepted, 0, "no truncated document is accepted");
 }
 
+static void note_deleted(void *ud, struct slice key, struct slice code)
+{
+	buf_printf(ud, SLICE_FMT "=" SLICE_FMT " ", SLICE_ARG(key), SLICE_ARG(code));
+}
+
+static void check_deleted(void)
+{
+	static const struct {
+		const char *name, *body;
+		enum err err;
+		const char *failed;
+	} rows[] = {
+		{"quiet", "<DeleteResult/>", OK, ""},
+		{"not quiet", "<DeleteResult><Deleted><Key>a</Key></Deleted></DeleteResult>", OK,
+		 ""},
+		{"two errors, in any order within",
+		 "<DeleteResult><Error><Code>X</Code><Key>a&amp;b</Key></Error><Deleted><Key>c</"
+		 "Key>"
+		 "</Deleted><Error><Key>d</Key><Message>m</Message></Error></DeleteResult>",
+		 OK, "a&b=X d= "},
+		{"no key", "<DeleteResult><Error><Code>X</Code></Error></DeleteResult>",
+		 ERR_CORRUPT, ""},
+		{"an error", "<Error><Code>X</Code></Error>", ERR_CORRUPT, ""},
+		{"cut", "<DeleteResult><Error><Key>a</Key></Error>", ERR_CORRUPT, "a= "},
+		{"nothing", "", ERR_CORRUPT, ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf failed CLEANUP(buf_fini) = BUF_MAX(1000);
+		struct error e;
+
+		CHECK_INT(s3_xml_deleted(slice_of(rows[i].body), note_deleted, &failed, &e),
+			  rows[i].err, rows[i].name);
+		CHECK_STR(buf_str(&failed), rows[i].failed, rows[i].name);
+	}
+}
+
 int main(void)
 {
 	check_error_cases();
@@ -348,5 +385,6 @@ int main(void)
 	check_list_limits();
 	check_sts();
 	check_truncation();
+	check_deleted();
 	return tap_done();
 }
