@@ -135,8 +135,7 @@ static int export_store(struct export *x, struct store *store)
 		code = x->keys ? EXIT_FAILURE : code;
 	} else if (listings_run(store, &x->folders, &below, take_keys, x, &e) != OK) {
 		end_progress(x);
-		stores_command_tell(&command, store, e.msg);
-		code = EXIT_FAILURE;
+		code = stores_command_broke_off(&command, store, &e);
 	}
 	end_progress(x);
 	name_list_fini(&x->folders);
@@ -161,10 +160,8 @@ static int run(struct service *s, const char *word, unsigned set)
 	for (size_t i = 0; i < s->stores.n && !code; i++)
 		code = export_store(&x, s->stores.store[i]);
 	buf_fini(&x.line);
-	if (stdout_flush(&e) != OK && !code) {
-		stores_command_tell(&command, NULL, e.msg);
-		code = EXIT_FAILURE;
-	}
+	if (stdout_flush(&e) != OK && !code)
+		code = stores_command_broke_off(&command, NULL, &e);
 	return code;
 }
 

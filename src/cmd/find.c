@@ -295,8 +295,7 @@ static int find_in(struct find *x, struct store *store)
 	    settle_tiers(x, &e) != OK) {
 		code = stores_command_failed(&command, store, &e);
 	} else if (tell_all(x, &e) != OK) {
-		stores_command_tell(&command, store, e.msg);
-		code = EXIT_FAILURE;
+		code = stores_command_broke_off(&command, store, &e);
 	}
 	for (size_t i = 0; i < x->n_loose; i++)
 		free(x->loose[i].key);
@@ -335,10 +334,8 @@ static int run(struct service *s, const char *word, unsigned set)
 			stores_command_tell(&command, s->stores.store[i], "cannot be listed");
 	}
 	buf_fini(&x.glob);
-	if (stdout_flush(&e) != OK) {
-		stores_command_tell(&command, NULL, e.msg);
-		return worse(code, EXIT_FAILURE);
-	}
+	if (stdout_flush(&e) != OK)
+		return worse(code, stores_command_broke_off(&command, NULL, &e));
 	return !code && !x.told ? EXIT_FAILURE : code;
 }
 

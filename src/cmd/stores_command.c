@@ -7,6 +7,7 @@
 #include "conf/dotenv.h"
 #include "conf/option.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <time.h>
 
@@ -146,6 +147,14 @@ void stores_command_tell(const struct stores_command *c, const struct store *sto
 		   store ? ": " : "", what);
 	text_show(buf_slice(&line), &shown);
 	fprintf(stderr, "%s\n", buf_str(&shown));
+}
+
+int stores_command_broke_off(const struct stores_command *c, const struct store *store,
+			     const struct error *e)
+{
+	if (e->sys != EPIPE)
+		stores_command_tell(c, store, e->msg);
+	return EXIT_FAILURE;
 }
 
 int stores_command_failed(const struct stores_command *c, const struct store *store,

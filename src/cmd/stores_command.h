@@ -29,6 +29,9 @@ int stores_command_run(const struct stores_command *command, int argc, char *con
 /* "pepto-symbol find: s3://bucket: access denied", as it is safe to show on a terminal. */
 void stores_command_tell(const struct stores_command *command, const struct store *store,
 			 const char *what);
+/* The same of a failure, but for that nobody reads what is printed any more. Returns the exit code. */
+int stores_command_broke_off(const struct stores_command *command, const struct store *store,
+			     const struct error *e);
 /* The exit code, where a store could not be asked at all. */
 int stores_command_failed(const struct stores_command *command, const struct store *store,
 			  const struct error *e);

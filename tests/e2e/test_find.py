@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import pty
+import signal
 import subprocess
 
 import pytest
@@ -295,6 +296,36 @@ def test_a_full_disk(stage, tmp):
         done = subprocess.run([binary(False), "export", "--store", place.url], stdout=full,
                               stderr=subprocess.PIPE, env=environment(tmp, {}), cwd=tmp)
     assert done.returncode == 1 and b"standard output" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["find", "*", "--keys"], ["export"]], ids=["find", "export"])
+def test_nobody_reads_on(command, tmp):
+    """As before `| head`: it ends, and says nothing of it."""
+    place = InDirectory(tmp / "store")
+    for n in range(3000):
+        place.put(f"name.pdb/{n:033x}/name.pdb")
+    child = subprocess.Popen([binary(False), *command, "--store", place.url],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             env=environment(tmp, {}), cwd=tmp)
+    child.stdout.readline()
+    child.stdout.close()
+    assert child.wait(60) == 1 and child.stderr.read() == b""
+    child.stderr.close()
+
+
+@pytest.mark.parametrize("command", [["find", "*", "--keys"], ["export"]], ids=["find", "export"])
+def test_interrupted(command, stage, tmp):
+    """A shell says 130."""
+    origin = stage(Listed)
+    origin.put("bucket", path("foo.pdb"), b"x")
+    gate = origin.hold(deep)
+    child = subprocess.Popen([binary(False), *command, "--store", s3("bucket", origin)],
+                             stdout=subprocess.PIPE, env=environment(tmp, {}), cwd=tmp)
+    gate.wait(1)
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGINT and not out
+    gate.release()
 
 
 def test_folders_that_may_not_be_read(tmp):
