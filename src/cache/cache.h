@@ -90,8 +90,11 @@ bool cache_remembers(const struct cache *c);
  */
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
 			    enum form form, const char *checksum);
-/* Has the store such a name, as its index of names knows it? Where that is so, the key is likely there. */
-bool cache_knows_name(const struct cache *c, const struct store *s, struct slice key);
+/* How the store spells the name, and how files lie there, as its index of names knows it (name_index.h). */
+size_t cache_names_alike(const struct cache *c, const struct store *s, struct slice name,
+			 struct listed_name ret[static NAMES_ALIKE_MAX]);
+void cache_learn_name(const struct cache *c, const struct store *s, const struct listed_name *name,
+		      uint8_t learnt);
 /* For the operator. False: the store has no index of names. */
 bool cache_look_at_names(const struct cache *c, const struct store *s, struct name_index_view *ret);
 /* To be taken before a store is asked for the key: a miss counts if nothing has happened since. */
@@ -123,6 +126,9 @@ void cache_note_absent(struct cache *c, struct store *s, struct slice key, const
  * them; they expire by themselves.
  */
 void cache_note_found(struct cache *c, struct store *s, struct slice key, const char *checksum);
+
+/* Loop's thread. The same, but it says nothing of the name: the file was found in another case. */
+void cache_forget_miss(struct cache *c, struct store *s, struct slice key, const char *checksum);
 
 /* ---- objects ---- */
 

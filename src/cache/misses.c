@@ -17,6 +17,7 @@ void cache_index_names(struct cache *c, struct store *s, struct loop *loop, stru
 		.generations = c->generations,
 		.names_left = &c->names_left,
 		.max_ns = MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns),
+		.believed = s->traits.listed_believed,
 	};
 
 	if (!s->traits.indexed || !store_can_list(s) || settings.max_ns <= 0 || !c->names_left)
@@ -114,9 +115,17 @@ struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice
 	return as_msfz.answers_ns > 0 || miss.proves_ns <= 0 ? as_msfz : miss;
 }
 
-bool cache_knows_name(const struct cache *c, const struct store *s, struct slice key)
+size_t cache_names_alike(const struct cache *c, const struct store *s, struct slice name,
+			 struct listed_name ret[static NAMES_ALIKE_MAX])
 {
-	return s->index && name_index_has(index_of(c, s), key);
+	return s->index ? name_index_alike(index_of(c, s), name, ret) : 0;
+}
+
+void cache_learn_name(const struct cache *c, const struct store *s, const struct listed_name *name,
+		      uint8_t learnt)
+{
+	if (s->index)
+		name_index_learn(index_of(c, s), name, learnt);
 }
 
 bool cache_look_at_names(const struct cache *c, const struct store *s, struct name_index_view *ret)
@@ -160,11 +169,16 @@ static void forget_miss(struct cache *c, struct store *s, struct slice key, cons
 		negative_remove(c->negative, miss_of(c, s, key, FORM_MSFZ, checksum, ticket));
 }
 
+void cache_forget_miss(struct cache *c, struct store *s, struct slice key, const char *checksum)
+{
+	forget_miss(c, s, key, NULL);
+	if (checksum && s->traits.checksums)
+		forget_miss(c, s, key, checksum);
+}
+
 void cache_note_found(struct cache *c, struct store *s, struct slice key, const char *checksum)
 {
 	if (index_of(c, s))
 		name_index_found(index_of(c, s), key);
-	forget_miss(c, s, key, NULL);
-	if (checksum && s->traits.checksums)
-		forget_miss(c, s, key, checksum);
+	cache_forget_miss(c, s, key, checksum);
 }

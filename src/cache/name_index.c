@@ -20,6 +20,7 @@
 #include "cache/names.h"
 #include "metric/metric.h"
 
+#include <stdio.h>
 #include <xxhash.h>
 
 #define BELIEVED_NS      (60 * NS_PER_S)
@@ -33,6 +34,9 @@
 #define ROOT_COUNTED      65536 /* keys that a level is paid by are told apart by so many bits */
 #define FOLDER_COUNTED    1024
 #define FOLDERS           4096 /* places; half of them are used at most */
+#define NAME_ALIKE_BYTES  512
+#define LEARNT            65536 /* two names in one place mislead one another, at the cost of a read */
+#define LEARNT            65536 /* two names in one place mislead one another, at the cost of a read */
 
 /* generations: those of the names, of before the listing; a folder has none, for which any purge counts. */
 struct edition {
@@ -77,7 +81,8 @@ struct name_index {
 	struct listing *listing;
 	struct level *listed; /* the one that LISTS or SORTS */
 	STAILQ_HEAD(levels, level) waiting;
-	bool told_too_many;
+	bool told_too_many, told_twins;
+	_Atomic uint8_t learnt[LEARNT]; /* by a hash of the name as it is spelled */
 	/* For the operator, who is no reader (quiet.h): */
 	atomic_size_t names;
 	atomic_int_least64_t began_ns, pages_listed, absent;
@@ -185,7 +190,7 @@ static int64_t absent_ns(struct level *l, struct slice name, struct slice key, i
 	const struct edition *e = atomic_load(&l->edition);
 	int64_t left;
 
-	if (!e || is_exempt(name))
+	if (!e || !l->index->set.believed || is_exempt(name))
 		return 0;
 	left = e->began_ns + e->believed_ns - now_ns;
 	if (left <= 0 || names_has(e->names, name) || !holds(l->index, e, name))
@@ -212,22 +217,58 @@ int64_t name_index_absent_ns(struct name_index *x, struct slice key, int64_t now
 	return folder ? absent_ns(folder, name_of_key(rest), key, now_ns) : 0;
 }
 
-static bool has(const struct level *l, struct slice name)
-{
-	const struct edition *e = l ? atomic_load(&l->edition) : NULL;
+/* ---- what is there ---- */
 
-	return e && names_has(e->names, name);
+static _Atomic uint8_t *learnt_of(struct name_index *x, struct slice folder, struct slice name)
+{
+	return &x->learnt[XXH3_64bits_withSeed(name.p, name.n, folder.n) % LEARNT];
 }
 
-bool name_index_has(const struct name_index *x, struct slice key)
+static size_t alike_in(struct name_index *x, const struct level *l, struct slice name,
+		       struct listed_name *ret, size_t max)
 {
-	struct slice name = name_of_key(key), rest = slice_from(key, name.n);
+	const struct edition *e = l ? atomic_load(&l->edition) : NULL;
+	struct slice found[NAMES_ALIKE_MAX];
+	size_t n = e ? names_alike(e->names, name, found, MIN(max, NAMES_ALIKE_MAX)) : 0;
 
-	if (is_exempt(name) || !has(x->root, name))
-		return false;
-	return !is_tiered(name, rest) ||
-	       has(atomic_load_explicit(&x->folder[place_of(x, name)], memory_order_acquire),
-		   name_of_key(rest));
+	for (size_t i = 0; i < n; i++) {
+		ret[i].folder = slice_of(l->folder);
+		ret[i].name = slice_head(found[i], found[i].n - 1);
+		ret[i].learnt = atomic_load_explicit(learnt_of(x, ret[i].folder, ret[i].name),
+						     memory_order_relaxed);
+	}
+	return n;
+}
+
+/* "foo.pdb" as "fo/" and "foo.pdb/", the names of folders. */
+size_t name_index_alike(struct name_index *x, struct slice name,
+			struct listed_name ret[static NAMES_ALIKE_MAX])
+{
+	const struct edition *root = atomic_load(&x->root->edition);
+	struct slice folder[NAMES_ALIKE_MAX];
+	char text[NAME_ALIKE_BYTES + 1], two[3];
+	size_t n, folders;
+
+	if (!root || name.n < 3 || name.n > NAME_ALIKE_BYTES)
+		return 0;
+	memcpy(text, name.p, name.n);
+	text[name.n] = '/';
+	name = (struct slice){text, name.n + 1};
+	n = alike_in(x, x->root, name, ret, NAMES_ALIKE_MAX);
+	memcpy(two, text, 2);
+	two[2] = '/';
+	folders = names_alike(root->names, (struct slice){two, 3}, folder, NAMES_ALIKE_MAX);
+	for (size_t i = 0; i < folders; i++)
+		n += alike_in(x,
+			      atomic_load_explicit(&x->folder[place_of(x, folder[i])],
+						   memory_order_acquire),
+			      name, ret + n, NAMES_ALIKE_MAX - n);
+	return n;
+}
+
+void name_index_learn(struct name_index *x, const struct listed_name *name, uint8_t learnt)
+{
+	atomic_store_explicit(learnt_of(x, name->folder, name->name), learnt, memory_order_relaxed);
 }
 
 /* ---- editions ---- */
@@ -357,6 +398,18 @@ static enum err check_sorted(const struct level *l, const struct sorting *s, str
 	return OK;
 }
 
+static void tell_twins(struct name_index *x, const struct names *n)
+{
+	char text[24];
+
+	if (x->told_twins || !names_twins(n))
+		return;
+	x->told_twins = true;
+	snprintf(text, sizeof(text), "%zu", names_twins(n));
+	log_event(LOG_INFO, "names that differ in case only: the one in lower case goes first",
+		  "store", x->set.store->traits.name, "names", text, NULL);
+}
+
 static void sorted(struct loop_task *task)
 {
 	struct sorting *s = CONTAINER_OF(task, struct sorting, done);
@@ -369,6 +422,7 @@ static void sorted(struct loop_task *task)
 		free(s);
 		return;
 	}
+	tell_twins(l->index, s->names);
 	l->next->names = s->names;
 	l->next->began_ns = s->of.began_ns;
 	l->next->believed_ns = MIN(MIN(l->index->set.max_ns, BELIEVED_NS),

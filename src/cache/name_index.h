@@ -35,6 +35,7 @@ struct name_index_settings {
 	const struct generations *generations;
 	size_t *names_left; /* how many more names all indexes together may keep; the loop's */
 	int64_t max_ns;     /* nothing is believed for longer; > 0 */
+	bool believed;      /* else it only tells how names are spelled */
 };
 
 struct name_index *name_index_new(const struct name_index_settings *settings);
@@ -50,9 +51,25 @@ void name_index_start(struct name_index *x);
 int64_t name_index_absent_ns(struct name_index *x, struct slice key, int64_t now_ns);
 
 /*
- * On a reader's thread: had the store such a name, spelled so, when it was listed last? That may be long ago.
+ * A name that is in the store as it was listed last, which may be long ago: name/KEY/..., or in a folder
+ * of a two-tier store.
  */
-bool name_index_has(const struct name_index *x, struct slice key);
+#define NAMES_ALIKE_MAX 8
+
+struct listed_name {
+	struct slice folder; /* "fo/", or none */
+	struct slice name;   /* "foo.pdb" */
+	uint8_t learnt; /* how its files lie, as name_index_learn() was told last; 0: nothing */
+};
+
+/*
+ * On a reader's thread: those that are the name in any case, at most NAMES_ALIKE_MAX, the one in lower case
+ * first. Returns how many; they live for this turn of the thread (quiet.h).
+ */
+size_t name_index_alike(struct name_index *x, struct slice name,
+			struct listed_name ret[static NAMES_ALIKE_MAX]);
+/* Any thread. How a file under this name has been found: a number that is not 0. */
+void name_index_learn(struct name_index *x, const struct listed_name *name, uint8_t learnt);
 
 /* For the operator. */
 struct name_index_view {

@@ -19,7 +19,7 @@ struct name {
 };
 
 struct names {
-	size_t n, mask;
+	size_t n, mask, twins;
 	uint64_t seed;
 	uint32_t *slot; /* number of the first name of a hash, plus one; 0: free */
 	char *text;
@@ -123,6 +123,8 @@ struct names *names_make(const struct name_list *list)
 	}
 	qsort_r(n->name, n->n, sizeof(n->name[0]), by_hash, n);
 	fill_slots(n);
+	for (size_t i = 1; i < n->n; i++)
+		n->twins += n->name[i].hash == n->name[i - 1].hash;
 	return n;
 }
 
@@ -142,6 +144,11 @@ size_t names_count(const struct names *n)
 	return n->n;
 }
 
+size_t names_twins(const struct names *n)
+{
+	return n->twins;
+}
+
 size_t names_size(const struct names *n)
 {
 	return sizeof(*n) + n->n * sizeof(n->name[0]) + (n->mask + 1) * sizeof(n->slot[0]) +
@@ -158,6 +165,51 @@ static size_t find(const struct names *n, uint64_t hash, size_t *end)
 	while (*end < n->n && n->name[*end].hash == hash)
 		(*end)++;
 	return first;
+}
+
+/* In any case; the hash says so already, as far as one can. */
+static bool alike(struct slice a, struct slice b)
+{
+	struct buf x CLEANUP(buf_fini) = BUF_MAX(4 * a.n + 4);
+	struct buf y CLEANUP(buf_fini) = BUF_MAX(4 * b.n + 4);
+
+	fold_lower(a, &x);
+	fold_lower(b, &y);
+	return !buf_failed(&x) && !buf_failed(&y) && same(buf_slice(&x), buf_slice(&y));
+}
+
+static bool is_lower(struct slice name)
+{
+	struct buf longer CLEANUP(buf_fini) = {0};
+	char space[SHORT];
+
+	return slice_eq(fold_within(name, space, sizeof(space), &longer), name);
+}
+
+size_t names_alike(const struct names *n, struct slice name, struct slice *ret, size_t max)
+{
+	size_t end, first = find(n, hash_of(n->seed, name), &end), count = 0;
+
+	for (size_t i = first; i < end; i++) {
+		struct slice text = text_of(n, &n->name[i]);
+
+		if (!same(text, name) && !alike(text, name))
+			continue;
+		if (count < max)
+			ret[count++] = text;
+		else if (same(text, name) && max)
+			ret[max - 1] = text;
+	}
+	/* Small letters come behind capitals. */
+	for (size_t i = 1; i < count; i++)
+		if (is_lower(ret[i])) {
+			struct slice lower = ret[i];
+
+			memmove(ret + 1, ret, i * sizeof(*ret));
+			ret[0] = lower;
+			break;
+		}
+	return count;
 }
 
 bool names_has(const struct names *n, struct slice name)

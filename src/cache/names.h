@@ -16,8 +16,15 @@ struct names;
 struct names *names_make(const struct name_list *list);
 void names_free(struct names *n); /* accepts NULL */
 size_t names_count(const struct names *n);
+/* How many of them differ from another one in case only. */
+size_t names_twins(const struct names *n);
 /* Bytes of memory. */
 size_t names_size(const struct names *n);
 
 /* Is there such a name, spelled so? */
 bool names_has(const struct names *n, struct slice name);
+/*
+ * Those that are the name in any case: the one in lower case first, the others in the order of their bytes.
+ * At most max of them, with those that are spelled as the name is. Returns how many. They live as long as n.
+ */
+size_t names_alike(const struct names *n, struct slice name, struct slice *ret, size_t max);

@@ -18,7 +18,8 @@
 void candidate_list_begin(struct candidate_list *l, const struct candidate_options *o,
 			  struct candidates *ret)
 {
-	*ret = (struct candidates){.text = BUF_MAX(CANDIDATES_MAX * KEY_BYTES_MAX)};
+	*ret = (struct candidates){
+		.text = BUF_MAX((CANDIDATES_MAX + CANDIDATE_STARTS_MAX) * KEY_BYTES_MAX)};
 	*l = (struct candidate_list){.o = o, .to = ret, .key = BUF_MAX(KEY_BYTES_MAX)};
 }
 
@@ -29,6 +30,20 @@ static struct slice key_at(const struct candidate_list *l, size_t i)
 	return (struct slice){l->to->text.p + start, l->end[i] - start};
 }
 
+/* A candidate turns out to be one under a name that the store has. */
+static void describe(const struct candidate_list *l, struct candidate *c,
+		     const struct candidate *as)
+{
+	c->casings |= as->casings;
+	if (c->name_n)
+		return;
+	c->folder_n = as->folder_n;
+	c->name_n = as->name_n;
+	c->name = as->name;
+	c->packing = as->packing;
+	c->rank = l->o->names_first ? as->rank : c->rank;
+}
+
 /* The bytes behind the last key become one. */
 static void close_key(struct candidate_list *l, const struct candidate *as)
 {
@@ -37,8 +52,11 @@ static void close_key(struct candidate_list *l, const struct candidate *as)
 	struct slice key = slice_from(buf_slice(&c->text), start);
 	bool superfluous = l->seen++ < l->o->first || c->next;
 
-	for (size_t i = 0; i < c->n && !superfluous; i++)
+	for (size_t i = 0; i < c->n && !superfluous; i++) {
 		superfluous = slice_eq(key_at(l, i), key);
+		if (superfluous && as->name_n)
+			describe(l, &c->list[i], as);
+	}
 	if (!superfluous && c->n == CANDIDATES_MAX) {
 		c->next = l->seen - 1;
 		superfluous = true;
@@ -52,9 +70,94 @@ static void close_key(struct candidate_list *l, const struct candidate *as)
 	c->list[c->n++].late = l->late;
 }
 
-void candidate_list_add(struct candidate_list *l, const struct candidate *as)
+void candidate_list_add_listed(struct candidate_list *l, const struct candidate *as)
+{
+	struct candidate listed = *as;
+
+	listed.rank = (uint8_t)(l->rank + as->name + !l->o->names_first);
+	l->listed = true;
+	buf_add(&l->to->text, buf_slice(&l->key));
+	close_key(l, &listed);
+	l->key.n = 0;
+}
+
+bool candidate_list_is_mixed(struct slice name)
+{
+	struct buf longer CLEANUP(buf_fini) = {0};
+	char space[256];
+
+	return !slice_eq(fold_within(name, space, sizeof(space), &longer), name);
+}
+
+void candidate_list_add_start(struct candidate_list *l)
+{
+	struct candidates *c = l->to;
+	size_t from = c->text.n;
+
+	buf_add(&c->text, buf_slice(&l->key));
+	l->key.n = 0;
+	if (c->starts) {
+		size_t before = c->starts > 1 ? l->start_end[c->starts - 2] : l->end[c->n - 1];
+
+		if (slice_eq((struct slice){c->text.p + before, from - before},
+			     slice_from(buf_slice(&c->text), from)))
+			c->text.n = from;
+	}
+	c->starts_cut |= c->starts == CANDIDATE_STARTS_MAX && c->text.n > from;
+	if (c->n && c->starts < CANDIDATE_STARTS_MAX && c->text.n > from)
+		l->start_end[c->starts++] = c->text.n;
+	else
+		c->text.n = from;
+}
+
+/* ---- the order ---- */
+
+/* Never another key, since what lies under the key that was asked for goes before. */
+static bool lies_so(const struct candidate *c, uint8_t learnt)
+{
+	return learnt && !c->alias && c->packing == (learnt - 1) / 4 &&
+	       c->casings & 1U << (learnt - 1) % 4;
+}
+
+/*
+ * By rank; and of those under one name that the store has, where its files are known to lie first. Few are out
+ * of place.
+ */
+static void sort(struct candidate_list *l)
+{
+	struct candidates *c = l->to;
+
+	for (size_t i = 1; i < c->n; i++) {
+		struct candidate x = c->list[i];
+		size_t at = i;
+
+		while (at > 0 && c->list[at - 1].rank > x.rank)
+			at--;
+		memmove(&c->list[at + 1], &c->list[at], (i - at) * sizeof(x));
+		c->list[at] = x;
+	}
+	for (size_t i = 1; i < c->n; i++) {
+		struct candidate x = c->list[i];
+		const struct listed_name *name = &l->o->names[x.name];
+		size_t at = i;
+
+		if (!x.name_n || !(l->o->names_first || x.added) ||
+		    !lies_so(&x, name->learnt ? name->learnt : l->o->learnt))
+			continue;
+		while (at > 0 && c->list[at - 1].rank == x.rank)
+			at--;
+		memmove(&c->list[at + 1], &c->list[at], (i - at) * sizeof(x));
+		c->list[at] = x;
+	}
+}
+
+void candidate_list_add(struct candidate_list *l, const struct candidate *template)
 {
 	struct slice key = buf_slice(&l->key);
+	struct candidate other = *template;
+	const struct candidate *as = &other;
+
+	other.rank = (uint8_t)(l->rank + (l->o->names_first ? NAMES_ALIKE_MAX : 0));
 
 	if (l->o->key_case != CASE_ASKED) {
 		fold_lower(key, &l->to->text);
@@ -76,6 +179,12 @@ bool candidate_list_end(struct candidate_list *l)
 		c->n = 0;
 	for (size_t i = 0; i < c->n; i++)
 		c->list[i].key = key_at(l, i);
+	for (size_t i = 0, from = c->n ? l->end[c->n - 1] : 0; i < c->starts; i++) {
+		c->start[i] = (struct slice){c->text.p + from, l->start_end[i] - from};
+		from = l->start_end[i];
+	}
+	if (l->listed)
+		sort(l);
 	buf_fini(&l->key);
 	return complete;
 }

@@ -7,6 +7,7 @@
 #include "serve/candidates.h"
 #include "base/text.h"
 #include "serve/candidate_list.h"
+#include "serve/candidate_name.h"
 #include "serve/layout.h"
 #include "symfmt/key_match.h"
 
@@ -31,6 +32,7 @@ struct form {
 	const char *folder;
 	struct slice stem;
 	const char *end;
+	enum packing packing;
 	const struct candidate *as;
 };
 
@@ -46,19 +48,24 @@ struct file {
 
 /* ---- forms ---- */
 
-static void add_form(struct file *f, const char *folder, struct slice stem, const char *end,
-		     const struct candidate *as)
+static void add_packed(struct file *f, const char *folder, struct slice stem, const char *end,
+		       enum packing packing, const struct candidate *as)
 {
-	f->form[f->n++] = (struct form){folder, stem, end, as};
+	f->form[f->n++] = (struct form){folder, stem, end, packing, as};
+}
+
+static void add_form(struct file *f, struct slice stem, const struct candidate *as)
+{
+	add_packed(f, "", stem, "", PACKED_NOT, as);
 }
 
 /* symstore puts '_' for the last character; Ghidra takes that to be the last of the extension. */
 static void add_twin(const struct candidate_options *o, struct file *f, struct slice name,
-		     const char *affix)
+		     enum packing packing)
 {
-	add_form(f, "", path_twin_stem(name), affix, &expanded);
+	add_packed(f, "", path_twin_stem(name), packing_rows[packing].affix, packing, &expanded);
 	if (o->forms == STORE_FORMS_ALL && slice_find(name, '.') == name.n)
-		add_form(f, "", name, "._", &expanded);
+		add_packed(f, "", name, "._", packing, &expanded);
 }
 
 /* All that it may lie as, packed, in these places (bits of PLACE_...). */
@@ -73,12 +80,12 @@ static void packed_forms(const struct candidate_options *o, struct file *f, stru
 		if (!(o->forms & 1U << p) || !(places & 1U << row->place))
 			continue;
 		switch (row->place) {
-		case PLACE_TWIN: add_twin(o, f, name, row->affix); break;
+		case PLACE_TWIN: add_twin(o, f, name, p); break;
 		case PLACE_BEHIND:
-			add_form(f, "", name, row->affix,
-				 sendable && p == PACKED_GZIP ? &gzipped : &expanded);
+			add_packed(f, "", name, row->affix, p,
+				   sendable && p == PACKED_GZIP ? &gzipped : &expanded);
 			break;
-		case PLACE_FOLDER: add_form(f, row->affix, name, "", in_folder); break;
+		case PLACE_FOLDER: add_packed(f, row->affix, name, "", p, in_folder); break;
 		case PLACE_NOWHERE: break;
 		}
 	}
@@ -91,34 +98,34 @@ static void file_forms(const struct candidate_options *o, struct file *f, struct
 
 	if (first)
 		packed_forms(o, f, name, IN_FOLDER, &msfz);
-	add_form(f, "", name, "", is_pdb && o->negotiates ? &negotiable : &as_stored);
+	add_form(f, name, is_pdb && o->negotiates ? &negotiable : &as_stored);
 	packed_forms(o, f, name, TWINS | BEHIND | (is_pdb && !first ? IN_FOLDER : 0), &expanded);
 }
 
 static void twin_forms(const struct candidate_options *o, struct file *f, struct slice twin)
 {
-	add_form(f, "", twin, "", &as_stored);
+	add_packed(f, "", twin, "", PACKED_CAB, &as_stored);
 	if (o->cabinets)
-		add_form(f, "", f->name, "", &cabinet);
+		add_form(f, f->name, &cabinet);
 }
 
 /* Asked for by the code id of an image: that tells the id of its PDB, under which the file lies. */
 static void sym_forms(const struct candidate_options *o, struct file *f, struct slice name)
 {
-	add_form(f, "", name, "", &as_stored);
+	add_form(f, name, &as_stored);
 	packed_forms(o, f, name, BEHIND, NULL);
 	if (f->key->kind == KEY_STAMP)
-		add_form(f, "", f->name, "", &pointer);
+		add_form(f, f->name, &pointer);
 }
 
 /* Where file.ptr leads to, a compressed file is known by its name alone. */
 static void target_forms(const struct candidate_options *o, struct file *f, struct slice name)
 {
 	if (slice_ends(name, SLICE("_"))) {
-		add_form(f, "", name, "", &expanded);
+		add_form(f, name, &expanded);
 		return;
 	}
-	add_form(f, "", name, "", &as_stored);
+	add_form(f, name, &as_stored);
 	packed_forms(o, f, name, TWINS | BEHIND, NULL);
 }
 
@@ -161,6 +168,59 @@ static void put_key(struct buf *b, struct slice tier, const struct file *f, stru
 	put_name(b, form);
 }
 
+static struct named_file named_file_of(const struct file *f, struct slice key,
+				       const struct form *form)
+{
+	return (struct named_file){f->name, key, f->key->kind, form->folder, form->stem, form->end};
+}
+
+/* Is it a spelling that is asked for at all, of a name in this tier? */
+static bool takes_name(const struct candidate_options *o, const struct file *f,
+		       const struct listed_name *name, bool tiered)
+{
+	struct buf lower CLEANUP(buf_fini) = BUF_MAX(4 * f->name.n);
+
+	if ((name->folder.n > 0) != tiered)
+		return false;
+	if (o->key_case == CASE_ASKED)
+		return slice_eq(name->name, f->name);
+	fold_lower(f->name, &lower);
+	return o->key_case == CASE_BOTH || slice_eq(name->name, buf_slice(&lower));
+}
+
+/* The names that the store is known to have, with the key in all ways in which it may be written there. */
+static void add_listed(struct candidate_list *l, const struct file *f, bool tiered,
+		       struct slice key, const struct form *form, const struct candidate *template)
+{
+	static const enum key_casing symstore_first[] = {KEY_AS_SYMSTORE, KEY_IN_LOWER,
+							 KEY_AS_ASKED};
+	static const enum key_casing lower_first[] = {KEY_IN_LOWER, KEY_AS_SYMSTORE, KEY_AS_ASKED};
+	const struct named_file file = named_file_of(f, key, form);
+
+	for (size_t i = 0; i < l->o->n_names; i++) {
+		const struct listed_name *name = &l->o->names[i];
+		bool mixed = candidate_list_is_mixed(name->name);
+		const enum key_casing *casing = mixed ? symstore_first : lower_first;
+		struct candidate as = *template;
+
+		if (!takes_name(l->o, f, name, tiered))
+			continue;
+		as.packing = (uint8_t)form->packing;
+		as.name = (uint8_t)i;
+		as.added = true;
+		as.folder_n = (uint16_t)name->folder.n;
+		as.name_n = (uint16_t)name->name.n;
+		for (size_t k = 0; k < KEY_CASINGS; k++) {
+			if ((l->o->key_case == CASE_LOWER && casing[k] != KEY_IN_LOWER) ||
+			    (l->o->key_case == CASE_ASKED && casing[k] != KEY_AS_ASKED))
+				continue;
+			as.casings = (uint8_t)(1U << casing[k]);
+			candidate_put_listed(&file, name, casing[k], &l->key);
+			candidate_list_add_listed(l, &as);
+		}
+	}
+}
+
 static void add_key(struct candidate_list *l, const struct file *f, struct slice key, bool alias)
 {
 	struct slice tier[2];
@@ -174,6 +234,7 @@ static void add_key(struct candidate_list *l, const struct file *f, struct slice
 			as.alias = alias;
 			put_key(&l->key, tier[t], f, key, &f->form[i]);
 			candidate_list_add(l, &as);
+			add_listed(l, f, tier[t].n > 0, key, &f->form[i], &as);
 		}
 	}
 }
@@ -335,7 +396,7 @@ static void add_spelling(struct candidate_list *l, const struct symbol_path *p, 
 	case LAST_PTR:
 	case LAST_OTHER:
 		f.exact = true;
-		add_form(&f, "", behind_key(asked), "", &as_stored);
+		add_form(&f, behind_key(asked), &as_stored);
 		break;
 	}
 	add_file(l, &f);
@@ -345,7 +406,7 @@ static void add_pointer(struct candidate_list *l, const struct symbol_path *p, s
 {
 	struct file f = file_of(p, s);
 
-	add_form(&f, "", SLICE("file.ptr"), "", &pointer);
+	add_form(&f, SLICE("file.ptr"), &pointer);
 	add_key(l, &f, f.key->text, false);
 }
 
@@ -354,10 +415,15 @@ static void add_named(struct candidate_list *l, const struct symbol_path *p)
 	bool pointed = l->o->pointers && p->spelling[0].last_is == LAST_PLAIN &&
 		       !p->spelling[0].msfz;
 
-	for (size_t s = 0; s < p->spellings; s++)
+	for (size_t s = 0; s < p->spellings; s++) {
+		l->rank = (uint8_t)(s * CANDIDATE_RANKS);
 		add_spelling(l, p, s);
-	for (size_t s = 0; s < p->spellings && pointed; s++)
+	}
+	for (size_t s = 0; s < p->spellings && pointed; s++) {
+		l->rank = (uint8_t)((SYMBOL_PATH_SPELLINGS_MAX + s) * CANDIDATE_RANKS);
 		add_pointer(l, p, s);
+	}
+	l->rank = 2 * SYMBOL_PATH_SPELLINGS_MAX * CANDIDATE_RANKS;
 	if (l->o->unified)
 		add_unified(l, &p->spelling[0]);
 	if (p->id.n)
@@ -418,6 +484,26 @@ unsigned candidates_decided_by(const struct symbol_path *p)
 	return by;
 }
 
+/* Where a name with capitals is listed, how its file's key may begin: in symstore's case and in lower. */
+static void add_starts(struct candidate_list *l, const struct symbol_path *p)
+{
+	struct file f = file_of(p, 0);
+	const struct form as_it_is = {.folder = "", .end = ""};
+	const struct named_file file = named_file_of(&f, f.key->text, &as_it_is);
+
+	if (p->kind != PATH_FILE || l->o->key_case != CASE_BOTH ||
+	    p->spelling[0].last_is == LAST_PTR)
+		return;
+	for (size_t i = 0; i < l->o->n_names; i++) {
+		if (!candidate_list_is_mixed(l->o->names[i].name))
+			continue;
+		candidate_put_start(&file, &l->o->names[i], KEY_AS_SYMSTORE, &l->key);
+		candidate_list_add_start(l);
+		candidate_put_start(&file, &l->o->names[i], KEY_IN_LOWER, &l->key);
+		candidate_list_add_start(l);
+	}
+}
+
 bool candidates_make(const struct symbol_path *p, const struct candidate_options *o,
 		     struct candidates *ret)
 {
@@ -425,7 +511,20 @@ bool candidates_make(const struct symbol_path *p, const struct candidate_options
 
 	candidate_list_begin(&l, o, ret);
 	add_path(&l, p);
+	if (o->n_names)
+		add_starts(&l, p);
 	return candidate_list_end(&l);
+}
+
+/* Packing and casing, plus one. */
+uint8_t candidate_lies(const struct candidate *c, uint8_t have)
+{
+	unsigned casing = have ? (have - 1U) % 4 : KEY_CASINGS;
+
+	if (casing >= KEY_CASINGS || !(c->casings & 1U << casing))
+		for (casing = 0; casing < KEY_CASINGS - 1 && !(c->casings & 1U << casing);)
+			casing++;
+	return (uint8_t)(c->packing * 4 + casing + 1);
 }
 
 bool candidates_of_target(struct slice target, const struct candidate_options *o,

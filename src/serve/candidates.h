@@ -16,6 +16,12 @@
  *     own: it is one question with the PDB.
  *  5. case, lower before as asked. Innermost, so that the two cases stand side by side.
  *
+ * Where it is known how the store spells the name (options.names), each of these spellings is one more at 1: the
+ * name in lower case, then the others; the key is written in lower case, as symstore.exe does, and as asked.
+ * Within such a spelling what lies as files of that name were found to lie (learnt) comes first, since all is the
+ * same file there. What the store is not known to have comes after these spellings where it is believed to have
+ * no others (options.names_first), and before them elsewhere.
+ *
  * and last of all file.ptr, where the store says what it points to (traits.ptr). A .sym that is
  * asked for by the code id of an image is looked for by way of that image, too.
  *
@@ -44,12 +50,14 @@
  * twin). Pure: no I/O, no globals.
  */
 #pragma once
+#include "cache/name_index.h"
 #include "serve/client.h"
 #include "serve/request.h"
 #include "store/store.h"
 
 /* Candidates beyond this number, which are the least likely, are not looked for. */
-#define CANDIDATES_MAX 96
+#define CANDIDATES_MAX       96
+#define CANDIDATE_STARTS_MAX 8
 
 enum want {
 	WANT_FILE, /* the object; its Content-Encoding undone where the client does not accept it */
@@ -69,6 +77,16 @@ struct candidate {
 	bool unnamed;    /* its key tells no name of the file: a build-id's */
 	bool late;    /* it stands behind the aliases of the key, which not every client asks for */
 	bool gzipped; /* WANT_FILE: it is gzip by its name, to be sent with that Content-Encoding */
+	/*
+	 * Where the store has listed the name: how many bytes of the key are the folder before it, and
+	 * the name; how the file lies there: its packing, and how its key is written (bits of enum
+	 * key_casing, which may come to the same).
+	 */
+	uint16_t folder_n, name_n;
+	uint8_t packing, casings;
+	uint8_t name; /* which of options.names that is */
+	bool added;   /* and only so it is a candidate at all */
+	uint8_t rank; /* candidate_list.c: by spelling of the path, and of the name */
 };
 
 struct candidate_options {
@@ -84,6 +102,11 @@ struct candidate_options {
 	bool ranged;     /* a part is wanted: nothing gzipped */
 	bool negotiates; /* the store sends PDBs in MSFZ form to requests that accept it */
 	size_t first;    /* candidates to leave out at the beginning: candidates.next */
+	/* Of the store, that are the path's in any case; or NULL. */
+	const struct listed_name *names;
+	size_t n_names;
+	bool names_first; /* what it is not known to have comes after them; else before, as without */
+	uint8_t learnt; /* how files lie under names of which nothing is known (candidate_lies()) */
 	const struct client *client; /* not NULL */
 };
 
@@ -93,7 +116,17 @@ struct candidates {
 	struct candidate list[CANDIDATES_MAX];
 	struct buf text;
 	size_t next; /* > 0: there are more, which begin with options.first = next */
+	/*
+	 * Where the store writes the name with capitals: how the file's key begins there, if it is one
+	 * in a case that is no candidate.
+	 */
+	bool starts_cut; /* there are more than: */
+	size_t starts;
+	struct slice start[CANDIDATE_STARTS_MAX];
 };
+
+/* How a file that was found lies below its name, as one byte that is not 0; have: what was learnt before. */
+uint8_t candidate_lies(const struct candidate *c, uint8_t have);
 
 /*
  * *ret needs no preparation and is always safe to give to candidates_fini(). False only when

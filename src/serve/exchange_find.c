@@ -186,6 +186,7 @@ static void find(struct exchange *x, const struct resolve_rules *rules)
 	request.part.ranged = range_parse(header(x, "Range"), &request.part.range);
 	request.rules.ranged = request.part.ranged;
 	request.rules.head = x->head;
+	request.rules.cache = flights_cache(p->flights);
 	request.rules.looped = via.from_us;
 	if (answer_known(x, &request)) {
 		respond_answer(x);

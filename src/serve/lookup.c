@@ -14,6 +14,9 @@ void lookup_drop_slots(struct lookup *l)
 	loop_timer_stop(l->request.loop, &l->overdue);
 	for (size_t i = 0; i < l->n_slots; i++) {
 		ask_free(l->slots[i].ask);
+		if (l->slots[i].listing)
+			store_call_cancel(lookup_present(l), l->slots[i].listing);
+		free(l->slots[i].listed_key);
 		if (l->slots[i].state == FOUND || l->slots[i].state == FIT)
 			close_p(&l->slots[i].head.fd);
 	}

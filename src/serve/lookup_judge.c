@@ -87,6 +87,21 @@ static int64_t hot_for(struct lookup *l, const struct slot *found)
 	return MAX(l->stage_began_ns + l->keep_ns - clock_mono_ns(), 0);
 }
 
+/* The next file below this name is looked for where this one lay. */
+static void learn(struct lookup *l, const struct candidate *c)
+{
+	const struct cache *cache = flights_cache(l->request.flights);
+	struct store *s = lookup_present(l);
+	struct listed_name name = {slice_head(c->key, c->folder_n),
+				   slice_head(slice_from(c->key, c->folder_n), c->name_n), 0};
+	uint8_t lies = candidate_lies(c, atomic_load(&s->learnt));
+
+	if (!c->name_n)
+		return;
+	cache_learn_name(cache, s, &name, lies);
+	atomic_store(&s->learnt, lies);
+}
+
 static void answer_found(struct lookup *l, struct slot *slot)
 {
 	const struct symbol_path *path = l->request.rules.path;
@@ -106,6 +121,8 @@ static void answer_found(struct lookup *l, struct slot *slot)
 	a.from->packs = slot->candidate.want == WANT_EXPANDED;
 	if (path->unified && fold_equal(slot->candidate.key, path->spelling[0].path))
 		atomic_store(&a.from->unified, true);
+	learn(l, &slot->candidate);
+	lookup_list_found(l, slot);
 	l->version = slot->head;
 	l->winner = TAKE(slot->ask);
 	if (a.way == ASK_HIT)
@@ -325,8 +342,15 @@ static void unsatisfiable(struct lookup *l, const struct slot *slot)
 /* A 404 that rests on a miss which is not remembered (any more) may not be kept by clients. */
 static void all_missing(struct lookup *l)
 {
+	struct error e;
+
+	if (l->cut.of && l->named && !lookup_lists_prove(l)) {
+		err_set(&e, ERR_LIMIT, "more keys may hold it than may be asked for");
+		lookup_store_failed(l, &e, true);
+		return;
+	}
 	for (size_t i = 0; i < l->n_slots; i++)
-		if (!lookup_knows_missing(l, &l->slots[i].candidate))
+		if (!l->slots[i].lists && !lookup_knows_missing(l, &l->slots[i].candidate))
 			l->keep_ns = 0;
 	lookup_remember_cut(l);
 	lookup_next_stage(l);
@@ -345,7 +369,11 @@ void lookup_judge(struct lookup *l)
 		case FIT:
 		case SETTLING: return;
 		case MISSING: continue;
-		case HELD: lookup_ask_held(l); return;
+		case HELD:
+			lookup_ask_held(l);
+			if (slot->state == MISSING) /* not to be listed */
+				continue;
+			return;
 		case THERE: lookup_ask(slot); return;
 		case FOUND: found(l, slot); return;
 		case UNSATISFIABLE: unsatisfiable(l, slot); return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Shared by the files of a lookup: lookup.c, lookup_stage.c, lookup_judge.c, lookup_pointer.c.
+ * Shared by the files of a lookup: lookup.c, lookup_stage.c, lookup_judge.c, lookup_list.c, lookup_pointer.c.
  * Loop's thread.
  */
 #pragma once
@@ -26,11 +26,17 @@ enum slot_state {
 struct slot {
 	struct lookup *lookup;
 	struct candidate candidate; /* its key lies in lookup.keys */
-	struct ask *ask;            /* NULL: known to be missing */
+	struct ask *ask;            /* NULL: not asked for; */
+	bool known;                 /* it is known to be missing */
 	bool presence;              /* it is only asked whether it is there */
 	enum slot_state state;
 	struct object_head head;
 	struct error error;
+	bool lists,
+		complete; /* keys that begin with the candidate's are listed; that is all of them */
+	struct store_call *listing;
+	void (*judge)(struct lookup *l); /* when that has ended */
+	char *listed_key; /* owned: the candidate's, where it was found in a listing */
 };
 
 struct lookup {
@@ -48,6 +54,8 @@ struct lookup {
 	struct slot *slots; /* owned array */
 	size_t n_slots;
 	struct buf keys; /* of the slots */
+	bool named;      /* the store is known to have the name; */
+	bool starts_cut; /* in more ways with capitals than are listed */
 	int64_t stage_began_ns, stage_deadline_ns;
 	int64_t keep_before_ns; /* keep_ns as it was then */
 	size_t questions_left;  /* of the present stage */
@@ -99,6 +107,14 @@ bool lookup_knows_missing(struct lookup *l, const struct candidate *c);
 void lookup_remember_cut(struct lookup *l);
 void lookup_stage(struct loop_timer *next);
 void lookup_overdue(struct loop_timer *overdue);
+
+/* lookup_list.c: keys in a case that is not among the candidates */
+void lookup_add_lists(struct lookup *l, const struct candidates *c);
+void lookup_list(struct slot *slot, void (*judge)(struct lookup *l));
+/* It has been found: the candidates that it is but for its case are not missing, they lie in the cache. */
+void lookup_list_found(struct lookup *l, const struct slot *slot);
+/* Is there no such key, as far as the store's names are known? All slots are MISSING. */
+bool lookup_lists_prove(const struct lookup *l);
 
 /* lookup_judge.c: deciding by its answers */
 fetch_decided lookup_decided; /* ud: the slot */

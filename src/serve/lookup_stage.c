@@ -29,7 +29,8 @@ static int64_t stage_deadline(const struct lookup *l)
 static bool goes_on(const struct lookup *l)
 {
 	for (size_t i = 0; i < l->n_slots; i++)
-		if (l->slots[i].state == WAITING && ask_way(l->slots[i].ask) != ASK_PASSED)
+		if (l->slots[i].state == WAITING && l->slots[i].ask &&
+		    ask_way(l->slots[i].ask) != ASK_PASSED)
 			return l->request.patient;
 	return false;
 }
@@ -46,7 +47,8 @@ void lookup_overdue(struct loop_timer *timer)
 	bool working, spools = false;
 
 	for (size_t i = 0; i < l->n_slots; i++) {
-		spools |= l->slots[i].state == WAITING && ask_is_spooling(l->slots[i].ask);
+		spools |= l->slots[i].state == WAITING && l->slots[i].ask &&
+			  ask_is_spooling(l->slots[i].ask);
 		if (spools && clock_mono_ns() < l->deadline_ns + SPOOLING_NS) {
 			loop_timer_set(l->request.loop, timer, clock_mono_ns() + NS_PER_S);
 			return;
@@ -171,14 +173,24 @@ static bool take_question(struct lookup *l, const struct candidates *c, size_t i
  * Where the request before was cut is noted apart from the misses, since these may be remembered
  * for too short a time, or not at all. The note is valid under the same conditions as they are.
  */
+static uint64_t order_of(const struct candidates *c)
+{
+	uint64_t order = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		order = order * 31 + (uint64_t)(c->list[i].key.p - c->text.p);
+	return order;
+}
+
 static uint64_t cut_hash(const struct lookup *l, const struct candidates *c)
 {
 	struct slice path = l->request.rules.path->spelling[0].path;
 	const struct store *s = lookup_present(l);
 	const struct {
-		uint64_t candidates, target, msfz, purges, epoch, via, checksum;
+		uint64_t candidates, order, target, msfz, purges, epoch, via, checksum;
 	} also = {
 		.candidates = c->n,
+		.order = order_of(c),
 		.target = l->target.n,
 		.msfz = l->request.rules.client->msfz,
 		/*
@@ -223,25 +235,18 @@ void lookup_remember_cut(struct lookup *l)
 	l->request.all->cut[l->cut.of % LOOKUP_CUTS] = l->cut;
 }
 
-/* Ask for it; and is its name one that the store is known to have? */
-static bool ask_candidate(struct slot *slot)
-{
-	struct lookup *l = slot->lookup;
-
-	start_ask(slot, !slot->candidate.eager);
-	return cache_knows_name(flights_cache(l->request.flights), lookup_present(l),
-				slot->candidate.key);
-}
-
 /*
  * Of the candidates' kinds of question (bits) those alone are asked that the store's gates admit.
  * The keys go from the candidates to the lookup. Of a store that packs its files the first packed
  * form is as likely as the plain one, and saves a round when it is asked for itself. A candidate
- * for which no question is left counts as missing, but not as proven.
+ * for which no question is left counts as missing, but not as proven. Where the store is known to have the name,
+ * the likeliest goes out alone, and the others wait (HELD) for its miss; where that is not believed, only those that
+ * are candidates for no other reason wait.
  */
 static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 {
 	bool packs = lookup_present(l)->packs, cut = false, named = false;
+	bool alone = lookup_present(l)->traits.listed_believed;
 	uint64_t of = cut_hash(l, c);
 	size_t on = goes_on_at(l, of), stopped = 0, unknown = 0;
 
@@ -256,16 +261,18 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 	l->keys = c->text;
 	c->text = (struct buf){0};
 	l->n_slots = c->n;
-	l->slots = xzalloc(c->n * sizeof(struct slot));
+	l->slots = xzalloc((c->n + c->starts) * sizeof(struct slot));
 	for (size_t i = 0; i < c->n; i++) {
 		struct slot *slot = &l->slots[i];
-		bool eager = c->list[i].eager || (packs && c->list[i].want == WANT_EXPANDED);
+		bool eager = c->list[i].eager || (alone && c->list[i].name_n && !named) ||
+			     (packs && c->list[i].want == WANT_EXPANDED);
 
 		packs = packs && c->list[i].want != WANT_EXPANDED;
 		*slot = (struct slot){
 			.lookup = l, .candidate = c->list[i], .state = MISSING, .head.fd = -1};
 		slot->candidate.eager = eager;
-		if (lookup_knows_missing(l, &c->list[i]))
+		slot->known = lookup_knows_missing(l, &c->list[i]);
+		if (slot->known)
 			continue;
 		if (!(kinds & 1U << question_of(c->list[i].key)))
 			leave_alone(slot);
@@ -273,12 +280,16 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 			cut = true;
 		else if (!take_question(l, c, i))
 			stopped = stopped ? stopped : i;
-		else if (named && !eager)
+		else if (c->list[i].added ? !alone || named : alone && named)
 			slot->state = HELD;
 		else
-			named |= ask_candidate(slot);
+			start_ask(slot, !eager);
+		named = named || c->list[i].name_n;
 		unknown++;
 	}
+	l->named = named;
+	if (named)
+		lookup_add_lists(l, c);
 	l->cut = (struct lookup_cut){cut || stopped ? of : 0, stopped, 0};
 	if (l->cut.of) {
 		l->keep_ns = 0;
@@ -294,11 +305,13 @@ static void ask_presence(struct lookup *l, struct flight_request *flight,
 	if (resolve_candidates(rules, flight->store, &c))
 		for (size_t i = 0; i < c.n && l->questions_left; i++) {
 			flight->key = c.list[i].key;
-			if (!c.list[i].eager ||
+			if (!c.list[i].eager || c.list[i].added ||
 			    miss_of_candidate(l, rules, &c.list[i]).answers_ns > 0)
 				continue;
 			l->questions_left--;
 			flight_ask_presence(flight);
+			if (c.list[i].name_n && flight->store->traits.listed_believed)
+				break;
 		}
 	candidates_fini(&c);
 }
@@ -332,10 +345,10 @@ static void ask_siblings(struct lookup *l)
 	}
 }
 
-static bool holds_any(const struct lookup *l)
+static bool any_is(const struct lookup *l, enum slot_state state)
 {
 	for (size_t i = 0; i < l->n_slots; i++)
-		if (l->slots[i].state == HELD)
+		if (l->slots[i].state == state)
 			return true;
 	return false;
 }
@@ -343,7 +356,9 @@ static bool holds_any(const struct lookup *l)
 void lookup_ask_held(struct lookup *l)
 {
 	for (size_t i = 0; i < l->n_slots; i++)
-		if (l->slots[i].state == HELD)
+		if (l->slots[i].state == HELD && l->slots[i].lists)
+			lookup_list(&l->slots[i], lookup_judge);
+		else if (l->slots[i].state == HELD)
 			start_ask(&l->slots[i], !l->slots[i].candidate.eager);
 	ask_siblings(l);
 }
@@ -378,8 +393,10 @@ static void ask_store(struct lookup *l, struct candidates *c)
 
 	if (kinds) {
 		start_asks(l, c, kinds);
-		if (!holds_any(l))
+		if (!any_is(l, HELD))
 			ask_siblings(l);
+		if (!any_is(l, WAITING)) /* what goes first is known to be missing */
+			lookup_judge(l);
 		return;
 	}
 	metric_inc(store_skipped);

@@ -116,9 +116,18 @@ static void drop_unwanted(const struct store *s, struct candidates *c)
 
 bool resolve_candidates(const struct resolve_rules *rules, struct store *s, struct candidates *ret)
 {
-	const struct candidate_options options = options_of(rules, s);
-	bool made = candidates_make(rules->path, &options, ret);
+	struct candidate_options options = options_of(rules, s);
+	struct listed_name names[NAMES_ALIKE_MAX];
+	bool made;
 
+	if (rules->cache && rules->path->kind == PATH_FILE) {
+		options.names = names;
+		options.n_names = cache_names_alike(rules->cache, s, rules->path->spelling[0].name,
+						    names);
+		options.names_first = s->traits.listed_believed;
+		options.learnt = atomic_load_explicit(&s->learnt, memory_order_relaxed);
+	}
+	made = candidates_make(rules->path, &options, ret);
 	if (!symbol_path_is_nameless(rules->path))
 		drop_unwanted(s, ret);
 	return made;

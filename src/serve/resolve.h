@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
  * Which stores are asked for a path, and for which keys: what is common to looking at what is known
- * (known.c) and to asking (lookup.c). Pure but for the atomics of a store; any thread.
+ * (known.c) and to asking (lookup.c). Pure but for the atomics of a store and, with a cache, its indexes of
+ * names; any thread, and with a cache one that is a reader of these (quiet.h).
  */
 #pragma once
-#include "cache/form.h"
+#include "cache/cache.h"
 #include "serve/candidates.h"
 
 struct store_list {
@@ -15,11 +16,13 @@ struct store_list {
 struct resolve_rules {
 	const struct symbol_path *path; /* borrowed, as the next */
 	const struct client *client;    /* not NULL */
-	bool looped;                    /* Via names us: other servers are not asked again */
-	bool any_path;                  /* else private stores serve symbols only (symbol_path.h) */
-	bool cabinets;                  /* SERVE_CAB: one is made where the `_` twin is asked for */
-	bool ranged;                    /* a part is wanted */
-	bool head;                      /* no body is wanted */
+	const struct cache
+		*cache; /* whose indexes tell how stores spell names; NULL: nothing does */
+	bool looped;    /* Via names us: other servers are not asked again */
+	bool any_path;  /* else private stores serve symbols only (symbol_path.h) */
+	bool cabinets;  /* SERVE_CAB: one is made where the `_` twin is asked for */
+	bool ranged;    /* a part is wanted */
+	bool head;      /* no body is wanted */
 };
 
 /*

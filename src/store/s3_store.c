@@ -354,9 +354,13 @@ enum err s3_open(const struct store_context *ctx, const struct store_url *url, s
 		return e->code;
 	}
 	s3->renewal.changed = credentials_changed;
-	s3->store.traits.indexed = url->index == INDEX_ON ||
-				   (url->index == INDEX_AUTO &&
-				    s3_lists_exactly(slice_of(s3->endpoint)));
+	s3->store.traits.listed_believed = url->index == INDEX_ON ||
+					   (url->index == INDEX_AUTO &&
+					    s3_lists_exactly(slice_of(s3->endpoint)));
+	s3->store.traits.indexed =
+		s3->store.traits.listed_believed ||
+		(url->index == INDEX_AUTO &&
+		 (url->key_case == CASE_OPTION_NONE || url->key_case == CASE_OPTION_BOTH));
 	*ret = &s3->store;
 	return OK;
 }

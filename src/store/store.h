@@ -103,8 +103,9 @@ struct store_traits {
 	unsigned forms;          /* STORE_FORM_... */
 	enum store_aliases aliases;
 	enum store_layout layout;
-	bool indexed;   /* its names are listed, and what is not among them is missing */
-	bool wildcards; /* takes STORE_ANY_NAME */
+	bool indexed;         /* its names are listed, for how they are spelled; */
+	bool listed_believed; /* and what is not among them is missing */
+	bool wildcards;       /* takes STORE_ANY_NAME */
 	char *ptr; /* what file.ptr calls our prefix, "\\\\server\\share"; NULL: not followed */
 	char *only, *not ; /* globs on the file name (serve/file_name.h), or NULL */
 };
@@ -265,6 +266,8 @@ struct store {
 	unsigned sums_silent; /* heads that were asked for one and told none */
 	unsigned index;       /* the cache's: the number of its index of names; 0: none */
 	bool packs;           /* the object that was found last had to be expanded */
+	atomic_uchar learnt;  /* how that lay (serve/candidates.h); 0: not known; any thread */
+	int64_t unlisted_ns;  /* until then, no keys are listed for a lookup; the loop's */
 	int64_t unranged_ns;  /* until then, no HEAD is asked as the first bytes; the loop's */
 	int64_t plain_ns;     /* until then, it is not asked for MSFZ; the loop's */
 	int denying;          /* of how many kinds of question it denies all; the loop's */

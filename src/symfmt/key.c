@@ -113,6 +113,26 @@ struct key_text key_of_stamp(uint32_t stamp, uint32_t size)
 	return t;
 }
 
+void key_put_cased(struct slice text, enum key_kind kind, enum key_casing casing, struct buf *out)
+{
+	size_t upper = 0;
+
+	if (casing == KEY_AS_SYMSTORE && kind == KEY_GUID)
+		upper = 2 * GUID_SIZE;
+	else if (casing == KEY_AS_SYMSTORE && kind == KEY_STAMP)
+		upper = 8;
+	for (size_t i = 0; i < text.n; i++) {
+		int c = (unsigned char)text.p[i];
+
+		if (casing == KEY_AS_ASKED)
+			buf_putc(out, text.p[i]);
+		else if (i < upper)
+			buf_putc(out, (char)(c >= 'a' && c <= 'z' ? c - 32 : c));
+		else
+			buf_putc(out, (char)(c >= 'A' && c <= 'Z' ? c + 32 : c));
+	}
+}
+
 struct key_text key_of_id(enum key_kind kind, const struct symbol_id *id)
 {
 	struct symbol_id full = *id;

@@ -19,6 +19,7 @@
  * .NET, stores that symstore.exe wrote. Pure.
  */
 #pragma once
+#include "base/buf.h"
 #include "symfmt/symbol_id.h"
 
 #define KEY_TEXT_MAX 160 /* the longest key we write: elf-buildid-sym- and SYMBOL_ID_MAX bytes */
@@ -51,6 +52,11 @@ struct key_text {
  */
 struct symbol_key key_parse(struct slice name, struct slice text);
 /* Age is hex, lower-case. Without has_age: the GUID alone. */
+/* How the letters of a key are written. */
+enum key_casing { KEY_IN_LOWER, KEY_AS_SYMSTORE, KEY_AS_ASKED };
+#define KEY_CASINGS 3
+/* Append text, a key of this kind, so. */
+void key_put_cased(struct slice text, enum key_kind kind, enum key_casing casing, struct buf *out);
 struct key_text key_of_guid(const struct symbol_id *guid, bool has_age, uint32_t age);
 struct key_text key_of_stamp(uint32_t stamp, uint32_t size);
 /*

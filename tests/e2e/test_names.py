@@ -104,12 +104,17 @@ def test_a_known_name_is_asked_for(origin, start):
 
 
 def test_without_an_index_it_is_asked_for(origin, serve):
-    """By default only services whose listings are known to be exact are believed."""
-    for options in ({}, {"index": "off"}, {"index": "auto"}):
+    """By default only services whose listings are known to be exact are believed: elsewhere names are
+    listed for how they are spelled."""
+    for options in ({}, {"index": "off"}, {"index": "auto"}, {"case": "lower"}, {"case": "asked"}):
+        spells = options.get("index") != "off" and "case" not in options
         server = serve(stores=s3("bucket", origin, **options))
+        if spells:
+            listed(server)
         origin.forget()
         assert is_miss(server.fetch("/" + path("unknown.pdb")))
         assert asked(origin) and not origin.asked(listing)
+        assert (complete(server) > 0) == spells
 
 
 def test_it_is_off_where_misses_are_not_remembered(origin, serve):

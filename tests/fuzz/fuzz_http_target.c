@@ -76,8 +76,17 @@ static void check_candidates(const struct symbol_path *p)
 	for (unsigned i = 0; i < 48; i++) {
 		const struct client client = {
 			.gzip = i & 1, .msfz = i & 2, .decimal_ages = i & 4, .short_stamps = i & 8};
-		const struct candidate_options options = options_of(i, &client);
+		struct candidate_options options = options_of(i, &client);
+		const struct listed_name names[] = {
+			{.name = p->spelling[0].name},
+			{.folder = SLICE("Fo/"), .name = p->spelling[0].name, .learnt = (uint8_t)i},
+			{.name = SLICE("FOO.pdb")},
+		};
 		struct candidates c CLEANUP(candidates_fini);
+
+		options.names = names;
+		options.n_names = p->spelling[0].name.n ? i % (ARRAY_LEN(names) + 1) : 0;
+		options.learnt = (uint8_t)(i * 5);
 
 		ASSERT(candidates_make(p, &options, &c));
 		ASSERT(c.n <= CANDIDATES_MAX && (c.n == 0 || p->segments > 0));

@@ -98,7 +98,8 @@ static void rig_init(struct rig *r, struct loop *loop, int64_t max_ns)
 								.quiet = r->quiet,
 								.generations = r->generations,
 								.names_left = &r->names_left,
-								.max_ns = max_ns});
+								.max_ns = max_ns,
+								.believed = true});
 	name_index_start(r->index);
 }
 
@@ -345,28 +346,52 @@ static void test_view(void)
 	end(&r);
 }
 
-static void test_knows(void)
+/* "a b" of the names that are this one's in any case, and what was learnt of each. */
+static void check_alike(struct rig *r, const char *name, const char *wanted, const char *why)
 {
-	static const struct {
-		const char *key;
-		bool known;
-		const char *why;
-	} rows[] = {
-		{"a.pdb/1/a.pdb", true, "a name that was listed is known"},
-		{"A.pdb/1/a.pdb", false, "not in another spelling"},
-		{"b.pdb/1/b.pdb", false, "another name is not"},
-		{"index2.txt", false, "nor is what is no name"},
-		{"fo/foo.pdb/1/foo.pdb", false, "nor one of a folder that was not listed"},
-	};
+	struct listed_name alike[NAMES_ALIKE_MAX];
+	size_t n = name_index_alike(r->index, slice_of(name), alike);
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(1024);
+
+	for (size_t i = 0; i < n; i++) {
+		buf_puts(&text, i ? " " : "");
+		buf_add(&text, alike[i].folder);
+		buf_add(&text, alike[i].name);
+		if (alike[i].learnt)
+			buf_printf(&text, "=%u", alike[i].learnt);
+	}
+	CHECK_STR(buf_str(&text), wanted, why);
+}
+
+static void test_alike(void)
+{
 	struct rig r;
 
 	begin(&r);
-	CHECK(!name_index_has(r.index, SLICE("a.pdb/1/a.pdb")), "before a listing none is");
-	tell(&r, result_of(&r, "a.pdb/ fo/ index2.txt", 1));
+	check_alike(&r, "foo.pdb", "", "before a listing nothing is known");
+	tell(&r,
+	     result_of(&r, "FOO.pdb/ Foo.PDB Foo.pdb/ a.pdb/ b.pdb c++rt.pdb/ fo/ foo.pdb/", 1));
 	manual_advance(r.loop, 3600 * NS_PER_S);
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		CHECK_INT(name_index_has(r.index, slice_of(rows[i].key)), rows[i].known,
-			  rows[i].why);
+	check_alike(&r, "a.pdb", "a.pdb", "a name that was listed is known, also after an hour");
+	check_alike(&r, "A.PDB", "a.pdb", "in any case");
+	check_alike(&r, "b.pdb", "", "a key is no folder");
+	check_alike(&r, "z.pdb", "", "another name is not known");
+	check_alike(&r, "foo.PDB", "foo.pdb FOO.pdb Foo.pdb",
+		    "lower case goes first, the others in the order of their bytes");
+	check_alike(&r, "C  RT.pdb", "c++rt.pdb", "a space may be a plus");
+	name_index_learn(r.index, &(struct listed_name){.name = SLICE("FOO.pdb")}, 7);
+	check_alike(&r, "foo.pdb", "foo.pdb FOO.pdb=7 Foo.pdb", "what is learnt is one spelling's");
+	end(&r);
+}
+
+/* The one that is asked for is among them, however many there are. */
+static void test_too_many_alike(void)
+{
+	struct rig r;
+
+	begin(&r);
+	tell(&r, result_of(&r, "ABC/ ABc/ AbC/ Abc/ XYZ/ aBC/ aBc/ abC/ abc/ def/", 1));
+	check_alike(&r, "Abc", "abc ABC ABc AbC Abc aBC aBc abC", "eight of them");
 	end(&r);
 }
 
@@ -722,7 +747,8 @@ int main(void)
 	test_purges();
 	test_names_left();
 	test_view();
-	test_knows();
+	test_alike();
+	test_too_many_alike();
 	test_epoch();
 	test_epoch_at_first();
 	test_down_at_first();
