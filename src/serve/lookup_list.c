@@ -11,7 +11,8 @@
  *	WAITING		the page has such a key		THERE, from here on a candidate as any other
  *	WAITING		it has none, or failed			MISSING
  *
- * That it failed is no fault of the store's, which may not let us list (then it is left in peace for an hour).
+ * That it failed is no fault of the store's. It is left in peace for a minute, and for an hour when it does not let
+ * us list.
  */
 #include "base/text.h"
 #include "metric/metric.h"
@@ -20,6 +21,7 @@
 #include "store/name_list.h"
 
 #define DENIED_NS (3600 * NS_PER_S)
+#define FAILED_NS (60 * NS_PER_S)
 #define PAGE_MAX  ((size_t)256 * 1024) /* read on the loop's thread: a few keys are expected */
 
 /* The first candidate that the listed key is but for its case; NULL: none, or it is that one itself. */
@@ -82,8 +84,9 @@ static void listed(void *ud, enum store_result result, struct buf *answer, int64
 
 	slot->listing = NULL;
 	slot->state = MISSING;
-	if (result != STORE_FOUND && e && e->code == ERR_DENIED)
-		s->unlisted_ns = clock_mono_ns() + DENIED_NS;
+	if (result != STORE_FOUND)
+		s->unlisted_ns = clock_mono_ns() +
+				 (e && e->code == ERR_DENIED ? DENIED_NS : FAILED_NS);
 	if (result == STORE_FOUND && answer->n <= PAGE_MAX &&
 	    s->ops->read_page(s, slot->candidate.key, buf_slice(answer), &page, NULL) == OK)
 		look_through(slot, &page);

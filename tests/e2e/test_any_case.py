@@ -216,6 +216,16 @@ def test_keys_that_cannot_be_listed(fault, origin, serve):
     assert server.fetch("/" + path("myapp.pdb", SYMSTORE).lower()).body == FILE
 
 
+def test_a_listing_of_keys_that_hangs(origin, serve):
+    """It costs one miss its time, and the next ones nothing."""
+    origin.put("bucket", path("MyApp.pdb", SYMSTORE), FILE)
+    server = listed(serve(stores=s3("bucket", origin), REQUEST_BUDGET="2s"))
+    origin.fault(faults.hang(), match=lambda r: listing(r) and "delimiter" not in r.query, times=None)
+    for n in range(4):
+        assert is_miss(server.fetch("/" + path("myapp.pdb", f"{n}A" * 16 + "1")))
+    assert len(origin.asked(lambda r: listing(r) and "delimiter" not in r.query)) <= 2
+
+
 def test_more_ways_than_may_be_asked(origin, serve):
     """So many that not all are asked for: a listing that is complete proves that none is there."""
     names = ["MYAPP.pdb", "MyApp.pdb", "MyAPP.pdb", "myApp.pdb"]
