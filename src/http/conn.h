@@ -21,6 +21,7 @@
 #pragma once
 #include "base/list.h"
 #include "base/loop.h"
+#include "base/pool.h"
 #include "http/body.h"
 #include "http/http.h"
 #include "http/in.h"
@@ -57,6 +58,7 @@ struct http_worker {
 struct http_server {
 	struct http_settings set;
 	struct http_worker *worker; /* owned array */
+	struct pool *ahead;         /* owned: reads files before they are sent; NULL: nobody does */
 	atomic_size_t open;         /* connections of all of them */
 	atomic_uint listening;      /* workers */
 	atomic_size_t shaking;      /* connections whose TLS handshake has not been made */
@@ -68,6 +70,9 @@ struct http_conn {
 	struct loop_fd fd;
 	struct loop_timer timer; /* not later than `deadline` */
 	struct loop_task task;
+	struct pool_job ahead;    /* reads `cold` into memory; then a wake is owed */
+	struct http_io_part cold; /* n == 0: nothing is */
+	int64_t cold_ns;          /* how long that has taken */
 	struct http_worker *worker;
 	LIST_ENTRY(http_conn) link; /* the worker's */
 	struct ssl_st *tls;         /* NULL: plain */

@@ -99,7 +99,8 @@ struct http_settings {
 	int64_t header_timeout_ns, idle_timeout_ns;
 	uint64_t min_send_rate; /* bytes per second, also of bodies that are taken; 0: any */
 	bool counted;           /* in pepto_connections */
-	struct quiet *quiet;    /* borrowed; the workers are readers of what it frees; or NULL */
+	bool reads_ahead; /* large files that are not in memory, by threads that may wait for a disk */
+	struct quiet *quiet; /* borrowed; the workers are readers of what it frees; or NULL */
 };
 
 /* ---- the server: main thread ---- */

@@ -105,6 +105,14 @@ ssize_t http_io_send_file(const struct http_io *io, const struct http_io_part *p
 	return sent;
 }
 
+bool http_io_is_in_memory(int file, int64_t offset)
+{
+	char byte;
+
+	return preadv2(file, &(struct iovec){&byte, 1}, 1, offset, RWF_NOWAIT) >= 0 ||
+	       errno != EAGAIN;
+}
+
 bool http_io_lost(int sys)
 {
 	switch (sys) {

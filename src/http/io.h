@@ -38,6 +38,8 @@ ssize_t http_io_send(const struct http_io *io, struct iovec *pieces, size_t n,
 		     const struct http_io_part *next);
 /* As sendfile(2): 0 where the file ends. */
 ssize_t http_io_send_file(const struct http_io *io, const struct http_io_part *part);
+/* Can this byte of a file be read without waiting for a disk? Where nobody can tell: yes. */
+bool http_io_is_in_memory(int file, int64_t offset);
 /* After -1: has the connection failed? Or else the file that was to be sent. */
 bool http_io_lost(int sys);
 /* Is there nothing to be read, not even the end? */

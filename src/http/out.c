@@ -4,12 +4,29 @@
  * EAGAIN: only then does it tell (once, the connection being watched edge-triggered) that it takes more.
  */
 #include "http/out.h"
+#include "base/clock.h"
 
 #include <errno.h>
+
+/*
+ * For how many turns a large file is not trusted to be in memory: at first, and after something has taken long,
+ * which is more than the kernel reads ahead by itself.
+ */
+#define WARY      8
+#define WARY_LONG 64
+#define SLOW_NS   (5 * NS_PER_MS) /* for a turn, which may have waited for the processor */
+#define DISK_NS   (3 * NS_PER_MS) /* for reading it */
+
+/* What one turn sends as a whole is not worth the question whether it would be waited for. */
+static bool is_large(const struct http_out *o)
+{
+	return o->a.kind == HTTP_ANSWER_FILE && o->a.length > (int64_t)HTTP_OUT_TURN_MAX;
+}
 
 void http_out_begin(struct http_out *o, const struct http_answer *a)
 {
 	*o = (struct http_out){.a = *a, .head_n = a->head.n, .left = a->length};
+	o->wary = is_large(o) ? WARY : 0;
 	switch (a->kind) {
 	case HTTP_ANSWER_EMPTY: o->left = 0; break;
 	case HTTP_ANSWER_BYTES:
@@ -27,6 +44,42 @@ void http_out_end(struct http_out *o)
 	if (o->a.release)
 		o->a.release(o->a.ud);
 	o->a.release = NULL;
+}
+
+static struct http_io_part part_of(const struct http_piece *p, size_t budget)
+{
+	return (struct http_io_part){p->fd, p->offset, MIN(p->n, budget)};
+}
+
+/* Would it be? Asked at first, and after something has taken long. */
+static bool is_cold(struct http_out *o, size_t budget)
+{
+	struct http_io_part part = part_of(&o->piece, budget);
+	int64_t end = part.offset + (int64_t)part.n;
+
+	if (!o->wary || end <= o->warm)
+		return false;
+	if (!http_io_is_in_memory(part.file, end - 1))
+		return true;
+	o->warm = end;
+	o->wary--;
+	return false;
+}
+
+void http_out_has_read(struct http_out *o, int64_t took_ns)
+{
+	if (took_ns >= DISK_NS)
+		o->wary = WARY_LONG;
+	else if (o->wary)
+		o->wary--;
+}
+
+struct http_io_part http_out_cold(struct http_out *o)
+{
+	struct http_io_part part = part_of(&o->piece, HTTP_OUT_TURN_MAX);
+
+	o->warm = part.offset + (int64_t)part.n;
+	return part;
 }
 
 /* The next piece of the body, if one has to be made. */
@@ -117,11 +170,6 @@ static void took(struct http_out *o, const struct iovec *v, size_t n, size_t sen
 		o->piece.kind = HTTP_PIECE_NONE;
 }
 
-static struct http_io_part part_of(const struct http_piece *p, size_t budget)
-{
-	return (struct http_io_part){p->fd, p->offset, MIN(p->n, budget)};
-}
-
 static void advance(struct http_piece *p, size_t n)
 {
 	p->offset += (int64_t)n;
@@ -133,7 +181,7 @@ static void advance(struct http_piece *p, size_t n)
 static enum http_out_state send_bytes(struct http_out *o, const struct http_io *io,
 				      struct slice tail, size_t budget)
 {
-	bool file = o->piece.kind == HTTP_PIECE_FILE;
+	bool file = o->piece.kind == HTTP_PIECE_FILE && io->tls && !is_cold(o, budget);
 	struct http_io_part next = part_of(&o->piece, budget);
 	struct iovec v[HTTP_IO_PIECES];
 	size_t n = gather(o, tail, v), bytes = 0;
@@ -166,8 +214,11 @@ static enum http_out_state file_fails(struct http_out *o)
 static enum http_out_state send_file(struct http_out *o, const struct http_io *io, size_t *budget)
 {
 	struct http_io_part part = part_of(&o->piece, *budget);
+	int64_t began = is_large(o) ? clock_mono_ns() : 0;
 	ssize_t sent = http_io_send_file(io, &part);
 
+	if (is_large(o) && clock_mono_ns() - began >= SLOW_NS)
+		o->wary = WARY_LONG;
 	if (sent < 0 && errno == EAGAIN)
 		return HTTP_OUT_BLOCKED;
 	if (sent <= 0)
@@ -194,6 +245,8 @@ enum http_out_state http_out_run(struct http_out *o, const struct http_io *io, s
 		if (!o->begun || o->rest || o->piece.kind == HTTP_PIECE_BYTES) {
 			state = send_bytes(o, io, tail, budget);
 			budget -= MIN(budget, (size_t)(o->sent - before));
+		} else if (o->piece.kind == HTTP_PIECE_FILE && is_cold(o, budget)) {
+			return HTTP_OUT_COLD;
 		} else if (o->piece.kind == HTTP_PIECE_FILE) {
 			state = send_file(o, io, &budget);
 		} else if (o->piece.kind == HTTP_PIECE_CUT) {

@@ -64,9 +64,10 @@ enum http_out_state {
 	HTTP_OUT_BLOCKED, /* the socket takes no more */
 	HTTP_OUT_TURN,    /* it would take more, but the others want their turn */
 	HTTP_OUT_NOTHING, /* the source has nothing yet */
-	HTTP_OUT_CUT,     /* by the source */
-	HTTP_OUT_SHORT,   /* the file is shorter than it was */
-	HTTP_OUT_LOST,    /* the connection is */
+	HTTP_OUT_COLD, /* what comes next would be waited for: it is on the disk, and not in memory */
+	HTTP_OUT_CUT,   /* by the source */
+	HTTP_OUT_SHORT, /* the file is shorter than it was */
+	HTTP_OUT_LOST,  /* the connection is */
 };
 
 struct http_out {
@@ -77,7 +78,9 @@ struct http_out {
 	size_t head_n;           /* bytes of the whole head */
 	int64_t left;            /* bytes of the body that no piece has been made of */
 	uint64_t sent;           /* bytes that the socket has taken, with the head */
-	char *rest;              /* owned: bytes that go before the piece */
+	unsigned wary; /* of a large file: turns for which it is asked whether it is in memory */
+	int64_t warm;  /* where in the file that ends which is not asked about any more */
+	char *rest;    /* owned: bytes that go before the piece */
 	size_t rest_at, rest_n;
 };
 
@@ -96,6 +99,14 @@ static inline void http_out_woken(struct http_out *o)
 {
 	o->waits = false;
 }
+
+/*
+ * After COLD: the part of the file that has to be read into memory. The next run sends it, whether it has been or
+ * not.
+ */
+struct http_io_part http_out_cold(struct http_out *o);
+/* It has been. A disk that takes no time is as well waited for by who sends. */
+void http_out_has_read(struct http_out *o, int64_t took_ns);
 
 /* Let go of the body. Not while the source owes a wake. */
 void http_out_end(struct http_out *o);

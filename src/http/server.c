@@ -21,6 +21,8 @@
 #define HANDSHAKES_MIN 8 /* a client thinks its handshake made before we do */
 #define BUFFER_MIN     ((size_t)32 * 1024)
 #define BLOCK          ((size_t)32 * 1024)
+#define AHEAD_THREADS  4
+#define AHEAD_QUEUE    64
 #define RELISTEN_NS    (100 * NS_PER_MS)
 #define NO_FILE        "/dev/null" /* what is open so that there is a descriptor to refuse with */
 
@@ -278,6 +280,9 @@ static void listen_here(struct http_worker *w)
 
 static void free_server(struct http_server *s)
 {
+	/* Nothing is queued, for a connection stays until it is woken; but a wake may not have returned. */
+	if (pool_stop(s->ahead, NS_PER_S))
+		pool_free(s->ahead);
 	for (unsigned i = 0; i < s->set.workers; i++) {
 		struct http_worker *w = &s->worker[i];
 
@@ -309,6 +314,12 @@ enum err http_start(const struct http_settings *settings, struct http_server **r
 	/* What is accepted inherits it: what we send is sent as a whole, and waits for nothing. */
 	for (size_t i = 0; i < s->set.listeners; i++)
 		setsockopt(s->set.listener[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (s->set.reads_ahead &&
+	    pool_new(AHEAD_THREADS, AHEAD_QUEUE, "pepto-ahead", &s->ahead, e) != OK) {
+		close_listeners(&s->set);
+		free_server(s);
+		return e->code;
+	}
 	for (unsigned i = 0; i < s->set.workers; i++)
 		if (init_worker(s, &s->worker[i], e) != OK) {
 			close_listeners(&s->set);

@@ -91,6 +91,7 @@ static enum err start_main(struct server *s, struct error *e)
 		.idle_timeout_ns = conf->idle_timeout_ns,
 		.min_send_rate = conf->min_send_rate,
 		.counted = true,
+		.reads_ahead = true,
 		.quiet = s->parts.quiet,
 	};
 	struct listeners l;

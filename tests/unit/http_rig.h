@@ -7,6 +7,7 @@
  *	/ANYTHING	"hello", at once
  *	/late		when rig_answer() is called, or with what rig_wake() finds
  *	/file, /short	the file of the rig; 10 bytes more than it has
+ *	/large		rig.length bytes of the file of the rig
  *	/source		what the test has put into rig.pieces, one pull after another
  *	/endless	bytes without an end
  *	/take		takes the body, up to 20 bytes, and says what it was
@@ -136,6 +137,11 @@ static void rig_give(struct http_conn *c)
 		a.kind = HTTP_ANSWER_SOURCE;
 		a.source = &endless;
 		a.length = INT64_MAX;
+	} else if (slice_eq(http_target(c), SLICE("/large"))) {
+		a.head = SLICE("HTTP/1.1 200 OK\r\n");
+		a.kind = HTTP_ANSWER_FILE;
+		a.fd = r->file;
+		a.length = r->length;
 	} else if (slice_eq(http_target(c), SLICE("/file"))) {
 		a.head = SLICE(RIG_OK(10));
 		a.kind = HTTP_ANSWER_FILE;
