@@ -305,13 +305,11 @@ static void ask_presence(struct lookup *l, struct flight_request *flight,
 	if (resolve_candidates(rules, flight->store, &c))
 		for (size_t i = 0; i < c.n && l->questions_left; i++) {
 			flight->key = c.list[i].key;
-			if (!c.list[i].eager || c.list[i].added ||
+			if (!c.list[i].eager ||
 			    miss_of_candidate(l, rules, &c.list[i]).answers_ns > 0)
 				continue;
 			l->questions_left--;
 			flight_ask_presence(flight);
-			if (c.list[i].name_n && flight->store->traits.listed_believed)
-				break;
 		}
 	candidates_fini(&c);
 }
