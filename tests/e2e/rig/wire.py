@@ -87,10 +87,16 @@ class Connection:
         return head
 
     def read(self, n):
-        while len(self.buffer) < n:
+        """Bodies may be long: what has come is put together once."""
+        pieces, n_pieces = [self.buffer], len(self.buffer)
+        while n_pieces < n:
+            self.buffer = b""
             self._fill()
-        data, self.buffer = self.buffer[:n], self.buffer[n:]
-        return data
+            pieces.append(self.buffer)
+            n_pieces += len(self.buffer)
+        data = b"".join(pieces)
+        self.buffer = data[n:]
+        return data[:n]
 
     def send(self, data):
         try:
