@@ -36,7 +36,8 @@ struct dir_write {
 	struct store *store;
 	const char *root;
 	struct dir_names *names;
-	struct store_body body;
+	struct store_body body; /* our own: a worker may outlive whoever cancels */
+	char *bytes;            /* of it */
 	char sha256[2 * SHA256_SIZE + 1];
 	bool only_new;
 	char **keys; /* n_keys of them */
@@ -60,6 +61,9 @@ static void write_free(struct dir_write *w)
 		free(w->keys[i]);
 	free(w->keys);
 	free(w->failed);
+	free(w->bytes);
+	if (w->stored)
+		close_p(&w->body.fd);
 	free(w);
 }
 
@@ -358,13 +362,26 @@ static struct store_write *submit(struct dir_write *w)
 	return &w->write;
 }
 
+static void take_body(struct dir_write *w, const struct store_body *body)
+{
+	w->body = *body;
+	if (body->fd < 0) {
+		w->bytes = xstrndup(body->bytes.p ? body->bytes.p : "", body->bytes.n);
+		w->body.bytes.p = w->bytes;
+		return;
+	}
+	w->body.fd = fcntl(body->fd, F_DUPFD_CLOEXEC, 0);
+	if (w->body.fd < 0)
+		err_sys(&w->error, ERR_BUSY, "cannot hold the file that is to be stored");
+}
+
 struct store_write *dir_put(struct store *s, const char *root, struct dir_names *names,
 			    const struct store_put *put, store_put_done *done, void *ud)
 {
 	struct dir_write *w = write_new(s, root, &put->key, 1);
 
 	w->names = names;
-	w->body = put->body;
+	take_body(w, &put->body);
 	(void)snprintf(w->sha256, sizeof(w->sha256), "%s", put->sha256);
 	w->only_new = put->only_new;
 	w->stored = done;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Putting an object into an S3 store (write.h), in one request.
+ * Putting an object into an S3 store (write.h), in one request, or in parts (s3_multipart.h).
  *
  *	HEAD --there, only_new--> PRESENT
  *	  \--else--> PUT --200--> STORED
@@ -17,6 +17,7 @@
  */
 #include "base/text.h"
 #include "store/retry.h"
+#include "store/s3_multipart.h"
 #include "store/s3_store.h"
 #include "store/write.h"
 
@@ -40,6 +41,7 @@ struct s3_putting {
 	struct buf text;  /* of them */
 	struct s3_write head, put;
 	struct store_call *call;
+	struct s3_multipart *parts; /* NULL: it goes as a whole */
 	struct loop_timer again;
 	bool looked; /* the HEAD has been answered */
 	unsigned tries;
@@ -55,6 +57,8 @@ static void putting_free(struct s3_putting *p)
 	loop_timer_stop(loop_of(p), &p->again);
 	if (p->call)
 		s3_call_cancel(p->call);
+	if (p->parts)
+		s3_multipart_cancel(p->parts);
 	buf_fini(&p->text);
 	free(p->key);
 	free(p);
@@ -97,6 +101,27 @@ static void retry(struct s3_putting *p, const struct error *e)
 		end(p, STORE_PUT_FAILED, e);
 }
 
+static void parts_ended(void *ud, enum store_put_result result, const struct error *e)
+{
+	struct s3_putting *p = ud;
+
+	p->parts = NULL;
+	end(p, result, e);
+}
+
+static void put_in_parts(struct s3_putting *p)
+{
+	const struct s3_multipart_request request = {.key = p->key,
+						     .body = &p->body,
+						     .sha256 = p->sha256,
+						     .headers = p->headers,
+						     .n_headers = p->n_headers,
+						     .only_new = p->only_new,
+						     .answer_ns = p->put.answer_ns};
+
+	p->parts = s3_multipart_start(p->s3, &request, parts_ended, p);
+}
+
 static void looked(struct s3_putting *p, enum s3_verdict verdict,
 		   const struct transfer_head *answer, const struct error *e)
 {
@@ -107,7 +132,10 @@ static void looked(struct s3_putting *p, enum s3_verdict verdict,
 	} else if (verdict == S3_FOUND || answer->status / 100 == 4) {
 		p->looked = true;
 		p->tries = 0;
-		ask(p);
+		if (p->body.fd >= 0 && p->body.length >= p->s3->multipart_from)
+			put_in_parts(p);
+		else
+			ask(p);
 	} else {
 		end(p, STORE_PUT_FAILED, e);
 	}

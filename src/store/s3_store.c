@@ -6,6 +6,7 @@
 #include "store/s3_store.h"
 #include "base/text.h"
 #include "metric/metric.h"
+#include "store/s3_multipart.h"
 #include "store/s3_page.h"
 
 #include <stdio.h>
@@ -231,6 +232,7 @@ static void s3_free(struct store *s)
 	struct s3_store *s3 = (struct s3_store *)s;
 
 	s3->closing = true;
+	s3_multipart_end_all(s3);
 	waiters_wake(&s3->renewal.waiters);
 	doubt_fini(&s3->doubt);
 	renewal_fini(&s3->renewal);
@@ -346,6 +348,8 @@ enum err s3_open(const struct store_context *ctx, const struct store_url *url, s
 	s3->store.traits.tells_sums = true;
 	s3->bucket = xstrndup(url->host.p, url->host.n);
 	s3->prefix = xstrndup(url->path.p, url->path.n);
+	s3->multipart_from = S3_MULTIPART_FROM;
+	s3->part_size = S3_PART_SIZE;
 	sigv4_init(&s3->signer);
 	if (find_endpoint(s3, ctx, url, e) != OK || find_region(s3, ctx, url, e) != OK ||
 	    renewal_init(&s3->renewal, ctx, s3->region, url->anonymous, e) != OK ||

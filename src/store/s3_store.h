@@ -6,6 +6,7 @@
  * Loop's thread throughout, but for reading a page of a listing (s3_page.c).
  */
 #pragma once
+#include "base/list.h"
 #include "store/doubt.h"
 #include "store/renewal.h"
 #include "store/s3_address.h"
@@ -28,7 +29,9 @@ struct s3_store {
 	unsigned denied;              /* misses told by 403 */
 	bool ever_found, ever_tagged; /* an object was given; an object with an ETag */
 	bool warned;
-	bool bare_misses;    /* misses=bare: a 404 counts without a reason */
+	bool bare_misses;                   /* misses=bare: a 404 counts without a reason */
+	int64_t multipart_from, part_size;  /* a body so long is put in parts of so much */
+	LIST_HEAD(, s3_multipart) aborting; /* whose owners have left */
 	bool no_conditions;  /* it has refused If-None-Match, so that none is sent any more */
 	bool requester_pays; /* each request has to say that we pay for it */
 	bool closing;        /* calls that wait end now */
@@ -103,7 +106,7 @@ MUST_CHECK enum err s3_request_send(struct s3_store *s3, const struct s3_request
 				    const struct transfer_events *events, void *ud,
 				    struct transfer **ret, struct error *e);
 
-/* s3_put.c, s3_remove.c: writing (write.h). */
+/* s3_put.c, s3_multipart.c, s3_remove.c: writing (write.h). */
 struct store_write *s3_put(struct store *s, const struct store_put *put, store_put_done *done,
 			   void *ud);
 struct store_write *s3_remove(struct store *s, const struct store_remove *remove,

@@ -141,17 +141,23 @@ static enum err walk_parse(struct walk *w, struct slice body)
 		       XML_ErrorString(XML_GetErrorCode(w->parser)));
 }
 
+static enum err walk_all(struct walk *w, struct slice body)
+{
+	enum err err = walk_parse(w, body);
+
+	if (w->parser)
+		XML_ParserFree(w->parser);
+	if (w->text.p)
+		OPENSSL_cleanse(w->text.p, w->text.cap);
+	buf_fini(&w->text);
+	return err;
+}
+
 static enum err walk(struct slice body, leaf_fn leaf, void *ret, struct error *e)
 {
 	struct walk w = {.leaf = leaf, .ret = ret, .text = BUF_MAX(TEXT_MAX), .e = e};
-	enum err err = walk_parse(&w, body);
 
-	if (w.parser)
-		XML_ParserFree(w.parser);
-	if (w.text.p)
-		OPENSSL_cleanse(w.text.p, w.text.cap);
-	buf_fini(&w.text);
-	return err;
+	return walk_all(&w, body);
 }
 
 /* Room for every text of the body, so that keep() never moves what it kept before. */
@@ -526,5 +532,35 @@ enum err s3_xml_deleted(struct slice body,
 	buf_fini(&d.key);
 	if (!err && !d.is_one)
 		return err_set(e, ERR_CORRUPT, "XML that is no DeleteResult");
+	return err;
+}
+
+/* ---- one element ---- */
+
+struct finding {
+	const char *path;
+	struct buf *text;
+};
+
+static enum err find_leaf(struct walk *w, const char *path, struct slice text)
+{
+	struct finding *f = w->ret;
+
+	if (!is(path, f->path))
+		return OK;
+	buf_add(f->text, text);
+	if (buf_failed(f->text))
+		return err_set(w->e, ERR_LIMIT, "XML text of '%s' too long", path);
+	return once(w, 1);
+}
+
+enum err s3_xml_find(struct slice body, const char *path, struct buf *ret, struct error *e)
+{
+	struct finding f = {.path = path, .text = ret};
+	struct walk w = {.leaf = find_leaf, .ret = &f, .text = BUF_MAX(TEXT_MAX), .e = e};
+	enum err err = walk_all(&w, body);
+
+	if (!err && !w.seen)
+		return err_set(e, ERR_CORRUPT, "XML without '%s'", path);
 	return err;
 }

@@ -81,3 +81,11 @@ void s3_sts_fini(struct s3_sts *s);
 MUST_CHECK enum err s3_xml_deleted(struct slice body,
 				   void (*failed)(void *ud, struct slice key, struct slice code),
 				   void *ud, struct error *e);
+
+/*
+ * Append the text of the element at a path, such as "/InitiateMultipartUploadResult/UploadId", once;
+ * that of one with others in it is empty. ERR_CORRUPT when there is none, or more than one; ERR_LIMIT
+ * when it is longer than ret may be.
+ */
+MUST_CHECK enum err s3_xml_find(struct slice body, const char *path, struct buf *ret,
+				struct error *e);

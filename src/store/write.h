@@ -5,7 +5,8 @@
  *
  * Loop's thread. A write that was begun ends in exactly one done(), never from inside the call that
  * began it, after which its pointer is gone; or in store_write_cancel(), after which nothing is
- * called any more. What a cancelled write has done by then is not undone. Keys are below the
+ * called any more. What a cancelled write has done by then is not undone, but that the parts of an
+ * object are taken back (s3_multipart.h). Keys are below the
  * store's prefix, without a leading slash, and no segment of one is empty, "." or "..".
  */
 #pragma once

@@ -192,6 +192,47 @@ def test_remove_denied(rgw, bucket, write):
     assert (code, out) != (0, "removed") and "Contents" in rgw.client().list_objects_v2(Bucket=bucket)
 
 
+# ---- S3, in parts
+
+@pytest.fixture(scope="module")
+def large(workdir):
+    """Of five parts, the last of which is short."""
+    path = workdir / "large"
+    path.write_bytes(random.Random(3).randbytes((64 << 20) + 12345))
+    yield path
+    path.unlink()
+
+
+def uploads(rgw, bucket):
+    return rgw.client().list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+
+
+def test_in_parts(rgw, bucket, write, large):
+    store = s3(bucket, rgw)
+    assert write(store, "put", "--new", "--encoding", "zstd", "--meta", "pepto-tx=1", "k",
+                 large) == STORED
+    found = rgw.client().get_object(Bucket=bucket, Key="k")
+    assert hashlib.sha256(found["Body"].read()).digest() == \
+        hashlib.sha256(large.read_bytes()).digest()
+    assert found["ContentEncoding"] == "zstd" and found["Metadata"] == {"pepto-tx": "1"}
+    assert found["ETag"].endswith('-5"') and not uploads(rgw, bucket)
+    assert write(store, "put", "--new", "k", large) == PRESENT
+
+
+def test_parts_that_fail(rgw, bucket, write, large, proxy):
+    """Each part may be tried again; what fails for good leaves nothing behind."""
+    proxy.fault(faults.status(503, "SlowDown"), lambda r: "partNumber" in r.query, times=2)
+    assert write(s3(bucket, proxy), "put", "k", large) == STORED
+    proxy.fault(faults.status(403, "AccessDenied"), lambda r: r.query.get("partNumber") == "3")
+    code, _, err = write(s3(bucket, proxy), "put", "other", large)
+    assert code == 1 and "AccessDenied" in err
+    code, _, err = write(s3(bucket, rgw), "put", "--sum", hashlib.sha256(b"x").hexdigest(), "third",
+                         large)
+    assert code == 1 and "changed" in err
+    assert not uploads(rgw, bucket)
+    assert [each["Key"] for each in rgw.client().list_objects_v2(Bucket=bucket)["Contents"]] == ["k"]
+
+
 # ---- a directory
 
 @pytest.fixture

@@ -65,6 +65,16 @@ static void fuzz_deleted(struct slice body)
 	ASSERT(n <= body.n);
 }
 
+static void fuzz_find(struct slice body)
+{
+	struct buf id CLEANUP(buf_fini) = BUF_MAX(64);
+	struct error e;
+
+	if (s3_xml_find(body, "/InitiateMultipartUploadResult/UploadId", &id, &e))
+		ASSERT(e.code != OK && e.msg[0]);
+	ASSERT(id.n <= 64);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice body = {(const char *)data, size};
@@ -74,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_error(body);
 	fuzz_list(body);
 	fuzz_deleted(body);
+	fuzz_find(body);
 	if (s3_xml_sts(body, &s, &e) == OK)
 		ASSERT(s.access_key.n && s.secret_key.n && s.token.n && s.expires_s);
 	return 0;

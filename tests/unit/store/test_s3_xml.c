@@ -374,6 +374,31 @@ static void check_deleted(void)
 	}
 }
 
+static void check_find(void)
+{
+	static const struct {
+		const char *name, *body;
+		enum err err;
+		const char *text;
+	} rows[] = {
+		{"there", "<a><b>x</b><c>y&amp;z</c></a>", OK, "y&z"},
+		{"empty", "<a><c/></a>", OK, ""},
+		{"elsewhere", "<a><b><c>y</c></b></a>", ERR_CORRUPT, ""},
+		{"twice", "<a><c>x</c><c>y</c></a>", ERR_CORRUPT, NULL},
+		{"too long", "<a><c>0123456789abcdef0</c></a>", ERR_LIMIT, NULL},
+		{"cut", "<a><c>x</c>", ERR_CORRUPT, NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf text CLEANUP(buf_fini) = BUF_MAX(16);
+		struct error e;
+
+		CHECK_INT(s3_xml_find(slice_of(rows[i].body), "/a/c", &text, &e), rows[i].err,
+			  rows[i].name);
+		CHECK(!rows[i].text || strcmp(buf_str(&text), rows[i].text) == 0, rows[i].name);
+	}
+}
+
 int main(void)
 {
 	check_error_cases();
@@ -386,5 +411,6 @@ int main(void)
 	check_sts();
 	check_truncation();
 	check_deleted();
+	check_find();
 	return tap_done();
 }

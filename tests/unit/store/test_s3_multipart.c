@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Putting in parts, against a scripted server. Parts are sent at the same time, so that what a
+ * script says to one of them it says to whichever comes first.
+ */
+#include "base/file.h"
+#include "store/s3_multipart.h"
+#include "store_rig.h"
+#include "tap.h"
+
+#define URL "s3://bucket/pre?region=us-east-1&endpoint=http://127.0.0.1:%u"
+/* Of "hello, world!", which goes in three parts. */
+#define BODY "hello, world!"
+#define SUM  "68e656b251e67e8358bef8483ab0d51c6619f3e7a1a9f0e75838d41ff368f728"
+
+#define XML(status, text)                                                                          \
+	{                                                                                          \
+		"HTTP/1.1 " status "\r\nConnection: close\r\n\r\n" text, .close = true             \
+	}
+#define ERROR(status, code) XML(status, "<Error><Code>" code "</Code></Error>")
+#define NOT_HERE                                                                                   \
+	{                                                                                          \
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"                              \
+	}
+#define HERE(etag)                                                                                 \
+	{                                                                                          \
+		"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nETag: \"" etag "\"\r\n\r\n"              \
+	}
+#define BEGUN                                                                                      \
+	XML("200 OK", "<InitiateMultipartUploadResult><UploadId>id/1</UploadId>"                   \
+		      "</InitiateMultipartUploadResult>")
+#define PART                                                                                       \
+	{                                                                                          \
+		"HTTP/1.1 200 OK\r\nETag: "                                                        \
+		"\"5d41402abc4b2a76b9719d911017c592\"\r\nContent-Length: 0\r\n\r\n"                \
+	}
+#define DONE    XML("200 OK", "<CompleteMultipartUploadResult/>")
+#define ABORTED XML("204 No Content", "")
+#define SLOW    ERROR("503 No", "SlowDown")
+#define DENIED  ERROR("403 No", "AccessDenied")
+
+struct put_result {
+	bool done;
+	enum store_put_result result;
+	struct error error;
+};
+
+static void stored(void *ud, enum store_put_result result, const struct error *e)
+{
+	struct put_result *p = ud;
+
+	ASSERT(!p->done && (result == STORE_PUT_FAILED) == (e != NULL));
+	p->done = true;
+	p->result = result;
+	if (e)
+		p->error = *e;
+}
+
+static int make_file(void)
+{
+	int fd = file_temporary();
+
+	ASSERT(fd >= 0 && file_write_at(fd, SLICE(BODY), 0));
+	return fd;
+}
+
+static void open_with_keys(struct rig *r, const struct http_reply *script, size_t n)
+{
+	struct s3_store *s3;
+
+	rig_init(r, script, n);
+	rig_var_set(r, "AWS_ACCESS_KEY_ID", "AK1");
+	rig_var_set(r, "AWS_SECRET_ACCESS_KEY", "TOPSECRET");
+	rig_open(r, URL);
+	s3 = (struct s3_store *)r->store;
+	s3->multipart_from = 10;
+	s3->part_size = 5;
+}
+
+static struct store_put put_of(int fd)
+{
+	return (struct store_put){.key = SLICE("k"),
+				  .body = {.fd = fd, .length = sizeof(BODY) - 1},
+				  .sha256 = SUM,
+				  .encoding = "zstd",
+				  .only_new = true,
+				  .answer_ns = 30 * NS_PER_S};
+}
+
+static struct put_result put(struct rig *r, const char *sum)
+{
+	int fd = make_file();
+	struct store_put p = put_of(fd);
+	struct put_result result = {0};
+
+	p.sha256 = sum ? sum : SUM;
+	(void)store_put(r->store, &p, stored, &result);
+	rig_until(r, &result.done);
+	close(fd);
+	return result;
+}
+
+static bool heard(struct rig *r, size_t i, const char *text)
+{
+	return http_server_heard(&r->server, i, text);
+}
+
+/* Does any of the requests hold it? */
+static bool heard_any(struct rig *r, const char *text)
+{
+	for (size_t i = 0; i < http_server_asked(&r->server); i++)
+		if (heard(r, i, text))
+			return true;
+	return false;
+}
+
+static void test_requests(void)
+{
+	static const struct http_reply script[] = {NOT_HERE, BEGUN, PART, PART, PART, DONE};
+	struct rig r;
+
+	open_with_keys(&r, script, ARRAY_LEN(script));
+	CHECK_INT(put(&r, NULL).result, STORE_PUT_STORED, "stored");
+	CHECK(heard(&r, 0, "HEAD /bucket/pre/k ") &&
+		      heard(&r, 1, "POST /bucket/pre/k?uploads= HTTP/1.1\r\n"),
+	      "it looks, and begins");
+	CHECK(heard(&r, 1, "\r\ncontent-encoding: zstd\r\n") && heard(&r, 1, SIGV4_EMPTY),
+	      "what the object is, is said at the beginning");
+	CHECK(heard_any(&r, "PUT /bucket/pre/k?partNumber=1&uploadId=id%2F1 ") &&
+		      heard_any(&r, "\r\n\r\nhello"),
+	      "the first part");
+	CHECK(heard_any(&r, "?partNumber=2&uploadId=id%2F1 ") && heard_any(&r, "\r\n\r\n, wor"),
+	      "the second");
+	CHECK(heard_any(&r, "?partNumber=3&uploadId=id%2F1 ") && heard_any(&r, "\r\n\r\nld!"),
+	      "the last, which is shorter");
+	CHECK(heard_any(&r, "x-amz-content-sha256: "
+			    "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"),
+	      "each with its own hash");
+	CHECK(heard(&r, 5, "POST /bucket/pre/k?uploadId=id%2F1 ") &&
+		      heard(&r, 5,
+			    "<Part><PartNumber>3</"
+			    "PartNumber><ETag>\"5d41402abc4b2a76b9719d911017c592\"</ETag></"
+			    "Part>") &&
+		      heard(&r, 5, "\r\nif-none-match: *\r\n"),
+	      "then it is completed, if nothing is there");
+	rig_fini(&r);
+}
+
+static const struct {
+	const char *name;
+	struct http_reply script[16];
+	size_t asked;
+	enum store_put_result result;
+	enum err code;
+} ways[] = {
+	{"a part is slow",
+	 {NOT_HERE, BEGUN, SLOW, PART, PART, PART, DONE},
+	 7,
+	 STORE_PUT_STORED,
+	 OK},
+	{"beginning is slow",
+	 {NOT_HERE, SLOW, BEGUN, PART, PART, PART, DONE},
+	 7,
+	 STORE_PUT_STORED,
+	 OK},
+	{"beginning is denied", {NOT_HERE, DENIED}, 2, STORE_PUT_FAILED, ERR_DENIED},
+	{"begun without an id",
+	 {NOT_HERE, XML("200 OK", "<a/>")},
+	 2,
+	 STORE_PUT_FAILED,
+	 ERR_CORRUPT},
+	{"completing is slow",
+	 {NOT_HERE, BEGUN, PART, PART, PART, SLOW, DONE},
+	 7,
+	 STORE_PUT_STORED,
+	 OK},
+	{"200, and then an error",
+	 {NOT_HERE, BEGUN, PART, PART, PART, ERROR("200 OK", "InternalError"), DONE},
+	 7,
+	 STORE_PUT_STORED,
+	 OK},
+	{"200, and then for good",
+	 {NOT_HERE, BEGUN, PART, PART, PART, ERROR("200 OK", "InvalidPart"), ABORTED},
+	 7,
+	 STORE_PUT_FAILED,
+	 ERR_UPSTREAM},
+	{"completing is denied",
+	 {NOT_HERE, BEGUN, PART, PART, PART, DENIED, ABORTED},
+	 7,
+	 STORE_PUT_FAILED,
+	 ERR_DENIED},
+	{"another was first",
+	 {NOT_HERE, BEGUN, PART, PART, PART, ERROR("412 No", "PreconditionFailed"), ABORTED},
+	 7,
+	 STORE_PUT_PRESENT,
+	 OK},
+	{"aborting is slow",
+	 {NOT_HERE, BEGUN, PART, PART, PART, ERROR("412 No", "PreconditionFailed"), SLOW, ABORTED},
+	 8,
+	 STORE_PUT_PRESENT,
+	 OK},
+	{"conditions are not known",
+	 {NOT_HERE, BEGUN, PART, PART, PART, ERROR("501 No", "NotImplemented"), DONE},
+	 7,
+	 STORE_PUT_STORED,
+	 OK},
+	{"two at once: all anew",
+	 {NOT_HERE, BEGUN, PART, PART, PART, ERROR("409 No", "ConditionalRequestConflict"), ABORTED,
+	  BEGUN, PART, PART, PART, DONE},
+	 12,
+	 STORE_PUT_STORED,
+	 OK},
+	{"two at once, twice",
+	 {NOT_HERE, BEGUN, PART, PART, PART, ERROR("409 No", "ConditionalRequestConflict"), ABORTED,
+	  BEGUN, PART, PART, PART, ERROR("409 No", "ConditionalRequestConflict"), ABORTED},
+	 13,
+	 STORE_PUT_FAILED,
+	 ERR_DENIED},
+	{"the answer got lost, it was completed",
+	 {NOT_HERE,
+	  BEGUN,
+	  PART,
+	  PART,
+	  PART,
+	  {NULL},
+	  ERROR("404 No", "NoSuchUpload"),
+	  HERE("2532438675b60f99f296e27e9ecf0c50-3")},
+	 8,
+	 STORE_PUT_STORED,
+	 OK},
+	{"the answer got lost, and another is there",
+	 {NOT_HERE,
+	  BEGUN,
+	  PART,
+	  PART,
+	  PART,
+	  {NULL},
+	  ERROR("404 No", "NoSuchUpload"),
+	  HERE("5d41402abc4b2a76b9719d911017c592-3")},
+	 8,
+	 STORE_PUT_FAILED,
+	 ERR_UPSTREAM},
+	{"somebody has aborted it",
+	 {NOT_HERE, BEGUN, PART, PART, PART, ERROR("404 No", "NoSuchUpload"), ABORTED},
+	 7,
+	 STORE_PUT_FAILED,
+	 ERR_UPSTREAM},
+};
+
+static void test_ways(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		struct put_result p;
+		struct rig r;
+
+		open_with_keys(&r, ways[i].script, ARRAY_LEN(ways[i].script));
+		p = put(&r, NULL);
+		CHECK_INT(p.result, ways[i].result, ways[i].name);
+		CHECK_INT(p.error.code, ways[i].code, ways[i].name);
+		CHECK_INT(http_server_asked(&r.server), ways[i].asked, ways[i].name);
+		rig_fini(&r);
+	}
+}
+
+/* How many requests there are by then depends on which part hears it. */
+static void test_part_denied(void)
+{
+	static const struct http_reply script[] = {NOT_HERE, BEGUN, DENIED, DENIED, DENIED, DENIED};
+	struct put_result p;
+	struct rig r;
+
+	open_with_keys(&r, script, ARRAY_LEN(script));
+	p = put(&r, NULL);
+	CHECK(p.result == STORE_PUT_FAILED && p.error.code == ERR_DENIED, "it fails");
+	CHECK(heard_any(&r, "DELETE /bucket/pre/k?uploadId=id%2F1 "), "and is aborted");
+	CHECK(!heard_any(&r, "CompleteMultipartUpload"), "never completed");
+	rig_fini(&r);
+}
+
+static void test_changed(void)
+{
+	static const struct http_reply script[] = {NOT_HERE, BEGUN, PART, PART, PART, ABORTED};
+	struct put_result p;
+	struct rig r;
+
+	open_with_keys(&r, script, ARRAY_LEN(script));
+	p = put(&r, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+	CHECK(p.result == STORE_PUT_FAILED && p.error.code == ERR_CORRUPT, "another file by now");
+	CHECK(heard(&r, 5, "DELETE "), "is not completed");
+	rig_fini(&r);
+}
+
+/* After the n-th request has come, the owner leaves: it is aborted all the same. */
+static void test_cancelled(void)
+{
+	static const struct http_reply script[] = {NOT_HERE, BEGUN, {""}, {""}, {""}, ABORTED};
+
+	for (size_t n = 0; n <= 5; n++) {
+		int fd = make_file();
+		struct store_put p = put_of(fd);
+		struct put_result result = {0};
+		struct store_write *w;
+		struct rig r;
+
+		open_with_keys(&r, script, ARRAY_LEN(script));
+		w = store_put(r.store, &p, stored, &result);
+		while (http_server_asked(&r.server) < n)
+			manual_turn(r.ctx.loop, 10);
+		store_write_cancel(w);
+		close(fd);
+		while (n == 5 && http_server_asked(&r.server) < 6)
+			manual_turn(r.ctx.loop, 10);
+		manual_settle(r.ctx.loop);
+		CHECK(!result.done, "nothing is told");
+		CHECK(n < 5 || heard(&r, 5, "DELETE "), "what has been begun is aborted");
+		rig_fini(&r);
+	}
+}
+
+int main(void)
+{
+	test_requests();
+	test_ways();
+	test_part_denied();
+	test_changed();
+	test_cancelled();
+	return tap_done();
+}
