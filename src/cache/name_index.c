@@ -6,9 +6,9 @@
  *	RESTS --paid, or the first--> WAITS --its turn--> LISTS --complete--> SORTS --> RESTS
  *	  ^                                                 \--failed: then a pause (again_ns)--/
  *
- * It has an edition, or none: what one listing told. An edition never changes. Readers take it from the
- * level, and it is freed when none of them can have it any more (quiet.h); so they take no lock, and count
- * nothing but what the level is paid by.
+ * It has an edition, or none: what one listing told. An edition never changes, but for being
+ * refuted. Readers take it from the level, and it is freed when none of them can have it any more (quiet.h);
+ * so they take no lock, and count nothing but what the level is paid by.
  *
  * Threads: all is the loop's, but for the edition (any reader), what is counted, and the sorting of the
  * names (a worker's), during which the level is left alone.
@@ -36,7 +36,6 @@
 #define FOLDERS           4096 /* places; half of them are used at most */
 #define NAME_ALIKE_BYTES  512
 #define LEARNT            65536 /* two names in one place mislead one another, at the cost of a read */
-#define LEARNT            65536 /* two names in one place mislead one another, at the cost of a read */
 
 /* generations: those of the names, of before the listing; a folder has none, for which any purge counts. */
 struct edition {
@@ -44,6 +43,7 @@ struct edition {
 	int64_t began_ns, believed_ns; /* for so long after it began */
 	unsigned epoch;                /* the store's */
 	uint64_t purges, *generations;
+	atomic_bool refuted; /* a name was found that it lacks: nothing is absent by it */
 };
 
 enum state { RESTS, WAITS, LISTS, SORTS };
@@ -178,7 +178,8 @@ static bool holds(const struct name_index *x, const struct edition *e, struct sl
 {
 	const struct generations *g = x->set.generations;
 
-	if (e->epoch != atomic_load_explicit(&x->set.store->epoch, memory_order_relaxed))
+	if (atomic_load_explicit(&e->refuted, memory_order_relaxed) ||
+	    e->epoch != atomic_load_explicit(&x->set.store->epoch, memory_order_relaxed))
 		return false;
 	return generation_of_all(g) == e->purges ||
 	       (e->generations &&
@@ -308,7 +309,6 @@ static int64_t size_in(const struct edition *e)
 	return e ? (int64_t)names_size(e->names) : 0;
 }
 
-/* e: NULL to have none. */
 static void publish(struct level *l, struct edition *e)
 {
 	struct name_index *x = l->index;
@@ -566,10 +566,13 @@ static void found_in(struct level *l, struct slice name)
 		note_found(l, name);
 	if (e && !names_has(e->names, name) && holds(l->index, e, name) &&
 	    clock_mono_ns() - e->began_ns < e->believed_ns)
-		publish(l, NULL);
+		atomic_store_explicit(&e->refuted, true, memory_order_relaxed);
 }
 
-/* What is there although it was not listed is younger than the listing; or that was wrong. */
+/*
+ * What is there although it was not listed is younger than the listing; or that was wrong. How the names that it
+ * told are spelled is as true as before.
+ */
 void name_index_found(struct name_index *x, struct slice key)
 {
 	struct slice name = name_of_key(key), behind = slice_from(key, name.n);

@@ -12,14 +12,14 @@
  * msfz0, ".zst".
  */
 #define ADDED_MAX 32
-/* Lower-casing makes two bytes into three at worst. */
-#define KEY_BYTES_MAX ((size_t)(SYMBOL_PATH_MAX + KEY_TEXT_MAX + ADDED_MAX) * 3 / 2)
+/* In another case one byte is three at worst, the Kelvin sign. */
+#define KEY_BYTES_MAX ((size_t)(SYMBOL_PATH_MAX + KEY_TEXT_MAX + ADDED_MAX) * 3)
 
 void candidate_list_begin(struct candidate_list *l, const struct candidate_options *o,
 			  struct candidates *ret)
 {
 	*ret = (struct candidates){
-		.text = BUF_MAX((CANDIDATES_MAX + CANDIDATE_STARTS_MAX) * KEY_BYTES_MAX)};
+		.text = BUF_MAX((CANDIDATES_MAX + CANDIDATE_STARTS_MAX + 1) * KEY_BYTES_MAX)};
 	*l = (struct candidate_list){.o = o, .to = ret, .key = BUF_MAX(KEY_BYTES_MAX)};
 }
 
@@ -76,8 +76,10 @@ void candidate_list_add_listed(struct candidate_list *l, const struct candidate 
 
 	listed.rank = (uint8_t)(l->rank + as->name + !l->o->names_first);
 	l->listed = true;
-	buf_add(&l->to->text, buf_slice(&l->key));
-	close_key(l, &listed);
+	if (l->key.n <= SYMBOL_PATH_MAX) { /* no store has longer ones */
+		buf_add(&l->to->text, buf_slice(&l->key));
+		close_key(l, &listed);
+	}
 	l->key.n = 0;
 }
 
@@ -136,6 +138,9 @@ static void sort(struct candidate_list *l)
 		memmove(&c->list[at + 1], &c->list[at], (i - at) * sizeof(x));
 		c->list[at] = x;
 	}
+	/* Behind the first name's there may be aliases for other clients. */
+	for (size_t i = 1; i < c->n; i++)
+		c->list[i].late |= c->list[i].rank > c->list[0].rank;
 	for (size_t i = 1; i < c->n; i++) {
 		struct candidate x = c->list[i];
 		const struct listed_name *name = &l->o->names[x.name];
@@ -183,6 +188,8 @@ bool candidate_list_end(struct candidate_list *l)
 		c->start[i] = (struct slice){c->text.p + from, l->start_end[i] - from};
 		from = l->start_end[i];
 	}
+	if (c->starts)
+		c->in_vain = slice_from(buf_slice(&c->text), l->start_end[c->starts - 1]);
 	if (l->listed)
 		sort(l);
 	buf_fini(&l->key);

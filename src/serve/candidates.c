@@ -502,6 +502,11 @@ static void add_starts(struct candidate_list *l, const struct symbol_path *p)
 		candidate_put_start(&file, &l->o->names[i], KEY_IN_LOWER, &l->key);
 		candidate_list_add_start(l);
 	}
+	if (l->to->starts) {
+		buf_putc(&l->to->text, '\xff'); /* in no path */
+		buf_putc(&l->to->text, '/');
+		buf_add(&l->to->text, p->spelling[0].path);
+	}
 }
 
 bool candidates_make(const struct symbol_path *p, const struct candidate_options *o,

@@ -123,6 +123,11 @@ struct candidates {
 	bool starts_cut; /* there are more than: */
 	size_t starts;
 	struct slice start[CANDIDATE_STARTS_MAX];
+	/*
+	 * Then: a miss of this key, which no object has, is remembered when these have been listed in vain for
+	 * the path. Without it the path is not known to be missing, whatever is known of the candidates.
+	 */
+	struct slice in_vain;
 };
 
 /* How a file that was found lies below its name, as one byte that is not 0; have: what was learnt before. */

@@ -138,6 +138,12 @@ static bool look_in(const struct known_request *r, struct store *s, struct past 
 			note(&later, r, s, &miss, true);
 		}
 	}
+	if (!found && c.starts) {
+		const struct candidate in_vain = {.key = c.in_vain};
+		struct miss miss = find_miss(r, s, &in_vain);
+
+		note(&later, r, s, &miss, true);
+	}
 	candidates_fini(&c);
 	*past = found ? here : later;
 	return found;

@@ -352,6 +352,10 @@ static void all_missing(struct lookup *l)
 	for (size_t i = 0; i < l->n_slots; i++)
 		if (!l->slots[i].lists && !lookup_knows_missing(l, &l->slots[i].candidate))
 			l->keep_ns = 0;
+	if (l->in_vain.n)
+		lookup_lists_in_vain(l);
+	if (l->in_vain.n && !lookup_knows_missing(l, &(struct candidate){.key = l->in_vain}))
+		l->keep_ns = 0;
 	lookup_remember_cut(l);
 	lookup_next_stage(l);
 }

@@ -70,6 +70,7 @@ static void look_through(struct slot *slot, const struct name_page *page)
 		buf_clear(&best);
 		buf_add(&best, buf_slice(&key));
 	}
+	slot->looked_at = true;
 	slot->complete = page->next.n == 0;
 	if (meant)
 		become(slot, meant, buf_slice(&best));
@@ -113,6 +114,7 @@ void lookup_list(struct slot *slot, void (*judge)(struct lookup *l))
 void lookup_add_lists(struct lookup *l, const struct candidates *c)
 {
 	l->starts_cut = c->starts_cut;
+	l->in_vain = c->in_vain;
 	for (size_t i = 0; i < c->starts; i++)
 		l->slots[l->n_slots++] = (struct slot){
 			.lookup = l,
@@ -130,6 +132,23 @@ void lookup_list_found(struct lookup *l, const struct slot *slot)
 		    fold_equal(l->slots[i].candidate.key, slot->candidate.key))
 			cache_forget_miss(flights_cache(l->request.flights), lookup_present(l),
 					  l->slots[i].candidate.key, l->checksum);
+}
+
+void lookup_lists_in_vain(struct lookup *l)
+{
+	struct cache *cache = flights_cache(l->request.flights);
+	struct store *s = lookup_present(l);
+	const struct miss_asked asked = {.key = l->in_vain,
+					 .form = FORM_STORED,
+					 .via = l->via,
+					 .checksum = l->checksum,
+					 .ticket = cache_miss_ticket(cache, s, l->in_vain)};
+	bool all = true;
+
+	for (size_t i = 0; i < l->n_slots; i++)
+		all = all && (!l->slots[i].lists || l->slots[i].looked_at);
+	if (all)
+		cache_note_miss(cache, s, &asked, FETCH_MISS);
 }
 
 bool lookup_lists_prove(const struct lookup *l)

@@ -32,8 +32,9 @@ struct slot {
 	enum slot_state state;
 	struct object_head head;
 	struct error error;
-	bool lists,
-		complete; /* keys that begin with the candidate's are listed; that is all of them */
+	bool lists;     /* keys that begin with the candidate's are listed: */
+	bool looked_at; /* a page has come; */
+	bool complete;  /* that is all of them */
 	struct store_call *listing;
 	void (*judge)(struct lookup *l); /* when that has ended */
 	char *listed_key; /* owned: the candidate's, where it was found in a listing */
@@ -53,9 +54,10 @@ struct lookup {
 	size_t at;          /* the present store */
 	struct slot *slots; /* owned array */
 	size_t n_slots;
-	struct buf keys; /* of the slots */
-	bool named;      /* the store is known to have the name; */
-	bool starts_cut; /* in more ways with capitals than are listed */
+	struct buf keys;      /* of the slots */
+	bool named;           /* the store is known to have the name; */
+	struct slice in_vain; /* candidates.in_vain; n == 0: nothing is listed */
+	bool starts_cut;      /* in more ways with capitals than are listed */
 	int64_t stage_began_ns, stage_deadline_ns;
 	int64_t keep_before_ns; /* keep_ns as it was then */
 	size_t questions_left;  /* of the present stage */
@@ -113,6 +115,8 @@ void lookup_add_lists(struct lookup *l, const struct candidates *c);
 void lookup_list(struct slot *slot, void (*judge)(struct lookup *l));
 /* It has been found: the candidates that it is but for its case are not missing, they lie in the cache. */
 void lookup_list_found(struct lookup *l, const struct slot *slot);
+/* Nothing is there. That is remembered, if all lists have come. */
+void lookup_lists_in_vain(struct lookup *l);
 /* Is there no such key, as far as the store's names are known? All slots are MISSING. */
 bool lookup_lists_prove(const struct lookup *l);
 

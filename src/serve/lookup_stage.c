@@ -287,8 +287,9 @@ static void start_asks(struct lookup *l, struct candidates *c, unsigned kinds)
 		named = named || c->list[i].name_n;
 		unknown++;
 	}
-	l->named = named;
-	if (named)
+	l->named = named || c->starts;
+	l->in_vain = SLICE_NONE;
+	if (c->starts)
 		lookup_add_lists(l, c);
 	l->cut = (struct lookup_cut){cut || stopped ? of : 0, stopped, 0};
 	if (l->cut.of) {
@@ -366,7 +367,7 @@ static bool misses_all(struct lookup *l, const struct candidates *c)
 	for (size_t i = 0; i < c->n; i++)
 		if (!lookup_knows_missing(l, &c->list[i]))
 			return false;
-	return true;
+	return !c->starts || lookup_knows_missing(l, &(struct candidate){.key = c->in_vain});
 }
 
 /* Which kinds of question (bits) the store may be asked now, of those that the candidates are. */
@@ -389,7 +390,7 @@ static void ask_store(struct lookup *l, struct candidates *c)
 	unsigned kinds = admitted(l, c);
 	struct error e;
 
-	if (kinds) {
+	if (kinds || (c->starts && !gate_is_closed(lookup_present(l), QUESTION_SYMBOL))) {
 		start_asks(l, c, kinds);
 		if (!any_is(l, HELD))
 			ask_siblings(l);
@@ -433,8 +434,10 @@ void lookup_stage(struct loop_timer *timer)
 	/*
 	 * Candidates behind the spare answer, which is in the cache already, need not be asked for.
 	 */
-	if (lookup_has_spare(l) && !l->target.n)
+	if (lookup_has_spare(l) && !l->target.n) {
 		c.n = MIN(c.n, l->request.spare.rank);
+		c.starts = 0;
+	}
 	if (!made) {
 		err_set(&e, ERR_NOMEM, "no memory for the candidates");
 		lookup_store_failed(l, &e, true);

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import KEYS
 from rig import faults, forms, layouts
-from rig.cachedir import kept
+from rig.cachedir import kept, quiet
 from rig.client import is_miss
 from rig.listed import Listed
 from rig.samples import GUID, IMAGE_KEY, body, path
@@ -125,6 +125,7 @@ def test_the_second_hit_costs_one_request(form, name, origin, serve):
         origin.forget()
         assert server.fetch("/" + path(one, key).lower()).body == FILE
         kept(server, i + 1)
+        quiet(server)                   # what else the first one asked for
         assert len(asked(origin)) == 1 or i == 0, [r.path for r in asked(origin)]
 
 
@@ -190,6 +191,62 @@ def test_a_purge_in_any_case(origin, serve):
 
 # never a wrong answer
 
+def test_a_file_younger_than_the_listing(origin, serve):
+    """It tells nothing of how the names are spelled that were listed."""
+    origin.page = 2                     # so that the listing counts for a minute
+    for n in range(24):
+        origin.put("bucket", path(f"module{n:02}.pdb").lower(), FILE)
+    origin.put("bucket", path("MyApp.pdb", SYMSTORE), FILE)
+    server = listed(serve(stores=s3("bucket", origin)))
+    origin.put("bucket", path("new.pdb").lower(), FILE)
+    assert server.fetch("/" + path("new.pdb").lower()).body == FILE
+    assert server.fetch("/" + path("myapp.pdb", SYMSTORE).lower()).body == FILE
+
+
+@pytest.mark.parametrize("index", ["on", "auto"])
+def test_an_alias_under_another_spelling(index, origin, serve):
+    """LLDB's age may be a decimal, and what lies so below the first spelling is another file for it alone."""
+    target = "/" + path("myapp.pdb", GUID + "10")
+    origin.put("bucket", path("myapp.pdb", GUID + "A").lower(), body(6_000))
+    origin.put("bucket", path("MyApp.pdb", GUID + "10"), FILE)
+    server = listed(serve(stores=s3("bucket", origin, index=index)))
+    for agent, wanted in (("symbols", FILE), ("LLVM-HTTPClient/19", body(6_000))):
+        answer = server.fetch(target, headers={"User-Agent": agent})
+        assert answer.body == wanted and "User-Agent" in answer["Vary"]
+
+
+def test_the_whole_of_what_was_found_by_its_keys(origin, serve):
+    """Also after a part of it that the client may not be given, and one that lies outside."""
+    odd = path("MyApp.pdb", SYMSTORE, "mYAPP.pdb")
+    origin.put("bucket", odd, FILE)
+    server = listed(serve(stores=s3("bucket", origin), CACHE_DIR="off"))
+    for headers, status in ({"Range": "bytes=99999-"}, 416), \
+            ({"Range": "bytes=1-9", "If-Range": '"other"'}, 200), ({}, 200):
+        answer = server.fetch("/" + odd.lower(), headers=headers)
+        assert answer.status == status and (status != 200 or answer.body == FILE)
+
+
+def test_what_is_missing_but_was_not_listed(origin, serve):
+    """All that the file may be called has been asked for, for another path."""
+    key = "1234567890" * 3 + "121"
+    origin.put("bucket", path("MyApp.pdb", key, "myapp.PDB"), FILE)
+    server = listed(serve(stores=s3("bucket", origin)))
+    answer = server.fetch("/" + path("MyApp.pdb", key, "MyApp.pd_"),
+                          headers={"User-Agent": "Microsoft-Symbol-Server/10.0.0.0"})
+    assert is_miss(answer)
+    assert server.fetch("/" + path("MyApp.pdb", key)).body == FILE
+
+
+def test_a_name_that_is_longer_in_another_case(origin, serve):
+    """U+212A, three bytes, is a small k."""
+    long = "\u212a" * 330 + ".pdb"
+    origin.put("bucket", f"{long}/{SYMSTORE}/x", FILE)
+    server = listed(serve(stores=s3("bucket", origin)))
+    low = path(long.replace("\u212a", "k"), SYMSTORE).lower()
+    origin.put("bucket", low, FILE)
+    assert server.fetch("/" + low).body == FILE
+
+
 def test_twins(origin, serve):
     """Names that differ in case only: the one in lower case goes first, then in the order of bytes."""
     twins = ["MYAPP.pdb", "MyApp.pdb", "myapp.pdb"]
@@ -207,12 +264,15 @@ def test_twins(origin, serve):
 @pytest.mark.parametrize("fault", [faults.status(403, "AccessDenied"), faults.status(200, "InternalError"),
                                    faults.status(503, "SlowDown")])
 def test_keys_that_cannot_be_listed(fault, origin, serve):
-    """Then what is among the candidates is found, and the rest is a miss, as without any listing."""
+    """Then what is among the candidates is found, and the rest is a miss, as without any listing; but nobody
+    may keep that."""
     origin.put("bucket", path("MyApp.pdb", SYMSTORE), FILE)
     server = listed(serve(stores=s3("bucket", origin)))
     origin.fault(fault, match=lambda r: listing(r) and "delimiter" not in r.query, times=None)
     for n in range(3):
-        assert is_miss(server.fetch("/" + path("myapp.pdb", f"{n}A" * 16 + "1")))
+        for _ in range(2):
+            answer = server.fetch("/" + path("myapp.pdb", f"{n}A" * 16 + "1"))
+            assert is_miss(answer) and answer["Cache-Control"] == "no-store"
     assert server.fetch("/" + path("myapp.pdb", SYMSTORE).lower()).body == FILE
 
 
