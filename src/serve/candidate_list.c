@@ -19,7 +19,8 @@ void candidate_list_begin(struct candidate_list *l, const struct candidate_optio
 			  struct candidates *ret)
 {
 	*ret = (struct candidates){
-		.text = BUF_MAX((CANDIDATES_MAX + CANDIDATE_STARTS_MAX + 1) * KEY_BYTES_MAX)};
+		.text = BUF_MAX((CANDIDATES_MAX + CANDIDATES_ADDED_MAX + CANDIDATE_STARTS_MAX + 1) *
+				KEY_BYTES_MAX)};
 	*l = (struct candidate_list){.o = o, .to = ret, .key = BUF_MAX(KEY_BYTES_MAX)};
 }
 
@@ -57,7 +58,10 @@ static void close_key(struct candidate_list *l, const struct candidate *as)
 		if (superfluous && as->name_n)
 			describe(l, &c->list[i], as);
 	}
-	if (!superfluous && c->n == CANDIDATES_MAX) {
+	if (!superfluous && as->added) {
+		superfluous = l->added == CANDIDATES_ADDED_MAX;
+		l->added += !superfluous;
+	} else if (!superfluous && c->n - l->added == CANDIDATES_MAX) {
 		c->next = l->seen - 1;
 		superfluous = true;
 	}

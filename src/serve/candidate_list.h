@@ -17,8 +17,9 @@ struct candidate_list {
 	uint8_t rank;                           /* of their spelling */
 	bool listed;                            /* some are of names that the store has */
 	size_t start_end[CANDIDATE_STARTS_MAX]; /* of each start, behind the keys */
-	size_t seen;                /* candidates so far, also those that are left out */
-	size_t end[CANDIDATES_MAX]; /* of each key, in to->text */
+	size_t seen;  /* candidates so far, also those that are left out */
+	size_t added; /* of the store's names alone */
+	size_t end[CANDIDATES_MAX + CANDIDATES_ADDED_MAX]; /* of each key, in to->text */
 };
 
 void candidate_list_begin(struct candidate_list *l, const struct candidate_options *o,

@@ -56,7 +56,9 @@
 #include "store/store.h"
 
 /* Candidates beyond this number, which are the least likely, are not looked for. */
-#define CANDIDATES_MAX       96
+#define CANDIDATES_MAX 96
+#define CANDIDATES_ADDED_MAX                                                                       \
+	48 /* of names that the store spells otherwise; they displace no others */
 #define CANDIDATE_STARTS_MAX 8
 
 enum want {
@@ -113,7 +115,7 @@ struct candidate_options {
 /* No two are the same. They lie in text and live until candidates_fini(). */
 struct candidates {
 	size_t n;
-	struct candidate list[CANDIDATES_MAX];
+	struct candidate list[CANDIDATES_MAX + CANDIDATES_ADDED_MAX];
 	struct buf text;
 	size_t next; /* > 0: there are more, which begin with options.first = next */
 	/*

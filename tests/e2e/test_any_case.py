@@ -247,6 +247,20 @@ def test_a_name_that_is_longer_in_another_case(origin, serve):
     assert server.fetch("/" + low).body == FILE
 
 
+def test_many_spellings_displace_nothing(origin, serve):
+    """What is looked for without any of them is looked for as well."""
+    for n in range(8):
+        name = "".join(c.upper() if i == n else c for i, c in enumerate("symbolic"))
+        origin.put("bucket", path(f"{name}.pdb", OTHER), FILE)
+    key = "0A" * 16 + "A"
+    origin.put("bucket", path("symbolic.pdb", key, "file.ptr").lower(),
+               rb"PATH:\\builds\symbols\x\symbolic.pdb")
+    origin.put("bucket", "x/symbolic.pdb", FILE)
+    server = listed(serve(stores=s3("bucket", origin, forms="cab,gz,zst", ptr="//builds/symbols"),
+                          MAX_QUESTIONS="96"))
+    assert server.fetch("/" + path("symbolic.pdb", key)).body == FILE
+
+
 def test_twins(origin, serve):
     """Names that differ in case only: the one in lower case goes first, then in the order of bytes."""
     twins = ["MYAPP.pdb", "MyApp.pdb", "myapp.pdb"]

@@ -89,7 +89,8 @@ static void check_candidates(const struct symbol_path *p)
 		options.learnt = (uint8_t)(i * 5);
 
 		ASSERT(candidates_make(p, &options, &c));
-		ASSERT(c.n <= CANDIDATES_MAX && (c.n == 0 || p->segments > 0));
+		ASSERT(c.n <= CANDIDATES_MAX + CANDIDATES_ADDED_MAX &&
+		       (c.n == 0 || p->segments > 0));
 		for (size_t k = 0; k < c.n; k++) {
 			ASSERT(c.list[k].key.n > 0);
 			for (size_t j = 0; j < k; j++)
