@@ -10,17 +10,20 @@
 
 void cache_index_names(struct cache *c, struct store *s, struct loop *loop, struct quiet *quiet)
 {
+	int64_t max_ns = MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns);
 	const struct name_index_settings settings = {
 		.store = s,
 		.loop = loop,
 		.quiet = quiet,
 		.generations = c->generations,
 		.names_left = &c->names_left,
-		.max_ns = MIN(c->settings.miss_ttl_ns, s->traits.miss_ttl_max_ns),
-		.believed = s->traits.listed_believed,
+		.max_ns = MAX(max_ns, 1),
+		.believed = s->traits.listed_believed && max_ns > 0,
 	};
 
-	if (!s->traits.indexed || !store_can_list(s) || settings.max_ns <= 0 || !c->names_left)
+	/* Where nothing is to be believed, and keys are not searched for in any case, it is of no use. */
+	if (!s->traits.indexed || !store_can_list(s) || !c->names_left ||
+	    (max_ns <= 0 && s->traits.key_case != CASE_BOTH))
 		return;
 	c->index = realloc(c->index, (c->indexes + 1) * sizeof(struct name_index *));
 	ASSERT(c->index);

@@ -197,8 +197,10 @@ size_t names_alike(const struct names *n, struct slice name, struct slice *ret, 
 			continue;
 		if (count < max)
 			ret[count++] = text;
-		else if (same(text, name) && max)
+		else if (same(text, name))
 			ret[max - 1] = text;
+		else if (max > 1 && is_lower(text))
+			ret[max - 2] = text;
 	}
 	/* Small letters come behind capitals. */
 	for (size_t i = 1; i < count; i++)

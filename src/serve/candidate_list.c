@@ -121,8 +121,7 @@ void candidate_list_add_start(struct candidate_list *l)
 /* Never another key, since what lies under the key that was asked for goes before. */
 static bool lies_so(const struct candidate *c, uint8_t learnt)
 {
-	return learnt && !c->alias && c->packing == (learnt - 1) / 4 &&
-	       c->casings & 1U << (learnt - 1) % 4;
+	return learnt && !c->alias && candidate_lies(c, learnt) == learnt;
 }
 
 /*

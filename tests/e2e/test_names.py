@@ -117,10 +117,21 @@ def test_without_an_index_it_is_asked_for(origin, serve):
         assert (complete(server) > 0) == spells
 
 
-def test_it_is_off_where_misses_are_not_remembered(origin, serve):
-    server = serve(stores=s3("bucket", origin, index="on"), MISS_TTL="0s")
-    assert is_miss(server.fetch("/" + path("unknown.pdb")))
-    assert asked(origin) and not origin.asked(listing)
+@pytest.mark.parametrize("case", ["both", "lower"])
+def test_it_is_not_believed_where_misses_are_not_remembered(case, origin, serve):
+    """Then it is of use only for finding names in any case."""
+    mixed = path("Mixed.pdb")
+    origin.put("bucket", mixed, FILE)
+    server = serve(stores=s3("bucket", origin, index="on", case=case), MISS_TTL="0s")
+    if case == "both":
+        listed(server)
+    for _ in range(2):
+        origin.forget()
+        assert is_miss(server.fetch("/" + path("unknown.pdb")))
+        assert asked(origin)
+    if case == "both":
+        assert server.fetch("/" + mixed.lower()).body == FILE
+    assert (complete(server) > 0) == (case == "both")
 
 
 def test_many_misses_pay_for_the_next_listing(origin, serve):

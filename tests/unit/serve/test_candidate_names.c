@@ -16,7 +16,7 @@
 struct row {
 	const char *target;
 	struct listed_name names[NAMES_MAX];
-	struct candidate_options o; /* names_first: they are not */ /* names_first: they are not */
+	struct candidate_options o; /* names_first: they are not */
 	const char *wanted[WANTED_MAX]; /* keys; then, behind "-", the starts */
 };
 
@@ -156,7 +156,6 @@ static void check(const struct row *row)
 	o.client = &nobody;
 	o.names = row->names;
 	o.n_names = n;
-	o.names_first = !row->o.names_first;
 	o.names_first = !row->o.names_first; /* said of the rows where they are not */
 	ASSERT(request_clean(slice_of(row->target), &(struct request_rules){0}, &p) ==
 	       REQUEST_CLEAN);
