@@ -125,6 +125,7 @@ static bool begin_reading_ahead(struct http_conn *c)
 	c->cold = http_out_cold(&c->out);
 	c->ahead.run = read_ahead;
 	c->owed = p && pool_submit(p, &c->ahead) == OK;
+	c->out.waits = c->owed;
 	if (!c->owed)
 		c->cold.n = 0;
 	return c->owed;
@@ -141,9 +142,10 @@ static enum step write_answer(struct http_conn *c)
 		tail = http_tail(&c->worker->tails, !c->keep           ? HTTP_TAIL_CLOSES
 						    : c->head.http_1_0 ? HTTP_TAIL_SAYS_KEPT
 								       : HTTP_TAIL_KEPT);
-	if (c->cold.n)
+	if (c->cold.n && !c->out.waits) {
 		http_out_has_read(&c->out, c->cold_ns);
-	c->cold.n = 0;
+		c->cold.n = 0;
+	}
 	do {
 		state = http_out_run(&c->out, &io, tail, c->worker->block);
 		c->owed = c->out.waits;

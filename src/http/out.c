@@ -245,6 +245,8 @@ enum http_out_state http_out_run(struct http_out *o, const struct http_io *io, s
 		if (!o->begun || o->rest || o->piece.kind == HTTP_PIECE_BYTES) {
 			state = send_bytes(o, io, tail, budget);
 			budget -= MIN(budget, (size_t)(o->sent - before));
+		} else if (o->waits) {
+			return HTTP_OUT_NOTHING;
 		} else if (o->piece.kind == HTTP_PIECE_FILE && is_cold(o, budget)) {
 			return HTTP_OUT_COLD;
 		} else if (o->piece.kind == HTTP_PIECE_FILE) {

@@ -74,10 +74,10 @@ struct http_out {
 	struct http_answer a;
 	struct http_piece piece; /* being sent; NONE: pull */
 	bool begun;              /* the head has been offered to the socket */
-	bool waits;              /* the source has had nothing, and owes a wake */
-	size_t head_n;           /* bytes of the whole head */
-	int64_t left;            /* bytes of the body that no piece has been made of */
-	uint64_t sent;           /* bytes that the socket has taken, with the head */
+	bool waits;    /* the source has had nothing, or the file is read: a wake is owed */
+	size_t head_n; /* bytes of the whole head */
+	int64_t left;  /* bytes of the body that no piece has been made of */
+	uint64_t sent; /* bytes that the socket has taken, with the head */
 	unsigned wary; /* of a large file: turns for which it is asked whether it is in memory */
 	int64_t warm;  /* where in the file that ends which is not asked about any more */
 	char *rest;    /* owned: bytes that go before the piece */
