@@ -16,7 +16,7 @@
 struct row {
 	const char *target;
 	struct listed_name names[NAMES_MAX];
-	struct candidate_options o; /* names_first: they are not */
+	struct candidate_options o;     /* names_first: they are not */
 	const char *wanted[WANTED_MAX]; /* keys; then, behind "-", the starts */
 };
 
