@@ -87,7 +87,7 @@ def test_for_good_is_503_within_the_budget(name, server, proxy):
     assert whole(server.fetch("/" + BAR), 2, 5_000), "the next file is served normally"
     proxy.heal()
     assert whole(server.fetch("/" + FOO)), "and this one, once S3 is well again"
-    assert server.log(msg="request", outcome="fault", status=503)
+    server.wait_log(msg="request", outcome="fault", status=503)
 
 
 @pytest.mark.row("C18")

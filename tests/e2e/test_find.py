@@ -319,8 +319,10 @@ def test_interrupted(command, stage, tmp):
     origin = stage(Listed)
     origin.put("bucket", path("foo.pdb"), b"x")
     gate = origin.hold(deep)
+    # Whoever runs the tests in the background of a shell has them ignore the signal.
     child = subprocess.Popen([binary(False), *command, "--store", s3("bucket", origin)],
-                             stdout=subprocess.PIPE, env=environment(tmp, {}), cwd=tmp)
+                             stdout=subprocess.PIPE, env=environment(tmp, {}), cwd=tmp,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     gate.wait(1)
     child.send_signal(signal.SIGINT)
     out, _ = child.communicate(timeout=60)

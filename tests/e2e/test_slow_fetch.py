@@ -40,7 +40,7 @@ def test_still_working(size, origin, store, serve):
     assert answer["Symbol-Agent-Status"] is None
     assert len(origin.asked(LOWER, "GET")) == 1
     assert server.metrics()["pepto_requests_total", '{outcome="working"}'] == 2
-    assert len(server.log(msg="request", outcome="working")) == 2
+    server.wait_log(msg="request", outcome="working", count=2)
     assert not server.log(msg="store failed"), "a slow store is no failed one"
 
 

@@ -5,6 +5,8 @@
  */
 #include "cache/names.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static bool same(struct slice a, struct slice b)
 {
 	if (a.n != b.n)
