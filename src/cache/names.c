@@ -173,6 +173,8 @@ static bool alike(struct slice a, struct slice b)
 	struct buf x CLEANUP(buf_fini) = BUF_MAX(4 * a.n + 4);
 	struct buf y CLEANUP(buf_fini) = BUF_MAX(4 * b.n + 4);
 
+	if (same(a, b))
+		return true;
 	fold_lower(a, &x);
 	fold_lower(b, &y);
 	return !buf_failed(&x) && !buf_failed(&y) && same(buf_slice(&x), buf_slice(&y));
@@ -186,31 +188,34 @@ static bool is_lower(struct slice name)
 	return slice_eq(fold_within(name, space, sizeof(space), &longer), name);
 }
 
+/* Those that are never left out: 0 for lower case, 1 for what is spelled as the name is; else 2. */
+static int rank_of(struct slice text, struct slice name)
+{
+	return is_lower(text) ? 0 : same(text, name) ? 1 : 2;
+}
+
 size_t names_alike(const struct names *n, struct slice name, struct slice *ret, size_t max)
 {
-	size_t end, first = find(n, hash_of(n->seed, name), &end), count = 0;
+	size_t end, first = find(n, hash_of(n->seed, name), &end), count = 0, kept = 0;
 
 	for (size_t i = first; i < end; i++) {
 		struct slice text = text_of(n, &n->name[i]);
 
-		if (!same(text, name) && !alike(text, name))
+		if (!alike(text, name) || rank_of(text, name) == 2)
 			continue;
-		if (count < max)
+		kept++;
+		if (rank_of(text, name) == 0 && count < max)
 			ret[count++] = text;
-		else if (same(text, name))
-			ret[max - 1] = text;
-		else if (max > 1 && is_lower(text))
-			ret[max - 2] = text;
 	}
-	/* Small letters come behind capitals. */
-	for (size_t i = 1; i < count; i++)
-		if (is_lower(ret[i])) {
-			struct slice lower = ret[i];
+	for (size_t i = first, others = max - MIN(max, kept); i < end; i++) {
+		struct slice text = text_of(n, &n->name[i]);
+		int rank = rank_of(text, name);
 
-			memmove(ret + 1, ret, i * sizeof(*ret));
-			ret[0] = lower;
-			break;
-		}
+		if (rank == 0 || count == max || (rank == 2 && !others) || !alike(text, name))
+			continue;
+		ret[count++] = text;
+		others -= rank == 2;
+	}
 	return count;
 }
 

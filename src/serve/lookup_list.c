@@ -83,14 +83,16 @@ static void listed(void *ud, enum store_result result, struct buf *answer, int64
 	struct store *s = lookup_present(slot->lookup);
 	struct name_page page CLEANUP(name_page_fini) = {0};
 
+	bool read = result == STORE_FOUND && answer->n <= PAGE_MAX &&
+		    s->ops->read_page(s, slot->candidate.key, buf_slice(answer), &page, NULL) == OK;
+
 	slot->listing = NULL;
 	slot->state = MISSING;
-	if (result != STORE_FOUND)
+	if (read)
+		look_through(slot, &page);
+	else
 		s->unlisted_ns = clock_mono_ns() +
 				 (e && e->code == ERR_DENIED ? DENIED_NS : FAILED_NS);
-	if (result == STORE_FOUND && answer->n <= PAGE_MAX &&
-	    s->ops->read_page(s, slot->candidate.key, buf_slice(answer), &page, NULL) == OK)
-		look_through(slot, &page);
 	slot->judge(slot->lookup);
 }
 

@@ -169,10 +169,7 @@ static bool take_question(struct lookup *l, const struct candidates *c, size_t i
 
 /* ---- going on where the request before was cut ---- */
 
-/*
- * Where the request before was cut is noted apart from the misses, since these may be remembered
- * for too short a time, or not at all. The note is valid under the same conditions as they are.
- */
+/* A cut is one in the order of the candidates, which what is learnt changes. */
 static uint64_t order_of(const struct candidates *c)
 {
 	uint64_t order = 0;
@@ -182,6 +179,10 @@ static uint64_t order_of(const struct candidates *c)
 	return order;
 }
 
+/*
+ * Where the request before was cut is noted apart from the misses, since these may be remembered
+ * for too short a time, or not at all. The note is valid under the same conditions as they are.
+ */
 static uint64_t cut_hash(const struct lookup *l, const struct candidates *c)
 {
 	struct slice path = l->request.rules.path->spelling[0].path;

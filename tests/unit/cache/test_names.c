@@ -105,9 +105,42 @@ static void test_many(void)
 	names_free(n);
 }
 
+/* Into as much room as there is; what is asked for and what is in lower case are not left out. */
+static void test_room(void)
+{
+	static const char *const twins[] = {"AB/", "Ab/", "aB/", "ab/"};
+	static const struct {
+		const char *name, *wanted[4];
+	} rows[] = {
+		{"aB/", {0}},
+		{"aB/", {"ab/"}},
+		{"aB/", {"ab/", "aB/"}},
+		{"aB/", {"ab/", "AB/", "aB/"}},
+		{"Ab/", {"ab/", "AB/", "Ab/"}},
+		{"AB/", {"ab/", "AB/", "Ab/"}},
+		{"ab/", {"ab/", "AB/", "Ab/"}},
+		{"aB/", {"ab/", "AB/", "Ab/", "aB/"}},
+	};
+	struct names *n = names_of(twins, ARRAY_LEN(twins));
+
+	for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+		struct slice ret[6] = {SLICE("before")};
+		size_t max = 0;
+
+		while (max < 4 && rows[row].wanted[max])
+			max++;
+		CHECK_INT(names_alike(n, slice_of(rows[row].name), ret + 1, max), max, "so many");
+		for (size_t i = 0; i < max; i++)
+			CHECK_SLICE(ret[1 + i], rows[row].wanted[i], rows[row].name);
+		CHECK(slice_eq(ret[0], SLICE("before")) && !ret[1 + max].p, "and nothing beside");
+	}
+	names_free(n);
+}
+
 int main(void)
 {
 	test_odd();
 	test_many();
+	test_room();
 	return tap_done();
 }
