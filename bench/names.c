@@ -11,7 +11,7 @@
  *	gcc -O3 -std=gnu11 -D_GNU_SOURCE -I. -Isrc bench/names.c build/gcc/libpepto.a -lxxhash -lunistring \
  *		-lpthread -o names
  */
-#include "cache/names.h"
+#include "store/names.h"
 #include "base/clock.h"
 #include "bench/args.h"
 #include "store/dir_find.h"

@@ -17,8 +17,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "cache/names.h"
 #include "metric/metric.h"
+#include "store/names.h"
 
 #include <stdio.h>
 #include <xxhash.h>

@@ -175,7 +175,7 @@ struct dirent *dir_next_entry(DIR *dir)
 	return readdir(dir);
 }
 
-/* The entries of the directory at s->path that match the segment, sorted. */
+/* The entries of the directory at s->path that match the segment. */
 static enum err list_matches(const struct search *s, struct slice folded,
 			     char *ret_names[static DIR_MATCHES_MAX], size_t *ret_n,
 			     struct error *e)
@@ -201,17 +201,20 @@ static enum err list_matches(const struct search *s, struct slice folded,
 		      ? err_sys(e, dir_error_kind(errno), "cannot list '%s'", s->path)
 		      : OK;
 	closedir(dir);
-	qsort(ret_names, *ret_n, sizeof(*ret_names), by_name);
 	return err;
 }
 
+/* The same, sorted by their bytes; out of what is known of the directory, or else out of itself. */
 static enum err find_matches(const struct search *s, struct slice folded,
 			     char *ret_names[static DIR_MATCHES_MAX], size_t *ret_n,
 			     struct error *e)
 {
-	if (!s->path_n && s->names && dir_names_find(s->names, s->root, folded, ret_names, ret_n))
-		return OK;
-	return list_matches(s, folded, ret_names, ret_n, e);
+	bool known = !s->path_n && s->names &&
+		     dir_names_find(s->names, s->root, folded, ret_names, ret_n);
+	enum err err = known ? OK : list_matches(s, folded, ret_names, ret_n, e);
+
+	qsort(ret_names, *ret_n, sizeof(*ret_names), by_name);
+	return err;
 }
 
 static bool push(struct search *s, const char *name)

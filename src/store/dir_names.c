@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "metric/metric.h"
+#include "store/names.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,10 +18,9 @@
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <xxhash.h>
 
 #define SETTLED_NS (2 * NS_PER_S)
-#define NAMES_MAX  ((size_t)1 << 18) /* 8 bytes each, and their text; of more none are kept */
+#define NAMES_MAX  ((size_t)1 << 18) /* some 20 bytes each, and their text; of more none are kept */
 #define TEXT_MAX   ((size_t)16 << 20)
 #define FOLD_MAX   ((size_t)4 * 256) /* of a file name in lower case */
 #define ZFS_MAGIC  0x2fc12fc1
@@ -30,15 +30,9 @@ struct stamp {
 	int64_t mtime_ns, ctime_ns;
 };
 
-struct name {
-	uint32_t hash, at; /* of it in lower case; in text */
-};
-
 struct snapshot {
 	atomic_uint refs;
-	struct buf text; /* names, a NUL behind each */
-	struct name *name;
-	size_t n, room;
+	struct names *names;
 };
 
 struct dir_names {
@@ -102,8 +96,7 @@ static void release(struct snapshot *s)
 {
 	if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
-	buf_fini(&s->text);
-	free(s->name);
+	names_free(s->names);
 	free(s);
 }
 
@@ -112,62 +105,22 @@ static void release_p(struct snapshot **s)
 	release(*s);
 }
 
-static uint32_t hash_of(struct slice folded)
+static bool add(struct name_list *l, size_t *room, const char *name)
 {
-	return (uint32_t)XXH3_64bits(folded.p, folded.n);
+	return l->n < NAMES_MAX && name_list_add(l, room, slice_of(name), NULL) == OK;
 }
 
-static struct slice fold(const char *name, struct buf *space)
+static bool add_all(struct name_list *l, DIR *dir)
 {
-	buf_clear(space);
-	fold_lower(slice_of(name), space);
-	return buf_slice(space);
-}
-
-static const char *text_of(const struct snapshot *s, size_t i)
-{
-	return s->text.p + s->name[i].at;
-}
-
-static int by_hash(const void *a_, const void *b_, void *ud)
-{
-	const struct name *a = a_, *b = b_;
-	const struct snapshot *s = ud;
-
-	if (a->hash != b->hash)
-		return a->hash < b->hash ? -1 : 1;
-	return strcmp(s->text.p + a->at, s->text.p + b->at);
-}
-
-static bool add(struct snapshot *s, const char *name, struct buf *space)
-{
-	struct slice folded = fold(name, space);
-
-	if (s->n == s->room) {
-		size_t more = s->room ? 2 * s->room : 256;
-		void *p = s->n < NAMES_MAX ? reallocarray(s->name, more, sizeof(*s->name)) : NULL;
-
-		if (!p)
-			return false;
-		s->name = p;
-		s->room = more;
-	}
-	s->name[s->n++] = (struct name){hash_of(folded), (uint32_t)s->text.n};
-	buf_add(&s->text, (struct slice){name, strlen(name) + 1});
-	return !buf_failed(&s->text) && !buf_failed(space);
-}
-
-static bool add_all(struct snapshot *s, DIR *dir)
-{
-	struct buf space CLEANUP(buf_fini) = BUF_MAX(FOLD_MAX);
 	struct dirent *entry;
+	size_t room = 0;
 
 	for (;;) {
 		errno = 0;
 		entry = readdir(dir);
 		if (!entry)
 			return errno == 0;
-		if (!add(s, entry->d_name, &space))
+		if (!add(l, &room, entry->d_name))
 			return false;
 	}
 }
@@ -176,51 +129,37 @@ static bool add_all(struct snapshot *s, DIR *dir)
 static struct snapshot *snapshot_read(int fd, const struct stamp *before)
 {
 	struct snapshot *s CLEANUP(release_p) = xnew(struct snapshot);
+	struct name_list list CLEANUP(name_list_fini) = {.text = BUF_MAX(TEXT_MAX)};
 	int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = own >= 0 ? fdopendir(own) : NULL;
 	struct stamp after;
 	bool all;
 
 	atomic_init(&s->refs, 1);
-	s->text = BUF_MAX(TEXT_MAX);
 	if (!dir) {
 		close_p(&own);
 		return NULL;
 	}
 	metric_inc(dir_reads);
-	all = add_all(s, dir) && stamp_of(fd, &after) && same_stamp(before, &after);
+	all = add_all(&list, dir) && stamp_of(fd, &after) && same_stamp(before, &after);
 	closedir(dir);
-	if (!all)
-		return NULL;
-	if (s->n)
-		qsort_r(s->name, s->n, sizeof(s->name[0]), by_hash, s);
-	return TAKE(s);
+	s->names = all ? names_make(&list) : NULL;
+	return s->names ? TAKE(s) : NULL;
 }
 
-static size_t first_of(const struct snapshot *s, uint32_t hash)
-{
-	size_t low = 0, high = s->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (s->name[middle].hash < hash)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
+/* To names.h '+' is ' ': in a directory it is not. */
 static size_t find(const struct snapshot *s, struct slice folded, char *ret[static DIR_MATCHES_MAX])
 {
-	struct buf space CLEANUP(buf_fini) = BUF_MAX(FOLD_MAX);
-	uint32_t hash = hash_of(folded);
-	size_t n = 0;
+	struct slice alike[DIR_MATCHES_MAX];
+	size_t all = names_alike(s->names, folded, alike, ARRAY_LEN(alike)), n = 0;
 
-	for (size_t i = first_of(s, hash); i < s->n && s->name[i].hash == hash; i++)
-		if (n < DIR_MATCHES_MAX && slice_eq(fold(text_of(s, i), &space), folded))
-			ret[n++] = xstrdup(text_of(s, i));
+	for (size_t i = 0; i < all; i++) {
+		struct buf lower CLEANUP(buf_fini) = BUF_MAX(FOLD_MAX);
+
+		fold_lower(alike[i], &lower);
+		if (slice_eq(buf_slice(&lower), folded))
+			ret[n++] = xstrndup(alike[i].p, alike[i].n);
+	}
 	return n;
 }
 

@@ -23,8 +23,8 @@ struct dir_names *dir_names_new(void);
 void dir_names_free(struct dir_names *d); /* accepts NULL */
 
 /*
- * The names in the directory that are `folded` once in lower case (fold_lower()): *ret_n of them, sorted by their
- * bytes, DIR_MATCHES_MAX at most; the caller frees each. False: it is not known now, and the directory has to be
+ * The names in the directory that are `folded` once in lower case (fold_lower()): *ret_n of them, in any order,
+ * DIR_MATCHES_MAX at most; the caller frees each. False: it is not known now, and the directory has to be
  * read. fd: of the directory, O_PATH will do; the same directory for all calls, as far as its path goes.
  */
 MUST_CHECK bool dir_names_find(struct dir_names *d, int fd, struct slice folded,

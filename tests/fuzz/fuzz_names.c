@@ -3,7 +3,7 @@
  * The names of a store, looked up: an index tells of each name that it has, and of no other, as a look through
  * all of them does. Lines, up to an empty one, are names; those behind it are asked for.
  */
-#include "cache/names.h"
+#include "store/names.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

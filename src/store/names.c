@@ -5,7 +5,7 @@
  * the first of them. Two names of one hash that are no spellings of one another are neighbours too: each is
  * compared by its bytes.
  */
-#include "cache/names.h"
+#include "store/names.h"
 #include "base/random.h"
 #include "base/text.h"
 

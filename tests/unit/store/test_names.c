@@ -3,7 +3,7 @@
  * The names of a store: each is found by its own bytes and no other spelling is, in lists of a few odd ones
  * and of a hundred thousand.
  */
-#include "cache/names.h"
+#include "store/names.h"
 
 #include "tap.h"
 
