@@ -10,6 +10,7 @@
 
 #include "http_server.h"
 #include "store/creds.h"
+#include "store/write.h"
 #include <curl/curl.h>
 
 #define RIG_VARS 8
@@ -213,4 +214,40 @@ __attribute__((unused)) static void rig_until(struct rig *r, const bool *done)
 			manual_advance(r->ctx.loop, 2 * NS_PER_S);
 		seen = pauses;
 	}
+}
+
+/* ---- S3 with keys of its own ---- */
+
+__attribute__((unused)) static void rig_open_with_keys(struct rig *r, const char *url,
+						       const struct http_reply *script, size_t n)
+{
+	rig_init(r, script, n);
+	rig_var_set(r, "AWS_ACCESS_KEY_ID", "AK1");
+	rig_var_set(r, "AWS_SECRET_ACCESS_KEY", "TOPSECRET");
+	rig_open(r, url);
+}
+
+/* Was the text among what request i said? */
+__attribute__((unused)) static bool rig_heard(struct rig *r, size_t i, const char *text)
+{
+	return http_server_heard(&r->server, i, text);
+}
+
+/* What became of a put: rig_stored() is its done(), and this its ud. */
+struct rig_put {
+	bool done;
+	enum store_put_result result;
+	struct error error;
+};
+
+__attribute__((unused)) static void rig_stored(void *ud, enum store_put_result result,
+					       const struct error *e)
+{
+	struct rig_put *p = ud;
+
+	ASSERT(!p->done && (result == STORE_PUT_FAILED) == (e != NULL));
+	p->done = true;
+	p->result = result;
+	if (e)
+		p->error = *e;
 }

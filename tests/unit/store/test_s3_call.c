@@ -35,19 +35,6 @@
 			.close = true                                                              \
 	}
 
-static void open_with_keys(struct rig *r, const struct http_reply *script, size_t n)
-{
-	rig_init(r, script, n);
-	rig_var_set(r, "AWS_ACCESS_KEY_ID", "AK1");
-	rig_var_set(r, "AWS_SECRET_ACCESS_KEY", "TOPSECRET");
-	rig_open(r, URL);
-}
-
-static bool heard(struct rig *r, size_t i, const char *text)
-{
-	return http_server_heard(&r->server, i, text);
-}
-
 /* ---- one request, one answer ---- */
 
 static void test_request(void)
@@ -56,28 +43,30 @@ static void test_request(void)
 	struct rig r;
 	struct asked a;
 
-	open_with_keys(&r, script, 1);
+	rig_open_with_keys(&r, URL, script, 1);
 	CHECK(store_is_private(r.store), "with credentials it is private");
 	a = rig_ask(&r, (struct store_read){.key = SLICE("a b/K+\xc3\xa4"),
 					    .if_match = "\"e\"",
 					    .ranged = true,
 					    .range = {3, 9}});
 	CHECK(a.result == STORE_FOUND && a.heads == 1 && a.bytes == 5, "found");
-	CHECK(heard(&r, 0, "GET /bucket/pre/a%20b/K%2B%C3%A4 HTTP/1.1\r\n"),
+	CHECK(rig_heard(&r, 0, "GET /bucket/pre/a%20b/K%2B%C3%A4 HTTP/1.1\r\n"),
 	      "bucket, prefix and key");
-	CHECK(heard(&r, 0, "Authorization: AWS4-HMAC-SHA256 Credential=AK1/") &&
-		      heard(&r, 0, "/us-east-1/s3/aws4_request"),
+	CHECK(rig_heard(&r, 0, "Authorization: AWS4-HMAC-SHA256 Credential=AK1/") &&
+		      rig_heard(&r, 0, "/us-east-1/s3/aws4_request"),
 	      "signed");
-	CHECK(heard(&r, 0, "\r\nRange: bytes=3-9\r\n") && heard(&r, 0, "\r\nIf-Match: \"e\"\r\n"),
+	CHECK(rig_heard(&r, 0, "\r\nRange: bytes=3-9\r\n") &&
+		      rig_heard(&r, 0, "\r\nIf-Match: \"e\"\r\n"),
 	      "with its conditions");
-	CHECK(!heard(&r, 0, "TOPSECRET"), "and without the secret");
+	CHECK(!rig_heard(&r, 0, "TOPSECRET"), "and without the secret");
 	CHECK(atomic_load(&r.store->answered_ns) == MANUAL_START_NS, "the store is alive");
 	rig_fini(&r);
 
 	rig_init(&r, script, 1);
 	rig_open(&r, OPEN);
 	a = rig_ask(&r, (struct store_read){.head = true});
-	CHECK(heard(&r, 0, "HEAD ") && !heard(&r, 0, "uthorization") && !store_is_private(r.store),
+	CHECK(rig_heard(&r, 0, "HEAD ") && !rig_heard(&r, 0, "uthorization") &&
+		      !store_is_private(r.store),
 	      "anonymous: unsigned, not private");
 	CHECK(a.result == STORE_FOUND && a.heads == 1 && a.head.length == 5, "a head");
 	rig_fini(&r);
@@ -116,10 +105,10 @@ static void test_checksum(void)
 			rig_open(&r, keys ? URL : OPEN);
 			a = rig_ask(&r, checked[i].read);
 			CHECK(a.result == STORE_FOUND &&
-				      heard(&r, 0, "\r\nx-amz-checksum-mode: ENABLED\r\n") ==
+				      rig_heard(&r, 0, "\r\nx-amz-checksum-mode: ENABLED\r\n") ==
 					      checked[i].asked,
 			      checked[i].name);
-			CHECK(heard(&r, 0, ";x-amz-checksum-mode;x-amz-content-sha256;") ==
+			CHECK(rig_heard(&r, 0, ";x-amz-checksum-mode;x-amz-content-sha256;") ==
 				      (keys && checked[i].asked),
 			      keys ? "signed" : "unsigned");
 			CHECK_STR(a.head.sum_name, checked[i].asked ? "crc32" : "", "which");
@@ -146,8 +135,8 @@ static void test_requester_pays(void)
 		rig_open(&r, pays ? URL "&requester-pays=true" : URL);
 		CHECK_INT(rig_ask(&r, (struct store_read){.ranged = true, .range = {0, 4}}).result,
 			  STORE_FOUND, "found");
-		CHECK(heard(&r, 0, "\r\nx-amz-request-payer: requester\r\n") == pays, "said");
-		CHECK(heard(&r, 0, ";x-amz-request-payer,") == pays, "and signed");
+		CHECK(rig_heard(&r, 0, "\r\nx-amz-request-payer: requester\r\n") == pays, "said");
+		CHECK(rig_heard(&r, 0, ";x-amz-request-payer,") == pays, "and signed");
 		rig_fini(&r);
 	}
 }
@@ -247,20 +236,20 @@ static void test_region(void)
 	int64_t before = metric_get(store_resigned);
 	struct rig r;
 
-	open_with_keys(&r, moved, ARRAY_LEN(moved));
+	rig_open_with_keys(&r, URL, moved, ARRAY_LEN(moved));
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND, "301: asked again");
-	CHECK(heard(&r, 1, "/eu-west-1/s3/aws4_request"), "signed for the region it names");
+	CHECK(rig_heard(&r, 1, "/eu-west-1/s3/aws4_request"), "signed for the region it names");
 	CHECK_INT(metric_get(store_resigned) - before, 1, "which is counted");
 	rig_ask(&r, (struct store_read){0});
-	CHECK(heard(&r, 2, "/eu-west-1/s3/aws4_request"), "and remembered");
+	CHECK(rig_heard(&r, 2, "/eu-west-1/s3/aws4_request"), "and remembered");
 	rig_fini(&r);
 
-	open_with_keys(&r, malformed, ARRAY_LEN(malformed));
+	rig_open_with_keys(&r, URL, malformed, ARRAY_LEN(malformed));
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND, "400: likewise");
-	CHECK(heard(&r, 1, "/eu-west-2/s3/aws4_request"), "by the region in its body");
+	CHECK(rig_heard(&r, 1, "/eu-west-2/s3/aws4_request"), "by the region in its body");
 	rig_fini(&r);
 
-	open_with_keys(&r, around, ARRAY_LEN(around));
+	rig_open_with_keys(&r, URL, around, ARRAY_LEN(around));
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "but once only");
 	CHECK_INT(http_server_asked(&r.server), 2, "in two requests");
 	rig_fini(&r);
@@ -278,7 +267,7 @@ static void test_head_error(void)
 	rig_init(&r, missing, 2);
 	rig_open(&r, OPEN);
 	a = rig_ask(&r, (struct store_read){.head = true});
-	CHECK(a.result == STORE_MISS && heard(&r, 0, "HEAD ") && heard(&r, 1, "GET "),
+	CHECK(a.result == STORE_MISS && rig_heard(&r, 0, "HEAD ") && rig_heard(&r, 1, "GET "),
 	      "an error to HEAD has no code: asked again by GET");
 	rig_fini(&r);
 
@@ -306,17 +295,17 @@ static void test_clock(void)
 	struct rig r;
 
 	clock_freeze_wall_s(784111777 + 86400);
-	open_with_keys(&r, script, 2);
+	rig_open_with_keys(&r, URL, script, 2);
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND,
 		  "our clock is off: again");
-	CHECK(heard(&r, 0, "x-amz-date: 19941107T084937Z") &&
-		      heard(&r, 1, "x-amz-date: 19941106T084937Z"),
+	CHECK(rig_heard(&r, 0, "x-amz-date: 19941107T084937Z") &&
+		      rig_heard(&r, 1, "x-amz-date: 19941106T084937Z"),
 	      "by the server's clock");
 	rig_fini(&r);
-	open_with_keys(&r, twice, 2);
+	rig_open_with_keys(&r, URL, twice, 2);
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "once only");
 	rig_fini(&r);
-	open_with_keys(&r, dateless, 1);
+	rig_open_with_keys(&r, URL, dateless, 1);
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "and only if it tells");
 	rig_fini(&r);
 	clock_freeze_wall_s(0);
@@ -331,14 +320,14 @@ static void test_expired(void)
 						  ERROR("400 Bad", "", CODE("ExpiredToken"))};
 	struct rig r;
 
-	open_with_keys(&r, once, 3);
+	rig_open_with_keys(&r, URL, once, 3);
 	rig_var_set(&r, "AWS_ACCESS_KEY_ID", "AK2");
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND, "expired: asked again");
-	CHECK(heard(&r, 0, "Credential=AK1/") && heard(&r, 1, "Credential=AK2/"),
+	CHECK(rig_heard(&r, 0, "Credential=AK1/") && rig_heard(&r, 1, "Credential=AK2/"),
 	      "with new credentials");
 	rig_fini(&r);
 
-	open_with_keys(&r, twice, 2);
+	rig_open_with_keys(&r, URL, twice, 2);
 	CHECK(rig_ask(&r, (struct store_read){0}).result == STORE_FAULT &&
 		      http_server_asked(&r.server) == 2,
 	      "once only");
@@ -400,7 +389,7 @@ static void test_range_outside(void)
 			      (a.result != STORE_UNSATISFIABLE || a.head.total == outside[i].total),
 		      outside[i].name);
 		CHECK(http_server_asked(&r.server) == outside[i].replies &&
-			      heard(&r, 0, "Range: ") && !heard(&r, 1, "Range: "),
+			      rig_heard(&r, 0, "Range: ") && !rig_heard(&r, 1, "Range: "),
 		      "a range outside: the size is told");
 		rig_fini(&r);
 	}
@@ -470,7 +459,8 @@ static void test_range_first(void)
 		rig_open(&r, OPEN);
 		a = rig_ask(&r, (struct store_read){.ranged = true, .range = {0, 16777215}});
 		CHECK_INT(a.result, firsts[i].result, firsts[i].name);
-		CHECK(heard(&r, 0, "\r\nRange: bytes=0-16777215\r\n"), "asked for the first part");
+		CHECK(rig_heard(&r, 0, "\r\nRange: bytes=0-16777215\r\n"),
+		      "asked for the first part");
 		CHECK(a.head.total == firsts[i].total && a.head.first == 0, "the size");
 		if (a.result == STORE_FOUND)
 			CHECK(a.head.length == firsts[i].length &&
@@ -508,7 +498,7 @@ static void test_patience(void)
 
 static bool probed_at(struct rig *r, size_t i)
 {
-	return heard(r, i, "GET /bucket/pre/pepto-probe-");
+	return rig_heard(r, i, "GET /bucket/pre/pepto-probe-");
 }
 
 static void test_opaque(void)
@@ -519,7 +509,7 @@ static void test_opaque(void)
 	struct buf text CLEANUP(buf_fini) = BUF_MAX(500);
 	struct rig r;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
 		  "denied, as any key: missing");
 	CHECK(!probed_at(&r, 0) && probed_at(&r, 1), "which a random key has told");
@@ -552,7 +542,7 @@ static void test_exact(void)
 	struct rig r;
 	struct asked a;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	CHECK(rig_probe(&r).code == OK && probed_at(&r, 0), "the probe at the start: exact");
 	a = rig_ask(&r, (struct store_read){0});
 	CHECK(a.result == STORE_FAULT && a.error.code == ERR_DENIED,
@@ -594,14 +584,14 @@ static void test_denying(void)
 	struct rig r;
 	struct asked a;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	rig_probe(&r);
 	CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a/k")}).result, STORE_FOUND,
 		  "a key is given");
 	a = rig_ask(&r, (struct store_read){0});
 	CHECK(a.result == STORE_FAULT && a.error.code == ERR_DENIED,
 	      "denied, as are random keys and that one: a fault");
-	CHECK(probed_at(&r, 3) && heard(&r, 4, "GET /bucket/pre/a/k "), "both were asked for");
+	CHECK(probed_at(&r, 3) && rig_heard(&r, 4, "GET /bucket/pre/a/k "), "both were asked for");
 	CHECK_INT(rig_warnings, 1, "one warning");
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT, "denied again: a fault");
 	CHECK_INT(http_server_asked(&r.server), 6, "at once");
@@ -630,7 +620,7 @@ static void test_opaque_from_now_on(void)
 	};
 	struct rig r;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	rig_probe(&r);
 	CHECK_INT(rig_ask(&r, (struct store_read){.key = SLICE("a/k")}).result, STORE_FOUND,
 		  "a key is given");
@@ -653,7 +643,7 @@ static void test_denying_for_a_while(void)
 						   NO_SUCH_KEY, NO_SUCH_KEY};
 	struct rig r;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	rig_probe(&r);
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FAULT,
 		  "denied, and it never gave a key: a fault");
@@ -672,14 +662,14 @@ static void test_unknown_at_first(void)
 	static const struct http_reply given[] = {{NULL}, FOUND5, NO_SUCH_KEY};
 	struct rig r;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	CHECK_INT(rig_probe(&r).code, ERR_NET, "nobody there at the start");
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_MISS_DENIED,
 		  "then denied: the read waits for another probe");
 	CHECK(probed_at(&r, 2), "which is sent at once");
 	rig_fini(&r);
 
-	open_with_keys(&r, given, ARRAY_LEN(given));
+	rig_open_with_keys(&r, URL, given, ARRAY_LEN(given));
 	rig_probe(&r);
 	CHECK_INT(rig_ask(&r, (struct store_read){0}).result, STORE_FOUND, "then given");
 	wait_asked(&r, 3);
@@ -838,12 +828,13 @@ static void test_survey(void)
 		struct surveyed s = {0};
 		struct rig r;
 
-		open_with_keys(&r, &surveys[i].reply, 1);
+		rig_open_with_keys(&r, URL, &surveys[i].reply, 1);
 		r.store->ops->survey(r.store, on_survey, &s);
 		ASSERT(manual_until(r.ctx.loop, &s.done));
 		if (!CHECK(strstr(s.text, surveys[i].says), surveys[i].says))
 			printf("# %s\n", s.text);
-		CHECK(heard(&r, 0, "GET /bucket/?list-type=2&max-keys=1000&prefix=pre%2F HTTP/1.1"),
+		CHECK(rig_heard(&r, 0,
+				"GET /bucket/?list-type=2&max-keys=1000&prefix=pre%2F HTTP/1.1"),
 		      "asks for a page of keys");
 		rig_fini(&r);
 	}

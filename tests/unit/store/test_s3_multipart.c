@@ -39,23 +39,6 @@
 #define SLOW    ERROR("503 No", "SlowDown")
 #define DENIED  ERROR("403 No", "AccessDenied")
 
-struct put_result {
-	bool done;
-	enum store_put_result result;
-	struct error error;
-};
-
-static void stored(void *ud, enum store_put_result result, const struct error *e)
-{
-	struct put_result *p = ud;
-
-	ASSERT(!p->done && (result == STORE_PUT_FAILED) == (e != NULL));
-	p->done = true;
-	p->result = result;
-	if (e)
-		p->error = *e;
-}
-
 static int make_file(void)
 {
 	int fd = file_temporary();
@@ -68,10 +51,7 @@ static void open_with_keys(struct rig *r, const struct http_reply *script, size_
 {
 	struct s3_store *s3;
 
-	rig_init(r, script, n);
-	rig_var_set(r, "AWS_ACCESS_KEY_ID", "AK1");
-	rig_var_set(r, "AWS_SECRET_ACCESS_KEY", "TOPSECRET");
-	rig_open(r, URL);
+	rig_open_with_keys(r, URL, script, n);
 	s3 = (struct s3_store *)r->store;
 	s3->multipart_from = 10;
 	s3->part_size = 5;
@@ -87,29 +67,24 @@ static struct store_put put_of(int fd)
 				  .answer_ns = 30 * NS_PER_S};
 }
 
-static struct put_result put(struct rig *r, const char *sum)
+static struct rig_put put(struct rig *r, const char *sum)
 {
 	int fd = make_file();
 	struct store_put p = put_of(fd);
-	struct put_result result = {0};
+	struct rig_put result = {0};
 
 	p.sha256 = sum ? sum : SUM;
-	(void)store_put(r->store, &p, stored, &result);
+	(void)store_put(r->store, &p, rig_stored, &result);
 	rig_until(r, &result.done);
 	close(fd);
 	return result;
-}
-
-static bool heard(struct rig *r, size_t i, const char *text)
-{
-	return http_server_heard(&r->server, i, text);
 }
 
 /* Does any of the requests hold it? */
 static bool heard_any(struct rig *r, const char *text)
 {
 	for (size_t i = 0; i < http_server_asked(&r->server); i++)
-		if (heard(r, i, text))
+		if (rig_heard(r, i, text))
 			return true;
 	return false;
 }
@@ -121,10 +96,10 @@ static void test_requests(void)
 
 	open_with_keys(&r, script, ARRAY_LEN(script));
 	CHECK_INT(put(&r, NULL).result, STORE_PUT_STORED, "stored");
-	CHECK(heard(&r, 0, "HEAD /bucket/pre/k ") &&
-		      heard(&r, 1, "POST /bucket/pre/k?uploads= HTTP/1.1\r\n"),
+	CHECK(rig_heard(&r, 0, "HEAD /bucket/pre/k ") &&
+		      rig_heard(&r, 1, "POST /bucket/pre/k?uploads= HTTP/1.1\r\n"),
 	      "it looks, and begins");
-	CHECK(heard(&r, 1, "\r\ncontent-encoding: zstd\r\n") && heard(&r, 1, SIGV4_EMPTY),
+	CHECK(rig_heard(&r, 1, "\r\ncontent-encoding: zstd\r\n") && rig_heard(&r, 1, SIGV4_EMPTY),
 	      "what the object is, is said at the beginning");
 	CHECK(heard_any(&r, "PUT /bucket/pre/k?partNumber=1&uploadId=id%2F1 ") &&
 		      heard_any(&r, "\r\n\r\nhello"),
@@ -136,12 +111,12 @@ static void test_requests(void)
 	CHECK(heard_any(&r, "x-amz-content-sha256: "
 			    "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"),
 	      "each with its own hash");
-	CHECK(heard(&r, 5, "POST /bucket/pre/k?uploadId=id%2F1 ") &&
-		      heard(&r, 5,
-			    "<Part><PartNumber>3</"
-			    "PartNumber><ETag>\"5d41402abc4b2a76b9719d911017c592\"</ETag></"
-			    "Part>") &&
-		      heard(&r, 5, "\r\nif-none-match: *\r\n"),
+	CHECK(rig_heard(&r, 5, "POST /bucket/pre/k?uploadId=id%2F1 ") &&
+		      rig_heard(&r, 5,
+				"<Part><PartNumber>3</"
+				"PartNumber><ETag>\"5d41402abc4b2a76b9719d911017c592\"</ETag></"
+				"Part>") &&
+		      rig_heard(&r, 5, "\r\nif-none-match: *\r\n"),
 	      "then it is completed, if nothing is there");
 	rig_fini(&r);
 }
@@ -250,7 +225,7 @@ static const struct {
 static void test_ways(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-		struct put_result p;
+		struct rig_put p;
 		struct rig r;
 
 		open_with_keys(&r, ways[i].script, ARRAY_LEN(ways[i].script));
@@ -266,7 +241,7 @@ static void test_ways(void)
 static void test_part_denied(void)
 {
 	static const struct http_reply script[] = {NOT_HERE, BEGUN, DENIED, DENIED, DENIED, DENIED};
-	struct put_result p;
+	struct rig_put p;
 	struct rig r;
 
 	open_with_keys(&r, script, ARRAY_LEN(script));
@@ -280,13 +255,13 @@ static void test_part_denied(void)
 static void test_changed(void)
 {
 	static const struct http_reply script[] = {NOT_HERE, BEGUN, PART, PART, PART, ABORTED};
-	struct put_result p;
+	struct rig_put p;
 	struct rig r;
 
 	open_with_keys(&r, script, ARRAY_LEN(script));
 	p = put(&r, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
 	CHECK(p.result == STORE_PUT_FAILED && p.error.code == ERR_CORRUPT, "another file by now");
-	CHECK(heard(&r, 5, "DELETE "), "is not completed");
+	CHECK(rig_heard(&r, 5, "DELETE "), "is not completed");
 	rig_fini(&r);
 }
 
@@ -298,12 +273,12 @@ static void test_cancelled(void)
 	for (size_t n = 0; n <= 5; n++) {
 		int fd = make_file();
 		struct store_put p = put_of(fd);
-		struct put_result result = {0};
+		struct rig_put result = {0};
 		struct store_write *w;
 		struct rig r;
 
 		open_with_keys(&r, script, ARRAY_LEN(script));
-		w = store_put(r.store, &p, stored, &result);
+		w = store_put(r.store, &p, rig_stored, &result);
 		while (http_server_asked(&r.server) < n)
 			manual_turn(r.ctx.loop, 10);
 		store_write_cancel(w);
@@ -312,7 +287,7 @@ static void test_cancelled(void)
 			manual_turn(r.ctx.loop, 10);
 		manual_settle(r.ctx.loop);
 		CHECK(!result.done, "nothing is told");
-		CHECK(n < 5 || heard(&r, 5, "DELETE "), "what has been begun is aborted");
+		CHECK(n < 5 || rig_heard(&r, 5, "DELETE "), "what has been begun is aborted");
 		rig_fini(&r);
 	}
 }

@@ -27,78 +27,48 @@
 #define SLOW      ERROR("503 Slow Down", "", "SlowDown")
 #define STORED    EMPTY("200 OK")
 
-struct put_result {
-	bool done;
-	enum store_put_result result;
-	struct error error;
-};
-
-static void stored(void *ud, enum store_put_result result, const struct error *e)
+static struct rig_put put(struct rig *r, struct store_put p)
 {
-	struct put_result *p = ud;
-
-	ASSERT(!p->done && (result == STORE_PUT_FAILED) == (e != NULL));
-	p->done = true;
-	p->result = result;
-	if (e)
-		p->error = *e;
-}
-
-static void open_with_keys(struct rig *r, const struct http_reply *script, size_t n)
-{
-	rig_init(r, script, n);
-	rig_var_set(r, "AWS_ACCESS_KEY_ID", "AK1");
-	rig_var_set(r, "AWS_SECRET_ACCESS_KEY", "TOPSECRET");
-	rig_open(r, URL);
-}
-
-static struct put_result put(struct rig *r, struct store_put p)
-{
-	struct put_result result = {0};
+	struct rig_put result = {0};
 
 	p.key = p.key.p ? p.key : SLICE("a b/K/a b");
 	p.sha256 = SUM;
 	p.answer_ns = 30 * NS_PER_S;
 	if (!p.body.length)
 		p.body = store_body_of(SLICE("hello"));
-	(void)store_put(r->store, &p, stored, &result);
+	(void)store_put(r->store, &p, rig_stored, &result);
 	ASSERT(!result.done);
 	rig_until(r, &result.done);
 	return result;
-}
-
-static bool heard(struct rig *r, size_t i, const char *text)
-{
-	return http_server_heard(&r->server, i, text);
 }
 
 static void test_request(void)
 {
 	static const struct http_reply script[] = {NOT_HERE, STORED};
 	static const struct store_meta meta[] = {{"pepto-tx", "20261130-1"}, {"pepto-size", "5"}};
-	struct put_result p;
+	struct rig_put p;
 	struct rig r;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	CHECK(store_can_write(r.store), "it can be written");
 	p = put(&r, (struct store_put){
 			    .encoding = "zstd", .meta = meta, .n_meta = 2, .only_new = true});
 	CHECK_INT(p.result, STORE_PUT_STORED, "stored");
-	CHECK(heard(&r, 0, "HEAD /bucket/pre/a%20b/K/a%20b HTTP/1.1\r\n"), "it looks first");
-	CHECK(heard(&r, 1, "PUT /bucket/pre/a%20b/K/a%20b HTTP/1.1\r\n"), "then it puts");
-	CHECK(heard(&r, 1, "\r\nx-amz-content-sha256: " SUM "\r\n"), "the hash of the body");
-	CHECK(heard(&r, 1, "\r\ncontent-encoding: zstd\r\n") &&
-		      heard(&r, 1, "\r\nx-amz-meta-pepto-tx: 20261130-1\r\n") &&
-		      heard(&r, 1, "\r\nx-amz-meta-pepto-size: 5\r\n") &&
-		      heard(&r, 1, "\r\nif-none-match: *\r\n"),
+	CHECK(rig_heard(&r, 0, "HEAD /bucket/pre/a%20b/K/a%20b HTTP/1.1\r\n"), "it looks first");
+	CHECK(rig_heard(&r, 1, "PUT /bucket/pre/a%20b/K/a%20b HTTP/1.1\r\n"), "then it puts");
+	CHECK(rig_heard(&r, 1, "\r\nx-amz-content-sha256: " SUM "\r\n"), "the hash of the body");
+	CHECK(rig_heard(&r, 1, "\r\ncontent-encoding: zstd\r\n") &&
+		      rig_heard(&r, 1, "\r\nx-amz-meta-pepto-tx: 20261130-1\r\n") &&
+		      rig_heard(&r, 1, "\r\nx-amz-meta-pepto-size: 5\r\n") &&
+		      rig_heard(&r, 1, "\r\nif-none-match: *\r\n"),
 	      "what it is, and on which condition");
-	CHECK(heard(&r, 1,
-		    "SignedHeaders=content-encoding;content-type;host;if-none-match;"
-		    "x-amz-content-sha256;x-amz-date;x-amz-meta-pepto-size;"
-		    "x-amz-meta-pepto-tx,"),
+	CHECK(rig_heard(&r, 1,
+			"SignedHeaders=content-encoding;content-type;host;if-none-match;"
+			"x-amz-content-sha256;x-amz-date;x-amz-meta-pepto-size;"
+			"x-amz-meta-pepto-tx,"),
 	      "all of it signed");
-	CHECK(heard(&r, 1, "\r\n\r\nhello"), "and the body");
-	CHECK(!heard(&r, 1, "x-amz-checksum"), "no checksum, which some refuse");
+	CHECK(rig_heard(&r, 1, "\r\n\r\nhello"), "and the body");
+	CHECK(!rig_heard(&r, 1, "x-amz-checksum"), "no checksum, which some refuse");
 	CHECK_INT(http_server_asked(&r.server), 2, "in two requests");
 	rig_fini(&r);
 }
@@ -234,10 +204,10 @@ static const struct {
 static void test_ways(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-		struct put_result p;
+		struct rig_put p;
 		struct rig r;
 
-		open_with_keys(&r, ways[i].script, ARRAY_LEN(ways[i].script));
+		rig_open_with_keys(&r, URL, ways[i].script, ARRAY_LEN(ways[i].script));
 		p = put(&r, (struct store_put){.only_new = ways[i].only_new});
 		CHECK_INT(p.result, ways[i].result, ways[i].name);
 		CHECK_INT(p.error.code, ways[i].code, ways[i].name);
@@ -253,12 +223,12 @@ static void test_no_conditions(void)
 		NOT_HERE, ERROR("501 No", "", "NotImplemented"), STORED, NOT_HERE, STORED, HERE};
 	struct rig r;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	CHECK_INT(put(&r, (struct store_put){.only_new = true}).result, STORE_PUT_STORED,
 		  "refused");
-	CHECK(heard(&r, 1, "if-none-match") && !heard(&r, 2, "if-none-match"), "once");
+	CHECK(rig_heard(&r, 1, "if-none-match") && !rig_heard(&r, 2, "if-none-match"), "once");
 	CHECK_INT(put(&r, (struct store_put){.only_new = true}).result, STORE_PUT_STORED, "known");
-	CHECK(!heard(&r, 4, "if-none-match"), "not again");
+	CHECK(!rig_heard(&r, 4, "if-none-match"), "not again");
 	CHECK_INT(put(&r, (struct store_put){.only_new = true}).result, STORE_PUT_PRESENT,
 		  "the look alone tells that it is there");
 	rig_fini(&r);
@@ -280,9 +250,9 @@ static void test_refused(void)
 	};
 	struct rig r;
 
-	open_with_keys(&r, NULL, 0);
+	rig_open_with_keys(&r, URL, NULL, 0);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct put_result p = put(&r, rows[i].put);
+		struct rig_put p = put(&r, rows[i].put);
 
 		CHECK(p.result == STORE_PUT_FAILED && p.error.code == ERR_USAGE, rows[i].name);
 	}
@@ -294,11 +264,11 @@ static void test_file_that_shrinks(void)
 {
 	static const struct http_reply script[] = {NOT_HERE, STORED, STORED};
 	int fd CLEANUP(close_p) = file_temporary();
-	struct put_result p;
+	struct rig_put p;
 	struct rig r;
 
 	ASSERT(fd >= 0 && file_write_at(fd, SLICE("hello"), 0));
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	p = put(&r, (struct store_put){.body = {.fd = fd, .length = 6}});
 	CHECK(p.result == STORE_PUT_FAILED && p.error.code == ERR_IO, "a fault of ours");
 	CHECK(http_server_asked(&r.server) <= 2, "is not tried again");
@@ -312,15 +282,15 @@ static void test_cancelled(void)
 				    .sha256 = SUM,
 				    .body = store_body_of(SLICE("hello")),
 				    .answer_ns = NS_PER_S};
-	struct put_result result = {0};
+	struct rig_put result = {0};
 	struct store_write *w;
 	struct rig r;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
-	store_write_cancel(store_put(r.store, &p, stored, &result));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
+	store_write_cancel(store_put(r.store, &p, rig_stored, &result));
 	manual_settle(r.ctx.loop);
 	CHECK(!result.done && http_server_asked(&r.server) == 0, "before anything");
-	w = store_put(r.store, &p, stored, &result);
+	w = store_put(r.store, &p, rig_stored, &result);
 	while (http_server_asked(&r.server) < 2)
 		manual_turn(r.ctx.loop, 10);
 	store_write_cancel(w);

@@ -66,38 +66,26 @@ static struct removing take_away(struct rig *rig, const struct slice *which, siz
 	return r;
 }
 
-static void open_with_keys(struct rig *r, const struct http_reply *script, size_t n)
-{
-	rig_init(r, script, n);
-	rig_var_set(r, "AWS_ACCESS_KEY_ID", "AK1");
-	rig_var_set(r, "AWS_SECRET_ACCESS_KEY", "TOPSECRET");
-	rig_open(r, URL);
-}
-
-static bool heard(struct rig *r, size_t i, const char *text)
-{
-	return http_server_heard(&r->server, i, text);
-}
-
 static void test_request(void)
 {
 	static const struct http_reply script[] = {RESULT("")};
 	struct removing w;
 	struct rig r;
 
-	open_with_keys(&r, script, 1);
+	rig_open_with_keys(&r, URL, script, 1);
 	w = take_away(&r, keys, 3);
 	CHECK(w.error.code == OK && w.n_failed == 0, "all removed");
 	CHECK_INT(http_server_asked(&r.server), 1, "in one request");
-	CHECK(heard(&r, 0, "POST /bucket/?delete= HTTP/1.1\r\n"), "DeleteObjects");
-	CHECK(heard(&r, 0,
-		    "<Object><Key>pre/a/1</Key></Object>"
-		    "<Object><Key>pre/b/&lt;&amp;&gt;\xc3\xbc</Key></Object>"
-		    "<Object><Key>pre/c/3</Key></Object></Delete>"),
+	CHECK(rig_heard(&r, 0, "POST /bucket/?delete= HTTP/1.1\r\n"), "DeleteObjects");
+	CHECK(rig_heard(&r, 0,
+			"<Object><Key>pre/a/1</Key></Object>"
+			"<Object><Key>pre/b/&lt;&amp;&gt;\xc3\xbc</Key></Object>"
+			"<Object><Key>pre/c/3</Key></Object></Delete>"),
 	      "the keys, with the prefix");
-	CHECK(heard(&r, 0, "\r\ncontent-md5: ") && heard(&r, 0, "SignedHeaders=content-md5;"),
+	CHECK(rig_heard(&r, 0, "\r\ncontent-md5: ") &&
+		      rig_heard(&r, 0, "SignedHeaders=content-md5;"),
 	      "with its MD5, which is signed");
-	CHECK(!heard(&r, 0, SIGV4_EMPTY), "as is the hash of the body");
+	CHECK(!rig_heard(&r, 0, SIGV4_EMPTY), "as is the hash of the body");
 	rig_fini(&r);
 }
 
@@ -196,7 +184,7 @@ static void test_ways(void)
 		struct removing w;
 		struct rig r;
 
-		open_with_keys(&r, ways[i].script, ARRAY_LEN(ways[i].script));
+		rig_open_with_keys(&r, URL, ways[i].script, ARRAY_LEN(ways[i].script));
 		w = take_away(&r, keys, 3);
 		CHECK_INT(w.error.code, ways[i].code, ways[i].name);
 		CHECK_INT(w.n_failed, ways[i].n_failed, ways[i].name);
@@ -216,10 +204,11 @@ static void test_what_is_left(void)
 	struct removing w;
 	struct rig r;
 
-	open_with_keys(&r, script, ARRAY_LEN(script));
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
 	w = take_away(&r, keys, 3);
 	CHECK(w.error.code == OK && w.n_failed == 1 && w.failed[0] == 2, "one has failed");
-	CHECK(heard(&r, 1, "pre/a/1") && !heard(&r, 1, "pre/b") && !heard(&r, 1, "pre/c"),
+	CHECK(rig_heard(&r, 1, "pre/a/1") && !rig_heard(&r, 1, "pre/b") &&
+		      !rig_heard(&r, 1, "pre/c"),
 	      "one is asked for again");
 	rig_fini(&r);
 }
@@ -231,10 +220,10 @@ static void test_impossible(void)
 	struct removing w;
 	struct rig r;
 
-	open_with_keys(&r, script, 1);
+	rig_open_with_keys(&r, URL, script, 1);
 	w = take_away(&r, odd, 4);
 	CHECK(w.error.code == OK && w.n_failed == 3 && w.failed[2] == 3, "keys that none can have");
-	CHECK(heard(&r, 0, "<Key>pre/good</Key>"), "do not keep the others from going");
+	CHECK(rig_heard(&r, 0, "<Key>pre/good</Key>"), "do not keep the others from going");
 	w = take_away(&r, odd, 2);
 	CHECK(w.error.code == OK && w.n_failed == 2 && http_server_asked(&r.server) == 1,
 	      "nothing is asked for nothing");
@@ -250,7 +239,7 @@ static void test_cancelled(void)
 	struct store_write *write;
 	struct rig r;
 
-	open_with_keys(&r, script, 1);
+	rig_open_with_keys(&r, URL, script, 1);
 	store_write_cancel(store_remove(r.store, &remove, &events, &w));
 	write = store_remove(r.store, &remove, &events, &w);
 	while (http_server_asked(&r.server) < 1)
