@@ -574,7 +574,7 @@ static void test_probe(void)
 		{"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"}};
 	static const struct http_reply gives[] = {
 		{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"}};
-	static const struct http_reply quiet[] = {{""}};
+	static const struct http_reply quiet[QUESTIONS] = {{""}, {""}};
 	struct rig_probe p = {0};
 	struct rig r;
 
@@ -592,10 +592,10 @@ static void test_probe(void)
 	      "a server that gives everything is none");
 	rig_fini(&r);
 
-	rig_init(&r, quiet, 1);
+	rig_init(&r, quiet, QUESTIONS);
 	rig_open(&r, OPEN);
 	store_probe(r.store, QUESTION_ANY, rig_probed, &p);
-	for (int i = 0; i < 6000 && http_server_asked(&r.server) < 1; i++)
+	for (int i = 0; i < 6000 && http_server_asked(&r.server) < QUESTIONS; i++)
 		manual_turn(r.ctx.loop, 10);
 	manual_advance(r.ctx.loop, 3 * NS_PER_S);
 	CHECK(p.done && p.error.code == ERR_TIMEOUT, "a probe has a deadline");
