@@ -76,8 +76,8 @@ static void look_through(struct slot *slot, const struct name_page *page)
 		become(slot, meant, buf_slice(&best));
 }
 
-static void listed(void *ud, enum store_result result, struct buf *answer, int64_t age_s,
-		   const struct error *e)
+static void listed(void *ud, enum store_result result, struct buf *answer,
+		   const struct store_page_time *time, const struct error *e)
 {
 	struct slot *slot = ud;
 	struct store *s = lookup_present(slot->lookup);

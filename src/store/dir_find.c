@@ -333,6 +333,13 @@ static enum err try_name(int root, const char *name, struct slice middle, struct
 	return OK;
 }
 
+void dir_etag(const struct stat *st, char ret[static DIR_ETAG_SIZE])
+{
+	snprintf(ret, DIR_ETAG_SIZE, "\"%llx-%llx%08lx-%llx\"", (unsigned long long)st->st_size,
+		 (unsigned long long)st->st_mtim.tv_sec, (unsigned long)st->st_mtim.tv_nsec,
+		 (unsigned long long)st->st_ino);
+}
+
 enum err dir_find_any_name(const char *root, struct slice middle, const atomic_bool *stop,
 			   int *ret_fd, struct error *e)
 {

@@ -11,6 +11,7 @@
 #include "base/slice.h"
 #include <dirent.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 struct dir_names;
 
@@ -33,6 +34,9 @@ MUST_CHECK enum err dir_find(const char *root, struct dir_names *names, struct s
 MUST_CHECK enum err dir_find_any_name(const char *root, struct slice middle,
 				      const atomic_bool *stop, int *ret_fd, struct error *e);
 
+/* A file's ETag, quotes and all: one that is replaced or rewritten changes its size, time or inode. */
+#define DIR_ETAG_SIZE 64
+void dir_etag(const struct stat *st, char ret[static DIR_ETAG_SIZE]);
 /* Below root, which is an open directory, in this way; flags: of open(), O_PATH among them. -1: see errno. */
 int dir_open_inside(int root, const char *path, int flags);
 /* Does this errno say that there is no such file? */

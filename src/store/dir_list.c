@@ -16,19 +16,22 @@
 
 #define PAGE_KEYS  1000 /* of a deep page */
 #define FOLDER_MAX ((size_t)1 << 20)
-#define ANSWER_MAX (NAME_TEXT_MAX + FOLDER_MAX * 32)
+#define ANSWER_MAX (NAME_TEXT_MAX + FOLDER_MAX * (sizeof(struct entry) + DIR_ETAG_SIZE))
 
 enum what { KEY, FOLDER, TOKEN };
 
 struct entry {
 	int64_t size, modified_s;
-	uint32_t n;
-	uint32_t what;
+	uint32_t n;      /* of its text; */
+	uint16_t n_etag; /* behind it, of a key: its ETag */
+	uint16_t what;
 };
 
 struct found {
 	char *name; /* a folder's with a '/' at its end */
-	int64_t size, modified_s;
+	off_t size; /* the others are as in a struct stat, too */
+	struct timespec modified;
+	ino_t inode;
 };
 
 struct found_list {
@@ -53,16 +56,29 @@ static void found_fini(struct found_list *l)
 	free(l->v);
 }
 
+static struct slice etag_of(const struct found *f, char space[static DIR_ETAG_SIZE])
+{
+	struct stat st = {.st_size = f->size, .st_mtim = f->modified, .st_ino = f->inode};
+
+	dir_etag(&st, space);
+	return slice_of(space);
+}
+
 static enum err add_entry(struct page *p, enum what what, struct slice text, const struct found *f)
 {
-	struct entry entry = {.what = what, .n = (uint32_t)text.n};
+	struct entry entry = {.what = (uint16_t)what, .n = (uint32_t)text.n};
+	char space[DIR_ETAG_SIZE];
+	struct slice etag = SLICE("");
 
-	if (f) {
+	if (what == KEY) {
 		entry.size = f->size;
-		entry.modified_s = f->modified_s;
+		entry.modified_s = f->modified.tv_sec;
+		etag = etag_of(f, space);
+		entry.n_etag = (uint16_t)etag.n;
 	}
 	buf_add(p->ret, (struct slice){(const char *)&entry, sizeof(entry)});
 	buf_add(p->ret, text);
+	buf_add(p->ret, etag);
 	return buf_failed(p->ret) ? err_set(p->e, ERR_LIMIT, "a folder of too many names") : OK;
 }
 
@@ -90,7 +106,7 @@ static enum err add_found(struct page *p, struct found_list *l, const char *name
 		l->room = more;
 	}
 	f = &l->v[l->n++];
-	*f = (struct found){xzalloc(n + 2), st->st_size, st->st_mtim.tv_sec};
+	*f = (struct found){xzalloc(n + 2), st->st_size, st->st_mtim, st->st_ino};
 	memcpy(f->name, name, n);
 	if (folder)
 		f->name[n] = '/';
@@ -241,11 +257,13 @@ enum err dir_list(const struct dir_list_ask *ask, struct buf *ret, struct error 
 
 /* ---- reading a page ---- */
 
-static void take_entry(struct name_page *page, const struct entry *entry, struct slice text)
+static void take_entry(struct name_page *page, const struct entry *entry, struct slice text,
+		       struct slice etag)
 {
 	switch ((enum what)entry->what) {
 	case KEY:
-		page->facts[page->n_keys] = (struct name_fact){entry->size, entry->modified_s};
+		page->facts[page->n_keys] = (struct name_fact){entry->size, entry->modified_s,
+							       etag};
 		page->keys[page->n_keys++] = text;
 		break;
 	case FOLDER: page->folders[page->n_folders++] = text; break;
@@ -253,7 +271,8 @@ static void take_entry(struct name_page *page, const struct entry *entry, struct
 	}
 }
 
-static bool next_entry(struct slice *rest, struct entry *ret, struct slice *text)
+static bool next_entry(struct slice *rest, struct entry *ret, struct slice *text,
+		       struct slice *etag)
 {
 	if (rest->n < sizeof(*ret))
 		return false;
@@ -261,13 +280,15 @@ static bool next_entry(struct slice *rest, struct entry *ret, struct slice *text
 	*rest = slice_from(*rest, sizeof(*ret));
 	*text = slice_head(*rest, ret->n);
 	*rest = slice_from(*rest, ret->n);
+	*etag = slice_head(*rest, ret->n_etag);
+	*rest = slice_from(*rest, ret->n_etag);
 	return true;
 }
 
 enum err dir_list_read(struct slice answer, struct name_page *ret, struct error *e)
 {
 	struct name_page page = {.text = BUF_MAX(ANSWER_MAX)};
-	struct slice rest, text;
+	struct slice rest, text, etag;
 	struct entry entry;
 	size_t n = 1;
 
@@ -275,14 +296,14 @@ enum err dir_list_read(struct slice answer, struct name_page *ret, struct error 
 	if (buf_failed(&page.text))
 		return err_set(e, ERR_NOMEM, "no memory for a list of names");
 	rest = buf_slice(&page.text);
-	while (next_entry(&rest, &entry, &text))
+	while (next_entry(&rest, &entry, &text, &etag))
 		n++;
 	page.keys = xzalloc(n * sizeof(*page.keys));
 	page.folders = xzalloc(n * sizeof(*page.folders));
 	page.facts = xzalloc(n * sizeof(*page.facts));
 	rest = buf_slice(&page.text);
-	while (next_entry(&rest, &entry, &text))
-		take_entry(&page, &entry, text);
+	while (next_entry(&rest, &entry, &text, &etag))
+		take_entry(&page, &entry, text, etag);
 	*ret = page;
 	return OK;
 }

@@ -58,14 +58,15 @@ struct store_call {
 	struct error error;
 };
 
-/* Size, time and inode: a file that is replaced or rewritten changes at least one. */
 static void fill_head(struct store_call *c, int fd, const struct stat *st)
 {
-	c->head = (struct object_head){
-		.total = st->st_size, .length = st->st_size, .mtime = st->st_mtim.tv_sec, .fd = fd};
-	snprintf(c->head.etag, sizeof(c->head.etag), "\"%llx-%llx%08lx-%llx\"",
-		 (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec,
-		 (unsigned long)st->st_mtim.tv_nsec, (unsigned long long)st->st_ino);
+	c->head = (struct object_head){.total = st->st_size,
+				       .length = st->st_size,
+				       .mtime = st->st_mtim.tv_sec,
+				       .date_s = -1,
+				       .origin.size = -1,
+				       .fd = fd};
+	dir_etag(st, c->head.etag);
 }
 
 /* 0: it is not to stay open. */
@@ -156,6 +157,8 @@ static void look(struct pool_job *job)
 	loop_post(c->dir->store.ctx->loop, &c->back);
 }
 
+static const struct store_page_time no_time = {.date_s = -1};
+
 /* May free nothing: the worker still has it. */
 static void call_overdue(struct loop_timer *timer)
 {
@@ -172,7 +175,7 @@ static void call_overdue(struct loop_timer *timer)
 	if (c->probed)
 		c->probed(c->ud, &e);
 	else if (c->paged)
-		c->paged(c->ud, STORE_FAULT, NULL, 0, &e);
+		c->paged(c->ud, STORE_FAULT, NULL, &no_time, &e);
 	else
 		c->events.done(c->ud, STORE_FAULT, NULL, &e);
 }
@@ -189,7 +192,7 @@ static void deliver(struct store_call *c)
 		store_alive(&c->dir->store);
 	if (c->paged) {
 		c->cancelled = true;
-		c->paged(c->ud, c->result, &c->page, 0, &c->error);
+		c->paged(c->ud, c->result, &c->page, &no_time, &c->error);
 		return;
 	}
 	if (c->result == STORE_FOUND) {

@@ -50,6 +50,7 @@ struct dir_write {
 	struct loop_task back;
 
 	enum store_put_result result; /* written by the worker, as all below */
+	struct store_put_answer answer;
 	struct error error;
 	struct failed_key *failed;
 	size_t n_failed;
@@ -200,6 +201,14 @@ static int open_draft(int root, const char *path, int *ret_folder, char name[sta
 	return fd;
 }
 
+static void tell_etag(struct dir_write *w, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0)
+		dir_etag(&st, w->answer.etag);
+}
+
 static enum err store_in(struct dir_write *w, int root, char *path, struct error *e)
 {
 	char *name = cut_last(path), draft[DRAFT_SIZE];
@@ -219,6 +228,8 @@ static enum err store_in(struct dir_write *w, int root, char *path, struct error
 	(void)unlinkat(folder, draft, 0); /* it may have been renamed */
 	if (!err && w->result == STORE_PUT_STORED && fsync(folder) && errno != EINVAL)
 		err = err_sys(e, ERR_IO, "cannot write the folder");
+	if (w->result == STORE_PUT_STORED)
+		tell_etag(w, fd);
 	return err;
 }
 
@@ -233,6 +244,7 @@ static enum err put(struct dir_write *w, struct error *e)
 		return e->code;
 	if (there >= 0) {
 		w->result = STORE_PUT_PRESENT;
+		tell_etag(w, there);
 		return OK;
 	}
 	return store_in(w, root, w->keys[0], e);
@@ -318,7 +330,7 @@ static void come_back(struct loop_task *task)
 	for (size_t i = 0; i < w->n_failed && !w->cancelled; i++)
 		w->removed.failed(w->ud, w->failed[i].which, &w->failed[i].error);
 	if (!w->cancelled && w->stored)
-		w->stored(w->ud, w->result, e);
+		w->stored(w->ud, w->result, &w->answer, e);
 	else if (!w->cancelled)
 		w->removed.done(w->ud, e);
 	write_free(w);
@@ -339,6 +351,7 @@ static struct dir_write *write_new(struct store *s, const char *root, const stru
 				.root = root,
 				.keys = xzalloc(n * sizeof(*w->keys)),
 				.n_keys = n,
+				.answer.date_s = -1,
 				.job.run = work,
 				.back.run = come_back};
 	for (size_t i = 0; i < n; i++) {

@@ -32,6 +32,7 @@ struct listing {
 
 	struct listing_result result;
 	int64_t age_ns;          /* the greatest */
+	int64_t date_s;          /* of the last page */
 	int64_t wanted_ns;       /* since then the next page is */
 	unsigned tries;          /* of that */
 	struct store_call *call; /* NULL: none runs */
@@ -80,7 +81,7 @@ void listing_cancel(struct listing *l)
 /* e == NULL: complete. Frees it. */
 static void listing_end(struct listing *l, const struct error *e)
 {
-	struct listing_result r = {.pages = l->result.pages};
+	struct listing_result r = {.pages = l->result.pages, .date_s = -1};
 	void (*done)(void *ud, struct listing_result *r, const struct error *e) = l->done;
 	void *ud = l->ud;
 	struct error why = {0};
@@ -122,6 +123,7 @@ static void read_page(struct pool_job *job)
 				page.next.n);
 		if (l->page) {
 			l->got = page;
+			l->got.date_s = l->date_s;
 			page = (struct name_page){0};
 		}
 	}
@@ -171,9 +173,12 @@ static void page_read(struct loop_task *task)
 	}
 }
 
-static void page_came(struct listing *l, struct buf *answer, int64_t age_s)
+static void page_came(struct listing *l, struct buf *answer, const struct store_page_time *time)
 {
-	l->age_ns = MAX(l->age_ns, age_s * NS_PER_S);
+	l->age_ns = MAX(l->age_ns, time->age_s * NS_PER_S);
+	l->date_s = time->date_s;
+	if (l->result.pages == 0)
+		l->result.date_s = time->date_s;
 	l->answer = *answer;
 	*answer = BUF_MAX(0);
 	l->reading = true;
@@ -184,15 +189,15 @@ static void page_came(struct listing *l, struct buf *answer, int64_t age_s)
 	listing_fail(l, ERR_BUSY, "too many file lookups are waiting");
 }
 
-static void on_page(void *ud, enum store_result result, struct buf *answer, int64_t age_s,
-		    const struct error *e)
+static void on_page(void *ud, enum store_result result, struct buf *answer,
+		    const struct store_page_time *time, const struct error *e)
 {
 	struct listing *l = ud;
 	int64_t at_ns;
 
 	l->call = NULL;
 	if (result == STORE_FOUND)
-		page_came(l, answer, age_s);
+		page_came(l, answer, time);
 	else if (result == STORE_FAULT_RETRY && e->code != ERR_CANCELED &&
 		 retry_later(l->tries, INT64_MAX, &at_ns))
 		loop_timer_set(l->loop, &l->turn, at_ns);

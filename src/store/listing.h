@@ -36,6 +36,7 @@ struct listing_result {
 	struct name_list names; /* the receiver's to free */
 	/* clock_mono_ns() when the first page was asked for, less the greatest Age that was told. */
 	int64_t began_ns;
+	int64_t date_s; /* of the first page: the store's clock as it answered; -1 unknown */
 	unsigned pages;
 	unsigned epoch; /* the store's, from before the first page */
 };

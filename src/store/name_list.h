@@ -40,6 +40,7 @@ MUST_CHECK enum err name_list_add(struct name_list *l, size_t *room, struct slic
 
 struct name_fact {
 	int64_t size, modified_s; /* bytes; seconds since the epoch, 0: not told */
+	struct slice etag;        /* with its quotes, as in an answer's head; none: not told */
 };
 
 /* A page as its store's reader has understood it; slices point into text. Fill with {0} first. */
@@ -48,6 +49,7 @@ struct name_page {
 	struct name_fact *facts;      /* of each key; NULL: none are told */
 	size_t n_keys, n_folders;
 	struct slice next; /* continuation token, as received; none: it says to be the last page */
+	int64_t date_s;    /* from its receiver: the store's clock as it answered; -1 unknown */
 	struct buf text;
 };
 

@@ -68,14 +68,40 @@ static bool is_part_of_nothing(const struct transfer_head *answer)
 	return answer->length == 0 && slice_ends(slice_of(answer->content_range), SLICE("/0"));
 }
 
+int64_t object_head_date(const struct transfer_head *answer)
+{
+	int64_t date_s;
+
+	return http_date_parse(slice_of(answer->date), &date_s) ? date_s : -1;
+}
+
+/* Every field by itself; a text that fills its room has lost its end. */
+static void read_origin(const struct transfer_head *answer, struct object_origin *ret)
+{
+	struct slice sha256 = slice_of(answer->pepto_sha256), tx = slice_of(answer->pepto_tx);
+	uint64_t size;
+
+	*ret = (struct object_origin){.size = -1};
+	if (sha256.n == sizeof(ret->sha256) - 1 && hex_only(sha256))
+		(void)fold_lower_ascii(sha256, ret->sha256);
+	if (parse_u64(slice_of(answer->pepto_size), INT64_MAX, &size))
+		ret->size = (int64_t)size;
+	if (tx.n < sizeof(ret->tx) - 1 && text_is_field_value(tx))
+		memcpy(ret->tx, tx.p, tx.n);
+}
+
 enum err object_head_read(const struct transfer_head *answer, struct object_head *ret,
 			  struct error *e)
 {
 	struct content_range range;
 	int64_t mtime;
 
-	*ret = (struct object_head){
-		.total = answer->length, .length = answer->length, .mtime = -1, .fd = -1};
+	*ret = (struct object_head){.total = answer->length,
+				    .length = answer->length,
+				    .mtime = -1,
+				    .fd = -1,
+				    .date_s = object_head_date(answer)};
+	read_origin(answer, &ret->origin);
 	if (answer->bad_length)
 		return err_set(e, ERR_CORRUPT, "Content-Length is not a number");
 	if (answer->status == 206 && !is_part_of_nothing(answer)) {

@@ -14,6 +14,8 @@
  */
 MUST_CHECK enum err object_head_read(const struct transfer_head *answer, struct object_head *ret,
 				     struct error *e);
+/* The store's clock, from Date; -1: it tells none. */
+int64_t object_head_date(const struct transfer_head *answer);
 /*
  * What an S3 answer (200 or 206) tells of the object's content, into a head that object_head_read()
  * has filled. Services disagree about the checksum headers of a part, so whole says that no Range

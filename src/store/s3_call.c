@@ -119,7 +119,8 @@ static void call_end(struct store_call *c, enum s3_verdict verdict, const struct
 	c->text = BUF_MAX(0);
 	call_free(c);
 	if (asking.paged)
-		asking.paged(asking.ud, result, &text, answer.age_s, e);
+		asking.paged(asking.ud, result, &text,
+			     &(struct store_page_time){answer.age_s, object_head_date(&answer)}, e);
 	else if (asking.written)
 		asking.written(asking.ud, verdict, &answer, buf_slice(&text), e);
 	else if (asking.raw)

@@ -81,6 +81,7 @@ struct s3_multipart {
 	bool anew;                    /* it is the second upload */
 	bool begin_anew;              /* once this one is aborted */
 	enum store_put_result result; /* after aborting */
+	struct store_put_answer answer;
 	struct error error;
 };
 
@@ -123,12 +124,13 @@ static void end(struct s3_multipart *m)
 {
 	store_put_done *done = m->done;
 	enum store_put_result result = m->result;
+	struct store_put_answer answer = m->answer;
 	struct error e = m->error;
 	void *ud = m->ud;
 
 	multipart_free(m);
 	if (done)
-		done(ud, result, result == STORE_PUT_FAILED ? &e : NULL);
+		done(ud, result, &answer, result == STORE_PUT_FAILED ? &e : NULL);
 }
 
 static void ask(struct s3_multipart *m);
@@ -380,6 +382,15 @@ static bool is_code(struct slice body, const char *code)
 	return s3_xml_error(body, &x, NULL) == OK && strcmp(x.code, code) == 0;
 }
 
+/* In the answer to a completion the ETag lies in the body, and may be left out. */
+static void take_etag(struct s3_multipart *m, struct slice body)
+{
+	struct buf etag CLEANUP(buf_fini) = BUF_MAX(sizeof(m->answer.etag) - 1);
+
+	if (s3_xml_find(body, "/CompleteMultipartUploadResult/ETag", &etag, NULL) == OK)
+		(void)snprintf(m->answer.etag, sizeof(m->answer.etag), "%s", buf_str(&etag));
+}
+
 /* 200 may be the beginning of an error. */
 static void completed(struct s3_multipart *m, struct slice body)
 {
@@ -399,6 +410,7 @@ static void completed(struct s3_multipart *m, struct slice body)
 	} else if (s3_xml_find(body, "/CompleteMultipartUploadResult", &none, &e) == OK) {
 		store_alive(&m->s3->store);
 		buf_clear(&m->id);
+		take_etag(m, body);
 		m->result = STORE_PUT_STORED;
 		end(m);
 	} else {
@@ -495,6 +507,8 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 	struct s3_multipart *m = ud;
 
 	m->call = NULL;
+	if (m->step != ABORTING)
+		s3_put_answer(answer, &m->answer);
 	switch (m->step) {
 	case BEGINNING:
 		if (verdict == S3_FOUND)
@@ -605,6 +619,7 @@ struct s3_multipart *s3_multipart_start(struct s3_store *s3,
 		.done = done,
 		.ud = ud,
 		.part_size = part_size_of(s3, request->body->length),
+		.answer.date_s = -1,
 		.whole = EVP_MD_CTX_new(),
 		.job.run = run_hash,
 		.hashed.run = part_hashed,

@@ -52,7 +52,8 @@ enum err s3_page_read(struct slice prefix, struct slice body, struct name_page *
 		const struct s3_object *object = &l.objects[page.n_keys];
 
 		page.keys[page.n_keys] = object->key;
-		page.facts[page.n_keys] = (struct name_fact){object->size, object->modified_s};
+		page.facts[page.n_keys] = (struct name_fact){object->size, object->modified_s,
+							     object->etag};
 		err = cut(prefix, &page.keys[page.n_keys], e);
 	}
 	page.folders = TAKE(l.prefixes);

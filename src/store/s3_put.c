@@ -16,6 +16,7 @@
  * next try finds what the one before it stored, and says PRESENT.
  */
 #include "base/text.h"
+#include "store/object_head.h"
 #include "store/retry.h"
 #include "store/s3_multipart.h"
 #include "store/s3_store.h"
@@ -43,7 +44,8 @@ struct s3_putting {
 	struct store_call *call;
 	struct s3_multipart *parts; /* NULL: it goes as a whole */
 	struct loop_timer again;
-	bool looked; /* the HEAD has been answered */
+	bool looked; /* the HEAD has been answered, or is not needed */
+	struct store_put_answer answer;
 	unsigned tries;
 };
 
@@ -72,10 +74,17 @@ static void cancel(struct store_write *write)
 static void end(struct s3_putting *p, enum store_put_result result, const struct error *e)
 {
 	store_put_done *done = p->done;
+	struct store_put_answer answer = p->answer;
 	void *ud = p->ud;
 
 	putting_free(p);
-	done(ud, result, result == STORE_PUT_FAILED ? e : NULL);
+	done(ud, result, &answer, result == STORE_PUT_FAILED ? e : NULL);
+}
+
+void s3_put_answer(const struct transfer_head *answer, struct store_put_answer *ret)
+{
+	(void)snprintf(ret->etag, sizeof(ret->etag), "%s", answer->etag);
+	ret->date_s = object_head_date(answer);
 }
 
 static bool is_conditional(const struct s3_putting *p)
@@ -101,11 +110,13 @@ static void retry(struct s3_putting *p, const struct error *e)
 		end(p, STORE_PUT_FAILED, e);
 }
 
-static void parts_ended(void *ud, enum store_put_result result, const struct error *e)
+static void parts_ended(void *ud, enum store_put_result result,
+			const struct store_put_answer *answer, const struct error *e)
 {
 	struct s3_putting *p = ud;
 
 	p->parts = NULL;
+	p->answer = *answer;
 	end(p, result, e);
 }
 
@@ -122,6 +133,17 @@ static void put_in_parts(struct s3_putting *p)
 	p->parts = s3_multipart_start(p->s3, &request, parts_ended, p);
 }
 
+/* In parts, if it is long. */
+static void send(struct s3_putting *p)
+{
+	p->looked = true;
+	p->tries = 0;
+	if (p->body.fd >= 0 && p->body.length >= p->s3->multipart_from)
+		put_in_parts(p);
+	else
+		ask(p);
+}
+
 static void looked(struct s3_putting *p, enum s3_verdict verdict,
 		   const struct transfer_head *answer, const struct error *e)
 {
@@ -130,12 +152,7 @@ static void looked(struct s3_putting *p, enum s3_verdict verdict,
 	} else if (verdict == S3_FOUND && p->only_new) {
 		end(p, STORE_PUT_PRESENT, NULL);
 	} else if (verdict == S3_FOUND || answer->status / 100 == 4) {
-		p->looked = true;
-		p->tries = 0;
-		if (p->body.fd >= 0 && p->body.length >= p->s3->multipart_from)
-			put_in_parts(p);
-		else
-			ask(p);
+		send(p);
 	} else {
 		end(p, STORE_PUT_FAILED, e);
 	}
@@ -174,6 +191,7 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 	struct s3_putting *p = ud;
 
 	p->call = NULL;
+	s3_put_answer(answer, &p->answer);
 	if (p->looked)
 		has_put(p, verdict, answer, body, e);
 	else
@@ -245,6 +263,7 @@ struct store_write *s3_put(struct store *s, const struct store_put *put, store_p
 				 .s3 = (struct s3_store *)s,
 				 .body = put->body,
 				 .only_new = put->only_new,
+				 .answer.date_s = -1,
 				 .done = done,
 				 .ud = ud,
 				 .text = BUF_MAX(TEXT_MAX),
@@ -262,7 +281,10 @@ struct store_write *s3_put(struct store *s, const struct store_put *put, store_p
 				   .answer_ns = put->answer_ns};
 	if (store_key_is_clean(put->key) && s3_key_possible(buf_slice(&key)) &&
 	    !buf_failed(&p->text)) {
-		ask(p);
+		if (put->looked)
+			send(p);
+		else
+			ask(p);
 		return &p->write;
 	}
 	p->again.due = refuse;

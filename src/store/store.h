@@ -129,12 +129,24 @@ struct store_read {
 	bool patient;        /* the deadline alone counts, not also the context's try_timeout_ns */
 };
 
+/*
+ * What a publisher of ours wrote beside an object when it put it there (its metadata), as anybody
+ * may have who can write there. Only what is well-formed: digits in lower case, a number, a name of
+ * at most 38 characters.
+ */
+struct object_origin {
+	char sha256[65]; /* of the plain file, "" not told */
+	int64_t size;    /* of the plain file, -1 not told */
+	char tx[40];     /* the transaction that stored it, "" not told */
+};
+
 struct object_head {
 	int64_t total;     /* bytes of the whole object, -1 unknown */
 	int64_t first;     /* offset of the first byte that follows */
 	int64_t length;    /* bytes that follow, -1 unknown */
 	bool ranged;       /* the store answered a range (206), if only of everything */
 	int64_t mtime;     /* seconds since the epoch, -1 unknown */
+	int64_t date_s;    /* Date: the store's clock as it answered, -1 unknown */
 	char etag[128];    /* with its quotes; "" unknown */
 	char encoding[40]; /* Content-Encoding; "" = none */
 	bool msfz;         /* told by a fetch that accepts it: by its bytes it is in MSFZ form */
@@ -155,6 +167,7 @@ struct object_head {
 	 * what this head says.
 	 */
 	int64_t changed_ns;
+	struct object_origin origin; /* of S3, in an answer about the whole or a part */
 };
 
 /*
@@ -196,11 +209,14 @@ struct store_page_ask {
 };
 
 /*
- * FOUND: *answer is for read_page(), and may be taken; age_s: for how long it may have lain in a
- * cache on its way. Else e says why, also with a miss.
+ * FOUND: *answer is for read_page(), and may be taken. Else e says why, also with a miss.
  */
-typedef void store_paged(void *ud, enum store_result result, struct buf *answer, int64_t age_s,
-			 const struct error *e);
+struct store_page_time {
+	int64_t age_s;  /* for how long it may have lain in a cache on its way */
+	int64_t date_s; /* Date: the store's clock as it answered; -1 unknown */
+};
+typedef void store_paged(void *ud, enum store_result result, struct buf *answer,
+			 const struct store_page_time *time, const struct error *e);
 
 /* How an object is put into a store (write.h). */
 enum store_put_result {
@@ -208,7 +224,13 @@ enum store_put_result {
 	STORE_PUT_STORED,
 	STORE_PUT_PRESENT, /* only_new, and something is there; perhaps by an earlier try of this */
 };
-typedef void store_put_done(void *ud, enum store_put_result result, const struct error *e);
+/* What the last answer told: of what was stored, or of what is there. */
+struct store_put_answer {
+	char etag[128]; /* with its quotes; "" unknown */
+	int64_t date_s; /* Date: the store's clock as it answered; -1 unknown */
+};
+typedef void store_put_done(void *ud, enum store_put_result result,
+			    const struct store_put_answer *answer, const struct error *e);
 
 struct store_ops {
 	const char *scheme; /* "s3" */

@@ -84,8 +84,10 @@ struct transfer_head {
 	char sum_sha256[48], sum_crc64nvme[48], sum_crc32c[48], sum_crc32[48];
 	char sum_type[20];   /* x-amz-checksum-type */
 	char encryption[20]; /* x-amz-server-side-encryption */
-	int64_t age_s;       /* Age: the greatest that it tells; what is no number may be any */
-	char customer[20];   /* x-amz-server-side-encryption-customer-algorithm */
+	/* x-amz-meta-pepto-NAME: what the publisher wrote beside the object */
+	char pepto_sha256[72], pepto_size[24], pepto_tx[40];
+	int64_t age_s;     /* Age: the greatest that it tells; what is no number may be any */
+	char customer[20]; /* x-amz-server-side-encryption-customer-algorithm */
 };
 
 /*

@@ -47,6 +47,9 @@ void transfer_head_add(struct transfer_head *h, struct slice name, struct slice 
 		FIELD("x-amz-checksum-crc32c", sum_crc32c),
 		FIELD("x-amz-checksum-crc32", sum_crc32),
 		FIELD("x-amz-checksum-type", sum_type),
+		FIELD("x-amz-meta-pepto-sha256", pepto_sha256),
+		FIELD("x-amz-meta-pepto-size", pepto_size),
+		FIELD("x-amz-meta-pepto-tx", pepto_tx),
 		FIELD("x-amz-server-side-encryption", encryption),
 		FIELD("x-amz-server-side-encryption-customer-algorithm", customer),
 #undef FIELD

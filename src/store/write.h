@@ -28,6 +28,7 @@ struct store_put {
 	const struct store_meta *meta; /* file:// has no place for them and leaves them out */
 	size_t n_meta;
 	bool only_new;     /* what is there stays */
+	bool looked;       /* the caller has just asked whether it is there: s3:// asks no more */
 	int64_t answer_ns; /* for the answer, from the last byte sent; of each try */
 };
 

@@ -67,6 +67,39 @@ def test_only_new(rgw, bucket, write, file):
     assert rgw.client().get_object(Bucket=bucket, Key="k")["Body"].read() == b"other"
 
 
+def test_what_is_told_of_an_object(rgw, bucket, write, file):
+    """Metadata, coding and ETag, and the store's own clock, as they stand in the bucket."""
+    store, origin = s3(bucket, rgw, "pre"), hashlib.sha256(b"plain").hexdigest()
+    assert write(store, "put", "--encoding", "zstd", "--meta", "pepto-tx=20261129-150717-3f9a12bc",
+                 "--meta", f"pepto-sha256={origin}", "--meta", "pepto-size=5", "a/K/a", file) == STORED
+    answer = rgw.client().head_object(Bucket=bucket, Key="pre/a/K/a")
+    code, out, err = write(store, "head", "a/K/a")
+    told = dict(line.split(" ", 1) for line in out.splitlines()[:-1])
+    date = int(told.pop("date"))
+    assert (code, err) == (0, "") and told == {
+        "total": str(len(BODY)), "etag": answer["ETag"], "encoding": "zstd", "sha256": origin,
+        "size": "5", "tx": "20261129-150717-3f9a12bc"}
+    assert -1 < date - answer["LastModified"].timestamp() < 600
+    rgw.client().put_object(Bucket=bucket, Key="pre/a/K/b", Body=b"others wrote it")
+    told = dict(line.split(" ", 1) for line in write(store, "head", "a/K/b")[1].splitlines()[:-1])
+    assert (told["sha256"], told["size"], told["tx"]) == ("", "-1", "")
+    assert write(store, "head", "a/K/c")[1] == "missing"
+
+
+def test_what_is_told_of_a_listing(rgw, bucket, write, file):
+    store, client = s3(bucket, rgw, "pre"), rgw.client()
+    for key in ("pre/.pepto/tx/1", "pre/.pepto/tx/2", "pre/.pepto/rm/1"):
+        client.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    there = {o["Key"]: o for o in client.list_objects_v2(Bucket=bucket)["Contents"]}
+    code, out, _ = write(store, "list", ".pepto/tx/")
+    first, *lines, last = out.splitlines()
+    assert code == 0 and last == "listed"
+    for line, name in zip(lines, "12", strict=True):
+        o = there[f"pre/.pepto/tx/{name}"]
+        assert line == f'{name} 15 {int(o["LastModified"].timestamp())} {o["ETag"]}'
+    assert -1 < int(first.split()[1]) - o["LastModified"].timestamp() < 600
+
+
 def test_the_condition_holds(rgw, bucket, write, file, proxy):
     """Another writer comes between the look and the put: its object stays."""
     gate = proxy.hold(lambda r: r.method == "PUT")
@@ -250,6 +283,17 @@ def test_a_directory(directory, write, file):
     assert list(directory.iterdir()) == []
     code, _, err = write(store, "put", "--sum", hashlib.sha256(b"x").hexdigest(), "k", file)
     assert code == 1 and "changed" in err and list(directory.iterdir()) == []
+
+
+def test_what_a_directory_tells(directory, write, file):
+    store = f"file://{directory}"
+    assert write(store, "put", ".pepto/tx/1", file) == STORED
+    _, out, _ = write(store, "head", ".pepto/tx/1")
+    told = dict(line.split(" ", 1) for line in out.splitlines()[:-1])
+    assert (told["total"], told["date"], told["tx"]) == (str(len(BODY)), "-1", "")
+    modified = int((directory / ".pepto/tx/1").stat().st_mtime)
+    assert write(store, "list", ".pepto/tx/")[1].splitlines() == [
+        "date -1", f'1 {len(BODY)} {modified} {told["etag"]}', "listed"]
 
 
 def test_served_at_once(directory, write, file, serve):

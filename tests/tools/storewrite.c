@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Writes to a store as the program does, for tests/e2e/test_store_write.py:
+ * Writes to a store as the program does, and asks what is there, for tests/e2e/test_store_write.py:
  *
  *	storewrite URL put [--new] [--encoding WORD] [--meta NAME=VALUE]... [--sum SHA256] KEY FILE
  *	storewrite URL remove KEY...
+ *	storewrite URL head KEY
+ *	storewrite URL list PREFIX
  *
  * Prints "stored", "present", or for each key that could not be removed "failed KEY: why", and
- * "removed"; exit code 0. Else the error on standard error, and exit code 1.
+ * "removed"; what a head or a listing tells is written as lines of "name value". Exit code 0. Else the error on standard error, and exit code 1.
  */
 #include "base/clock.h"
 #include "base/text.h"
 #include "store/creds.h"
+#include "store/listing.h"
 #include "store/write.h"
 
 #include <curl/curl.h>
@@ -32,6 +35,8 @@ struct tool {
 	struct store_remove remove;
 	struct store_meta meta[STORE_META_MAX];
 	struct slice key[KEYS_MAX];
+	const char *head, *list; /* NULL: not wanted */
+	struct listing *listing;
 	char sha256[65];
 	int code;
 	sem_t done;
@@ -58,7 +63,8 @@ static void finish(struct tool *t, const char *what, const struct error *e)
 	sem_post(&t->done);
 }
 
-static void stored(void *ud, enum store_put_result result, const struct error *e)
+static void stored(void *ud, enum store_put_result result, const struct store_put_answer *answer,
+		   const struct error *e)
 {
 	finish(ud, result == STORE_PUT_PRESENT ? "present" : "stored", e);
 }
@@ -75,6 +81,63 @@ static void removed(void *ud, const struct error *e)
 	finish(ud, "removed", e);
 }
 
+static void on_head(void *ud, const struct object_head *head)
+{
+	printf("total %lld\netag %s\nencoding %s\ndate %lld\n", (long long)head->total, head->etag,
+	       head->encoding, (long long)head->date_s);
+	printf("sha256 %s\nsize %lld\ntx %s\n", head->origin.sha256, (long long)head->origin.size,
+	       head->origin.tx);
+	close_p(&(int){head->fd});
+}
+
+static bool on_data(void *ud, struct slice bytes)
+{
+	return true;
+}
+
+static void asked(void *ud, enum store_result result, const struct object_head *head,
+		  const struct error *e)
+{
+	bool fault = result == STORE_FAULT || result == STORE_FAULT_RETRY;
+
+	finish(ud, result == STORE_FOUND ? "found" : "missing", fault ? e : NULL);
+}
+
+static void on_page(void *ud, struct name_page *page)
+{
+	struct tool *t = ud;
+
+	printf("date %lld\n", (long long)page->date_s);
+	for (size_t i = 0; i < page->n_keys; i++)
+		printf(SLICE_FMT " %lld %lld " SLICE_FMT "\n", SLICE_ARG(page->keys[i]),
+		       (long long)page->facts[i].size, (long long)page->facts[i].modified_s,
+		       SLICE_ARG(page->facts[i].etag));
+	listing_go_on(t->listing);
+}
+
+static void listed(void *ud, struct listing_result *r, const struct error *e)
+{
+	name_list_fini(&r->names);
+	finish(ud, "listed", e);
+}
+
+static void ask(struct tool *t)
+{
+	static const struct store_events events = {on_head, on_data, asked};
+	const struct store_read read = {.key = slice_of(t->head ? t->head : ""),
+					.head = true,
+					.deadline_ns = clock_mono_ns() + 60 * NS_PER_S};
+	const struct listing_request r = {.store = t->store,
+					  .folder = slice_of(t->list ? t->list : ""),
+					  .deep = true,
+					  .page = on_page};
+
+	if (t->head)
+		(void)store_start(t->store, &read, &events, t);
+	else
+		t->listing = listing_start(&r, listed, t);
+}
+
 static void begin(struct loop_task *task)
 {
 	static const struct store_remove_events events = {failed, removed};
@@ -82,6 +145,8 @@ static void begin(struct loop_task *task)
 
 	if (t->remove.n)
 		(void)store_remove(t->store, &t->remove, &events, t);
+	else if (t->head || t->list)
+		ask(t);
 	else
 		(void)store_put(t->store, &t->put, stored, t);
 }
@@ -171,6 +236,10 @@ int main(int argc, char **argv)
 		die(&e);
 	if (strcmp(argv[2], "put") == 0)
 		take_put(t, argc - 2, argv + 2);
+	else if (strcmp(argv[2], "head") == 0)
+		t->head = argv[3];
+	else if (strcmp(argv[2], "list") == 0)
+		t->list = argv[3];
 	else
 		take_keys(t, argc - 2, argv + 2);
 	t->begin.run = begin;

@@ -237,10 +237,12 @@ __attribute__((unused)) static bool rig_heard(struct rig *r, size_t i, const cha
 struct rig_put {
 	bool done;
 	enum store_put_result result;
+	struct store_put_answer answer;
 	struct error error;
 };
 
 __attribute__((unused)) static void rig_stored(void *ud, enum store_put_result result,
+					       const struct store_put_answer *answer,
 					       const struct error *e)
 {
 	struct rig_put *p = ud;
@@ -248,6 +250,7 @@ __attribute__((unused)) static void rig_stored(void *ud, enum store_put_result r
 	ASSERT(!p->done && (result == STORE_PUT_FAILED) == (e != NULL));
 	p->done = true;
 	p->result = result;
+	p->answer = *answer;
 	if (e)
 		p->error = *e;
 }

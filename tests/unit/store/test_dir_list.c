@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Pages of what lies in a directory: in the order of a bucket, whole, and nothing from outside. */
+#include "store/dir_find.h"
 #include "store/dir_list.h"
 
 #include "tap.h"
@@ -49,6 +50,7 @@ struct listed {
 	struct buf text; /* entries with '|' between them */
 	int pages, entries;
 	struct name_fact fact; /* of a/2 */
+	char etag[64];         /* of it */
 };
 
 /* All pages of it. */
@@ -77,8 +79,11 @@ static enum err list(const char *folder, bool deep, struct listed *ret, struct e
 				   (k < page.n_keys &&
 				    slice_compare(page.keys[k], page.folders[f]) < 0);
 
-			if (key && slice_eq(page.keys[k], SLICE("2")))
+			if (key && slice_eq(page.keys[k], SLICE("2"))) {
 				ret->fact = page.facts[k];
+				snprintf(ret->etag, sizeof(ret->etag), SLICE_FMT,
+					 SLICE_ARG(ret->fact.etag));
+			}
 			buf_puts(&ret->text, ret->entries++ ? "|" : "");
 			buf_add(&ret->text, key ? page.keys[k++] : page.folders[f++]);
 		}
@@ -87,6 +92,17 @@ static enum err list(const char *folder, bool deep, struct listed *ret, struct e
 		token = xstrndup(page.next.p, page.next.n);
 	} while (!err && token[0]);
 	return err;
+}
+
+static bool is_etag_of_it(const char *etag)
+{
+	char path[4096], want[DIR_ETAG_SIZE];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/a/2", root);
+	ASSERT(stat(path, &st) == 0);
+	dir_etag(&st, want);
+	return strcmp(etag, want) == 0;
 }
 
 static const struct {
@@ -119,7 +135,9 @@ static void test_lists(void)
 		CHECK(!err, lists[i].why);
 		CHECK_STR(buf_str(&l.text), lists[i].found, lists[i].why);
 		if (lists[i].deep && strcmp(lists[i].folder, "a/") == 0)
-			CHECK(l.fact.size == 7 && l.fact.modified_s == 1796022000, "size and time");
+			CHECK(l.fact.size == 7 && l.fact.modified_s == 1796022000 &&
+				      is_etag_of_it(l.etag),
+			      "size, time and ETag");
 		buf_fini(&l.text);
 	}
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Writing to a file:// store: what is put is whole or not there, and a removal leaves no folder. */
 #include "base/text.h"
+#include "store/dir_find.h"
 #include "store/dir_write.h"
 #include "store_rig.h"
 #include "tap.h"
@@ -16,17 +17,20 @@ static char root[] = "/tmp/test_dir_write.XXXXXX";
 struct written {
 	bool done;
 	enum store_put_result result;
+	struct store_put_answer answer;
 	struct error error;
 	size_t failed[8], n_failed;
 };
 
-static void stored(void *ud, enum store_put_result result, const struct error *e)
+static void stored(void *ud, enum store_put_result result, const struct store_put_answer *answer,
+		   const struct error *e)
 {
 	struct written *w = ud;
 
 	ASSERT(!w->done && (result == STORE_PUT_FAILED) == (e != NULL));
 	w->done = true;
 	w->result = result;
+	w->answer = *answer;
 	if (e)
 		w->error = *e;
 }
@@ -129,6 +133,9 @@ static void open_root(struct rig *r)
 
 static void test_put(void)
 {
+	char etag[DIR_ETAG_SIZE];
+	struct written written;
+	struct stat st;
 	struct rig r;
 
 	open_root(&r);
@@ -136,6 +143,11 @@ static void test_put(void)
 	CHECK_INT(put(&r, "a.pdb/K1/a.pdb", "one").result, STORE_PUT_STORED, "put");
 	CHECK_STR(text_of("a.pdb/K1/a.pdb"), "one", "it is there");
 	CHECK_INT(count("a.pdb/K1"), 1, "and nothing besides");
+	written = put_new(&r, "a.pdb/K1/a.pdb", "one");
+	ASSERT(stat("a.pdb/K1/a.pdb", &st) == 0);
+	dir_etag(&st, etag);
+	CHECK_STR(written.answer.etag, etag, "as what it is there");
+	CHECK_INT(written.answer.date_s, -1, "a file system has no clock of its own");
 	CHECK_INT(put(&r, "a.pdb/K1/a.pdb", "two").result, STORE_PUT_STORED, "put again");
 	CHECK_STR(text_of("a.pdb/K1/a.pdb"), "two", "it is replaced");
 	CHECK_INT(put_new(&r, "a.pdb/K1/a.pdb", "three").result, STORE_PUT_PRESENT, "what is new");

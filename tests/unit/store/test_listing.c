@@ -19,7 +19,9 @@
 	}
 #define PAGE(inner)    ANSWER("200 OK", "<ListBucketResult>" inner "</ListBucketResult>")
 #define AGED(s, inner) ANSWER("200 OK\r\nAge: " s, "<ListBucketResult>" inner "</ListBucketResult>")
-#define LAST           "<IsTruncated>false</IsTruncated>"
+#define DATED(s, inner)                                                                            \
+	ANSWER("200 OK\r\nDate: " s, "<ListBucketResult>" inner "</ListBucketResult>")
+#define LAST "<IsTruncated>false</IsTruncated>"
 #define MORE(token)                                                                                \
 	"<IsTruncated>true</IsTruncated><NextContinuationToken>" token "</NextContinuationToken>"
 #define DIR(p)    "<CommonPrefixes><Prefix>" p "</Prefix></CommonPrefixes>"
@@ -168,10 +170,11 @@ static void test_pages(void)
 {
 #define AN_OBJECT(key)                                                                             \
 	"<Contents><Key>" key "</Key><Size>7</Size><LastModified>2026-11-30T07:00:00.000Z"         \
-	"</LastModified></Contents>"
-	static const struct http_reply script[] = {
-		PAGE(MORE("t") AN_OBJECT("pre/foo/1/a") AN_OBJECT("pre/foo/2//b")),
-		PAGE(LAST AN_OBJECT("pre/foo/3/c"))};
+	"</LastModified><ETag>&quot;e1&quot;</ETag></Contents>"
+	static const struct http_reply script[] = {DATED("Mon, 30 Nov 2026 10:00:07 GMT",
+							 MORE("t") AN_OBJECT("pre/foo/1/a")
+								 AN_OBJECT("pre/foo/2//b")),
+						   PAGE(LAST AN_OBJECT("pre/foo/3/c"))};
 	struct listed l;
 	struct rig r;
 
@@ -187,12 +190,16 @@ static void test_pages(void)
 	      "come as they are, whatever lies between");
 	CHECK(came.last.facts[1].size == 7 && came.last.facts[1].modified_s == 1796022000,
 	      "with size and time");
+	CHECK(slice_eq(came.last.facts[1].etag, SLICE("\"e1\"")), "and ETag");
+	CHECK(came.last.date_s == 1796032807, "and the store's own time");
 	CHECK_INT(http_server_asked(&r.server), 1, "the next is not asked for until it is wanted");
 	listing_go_on(l.listing);
 	ASSERT(MANUAL_UNTIL(r.ctx.loop, came.pages == 2));
+	CHECK(came.last.date_s == -1, "which the second does not tell");
 	CHECK(!l.over, "nor is it over before the last was looked at");
 	listing_go_on(l.listing);
 	CHECK(l.done == 1 && !l.e.code && l.r.pages == 2 && !l.r.names.n, "no names are kept");
+	CHECK(l.r.date_s == 1796032807, "the listing has the time of its first page");
 	name_page_fini(&came.last);
 	fini(&r, &l);
 

@@ -163,6 +163,60 @@ static void test_dates(void)
 	put(h.last_modified, sizeof(h.last_modified), "yesterday");
 	ASSERT(object_head_read(&h, &o, &e) == OK);
 	CHECK_INT(o.mtime, -1, "another word for it");
+	CHECK_INT(o.date_s, -1, "no word of the store's clock");
+	put(h.date, sizeof(h.date), "Sun, 06 Nov 1994 08:49:38 GMT");
+	ASSERT(object_head_read(&h, &o, &e) == OK);
+	CHECK_INT(o.date_s, 784111778, "which tells it, then");
+}
+
+/* What a publisher wrote beside an object: only as it writes it. */
+static const struct {
+	const char *name, *sha256, *size, *tx;
+	struct object_origin origin;
+} origins[] = {
+#define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define TX  "20261129-150717-3f9a12bc"
+	{"nothing", "", "", "", {.size = -1}},
+	{"all of it", HEX, "0", TX, {HEX, 0, TX}},
+	{"digits in capitals",
+	 "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
+	 "7",
+	 "",
+	 {HEX, 7, ""}},
+	{"a digit short",
+	 "3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+	 "8",
+	 TX,
+	 {"", 8, TX}},
+	{"a digit too many", HEX "0", "9", TX, {"", 9, TX}},
+	{"no digit",
+	 "g3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+	 "-1",
+	 TX,
+	 {"", -1, TX}},
+	{"no number", HEX, "12 ", "a b", {HEX, -1, "a b"}},
+	{"a number that is too large", HEX, "9223372036854775808", TX, {HEX, -1, TX}},
+	{"names that may have been cut", HEX, "1", TX TX, {HEX, 1, ""}},
+	{"a name with a control byte", HEX, "1", "a\x1b[m", {HEX, 1, ""}},
+};
+
+static void test_origins(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(origins); i++) {
+		struct transfer_head h = {.status = 200, .length = 1};
+		const struct object_origin *want = &origins[i].origin;
+		struct object_head o;
+		struct error e;
+
+		transfer_head_add(&h, SLICE("X-Amz-Meta-Pepto-Sha256"),
+				  slice_of(origins[i].sha256));
+		transfer_head_add(&h, SLICE("x-amz-meta-pepto-size"), slice_of(origins[i].size));
+		transfer_head_add(&h, SLICE("x-amz-meta-pepto-tx"), slice_of(origins[i].tx));
+		ASSERT(object_head_read(&h, &o, &e) == OK);
+		CHECK_STR(o.origin.sha256, want->sha256, origins[i].name);
+		CHECK_INT(o.origin.size, want->size, "its size");
+		CHECK_STR(o.origin.tx, want->tx, "its transaction");
+	}
 }
 
 #define SHA256    "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
@@ -277,6 +331,7 @@ int main(void)
 	test_texts();
 	test_long_encoding();
 	test_dates();
+	test_origins();
 	test_sums();
 	test_headers();
 	return tap_done();

@@ -34,7 +34,11 @@
 		"HTTP/1.1 200 OK\r\nETag: "                                                        \
 		"\"5d41402abc4b2a76b9719d911017c592\"\r\nContent-Length: 0\r\n\r\n"                \
 	}
-#define DONE    XML("200 OK", "<CompleteMultipartUploadResult/>")
+#define DONE XML("200 OK", "<CompleteMultipartUploadResult/>")
+#define TOLD                                                                                       \
+	XML("200 OK\r\nDate: Mon, 30 Nov 2026 10:00:07 GMT",                                       \
+	    "<CompleteMultipartUploadResult><ETag>&quot;e-3&quot;</ETag>"                          \
+	    "</CompleteMultipartUploadResult>")
 #define ABORTED XML("204 No Content", "")
 #define SLOW    ERROR("503 No", "SlowDown")
 #define DENIED  ERROR("403 No", "AccessDenied")
@@ -91,11 +95,15 @@ static bool heard_any(struct rig *r, const char *text)
 
 static void test_requests(void)
 {
-	static const struct http_reply script[] = {NOT_HERE, BEGUN, PART, PART, PART, DONE};
+	static const struct http_reply script[] = {NOT_HERE, BEGUN, PART, PART, PART, TOLD};
+	struct rig_put p;
 	struct rig r;
 
 	open_with_keys(&r, script, ARRAY_LEN(script));
-	CHECK_INT(put(&r, NULL).result, STORE_PUT_STORED, "stored");
+	p = put(&r, NULL);
+	CHECK_INT(p.result, STORE_PUT_STORED, "stored");
+	CHECK_STR(p.answer.etag, "\"e-3\"", "as what");
+	CHECK_INT(p.answer.date_s, 1796032807, "and when");
 	CHECK(rig_heard(&r, 0, "HEAD /bucket/pre/k ") &&
 		      rig_heard(&r, 1, "POST /bucket/pre/k?uploads= HTTP/1.1\r\n"),
 	      "it looks, and begins");

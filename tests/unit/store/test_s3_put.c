@@ -26,6 +26,7 @@
 #define SLOW_HEAD EMPTY("503 Slow Down")
 #define SLOW      ERROR("503 Slow Down", "", "SlowDown")
 #define STORED    EMPTY("200 OK")
+#define TOLD      EMPTY("200 OK\r\nDate: Mon, 30 Nov 2026 10:00:07 GMT\r\nETag: \"e1\"")
 
 static struct rig_put put(struct rig *r, struct store_put p)
 {
@@ -44,7 +45,7 @@ static struct rig_put put(struct rig *r, struct store_put p)
 
 static void test_request(void)
 {
-	static const struct http_reply script[] = {NOT_HERE, STORED};
+	static const struct http_reply script[] = {NOT_HERE, TOLD};
 	static const struct store_meta meta[] = {{"pepto-tx", "20261130-1"}, {"pepto-size", "5"}};
 	struct rig_put p;
 	struct rig r;
@@ -54,6 +55,8 @@ static void test_request(void)
 	p = put(&r, (struct store_put){
 			    .encoding = "zstd", .meta = meta, .n_meta = 2, .only_new = true});
 	CHECK_INT(p.result, STORE_PUT_STORED, "stored");
+	CHECK_STR(p.answer.etag, "\"e1\"", "what it is there");
+	CHECK(p.answer.date_s == 1796032807, "and when, by the store's clock");
 	CHECK(rig_heard(&r, 0, "HEAD /bucket/pre/a%20b/K/a%20b HTTP/1.1\r\n"), "it looks first");
 	CHECK(rig_heard(&r, 1, "PUT /bucket/pre/a%20b/K/a%20b HTTP/1.1\r\n"), "then it puts");
 	CHECK(rig_heard(&r, 1, "\r\nx-amz-content-sha256: " SUM "\r\n"), "the hash of the body");
@@ -70,6 +73,28 @@ static void test_request(void)
 	CHECK(rig_heard(&r, 1, "\r\n\r\nhello"), "and the body");
 	CHECK(!rig_heard(&r, 1, "x-amz-checksum"), "no checksum, which some refuse");
 	CHECK_INT(http_server_asked(&r.server), 2, "in two requests");
+	rig_fini(&r);
+}
+
+static void test_looked(void)
+{
+	static const struct http_reply script[] = {STORED}, there[] = {TOLD};
+	struct rig_put p;
+	struct rig r;
+
+	rig_open_with_keys(&r, URL, script, 1);
+	p = put(&r, (struct store_put){.only_new = true, .looked = true});
+	CHECK_INT(p.result, STORE_PUT_STORED, "stored");
+	CHECK(p.answer.date_s == -1 && !p.answer.etag[0], "that told nothing");
+	CHECK_INT(http_server_asked(&r.server), 1, "whoever has looked is not made to look again");
+	CHECK(rig_heard(&r, 0, "PUT /") && rig_heard(&r, 0, "\r\nif-none-match: *\r\n"),
+	      "but the store still is told the condition");
+	rig_fini(&r);
+
+	rig_open_with_keys(&r, URL, there, 1);
+	p = put(&r, (struct store_put){.only_new = true});
+	CHECK_INT(p.result, STORE_PUT_PRESENT, "present");
+	CHECK_STR(p.answer.etag, "\"e1\"", "as what");
 	rig_fini(&r);
 }
 
@@ -302,6 +327,7 @@ static void test_cancelled(void)
 int main(void)
 {
 	test_request();
+	test_looked();
 	test_ways();
 	test_no_conditions();
 	test_refused();
