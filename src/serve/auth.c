@@ -109,34 +109,43 @@ static bool is_token(const struct auth *a, struct slice presented)
 	return found;
 }
 
-/* user:password; without a colon the password is empty, as no token is. */
-static bool is_password(const struct auth *a, struct slice pair)
+static bool is_token_of(void *ud, struct slice presented)
 {
-	return is_token(a, slice_from(pair, slice_find(pair, ':') + 1));
+	return is_token(ud, presented);
 }
 
-static bool check_basic(const struct auth *a, struct slice encoded)
+/* user:password; without a colon the password is empty, as no token is. */
+static bool show_password(struct slice encoded, bool (*is_it)(void *ud, struct slice secret),
+			  void *ud)
 {
 	struct buf text CLEANUP(buf_fini) = BUF_MAX((size_t)2 * AUTH_TOKEN_MAX);
+	struct slice pair;
 	bool ok;
 
 	/* Room for all of it at once, so that growth leaves no copies behind. */
 	if (!buf_reserve(&text, encoded.n / 4 * 3 + 3))
 		return false;
-	ok = base64_decode(encoded, &text) && is_password(a, buf_slice(&text));
+	ok = base64_decode(encoded, &text);
+	pair = buf_slice(&text);
+	ok = ok && is_it(ud, slice_from(pair, slice_find(pair, ':') + 1));
 	explicit_bzero(text.p, text.cap);
 	return ok;
 }
 
-static bool check_header(const struct auth *a, struct slice authorization)
+bool auth_shows(struct slice authorization, bool (*is_it)(void *ud, struct slice secret), void *ud)
 {
 	struct slice s = slice_trim(authorization);
 	size_t at = slice_find(s, ' ');
 	struct slice scheme = slice_head(s, at), value = slice_trim(slice_from(s, at));
 
 	if (slice_eq_nocase(scheme, SLICE("basic")))
-		return check_basic(a, value);
-	return slice_eq_nocase(scheme, SLICE("bearer")) && is_token(a, value);
+		return show_password(value, is_it, ud);
+	return slice_eq_nocase(scheme, SLICE("bearer")) && is_it(ud, value);
+}
+
+static bool check_header(const struct auth *a, struct slice authorization)
+{
+	return auth_shows(authorization, is_token_of, (void *)(uintptr_t)a);
 }
 
 /*

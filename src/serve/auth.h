@@ -40,6 +40,8 @@ enum auth_way {
 /* authorization is the header's value, path_token what request.h found; n == 0 for neither. */
 MUST_CHECK enum auth_way auth_check(const struct auth *a, struct slice authorization,
 				    struct slice path_token);
+/* is_it() of what a client shows by Basic, the password, or by Bearer; false: by neither. */
+bool auth_shows(struct slice authorization, bool (*is_it)(void *ud, struct slice secret), void *ud);
 /* How many tokens work in a header only, since they are not of lower-case hex digits. */
 size_t auth_header_only(const struct auth *a);
 /*
