@@ -15,7 +15,7 @@ FROM debian:bookworm-slim
 RUN apt-get update && \
     apt-get install -y --no-install-recommends \
         ca-certificates libcurl4 libexpat1 libjansson4 libssl3 libunistring2 \
-        libmspack0 libxxhash0 libzstd1 zlib1g && \
+        libmspack0 libxxhash0 libzip4 libzstd1 zlib1g && \
     rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/build/release/pepto-symbol /usr/bin/
 # Where the default store is looked for, as /srv/symbols.

@@ -11,7 +11,7 @@ set -eu
 
 BUILD="gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libssl-dev
 	libexpat1-dev libjansson-dev libunistring-dev libxxhash-dev
-	libmspack-dev zlib1g-dev libzstd-dev"
+	libmspack-dev zlib1g-dev libzstd-dev libzip-dev"
 SAMPLES="clang lld python3 curl"
 TEST="llvm libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-boto3 openssl nginx gcab cabextract zstd
 	debuginfod gdb ceph-mon ceph-osd ceph-common radosgw"
