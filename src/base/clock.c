@@ -86,6 +86,17 @@ void amz_date_format(int64_t t, char ret[static AMZ_DATE_LEN])
 	ret[AMZ_DATE_LEN - 1] = '\0';
 }
 
+void iso_date_format(int64_t t, char ret[static ISO_DATE_LEN])
+{
+	struct tm tm = utc(t);
+	char text[64];
+
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", (tm.tm_year + 1900) % 10000,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	memcpy(ret, text, ISO_DATE_LEN - 1);
+	ret[ISO_DATE_LEN - 1] = '\0';
+}
+
 /* A number of fixed width at s[at], between lo and hi. */
 static bool fixed(struct slice s, size_t at, size_t width, int lo, int hi, int *ret)
 {

@@ -20,6 +20,7 @@ void clock_freeze_wall_s(int64_t now);  /* 0 thaws */
 
 #define HTTP_DATE_LEN 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and its NUL */
 #define AMZ_DATE_LEN  17 /* "20130524T000000Z" and its NUL */
+#define ISO_DATE_LEN  21 /* "2026-11-22T15:00:00Z" and its NUL */
 
 /* RFC 9110 IMF-fixdate, independent of locale and time zone. */
 void http_date_format(int64_t t, char ret[static HTTP_DATE_LEN]);
@@ -27,5 +28,6 @@ void http_date_format(int64_t t, char ret[static HTTP_DATE_LEN]);
 bool http_date_parse(struct slice s, int64_t *ret);
 /* ISO 8601 as AWS writes expiry dates: "2026-11-22T15:00:00Z", fraction ignored. */
 bool iso_date_parse(struct slice s, int64_t *ret);
+void iso_date_format(int64_t t, char ret[static ISO_DATE_LEN]);
 /* The basic form that SigV4 wants: "20130524T000000Z". */
 void amz_date_format(int64_t t, char ret[static AMZ_DATE_LEN]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* See stores_command.h. All that is no word or flag of the command is a setting, as it is to serve. */
 #include "cmd/stores_command.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cmd/cmd.h"
@@ -9,7 +10,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <time.h>
 
 struct arguments {
 	char **settings; /* of argv, NULL at the end */
@@ -206,14 +206,12 @@ void json_key_add(const char *name, struct slice key, struct buf *out)
 
 void json_fact_add(const struct name_fact *fact, struct buf *out)
 {
-	time_t at = (time_t)fact->modified_s;
-	struct tm tm;
-	char text[40];
+	char text[ISO_DATE_LEN];
 
 	buf_printf(out, ",\"size\":%lld", (long long)fact->size);
-	if (fact->modified_s <= 0 || !gmtime_r(&at, &tm) ||
-	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+	if (fact->modified_s <= 0)
 		return;
+	iso_date_format(fact->modified_s, text);
 	buf_printf(out, ",\"modified\":\"%s\"", text);
 }
 

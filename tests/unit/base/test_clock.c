@@ -22,12 +22,20 @@ static void test_format(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		char http[HTTP_DATE_LEN], amz[AMZ_DATE_LEN];
+		char http[HTTP_DATE_LEN], amz[AMZ_DATE_LEN], iso[ISO_DATE_LEN];
+		char punctuated[] = "0000-00-00T00:00:00Z";
 
 		http_date_format(rows[i].t, http);
 		CHECK_STR(http, rows[i].http, rows[i].http);
 		amz_date_format(rows[i].t, amz);
 		CHECK_STR(amz, rows[i].amz, rows[i].amz);
+		iso_date_format(rows[i].t, iso);
+		memcpy(punctuated, amz, 4);
+		memcpy(punctuated + 5, amz + 4, 2);
+		memcpy(punctuated + 8, amz + 6, 5);
+		memcpy(punctuated + 14, amz + 11, 2);
+		memcpy(punctuated + 17, amz + 13, 2);
+		CHECK_STR(iso, punctuated, "the same with punctuation");
 	}
 }
 
