@@ -18,6 +18,8 @@
 #define DISK_QUEUE     4096
 #define SEARCH_THREADS 1 /* one core at most for what may go on for half a second */
 #define SEARCH_QUEUE   32
+#define WRITE_THREADS  4
+#define WRITE_QUEUE    256
 #define CREDS_THREADS  2
 #define CREDS_QUEUE    256
 #define BLOCKED_NS     (1 * NS_PER_S) /* to wait for a blocking call at the end */
@@ -145,6 +147,7 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 	s->quiet = quiet_new(s->loop);
 	if (pool_new(DISK_THREADS, DISK_QUEUE, "pepto-disk", &s->disk, e) != OK ||
 	    pool_new(SEARCH_THREADS, SEARCH_QUEUE, "pepto-search", &s->searches, e) != OK ||
+	    pool_new(WRITE_THREADS, WRITE_QUEUE, "pepto-write", &s->writes, e) != OK ||
 	    pool_new(CREDS_THREADS, CREDS_QUEUE, "pepto-creds", &s->creds, e) != OK ||
 	    transfer_engine_new(s->loop, &limits, &s->engine, e) != OK)
 		return e->code;
@@ -153,6 +156,7 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 		.engine = s->engine,
 		.disk = s->disk,
 		.searches = s->searches,
+		.writes = s->writes,
 		.creds = s->creds,
 		.creds_env = &s->creds_env,
 		.try_timeout_ns = conf->try_timeout_ns,
@@ -178,8 +182,8 @@ enum err service_start(struct service *s, int64_t wait_ns, struct error *e)
 bool service_fini(struct service *s)
 {
 	if (!pool_stop(s->disk, BLOCKED_NS) || !pool_stop(s->searches, BLOCKED_NS) ||
-	    !pool_stop(s->creds, BLOCKED_NS) || !flights_stop(s->flights, BLOCKED_NS) ||
-	    !cache_stop(s->cache, BLOCKED_NS))
+	    !pool_stop(s->writes, BLOCKED_NS) || !pool_stop(s->creds, BLOCKED_NS) ||
+	    !flights_stop(s->flights, BLOCKED_NS) || !cache_stop(s->cache, BLOCKED_NS))
 		return false;
 	loop_stop(s->loop);
 	flights_free(s->flights);
@@ -193,6 +197,7 @@ bool service_fini(struct service *s)
 	health_free(s->health);
 	pool_free(s->disk);
 	pool_free(s->searches);
+	pool_free(s->writes);
 	pool_free(s->creds);
 	loop_free(s->loop);
 	curl_global_cleanup();

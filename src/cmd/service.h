@@ -12,7 +12,7 @@ struct service {
 	const struct conf *conf;
 	struct loop *loop;
 	struct quiet *quiet; /* whose readers are the loop and the network threads */
-	struct pool *disk, *searches, *creds;
+	struct pool *disk, *searches, *writes, *creds;
 	struct transfer_engine *engine;
 	struct creds_env creds_env;
 	struct store_context context;

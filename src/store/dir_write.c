@@ -367,10 +367,10 @@ static struct store_write *submit(struct dir_write *w)
 	struct store *s = w->store;
 
 	metric_inc(store_requests);
-	if (pool_submit(s->ctx->disk, &w->job) == OK)
+	if (pool_submit(s->ctx->writes, &w->job) == OK)
 		return &w->write;
-	metric_inc(refused_disk_jobs);
-	err_set(&w->error, ERR_BUSY, "too many file lookups are waiting");
+	metric_inc(refused_writes);
+	err_set(&w->error, ERR_BUSY, "too many writes are waiting");
 	loop_post(s->ctx->loop, &w->back);
 	return &w->write;
 }

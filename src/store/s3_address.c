@@ -40,19 +40,31 @@ static size_t utf8_length(struct slice s)
 	return n;
 }
 
-bool s3_key_possible(struct slice key)
+bool s3_key_has_controls(struct slice key)
+{
+	for (size_t i = 0; i < key.n; i++)
+		if ((unsigned char)key.p[i] < ' ' || key.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+bool s3_key_removable(struct slice key)
 {
 	if (key.n == 0 || key.n > S3_KEY_MAX)
 		return false;
 	while (key.n) {
-		unsigned char c = (unsigned char)key.p[0];
 		size_t n = utf8_length(key);
 
-		if (n == 0 || c < ' ' || c == 0x7f)
+		if (n == 0)
 			return false;
 		key = slice_from(key, n);
 	}
 	return true;
+}
+
+bool s3_key_possible(struct slice key)
+{
+	return s3_key_removable(key) && !s3_key_has_controls(key);
 }
 
 bool s3_region_valid(struct slice region)

@@ -39,6 +39,9 @@ struct s3_address {
  * without control characters. (AWS S3 user guide, "Naming Amazon S3 objects".)
  */
 bool s3_key_possible(struct slice key);
+/* The same, but control characters may be in it: some services have taken them. */
+bool s3_key_removable(struct slice key);
+bool s3_key_has_controls(struct slice key);
 /* Can it be a region's: 1 to S3_REGION_MAX bytes, no control characters, no slashes? */
 bool s3_region_valid(struct slice region);
 /* Can a host name of AWS be made of it? */

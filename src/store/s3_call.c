@@ -527,10 +527,12 @@ static void begin_call(struct loop_timer *timer)
 {
 	struct store_call *c = CONTAINER_OF(timer, struct store_call, overdue);
 	bool list = c->asking.what == S3_LIST || c->asking.what == S3_PAGE;
-	bool of_bucket = c->asking.what == S3_WRITE && !c->read.key.n;
 
-	/* S3 would answer 400. A listing is of a prefix, which may be empty. */
-	if (!list && !of_bucket && !s3_key_possible(c->read.key))
+	/*
+	 * S3 would answer 400. A listing is of a prefix, which may be empty; what a write is of, it
+	 * has looked at itself.
+	 */
+	if (!list && c->asking.what != S3_WRITE && !s3_key_possible(c->read.key))
 		call_fail(c, S3_NAME, ERR_DENIED, "no object can have such a key");
 	else
 		call_ask(c);

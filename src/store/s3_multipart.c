@@ -329,12 +329,12 @@ static void fill_slots(struct s3_multipart *m)
 	s->body.offset += s->part * m->part_size;
 	s->body.length = MIN(m->part_size, m->body.length - s->part * m->part_size);
 	m->hashing = s;
-	if (pool_submit(m->s3->store.ctx->disk, &m->job) == OK)
+	if (pool_submit(m->s3->store.ctx->writes, &m->job) == OK)
 		return;
 	m->hashing = NULL;
 	s->state = FREE;
-	metric_inc(refused_disk_jobs);
-	err_set(&e, ERR_BUSY, "too many file lookups are waiting");
+	metric_inc(refused_writes);
+	err_set(&e, ERR_BUSY, "too many writes are waiting");
 	fail(m, &e);
 }
 

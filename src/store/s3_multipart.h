@@ -4,7 +4,7 @@
  * UploadPart, CompleteMultipartUpload): all but the last of the same size, as some services want
  * it, S3_PARTS_AT_ONCE at a time. Each part has its own SHA-256, which is signed; that of the whole
  * is taken on the way and compared before the parts become an object. Parts are hashed on the pool
- * for file lookups, in their order.
+ * for writes, in their order.
  *
  * What fails, or is cancelled, is aborted, so that no parts stay behind that somebody pays for; but
  * those of a process that is killed do, until the bucket's rule for incomplete uploads takes them.

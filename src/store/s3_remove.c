@@ -6,6 +6,8 @@
  *	DeleteObjects --DeleteResult--> those of its errors that pass: again; the others have failed
  *	  \--400, 405, 501--> DELETE of each
  *
+ * A key with control characters, which XML cannot tell, has a DELETE of its own in any case.
+ *
  * No key takes another one's way: whoever refuses a key in the answer has removed the others.
  */
 #include "base/text.h"
@@ -23,7 +25,8 @@
 enum fate { WANTED, REMOVED, FAILED };
 
 struct fated {
-	char *key; /* the full one */
+	char *key;  /* the full one */
+	bool alone; /* cannot be told in the request for all */
 	enum fate fate;
 	struct error error; /* why it has failed, or was tried again */
 };
@@ -132,6 +135,14 @@ static void not_removed(void *ud, struct slice key, struct slice code)
 		object->fate = FAILED;
 }
 
+/* All that is left. */
+static void go_one_by_one(struct s3_removing *r)
+{
+	r->one_by_one = true;
+	r->tries = 0;
+	ask(r);
+}
+
 static void settle(struct s3_removing *r)
 {
 	bool any = false;
@@ -140,6 +151,8 @@ static void settle(struct s3_removing *r)
 	for (size_t i = 0; i < r->n; i++) {
 		struct fated *object = &r->objects[i];
 
+		if (object->alone)
+			continue;
 		if (object->fate == WANTED && object->error.code == OK)
 			object->fate = REMOVED;
 		any |= object->fate == WANTED;
@@ -149,9 +162,9 @@ static void settle(struct s3_removing *r)
 		return;
 	}
 	for (size_t i = 0; i < r->n; i++)
-		if (r->objects[i].fate == WANTED)
+		if (r->objects[i].fate == WANTED && !r->objects[i].alone)
 			r->objects[i].fate = FAILED;
-	end(r, NULL);
+	go_one_by_one(r);
 }
 
 /* S3 may say 200 and then find out that it cannot. */
@@ -184,9 +197,7 @@ static void batch_written(struct s3_removing *r, enum s3_verdict verdict, int st
 	} else if (verdict == S3_RETRY) {
 		retry(r, e);
 	} else if (verdict == S3_FAULT && (status == 400 || status == 405 || status == 501)) {
-		r->one_by_one = true;
-		r->tries = 0;
-		ask(r);
+		go_one_by_one(r);
 	} else {
 		end(r, e);
 	}
@@ -212,7 +223,7 @@ static size_t make_body(struct s3_removing *r)
 	buf_puts(&r->text, "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
 			   "<Quiet>true</Quiet>");
 	for (size_t i = 0; i < r->n; i++) {
-		if (r->objects[i].fate != WANTED)
+		if (r->objects[i].fate != WANTED || r->objects[i].alone)
 			continue;
 		buf_puts(&r->text, "<Object><Key>");
 		put_escaped(slice_of(r->objects[i].key), &r->text);
@@ -303,7 +314,9 @@ static void ask(struct s3_removing *r)
 	struct store_read read = {.key = SLICE("")};
 	struct error e;
 
-	if (r->one_by_one ? !prepare_one(r) : make_body(r) == 0) {
+	if (!r->one_by_one && make_body(r) == 0)
+		r->one_by_one = true;
+	if (r->one_by_one && !prepare_one(r)) {
 		end(r, NULL);
 		return;
 	}
@@ -338,7 +351,8 @@ struct store_write *s3_remove(struct store *s, const struct store_remove *remove
 
 		s3_full_key(r->s3, remove->keys[i], &key);
 		object->key = xstrdup(buf_str(&key));
-		if (store_key_is_clean(remove->keys[i]) && s3_key_possible(buf_slice(&key)))
+		object->alone = s3_key_has_controls(buf_slice(&key));
+		if (store_key_is_clean(remove->keys[i]) && s3_key_removable(buf_slice(&key)))
 			continue;
 		object->fate = FAILED;
 		err_set(&object->error, ERR_USAGE, "no object can have such a key");

@@ -37,9 +37,10 @@ struct store_write;
 struct store_context {
 	struct loop *loop;
 	struct transfer_engine *engine;
-	struct pool *disk;                 /* for calls that block: file lookups */
-	struct pool *searches;             /* for those that go through all names of a directory */
-	struct pool *creds;                /* for where credentials come from */
+	struct pool *disk;     /* for calls that block: file lookups */
+	struct pool *searches; /* for those that go through all names of a directory */
+	struct pool *writes;   /* for writing files, and hashing what is sent in parts */
+	struct pool *creds;    /* for where credentials come from */
 	const struct creds_env *creds_env; /* how AWS settings are found */
 	int64_t try_timeout_ns;            /* one request: until the head of the answer */
 	bool holds_to_keys;                /* an object has to be the file that its key names */

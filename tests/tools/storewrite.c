@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 	    pool_new(2, 64, "pool", &t->context.disk, &e) != OK ||
 	    transfer_engine_new(t->context.loop, &limits, &t->context.engine, &e) != OK)
 		die(&e);
-	t->context.searches = t->context.creds = t->context.disk;
+	t->context.searches = t->context.writes = t->context.creds = t->context.disk;
 	if (store_open(&t->context, slice_of(argv[1]), &t->store, &e) != OK)
 		die(&e);
 	if (strcmp(argv[2], "put") == 0)

@@ -80,7 +80,7 @@ __attribute__((unused)) static void rig_init(struct rig *r, const struct http_re
 	};
 	ASSERT(transfer_engine_new(r->ctx.loop, &limits, &r->ctx.engine, NULL) == OK);
 	ASSERT(pool_new(1, 4, "test", &r->ctx.disk, NULL) == OK);
-	r->ctx.searches = r->ctx.creds = r->ctx.disk;
+	r->ctx.searches = r->ctx.writes = r->ctx.creds = r->ctx.disk;
 }
 
 __attribute__((unused)) static void rig_var_set(struct rig *r, const char *name, const char *value)

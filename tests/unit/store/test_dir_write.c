@@ -6,13 +6,30 @@
 #include "store_rig.h"
 #include "tap.h"
 
+#include "metric/metric.h"
+
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static char root[] = "/tmp/test_dir_write.XXXXXX";
+
+/* As on a file system that has no hard links: in place of the C library's. */
+static bool no_links;
+
+int linkat(int from, const char *old, int to, const char *new, int flags)
+{
+	if (no_links) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, from, old, to, new, flags);
+}
 
 struct written {
 	bool done;
@@ -277,6 +294,83 @@ static void test_cancelled(void)
 	rig_fini(&r);
 }
 
+static void test_no_links(void)
+{
+	struct rig r;
+
+	open_root(&r);
+	no_links = true;
+	CHECK_INT(put_new(&r, "n.pdb/K/n.pdb", "one").result, STORE_PUT_STORED,
+		  "new, without links");
+	CHECK_STR(text_of("n.pdb/K/n.pdb"), "one", "it is there");
+	CHECK_INT(put_new(&r, "n.pdb/K/n.pdb", "two").result, STORE_PUT_PRESENT,
+		  "it is not replaced");
+	/* The look in any case comes first; this finds what came between it and the name. */
+	ASSERT(mkdir("n.pdb/K/late", 0777) == 0);
+	CHECK_INT(put_new(&r, "n.pdb/K/late", "two").result, STORE_PUT_PRESENT,
+		  "nor anything else");
+	CHECK_STR(text_of("n.pdb/K/n.pdb"), "one", "it stays");
+	CHECK_INT(count("n.pdb/K"), 2, "and no draft");
+	CHECK_INT(put(&r, "n.pdb/K/n.pdb", "two").result, STORE_PUT_STORED, "but if it may be");
+	CHECK_STR(text_of("n.pdb/K/n.pdb"), "two", "replaced");
+	no_links = false;
+	ASSERT(rmdir("n.pdb/K/late") == 0);
+	(void)take_away(&r, (struct slice[]){SLICE("n.pdb/K/n.pdb")}, 1);
+	rig_fini(&r);
+}
+
+struct barrier {
+	struct pool_job job;
+	atomic_bool begun, open;
+};
+
+static void stand(struct pool_job *job)
+{
+	struct barrier *b = CONTAINER_OF(job, struct barrier, job);
+
+	atomic_store(&b->begun, true);
+	while (!atomic_load(&b->open))
+		usleep(100);
+}
+
+/* Writes that take long keep no look-up waiting, and are bounded. */
+static void test_a_pool_of_their_own(void)
+{
+	char hex[65];
+	struct barrier gate = {.job.run = stand};
+	const struct store_put long_one = {
+		.key = SLICE("w"), .body = store_body_of(SLICE("w")), .sha256 = hex};
+	int64_t before = metric_get(refused_writes);
+	struct written waiting = {0}, one_more = {0};
+	struct asked other;
+	struct rig r;
+
+	hash(SLICE("w"), hex);
+	open_root(&r);
+	(void)put(&r, "n", "here");
+	ASSERT(pool_new(1, 1, "test", &r.ctx.writes, NULL) == OK);
+	ASSERT(pool_submit(r.ctx.writes, &gate.job) == OK);
+	while (!atomic_load(&gate.begun))
+		usleep(100);
+	(void)store_put(r.store, &long_one, stored, &waiting);
+	(void)store_put(r.store, &long_one, stored, &one_more);
+	other = rig_ask(&r, (struct store_read){.key = SLICE("n")});
+	CHECK_INT(other.result, STORE_FOUND, "a file is found while they wait");
+	close_p(&other.head.fd);
+	CHECK(manual_until(r.ctx.loop, &one_more.done) && one_more.error.code == ERR_BUSY,
+	      "more than can wait are refused");
+	CHECK_INT(metric_get(refused_writes) - before, 1, "and counted");
+	CHECK(!waiting.done, "one waits");
+	atomic_store(&gate.open, true);
+	CHECK(manual_until(r.ctx.loop, &waiting.done) && waiting.result == STORE_PUT_STORED,
+	      "and is done in its turn");
+	ASSERT(pool_stop(r.ctx.writes, 60 * NS_PER_S));
+	pool_free(r.ctx.writes);
+	r.ctx.writes = r.ctx.disk;
+	(void)take_away(&r, (struct slice[]){SLICE("n"), SLICE("w")}, 2);
+	rig_fini(&r);
+}
+
 static void test_no_root(void)
 {
 	struct rig r;
@@ -297,6 +391,8 @@ int main(void)
 	test_links_within();
 	test_remove();
 	test_cancelled();
+	test_no_links();
+	test_a_pool_of_their_own();
 	test_no_root();
 	return tap_done();
 }

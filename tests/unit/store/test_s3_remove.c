@@ -216,7 +216,7 @@ static void test_what_is_left(void)
 static void test_impossible(void)
 {
 	static const struct http_reply script[] = {RESULT("")};
-	const struct slice odd[] = {{"a/../b", 6}, {"a\1b", 3}, {"good", 4}, {"Gr\xfcn", 4}};
+	const struct slice odd[] = {{"a/../b", 6}, {"a//b", 4}, {"good", 4}, {"Gr\xfcn", 4}};
 	struct removing w;
 	struct rig r;
 
@@ -228,6 +228,58 @@ static void test_impossible(void)
 	CHECK(w.error.code == OK && w.n_failed == 2 && http_server_asked(&r.server) == 1,
 	      "nothing is asked for nothing");
 	rig_fini(&r);
+}
+
+/* XML has no place for control characters: keys that have them go by requests of their own. */
+static const struct {
+	const char *name;
+	struct http_reply script[5];
+	size_t n, asked, n_failed;
+	enum err code;
+	const char *heard[3];
+} alone[] = {
+	{"after the others",
+	 {RESULT(""), GONE, GONE},
+	 3,
+	 3,
+	 0,
+	 OK,
+	 {"<Quiet>true</Quiet><Object><Key>pre/good</Key></Object></Delete>",
+	  "DELETE /bucket/pre/a%01b HTTP/1.1", "DELETE /bucket/pre/a/b%7F%0A HTTP/1.1"}},
+	{"after others that failed",
+	 {RESULT(FAILED("pre/good", "AccessDenied")), GONE, ERROR("403 No", "AccessDenied")},
+	 3,
+	 3,
+	 2,
+	 OK,
+	 {"pre/good", "DELETE ", "DELETE "}},
+	{"without others", {GONE, GONE}, 2, 2, 0, OK, {"DELETE ", "DELETE ", NULL}},
+	{"not where the others fail as a whole",
+	 {ERROR("403 No", "AccessDenied")},
+	 3,
+	 1,
+	 0,
+	 ERR_DENIED,
+	 {"POST ", NULL, NULL}},
+};
+
+static void test_control_characters(void)
+{
+	const struct slice odd[] = {{"a\1b", 3}, {"a/b\x7f\n", 5}, {"good", 4}};
+
+	for (size_t i = 0; i < ARRAY_LEN(alone); i++) {
+		struct removing w;
+		struct rig r;
+
+		rig_open_with_keys(&r, URL, alone[i].script, ARRAY_LEN(alone[i].script));
+		w = take_away(&r, odd, alone[i].n);
+		CHECK_INT(w.error.code, alone[i].code, alone[i].name);
+		CHECK_INT(w.n_failed, alone[i].n_failed, alone[i].name);
+		CHECK_INT(http_server_asked(&r.server), alone[i].asked, alone[i].name);
+		for (size_t k = 0; k < 3 && alone[i].heard[k]; k++)
+			CHECK(rig_heard(&r, k, alone[i].heard[k]), alone[i].heard[k]);
+		rig_fini(&r);
+	}
 }
 
 static void test_cancelled(void)
@@ -256,6 +308,7 @@ int main(void)
 	test_ways();
 	test_what_is_left();
 	test_impossible();
+	test_control_characters();
 	test_cancelled();
 	return tap_done();
 }
