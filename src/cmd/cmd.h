@@ -2,8 +2,14 @@
 /* The subcommands. Each takes the arguments behind its name and returns the exit code. */
 #pragma once
 
+/* Besides EXIT_SUCCESS, and EXIT_FAILURE: something that was asked for was not done. */
 #define EXIT_USAGE       2 /* the settings are wrong: one line on standard error says how */
+#define EXIT_CONFLICT    3 /* another file lies where one was to be put */
 #define EXIT_UNREACHABLE 4 /* a store could not be reached, or refused, before anything was done */
+#define EXIT_INTERRUPTED 130
+
+/* Of two exit codes the one that counts: 130, 2, 4, 1, 3, 0 in this order. */
+int exit_code_worse(int a, int b);
 
 /* A variable of .env that looks like a misspelt setting, to standard error. */
 void tell_stray(const char *name, const char *meant);

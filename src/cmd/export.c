@@ -42,8 +42,8 @@ void help_print_export(FILE *f)
 	      f);
 }
 
-static const char *const flags[] = {NULL};
-static int run(struct service *s, const char *word, unsigned set);
+static const struct stores_flag flags[] = {{NULL}};
+static int run(struct service *s, const struct stores_words *w);
 static const struct stores_command command = {
 	.name = "export", .flags = flags, .help = help_print_export, .run = run};
 
@@ -142,7 +142,7 @@ static int export_store(struct export *x, struct store *store)
 	return code;
 }
 
-static int run(struct service *s, const char *word, unsigned set)
+static int run(struct service *s, const struct stores_words *w)
 {
 	struct export x = {.line = BUF_MAX(65536),
 			   .shows = isatty(STDERR_FILENO),

@@ -47,10 +47,15 @@ void help_print_find(FILE *f)
 	      f);
 }
 
-static const char *const flags[] = {"keys", "json", NULL};
-static int run(struct service *s, const char *word, unsigned set);
-static const struct stores_command command = {
-	.name = "find", .word = "GLOB", .flags = flags, .help = help_print_find, .run = run};
+static const struct stores_flag flags[] = {{.name = "keys"}, {.name = "json"}, {NULL}};
+static int run(struct service *s, const struct stores_words *w);
+static const struct stores_command command = {.name = "find",
+					      .word = "GLOB",
+					      .words_min = 1,
+					      .words_max = 1,
+					      .flags = flags,
+					      .help = help_print_find,
+					      .run = run};
 
 /* ---- which names ---- */
 
@@ -313,29 +318,24 @@ static bool any_can_list(const struct service *s)
 	return false;
 }
 
-/* Of two exit codes the one that counts (see cmd.h). */
-static int worse(int a, int b)
+static int run(struct service *s, const struct stores_words *w)
 {
-	return a == EXIT_UNREACHABLE || b == EXIT_UNREACHABLE ? EXIT_UNREACHABLE : MAX(a, b);
-}
-
-static int run(struct service *s, const char *word, unsigned set)
-{
-	struct find x = {.keys = set & KEYS, .json = set & JSON, .tells_store = s->stores.n > 1};
+	struct find x = {
+		.keys = w->set & KEYS, .json = w->set & JSON, .tells_store = s->stores.n > 1};
 	int code = any_can_list(s) ? EXIT_SUCCESS : EXIT_USAGE;
 	struct error e;
 
 	x.glob = BUF_MAX(16384);
-	(void)add_spaced(slice_of(word), &x.glob);
+	(void)add_spaced(slice_of(w->word[0]), &x.glob);
 	for (size_t i = 0; i < s->stores.n; i++) {
 		if (store_can_list(s->stores.store[i]))
-			code = worse(code, find_in(&x, s->stores.store[i]));
+			code = exit_code_worse(code, find_in(&x, s->stores.store[i]));
 		else
 			stores_command_tell(&command, s->stores.store[i], "cannot be listed");
 	}
 	buf_fini(&x.glob);
 	if (stdout_flush(&e) != OK)
-		return worse(code, stores_command_broke_off(&command, NULL, &e));
+		return exit_code_worse(code, stores_command_broke_off(&command, NULL, &e));
 	return !code && !x.told ? EXIT_FAILURE : code;
 }
 

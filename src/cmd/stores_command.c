@@ -14,21 +14,43 @@
 struct arguments {
 	char **settings; /* of argv, NULL at the end */
 	int n;
-	const char *word;
-	unsigned set;
+	struct stores_words words;
 	bool help;
 };
 
 /* ---- the arguments ---- */
 
-static bool is_own_flag(const struct stores_command *c, struct slice flag, unsigned *set)
+static bool is_flag(const struct stores_flag *f, const char *argument)
 {
-	for (unsigned i = 0; c->flags[i]; i++)
-		if (slice_eq(flag, slice_of(c->flags[i]))) {
-			*set |= 1U << i;
-			return true;
-		}
-	return false;
+	size_t n = strlen(f->name);
+
+	if (argument[0] == '-' && f->letter && argument[1] == f->letter)
+		return !argument[2];
+	return strncmp(argument, "--", 2) == 0 && strncmp(argument + 2, f->name, n) == 0 &&
+	       (!argument[2 + n] || (f->has_value && argument[2 + n] == '='));
+}
+
+/* The command's own flag at argv[i]; its value may be the next one, *ret_next is behind all that. */
+static enum err take_own(const struct stores_command *c, char *const argv[], int i, int *ret_next,
+			 struct arguments *a, struct error *e)
+{
+	const char *given = strncmp(argv[i], "--", 2) == 0 ? strchr(argv[i], '=') : NULL;
+
+	*ret_next = i;
+	for (unsigned which = 0; c->flags[which].name; which++) {
+		const struct stores_flag *f = &c->flags[which];
+
+		if (!is_flag(f, argv[i]))
+			continue;
+		a->words.set |= 1U << which;
+		*ret_next = i + (f->has_value && !given ? 2 : 1);
+		if (f->has_value)
+			a->words.value[which] = given ? given + 1 : argv[i + 1];
+		if (f->has_value && !a->words.value[which])
+			return err_set(e, ERR_USAGE, "%s needs a value; see --help", argv[i]);
+		break;
+	}
+	return OK;
 }
 
 static bool takes_value(struct slice flag, const char *next)
@@ -45,13 +67,13 @@ static bool takes_value(struct slice flag, const char *next)
 static enum err take_word(const struct stores_command *c, const char *word, struct arguments *a,
 			  struct error *e)
 {
-	if (!c->word)
+	if (!c->words_max)
 		return err_set(e, ERR_USAGE, "'%.100s' is one word too many; see --help", word);
-	if (a->word)
+	if (a->words.n == c->words_max)
 		return err_set(e, ERR_USAGE,
 			       "one %s at a time, in quotes where a shell would expand it",
 			       c->word);
-	a->word = word;
+	a->words.word[a->words.n++] = word;
 	return OK;
 }
 
@@ -59,18 +81,23 @@ static enum err take_arguments(const struct stores_command *c, int argc, char *c
 			       struct arguments *a, struct error *e)
 {
 	enum err err = OK;
+	int next;
 
 	a->settings = xzalloc(((size_t)argc + 1) * sizeof(*a->settings));
+	a->words.word = xzalloc(((size_t)argc + 1) * sizeof(*a->words.word));
 	for (int i = 0; i < argc && !err; i++) {
 		struct slice flag = slice_from(slice_of(argv[i]), 2);
 
-		if (!slice_starts(slice_of(argv[i]), SLICE("--"))) {
+		err = take_own(c, argv, i, &next, a, e);
+		if (err || next > i) {
+			i = next - 1;
+		} else if (!slice_starts(slice_of(argv[i]), SLICE("--"))) {
 			err = take_word(c, argv[i], a, e);
 		} else if (slice_eq(flag, SLICE("help"))) {
 			a->help = true;
 		} else if (slice_eq(flag, SLICE("check")) || slice_eq(flag, SLICE("version"))) {
 			err = err_set(e, ERR_USAGE, "%s: no such flag; see --help", argv[i]);
-		} else if (!is_own_flag(c, flag, &a->set)) {
+		} else {
 			a->settings[a->n++] = argv[i];
 			if (takes_value(flag, argv[i + 1]))
 				a->settings[a->n++] = argv[++i];
@@ -99,7 +126,7 @@ static int run(const struct stores_command *c, const struct arguments *a, struct
 	       SIG_IGN); /* a connection's, or that of standard output, whose end is an error */
 	if (service_default_store(conf, &e) == OK && service_init(&service, conf, &e) == OK &&
 	    loop_start(service.loop, "pepto-loop", &e) == OK)
-		code = c->run(&service, a->word, a->set);
+		code = c->run(&service, &a->words);
 	else
 		code = complain(c, &e);
 	if (!service_fini(&service))
@@ -113,7 +140,8 @@ static enum err load_settings(const struct stores_command *c, const struct argum
 	if (dotenv_load_file(".env", tell_stray, e) != OK ||
 	    conf_load(conf, a->n, a->settings, e) != OK)
 		return e->code;
-	return c->word && !a->word ? err_set(e, ERR_USAGE, "needs a %s; see --help", c->word) : OK;
+	return a->words.n < c->words_min ? err_set(e, ERR_USAGE, "needs a %s; see --help", c->word)
+					 : OK;
 }
 
 int stores_command_run(const struct stores_command *c, int argc, char *const argv[])
@@ -132,10 +160,22 @@ int stores_command_run(const struct stores_command *c, int argc, char *const arg
 		code = complain(c, &e);
 	conf_fini(&conf);
 	free(a.settings);
+	free(a.words.word);
 	return code;
 }
 
 /* ---- what they say ---- */
+
+int exit_code_worse(int a, int b)
+{
+	static const int order[] = {EXIT_INTERRUPTED, EXIT_USAGE, EXIT_UNREACHABLE, EXIT_FAILURE,
+				    EXIT_CONFLICT};
+
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		if (a == order[i] || b == order[i])
+			return order[i];
+	return EXIT_SUCCESS;
+}
 
 void stores_command_tell(const struct stores_command *c, const struct store *store,
 			 const char *what)

@@ -9,14 +9,30 @@
 
 #include <stdio.h>
 
+#define STORES_FLAGS_MAX 16
+
+/* What stands behind the command's name, settings apart. */
+struct stores_words {
+	const char **word;
+	size_t n;
+	unsigned set;                        /* a bit for each of the command's flags */
+	const char *value[STORES_FLAGS_MAX]; /* of those with a value, as given last; else NULL */
+};
+
+struct stores_flag {
+	const char *name; /* without its dashes */
+	char letter;      /* -o; 0: none */
+	bool has_value;
+};
+
 struct stores_command {
 	const char *name;
-	const char *word; /* what the one word is that it takes, "GLOB"; NULL: it takes none */
-	const char *const
-		*flags; /* of its own, without a value and dashes; NULL at the end; 8 at most */
+	const char *word; /* what its words are, "GLOB" */
+	size_t words_min, words_max;
+	const struct stores_flag *flags; /* of its own; a name of NULL at the end */
 	void (*help)(FILE *f);
-	/* set: a bit for each of the flags. Returns the exit code. */
-	int (*run)(struct service *s, const char *word, unsigned set);
+	/* Returns the exit code. */
+	int (*run)(struct service *s, const struct stores_words *w);
 };
 
 /* pepto-symbol find --help; export --help */
