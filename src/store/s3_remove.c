@@ -289,7 +289,10 @@ static bool prepare_one(struct s3_removing *r)
 {
 	while (r->at < r->n && r->objects[r->at].fate != WANTED)
 		r->at++;
-	r->request = (struct s3_write){.method = "DELETE", .answer_ns = r->request.answer_ns};
+	r->request = (struct s3_write){.method = "DELETE",
+				       .answer_ns = r->request.answer_ns,
+				       .signed_s = r->request.signed_s,
+				       .valid_s = r->request.valid_s};
 	return r->at < r->n;
 }
 
@@ -344,6 +347,8 @@ struct store_write *s3_remove(struct store *s, const struct store_remove *remove
 				  .ud = ud,
 				  .text = BUF_MAX(BODY_MAX),
 				  .request.answer_ns = remove->answer_ns,
+				  .request.signed_s = remove->signed_s,
+				  .request.valid_s = remove->valid_s,
 				  .again.due = try_again};
 	for (size_t i = 0; i < r->n; i++) {
 		struct buf key CLEANUP(buf_fini) = BUF_MAX(8192);

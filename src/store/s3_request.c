@@ -117,6 +117,19 @@ static size_t list_query(const struct s3_request *r, struct sigv4_field ret[stat
 	return n;
 }
 
+/* Appends the query, which is the signature too. */
+static enum err sign_until(struct s3_store *s3, struct sigv4_request r, const struct s3_write *w,
+			   struct buf *url, struct error *e)
+{
+	if (!r.creds)
+		return err_set(e, ERR_USAGE, "a request that ends by itself needs credentials");
+	r.host = slice_of(s3->address.host);
+	r.region = s3->region;
+	r.service = "s3";
+	r.wall_s = w->signed_s;
+	return sigv4_presign(&s3->signer, &r, w->valid_s, url, e);
+}
+
 static enum err build(struct s3_store *s3, const struct s3_request *r, struct buf *url,
 		      struct lines *l, struct error *e)
 {
@@ -124,7 +137,7 @@ static enum err build(struct s3_store *s3, const struct s3_request *r, struct bu
 	struct sigv4_field headers[HEADERS_MAX];
 	struct sigv4_field query[LIST_FIELDS];
 	size_t n_query = list_query(r, query);
-	bool list = n_query > 0;
+	bool list = n_query > 0, until = w && w->signed_s > 0;
 	struct buf path CLEANUP(buf_fini) = BUF_MAX(8192);
 	struct sigv4_request to_sign = {
 		.method = w && w->method ? w->method
@@ -141,11 +154,14 @@ static enum err build(struct s3_store *s3, const struct s3_request *r, struct bu
 	buf_puts(&path, s3->address.root);
 	if (!list)
 		s3_key_encode(r->read.key, &path);
-	buf_printf(url, "%s%s%s", s3->address.origin, buf_str(&path), to_sign.n_query ? "?" : "");
-	if (to_sign.n_query && sigv4_query(to_sign.query, to_sign.n_query, url, e) != OK)
-		return e->code;
+	buf_printf(url, "%s%s%s", s3->address.origin, buf_str(&path),
+		   to_sign.n_query || until ? "?" : "");
 	to_sign.path = buf_slice(&path);
-	if (r->creds && sign(s3, to_sign, l, e) != OK)
+	if (until && sign_until(s3, to_sign, w, url, e) != OK)
+		return e->code;
+	if (!until && to_sign.n_query && sigv4_query(to_sign.query, to_sign.n_query, url, e) != OK)
+		return e->code;
+	if (!until && r->creds && sign(s3, to_sign, l, e) != OK)
 		return e->code;
 	add_plain_lines(r, &to_sign, l);
 	if (buf_failed(url) || buf_failed(&path) || buf_failed(&l->text))

@@ -65,6 +65,8 @@ struct s3_write {
 	const struct store_body *body; /* NULL: none */
 	const char *sha256;            /* of it, in hex; NULL: of nothing */
 	int64_t answer_ns;             /* for its answer, from the last byte sent */
+	int64_t signed_s; /* > 0: by a query that is valid so long (store_remove), ... */
+	int valid_s;      /* ... whose body is told by a Content-MD5 among the headers */
 };
 
 /*

@@ -59,8 +59,7 @@ MUST_CHECK enum err sigv4_sign(struct sigv4 *s, const struct sigv4_request *r,
 			       char ret_date[static AMZ_DATE_LEN], struct buf *authorization,
 			       struct error *e);
 /*
- * For removals that the store itself has to refuse once they are late; it is not called yet. Query
- * form: appends the whole query string (r->query included), without '?'. Signs host and
+ * For removals that the store itself has to refuse once they are late (write.h). Query form: appends the whole query string (r->query included), without '?'. Signs host and
  * r->headers, which the user of the URL has to send too. expires_s is 1..SIGV4_EXPIRES_MAX.
  */
 MUST_CHECK enum err sigv4_presign(struct sigv4 *s, const struct sigv4_request *r, int64_t expires_s,

@@ -36,6 +36,14 @@ struct store_remove {
 	const struct slice *keys; /* copied */
 	size_t n;                 /* 1 to STORE_REMOVE_MAX */
 	int64_t answer_ns;        /* as above */
+	/*
+	 * signed_s > 0: the time by the store's clock (Date) as of which the requests are signed,
+	 * and valid_s seconds later the store itself refuses them: no try, no way back and nothing
+	 * that was held up on its way takes anything away then. Needs credentials. Without a meaning
+	 * to file://, where there is no way to be held up on.
+	 */
+	int64_t signed_s;
+	int valid_s;
 };
 
 /* What is not there counts as removed. */

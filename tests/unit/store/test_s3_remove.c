@@ -282,6 +282,45 @@ static void test_control_characters(void)
 	}
 }
 
+/* By then the store does not take them any more; their other tries and ways back neither. */
+static void test_valid_until(void)
+{
+	static const struct http_reply script[] = {ERROR("503 No", "SlowDown"), RESULT(""), GONE};
+	static const struct store_remove_events events = {failed, removed};
+	const struct slice odd[] = {{"good", 4}, {"a\1b", 3}};
+	const struct store_remove remove = {.keys = odd,
+					    .n = 2,
+					    .answer_ns = 30 * NS_PER_S,
+					    .signed_s = 1369353600,
+					    .valid_s = 60};
+	struct removing w = {0};
+	struct rig r;
+
+	rig_open_with_keys(&r, URL, script, ARRAY_LEN(script));
+	(void)store_remove(r.store, &remove, &events, &w);
+	rig_until(&r, &w.done);
+	CHECK(w.error.code == OK && w.n_failed == 0, "all removed");
+	for (size_t i = 0; i < 3; i++)
+		CHECK(rig_heard(&r, i, "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=60&") &&
+			      !rig_heard(&r, i, "Authorization: "),
+		      "signed as of then, by the query");
+	CHECK(rig_heard(&r, 1, "POST /bucket/?X-Amz-Algorithm=") &&
+		      rig_heard(&r, 1, "&X-Amz-SignedHeaders=content-md5%3Bcontent-type%3Bhost&") &&
+		      rig_heard(&r, 1, "&delete=&X-Amz-Signature=") &&
+		      rig_heard(&r, 1, "\r\ncontent-md5: "),
+	      "its keys are told by their MD5");
+	CHECK(rig_heard(&r, 2, "DELETE /bucket/pre/a%01b?X-Amz-Algorithm="), "one by one, too");
+	rig_fini(&r);
+
+	rig_init(&r, script, 1);
+	rig_open(&r, URL "&anonymous=true");
+	w = (struct removing){0};
+	(void)store_remove(r.store, &remove, &events, &w);
+	rig_until(&r, &w.done);
+	CHECK(w.error.code == ERR_USAGE && http_server_asked(&r.server) == 0, "not without keys");
+	rig_fini(&r);
+}
+
 static void test_cancelled(void)
 {
 	static const struct store_remove_events events = {failed, removed};
@@ -309,6 +348,7 @@ int main(void)
 	test_what_is_left();
 	test_impossible();
 	test_control_characters();
+	test_valid_until();
 	test_cancelled();
 	return tap_done();
 }
