@@ -32,8 +32,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char *const argv[]);
 } commands[] = {
-	{"serve", serve_command},   {"key", key_command},   {"find", find_command},
-	{"export", export_command}, {"help", help_command},
+	{"serve", serve_command}, {"key", key_command},       {"find", find_command},
+	{"ls", ls_command},       {"export", export_command}, {"help", help_command},
 };
 
 static bool wants_to_serve(void)

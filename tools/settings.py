@@ -126,6 +126,11 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .BR lower | symstore ]
 .IR FILE | DIR | DUMP ...
 .br
+.B pepto\\-symbol ls
+.RI [ ID | GLOB ]
+.RB [ \\-\\-json ]
+.RI [ "flag value" ]...
+.br
 .B pepto\\-symbol find
 .I GLOB
 .RB [ \\-\\-keys ]
@@ -136,7 +141,7 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .RI [ "flag value" ]...
 .br
 .B pepto\\-symbol help
-.RB [ settings | key | find | export ]
+.RB [ settings | key | ls | find | export ]
 .br
 .B pepto\\-symbol \\-\\-help
 |
@@ -153,6 +158,11 @@ a store; of an image also which PDB it wants, of a minidump all that for its mod
 Directories are walked through. \\fB\\-\\-json\\fR prints a line of JSON for each file,
 \\fB\\-\\-case symstore\\fR paths as symstore.exe writes them, else they are in lower case.
 No store and no setting is asked.
+.PP
+.B ls
+prints the transactions of the stores, newest first, or the files of the one that is
+called \\fIID\\fR, or the files whose names match \\fIGLOB\\fR with the transactions
+that name them.
 .PP
 .B find
 prints the names in the stores that match \\fIGLOB\\fR (*, ?, any case), or with \\fB\\-\\-keys\\fR
@@ -187,14 +197,14 @@ Stopped by SIGTERM or SIGINT, or done.
 .TP
 .B 1
 Something failed; the last line on standard error says what. Of \\fBkey\\fR: a file is
-damaged, cannot be read or is no symbol file, or nothing was found. Of \\fBfind\\fR and
-\\fBexport\\fR: nothing was found, or not all was listed.
+damaged, cannot be read or is no symbol file, or nothing was found. Of \\fBls\\fR,
+\\fBfind\\fR and \\fBexport\\fR: nothing was found, or not all was listed or readable.
 .TP
 .B 2
 A setting or a flag is wrong; the line on standard error names it.
 .TP
 .B 4
-Of \\fBfind\\fR and \\fBexport\\fR: a store cannot be reached, or listed.
+Of \\fBls\\fR, \\fBfind\\fR and \\fBexport\\fR: a store cannot be reached, or listed.
 .SH EXAMPLES
 .nf
 S3_BUCKET=my\\-symbols pepto\\-symbol serve
@@ -237,12 +247,13 @@ _pepto_symbol() {
 \t\treturn
 \tfi
 \tcase $prev in
-\tpepto-symbol | */pepto-symbol) words='serve key find export help --help --version' ;;
-\thelp) words='settings key find export' ;;
+\tpepto-symbol | */pepto-symbol) words='serve key ls find export help --help --version' ;;
+\thelp) words='settings key ls find export' ;;
 """ + "".join(map(completion_case, rows["OPTION"])) + f"""\
 \t*)
 \t\twords='{" ".join("--" + flag for flag in flags)}'
 \t\t[ "${{COMP_WORDS[1]}}" != find ] || words="--keys --json $words"
+\t\t[ "${{COMP_WORDS[1]}}" != ls ] || words="--json $words"
 \t\t;;
 \tesac
 \tmapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -18,3 +18,4 @@ int serve_command(int argc, char *const argv[]);
 int key_command(int argc, char *const argv[]);
 int find_command(int argc, char *const argv[]);
 int export_command(int argc, char *const argv[]);
+int ls_command(int argc, char *const argv[]);

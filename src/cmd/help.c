@@ -12,6 +12,23 @@
 
 #define COLUMNS 80
 
+typedef void (*print_fn)(FILE *f);
+
+/* The commands with a help of their own, in the order in which --help has them. */
+static const struct {
+	const char *name;
+	print_fn print;
+	const char *what; /* NULL: no command */
+} topics[] = {
+	{"settings", help_print_settings, NULL},
+	{"key", help_print_key,
+	 "Tell the keys of symbol files, and which PDBs images and dumps want."},
+	{"ls", help_print_ls, "Print the transactions of the stores, or the files of one."},
+	{"find", help_print_find,
+	 "Print the names in the stores that match, or the keys below them."},
+	{"export", help_print_export, "Print all keys of the stores as lines of JSON."},
+};
+
 /*
  * Print text in words from column at on, and go on in column indent wherever it would pass
  * COLUMNS; ends the line.
@@ -73,24 +90,17 @@ static void put_group(FILE *f, enum option_group group)
 void help_print(FILE *f)
 {
 	fputs("pepto-symbol " PEPTO_VERSION ": a symbol server for S3 buckets\n\n"
-	      "usage: pepto-symbol serve [--flag value]...\n"
-	      "       pepto-symbol key [--json] FILE|DIR|DUMP...\n"
-	      "       pepto-symbol find GLOB [--keys] [--json] [--flag value]...\n"
-	      "       pepto-symbol export [--flag value]...\n"
-	      "       pepto-symbol help [settings|key|find|export]\n"
+	      "usage: pepto-symbol COMMAND [--flag value]...\n"
+	      "       pepto-symbol help [settings|COMMAND]\n"
 	      "       pepto-symbol --help | --version\n\n"
 	      "Commands:\n",
 	      f);
 	put_entry(f, "serve", 20,
 		  "Answer debuggers from the stores. This is also what happens without a command "
 		  "when PORT, S3_BUCKET or STORES is set.");
-	put_entry(f, "key", 20,
-		  "Tell the keys of symbol files, which PDBs images want, and what a minidump "
-		  "needs. Asks no store.");
-	put_entry(f, "find", 20,
-		  "Print the names in the stores that match, or the keys below them.");
-	put_entry(f, "export", 20, "Print all keys of the stores as lines of JSON.");
-	put_entry(f, "help", 20, "Print this, or another text about the program.");
+	for (size_t i = 0; i < ARRAY_LEN(topics); i++)
+		if (topics[i].what)
+			put_entry(f, topics[i].name, 20, topics[i].what);
 	fputc('\n', f);
 	put_wrapped(f, 0, 0,
 		    "A setting is a variable in the environment or in a file .env in the working "
@@ -131,18 +141,6 @@ void help_print_settings(FILE *f)
 #include "conf/notes.def"
 }
 
-typedef void (*print_fn)(FILE *f);
-
-static const struct {
-	const char *name;
-	print_fn print;
-} topics[] = {
-	{"settings", help_print_settings},
-	{"key", help_print_key},
-	{"find", help_print_find},
-	{"export", help_print_export},
-};
-
 int help_command(int argc, char *const argv[])
 {
 	print_fn print = argc ? NULL : help_print;
@@ -151,7 +149,7 @@ int help_command(int argc, char *const argv[])
 		if (argc == 1 && strcmp(argv[0], topics[i].name) == 0)
 			print = topics[i].print;
 	if (!print) {
-		fputs("pepto-symbol help: settings, key, find, export, or nothing\n", stderr);
+		fputs("pepto-symbol help: settings, a command, or nothing\n", stderr);
 		return 2;
 	}
 	print(stdout);

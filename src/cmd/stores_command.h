@@ -38,6 +38,7 @@ struct stores_command {
 /* pepto-symbol find --help; export --help */
 void help_print_find(FILE *f);
 void help_print_export(FILE *f);
+void help_print_ls(FILE *f);
 
 /* argv: behind the command's name. Returns the exit code. */
 int stores_command_run(const struct stores_command *command, int argc, char *const argv[]);

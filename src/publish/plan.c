@@ -379,6 +379,20 @@ static enum err read_line(struct plan *p, struct slice line, struct error *e)
 	return err ? err_wrap(e, "line %zu", number) : OK;
 }
 
+/* The first line of *text, which goes on behind it. */
+static enum err read_first(struct plan *p, struct slice *text, const struct tx_id *id,
+			   int64_t *ret_files, int64_t *ret_bytes, struct error *e)
+{
+	struct slice line;
+	enum err err;
+
+	(void)slice_next(text, '\n', &line);
+	if (line.n > PLAN_LINE_MAX)
+		return err_set(e, ERR_CORRUPT, "line 1 is too long");
+	err = read_head(p, line, id, ret_files, ret_bytes, e);
+	return err == OK || err == ERR_LIMIT ? err : err_wrap(e, "line 1");
+}
+
 static enum err read_lines(struct plan *p, struct slice text, const struct tx_id *id,
 			   struct error *e)
 {
@@ -389,12 +403,7 @@ static enum err read_lines(struct plan *p, struct slice text, const struct tx_id
 	if (!slice_ends(text, SLICE("\n")))
 		return err_set(e, ERR_CORRUPT, "it is empty or cut short");
 	text.n--;
-	(void)slice_next(&text, '\n', &line);
-	if (line.n > PLAN_LINE_MAX)
-		return err_set(e, ERR_CORRUPT, "line 1 is too long");
-	err = read_head(p, line, id, &files, &bytes, e);
-	if (err)
-		return err == ERR_LIMIT ? err : err_wrap(e, "line 1");
+	err = read_first(p, &text, id, &files, &bytes, e);
 	while (!err && slice_next(&text, '\n', &line)) {
 		if (line.n > PLAN_LINE_MAX)
 			return err_set(e, ERR_CORRUPT, "line %zu is too long", plan_line(p->files));
@@ -406,23 +415,39 @@ static enum err read_lines(struct plan *p, struct slice text, const struct tx_id
 	return err ? err : check(p, e);
 }
 
+/* *p goes to *ret, or *why, with what it is of, to *e. */
+static enum err hand_over(struct plan *p, const struct tx_id *id, struct error *why,
+			  struct plan *ret, struct error *e)
+{
+	if (why->code) {
+		(void)members_refused(id, TX_PLAN, why);
+		if (e)
+			*e = *why;
+		return why->code;
+	}
+	*ret = *p;
+	*p = (struct plan){0};
+	return OK;
+}
+
 enum err plan_read(struct slice text, const struct tx_id *id, struct plan *ret, struct error *e)
 {
 	struct plan p CLEANUP(plan_fini) = {0};
 	struct error why = {.code = OK};
-	enum err err;
 
 	if (text.n > PLAN_SIZE_MAX)
-		err = err_set(&why, ERR_LIMIT, "larger than any plan that is read here");
+		err_set(&why, ERR_LIMIT, "larger than any plan that is read here");
 	else
-		err = read_lines(&p, text, id, &why);
-	if (err) {
-		err = members_refused(id, TX_PLAN, &why);
-		if (e)
-			*e = why;
-		return err;
-	}
-	*ret = p;
-	p = (struct plan){0};
-	return OK;
+		(void)read_lines(&p, text, id, &why);
+	return hand_over(&p, id, &why, ret, e);
+}
+
+enum err plan_read_head(struct slice text, const struct tx_id *id, struct plan *ret,
+			int64_t *ret_files, struct error *e)
+{
+	struct plan p CLEANUP(plan_fini) = {0};
+	struct error why = {.code = OK};
+
+	(void)read_first(&p, &text, id, ret_files, &p.bytes, &why);
+	return hand_over(&p, id, &why, ret, e);
 }

@@ -74,3 +74,9 @@ MUST_CHECK enum err plan_write(const struct plan *p, struct buf *out, struct err
  */
 MUST_CHECK enum err plan_read(struct slice text, const struct tx_id *id, struct plan *ret,
 			      struct error *e);
+/*
+ * The same of the first line alone, for who lists transactions: of the text so much as has a whole line. *ret has no
+ * files then, but the number and bytes that the line tells.
+ */
+MUST_CHECK enum err plan_read_head(struct slice text, const struct tx_id *id, struct plan *ret,
+				   int64_t *ret_files, struct error *e);

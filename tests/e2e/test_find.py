@@ -13,6 +13,7 @@ import pytest
 from conftest import KEYS
 from rig import faults
 from rig.listed import Listed
+from rig.places import InBucket, InDirectory, place  # noqa: F401
 from rig.samples import KEY, path
 from rig.server import binary, environment, run, s3
 from rig.wire import Response
@@ -28,41 +29,6 @@ def keys_of(name):
 
 
 ALL = sorted(key for name in NAMES for key in keys_of(name))
-
-
-class InDirectory:
-    """A place to put keys into: a directory."""
-
-    def __init__(self, root):
-        self.root = root
-        self.url = f"file://{root}"
-        self.settings = {}
-
-    def put(self, key, body=b"x"):
-        file = self.root / key
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(body)
-
-
-class InBucket:
-    """A real S3, with a prefix."""
-
-    def __init__(self, rgw, bucket, prefix="sym"):
-        self.client, self.bucket, self.prefix = rgw.client(), bucket, prefix + "/" if prefix else ""
-        self.url = s3(bucket, rgw.url, prefix)
-        self.settings = KEYS
-
-    def put(self, key, body=b"x"):
-        self.client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=body)
-
-
-@pytest.fixture(params=["file", "s3", "s3 without a prefix"])
-def place(request, tmp):
-    if request.param == "file":
-        (tmp / "store").mkdir()
-        return InDirectory(tmp / "store")
-    return InBucket(request.getfixturevalue("rgw"), request.getfixturevalue("bucket"),
-                    "sym" if request.param == "s3" else "")
 
 
 @pytest.fixture

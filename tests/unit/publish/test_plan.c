@@ -232,6 +232,30 @@ static void test_good(void)
 	}
 }
 
+static void test_heads(void)
+{
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+		{"", "no JSON"},
+		{HEAD_, "no JSON"},
+		{"{\"pepto\":2}\n", "update this one"},
+		{"[]\n" HEAD1, "not an object"},
+	};
+	struct tx_id id = id_of_plan();
+	struct plan p CLEANUP(plan_fini) = {0}, none = {.bytes = 77};
+	int64_t files = 0;
+	struct error e = {OK, 0, ""};
+
+	CHECK(plan_read_head(SLICE(HEAD2 "{\"cut"), &id, &p, &files, &e) == OK, "of a beginning");
+	CHECK(p.bytes == 10 && files == 2 && !p.files && p.started_s == 1795964837,
+	      "what it tells");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		CHECK(plan_read_head(slice_of(bad[i].text), &id, &none, &files, &e) != OK, e.msg);
+		CHECK(strstr(e.msg, bad[i].says) && none.bytes == 77, bad[i].says);
+	}
+}
+
 static void test_lines(void)
 {
 	size_t which = 7;
@@ -252,5 +276,6 @@ int main(void)
 	test_bad();
 	test_good();
 	test_lines();
+	test_heads();
 	return tap_done();
 }
