@@ -18,8 +18,8 @@ struct transaction {
 	unsigned has; /* a bit for each enum tx_object that is listed */
 	/* What transaction_look() adds: */
 	enum tx_state state;
-	struct plan head; /* its first line; of symstore's what its list tells */
-	int64_t files;    /* -1: not known */
+	struct plan head;  /* its first line; of symstore's what its list tells */
+	int64_t files;     /* -1: not known */
 	struct gone *gone; /* NULL: it is not being removed */
 	struct error
 		error; /* of a damaged one: why; or why it could not be read: code is not ERR_CORRUPT, _LIMIT */
