@@ -204,7 +204,8 @@ static bool join(struct symbol_path *p, const struct cuts *c)
 	for (size_t i = 0; i < p->segments; i++) {
 		struct slice s = windows_name(c->seg[c->first + i]);
 
-		if (s.n == 0 || slice_eq(s, SLICE(".")) || slice_eq(s, SLICE("..")))
+		if (s.n == 0 || slice_eq(s, SLICE(".")) || slice_eq(s, SLICE("..")) ||
+		    slice_eq_nocase(s, SLICE(".pepto")))
 			return false;
 		if (i > 0)
 			to[n++] = '/';

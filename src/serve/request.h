@@ -16,9 +16,10 @@
  *  4. The base path, and an access token "t/<hex>" before or behind it, are taken off the front.
  *  5. A segment with a backslash is a Windows path: its last component stays, without a drive
  *     prefix. Without a backslash "c:" is part of the name.
- *  6. An empty (by 5), "." or ".." segment is BAD, and so is a path beyond the limits below.
+ *  6. An empty (by 5), "." or ".." segment is BAD, and so is ".pepto" in any case, below which a store
+ *     keeps who has published what from where, and a path beyond the limits below.
  *
- * Every key whose segments are non-empty, not "." or "..", and free of backslashes and control
+ * Every other key whose segments are non-empty, not "." or "..", and free of backslashes and control
  * bytes can be reached by percent-encoding it. Pure: no I/O, no globals.
  */
 #pragma once

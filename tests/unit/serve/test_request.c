@@ -101,6 +101,13 @@ static void test_cleaning(void)
 		{"/a/.%2e", NULL},
 		{"/...", "..."},
 		{"/.a/..b/c..", ".a/..b/c.."},
+		{"/.pepto/tx/x.json", NULL},
+		{"/pre/.PEPTO/tx/x", NULL},
+		{"/%2epepto%2Ftx%2fx", NULL},
+		{"\\.pepto\\tx", NULL},
+		{"/x/c:\\.pepto/y", NULL},
+		{"/.pepto", NULL},
+		{"/.peptox/pepto/a.pepto", ".peptox/pepto/a.pepto"},
 		/* Windows paths */
 		{"/c%3a%5cbuild%5cfoo.pdb/K/foo.pdb", "foo.pdb/K/foo.pdb"},
 		{"/c:\\build\\foo.pdb/K/c:\\build\\foo.pdb", "foo.pdb/K/foo.pdb"},
