@@ -66,7 +66,7 @@ static enum err read_list(const json_t *o, enum outcome which, struct done *d, s
 				       outcomes[which]);
 		if (d->outcome[file] != OUTCOME_OPEN)
 			return err_set(e, ERR_CORRUPT, "it has line %zu twice", plan_line(file));
-		d->outcome[file] = which;
+		d->outcome[file] = (uint8_t)which;
 	}
 	return OK;
 }
