@@ -281,7 +281,7 @@ static bool take_case(struct key_run *run, const char *word)
 {
 	if (!word || (strcmp(word, "lower") != 0 && strcmp(word, "symstore") != 0))
 		return refuse("--case is lower or symstore", "");
-	run->how = *word == 'l' ? CASE_LOWER : CASE_SYMSTORE;
+	run->how = *word == 'l' ? PLACE_IN_LOWER : PLACE_AS_SYMSTORE;
 	return true;
 }
 
@@ -317,7 +317,7 @@ static bool take_arguments(struct key_run *run, int argc, char *const argv[], co
 
 int key_command(int argc, char *const argv[])
 {
-	struct key_run run = {.how = CASE_LOWER};
+	struct key_run run = {.how = PLACE_IN_LOWER};
 	struct walk walker = {tell_file, tell_failed, &run};
 	const char **paths CLEANUP(free_p) = xzalloc(((size_t)argc + 1) * sizeof(*paths));
 	size_t n = 0;

@@ -14,7 +14,7 @@ static void put_path(struct slice name, const struct key_text *key, struct slice
 	buf_add(&whole, name);
 	buf_printf(&whole, "/%s/", key->s);
 	buf_add(&whole, last);
-	if (how == CASE_LOWER)
+	if (how == PLACE_IN_LOWER)
 		fold_lower(buf_slice(&whole), path);
 	else
 		buf_add(path, buf_slice(&whole));

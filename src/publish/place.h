@@ -10,8 +10,8 @@
 #include "symfmt/key.h"
 
 enum key_case {
-	CASE_LOWER,    /* all lower, as each client can find it in a bucket */
-	CASE_SYMSTORE, /* GUID and stamp upper, age and size lower; the name as it is */
+	PLACE_IN_LOWER,    /* all lower, as each client can find it in a bucket */
+	PLACE_AS_SYMSTORE, /* GUID and stamp upper, age and size lower; the name as it is */
 };
 
 /*

@@ -27,11 +27,11 @@ static void put_stem(struct slice listed, struct slice name, struct slice stem, 
 
 	if (fold_equal(stem, name)) {
 		put_name(listed, name, out);
-	} else if (fold_equal(stem, path_twin_stem(name))) {
-		put_name(path_twin_stem(listed), path_twin_stem(name), out);
+	} else if (fold_equal(stem, name_twin_stem(name))) {
+		put_name(name_twin_stem(listed), name_twin_stem(name), out);
 	} else if (slice_ends(stem, SLICE("_")) &&
-		   fold_equal(slice_head(stem, stem.n - 1), path_twin_stem(name))) {
-		put_name(path_twin_stem(listed), path_twin_stem(name), out);
+		   fold_equal(slice_head(stem, stem.n - 1), name_twin_stem(name))) {
+		put_name(name_twin_stem(listed), name_twin_stem(name), out);
 		buf_putc(out, '_');
 	} else if (fold_equal(sym, SLICE(".sym")) && listed.n == name.n &&
 		   fold_equal(slice_head(stem, stem.n - 4), slice_head(name, stem.n - 4))) {

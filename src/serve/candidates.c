@@ -63,7 +63,7 @@ static void add_form(struct file *f, struct slice stem, const struct candidate *
 static void add_twin(const struct candidate_options *o, struct file *f, struct slice name,
 		     enum packing packing)
 {
-	add_packed(f, "", path_twin_stem(name), packing_rows[packing].affix, packing, &expanded);
+	add_packed(f, "", name_twin_stem(name), packing_rows[packing].affix, packing, &expanded);
 	if (o->forms == STORE_FORMS_ALL && slice_find(name, '.') == name.n)
 		add_packed(f, "", name, "._", packing, &expanded);
 }
@@ -135,7 +135,7 @@ static void target_forms(const struct candidate_options *o, struct file *f, stru
 static size_t list_tiers(const struct candidate_options *o, const struct file *f,
 			 struct slice ret[static 2])
 {
-	struct slice folder = path_tier_folder(f->name);
+	struct slice folder = name_tier_folder(f->name);
 	size_t n = 0;
 
 	if (f->folder.n)

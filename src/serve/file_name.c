@@ -73,7 +73,7 @@ static struct slice before_name(const struct spelling *s)
 		return before;
 	before = slice_head(before, (size_t)(s->name.p - before.p));
 	if (s->tiered)
-		before = slice_head(before, before.n - path_tier_folder(s->name).n - 1);
+		before = slice_head(before, before.n - name_tier_folder(s->name).n - 1);
 	return before;
 }
 

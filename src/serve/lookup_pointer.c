@@ -92,7 +92,7 @@ static enum found follow_image(struct lookup *l, const struct source *body)
 	    debug.codeviews == 0 || !key_of_identity(&debug.codeview[0].pdb, false, 0, &key))
 		return NO_TARGET;
 	if (path->segments > 3 || atomic_load(&lookup_present(l)->tier) == TIER_TWO) {
-		buf_add(&l->target, path_tier_folder(stem));
+		buf_add(&l->target, name_tier_folder(stem));
 		buf_putc(&l->target, '/');
 	}
 	buf_add(&l->target, stem);

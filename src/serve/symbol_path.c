@@ -7,8 +7,6 @@
 #include "base/text.h"
 #include "store/packing.h"
 
-#include <unistr.h>
-
 #define KEY_MIN 5 /* hex digits */
 #define KEY_MAX 128
 #define ID_MIN  8 /* bytes of a build-id: shorter numbers are likely to be something else */
@@ -56,39 +54,12 @@ bool path_is_key(struct slice s)
 	return is_hex_key(s) || is_ssqp_key(s);
 }
 
-static size_t char_size(struct slice s)
-{
-	int n = s.n ? u8_mblen((const uint8_t *)s.p, s.n) : 0;
-
-	return n > 0 ? (size_t)n : MIN(s.n, 1);
-}
-
-struct slice path_tier_folder(struct slice name)
-{
-	size_t one = char_size(name);
-	struct slice rest = slice_from(name, one);
-
-	return slice_head(name, rest.n == 0 || rest.p[0] == '.' ? one : one + char_size(rest));
-}
-
-struct slice path_twin_stem(struct slice name)
-{
-	struct slice rest = name;
-	size_t last = 0;
-
-	while (rest.n) {
-		last = rest.n;
-		rest = slice_from(rest, char_size(rest));
-	}
-	return slice_head(name, name.n - last);
-}
-
 static bool is_twin(struct slice last, struct slice name)
 {
 	if (!slice_ends(last, SLICE("_")))
 		return false;
 	last.n--;
-	if (fold_equal(last, path_twin_stem(name)))
+	if (fold_equal(last, name_twin_stem(name)))
 		return true;
 	return slice_find(name, '.') == name.n && slice_ends(last, SLICE(".")) &&
 	       fold_equal(slice_head(last, last.n - 1), name);
@@ -147,7 +118,7 @@ struct spelling path_end(struct slice path)
 	if (!s.name.n)
 		return s;
 	s.last_is = path_last(s.name, s.last);
-	s.tiered = path.n && slice_eq_nocase(take_last(&path), path_tier_folder(s.name));
+	s.tiered = path.n && slice_eq_nocase(take_last(&path), name_tier_folder(s.name));
 	return s;
 }
 

@@ -117,13 +117,3 @@ struct spelling path_end(struct slice path);
 enum path_last path_last(struct slice name, struct slice last);
 /* Can it be a KEY: 5 to 128 hex digits, or one of SSQP's? */
 bool path_is_key(struct slice s);
-/*
- * The folder that a two-tier store keeps name in: its first two characters, or one when the
- * second is a point or missing. In the case of name; a part of it.
- */
-struct slice path_tier_folder(struct slice name);
-/*
- * The name without its last character: what the name and its compressed twin, which ends in '_'
- * in place of that, begin with. A part of name.
- */
-struct slice path_twin_stem(struct slice name);

@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <stdio.h>
+#include <unistr.h>
 
 #define GUID_SIZE        16
 #define GUID_DIGITS      32
@@ -182,4 +183,31 @@ struct key_text key_of_breakpad(enum symbol_kind kind, const struct symbol_id *i
 	if (kind == SYMBOL_ELF)
 		guid = symbol_id_of_guid((struct slice){(const char *)id->b, GUID_SIZE});
 	return key_of_guid(&guid, true, 0);
+}
+
+static size_t char_size(struct slice s)
+{
+	int n = s.n ? u8_mblen((const uint8_t *)s.p, s.n) : 0;
+
+	return n > 0 ? (size_t)n : MIN(s.n, 1);
+}
+
+struct slice name_tier_folder(struct slice name)
+{
+	size_t one = char_size(name);
+	struct slice rest = slice_from(name, one);
+
+	return slice_head(name, rest.n == 0 || rest.p[0] == '.' ? one : one + char_size(rest));
+}
+
+struct slice name_twin_stem(struct slice name)
+{
+	struct slice rest = name;
+	size_t last = 0;
+
+	while (rest.n) {
+		last = rest.n;
+		rest = slice_from(rest, char_size(rest));
+	}
+	return slice_head(name, name.n - last);
 }

@@ -76,3 +76,13 @@ MUST_CHECK bool key_of_identity(const struct symbol_identity *i, bool is_debug_f
  * they were a GUID of Windows, or the UUID; and the age 0.
  */
 struct key_text key_of_breakpad(enum symbol_kind kind, const struct symbol_id *id);
+/*
+ * The folder that a two-tier store keeps name in: its first two characters, or one when the
+ * second is a point or missing. In the case of name; a part of it.
+ */
+struct slice name_tier_folder(struct slice name);
+/*
+ * The name without its last character: what the name and its compressed twin, which ends in '_'
+ * in place of that, begin with. A part of name.
+ */
+struct slice name_twin_stem(struct slice name);

@@ -80,16 +80,16 @@ static void test_none(void)
 	struct file_facts f = facts(SYMBOL_BREAKPAD, false, "");
 	struct key_text key;
 
-	CHECK(!place_of_file(&f, SLICE("x.sym"), 0, CASE_LOWER, &key, &path), "of no module");
+	CHECK(!place_of_file(&f, SLICE("x.sym"), 0, PLACE_IN_LOWER, &key, &path), "of no module");
 	f = facts(SYMBOL_ELF, false, "");
 	f.identity.ids = 0;
-	CHECK(!place_of_file(&f, SLICE("a"), 0, CASE_LOWER, &key, &path), "without a build-id");
+	CHECK(!place_of_file(&f, SLICE("a"), 0, PLACE_IN_LOWER, &key, &path), "without a build-id");
 	f = facts(SYMBOL_PE, false, "");
-	CHECK(!place_of_wanted(&f.identity, SLICE_NONE, CASE_LOWER, &key, &path),
+	CHECK(!place_of_wanted(&f.identity, SLICE_NONE, PLACE_IN_LOWER, &key, &path),
 	      "what is wanted has a name");
-	CHECK(place_of_wanted(&f.identity, SLICE("A.dll"), CASE_LOWER, &key, &path), "this has");
+	CHECK(place_of_wanted(&f.identity, SLICE("A.dll"), PLACE_IN_LOWER, &key, &path), "this has");
 	CHECK_STR(buf_str(&path), "a.dll/00000abcd000/a.dll", "and a place");
-	CHECK(place_of_file(&f, SLICE("long.dll"), 0, CASE_LOWER, &key, &small) &&
+	CHECK(place_of_file(&f, SLICE("long.dll"), 0, PLACE_IN_LOWER, &key, &small) &&
 		      buf_failed(&small),
 	      "no room for the path");
 }

@@ -443,7 +443,7 @@ static void test_folder(void)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		CHECK_SLICE(path_tier_folder(slice_of(rows[i][0])), rows[i][1], rows[i][0]);
+		CHECK_SLICE(name_tier_folder(slice_of(rows[i][0])), rows[i][1], rows[i][0]);
 }
 
 int main(void)
