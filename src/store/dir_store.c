@@ -369,6 +369,12 @@ static const struct store_ops dir_ops = {
 	.free = dir_free,
 };
 
+const char *dir_store_path(const struct store *s)
+{
+	ASSERT(s->ops == &dir_ops);
+	return ((const struct dir_store *)s)->path;
+}
+
 /*
  * By the path as it is written, but for needless slashes and dots: to look where its links lead
  * may block, and belongs on a worker.

@@ -419,6 +419,7 @@ void fetch_ask(struct fetch *f)
 	struct store_read read = {
 		.key = slice_of(f->key),
 		.head = f->request.head,
+		.unproven = f->request.unproven,
 		.ranged = f->request.ranged,
 		.range = f->request.range,
 		.via = f->request.via,

@@ -47,8 +47,9 @@ struct fetch_request {
 	struct store *store;
 	struct slice key; /* copied */
 	bool head;
-	bool tried;  /* with head: the label gzip is checked by the first bytes */
-	bool judged; /* with head: of a plain name (encoding.h) the head is told as with a body */
+	bool unproven; /* with head: as in struct store_read */
+	bool tried;    /* with head: the label gzip is checked by the first bytes */
+	bool judged;   /* with head: of a plain name (encoding.h) the head is told as with a body */
 	bool no_length; /* if no length is told, it is enough to know that the object is there */
 	bool ranged;    /* only this part is wanted */
 	bool or_whole;  /* or all of it, where the store answers no question for a part */

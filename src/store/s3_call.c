@@ -346,9 +346,10 @@ static void call_judge(struct store_call *c)
 	struct s3_error x = {.actual_size = -1};
 	struct slice region = SLICE_NONE;
 	enum s3_verdict verdict;
+	bool unproven = c->read.unproven && c->answer.status == 404;
 	struct s3_answer a = {
 		.status = c->answer.status,
-		.head = c->read.head && !c->as_get,
+		.head = c->read.head && !c->as_get && !unproven,
 		.exactness = c->asking.what == S3_READ ? s3_exactness_of(c->s3) : S3_UNKNOWN,
 		.refreshable = !c->renewed,
 		.header_region = slice_of(c->answer.bucket_region),
@@ -359,7 +360,7 @@ static void call_judge(struct store_call *c)
 		a.code = slice_of(x.code);
 		a.body_region = slice_of(x.region);
 	} else {
-		a.bare = bare_counts(c);
+		a.bare = unproven || bare_counts(c);
 	}
 	verdict = s3_judge(&a, &region);
 	if (verdict == S3_MISS || verdict == S3_BARE || verdict == S3_NAME || verdict == S3_RANGE ||

@@ -114,7 +114,12 @@ struct store_traits {
 struct store_read {
 	struct slice key; /* below the store's prefix, no leading slash; copied */
 	bool head;        /* only the head is wanted */
-	bool ranged;      /* only this part is wanted */
+	/*
+	 * With head: a 404 that gives no reason, as it does to a HEAD, is a miss. For who is going to
+	 * write there, and is told then what is wrong.
+	 */
+	bool unproven;
+	bool ranged; /* only this part is wanted */
 	struct range_ask range;
 	const char *if_match; /* an ETag, or NULL; copied */
 	const char *via;      /* value of the client's Via header, or NULL; copied */
@@ -317,6 +322,8 @@ void store_call_cancel(struct store *s, struct store_call *call);
 void store_probe(struct store *s, enum question q, void (*done)(void *ud, const struct error *e),
 		 void *ud);
 
+/* Any thread: the directory of a local store (traits.local). */
+const char *dir_store_path(const struct store *s);
 /* Any thread: are reads signed, so that serving it publishes something private? */
 bool store_is_private(struct store *s);
 /*
