@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+/* See scan.h. */
+#include "publish/scan.h"
+
+#include "store/name_list.h"
+#include "store/write.h"
+
+#include <fcntl.h>
+#include <search.h>
+#include <stdio.h>
+
+#define SEGMENT_MAX 255 /* of a file name, on each file system that counts */
+
+/* ---- keys ---- */
+
+static void put_tier(struct slice path, bool two_tier, struct buf *key)
+{
+	struct slice name = slice_head(path, slice_find(path, '/'));
+
+	if (!two_tier)
+		return;
+	buf_add(key, name_tier_folder(name));
+	buf_putc(key, '/');
+}
+
+/* foo.pdb is foo.pd_ or foo.pdb.zst, in that packing. */
+static void put_packed(struct slice path, enum pack_kind kind, struct buf *key)
+{
+	switch (kind) {
+	case PACK_NONE: buf_add(key, path); break;
+	case PACK_CAB:
+		buf_add(key, name_twin_stem(path));
+		buf_putc(key, '_');
+		break;
+	case PACK_ZSTD:
+		buf_add(key, path);
+		buf_puts(key, ".zst");
+		break;
+	case PACK_GZIP:
+		buf_add(key, path);
+		buf_puts(key, ".gz");
+		break;
+	}
+}
+
+static bool has_control(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static bool key_is_good(struct slice key)
+{
+	struct slice rest = key, segment;
+
+	if (key.n > PLAN_KEY_MAX || !store_key_is_clean(key) || name_is_reserved(key) ||
+	    has_control(key))
+		return false;
+	while (slice_next(&rest, '/', &segment))
+		if (segment.n > SEGMENT_MAX || name_is_reserved(segment))
+			return false;
+	return true;
+}
+
+/* ---- one file ---- */
+
+/* A copy within the text of what was scanned, which is reserved as a whole. */
+static struct slice keep(struct scanned *s, struct slice text)
+{
+	size_t at = s->text.n;
+
+	buf_add(&s->text, text);
+	return (struct slice){s->text.p + at, text.n};
+}
+
+static bool put_pdb(const struct file_facts *f, enum key_case key_case, struct scanned *s,
+		    struct slice *ret)
+{
+	struct buf path CLEANUP(buf_fini) = BUF_MAX(PLAN_TEXT_MAX);
+	struct key_text key;
+
+	if (!f->pdbs ||
+	    !place_of_wanted(&f->pdb[0].pdb, slice_of(f->pdb[0].name), key_case, &key, &path) ||
+	    buf_failed(&path))
+		return false;
+	*ret = keep(s, buf_slice(&path));
+	return true;
+}
+
+static enum err add_line(const struct scan_how *how, const struct file_facts *f,
+			 enum pack_kind kind, struct slice path, const struct key_text *id,
+			 struct scanned *s, struct error *e)
+{
+	struct plan_file *line = &s->line[s->lines];
+	struct buf key CLEANUP(buf_fini) = BUF_MAX((size_t)4 * PLAN_KEY_MAX);
+
+	put_tier(path, how->two_tier, &key);
+	put_packed(path, how->pack.in_the_name ? kind : PACK_NONE, &key);
+	if (buf_failed(&key) || !key_is_good(buf_slice(&key)))
+		return err_set(e, ERR_LIMIT, "no store can have such a name");
+	line->key = keep(s, buf_slice(&key));
+	line->id = keep(s, slice_of(id->s));
+	line->kind = slice_of(f->kind);
+	line->as = slice_of(pack_word(kind));
+	line->machine = keep(s, slice_of(f->machine));
+	line->privacy = f->privacy;
+	(void)put_pdb(f, how->key_case, s, &line->pdb);
+	s->lines++;
+	return OK;
+}
+
+static enum err add_lines(const struct scan_how *how, const struct scan_file *file,
+			  const struct file_facts *f, enum pack_kind kind, struct scanned *s,
+			  struct error *e)
+{
+	struct key_text id;
+	enum err err = OK;
+
+	for (size_t which = 0; which < IDENTITY_IDS_MAX && !err; which++) {
+		struct buf path CLEANUP(buf_fini) = BUF_MAX((size_t)4 * PLAN_KEY_MAX);
+
+		if (!place_of_file(f, file->name, which, how->key_case, &id, &path))
+			break;
+		if (buf_failed(&path))
+			err = err_set(e, ERR_LIMIT, "no store can have such a name");
+		else
+			err = add_line(how, f, kind, buf_slice(&path), &id, s, e);
+	}
+	return err;
+}
+
+/* How it is to be packed, as far as that stands in its name. */
+static enum err choose_packing(const struct scan_how *how, const struct scan_file *file,
+			       enum pack_kind *ret, struct error *e)
+{
+	const struct pack_file f = {.fd = file->fd,
+				    .offset = file->offset,
+				    .size = file->size,
+				    .name = file->name,
+				    .stop = file->stop};
+	bool worth = true;
+	enum err err = OK;
+
+	if (how->pack.in_the_name)
+		err = pack_is_worth_it(&how->pack, &f, &worth, e);
+	*ret = worth ? how->pack.kind : PACK_NONE;
+	return err;
+}
+
+static enum err scan_known(const struct scan_how *how, const struct scan_file *file,
+			   const struct file_facts *f, struct scanned *s, struct error *e)
+{
+	const struct pack_file whole = {
+		.fd = file->fd, .offset = file->offset, .size = file->size, .stop = file->stop};
+	char sha256[PACK_SHA256_SIZE];
+	enum pack_kind kind;
+
+	if (choose_packing(how, file, &kind, e) != OK || add_lines(how, file, f, kind, s, e) != OK)
+		return e->code;
+	if (!s->lines)
+		return OK;
+	if (pack_hash(&whole, sha256, e) != OK)
+		return e->code;
+	for (size_t i = 0; i < s->lines; i++) {
+		s->line[i].size = file->size;
+		memcpy(s->line[i].sha256, sha256, sizeof(sha256));
+	}
+	return OK;
+}
+
+/* Of one line: key, id, machine, PDB. */
+#define LINE_TEXT_MAX ((size_t)PLAN_KEY_MAX + KEY_TEXT_MAX + FACTS_MACHINE_MAX + PLAN_TEXT_MAX)
+
+enum err scan_file(const struct scan_how *how, const struct scan_file *file, struct scanned *ret,
+		   struct error *e)
+{
+	struct file_facts *f CLEANUP(free_p) = xnew(struct file_facts);
+	struct file_source opened = {.fd = file->fd, .base = file->offset};
+	struct source source = source_of_file(&opened, file->size);
+	enum err err = facts_read(&source, f, e);
+
+	*ret = (struct scanned){.is_dump = f->is_minidump};
+	if (err || !f->kind || f->is_minidump)
+		return err;
+	ret->text = BUF_MAX(LINE_TEXT_MAX * IDENTITY_IDS_MAX);
+	(void)buf_reserve(&ret->text, LINE_TEXT_MAX * MAX(f->identity.ids, 1));
+	err = scan_known(how, file, f, ret, e);
+	if (err)
+		scanned_fini(ret);
+	return err;
+}
+
+void scanned_fini(struct scanned *s)
+{
+	buf_fini(&s->text);
+}
+
+/* ---- all of them ---- */
+
+struct node {
+	struct slice key; /* the plan's */
+	size_t which;
+};
+
+static int compare(const void *a, const void *b)
+{
+	return slice_compare(((const struct node *)a)->key, ((const struct node *)b)->key);
+}
+
+enum err scan_add(struct scan_set *set, struct plan_file *line, struct slice path,
+		  enum scan_added *ret, size_t *ret_which, struct error *e)
+{
+	struct node probe = {line->key, 0}, *node;
+	struct node *const *found = tfind(&probe, &set->tree, compare);
+
+	if (found) {
+		*ret_which = (*found)->which;
+		*ret = strcmp(set->plan->file[*ret_which].sha256, line->sha256) == 0 ? SCAN_SAME
+										     : SCAN_OTHER;
+		return OK;
+	}
+	line->path = path;
+	if (plan_add(set->plan, line, e) != OK)
+		return e->code;
+	*ret = SCAN_ADDED;
+	*ret_which = set->plan->files - 1;
+	node = xnew(struct node);
+	*node = (struct node){set->plan->file[*ret_which].key, *ret_which};
+	if (!tsearch(node, &set->tree, compare)) {
+		free(node);
+		return err_set(e, ERR_NOMEM, "no memory for the plan");
+	}
+	return OK;
+}
+
+void scan_set_fini(struct scan_set *set)
+{
+	tdestroy(set->tree, free);
+	set->tree = NULL;
+}

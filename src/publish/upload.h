@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One file of a plan on its way into a store:
+ *
+ *	HEAD --missing--> open, pack (pool) --> PUT, only where nothing is --> stored
+ *	  \--there--> the same (present.h)? --> existed
+ *	                \--no--> conflict, or with force: open, pack, PUT --> stored
+ *
+ * Of two PE images that differ in their signature only, the signed one is kept. What this transaction itself has
+ * stored before counts as stored again.
+ *
+ * Loop's thread, but for open(). Exactly one done(), never from inside the functions below, after which the pointer
+ * is gone.
+ */
+#pragma once
+#include "publish/markers.h"
+#include "publish/plan.h"
+#include "publish/present.h"
+
+struct upload;
+
+/* The bytes of a file of the plan, as it tells their number. */
+struct upload_body {
+	int fd; /* borrowed from open() until close() */
+	int64_t offset;
+};
+
+struct upload_bodies {
+	/* On a thread of the pool, of several files at once. */
+	enum err (*open)(void *ud, size_t which, struct upload_body *ret, struct error *e);
+	/* Any thread; once for each that was opened. */
+	void (*close)(void *ud, size_t which, struct upload_body *body);
+	void *ud;
+};
+
+struct upload_request {
+	struct store *store;
+	const struct plan *plan; /* borrowed until done(), as all here */
+	size_t which;            /* of its files */
+	const struct upload_bodies *bodies;
+	struct pool *pool;
+	const struct pack_how *how; /* of its kind only what the plan says of this file */
+	bool force;                 /* what differs is replaced */
+	bool dry_run;               /* nothing is written; what would be is stored */
+};
+
+struct upload_result {
+	enum outcome outcome;    /* OUTCOME_OPEN: it was stopped */
+	int64_t stored_bytes;    /* as it lies there, with OUTCOME_STORED */
+	char why[ERROR_MSG_MAX]; /* for people, "": nothing to say */
+	char holder[sizeof(
+		((struct object_origin *)0)->tx)]; /* who stored what is there, "": not told */
+	enum err err;                              /* with OUTCOME_FAILED */
+};
+
+typedef void upload_done(void *ud, const struct upload_result *r);
+
+struct upload *upload_start(const struct upload_request *request, upload_done *done, void *ud);
+/* It ends soon; what has been written by then stays. */
+void upload_stop(struct upload *u);
