@@ -13,8 +13,8 @@ _pepto_symbol() {
 		return
 	fi
 	case $prev in
-	pepto-symbol | */pepto-symbol) words='serve key ls find export help --help --version' ;;
-	help) words='settings key ls find export' ;;
+	pepto-symbol | */pepto-symbol) words='serve key ls check find export help --help --version' ;;
+	help) words='settings key ls check find export' ;;
 	--s3-bucket) return ;;
 	--path-prefix) return ;;
 	--store) return ;;
@@ -72,7 +72,10 @@ _pepto_symbol() {
 	*)
 		words='--s3-bucket --path-prefix --store --listen-address --port --tls-port --tls-cert --tls-key --trusted-proxies --base-path --public-url --admin-address --auth-tokens --auth-tokens-file --tls-client-ca --tls-client --serve-any-path --cors --cache-control --outage --decode-max --max-object-size --serve-cab --verify-keys --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --max-questions --stream-buffer --cache-dir --cache-size --cache-min-free --cache-fresh --miss-ttl --miss-entries --index-names-max --fetch-parallel --fetch-block --max-fills --max-fill-waiters --admin-token --slow-fetch --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version'
 		[ "${COMP_WORDS[1]}" != find ] || words="--keys --json $words"
-		[ "${COMP_WORDS[1]}" != ls ] || words="--json $words"
+		case ${COMP_WORDS[1]},$cur in
+		ls,* | check,-*) words="--json $words" ;;
+		check,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+		esac
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

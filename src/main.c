@@ -33,7 +33,8 @@ static const struct {
 	int (*run)(int argc, char *const argv[]);
 } commands[] = {
 	{"serve", serve_command}, {"key", key_command},       {"find", find_command},
-	{"ls", ls_command},       {"export", export_command}, {"help", help_command},
+	{"ls", ls_command},       {"export", export_command}, {"check", check_command},
+	{"help", help_command},
 };
 
 static bool wants_to_serve(void)

@@ -131,6 +131,11 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .RB [ \\-\\-json ]
 .RI [ "flag value" ]...
 .br
+.B pepto\\-symbol check
+.RB [ \\-\\-json ]
+.RI [ "flag value" ]...
+.IR FILE | DIR | DUMP ...
+.br
 .B pepto\\-symbol find
 .I GLOB
 .RB [ \\-\\-keys ]
@@ -141,7 +146,7 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .RI [ "flag value" ]...
 .br
 .B pepto\\-symbol help
-.RB [ settings | key | ls | find | export ]
+.RB [ settings |\\fICOMMAND\\fR ]
 .br
 .B pepto\\-symbol \\-\\-help
 |
@@ -163,6 +168,11 @@ No store and no setting is asked.
 prints the transactions of the stores, newest first, or the files of the one that is
 called \\fIID\\fR, or the files whose names match \\fIGLOB\\fR with the transactions
 that name them.
+.PP
+.B check
+tells whether a debugger would find what it needs for these files: each itself, the PDBs
+that images name, the images and PDBs of a minidump. They are looked for in the stores as
+\\fBserve\\fR does, read to their end, and held to their keys.
 .PP
 .B find
 prints the names in the stores that match \\fIGLOB\\fR (*, ?, any case), or with \\fB\\-\\-keys\\fR
@@ -198,19 +208,21 @@ Stopped by SIGTERM or SIGINT, or done.
 .B 1
 Something failed; the last line on standard error says what. Of \\fBkey\\fR: a file is
 damaged, cannot be read or is no symbol file, or nothing was found. Of \\fBls\\fR,
-\\fBfind\\fR and \\fBexport\\fR: nothing was found, or not all was listed or readable.
+\\fBfind\\fR and \\fBexport\\fR: nothing was found, or not all was listed or readable. Of
+\\fBcheck\\fR: something is missing, or wrong.
 .TP
 .B 2
 A setting or a flag is wrong; the line on standard error names it.
 .TP
 .B 4
-Of \\fBls\\fR, \\fBfind\\fR and \\fBexport\\fR: a store cannot be reached, or listed.
+Of the commands: a store cannot be reached, or listed.
 .SH EXAMPLES
 .nf
 S3_BUCKET=my\\-symbols pepto\\-symbol serve
 pepto\\-symbol serve \\-\\-store file:///srv/symbols \\-\\-port 8080
 pepto\\-symbol serve \\-\\-store s3://my\\-symbols \\-\\-check
 pepto\\-symbol key build/Release
+pepto\\-symbol check crash.dmp \\-\\-store s3://my\\-symbols
 pepto\\-symbol find \\(aqmyapp*\\(aq \\-\\-keys \\-\\-store s3://my\\-symbols
 pepto\\-symbol export \\-\\-store s3://my\\-symbols >keys.jsonl
 .fi
@@ -247,13 +259,16 @@ _pepto_symbol() {
 \t\treturn
 \tfi
 \tcase $prev in
-\tpepto-symbol | */pepto-symbol) words='serve key ls find export help --help --version' ;;
-\thelp) words='settings key ls find export' ;;
+\tpepto-symbol | */pepto-symbol) words='serve key ls check find export help --help --version' ;;
+\thelp) words='settings key ls check find export' ;;
 """ + "".join(map(completion_case, rows["OPTION"])) + f"""\
 \t*)
 \t\twords='{" ".join("--" + flag for flag in flags)}'
 \t\t[ "${{COMP_WORDS[1]}}" != find ] || words="--keys --json $words"
-\t\t[ "${{COMP_WORDS[1]}}" != ls ] || words="--json $words"
+\t\tcase ${{COMP_WORDS[1]}},$cur in
+\t\tls,* | check,-*) words="--json $words" ;;
+\t\tcheck,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+\t\tesac
 \t\t;;
 \tesac
 \tmapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -1,109 +1,58 @@
 // SPDX-License-Identifier: MIT
 /*
  * `serve --check PATH`, see check.h: the path is looked for as a client's request is, but in one
- * store after the other, each alone, and nothing is kept. The main thread plays the connection: it
- * waits for the loop by a semaphore, and reads the body to its end, for only then all is known to
- * be right that can be.
+ * store after the other, each alone, and nothing is kept. The body is read to its end, for only then
+ * all is known to be right that can be.
  */
 #include "base/file.h"
 #include "base/text.h"
 #include "cache/disk.h"
 #include "cmd/check.h"
 #include "cmd/cmd.h"
+#include "cmd/looks.h"
 #include "serve/request.h"
 #include "symfmt/page.h"
 #include "symfmt/verify.h"
 
-#include <semaphore.h>
 #include <stdio.h>
-
-struct check_path {
-	struct service *service;
-	struct resolve_rules rules;
-	struct lookups lookups; /* the loop's */
-	struct answer answer;
-	struct fill_waiter body;
-	struct loop_task stop;
-	atomic_bool left;
-	sem_t wake;
-};
-
-static void answered(void *ud, struct answer *answer)
-{
-	struct check_path *c = ud;
-
-	c->answer = *answer;
-	sem_post(&c->wake);
-}
-
-static void body_ready(struct fill_waiter *w)
-{
-	sem_post(&CONTAINER_OF(w, struct check_path, body)->wake);
-}
-
-static void released(void *ud)
-{
-	struct check_path *c = ud;
-
-	sem_post(&c->wake);
-}
-
-static void leave(void *ud)
-{
-	/* The client of a lookup may leave; the one here never does. */
-}
 
 /*
  * Bytes of the body, or -1 when it broke off. They are written to a scratch file: where there is no
  * space for it, the file is not judged as a whole, and *scratch is NULL.
  */
-static int64_t read_body(struct check_path *c, struct draft **scratch, struct error *e)
+static int64_t read_body(struct look *k, struct draft **scratch, struct error *e)
 {
-	struct fill *fill = c->answer.fill;
 	int64_t at = 0;
 	char block[32768];
-	size_t n = 0;
+	ssize_t n;
 
 	*scratch = NULL;
-	if (!fill)
-		return c->answer.head.length;
+	if (!k->answer.fill)
+		return k->answer.head.length;
 	if (draft_scratch(0, scratch, e) != OK)
 		*scratch = NULL;
-	for (;;) {
-		switch (fill_read(fill, at, block, sizeof(block), &n)) {
-		case FILL_DATA:
-			if (*scratch &&
-			    (draft_grow(*scratch, at + (int64_t)n, e) != OK ||
-			     !file_write_at(draft_fd(*scratch), (struct slice){block, n},
-					    OBJECT_HEADER_SIZE + at)))
-				draft_free(TAKE(*scratch));
-			at += (int64_t)n;
-			continue;
-		case FILL_END: return at;
-		case FILL_FAILED:
-			if (!fill_failed(fill, e))
-				err_set(e, ERR_IO, "the body cannot be read");
-			return -1;
-		case FILL_WAIT: break;
-		}
-		c->body = (struct fill_waiter){.ready = body_ready, .offset = at};
-		if (fill_wait(fill, &c->body))
-			sem_wait(&c->wake);
+	while ((n = look_read(k, at, block, sizeof(block), e)) > 0) {
+		if (*scratch &&
+		    (draft_grow(*scratch, at + n, e) != OK ||
+		     !file_write_at(draft_fd(*scratch), (struct slice){block, (size_t)n},
+				    OBJECT_HEADER_SIZE + at)))
+			draft_free(TAKE(*scratch));
+		at += n;
 	}
+	return n < 0 ? -1 : at;
 }
 
 /*
  * A server looks at the beginning of a body that passes through, and at the whole of one that it
  * keeps: so does this.
  */
-static bool is_other(const struct check_path *c, const struct source *file, char *is, size_t n)
+static bool is_other(const struct symbol_path *path, const struct source *file, char *is, size_t n)
 {
-	const struct symbol_path *path = c->rules.path;
 	struct claim claim;
 	enum verdict verdict;
 	struct error e;
 
-	if (!c->service->conf->verify_keys || !claim_of_path(path->spelling[0].path, &claim) ||
+	if (!claim_of_path(path->spelling[0].path, &claim) ||
 	    verify_file(&claim, file, &verdict, &e) != OK || verdict != VERDICT_WRONG)
 		return false;
 	verify_describe(file, is, n);
@@ -122,114 +71,98 @@ static bool is_text(const struct source *file)
 	       !slice_starts((struct slice){head, n}, SLICE("MODULE "));
 }
 
+enum body_verdict look_judge(struct look *k, const struct symbol_path *path, int64_t *ret_bytes,
+			     struct error *e)
+{
+	struct draft *scratch = NULL;
+	int64_t bytes = *ret_bytes = read_body(k, &scratch, e);
+	struct file_source body =
+		k->answer.fill
+			? (struct file_source){scratch ? draft_fd(scratch) : -1, OBJECT_HEADER_SIZE}
+			: (struct file_source){k->answer.head.fd, k->answer.head.fd_base};
+	struct source file = source_of_file(&body, bytes);
+	enum body_verdict verdict = BODY_GOOD;
+	char is[160];
+
+	if (bytes < 0) {
+		verdict = BODY_BROKE_OFF;
+	} else if (body.fd >= 0 && k->all->service->conf->verify_keys &&
+		   is_other(path, &file, is, sizeof(is))) {
+		err_set(e, ERR_OTHER, "another file than its key names: %s", is);
+		verdict = BODY_OTHER;
+	} else if (body.fd >= 0 && is_text(&file)) {
+		verdict = BODY_TEXT;
+	}
+	draft_free(scratch);
+	return verdict;
+}
+
 /*
  * The line for a file that is there. True: it is one that a client can use, as far as can be told.
  */
-static bool judge(struct check_path *c, const char *name, struct buf *line)
+static bool judge(struct look *k, const struct symbol_path *path, const char *name,
+		  struct buf *line)
 {
-	struct draft *scratch = NULL;
 	struct error e = {OK, 0, ""};
-	int64_t bytes = read_body(c, &scratch, &e);
-	struct file_source body =
-		c->answer.fill
-			? (struct file_source){scratch ? draft_fd(scratch) : -1, OBJECT_HEADER_SIZE}
-			: (struct file_source){c->answer.head.fd, c->answer.head.fd_base};
-	struct source file = source_of_file(&body, bytes);
-	bool good = bytes >= 0;
-	char is[160];
+	int64_t bytes;
 
-	if (!good) {
+	switch (look_judge(k, path, &bytes, &e)) {
+	case BODY_BROKE_OFF:
 		buf_printf(line, "FAIL %s: found, but broke off: %s", name, e.msg);
-	} else if (body.fd >= 0 && is_other(c, &file, is, sizeof(is))) {
-		buf_printf(line, "miss %s: another file than its key names: %s", name, is);
-		good = false;
-	} else if (body.fd >= 0 && is_text(&file)) {
+		return false;
+	case BODY_OTHER: buf_printf(line, "miss %s: %s", name, e.msg); return false;
+	case BODY_TEXT:
 		buf_printf(line,
 			   "unsure %s: found, %lld bytes, but a text and no symbol file that is "
 			   "known here",
 			   name, (long long)bytes);
-	} else {
+		return true;
+	case BODY_GOOD:
 		buf_printf(line, "ok   %s: found, %lld bytes", name, (long long)bytes);
+		break;
 	}
-	draft_free(scratch);
-	return good;
+	return true;
 }
 
 /* Print the answer of this store alone, in one line. True: it has the file. */
-static bool ask(struct check_path *c, struct store *store)
+static bool ask(struct looks *looks, const struct symbol_path *path, struct store *store)
 {
-	const struct conf *conf = c->service->conf;
 	const struct store_list alone = {&store, 1};
-	struct lookup_request request = {
-		.all = &c->lookups,
-		.flights = c->service->flights,
-		.stores = &alone,
-		.rules = c->rules,
-		.loop = c->service->loop,
-		.left = &c->left,
-		.leave = leave,
-		.budget_ns = conf->request_budget_ns,
-		.ring_max = conf->stream_buffer,
-	};
 	struct buf line CLEANUP(buf_fini) = BUF_MAX(16384),
 			shown CLEANUP(buf_fini) = BUF_MAX(65536);
 	const char *name = store->traits.name;
-	struct lookup *lookup;
+	struct look look;
 	bool found = false;
 
-	if (resolve_passes_over(&c->rules, store)) {
+	if (looks_pass_over(looks, path, store)) {
 		printf("skip %s: is not asked for this path (only=, not=, or SERVE_ANY_PATH)\n",
 		       name);
 		return false;
 	}
-	lookup = lookup_start(&request, answered, c);
-	sem_wait(&c->wake);
-	switch (c->answer.kind) {
-	case ANSWER_FOUND: found = judge(c, name, &line); break;
+	look_start(&look, looks, &alone, path, NULL);
+	switch (look.answer.kind) {
+	case ANSWER_FOUND: found = judge(&look, path, name, &line); break;
 	case ANSWER_MISS:
 		buf_printf(&line, "miss %s: not there, or another file than its key names", name);
 		break;
-	case ANSWER_FAULT: buf_printf(&line, "FAIL %s: %s", name, c->answer.error.msg); break;
+	case ANSWER_FAULT: buf_printf(&line, "FAIL %s: %s", name, look.answer.error.msg); break;
 	case ANSWER_UNSATISFIABLE: buf_printf(&line, "FAIL %s: an odd answer", name); break;
 	}
-	answer_drop(&c->answer);
-	lookup_release(lookup, released);
-	sem_wait(&c->wake);
+	look_end(&look);
 	text_show(buf_slice(&line), &shown);
 	printf("%s\n", buf_str(&shown));
 	return found;
 }
 
-static void stop(struct loop_task *task)
-{
-	struct check_path *c = CONTAINER_OF(task, struct check_path, stop);
-
-	lookup_abort_all(&c->lookups);
-	flights_abort(c->service->flights); /* break off the asks that still run for this path */
-	sem_post(&c->wake);
-}
-
 static bool ask_all(struct service *s, const struct symbol_path *path)
 {
-	struct client client = client_of(&(struct client_headers){{NULL, 0}});
-	const struct conf *conf = s->conf;
-	struct check_path c = {
-		.service = s,
-		.rules = {.path = path,
-			  .client = &client,
-			  .any_path = conf->serve_any_path || conf->auth_tokens[0] ||
-				      conf->auth_tokens_file[0],
-			  .cabinets = conf->serve_cab},
-		.stop.run = stop,
-	};
+	struct looks looks;
 	bool any = false;
 
-	sem_init(&c.wake, 0, 0);
+	looks_init(&looks, s);
 	for (size_t i = 0; i < s->stores.n; i++)
-		any |= ask(&c, s->stores.store[i]);
-	loop_post(s->loop, &c.stop);
-	sem_wait(&c.wake);
-	sem_destroy(&c.wake);
+		any |= ask(&looks, path, s->stores.store[i]);
+	looks_fini(&looks);
 	return any;
 }
 

@@ -19,3 +19,4 @@ int key_command(int argc, char *const argv[]);
 int find_command(int argc, char *const argv[]);
 int export_command(int argc, char *const argv[]);
 int ls_command(int argc, char *const argv[]);
+int check_command(int argc, char *const argv[]);

@@ -24,6 +24,8 @@ static const struct {
 	{"key", help_print_key,
 	 "Tell the keys of symbol files, and which PDBs images and dumps want."},
 	{"ls", help_print_ls, "Print the transactions of the stores, or the files of one."},
+	{"check", help_print_check,
+	 "Tell whether the stores have the symbols for files, or for a minidump."},
 	{"find", help_print_find,
 	 "Print the names in the stores that match, or the keys below them."},
 	{"export", help_print_export, "Print all keys of the stores as lines of JSON."},

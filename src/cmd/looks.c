@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+/* See looks.h. The thread plays the connection: it waits for the loop by a semaphore. */
+#include "cmd/looks.h"
+
+#include "base/file.h"
+#include "base/text.h"
+#include "serve/request.h"
+
+static void stop(struct loop_task *task)
+{
+	struct looks *l = CONTAINER_OF(task, struct looks, stop);
+
+	lookup_abort_all(&l->lookups);
+	flights_abort(l->service->flights); /* break off the asks that still run */
+	sem_post(&l->stopped);
+}
+
+static void wait_for(sem_t *sem)
+{
+	while (sem_wait(sem) != 0)
+		; /* by a signal */
+}
+
+void looks_init(struct looks *l, struct service *s)
+{
+	*l = (struct looks){
+		.service = s,
+		.client = client_of(&(struct client_headers){{NULL, 0}}),
+		.stop.run = stop,
+	};
+	sem_init(&l->stopped, 0, 0);
+}
+
+void looks_fini(struct looks *l)
+{
+	loop_post(l->service->loop, &l->stop);
+	wait_for(&l->stopped);
+	sem_destroy(&l->stopped);
+}
+
+bool look_path(struct slice text, struct symbol_path *ret)
+{
+	const struct request_rules rules = {.base_path = SLICE_NONE};
+	struct buf target CLEANUP(buf_fini) = BUF_MAX(REQUEST_TARGET_MAX + 2);
+
+	buf_putc(&target, '/');
+	percent_encode(text, "/", &target);
+	return request_clean(buf_slice(&target), &rules, ret) == REQUEST_CLEAN &&
+	       !symbol_path_is_own(ret);
+}
+
+static void answered(void *ud, struct answer *answer)
+{
+	struct look *k = ud;
+
+	k->answer = *answer;
+	sem_post(&k->wake);
+}
+
+static void body_ready(struct fill_waiter *w)
+{
+	sem_post(&CONTAINER_OF(w, struct look, body)->wake);
+}
+
+static void released(void *ud)
+{
+	struct look *k = ud;
+
+	sem_post(&k->wake);
+}
+
+static void leave(void *ud)
+{
+	/* The client of a lookup may leave; the one here never does. */
+}
+
+static struct resolve_rules rules_of(const struct looks *l, const struct symbol_path *path)
+{
+	const struct conf *conf = l->service->conf;
+
+	return (struct resolve_rules){
+		.path = path,
+		.client = &l->client,
+		.any_path = conf->serve_any_path || conf->auth_tokens[0] ||
+			    conf->auth_tokens_file[0],
+		.cabinets = conf->serve_cab,
+	};
+}
+
+bool looks_pass_over(const struct looks *l, const struct symbol_path *path, struct store *store)
+{
+	const struct resolve_rules rules = rules_of(l, path);
+
+	return resolve_passes_over(&rules, store);
+}
+
+void look_start(struct look *k, struct looks *all, const struct store_list *stores,
+		const struct symbol_path *path, const struct part_ask *part)
+{
+	const struct conf *conf = all->service->conf;
+	struct lookup_request request = {
+		.all = &all->lookups,
+		.flights = all->service->flights,
+		.stores = stores,
+		.rules = rules_of(all, path),
+		.loop = all->service->loop,
+		.left = &k->left,
+		.leave = leave,
+		.budget_ns = conf->request_budget_ns,
+		.ring_max = conf->stream_buffer,
+	};
+
+	if (part)
+		request.part = *part;
+	request.rules.ranged = part && part->ranged;
+	*k = (struct look){.all = all, .answer.head.fd = -1};
+	sem_init(&k->wake, 0, 0);
+	k->lookup = lookup_start(&request, answered, k);
+	wait_for(&k->wake);
+}
+
+ssize_t look_read(struct look *k, int64_t at, char *to, size_t n, struct error *e)
+{
+	struct answer *a = &k->answer;
+	size_t got = 0;
+
+	if (!a->fill) {
+		ssize_t read;
+
+		n = (size_t)MIN((int64_t)n, a->head.length - at);
+		read = file_read_at(a->head.fd, to, n, a->head.fd_base + a->head.first + at);
+		if (read == (ssize_t)n)
+			return read;
+		err_set(e, ERR_IO, "the body cannot be read");
+		return -1;
+	}
+	for (;;) {
+		switch (fill_read(a->fill, a->fill_offset + at, to, n, &got)) {
+		case FILL_DATA: return (ssize_t)got;
+		case FILL_END: return 0;
+		case FILL_FAILED:
+			if (!fill_failed(a->fill, e))
+				err_set(e, ERR_IO, "the body cannot be read");
+			return -1;
+		case FILL_WAIT: break;
+		}
+		k->body = (struct fill_waiter){.ready = body_ready, .offset = a->fill_offset + at};
+		if (fill_wait(a->fill, &k->body))
+			wait_for(&k->wake);
+	}
+}
+
+void look_end(struct look *k)
+{
+	answer_drop(&k->answer);
+	lookup_release(k->lookup, released);
+	wait_for(&k->wake);
+	sem_destroy(&k->wake);
+}
