@@ -136,6 +136,12 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .RI [ "flag value" ]...
 .IR FILE | DIR | DUMP ...
 .br
+.B pepto\\-symbol get
+.BI \\-o " DIR"
+.RB [ \\-\\-json ]
+.RI [ "flag value" ]...
+.IR KEY | FILE | DIR | DUMP ...
+.br
 .B pepto\\-symbol find
 .I GLOB
 .RB [ \\-\\-keys ]
@@ -174,6 +180,10 @@ tells whether a debugger would find what it needs for these files: each itself, 
 that images name, the images and PDBs of a minidump. They are looked for in the stores as
 \\fBserve\\fR does, read to their end, and held to their keys.
 .PP
+.B get
+fetches these, or what lies under a \\fIKEY\\fR (a path in a store), into a directory that a
+debugger can use as a store; what broke off is gone on with the next time.
+.PP
 .B find
 prints the names in the stores that match \\fIGLOB\\fR (*, ?, any case), or with \\fB\\-\\-keys\\fR
 the keys below them;
@@ -209,7 +219,7 @@ Stopped by SIGTERM or SIGINT, or done.
 Something failed; the last line on standard error says what. Of \\fBkey\\fR: a file is
 damaged, cannot be read or is no symbol file, or nothing was found. Of \\fBls\\fR,
 \\fBfind\\fR and \\fBexport\\fR: nothing was found, or not all was listed or readable. Of
-\\fBcheck\\fR: something is missing, or wrong.
+\\fBcheck\\fR and \\fBget\\fR: something is missing, or wrong.
 .TP
 .B 2
 A setting or a flag is wrong; the line on standard error names it.
@@ -223,6 +233,7 @@ pepto\\-symbol serve \\-\\-store file:///srv/symbols \\-\\-port 8080
 pepto\\-symbol serve \\-\\-store s3://my\\-symbols \\-\\-check
 pepto\\-symbol key build/Release
 pepto\\-symbol check crash.dmp \\-\\-store s3://my\\-symbols
+pepto\\-symbol get crash.dmp \\-o symbols \\-\\-store s3://my\\-symbols
 pepto\\-symbol find \\(aqmyapp*\\(aq \\-\\-keys \\-\\-store s3://my\\-symbols
 pepto\\-symbol export \\-\\-store s3://my\\-symbols >keys.jsonl
 .fi
@@ -259,15 +270,16 @@ _pepto_symbol() {
 \t\treturn
 \tfi
 \tcase $prev in
-\tpepto-symbol | */pepto-symbol) words='serve key ls check find export help --help --version' ;;
-\thelp) words='settings key ls check find export' ;;
+\tpepto-symbol | */pepto-symbol) words='serve key ls check get find export help --help --version' ;;
+\thelp) words='settings key ls check get find export' ;;
 """ + "".join(map(completion_case, rows["OPTION"])) + f"""\
 \t*)
 \t\twords='{" ".join("--" + flag for flag in flags)}'
 \t\t[ "${{COMP_WORDS[1]}}" != find ] || words="--keys --json $words"
 \t\tcase ${{COMP_WORDS[1]}},$cur in
 \t\tls,* | check,-*) words="--json $words" ;;
-\t\tcheck,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+\t\tget,-*) words="--json --output $words" ;;
+\t\tcheck,* | get,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 \t\tesac
 \t\t;;
 \tesac

@@ -80,34 +80,13 @@ static const char *form_of(const struct answer *a)
 	return "plain";
 }
 
-/* A miss may be of a file that lies there and is none for its key: the server does not tell them apart. */
-static bool lies_there(struct store *s, struct slice key)
-{
-	const struct read_ask ask = {
-		.store = s, .key = key, .head = true, .timeout_ns = 30 * NS_PER_S};
-	struct object_head head;
-	struct error e;
-
-	return read_object(&ask, &head, NULL, &e) == FETCH_FOUND;
-}
-
 static void look_why_missing(struct check *c, const struct symbol_path *path, struct found *f)
 {
-	struct buf lower CLEANUP(buf_fini) = BUF_MAX(SYMBOL_PATH_MAX * 4);
-	struct slice as_is = path->spelling[0].path;
-
-	fold_lower(as_is, &lower);
-	for (size_t i = 0; i < c->service->stores.n; i++) {
-		struct store *s = c->service->stores.store[i];
-
-		if (looks_pass_over(&c->looks, path, s) ||
-		    !(lies_there(s, buf_slice(&lower)) || lies_there(s, as_is)))
-			continue;
-		f->store = s;
-		f->finding = WRONG;
-		err_set(&f->e, ERR_OTHER, "another file than its key names");
+	f->store = looks_find_other(&c->looks, path);
+	if (!f->store)
 		return;
-	}
+	f->finding = WRONG;
+	err_set(&f->e, ERR_OTHER, "another file than its key names");
 }
 
 static void judge(struct look *k, const struct symbol_path *path, struct found *f)

@@ -20,3 +20,4 @@ int find_command(int argc, char *const argv[]);
 int export_command(int argc, char *const argv[]);
 int ls_command(int argc, char *const argv[]);
 int check_command(int argc, char *const argv[]);
+int get_command(int argc, char *const argv[]);

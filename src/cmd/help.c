@@ -26,6 +26,7 @@ static const struct {
 	{"ls", help_print_ls, "Print the transactions of the stores, or the files of one."},
 	{"check", help_print_check,
 	 "Tell whether the stores have the symbols for files, or for a minidump."},
+	{"get", help_print_get, "Fetch them into a directory that a debugger can use as a store."},
 	{"find", help_print_find,
 	 "Print the names in the stores that match, or the keys below them."},
 	{"export", help_print_export, "Print all keys of the stores as lines of JSON."},

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "cmd/reads.h"
 #include "serve/request.h"
 
 static void stop(struct loop_task *task)
@@ -92,6 +93,32 @@ bool looks_pass_over(const struct looks *l, const struct symbol_path *path, stru
 	const struct resolve_rules rules = rules_of(l, path);
 
 	return resolve_passes_over(&rules, store);
+}
+
+static bool lies_there(struct store *s, struct slice key)
+{
+	const struct read_ask ask = {
+		.store = s, .key = key, .head = true, .timeout_ns = 30 * NS_PER_S};
+	struct object_head head;
+	struct error e;
+
+	return read_object(&ask, &head, NULL, &e) == FETCH_FOUND;
+}
+
+const struct store *looks_find_other(const struct looks *l, const struct symbol_path *path)
+{
+	struct buf lower CLEANUP(buf_fini) = BUF_MAX(SYMBOL_PATH_MAX * 4);
+	struct slice as_is = path->spelling[0].path;
+
+	fold_lower(as_is, &lower);
+	for (size_t i = 0; i < l->service->stores.n; i++) {
+		struct store *s = l->service->stores.store[i];
+
+		if (!looks_pass_over(l, path, s) &&
+		    (lies_there(s, buf_slice(&lower)) || lies_there(s, as_is)))
+			return s;
+	}
+	return NULL;
 }
 
 void look_start(struct look *k, struct looks *all, const struct store_list *stores,

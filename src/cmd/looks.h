@@ -47,6 +47,12 @@ void look_end(struct look *k);
 /* Is the store not asked for the path (resolve.h)? */
 bool looks_pass_over(const struct looks *l, const struct symbol_path *path, struct store *store);
 
+/*
+ * Behind a miss: the store where something lies under this very path, or NULL. The server takes a file that is none for
+ * its key as missing; to whoever published it that is another fault. Waits.
+ */
+const struct store *looks_find_other(const struct looks *l, const struct symbol_path *path);
+
 enum body_verdict {
 	BODY_GOOD,
 	BODY_TEXT,      /* no symbol file that is known here */
