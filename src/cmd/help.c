@@ -21,14 +21,11 @@ static const struct {
 	const char *what; /* NULL: no command */
 } topics[] = {
 	{"settings", help_print_settings, NULL},
-	{"key", help_print_key,
-	 "Tell the keys of symbol files, and which PDBs images and dumps want."},
+	{"key", help_print_key, "Tell the keys of symbol files, and what images and dumps want."},
 	{"ls", help_print_ls, "Print the transactions of the stores, or the files of one."},
-	{"check", help_print_check,
-	 "Tell whether the stores have the symbols for files, or for a minidump."},
-	{"get", help_print_get, "Fetch them into a directory that a debugger can use as a store."},
-	{"find", help_print_find,
-	 "Print the names in the stores that match, or the keys below them."},
+	{"check", help_print_check, "Tell whether a debugger would find all that a file wants."},
+	{"get", help_print_get, "Fetch it into a directory that is a store for a debugger."},
+	{"find", help_print_find, "Print the names in the stores, or the keys below them."},
 	{"export", help_print_export, "Print all keys of the stores as lines of JSON."},
 };
 

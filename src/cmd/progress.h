@@ -9,7 +9,7 @@ struct progress {
 	bool is_terminal, is_quiet;
 	const char *what; /* "adding" */
 	int64_t began_ns, told_ns;
-	size_t files;   /* of all */
+	size_t files; /* of all */
 	int64_t bytes;
 	bool is_shown; /* the bar stands in the present line */
 };

@@ -87,7 +87,8 @@ static void test_none(void)
 	f = facts(SYMBOL_PE, false, "");
 	CHECK(!place_of_wanted(&f.identity, SLICE_NONE, PLACE_IN_LOWER, &key, &path),
 	      "what is wanted has a name");
-	CHECK(place_of_wanted(&f.identity, SLICE("A.dll"), PLACE_IN_LOWER, &key, &path), "this has");
+	CHECK(place_of_wanted(&f.identity, SLICE("A.dll"), PLACE_IN_LOWER, &key, &path),
+	      "this has");
 	CHECK_STR(buf_str(&path), "a.dll/00000abcd000/a.dll", "and a place");
 	CHECK(place_of_file(&f, SLICE("long.dll"), 0, PLACE_IN_LOWER, &key, &small) &&
 		      buf_failed(&small),
