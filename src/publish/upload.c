@@ -134,11 +134,13 @@ static enum err do_job(struct upload *u, struct error *e)
 static void work(struct pool_job *job)
 {
 	struct upload *u = CONTAINER_OF(job, struct upload, job);
+	struct error e;
 
+	/* What it comes upon on its way, and is no failure of its own, is not kept. */
 	if (atomic_load(&u->stop))
 		err_set(&u->error, ERR_CANCELED, "not wanted any more");
-	else
-		(void)do_job(u, &u->error);
+	else if (do_job(u, &e) != OK)
+		u->error = e;
 	loop_post(loop_of(u), &u->back);
 }
 
