@@ -46,9 +46,10 @@ struct http_worker {
 	bool draining, listening;
 	int reserve; /* a descriptor to refuse with when there is no other */
 	LIST_HEAD(http_conns, http_conn) conns;
-	atomic_size_t open; /* connections that are its own, or on their way to it */
-	char *record;       /* http_io.record; NULL where no socket has TLS */
-	char *buf;          /* buf_n bytes: what one connection receives in its turn */
+	atomic_size_t open;   /* connections that are its own, or on their way to it */
+	atomic_size_t waking; /* threads that are within http_wake() */
+	char *record;         /* http_io.record; NULL where no socket has TLS */
+	char *buf;            /* buf_n bytes: what one connection receives in its turn */
 	size_t buf_n;
 	struct http_block block; /* what one source gives in its turn */
 	void *spare;             /* the handler's */

@@ -115,7 +115,11 @@ bool http_body_beyond(const struct http_conn *c)
 
 void http_wake(struct http_conn *c)
 {
-	loop_post(c->worker->loop, &c->task);
+	struct http_worker *w = c->worker; /* the connection may be gone before this returns */
+
+	atomic_fetch_add(&w->waking, 1);
+	loop_post(w->loop, &c->task);
+	atomic_fetch_sub(&w->waking, 1);
 }
 
 const char *http_limit_name(enum http_limit limit)

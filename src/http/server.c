@@ -286,6 +286,8 @@ static void free_server(struct http_server *s)
 	for (unsigned i = 0; i < s->set.workers; i++) {
 		struct http_worker *w = &s->worker[i];
 
+		while (atomic_load(&w->waking))
+			usleep(100);
 		loop_stop(w->loop);
 		ASSERT(LIST_EMPTY(&w->conns));
 		if (s->set.quiet)
