@@ -63,6 +63,46 @@ static enum err load_auth(const struct conf *conf, struct auth **ret, struct err
 	return OK;
 }
 
+static enum err parse_upload_tokens(const struct conf *conf, struct upload_tokens **ret,
+				    struct error *e)
+{
+	const char *path = conf->upload_tokens_file;
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(TOKENS_FILE_MAX);
+
+	if (conf->upload_tokens[0] && path[0])
+		return err_set(e, ERR_USAGE, "set UPLOAD_TOKENS or UPLOAD_TOKENS_FILE, not both");
+	if (conf->upload_tokens[0]) {
+		if (upload_tokens_parse(slice_of(conf->upload_tokens), true, ret, e) != OK)
+			return err_wrap(e, "UPLOAD_TOKENS");
+		return OK;
+	}
+	if (file_read_small(path, TOKENS_FILE_MAX, &text, e) != OK) {
+		e->code = ERR_USAGE;
+		return err_wrap(e, "UPLOAD_TOKENS_FILE");
+	}
+	if (upload_tokens_parse(buf_slice(&text), false, ret, e) != OK)
+		return err_wrap(e, "UPLOAD_TOKENS_FILE '%s'", path);
+	return OK;
+}
+
+/* *ret stays NULL when nobody may upload. Who may read is not to be told by who may upload, nor the reverse. */
+static enum err load_upload_tokens(const struct conf *conf, const struct auth *auth,
+				   struct upload_tokens **ret, struct error *e)
+{
+	struct slice secret;
+
+	if (!conf->upload_tokens[0] && !conf->upload_tokens_file[0])
+		return OK;
+	if (parse_upload_tokens(conf, ret, e) != OK)
+		return e->code;
+	for (size_t i = 0; auth && (secret = upload_tokens_secret(*ret, i)).n; i++)
+		if (auth_has(auth, secret))
+			return err_set(e, ERR_USAGE,
+				       "UPLOAD_TOKENS: the token of line %zu is one of AUTH_TOKENS",
+				       i + 1);
+	return OK;
+}
+
 static void warn_if_open(const struct service *s, const struct auth *auth,
 			 const struct server *server)
 {
@@ -207,7 +247,13 @@ static void drain(struct server *server, const sigset_t *set, int64_t timeout_ns
 		log_event(LOG_WARN, "DRAIN_TIMEOUT is over, cutting what still runs", NULL);
 }
 
-static int serve(struct service *s, const struct auth *auth, struct tls *tls, const sigset_t *set,
+/* Who may do what. */
+struct keys {
+	struct auth *auth;            /* NULL: everybody may read */
+	struct upload_tokens *upload; /* NULL: nobody may */
+};
+
+static int serve(struct service *s, const struct keys *keys, struct tls *tls, const sigset_t *set,
 		 struct error *e)
 {
 	struct proxies proxies;
@@ -217,7 +263,8 @@ static int serve(struct service *s, const struct auth *auth, struct tls *tls, co
 					   .loop = s->loop,
 					   .quiet = s->quiet,
 					   .health = s->health,
-					   .auth = auth,
+					   .auth = keys->auth,
+					   .upload_tokens = keys->upload,
 					   .tls = tls,
 					   .proxies = &proxies,
 					   .via = s->via};
@@ -232,8 +279,8 @@ static int serve(struct service *s, const struct auth *auth, struct tls *tls, co
 		measure_certificate(tls);
 	if (server_start(&parts, &server, e) != OK)
 		return EXIT_FAILURE;
-	warn_if_open(s, auth, server);
-	warn_if_no_path_token(auth);
+	warn_if_open(s, keys->auth, server);
+	warn_if_no_path_token(keys->auth);
 	warn_if_guessable(s->conf);
 	log_begin(&l, LOG_INFO, "listening");
 	log_add(&l, "address",
@@ -275,7 +322,7 @@ static int check(struct service *s, struct tls *tls)
 static int run(const struct conf *conf)
 {
 	struct service service = {0};
-	struct auth *auth = NULL;
+	struct keys keys = {.auth = NULL};
 	struct tls *tls = NULL;
 	struct error e = {OK, 0, ""};
 	sigset_t set;
@@ -290,18 +337,20 @@ static int run(const struct conf *conf)
 	signal(SIGHUP, SIG_IGN);  /* is waited for all the same, being blocked */
 	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), no more */
 	tune_malloc();
-	if (service_default_store(conf, &e) == OK && load_auth(conf, &auth, &e) == OK &&
+	if (service_default_store(conf, &e) == OK && load_auth(conf, &keys.auth, &e) == OK &&
+	    load_upload_tokens(conf, keys.auth, &keys.upload, &e) == OK &&
 	    load_tls(conf, &tls, &e) == OK && service_init(&service, conf, &e) == OK &&
 	    service_start(&service, conf->check ? CHECK_PROBES_NS : FIRST_PROBES_NS, &e) == OK)
 		code = conf->check_path ? check_path(&service, conf->check_path)
 		       : conf->check    ? check(&service, tls)
-					: serve(&service, auth, tls, &set, &e);
+					: serve(&service, &keys, tls, &set, &e);
 	if (e.code)
 		code = complain(&e);
 	if (!service_fini(&service))
 		_exit(code);
 	tls_free(tls);
-	auth_free(auth);
+	auth_free(keys.auth);
+	upload_tokens_free(keys.upload);
 	return code;
 }
 

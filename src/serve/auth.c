@@ -176,6 +176,11 @@ enum auth_way auth_check(const struct auth *a, struct slice authorization, struc
 	return by_path ? AUTH_BY_PATH : by_header ? AUTH_BY_HEADER : AUTH_DENIED;
 }
 
+bool auth_has(const struct auth *a, struct slice token)
+{
+	return is_token(a, token);
+}
+
 size_t auth_header_only(const struct auth *a)
 {
 	size_t n = 0;

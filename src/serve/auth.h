@@ -42,6 +42,8 @@ MUST_CHECK enum auth_way auth_check(const struct auth *a, struct slice authoriza
 				    struct slice path_token);
 /* is_it() of what a client shows by Basic, the password, or by Bearer; false: by neither. */
 bool auth_shows(struct slice authorization, bool (*is_it)(void *ud, struct slice secret), void *ud);
+/* Is it one of the tokens? */
+bool auth_has(const struct auth *a, struct slice token);
 /* How many tokens work in a header only, since they are not of lower-case hex digits. */
 size_t auth_header_only(const struct auth *a);
 /*

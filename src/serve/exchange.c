@@ -2,7 +2,7 @@
 /*
  * See exchange.h. The way of one request, as http.h calls for it:
  *
- *	request		the head is in: refuse a method, or take the body of a purge
+ *	request		the head is in: refuse a method, or take the body of a purge or an upload
  *	complete	so is the body: refuse what may not be asked, answer what needs no store, else start a
  *			lookup, which the connection waits for
  *	answered	on the loop's thread: keep the answer, wake the connection
@@ -141,7 +141,7 @@ static void answer_request(struct exchange *x)
 				      .path_token = p->auth != NULL};
 	enum request_verdict verdict;
 
-	if (!x->preflight && admin_page(x))
+	if (!x->preflight && (admin_page(x) || exchange_upload_index(x)))
 		return;
 	if (http_over_limit(x->conn)) {
 		refuse(x);
@@ -256,7 +256,8 @@ static void request(struct http_conn *c)
 	 * request.
 	 */
 	x->close = atomic_load(&x->server->draining) || http_over_limit(c) || http_has_body(c);
-	if (begin_purge(x) || is_preflight(x) || is_read(x))
+	if (begin_purge(x) || (x->server->door && exchange_upload_begin(x)) || is_preflight(x) ||
+	    is_read(x))
 		return;
 	x->method = "other";
 	x->outcome = "method";
@@ -268,14 +269,19 @@ static void body(struct http_conn *c, struct slice bytes)
 {
 	struct exchange *x = http_ud(c);
 
-	purge_body(x->purge, bytes);
+	if (x->delivery)
+		exchange_upload_body(x, bytes);
+	else
+		purge_body(x->purge, bytes);
 }
 
 static void complete(struct http_conn *c)
 {
 	struct exchange *x = http_ud(c);
 
-	if (x->purge)
+	if (x->delivery)
+		exchange_upload_complete(x);
+	else if (x->purge)
 		run_purge(x);
 	else
 		answer_request(x);
@@ -285,7 +291,9 @@ static void resume(struct http_conn *c)
 {
 	struct exchange *x = http_ud(c);
 
-	if (x->purge)
+	if (x->delivery)
+		exchange_upload_resume(x);
+	else if (x->purge)
 		answer_purge(x);
 	else
 		respond_answer(x);
@@ -341,6 +349,7 @@ static void empty(struct exchange *x)
 {
 	answer_drop(&x->answer);
 	purge_free(x->purge);
+	exchange_upload_free(x);
 	symbol_path_fini(&x->path);
 	buf_fini(&x->out);
 	buf_fini(&x->text);

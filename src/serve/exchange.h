@@ -22,8 +22,9 @@ struct exchange {
 	struct client client; /* by the request's headers */
 	char *checksum;       /* owned: client.checksum, when the headers do not stay */
 	bool plain; /* it asks for the whole file, without conditions, and comes from nowhere else (Via) */
-	bool looking;        /* counted in server.looking */
-	struct purge *purge; /* it is POST /-/purge */
+	bool looking;              /* counted in server.looking */
+	struct purge *purge;       /* it is POST /-/purge */
+	struct delivery *delivery; /* it is an upload that was let in */
 	struct lookup *lookup;
 	uint64_t version;     /* known_version() from before anything was looked for */
 	struct answer answer; /* found, missing, or not to be known */
@@ -50,6 +51,17 @@ void exchange_find(struct exchange *x);
 /* exchange_client.c: by which scheme the client asks, and where it is: "" when that has no address. */
 const char *exchange_scheme(const struct exchange *x);
 void exchange_peer(const struct exchange *x, char ret[static PEER_NAME_MAX]);
+/*
+ * exchange_upload.c: is it for the upload door? Then it has been answered, or its body is taken: all pieces of
+ * that, its end and each resume() are the others'.
+ */
+bool exchange_upload_begin(struct exchange *x);
+void exchange_upload_body(struct exchange *x, struct slice bytes);
+void exchange_upload_complete(struct exchange *x);
+void exchange_upload_resume(struct exchange *x);
+void exchange_upload_free(struct exchange *x);
+/* Is it NuGet's index, by which its clients find the door? Then it has been answered. */
+bool exchange_upload_index(struct exchange *x);
 /* exchange_log.c */
 void exchange_log(const struct exchange *x, int64_t took_ns);
 

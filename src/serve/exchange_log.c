@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The log line of a request, which tells what was asked and never a secret. See exchange.h. */
 #include "base/log.h"
+#include "serve/delivery.h"
 #include "serve/exchange.h"
 
 #include <stdio.h>
@@ -25,6 +26,7 @@ static bool tells_secret(const struct exchange *x, struct slice text)
 	const struct server_parts *p = &x->server->parts;
 
 	return (p->auth && auth_mentions(p->auth, text, 0)) ||
+	       (p->upload_tokens && upload_tokens_mention(p->upload_tokens, text)) ||
 	       auth_has_secret(text, slice_of(p->conf->admin_token));
 }
 
@@ -52,6 +54,19 @@ static void log_path(const struct exchange *x, struct log_line *l)
 	}
 }
 
+/* Whose it was, and what came of it. */
+static void log_upload(const struct delivery *d, struct log_line *l)
+{
+	log_add(l, "label", slice_of(upload_token_label(d->request.token)));
+	if (d->published)
+		log_add(l, "transaction", slice_of(d->plan.id.s));
+	log_add_i64(l, "received", d->files.end[UPLOAD_CAME]);
+	log_add_i64(l, "files", (int64_t)d->rows.n);
+	log_add_i64(l, "stored", (int64_t)delivery_rows_count(&d->rows, DELIVERY_STORED));
+	if (d->failure.code)
+		log_add(l, "error", slice_of(d->failure.msg));
+}
+
 void exchange_log(const struct exchange *x, int64_t took_ns)
 {
 	struct slice agent = slice_of(exchange_header(x, "User-Agent"));
@@ -67,6 +82,8 @@ void exchange_log(const struct exchange *x, int64_t took_ns)
 	log_add(&l, "outcome", slice_of(x->outcome));
 	if (x->limit)
 		log_add(&l, "limit", slice_of(x->limit));
+	if (x->delivery)
+		log_upload(x->delivery, &l);
 	if (x->answer.from)
 		log_add(&l, "store", slice_of(x->answer.from->traits.name));
 	if (x->cache)

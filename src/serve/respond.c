@@ -54,6 +54,10 @@ static const struct {
 				"Cache-Control, SymbolChecksum, X-DEBUGINFOD-MAXSIZE"},
 			       {"Access-Control-Max-Age", "86400"}}},
 	[CANNED_METHOD_PURGE] = {405, {{"Allow", "POST"}}},
+	[CANNED_METHOD_UPLOAD] = {405, {{"Allow", "PUT, POST"}}},
+	[CANNED_LOGIN_UPLOAD] = {401,
+				 {{"WWW-Authenticate",
+				   "Basic realm=\"upload\", charset=\"UTF-8\""}}},
 	[CANNED_TOO_LARGE] = {406, {{"Cache-Control", "no-store"}}},
 	[CANNED_LOGIN_ADMIN] = {401, {{"WWW-Authenticate", "Bearer realm=\"admin\""}}},
 	[CANNED_LOGIN] = {401,
@@ -237,13 +241,10 @@ void respond_page_head(const struct page *page, struct buf *head)
 	http_reply_length(head, (int64_t)page->text.n);
 }
 
-void respond_page(struct exchange *x, struct page *page)
+static void answer_page(struct exchange *x, struct page *page)
 {
 	struct http_answer a = {.kind = x->head ? HTTP_ANSWER_EMPTY : HTTP_ANSWER_BYTES};
 
-	x->outcome = "page";
-	metric_inc(requests_page);
-	respond_page_head(page, &x->out);
 	add_cors(x->server, &x->out);
 	ASSERT(!buf_failed(&x->out));
 	x->text = page->text;
@@ -252,6 +253,24 @@ void respond_page(struct exchange *x, struct page *page)
 	a.bytes = buf_slice(&x->text);
 	a.length = x->head ? 0 : (int64_t)x->text.n;
 	answer(x, page->status, &a);
+}
+
+void respond_page(struct exchange *x, struct page *page)
+{
+	x->outcome = "page";
+	metric_inc(requests_page);
+	respond_page_head(page, &x->out);
+	answer_page(x, page);
+}
+
+void respond_upload(struct exchange *x, struct page *page)
+{
+	x->outcome = "upload";
+	metric_inc(requests_upload);
+	respond_page_head(page, &x->out);
+	if (page->status == 503)
+		http_reply_add(&x->out, "Retry-After", RETRY_AFTER_S);
+	answer_page(x, page);
 }
 
 /* ---- symbols ---- */

@@ -3,7 +3,7 @@
  * From an answer to HTTP: statuses, headers, bodies. The one place where outcomes become statuses:
  * found 200, 206 or 304; missing 404; range 416; no answer 503 (or 404 with OUTAGE=404); not
  * allowed 401; another method 405; longer than a debuginfod client wants 406. Every body but that
- * of a 200 or 206 is empty.
+ * of a 200 or 206 is empty. (Of uploads: delivery_answer.h.)
  *
  * All functions run on the connection's thread and give exactly one answer (http_respond()).
  */
@@ -26,3 +26,5 @@ void respond_answer(struct exchange *x);
 bool respond_hot(struct exchange *x, const struct resolve_rules *rules);
 /* The page's text is taken. */
 void respond_page(struct exchange *x, struct page *page);
+/* The same, of an upload. */
+void respond_upload(struct exchange *x, struct page *page);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "conf/value.h"
 #include "metric/metric.h"
+#include "serve/door.h"
 #include "serve/exchange.h"
 #include "serve/known.h"
 #include "serve/listen.h"
@@ -155,7 +156,8 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 	s->parts = *parts;
 	s->max_connections = connections_allowed(parts->conf);
 	s->hot = hot_new();
-	if (respond_init(s, e) != OK || start_admin(s, e) != OK || start_main(s, e) != OK) {
+	if ((parts->upload_tokens && door_new(s, &s->door, e) != OK) || respond_init(s, e) != OK ||
+	    start_admin(s, e) != OK || start_main(s, e) != OK) {
 		server_stop(s);
 		return e->code;
 	}
@@ -202,6 +204,8 @@ static void abort_lookups(struct loop_task *task)
 
 	lookup_abort_all(&s->lookups);
 	flights_abort(s->parts.flights);
+	if (s->door)
+		door_stop(s->door);
 	atomic_store(&s->aborted, true);
 }
 
@@ -224,6 +228,7 @@ void server_stop(struct server *s)
 	if (s->http)
 		cut_exchanges(s);
 	http_stop(s->admin);
+	door_free(s->door);
 	respond_fini(s);
 	hot_free(s->hot);
 	free(s);

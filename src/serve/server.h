@@ -11,6 +11,7 @@
 #include "serve/auth.h"
 #include "serve/health.h"
 #include "serve/proxies.h"
+#include "serve/upload_tokens.h"
 
 struct server;
 
@@ -22,10 +23,11 @@ struct server_parts {
 	struct loop *loop;
 	struct quiet *quiet; /* of which the network threads are readers */
 	struct health *health;
-	const struct auth *auth;       /* NULL: everybody may read, or who shows a certificate */
-	struct tls *tls;               /* NULL: no TLS */
-	const struct proxies *proxies; /* who is believed; NULL: nobody */
-	const char *via;               /* our name in Via */
+	const struct auth *auth; /* NULL: everybody may read, or who shows a certificate */
+	const struct upload_tokens *upload_tokens; /* NULL: nobody may upload */
+	struct tls *tls;                           /* NULL: no TLS */
+	const struct proxies *proxies;             /* who is believed; NULL: nobody */
+	const char *via;                           /* our name in Via */
 };
 
 /* From here on clients are answered. ERR_USAGE when an address cannot be listened on. */

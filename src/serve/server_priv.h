@@ -16,7 +16,9 @@ enum canned {
 	CANNED_TOO_LARGE, /* 406, to debuginfod clients that say how much they take */
 	CANNED_LOGIN,     /* 401 */
 	CANNED_LOGIN_ADMIN,
-	CANNED_FAULT,   /* 503 */
+	CANNED_FAULT, /* 503 */
+	CANNED_METHOD_UPLOAD,
+	CANNED_LOGIN_UPLOAD,
 	CANNED_WORKING, /* 503 for debuggers that ask again: still being fetched */
 	CANNED_EMPTY,   /* 200: pingme.txt, index2.txt */
 	CANNED_COUNT,
@@ -32,6 +34,7 @@ struct server {
 	bool open;              /* a plain socket is reached from other machines */
 	size_t max_connections; /* that there are descriptors for */
 	struct hot *hot;
+	struct door *door;                       /* NULL: nobody may upload */
 	struct lookups lookups;                  /* the loop's */
 	struct buf canned[CANNED_COUNT];         /* heads */
 	struct buf miss[BY_ALL + 1][MISS_STEPS]; /* [as Vary says][as far as MISS_TTL goes] */

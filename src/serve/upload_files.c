@@ -41,8 +41,9 @@ struct upload_file *upload_files_begin(struct upload_files *f, enum upload_draft
 {
 	struct upload_file *file;
 
-	if (f->n == UPLOAD_FILES_MAX)
+	if (f->begun[draft] == UPLOAD_FILES_MAX)
 		return NULL;
+	f->begun[draft]++;
 	make_room(f);
 	/* Of a long path the end tells the name. */
 	name = slice_from(name, name.n - MIN(name.n, UPLOAD_NAME_MAX));

@@ -10,8 +10,8 @@
 
 #include <stdatomic.h>
 
-#define UPLOAD_FILES_MAX 20000
-#define UPLOAD_NAME_MAX  1024 /* bytes of a name that are kept: no key has more */
+#define UPLOAD_FILES_MAX 20000 /* that came, and likewise that were unpacked */
+#define UPLOAD_NAME_MAX  1024  /* bytes of a name that are kept: no key has more */
 
 enum upload_draft { UPLOAD_CAME, UPLOAD_UNPACKED, UPLOAD_DRAFTS };
 
@@ -24,7 +24,7 @@ struct upload_file {
 
 struct upload_files {
 	struct upload_file *file; /* owned; a pointer to one is good until the next begins */
-	size_t n, room;
+	size_t n, room, begun[UPLOAD_DRAFTS];
 	struct draft *draft[UPLOAD_DRAFTS]; /* owned; NULL: none yet */
 	int64_t end[UPLOAD_DRAFTS];         /* so many bytes are there of files that have begun */
 };
