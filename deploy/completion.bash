@@ -13,8 +13,8 @@ _pepto_symbol() {
 		return
 	fi
 	case $prev in
-	pepto-symbol | */pepto-symbol) words='serve key ls check get find export help --help --version' ;;
-	help) words='settings key ls check get find export' ;;
+	pepto-symbol | */pepto-symbol) words='serve key ls check get verify find export help --help --version' ;;
+	help) words='settings key ls check get verify find export' ;;
 	--s3-bucket) return ;;
 	--path-prefix) return ;;
 	--store) return ;;
@@ -79,6 +79,7 @@ _pepto_symbol() {
 		[ "${COMP_WORDS[1]}" != find ] || words="--keys --json $words"
 		case ${COMP_WORDS[1]},$cur in
 		ls,* | check,-*) words="--json $words" ;;
+		verify,*) words="--all --full --json $words" ;;
 		get,-*) words="--json --output $words" ;;
 		check,* | get,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 		esac

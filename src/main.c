@@ -34,7 +34,7 @@ static const struct {
 } commands[] = {
 	{"serve", serve_command}, {"key", key_command},       {"find", find_command},
 	{"ls", ls_command},       {"export", export_command}, {"check", check_command},
-	{"get", get_command},     {"help", help_command},
+	{"get", get_command},     {"verify", verify_command}, {"help", help_command},
 };
 
 static bool wants_to_serve(void)

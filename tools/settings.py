@@ -142,6 +142,12 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .RI [ "flag value" ]...
 .IR KEY | FILE | DIR | DUMP ...
 .br
+.B pepto\\-symbol verify
+.IR ID |\\fB\\-\\-all\\fR
+.RB [ \\-\\-full ]
+.RB [ \\-\\-json ]
+.RI [ "flag value" ]...
+.br
 .B pepto\\-symbol find
 .I GLOB
 .RB [ \\-\\-keys ]
@@ -184,6 +190,10 @@ that images name, the images and PDBs of a minidump. They are looked for in the 
 fetches these, or what lies under a \\fIKEY\\fR (a path in a store), into a directory that a
 debugger can use as a store; what broke off is gone on with the next time.
 .PP
+.B verify
+tells whether the files of a transaction, or of all that are live, are still in the
+stores, and what they were: by a few ranges of each, or with \\fB\\-\\-full\\fR by every byte.
+.PP
 .B find
 prints the names in the stores that match \\fIGLOB\\fR (*, ?, any case), or with \\fB\\-\\-keys\\fR
 the keys below them;
@@ -219,7 +229,7 @@ Stopped by SIGTERM or SIGINT, or done.
 Something failed; the last line on standard error says what. Of \\fBkey\\fR: a file is
 damaged, cannot be read or is no symbol file, or nothing was found. Of \\fBls\\fR,
 \\fBfind\\fR and \\fBexport\\fR: nothing was found, or not all was listed or readable. Of
-\\fBcheck\\fR and \\fBget\\fR: something is missing, or wrong.
+\\fBcheck\\fR, \\fBget\\fR and \\fBverify\\fR: something is missing, or wrong.
 .TP
 .B 2
 A setting or a flag is wrong; the line on standard error names it.
@@ -234,6 +244,7 @@ pepto\\-symbol serve \\-\\-store s3://my\\-symbols \\-\\-check
 pepto\\-symbol key build/Release
 pepto\\-symbol check crash.dmp \\-\\-store s3://my\\-symbols
 pepto\\-symbol get crash.dmp \\-o symbols \\-\\-store s3://my\\-symbols
+pepto\\-symbol verify \\-\\-all \\-\\-full \\-\\-store s3://my\\-symbols
 pepto\\-symbol find \\(aqmyapp*\\(aq \\-\\-keys \\-\\-store s3://my\\-symbols
 pepto\\-symbol export \\-\\-store s3://my\\-symbols >keys.jsonl
 .fi
@@ -270,14 +281,15 @@ _pepto_symbol() {
 \t\treturn
 \tfi
 \tcase $prev in
-\tpepto-symbol | */pepto-symbol) words='serve key ls check get find export help --help --version' ;;
-\thelp) words='settings key ls check get find export' ;;
+\tpepto-symbol | */pepto-symbol) words='serve key ls check get verify find export help --help --version' ;;
+\thelp) words='settings key ls check get verify find export' ;;
 """ + "".join(map(completion_case, rows["OPTION"])) + f"""\
 \t*)
 \t\twords='{" ".join("--" + flag for flag in flags)}'
 \t\t[ "${{COMP_WORDS[1]}}" != find ] || words="--keys --json $words"
 \t\tcase ${{COMP_WORDS[1]}},$cur in
 \t\tls,* | check,-*) words="--json $words" ;;
+\t\tverify,*) words="--all --full --json $words" ;;
 \t\tget,-*) words="--json --output $words" ;;
 \t\tcheck,* | get,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 \t\tesac

@@ -21,3 +21,4 @@ int export_command(int argc, char *const argv[]);
 int ls_command(int argc, char *const argv[]);
 int check_command(int argc, char *const argv[]);
 int get_command(int argc, char *const argv[]);
+int verify_command(int argc, char *const argv[]);

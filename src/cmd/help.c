@@ -25,6 +25,7 @@ static const struct {
 	{"ls", help_print_ls, "Print the transactions of the stores, or the files of one."},
 	{"check", help_print_check, "Tell whether a debugger would find all that a file wants."},
 	{"get", help_print_get, "Fetch it into a directory that is a store for a debugger."},
+	{"verify", help_print_verify, "Tell whether what was published is still there, and right."},
 	{"find", help_print_find, "Print the names in the stores, or the keys below them."},
 	{"export", help_print_export, "Print all keys of the stores as lines of JSON."},
 };

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+/* See stored_file.h. The object is read in blocks, each by a request of its own, which have to be of one version. */
+#include "cmd/stored_file.h"
+
+#include "base/text.h"
+#include "cmd/reads.h"
+#include "codec/codec.h"
+#include "store/packing.h"
+#include "symfmt/verify.h"
+
+#include <openssl/evp.h>
+
+#define LOOK_BLOCK ((int64_t)64 << 10) /* where a few ranges are enough */
+#define READ_BLOCK ((int64_t)4 << 20)
+#define TIMEOUT_NS (60 * NS_PER_S)
+
+struct object {
+	const struct stored_how *how;
+	const struct plan_file *file;
+	struct object_head head; /* of its first block */
+	struct buf first, block; /* the first block; the one that was read last */
+	int64_t block_at, block_size;
+	EVP_MD_CTX *hash;
+	int64_t hashed;
+	enum fetch_result result; /* of the read that failed */
+};
+
+static void object_fini(struct object *o)
+{
+	buf_fini(&o->first);
+	buf_fini(&o->block);
+	EVP_MD_CTX_free(o->hash);
+}
+
+/* ---- reading ---- */
+
+static enum err read_block(struct object *o, int64_t at, struct buf *to, struct object_head *head,
+			   struct error *e)
+{
+	const struct read_ask ask = {
+		.store = o->how->store,
+		.key = o->file->key,
+		.first = at,
+		.last = at + o->block_size - 1,
+		.max = to->max,
+		.timeout_ns = TIMEOUT_NS,
+	};
+
+	buf_clear(to);
+	o->result = read_object(&ask, head, to, e);
+	if (o->result == FETCH_FOUND && o->how->bytes)
+		atomic_fetch_add(o->how->bytes, (long long)to->n);
+	if (o->result == FETCH_FOUND)
+		return OK;
+	return o->result == FETCH_FAULT ? e->code : err_set(e, ERR_OTHER, "it went away");
+}
+
+/* The first block stays, since cabinets are read from their beginning more than once. */
+static enum err find_block(struct object *o, int64_t at, struct slice *ret, struct error *e)
+{
+	int64_t begin = at - at % o->block_size;
+	struct buf *b = begin ? &o->block : &o->first;
+	struct object_head head;
+	enum err err = OK;
+
+	if (begin && o->block_at != begin) {
+		err = read_block(o, begin, b, &head, e);
+		o->block_at = err ? -1 : begin;
+		if (!err && !text_same(head.etag, o->head.etag)) {
+			o->result = FETCH_FAULT;
+			return err_set(e, ERR_BUSY, "it was replaced while it was read");
+		}
+	}
+	*ret = err ? SLICE_NONE : slice_from(buf_slice(b), (size_t)(at - begin));
+	return err;
+}
+
+static enum err read_at(void *ud, int64_t offset, void *to, size_t n, size_t *ret_n,
+			struct error *e)
+{
+	struct object *o = ud;
+	struct slice there;
+	enum err err;
+
+	*ret_n = 0;
+	if (offset >= o->head.total)
+		return OK;
+	err = find_block(o, offset, &there, e);
+	if (err)
+		return err;
+	if (!there.n)
+		return err_set(e, ERR_CORRUPT, "it ends too early");
+	*ret_n = MIN(n, there.n);
+	memcpy(to, there.p, *ret_n);
+	return OK;
+}
+
+static enum err read_all_of(void *ud, int64_t offset, void *to, size_t n, struct error *e)
+{
+	enum err err = OK;
+	size_t got;
+
+	for (size_t at = 0; at < n && !err; at += got) {
+		err = read_at(ud, offset + (int64_t)at, (char *)to + at, n - at, &got, e);
+		if (!err && !got)
+			err = err_set(e, ERR_CORRUPT, "it ends too early");
+	}
+	return err;
+}
+
+/* ---- by every byte ---- */
+
+static enum err hash_more(void *ud, struct slice bytes, struct error *e)
+{
+	struct object *o = ud;
+
+	ASSERT(EVP_DigestUpdate(o->hash, bytes.p, bytes.n));
+	o->hashed += (int64_t)bytes.n;
+	return OK;
+}
+
+static enum err hash_plain(struct object *o, struct error *e)
+{
+	struct slice there;
+	enum err err = OK;
+
+	for (int64_t at = 0; at < o->head.total && !err; at += (int64_t)there.n) {
+		err = find_block(o, at, &there, e);
+		if (!err && !there.n)
+			err = err_set(e, ERR_CORRUPT, "it ends too early");
+		if (!err)
+			err = hash_more(o, there, e);
+	}
+	return err;
+}
+
+static enum err hash_packed(struct object *o, enum packing packing, struct error *e)
+{
+	const struct codec_io io = {
+		.read = read_at,
+		.write = hash_more,
+		.ud = o,
+		.promised = CODEC_SIZE_UNKNOWN,
+		.max_output = MAX(o->file->size, 1),
+	};
+
+	return codec_decode(packing_rows[packing].codec, &io, e);
+}
+
+static enum stored_finding failed(const struct object *o, struct error *e)
+{
+	if (o->result == FETCH_FAULT)
+		return STORED_FAULT;
+	return o->result == FETCH_FOUND ? STORED_WRONG : STORED_MISSING;
+}
+
+static enum stored_finding judge_bytes(struct object *o, enum packing packing, struct error *e)
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	char hex[2 * sizeof(sum) + 1];
+	unsigned n = 0;
+	enum err err;
+
+	o->hash = EVP_MD_CTX_new();
+	ASSERT(o->hash && EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL));
+	err = packing ? hash_packed(o, packing, e) : hash_plain(o, e);
+	if (err)
+		return failed(o, e);
+	ASSERT(EVP_DigestFinal_ex(o->hash, sum, &n));
+	hex_encode(sum, n, hex);
+	if (o->hashed == o->file->size && strcmp(hex, o->file->sha256) == 0)
+		return STORED_GOOD;
+	err_set(e, ERR_OTHER, "its plain form has %lld bytes and SHA-256 %s", (long long)o->hashed,
+		hex);
+	return STORED_WRONG;
+}
+
+/* ---- by what little tells ---- */
+
+static enum stored_finding judge_plain(struct object *o, const char **ret_by, struct error *e)
+{
+	const struct source file = {read_all_of, o, o->head.total};
+	enum verdict verdict = VERDICT_UNKNOWN;
+	struct claim claim;
+	char is[160];
+
+	*ret_by = "length";
+	if (o->head.total != o->file->size) {
+		err_set(e, ERR_OTHER, "it has %lld bytes, not %lld", (long long)o->head.total,
+			(long long)o->file->size);
+		return STORED_WRONG;
+	}
+	if (!claim_of_path(o->file->key, &claim))
+		return STORED_GOOD;
+	if (verify_file(&claim, &file, &verdict, e) != OK)
+		return failed(o, e);
+	if (verdict == VERDICT_GOOD)
+		*ret_by = "identity";
+	if (verdict != VERDICT_WRONG)
+		return STORED_GOOD;
+	verify_describe(&file, is, sizeof(is));
+	err_set(e, ERR_OTHER, "another file than its key names: %s", is);
+	return STORED_WRONG;
+}
+
+/* What its publisher has written beside it, and the beginning of what it holds. */
+static enum stored_finding judge_packed(struct object *o, enum packing packing, struct error *e)
+{
+	const struct object_origin *origin = &o->head.origin;
+	char *plain CLEANUP(free_p) = xzalloc(VERIFY_HEAD);
+	struct slice head = {plain, 0};
+	struct claim claim;
+	bool nothing = false;
+
+	if (strcmp(origin->sha256, o->file->sha256) != 0 ||
+	    (origin->size >= 0 && origin->size != o->file->size)) {
+		err_set(e, ERR_OTHER, "another file, as pepto-sha256 beside it tells");
+		return STORED_WRONG;
+	}
+	head.n = codec_peek(packing_rows[packing].codec, buf_slice(&o->first), plain, VERIFY_HEAD,
+			    &nothing);
+	if (nothing || (!head.n && o->file->size)) {
+		err_set(e, ERR_CORRUPT, "damaged: it cannot be expanded");
+		return STORED_WRONG;
+	}
+	if (claim_of_path(o->file->key, &claim) &&
+	    verify_head(&claim, head, o->file->size) == VERDICT_WRONG) {
+		err_set(e, ERR_OTHER, "another file than its key names");
+		return STORED_WRONG;
+	}
+	return STORED_GOOD;
+}
+
+enum stored_finding stored_judge(const struct stored_how *how, const struct plan_file *file,
+				 const char **ret_by, struct error *e)
+{
+	struct object o CLEANUP(object_fini) = {.how = how, .file = file, .block_at = -1};
+	enum packing packing;
+	bool packed, all;
+
+	o.block_size = how->full ? READ_BLOCK : LOOK_BLOCK;
+	o.first = BUF_MAX((size_t)READ_BLOCK);
+	o.block = BUF_MAX((size_t)READ_BLOCK);
+	*ret_by = "";
+	if (read_block(&o, 0, &o.first, &o.head, e) != OK) {
+		if (o.result != FETCH_FAULT)
+			*e = (struct error){OK, 0, ""};
+		return failed(&o, e);
+	}
+	if (o.head.total < 0)
+		o.head.total = (int64_t)o.first.n;
+	packing = packing_of(buf_slice(&o.first));
+	packed = packing < PACKINGS_END && packing_rows[packing].is_codec &&
+		 (o.head.encoding[0] || !slice_eq(file->as, SLICE("none")));
+	all = how->full || (packed && !o.head.origin.sha256[0]);
+	*ret_by = all ? "bytes" : "metadata";
+	if (all)
+		return judge_bytes(&o, packed ? packing : PACKED_NOT, e);
+	return packed ? judge_packed(&o, packing, e) : judge_plain(&o, ret_by, e);
+}

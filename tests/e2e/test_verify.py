@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""verify: is what transactions have put into the stores still there, and what it was?"""
+
+import hashlib
+import json
+
+import pytest
+
+from conftest import KEYS
+from rig import faults, forms
+from rig.places import InBucket, place  # noqa: F401
+from rig.plans import GONE, LIVE, OPEN, line, plan, plan_id, publish
+from rig.samples import body, path
+from rig.server import run, s3
+from test_check_command import built  # noqa: F401
+
+
+@pytest.fixture
+def verify(place, tmp):  # noqa: F811
+    """(exit code, {key: what is told of it}, complaints)"""
+    def verify(*args, store=None):
+        code, out, err = run(tmp, "verify", "--json", *args, "--store", store or place.url, **place.settings)
+        told = [json.loads(x) for x in out.splitlines()]
+        assert len({t["key"] for t in told}) == len(told)
+        return code, {t["key"]: t for t in told}, err
+    return verify
+
+
+def lines(built):  # noqa: F811
+    """Of each file, as `add` would plan it; and its bytes."""
+    out, keys = built
+    data = {key: (out / name).read_bytes() for name, key in keys.items()}
+    return [{**line(key, data[key]), "as": "none", "kind": key[-3:]} for key in data], data
+
+
+def test_good(place, built, verify):  # noqa: F811
+    """By what a few ranges tell, and by every byte."""
+    plans, data = lines(built)
+    for key, bytes_ in data.items():
+        place.put(key, bytes_)
+    ident = publish(place, 1, plans)
+    for args, by in (((ident,), "identity"), (("--all",), "identity"), ((ident, "--full"), "bytes")):
+        code, told, err = verify(*args)
+        assert code == 0 and not err
+        assert {k: (t["finding"], t["by"]) for k, t in told.items()} == {k: ("good", by) for k in data}
+
+
+def test_not_good(place, built, verify):  # noqa: F811
+    """Missing, of another length, another file, and one damaged byte, which only --full sees."""
+    plans, data = lines(built)
+    ident = publish(place, 1, plans)
+    keys = {key.rpartition("/")[2]: key for key in data}
+    for key, bytes_ in data.items():
+        place.put(key, bytes_)
+    place.remove(keys["hello.exe"])
+    place.put(keys["hello.pdb"], data[keys["hello.pdb"]][:-1])
+    place.put(keys["lab+c++.pdb"], data[keys["engine core.pdb"]])
+    flipped = bytearray(data[keys["engine core.dll"]])
+    flipped[-1] ^= 1
+    place.put(keys["engine core.dll"], bytes(flipped))
+    code, told, err = verify(ident)
+    assert code == 1 and not err
+    bad = {k: t["finding"] for k, t in told.items() if t["finding"] != "good"}
+    assert bad == {keys["hello.exe"]: "missing", keys["hello.pdb"]: "wrong", keys["lab+c++.pdb"]: "wrong"}
+    assert "73727 bytes" in told[keys["hello.pdb"]]["why"]
+    assert "another file" in told[keys["lab+c++.pdb"]]["why"]
+    code, told, _ = verify("--all", "--full")
+    assert code == 1 and told[keys["engine core.dll"]]["finding"] == "wrong"
+    assert sum(t["finding"] == "good" for t in told.values()) == len(data) - 4
+
+
+def test_compressed(place, built, verify):  # noqa: F811
+    """Nobody has told beside these what they are: they are read to their end in any case."""
+    _, data = lines(built)
+    pdbs = [key for key in data if key.endswith(".pdb")]
+    packed = {pdbs[0]: (pdbs[0] + ".zst", forms.zst("x", data[pdbs[0]]), "zstd"),
+              pdbs[1]: (pdbs[1] + ".gz", forms.gz("x", data[pdbs[1]]), "gzip"),
+              pdbs[2]: (pdbs[2][:-1] + "_", forms.stored_cabinet("x.pdb", data[pdbs[2]]), "cab")}
+    for key, stored, _ in packed.values():
+        place.put(key, stored)
+    ident = publish(place, 1, [{**line(stored, data[key]), "as": how}
+                               for key, (stored, _, how) in packed.items()])
+    for args in ((ident,), (ident, "--full")):
+        code, told, err = verify(*args)
+        assert code == 0 and not err, told
+        assert {t["by"] for t in told.values()} == {"bytes"}
+    for key, stored, _ in packed.values():
+        place.put(key, stored[:-20])
+    code, told, _ = verify(ident)
+    assert code == 1 and {t["finding"] for t in told.values()} == {"wrong"}
+
+
+def test_metadata(rgw, bucket, built, tmp):  # noqa: F811
+    """Of what a publisher of ours has compressed, beside which it says what it is, a few bytes are read; with --full
+    all are."""
+    place_ = InBucket(rgw, bucket, "")
+    _, data = lines(built)
+    key = next(key for key in data if key.endswith("hello.pdb"))
+    good = forms.zst("x", data[key])
+
+    def put(stored, of=data[key]):
+        place_.client.put_object(Bucket=bucket, Key=key, Body=stored, ContentEncoding="zstd", Metadata={
+            "pepto-sha256": hashlib.sha256(of).hexdigest(), "pepto-size": str(len(of)), "pepto-tx": ident})
+
+    def verify(*args):
+        code, out, _ = run(tmp, "verify", "--json", ident, *args, "--store", place_.url, **KEYS)
+        return code, json.loads(out)
+    ident = publish(place_, 1, [{**line(key, data[key]), "as": "zstd"}])
+    put(good)
+    assert verify()[1]["by"] == "metadata" and verify("--full")[1]["by"] == "bytes"
+    put(good[:-10])
+    assert verify("--full")[0] == 1
+    put(good, of=b"another")
+    assert verify()[0] == 1 and verify("--full")[0] == 0
+    put(b"\x28\xb5\x2f\xfd" + b"\xff" * 50)
+    assert verify()[0] == verify("--full")[0] == 1
+
+
+def test_large(rgw, bucket, proxy, tmp):
+    """Of a large file little is read, and with --full all, in ranges; what is replaced meanwhile is no verdict."""
+    data, key = body(9_000_000), path("big.bin", "opaque1")
+    place_ = InBucket(rgw, bucket, "")
+    place_.put(key, data)
+    ident = publish(place_, 1, [{**line(key, data), "as": "none"}])
+    args = ["verify", "--json", ident, "--store", s3(bucket, proxy)]
+    code, out, _ = run(tmp, *args, **KEYS)
+    assert code == 0 and json.loads(out)["by"] == "length"
+    assert {r.get("Range") for r in proxy.asked("big.bin", "GET")} == {"bytes=0-65535"}
+    assert run(tmp, *args, "--full", **KEYS)[0] == 0
+    gate = proxy.fault(faults.edit(lambda response: response.set("ETag", '"other"')),
+                       lambda r: (r.get("Range") or "").startswith("bytes=4194304"))
+    code, out, _ = run(tmp, *args, "--full", **KEYS)
+    assert gate and code == 4 and json.loads(out)["finding"] == "fault"
+
+
+def test_which(place, verify):  # noqa: F811
+    """Only what is live, and of it what is there; a key that two transactions name, once."""
+    data = b"MZ not really"
+    a, b, c, d = (path(f"{x}.bin", "opaque1") for x in "abcd")
+    for key in (a, b):
+        place.put(key, data)
+    first = publish(place, 1, [{**line(k, data), "as": "none"} for k in (a, b, c, d)], LIVE,
+                    outcomes={"stored": [2], "existed": [3], "conflict": [4], "failed": [5]})
+    publish(place, 2, [{**line(k, data), "as": "none"} for k in (a, b)])
+    gone = publish(place, 3, [line(c)], GONE)
+    opened = publish(place, 4, [line(d)], OPEN)
+    code, told, err = verify("--all", "--full")
+    assert code == 0 and not err and set(told) == {a, b}
+    assert set(verify(first)[1]) == {a, b}
+    for ident, word in ((gone, "gone"), (opened, "open")):
+        code, told, err = verify(ident)
+        assert code == 1 and not told and f"{ident} is {word}" in err
+    code, _, err = verify(plan_id(9))
+    assert code == 1 and "no such transaction" in err
+    place.put("000Admin/server.txt", b'0000000001,add,file,09/09/2022,10:11:12,"a","1","",\r\n')
+    assert verify("--all")[0] == 0
+    assert verify("0000000001")[0] == 1
+
+
+def test_damaged_plan(place, verify):  # noqa: F811
+    """The others are looked at all the same."""
+    data = b"some bytes"
+    key = path("a.bin", "opaque1")
+    place.put(key, data)
+    publish(place, 1, [{**line(key, data), "as": "none"}])
+    place.put(f".pepto/tx/{plan_id(2)}.json", plan(plan_id(2), [line("../a", data)]))
+    place.put(f".pepto/tx/{plan_id(2)}.json.done", b"{}")
+    code, told, err = verify("--all")
+    assert code == 1 and told[key]["finding"] == "good" and plan_id(2) in err
+
+
+def test_lines(place, tmp):  # noqa: F811
+    """As it is read by people: those that are not good, and how many there are."""
+    a, b = path("a.bin", "opaque1"), path("b.bin", "opaque1")
+    place.put(a, b"12345")
+    ident = publish(place, 1, [{**line(k, b"12345"), "as": "none"} for k in (a, b)])
+    code, out, err = run(tmp, "verify", ident, "--store", place.url, **place.settings)
+    assert code == 1 and not err
+    assert out.splitlines() == [f"missing\t{b}\t{ident}", "1 good, 1 missing, 0 wrong, 0 not known"]
+
+
+def test_usage(tmp):
+    for args in ([], ["--all", plan_id(1)], ["a", "b"]):
+        assert run(tmp, "verify", *args, "--store", "s3://gone?endpoint=http://127.0.0.1:1", **KEYS)[0] == 2
+    assert run(tmp, "verify", "--all", "--store", "s3://gone?endpoint=http://127.0.0.1:1", **KEYS)[0] == 4
