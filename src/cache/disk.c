@@ -85,8 +85,11 @@ static bool has_tag(int root)
 /* Also of a cache that another process is just making, and of a fresh volume. */
 static bool is_cache_name(const char *name)
 {
-	static const char *const ours[] = {
-		".", "..", TAG_NAME, DISK_OBJECTS, DISK_TMP, GENERATION_FILE, "lost+found"};
+	static const char *const ours[] = {".",          "..",
+					   TAG_NAME,     DISK_OBJECTS,
+					   DISK_TMP,     GENERATION_FILE,
+					   DISK_MISSING, DISK_MISSING ".new",
+					   "lost+found"};
 
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (strcmp(name, ours[i]) == 0)

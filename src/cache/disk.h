@@ -8,6 +8,7 @@
  *	objects/ab/<30 hex>   one file per object (object.h), whole and valid while it has a name
  *	tmp/<16 hex>          drafts, where the file system knows no files without a name; flocked
  *	trash.<16 hex>        what disk_empty() has put aside, for evict.c to delete
+ *	missing, missing.new  what was asked for in vain (serve/missing_file.h)
  *
  * Every access starts from the descriptor of the directory itself: objects/ may be renamed away
  * by another process at any time. What is missing below the directory is made when needed; when
@@ -31,6 +32,7 @@
 #define DISK_OBJECTS "objects"
 #define DISK_TMP     "tmp"
 #define DISK_TRASH   "trash." /* and 16 hex digits */
+#define DISK_MISSING "missing"
 
 struct disk;
 struct draft;

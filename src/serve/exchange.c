@@ -12,6 +12,7 @@
 #include "serve/exchange.h"
 #include "base/log.h"
 #include "metric/metric.h"
+#include "serve/api.h"
 #include "serve/pages.h"
 #include "serve/purge.h"
 #include "serve/respond.h"
@@ -81,6 +82,10 @@ static void answer_path(struct exchange *x)
 {
 	int64_t miss_ttl_ns = x->server->parts.conf->miss_ttl_ns;
 
+	if (api_is(&x->path)) {
+		api_answer(x);
+		return;
+	}
 	switch (x->path.kind) {
 	case PATH_ROOT: front_page(x); return;
 	case PATH_PINGME: answer_empty(x, CANNED_EMPTY); return;
@@ -366,6 +371,26 @@ static void exchange_free(void *ud)
 	free(ud);
 }
 
+/*
+ * A debugger asks for a file by several paths in turn: the one of its plain name counts. What was missing once and has
+ * come since is found by a lookup first.
+ */
+static void note_missing(struct exchange *x)
+{
+	const struct spelling *s = &x->path.spelling[0];
+	char peer[PEER_NAME_MAX];
+
+	if (!x->cleaned || !x->path.symbol || x->path.kind != PATH_FILE ||
+	    s->last_is != LAST_PLAIN || s->msfz)
+		return;
+	if (x->missed) {
+		exchange_peer(x, peer);
+		missing_count(x->server->missing, s->name, s->key.text, peer, clock_wall_s());
+	} else if (x->lookup && x->answer.kind == ANSWER_FOUND) {
+		missing_forget(x->server->missing, s->name, s->key.text);
+	}
+}
+
 static void end(struct exchange *x)
 {
 	void **spare = http_spare(x->conn);
@@ -374,6 +399,7 @@ static void end(struct exchange *x)
 	metric_observe_request(took);
 	if (x->server->parts.conf->access_log && log_enabled(LOG_INFO))
 		exchange_log(x, took);
+	note_missing(x);
 	if (x->lookup) {
 		lookup_release(x->lookup, exchange_free);
 		return;

@@ -42,6 +42,7 @@ struct exchange {
 	const char *outcome;
 	const char *cache; /* where a found object came from; NULL: it was not found */
 	const char *limit; /* by which we closed the connection before the end; or NULL */
+	bool missed;       /* by the store's own word: it is counted among what is missing */
 	int64_t sent; /* bytes of the body that were handed over, or have reached a client that left */
 	bool cut;     /* by a failure of the store */
 };

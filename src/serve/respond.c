@@ -207,6 +207,7 @@ static void answer_miss(struct exchange *x, int64_t keep_ns, unsigned by)
 static void respond_miss_by(struct exchange *x, int64_t keep_ns, unsigned by)
 {
 	x->outcome = "miss";
+	x->missed = keep_ns > 0 || !x->server->parts.conf->miss_ttl_ns;
 	metric_inc(requests_miss);
 	answer_miss(x, keep_ns, by);
 }

@@ -15,6 +15,7 @@
 #include "serve/known.h"
 #include "serve/listen.h"
 #include "serve/listeners.h"
+#include "serve/missing_file.h"
 #include "serve/server_priv.h"
 
 #include <stdio.h>
@@ -25,6 +26,7 @@
 #define CONNECTIONS_SLACK 64 /* above the limit: to be answered 503 */
 #define ADMIN_CONNECTIONS 64
 #define ADMIN_TIMEOUT_NS  (30 * NS_PER_S)
+#define MISSING_SAVE_NS   (60 * NS_PER_S)
 
 static unsigned thread_count(const struct conf *conf)
 {
@@ -148,6 +150,37 @@ static void sweep_lookups(struct loop_task *task)
 	lookup_sweep(&CONTAINER_OF(task, struct server, sweep)->lookups);
 }
 
+/* ---- what was missing, over a restart ---- */
+
+/* -1: there is no directory. */
+static int cache_root(const struct server *s)
+{
+	const struct disk *disk = cache_disk(flights_cache(s->parts.flights));
+
+	return disk ? disk_root(disk) : -1;
+}
+
+static void load_missing(struct server *s)
+{
+	int dir = cache_root(s);
+	struct error e;
+
+	if (dir >= 0 && missing_load(s->missing, dir, &e) != OK)
+		log_event(LOG_WARN, "what was missing before is not known", "error", e.msg, NULL);
+	s->missing_saved_ns = clock_mono_ns();
+}
+
+/* A failure is no news: the cache on the same disk tells of it. */
+static void save_missing(struct server *s)
+{
+	int dir = cache_root(s);
+	struct error e;
+
+	if (dir >= 0 && missing_save(s->missing, dir, &e) != OK)
+		log_event(LOG_DEBUG, "what is missing is not saved", "error", e.msg, NULL);
+	s->missing_saved_ns = clock_mono_ns();
+}
+
 enum err server_start(const struct server_parts *parts, struct server **ret, struct error *e)
 {
 	struct server *s = xnew(struct server);
@@ -156,6 +189,8 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 	s->parts = *parts;
 	s->max_connections = connections_allowed(parts->conf);
 	s->hot = hot_new();
+	s->missing = missing_new();
+	load_missing(s);
 	if ((parts->upload_tokens && door_new(s, &s->door, e) != OK) || respond_init(s, e) != OK ||
 	    start_admin(s, e) != OK || start_main(s, e) != OK) {
 		server_stop(s);
@@ -184,6 +219,8 @@ uint16_t server_tls_port(const struct server *s)
 void server_tidy(struct server *s)
 {
 	hot_tidy(s->hot, known_version(s->parts.flights, s->parts.stores));
+	if (clock_mono_ns() - s->missing_saved_ns >= MISSING_SAVE_NS)
+		save_missing(s);
 }
 
 void server_drain(struct server *s)
@@ -225,11 +262,14 @@ void server_stop(struct server *s)
 {
 	if (!s)
 		return;
-	if (s->http)
+	if (s->http) {
 		cut_exchanges(s);
+		save_missing(s);
+	}
 	http_stop(s->admin);
 	door_free(s->door);
 	respond_fini(s);
 	hot_free(s->hot);
+	missing_free(s->missing);
 	free(s);
 }

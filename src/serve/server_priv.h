@@ -4,6 +4,7 @@
 #include "http/http.h"
 #include "serve/hot.h"
 #include "serve/lookup.h"
+#include "serve/missing.h"
 #include "serve/server.h"
 
 #include <sys/resource.h>
@@ -34,7 +35,9 @@ struct server {
 	bool open;              /* a plain socket is reached from other machines */
 	size_t max_connections; /* that there are descriptors for */
 	struct hot *hot;
-	struct door *door;                       /* NULL: nobody may upload */
+	struct door *door; /* NULL: nobody may upload */
+	struct missing *missing;
+	int64_t missing_saved_ns;                /* the main thread's */
 	struct lookups lookups;                  /* the loop's */
 	struct buf canned[CANNED_COUNT];         /* heads */
 	struct buf miss[BY_ALL + 1][MISS_STEPS]; /* [as Vary says][as far as MISS_TTL goes] */
