@@ -13,8 +13,8 @@ _pepto_symbol() {
 		return
 	fi
 	case $prev in
-	pepto-symbol | */pepto-symbol) words='serve key ls check get verify find export help --help --version' ;;
-	help) words='settings key ls check get verify find export' ;;
+	pepto-symbol | */pepto-symbol) words='serve key ls check get verify rm expire find export help --help --version' ;;
+	help) words='settings key ls check get verify rm expire find export' ;;
 	--s3-bucket) return ;;
 	--path-prefix) return ;;
 	--store) return ;;
@@ -82,6 +82,8 @@ _pepto_symbol() {
 		verify,*) words="--all --full --json $words" ;;
 		get,-*) words="--json --output $words" ;;
 		check,* | get,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+		rm,*) words="--dry-run --json $words" ;;
+		expire,*) words="--keep-last --older-than --product --dry-run --json $words" ;;
 		esac
 		;;
 	esac

@@ -32,9 +32,10 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char *const argv[]);
 } commands[] = {
-	{"serve", serve_command}, {"key", key_command},       {"find", find_command},
-	{"ls", ls_command},       {"export", export_command}, {"check", check_command},
-	{"get", get_command},     {"verify", verify_command}, {"help", help_command},
+	{"serve", serve_command},   {"key", key_command},       {"find", find_command},
+	{"ls", ls_command},         {"export", export_command}, {"check", check_command},
+	{"get", get_command},       {"verify", verify_command}, {"rm", rm_command},
+	{"expire", expire_command}, {"help", help_command},
 };
 
 static bool wants_to_serve(void)

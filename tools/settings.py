@@ -157,6 +157,23 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .B pepto\\-symbol export
 .RI [ "flag value" ]...
 .br
+.B pepto\\-symbol rm
+.IR ID ...
+.RB [ \\-\\-dry\\-run ]
+.RB [ \\-\\-json ]
+.RI [ "flag value" ]...
+.br
+.B pepto\\-symbol expire
+.RB [ \\-\\-keep\\-last
+.IR N ]
+.RB [ \\-\\-older\\-than
+.IR AGE ]
+.RB [ \\-\\-product
+.IR NAME ]
+.RB [ \\-\\-dry\\-run ]
+.RB [ \\-\\-json ]
+.RI [ "flag value" ]...
+.br
 .B pepto\\-symbol help
 .RB [ settings |\\fICOMMAND\\fR ]
 .br
@@ -194,6 +211,13 @@ debugger can use as a store; what broke off is gone on with the next time.
 tells whether the files of a transaction, or of all that are live, are still in the
 stores, and what they were: by a few ranges of each, or with \\fB\\-\\-full\\fR by every byte.
 .PP
+.B rm
+removes what these transactions have stored and nobody else needs, while others may add to
+the store;
+.B expire
+does so with those that are older than \\fIAGE\\fR (90d, 12w, 36h), and not among the last
+\\fIN\\fR of their product. \\fB\\-\\-dry\\-run\\fR prints what would be removed.
+.PP
 .B find
 prints the names in the stores that match \\fIGLOB\\fR (*, ?, any case), or with \\fB\\-\\-keys\\fR
 the keys below them;
@@ -229,13 +253,15 @@ Stopped by SIGTERM or SIGINT, or done.
 Something failed; the last line on standard error says what. Of \\fBkey\\fR: a file is
 damaged, cannot be read or is no symbol file, or nothing was found. Of \\fBls\\fR,
 \\fBfind\\fR and \\fBexport\\fR: nothing was found, or not all was listed or readable. Of
-\\fBcheck\\fR, \\fBget\\fR and \\fBverify\\fR: something is missing, or wrong.
+\\fBcheck\\fR, \\fBget\\fR and \\fBverify\\fR: something is missing, or wrong. Of
+\\fBrm\\fR and \\fBexpire\\fR: not all was removed, or a plan could not be read, so that
+nothing was.
 .TP
 .B 2
 A setting or a flag is wrong; the line on standard error names it.
 .TP
 .B 4
-Of the commands: a store cannot be reached, or listed.
+Of the commands: a store cannot be reached, listed or locked.
 .SH EXAMPLES
 .nf
 S3_BUCKET=my\\-symbols pepto\\-symbol serve
@@ -281,8 +307,8 @@ _pepto_symbol() {
 \t\treturn
 \tfi
 \tcase $prev in
-\tpepto-symbol | */pepto-symbol) words='serve key ls check get verify find export help --help --version' ;;
-\thelp) words='settings key ls check get verify find export' ;;
+\tpepto-symbol | */pepto-symbol) words='serve key ls check get verify rm expire find export help --help --version' ;;
+\thelp) words='settings key ls check get verify rm expire find export' ;;
 """ + "".join(map(completion_case, rows["OPTION"])) + f"""\
 \t*)
 \t\twords='{" ".join("--" + flag for flag in flags)}'
@@ -292,6 +318,8 @@ _pepto_symbol() {
 \t\tverify,*) words="--all --full --json $words" ;;
 \t\tget,-*) words="--json --output $words" ;;
 \t\tcheck,* | get,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+\t\trm,*) words="--dry-run --json $words" ;;
+\t\texpire,*) words="--keep-last --older-than --product --dry-run --json $words" ;;
 \t\tesac
 \t\t;;
 \tesac

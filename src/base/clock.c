@@ -36,6 +36,11 @@ int64_t clock_coarse_ns(void)
 	return mono_ns(CLOCK_MONOTONIC_COARSE);
 }
 
+int64_t clock_boot_ns(void)
+{
+	return mono_ns(CLOCK_BOOTTIME);
+}
+
 int64_t clock_wall_s(void)
 {
 	int64_t frozen = atomic_load_explicit(&frozen_wall_s, memory_order_relaxed);

@@ -14,6 +14,7 @@
 int64_t clock_mono_ns(void);
 /* The same to a few milliseconds, and in a fifth of the time. Never ahead of it. */
 int64_t clock_coarse_ns(void);
+int64_t clock_boot_ns(void); /* as the first, but it goes on while the machine sleeps */
 int64_t clock_wall_s(void);
 void clock_freeze_mono_ns(int64_t now); /* 0 thaws */
 void clock_freeze_wall_s(int64_t now);  /* 0 thaws */

@@ -22,3 +22,5 @@ int ls_command(int argc, char *const argv[]);
 int check_command(int argc, char *const argv[]);
 int get_command(int argc, char *const argv[]);
 int verify_command(int argc, char *const argv[]);
+int rm_command(int argc, char *const argv[]);
+int expire_command(int argc, char *const argv[]);

@@ -27,6 +27,8 @@ static const struct {
 	{"get", help_print_get, "Fetch it into a directory that is a store for a debugger."},
 	{"verify", help_print_verify, "Tell whether what was published is still there, and right."},
 	{"find", help_print_find, "Print the names in the stores, or the keys below them."},
+	{"rm", help_print_rm, "Remove transactions; expire: those that have had their time."},
+	{"expire", help_print_expire, NULL},
 	{"export", help_print_export, "Print all keys of the stores as lines of JSON."},
 };
 

@@ -42,6 +42,8 @@ void help_print_ls(FILE *f);
 void help_print_check(FILE *f);
 void help_print_get(FILE *f);
 void help_print_verify(FILE *f);
+void help_print_rm(FILE *f);
+void help_print_expire(FILE *f);
 
 /* argv: behind the command's name. Returns the exit code. */
 int stores_command_run(const struct stores_command *command, int argc, char *const argv[]);

@@ -39,6 +39,7 @@ struct s3_removing {
 	struct store_remove_events events;
 	void *ud;
 
+	bool *unanswered;
 	bool one_by_one;
 	size_t at; /* then: which one */
 	struct buf text;
@@ -304,6 +305,8 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 	struct s3_removing *r = ud;
 
 	r->call = NULL;
+	if (!answer->status && r->unanswered)
+		*r->unanswered = true;
 	if (r->one_by_one)
 		one_written(r, verdict, answer->status, e);
 	else
@@ -347,6 +350,7 @@ struct store_write *s3_remove(struct store *s, const struct store_remove *remove
 				  .ud = ud,
 				  .text = BUF_MAX(BODY_MAX),
 				  .request.answer_ns = remove->answer_ns,
+				  .unanswered = remove->unanswered,
 				  .request.signed_s = remove->signed_s,
 				  .request.valid_s = remove->valid_s,
 				  .again.due = try_again};

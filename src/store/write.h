@@ -44,6 +44,7 @@ struct store_remove {
 	 */
 	int64_t signed_s;
 	int valid_s;
+	bool *unanswered; /* or NULL; set when a try got no answer: it may be carried out later */
 };
 
 /* What is not there counts as removed. */

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The keys that the transactions to be removed name, and what is known of each. One may be taken
+ * only if a transaction that is gone stored it, and none names it that is live or open, whatever
+ * became of it there. In a store that finds keys in any case, keys that differ by case alone are
+ * one. Pure; one thread's.
+ */
+#pragma once
+#include "publish/markers.h"
+#include "publish/plan.h"
+
+enum removal_fate {
+	FATE_UNDECIDED,
+	FATE_REMOVED,
+	FATE_KEPT,   /* it was there before, or others name it */
+	FATE_ABSENT, /* it was not there */
+	FATE_FAILED,
+};
+
+struct removal_key {
+	char *key;      /* as it is removed */
+	char *folded;   /* as it is looked for; may be the same */
+	unsigned named; /* by so many transactions that are live or open */
+	bool stored;    /* by one that is gone */
+	bool asks;      /* perhaps by one that is gone and was open: its object tells */
+	enum removal_fate fate;
+};
+
+struct removal_keys {
+	struct removal_key *v; /* sorted once they are all there */
+	size_t n, room;
+	bool folds;
+};
+
+void removal_keys_fini(struct removal_keys *k);
+/* All of a plan, before removal_keys_sort(). */
+MUST_CHECK enum err removal_keys_add(struct removal_keys *k, const struct plan *plan,
+				     struct error *e);
+void removal_keys_sort(struct removal_keys *k);
+/* NULL: none of them. */
+struct removal_key *removal_keys_find(const struct removal_keys *k, struct slice key);
+/* A plan that is live or open names its keys; names: or does not any more. */
+void removal_keys_name(struct removal_keys *k, const struct plan *plan, bool names);
+/* One that is gone has stored some; done NULL: it was open. */
+void removal_keys_stored(struct removal_keys *k, const struct plan *plan, const struct done *done);
+/* May it be taken, as far as plans tell? */
+bool removal_key_may_go(const struct removal_key *key);
