@@ -4,6 +4,7 @@
 import base64
 import io
 import json
+import random
 import struct
 import subprocess
 import threading
@@ -239,6 +240,22 @@ def test_remembered_miss_is_forgotten(door, made):
 def test_chunked(local, made):
     answer = put(local(), "Foo.pdb", made["pdb"].data, length=False)
     assert answer.status == 201 and statuses(answer) == [("Foo.pdb", "stored")]
+
+
+def test_long_bodies(local, directory, made):
+    """Written piece by piece, with pauses between: all bytes arrive, in their order."""
+    server = local()
+    pdb, ballast = made["pdb"], random.Random(2).randbytes(5 << 20)
+    put_whole = put(server, "s.zip", archive(("ballast", ballast), ("Foo.pdb", pdb.data),
+                                             method=zipfile.ZIP_STORED))
+    assert put_whole.status == 201, put_whole.body
+    assert statuses(put_whole) == [("ballast", "unknown"), ("Foo.pdb", "stored")]
+    exe = made["exe"]
+    posted = send(server, "/-/upload/", form(("ballast", ballast), ("Foo.exe", exe.data)), "POST",
+                  {**BEARER, **FORM})
+    assert posted.status == 201, posted.body
+    for symbol in (pdb, exe):
+        assert (directory.directory / key_of(symbol)).read_bytes() == symbol.data
 
 
 def test_two_tier(local, directory, made):
