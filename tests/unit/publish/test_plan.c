@@ -121,6 +121,7 @@ static void test_limits(void)
 	CHECK_INT((long long)back.file[0].path.n, PLAN_TEXT_MAX, "cut");
 	f.size = INT64_MAX;
 	CHECK(plan_add(&p, &f, &e) == ERR_LIMIT, "more bytes than can be counted");
+	f = file_of("a.pdb/1/a.pdb");
 	f.size = 0;
 	for (int i = 1; i < PLAN_FILES_MAX; i++)
 		if (plan_add(&p, &f, &e))
