@@ -242,6 +242,11 @@ static void s3_free(struct store *s)
 	free(s3->endpoint);
 }
 
+static bool s3_is_settling(struct store *s)
+{
+	return !LIST_EMPTY(&((struct s3_store *)s)->aborting);
+}
+
 static const struct store_ops s3_ops = {
 	.scheme = "s3",
 	.start = s3_start,
@@ -255,6 +260,7 @@ static const struct store_ops s3_ops = {
 	.read_page = s3_read_page,
 	.put = s3_put,
 	.remove = s3_remove,
+	.is_settling = s3_is_settling,
 	.is_private = s3_is_private,
 	.free = s3_free,
 };

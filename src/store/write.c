@@ -26,6 +26,11 @@ void store_write_cancel(struct store_write *w)
 	w->cancel(w);
 }
 
+bool store_is_settling(struct store *s)
+{
+	return s->ops->is_settling && s->ops->is_settling(s);
+}
+
 bool store_key_is_clean(struct slice key)
 {
 	struct slice segment;

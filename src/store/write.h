@@ -66,5 +66,7 @@ struct store_write *store_put(struct store *s, const struct store_put *put, stor
 struct store_write *store_remove(struct store *s, const struct store_remove *remove,
 				 const struct store_remove_events *events, void *ud);
 void store_write_cancel(struct store_write *w);
+/* Are there parts of cancelled puts that are still being taken back? */
+bool store_is_settling(struct store *s);
 /* Is it a key as told above, that can be written? */
 bool store_key_is_clean(struct slice key);
