@@ -13,8 +13,8 @@ _pepto_symbol() {
 		return
 	fi
 	case $prev in
-	pepto-symbol | */pepto-symbol) words='serve key ls check get verify rm expire find export help --help --version' ;;
-	help) words='settings key ls check get verify rm expire find export' ;;
+	pepto-symbol | */pepto-symbol) words='serve key add ls check get verify rm expire find export help --help --version' ;;
+	help) words='settings key add ls check get verify rm expire find export' ;;
 	--s3-bucket) return ;;
 	--path-prefix) return ;;
 	--store) return ;;
@@ -79,9 +79,10 @@ _pepto_symbol() {
 		[ "${COMP_WORDS[1]}" != find ] || words="--keys --json $words"
 		case ${COMP_WORDS[1]},$cur in
 		ls,* | check,-*) words="--json $words" ;;
+		add,-*) words="--exclude --strict --case --compress --level --jobs --product --version --comment --source --keep-until --dry-run --force --resume --json $words" ;;
 		verify,*) words="--all --full --json $words" ;;
 		get,-*) words="--json --output $words" ;;
-		check,* | get,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+		check,* | get,* | add,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 		rm,*) words="--dry-run --json $words" ;;
 		expire,*) words="--keep-last --older-than --product --dry-run --json $words" ;;
 		esac

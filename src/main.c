@@ -35,7 +35,7 @@ static const struct {
 	{"serve", serve_command},   {"key", key_command},       {"find", find_command},
 	{"ls", ls_command},         {"export", export_command}, {"check", check_command},
 	{"get", get_command},       {"verify", verify_command}, {"rm", rm_command},
-	{"expire", expire_command}, {"help", help_command},
+	{"expire", expire_command}, {"help", help_command},     {"add", add_command},
 };
 
 static bool wants_to_serve(void)

@@ -126,6 +126,10 @@ pepto\\-symbol \\- symbol server for S3 buckets
 .BR lower | symstore ]
 .IR FILE | DIR | DUMP ...
 .br
+.B pepto\\-symbol add
+.IR PATH ...
+.RI [ "flag value" ]...
+.br
 .B pepto\\-symbol ls
 .RI [ ID | GLOB ]
 .RB [ \\-\\-json ]
@@ -192,6 +196,11 @@ a store; of an image also which PDB it wants, of a minidump all that for its mod
 Directories are walked through. \\fB\\-\\-json\\fR prints a line of JSON for each file,
 \\fB\\-\\-case symstore\\fR paths as symstore.exe writes them, else they are in lower case.
 No store and no setting is asked.
+.PP
+.B add
+publishes symbol files into a bucket or a directory, as one transaction: the files at
+\\fIPATH\\fR and those in directories there, under the keys that debuggers ask for. What
+is there already stays. Its flags are told by \\fBpepto\\-symbol add \\-\\-help\\fR.
 .PP
 .B ls
 prints the transactions of the stores, newest first, or the files of the one that is
@@ -260,8 +269,14 @@ nothing was.
 .B 2
 A setting or a flag is wrong; the line on standard error names it.
 .TP
+.B 3
+Of \\fBadd\\fR: another file lies under a key.
+.TP
 .B 4
 Of the commands: a store cannot be reached, listed or locked.
+.TP
+.B 130
+Of \\fBadd\\fR: interrupted.
 .SH EXAMPLES
 .nf
 S3_BUCKET=my\\-symbols pepto\\-symbol serve
@@ -307,17 +322,18 @@ _pepto_symbol() {
 \t\treturn
 \tfi
 \tcase $prev in
-\tpepto-symbol | */pepto-symbol) words='serve key ls check get verify rm expire find export help --help --version' ;;
-\thelp) words='settings key ls check get verify rm expire find export' ;;
+\tpepto-symbol | */pepto-symbol) words='serve key add ls check get verify rm expire find export help --help --version' ;;
+\thelp) words='settings key add ls check get verify rm expire find export' ;;
 """ + "".join(map(completion_case, rows["OPTION"])) + f"""\
 \t*)
 \t\twords='{" ".join("--" + flag for flag in flags)}'
 \t\t[ "${{COMP_WORDS[1]}}" != find ] || words="--keys --json $words"
 \t\tcase ${{COMP_WORDS[1]}},$cur in
 \t\tls,* | check,-*) words="--json $words" ;;
+\t\tadd,-*) words="--exclude --strict --case --compress --level --jobs --product --version --comment --source --keep-until --dry-run --force --resume --json $words" ;;
 \t\tverify,*) words="--all --full --json $words" ;;
 \t\tget,-*) words="--json --output $words" ;;
-\t\tcheck,* | get,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+\t\tcheck,* | get,* | add,*) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 \t\trm,*) words="--dry-run --json $words" ;;
 \t\texpire,*) words="--keep-last --older-than --product --dry-run --json $words" ;;
 \t\tesac

@@ -18,6 +18,7 @@ int serve_command(int argc, char *const argv[]);
 int key_command(int argc, char *const argv[]);
 int find_command(int argc, char *const argv[]);
 int export_command(int argc, char *const argv[]);
+int add_command(int argc, char *const argv[]);
 int ls_command(int argc, char *const argv[]);
 int check_command(int argc, char *const argv[]);
 int get_command(int argc, char *const argv[]);

@@ -48,6 +48,10 @@ static enum err take_own(const struct stores_command *c, char *const argv[], int
 			a->words.value[which] = given ? given + 1 : argv[i + 1];
 		if (f->has_value && !a->words.value[which])
 			return err_set(e, ERR_USAGE, "%s needs a value; see --help", argv[i]);
+		if (f->has_value) {
+			a->words.given[a->words.n_given].flag = which;
+			a->words.given[a->words.n_given++].value = a->words.value[which];
+		}
 		break;
 	}
 	return OK;
@@ -85,6 +89,7 @@ static enum err take_arguments(const struct stores_command *c, int argc, char *c
 
 	a->settings = xzalloc(((size_t)argc + 1) * sizeof(*a->settings));
 	a->words.word = xzalloc(((size_t)argc + 1) * sizeof(*a->words.word));
+	a->words.given = xzalloc(((size_t)argc + 1) * sizeof(*a->words.given));
 	for (int i = 0; i < argc && !err; i++) {
 		struct slice flag = slice_from(slice_of(argv[i]), 2);
 
@@ -161,6 +166,7 @@ int stores_command_run(const struct stores_command *c, int argc, char *const arg
 	conf_fini(&conf);
 	free(a.settings);
 	free(a.words.word);
+	free(a.words.given);
 	return code;
 }
 

@@ -17,6 +17,11 @@ struct stores_words {
 	size_t n;
 	unsigned set;                        /* a bit for each of the command's flags */
 	const char *value[STORES_FLAGS_MAX]; /* of those with a value, as given last; else NULL */
+	struct {
+		unsigned flag;
+		const char *value;
+	} * given; /* all values, in their order */
+	size_t n_given;
 };
 
 struct stores_flag {
@@ -44,6 +49,7 @@ void help_print_get(FILE *f);
 void help_print_verify(FILE *f);
 void help_print_rm(FILE *f);
 void help_print_expire(FILE *f);
+void help_print_add(FILE *f);
 
 /* argv: behind the command's name. Returns the exit code. */
 int stores_command_run(const struct stores_command *command, int argc, char *const argv[]);

@@ -131,20 +131,29 @@ static enum err add_lines(const struct scan_how *how, const struct scan_file *fi
 	return err;
 }
 
+/* Cabinets are symstore.exe's: nobody looks for one of a file that Windows does not know. */
+static bool can_be_a_cabinet(enum symbol_kind kind)
+{
+	return kind == SYMBOL_PDB || kind == SYMBOL_PDB_OLD || kind == SYMBOL_PDB_PORTABLE ||
+	       kind == SYMBOL_PE;
+}
+
 /* How it is to be packed, as far as that stands in its name. */
 static enum err choose_packing(const struct scan_how *how, const struct scan_file *file,
-			       enum pack_kind *ret, struct error *e)
+			       const struct file_facts *f, enum pack_kind *ret, struct error *e)
 {
-	const struct pack_file f = {.fd = file->fd,
-				    .offset = file->offset,
-				    .size = file->size,
-				    .name = file->name,
-				    .stop = file->stop};
+	const struct pack_file whole = {.fd = file->fd,
+					.offset = file->offset,
+					.size = file->size,
+					.name = file->name,
+					.stop = file->stop};
 	bool worth = true;
 	enum err err = OK;
 
-	if (how->pack.in_the_name)
-		err = pack_is_worth_it(&how->pack, &f, &worth, e);
+	if (how->pack.kind == PACK_CAB && !can_be_a_cabinet(f->identity.kind))
+		worth = false;
+	else if (how->pack.in_the_name)
+		err = pack_is_worth_it(&how->pack, &whole, &worth, e);
 	*ret = worth ? how->pack.kind : PACK_NONE;
 	return err;
 }
@@ -157,7 +166,8 @@ static enum err scan_known(const struct scan_how *how, const struct scan_file *f
 	char sha256[PACK_SHA256_SIZE];
 	enum pack_kind kind;
 
-	if (choose_packing(how, file, &kind, e) != OK || add_lines(how, file, f, kind, s, e) != OK)
+	if (choose_packing(how, file, f, &kind, e) != OK ||
+	    add_lines(how, file, f, kind, s, e) != OK)
 		return e->code;
 	if (!s->lines)
 		return OK;

@@ -272,7 +272,7 @@ struct store_ops {
 	struct store_write *(*remove)(struct store *s, const struct store_remove *remove,
 				      const struct store_remove_events *events, void *ud);
 	bool (*is_settling)(struct store *s); /* NULL: never (write.h) */
-	bool (*is_private)(struct store *s); /* any thread */
+	bool (*is_private)(struct store *s);  /* any thread */
 	void (*free)(struct store *s);
 };
 

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "publish/scan.h"
+
+#include "base/file.h"
+#include "tap.h"
+
+#define LINE "MODULE windows x86_64 C9A6DDDDD7E44353A668E39AC614A7EAa "
+#define ID   "c9a6ddddd7e44353a668e39ac614a7eaa"
+#define UP   "C9A6DDDDD7E44353A668E39AC614A7EAa"
+
+static enum err scan(const struct scan_how *how, const char *module, struct scanned *ret,
+		     struct error *e)
+{
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(100000);
+	int fd CLEANUP(close_p) = file_temporary();
+	struct scan_file file = {.fd = fd, .offset = 7, .name = SLICE("x.sym")};
+
+	buf_printf(&text, LINE "%s\n", module);
+	for (int i = 0; i < 500; i++)
+		buf_puts(&text, "FUNC 1000 10 0 main\n");
+	ASSERT(fd >= 0 && file_write_at(fd, buf_slice(&text), 7));
+	file.size = (int64_t)text.n;
+	return scan_file(how, &file, ret, e);
+}
+
+static void test_keys(void)
+{
+	static const struct {
+		struct scan_how how;
+		const char *module, *key, *as;
+	} rows[] = {
+		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}},
+		 "Foo.pdb",
+		 "foo.pdb/" ID "/foo.sym",
+		 "none"},
+		{{PLACE_AS_SYMSTORE, false, {PACK_NONE, 0, true}},
+		 "Foo.pdb",
+		 "Foo.pdb/" UP "/Foo.sym",
+		 "none"},
+		{{PLACE_IN_LOWER, true, {PACK_ZSTD, 3, false}},
+		 "Foo.pdb",
+		 "fo/foo.pdb/" ID "/foo.sym",
+		 "zstd"},
+		{{PLACE_IN_LOWER, true, {PACK_ZSTD, 3, true}},
+		 "F.pdb",
+		 "f/f.pdb/" ID "/f.sym.zst",
+		 "zstd"},
+		{{PLACE_IN_LOWER, false, {PACK_GZIP, 6, true}},
+		 "Foo.pdb",
+		 "foo.pdb/" ID "/foo.sym.gz",
+		 "gzip"},
+		{{PLACE_IN_LOWER, false, {PACK_CAB, 6, true}},
+		 "Foo.pdb",
+		 "foo.pdb/" ID "/foo.sym",
+		 "none"},
+		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}}, "000admin", NULL, NULL},
+		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}}, ".pepto", NULL, NULL},
+		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}}, "..", NULL, NULL},
+		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}}, "a\x01.pdb", NULL, NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct error e = {.code = OK};
+		struct scanned s = {0};
+		enum err err = scan(&rows[i].how, rows[i].module, &s, &e);
+
+		if (!rows[i].key) {
+			CHECK(err == ERR_LIMIT || (!err && !s.lines), rows[i].module);
+		} else {
+			CHECK(!err && s.lines == 1, e.msg);
+			CHECK_SLICE(s.line[0].key, rows[i].key, rows[i].module);
+			CHECK_SLICE(s.line[0].as, rows[i].as, rows[i].module);
+			CHECK_SLICE(s.line[0].kind, "breakpad", "kind");
+			CHECK(strlen(s.line[0].sha256) == 64 && s.line[0].size > 10000,
+			      "hash and size");
+		}
+		if (!err)
+			scanned_fini(&s);
+	}
+}
+
+static void test_others(void)
+{
+	const struct scan_how how = {PLACE_IN_LOWER, false, {PACK_NONE, 0, false}};
+	int fd CLEANUP(close_p) = file_temporary();
+	struct scan_file file = {.fd = fd, .size = 5, .name = SLICE("x")};
+	struct scanned s;
+	struct error e;
+
+	ASSERT(file_write_at(fd, SLICE("hello"), 0));
+	CHECK(scan_file(&how, &file, &s, &e) == OK && s.lines == 0, "no symbol file");
+	scanned_fini(&s);
+	ASSERT(file_write_at(fd,
+			     SLICE("Microsoft C/C++ MSF 7.00\r\n\x1a"
+				   "DS\0\0\0"),
+			     0));
+	file.size = 32;
+	CHECK_INT(scan_file(&how, &file, &s, &e), ERR_CORRUPT, "a PDB that is cut");
+	file.size = 0;
+	CHECK(scan_file(&how, &file, &s, &e) == OK && s.lines == 0, "nothing");
+	scanned_fini(&s);
+}
+
+static void test_set(void)
+{
+	struct plan plan = {0};
+	struct scan_set set = {.plan = &plan};
+	struct plan_file line = {.key = SLICE("a/K/a"),
+				 .id = SLICE("K"),
+				 .kind = SLICE("pdb"),
+				 .as = SLICE("none"),
+				 .sha256 = "1"};
+	enum scan_added added;
+	size_t which;
+
+	CHECK(scan_add(&set, &line, SLICE("one"), &added, &which, NULL) == OK &&
+		      added == SCAN_ADDED,
+	      "new");
+	CHECK(scan_add(&set, &line, SLICE("two"), &added, &which, NULL) == OK && added == SCAN_SAME,
+	      "the same");
+	line.sha256[0] = '2';
+	CHECK(scan_add(&set, &line, SLICE("three"), &added, &which, NULL) == OK &&
+		      added == SCAN_OTHER && which == 0,
+	      "another");
+	line.key = SLICE("b/K/b");
+	CHECK(scan_add(&set, &line, SLICE("four"), &added, &which, NULL) == OK &&
+		      added == SCAN_ADDED && which == 1,
+	      "new");
+	CHECK(plan.files == 2, "two");
+	CHECK_SLICE(plan.file[0].path, "one", "the first stays");
+	scan_set_fini(&set);
+	plan_fini(&plan);
+}
+
+int main(void)
+{
+	test_keys();
+	test_others();
+	test_set();
+	return tap_done();
+}
