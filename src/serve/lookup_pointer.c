@@ -47,7 +47,7 @@ static struct source body_of(const struct slot *slot, struct file_source *file)
 
 /*
  * A target has to have the name that was asked for, as symstore writes it: the right to write one
- * file.ptr must not open the rest of the bucket, nor the files in which symstore keeps its books.
+ * file.ptr must not open the rest of the bucket, nor the files in which symstore and we keep books.
  */
 static bool may_be_meant(const struct lookup *l)
 {
@@ -56,7 +56,8 @@ static bool may_be_meant(const struct lookup *l)
 	enum path_last last;
 
 	while (slice_next(&rest, '/', &segment))
-		if (slice_eq_nocase(segment, SLICE("000Admin")))
+		if (slice_eq_nocase(segment, SLICE("000Admin")) ||
+		    slice_eq_nocase(segment, SLICE(".pepto")))
 			return false;
 	last = path_last(path->spelling[0].last, segment);
 	return last == LAST_PLAIN || last == LAST_TWIN;
