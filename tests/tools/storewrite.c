@@ -37,6 +37,7 @@ struct tool {
 	struct slice key[KEYS_MAX];
 	const char *head, *list; /* NULL: not wanted */
 	struct listing *listing;
+	struct loop_timer go_on;
 	char sha256[65];
 	int code;
 	sem_t done;
@@ -112,7 +113,12 @@ static void on_page(void *ud, struct name_page *page)
 		printf(SLICE_FMT " %lld %lld " SLICE_FMT "\n", SLICE_ARG(page->keys[i]),
 		       (long long)page->facts[i].size, (long long)page->facts[i].modified_s,
 		       SLICE_ARG(page->facts[i].etag));
-	listing_go_on(t->listing);
+	loop_timer_set(t->context.loop, &t->go_on, 0); /* not from within */
+}
+
+static void go_on(struct loop_timer *timer)
+{
+	listing_go_on(CONTAINER_OF(timer, struct tool, go_on)->listing);
 }
 
 static void listed(void *ud, struct listing_result *r, const struct error *e)
@@ -243,6 +249,7 @@ int main(int argc, char **argv)
 	else
 		take_keys(t, argc - 2, argv + 2);
 	t->begin.run = begin;
+	t->go_on.due = go_on;
 	sem_init(&t->done, 0, 0);
 	if (loop_start(t->context.loop, "loop", &e) != OK)
 		die(&e);
