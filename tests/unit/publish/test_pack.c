@@ -167,11 +167,11 @@ static void test_as_it_is(void)
 
 static void test_packed_already(void)
 {
+	static const char msfz[] = "Microsoft MSFZ Container\r\n\x1a"
+				   "ALD\0\0";
 	static const char *const heads[] = {"MSCF....................................",
 					    "\x1f\x8b\x08.....", "\x28\xb5\x2f\xfd....",
-					    "PK\x03\x04....",
-					    "Microsoft MSFZ Container\r\n\x1a"
-					    "ALD\0\0"};
+					    "PK\x03\x04....", msfz};
 
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
 		struct pack_how how = {PACK_ZSTD, PACK_LEVEL_DEFAULT, false};
