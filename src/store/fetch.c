@@ -221,7 +221,7 @@ static bool check_range(struct fetch *f)
 
 void fetch_begin(struct fetch *f)
 {
-	if (f->head.length < 0)
+	if (f->head.length < 0 || f->request.into_file)
 		fetch_begin_spool(f);
 	else
 		begin_body(f);
@@ -250,7 +250,8 @@ static void call_head(void *ud, const struct object_head *head)
 		return; /* nothing more to say before done */
 	if (head->fd >= 0 || head->total == 0)
 		return;
-	if ((!f->sink.write && head->length >= 0) || (f->request.no_length && head->length < 0)) {
+	if ((!f->sink.write && !f->request.into_file && head->length >= 0) ||
+	    (f->request.no_length && head->length < 0)) {
 		/* A HEAD that had to be asked by GET, or a probe: the rest may go. */
 		fetch_drop_call(f);
 		fetch_decide_found(f);
@@ -486,7 +487,7 @@ struct fetch *fetch_start(const struct fetch_request *request, const struct fetc
 {
 	struct fetch *f = xnew(struct fetch);
 
-	ASSERT(request->head || sink);
+	ASSERT(request->head || request->into_file || sink);
 	f->request = *request;
 	f->key = xstrndup(request->key.p, request->key.n);
 	if (request->pin)

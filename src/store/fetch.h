@@ -50,6 +50,7 @@ struct fetch_request {
 	bool unproven; /* with head: as in struct store_read */
 	bool tried;    /* with head: the label gzip is checked by the first bytes */
 	bool judged;   /* with head: of a plain name (encoding.h) the head is told as with a body */
+	bool into_file; /* the body comes as head->fd, whole; no sink (fetch_take_spool()) */
 	bool no_length; /* if no length is told, it is enough to know that the object is there */
 	bool ranged;    /* only this part is wanted */
 	bool or_whole;  /* or all of it, where the store answers no question for a part */
@@ -106,7 +107,7 @@ void fetch_abort(struct fetch *f);
 /* Is an answer without a length being received? It may take longer than the deadline. */
 bool fetch_is_spooling(const struct fetch *f);
 /*
- * Of a body that was received without a length, and lies whole in head->fd: the count of that
+ * Of a body that was received without a length, or into_file, and lies whole in head->fd: the count of that
  * temporary file (file_temporary_grow()), which is the caller's from now on. If it is not taken it
  * ends with the fetch, though the file may be read for longer.
  */

@@ -128,7 +128,7 @@ bool fetch_body_continues(struct fetch *f, const struct object_head *head)
 			   head->length == f->head.length - f->resumed_at);
 }
 
-/* ---- a body without a length ---- */
+/* ---- a body without a length, or one that is wanted in a file ---- */
 
 static void spool_fault(struct fetch *f, const struct error *e)
 {
@@ -183,18 +183,22 @@ bool fetch_spool(struct fetch *f, struct slice bytes)
 }
 
 /* An empty object cannot be told from an answer that broke off before its first byte. */
-static void nothing_came(struct fetch *f)
+static void too_little_came(struct fetch *f)
 {
 	struct error e;
 
-	err_set(&e, ERR_NET, "the answer has neither a length nor a body");
+	err_set(&e, ERR_NET,
+		f->head.length < 0 ? "the answer has neither a length nor a body"
+				   : "the body has another length than was promised");
 	fetch_decide(f, FETCH_FAULT, NULL, &e);
 }
 
 void fetch_spool_done(struct fetch *f)
 {
-	if (spool_length(f->spool) == 0)
-		nothing_came(f);
+	int64_t n = spool_length(f->spool);
+
+	if (n == 0 || (f->head.length >= 0 && n != f->head.length))
+		too_little_came(f);
 	else
 		spool_end(f->spool);
 }

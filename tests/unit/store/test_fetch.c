@@ -4,6 +4,7 @@
  * what it comes to, retries within the budget, the tally, bodies without a length, and the end at
  * every point. Bodies that come are test_fetch_body.c's.
  */
+#include "base/file.h"
 #include "fetch_rig.h"
 #include "metric/metric.h"
 #include "store/fetch_priv.h"
@@ -434,6 +435,55 @@ static void test_spool(void)
 	ASSERT(world_fini(&w));
 }
 
+/* One with a length, that is wanted in a file: whole, or not at all. */
+static void test_into_file(void)
+{
+	static const struct {
+		const char *what;
+		size_t sent;
+		enum store_result end;
+		enum fetch_result want;
+		enum err err;
+	} rows[] = {
+		{"all of it", 10, STORE_FOUND, FETCH_FOUND, OK},
+		{"less than was promised", 4, STORE_FOUND, FETCH_FAULT, ERR_NET},
+		{"nothing", 0, STORE_FOUND, FETCH_FAULT, ERR_NET},
+		{"broken off", 4, STORE_FAULT_RETRY, FETCH_FAULT, ERR_NET},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct store_call *c;
+		struct world w;
+		int64_t counted;
+
+		world_init(&w);
+		w.request.into_file = true;
+		w.fetch = fetch_start(&w.request, NULL, decided, &w);
+		manual_settle(w.loop);
+		c = fake_call(&w.store, NULL);
+		give_head(c, 10);
+		CHECK(!w.decided && fetch_is_spooling(w.fetch), "it waits for all");
+		if (rows[i].sent)
+			fake_data(c, "0123456789", rows[i].sent);
+		fake_done(c, rows[i].end);
+		for (int turn = 0; turn < 1000 && !w.decided; turn++)
+			(void)manual_turn(w.loop, 10);
+		CHECK(w.decided == 1 && w.result == rows[i].want, rows[i].what);
+		CHECK_INT(w.error.code, rows[i].err, w.error.msg);
+		if (rows[i].want == FETCH_FOUND) {
+			char text[11] = "";
+
+			counted = fetch_take_spool(w.fetch);
+			CHECK(counted == 10 && w.head.total == 10 && w.head.length == 10 &&
+				      file_read_at(w.head.fd, text, 10, 0) == 10,
+			      "it lies there, and is counted");
+			CHECK_STR(text, "0123456789", "as it came");
+			file_temporary_end(&counted);
+		}
+		CHECK(world_fini(&w), rows[i].what);
+	}
+}
+
 static void test_spool_nowhere(void)
 {
 	struct world w;
@@ -854,6 +904,7 @@ int main(void)
 	test_gate();
 	test_late_fault();
 	test_spool();
+	test_into_file();
 	test_spool_nowhere();
 	test_free_anywhere();
 	test_free_when_decided();
