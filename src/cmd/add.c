@@ -304,7 +304,8 @@ static void tell_file(struct add *a, const struct told *t)
 	a->bytes_done += f->size;
 	if (a->json)
 		print_json(a, t);
-	if (t->result.outcome != OUTCOME_CONFLICT && t->result.outcome != OUTCOME_FAILED)
+	if (t->result.outcome != OUTCOME_CONFLICT && t->result.outcome != OUTCOME_FAILED &&
+	    !t->result.by_signature)
 		return;
 	buf_add(&path, f->path);
 	(void)snprintf(what, sizeof(what), "%s: %s%s%s", outcome_name(t->result.outcome),
@@ -433,6 +434,7 @@ static void begin(struct loop_task *task)
 						    .uploads = a->jobs,
 						    .how = a->how,
 						    .force = a->words->set & 1U << FORCE,
+						    .replaces_unsigned = true,
 						    .resume = a->resumes,
 						    .dry_run = a->words->set & 1U << DRY_RUN};
 

@@ -212,6 +212,7 @@ static void begin_file(struct publication *p, struct slot *s)
 					       .pool = p->r.pool,
 					       .how = &p->r.how,
 					       .force = p->r.force && !p->again,
+					       .replaces_unsigned = p->r.replaces_unsigned,
 					       .dry_run = p->r.dry_run};
 
 	s->of = p;

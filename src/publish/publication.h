@@ -28,9 +28,10 @@ struct publication_request {
 	struct pool *pool;
 	unsigned uploads; /* files at a time, 1 to PUBLICATION_UPLOADS_MAX */
 	struct pack_how how;
-	bool force;   /* what differs is replaced */
-	bool resume;  /* the plan is in the store already */
-	bool dry_run; /* looks, and writes nothing */
+	bool force;             /* what differs is replaced */
+	bool replaces_unsigned; /* see upload.h */
+	bool resume;            /* the plan is in the store already */
+	bool dry_run;           /* looks, and writes nothing */
 };
 
 struct publication_result {

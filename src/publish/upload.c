@@ -3,6 +3,7 @@
  * See upload.h. While a job runs the upload is the pool's, but for `stop`; its task brings it back.
  */
 #include "publish/upload.h"
+#include "publish/twin.h"
 
 #include "base/file.h"
 #include "store/fetch.h"
@@ -14,6 +15,7 @@
 
 #define LOOK_NS   (60 * NS_PER_S)
 #define ANSWER_NS (60 * NS_PER_S)
+#define BODY_NS   (300 * NS_PER_S) /* of what is there; it may still come after that */
 /*
  * Another writer may come between a look and a put, and go again. And an empty object is none to who reads
  * (fetch.h), but stands in the way of what is new.
@@ -22,7 +24,7 @@
 /* So long after a look a store is asked once more whether nothing is there: others may have come. */
 #define LOOK_COUNTS_NS (2 * NS_PER_S)
 
-enum job { JOB_COMPARE, JOB_PACK };
+enum job { JOB_COMPARE, JOB_TWIN, JOB_PACK };
 
 struct upload {
 	struct upload_request r;
@@ -43,7 +45,10 @@ struct upload {
 	atomic_bool stop;
 
 	struct object_head head; /* of what is there; its fd is ours */
+	int64_t counted;         /* with that, file_temporary_end() is owed */
 	enum present present;
+	enum twin twin;
+	enum privacy privacy; /* of the PDB that is there */
 	bool opened;
 	struct upload_body body;
 	struct packed packed;
@@ -61,6 +66,7 @@ static void drop_head(struct upload *u)
 {
 	close_p(&u->head.fd);
 	u->head.fd = -1;
+	file_temporary_end(&u->counted);
 }
 
 static void close_body(struct upload *u)
@@ -124,6 +130,9 @@ static enum err do_job(struct upload *u, struct error *e)
 	file = plain(u);
 	if (u->what == JOB_COMPARE)
 		return present_compare(u->present, &file, &u->head, &u->present, e);
+	if (u->what == JOB_TWIN)
+		return twin_compare(u->file, &file, u->head.fd, u->head.total, &u->twin,
+				    &u->privacy, e);
 	if (!pack_kind_of(u->file->as, &how.kind))
 		return err_set(e, ERR_USAGE,
 			       "the plan says '" SLICE_FMT "', which is no way to pack it",
@@ -229,16 +238,114 @@ static void exists(struct upload *u, const char *why)
 	end(u, OUTCOME_EXISTED);
 }
 
-static void differs(struct upload *u, const char *why)
+static void replace(struct upload *u)
 {
-	if (!u->r.force) {
-		say(u, why);
-		end(u, OUTCOME_CONFLICT);
-		return;
-	}
 	u->replaces = true;
 	drop_head(u);
 	write_it(u);
+}
+
+static void conflict(struct upload *u, const char *why)
+{
+	say(u, why);
+	end(u, OUTCOME_CONFLICT);
+}
+
+static void keep(struct upload *u, const char *why)
+{
+	u->result.by_signature = true;
+	say(u, why);
+	end(u, OUTCOME_EXISTED);
+}
+
+static const char *why_other(const struct upload *u)
+{
+	enum privacy ours = u->file->privacy;
+
+	if (ours == PRIVACY_PUBLIC && u->privacy == PRIVACY_PRIVATE)
+		return "the private PDB lies there under this key, and this is the stripped one";
+	if (ours == PRIVACY_PRIVATE && u->privacy == PRIVACY_PUBLIC)
+		return "the stripped PDB lies there under this key, and this is the private one";
+	if (ours == PRIVACY_PUBLIC && u->privacy == PRIVACY_NONE)
+		return "another file lies there under this key, and this is a stripped PDB";
+	return "another file lies there under this key";
+}
+
+/* Which of the two is kept? */
+static void choose(struct upload *u)
+{
+	switch (u->twin) {
+	case TWIN_OTHER: conflict(u, why_other(u)); break;
+	case TWIN_SIGNED: keep(u, "what is there is the same, and signed: it stays"); break;
+	case TWIN_RESIGNED:
+		keep(u, "what is there differs by its signature or checksum alone: it stays");
+		break;
+	case TWIN_UNSIGNED:
+		if (!u->r.replaces_unsigned) {
+			keep(u, "what is there is the same, but not signed: it stays");
+			break;
+		}
+		u->result.by_signature = true;
+		say(u, "signed: it replaces the same image, which was not");
+		replace(u);
+		break;
+	}
+}
+
+/* It cannot be known which of two images is the signed one; of PDBs less is said then. */
+static void cannot_choose(struct upload *u, const struct error *e)
+{
+	if (twin_is_image(u->file) || e->code == ERR_CANCELED)
+		fail(u, e);
+	else
+		choose(u);
+}
+
+static void look(struct upload *u);
+
+static void fetched(void *ud, enum fetch_result result, const struct object_head *head,
+		    const struct error *e)
+{
+	struct upload *u = ud;
+	struct fetch *f = u->look;
+	struct error why = {.code = OK};
+
+	u->look = NULL;
+	if (e)
+		why = *e; /* it may be the fetch's */
+	if (result == FETCH_FOUND) {
+		u->head = *head;
+		u->counted = fetch_take_spool(f);
+	}
+	fetch_free(f);
+	switch (result) {
+	case FETCH_FOUND: submit(u, JOB_TWIN); break;
+	case FETCH_MISS: look(u); break; /* somebody has removed it meanwhile */
+	case FETCH_DENIED:
+	case FETCH_REFUSED:
+	case FETCH_UNSATISFIABLE:
+		err_set(&why, ERR_DENIED, "the store does not let us read what is there");
+		cannot_choose(u, &why);
+		break;
+	case FETCH_FAULT: cannot_choose(u, &why); break;
+	}
+}
+
+static void differs(struct upload *u)
+{
+	const struct fetch_request request = {.store = u->r.store,
+					      .key = u->file->key,
+					      .into_file = true,
+					      .deadline_ns = clock_mono_ns() + BODY_NS};
+
+	if (u->r.force)
+		replace(u);
+	else if (!twin_is_worth_it(u->file, u->head.total, u->head.origin.size))
+		choose(u);
+	else if (u->head.fd >= 0)
+		submit(u, JOB_TWIN);
+	else
+		u->look = fetch_start(&request, NULL, fetched, u);
 }
 
 static void judge(struct upload *u, enum present present)
@@ -247,7 +354,7 @@ static void judge(struct upload *u, enum present present)
 	switch (present) {
 	case PRESENT_SAME: exists(u, ""); break;
 	case PRESENT_UNVERIFIED: exists(u, "unverified: it tells no checksum"); break;
-	case PRESENT_DIFFERS: differs(u, "another file lies there under this key"); break;
+	case PRESENT_DIFFERS: differs(u); break;
 	case PRESENT_ASKS_MD5:
 	case PRESENT_ASKS_BYTES: submit(u, JOB_COMPARE); break;
 	}
@@ -294,10 +401,22 @@ static void look(struct upload *u)
 		u->look = fetch_start(&request, NULL, looked, u);
 		return;
 	}
-	differs(u, "an empty object lies there under this key");
+	if (u->r.force)
+		replace(u);
+	else
+		conflict(u, "an empty object lies there under this key");
 }
 
 /* ---- from the pool, and into it ---- */
+
+static void worked(struct upload *u)
+{
+	switch (u->what) {
+	case JOB_COMPARE: judge(u, u->present); break;
+	case JOB_TWIN: choose(u); break;
+	case JOB_PACK: put(u); break;
+	}
+}
 
 static void come_back(struct loop_task *task)
 {
@@ -306,12 +425,12 @@ static void come_back(struct loop_task *task)
 	u->job_runs = false;
 	if (atomic_load(&u->stop))
 		end(u, OUTCOME_OPEN);
+	else if (u->error.code && u->what == JOB_TWIN)
+		cannot_choose(u, &u->error);
 	else if (u->error.code)
 		fail(u, &u->error);
-	else if (u->what == JOB_PACK)
-		put(u);
 	else
-		judge(u, u->present);
+		worked(u);
 }
 
 struct upload *upload_start(const struct upload_request *request, upload_done *done, void *ud)

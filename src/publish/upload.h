@@ -4,10 +4,14 @@
  *
  *	HEAD --missing--> open, pack (pool) --> PUT, only where nothing is --> stored
  *	  \--there--> the same (present.h)? --> existed
- *	                \--no--> conflict, or with force: open, pack, PUT --> stored
+ *	                \--no, with force--> open, pack, PUT --> stored
+ *	                \--no--> GET, compare (twin.h) --> conflict
+ *	                           \--an image, and its signature alone differs--> the signed one is kept
  *
- * Of two PE images that differ in their signature only, the signed one is kept. What this transaction itself has
- * stored before counts as stored again.
+ * So a signed image replaces the one that is not (stored), unless nothing is to be replaced; else what is there stays
+ * (existed). Images, and PDBs of up to TWIN_PDB_MAX bytes, are fetched for that; for all others the head is enough.
+ * What this transaction itself has stored before counts as stored again; in a directory nothing tells who stored it,
+ * and it counts as existed.
  *
  * Loop's thread, but for open(). Exactly one done(), never from inside the functions below, after which the pointer
  * is gone.
@@ -41,6 +45,7 @@ struct upload_request {
 	struct pool *pool;
 	const struct pack_how *how; /* of its kind only what the plan says of this file */
 	bool force;                 /* what differs is replaced */
+	bool replaces_unsigned;     /* an image, by the same one that is signed */
 	bool dry_run;               /* nothing is written; what would be is stored */
 };
 
@@ -48,6 +53,7 @@ struct upload_result {
 	enum outcome outcome;    /* OUTCOME_OPEN: it was stopped */
 	int64_t stored_bytes;    /* as it lies there, with OUTCOME_STORED */
 	char why[ERROR_MSG_MAX]; /* for people, "": nothing to say */
+	bool by_signature;       /* it differs from what is there, or was, by the signature alone */
 	char holder[sizeof(
 		((struct object_origin *)0)->tx)]; /* who stored what is there, "": not told */
 	enum err err;                              /* with OUTCOME_FAILED */

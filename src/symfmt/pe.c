@@ -6,14 +6,16 @@
  */
 #include "symfmt/pe.h"
 
-#define COFF_SIZE         20
-#define OPTIONAL_MIN      60 /* to the end of SizeOfImage */
-#define SECTION_SIZE      40
-#define DEBUG_ENTRY_SIZE  28
-#define DEBUG_ENTRIES_MAX 64 /* linkers write up to ten */
-#define DIRECTORY_DEBUG   6
-#define DIRECTORY_CLR     14
-#define PORTABLE_MINOR    0x504d /* "PM", in the version of a CodeView entry */
+#define COFF_SIZE          20
+#define OPTIONAL_MIN       60 /* to the end of SizeOfImage */
+#define SECTION_SIZE       40
+#define DEBUG_ENTRY_SIZE   28
+#define DEBUG_ENTRIES_MAX  64 /* linkers write up to ten */
+#define CHECKSUM_AT        64 /* in the optional header */
+#define DIRECTORY_SECURITY 4  /* its address is one in the file */
+#define DIRECTORY_DEBUG    6
+#define DIRECTORY_CLR      14
+#define PORTABLE_MINOR     0x504d /* "PM", in the version of a CodeView entry */
 
 enum { TYPE_CODEVIEW = 2, TYPE_REPRO = 16, TYPE_EMBEDDED_PDB = 17, TYPE_PDB_CHECKSUM = 19 };
 
@@ -21,13 +23,17 @@ struct directory {
 	uint32_t rva, size;
 };
 
-/* The data directories stand at at; they end where the sections begin. */
-static struct directory directory(struct head *h, const struct pe *pe, uint64_t at, uint32_t index)
+/* The data directories stand at at; they end where the sections begin. 0: there is no such one. */
+static uint64_t entry_of(struct head *h, const struct pe *pe, uint64_t at, uint32_t index)
 {
-	uint32_t count = head_u32(h, at - 4);
 	uint64_t entry = at + 8 * (uint64_t)index;
 
-	if (index >= count || entry + 8 > pe->sections_at)
+	return index < head_u32(h, at - 4) && entry + 8 <= pe->sections_at ? entry : 0;
+}
+
+static struct directory directory(struct head *h, uint64_t entry)
+{
+	if (!entry)
 		return (struct directory){0};
 	return (struct directory){head_u32(h, entry), head_u32(h, entry + 4)};
 }
@@ -35,12 +41,16 @@ static struct directory directory(struct head *h, const struct pe *pe, uint64_t 
 static enum parse read_optional(struct head *h, uint64_t at, struct pe *pe)
 {
 	uint16_t magic = head_u16(h, at);
-	struct directory debug, clr;
+	uint64_t directories = at + (magic == 0x20b ? 112 : 96);
+	struct directory debug, clr, security;
 
 	pe->is_64 = magic == 0x20b;
 	pe->image_size = head_u32(h, at + 56);
-	debug = directory(h, pe, at + (pe->is_64 ? 112 : 96), DIRECTORY_DEBUG);
-	clr = directory(h, pe, at + (pe->is_64 ? 112 : 96), DIRECTORY_CLR);
+	pe->checksum_at = at + CHECKSUM_AT + 4 <= pe->sections_at ? at + CHECKSUM_AT : 0;
+	pe->security_at = entry_of(h, pe, directories, DIRECTORY_SECURITY);
+	security = directory(h, pe->security_at);
+	debug = directory(h, entry_of(h, pe, directories, DIRECTORY_DEBUG));
+	clr = directory(h, entry_of(h, pe, directories, DIRECTORY_CLR));
 	if (head_state(h) != PARSE_OK)
 		return head_state(h);
 	if ((magic != 0x10b && magic != 0x20b) || pe->sections_at - at < OPTIONAL_MIN)
@@ -48,6 +58,8 @@ static enum parse read_optional(struct head *h, uint64_t at, struct pe *pe)
 	pe->debug_rva = debug.rva;
 	pe->debug_size = debug.size;
 	pe->is_managed = clr.size > 0;
+	pe->certificates_at = security.rva;
+	pe->certificates_size = security.size;
 	return PARSE_OK;
 }
 

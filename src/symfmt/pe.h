@@ -22,6 +22,9 @@ struct pe {
 	uint64_t sections_at;
 	size_t sections;
 	uint32_t debug_rva, debug_size;
+	/* What signing changes: two fields, by their place in the file (0: there is none), and the table. */
+	uint64_t checksum_at, security_at;
+	uint32_t certificates_at, certificates_size; /* size 0: it is not signed */
 };
 
 struct pe_debug {

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from conftest import KEYS
-from rig import child, faults, forms
+from rig import child, faults, forms, images, symbols
 from rig.pace import WAIT
 from rig.places import place  # noqa: F401
 from rig.server import REPORT, binary, environment, run, s3
@@ -105,6 +105,59 @@ def test_conflict(place, add, build, tmp):  # noqa: F811
     code, lines, all, err = add(place, folder, "--force")
     assert code == 0 and all["stored"] == 1 and not err and place.get(key(1)) != before
     assert add(place, folder)[2]["existed"] == 3
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """{role: Symbol}"""
+    return symbols.make(tmp_path_factory.mktemp("symbols"))
+
+
+@pytest.mark.parametrize("how", [[], ["--compress", "zstd"], ["--compress", "cab"]],
+                         ids=["default", "zstd", "cab"])
+def test_the_signed_image_is_kept(place, add, serve, tmp, made, how):  # noqa: F811
+    exe = made["exe"]
+    bare, signed, again = exe.data, images.sign(exe.data), images.sign(exe.data, b"2" * 1600)
+    file, other = tmp / "a" / "Foo.exe", images.sign(images.altered(exe.data))
+    file.parent.mkdir()
+
+    def one(content, *flags):
+        file.write_bytes(content)
+        code, lines, _, err = add(place, file, *how, *flags)
+        return code, lines[0]["status"], lines[0].get("why", ""), err
+
+    assert one(bare)[:3] == (0, "stored", "")
+    key = add(place, file, *how)[1][0]["key"]
+    before = place.get(key)
+    code, status, why, err = one(signed, "--dry-run")
+    assert (code, status) == (0, "stored") and "replaces" in why and place.get(key) == before
+    code, status, why, err = one(signed)
+    assert (code, status) == (0, "stored") and "replaces" in why and "Foo.exe: stored: signed" in err
+    after = place.get(key)
+    assert after != before
+    assert serve(stores=place.url, **place.settings).fetch(f"/{exe.path}").body == signed
+    code, status, why, err = one(bare)
+    assert (code, status) == (0, "existed") and "and signed: it stays" in why
+    assert "Foo.exe: existed: what is there" in err
+    code, status, why, err = one(again)
+    assert (code, status) == (0, "existed") and "signature or checksum alone" in why
+    code, status, why, err = one(other)
+    assert (code, status) == (3, "conflict") and "another file" in why
+    assert place.get(key) == after
+    assert one(bare, "--force")[:3] == (0, "stored", "") and place.get(key) != after
+
+
+def test_which_is_the_stripped_pdb(place, add, tmp, made):  # noqa: F811
+    private = made["pdb"].data
+    stripped = images.strip_pdb(private)
+    file = tmp / "Foo.pdb"
+    for there, ours, why in ((private, stripped, "the private PDB lies there"),
+                             (stripped, private, "the stripped PDB lies there")):
+        file.write_bytes(there)
+        assert add(place, file, "--force")[0] == 0
+        file.write_bytes(ours)
+        code, lines, _, err = add(place, file)
+        assert code == 3 and why in lines[0]["why"] and why in err
 
 
 def test_two_files_of_one_key(place, add, build, tmp):  # noqa: F811

@@ -14,7 +14,7 @@ import zlib
 import pytest
 
 from conftest import KEYS
-from rig import faults, symbols
+from rig import faults, images, symbols
 from rig.client import is_miss
 from rig.pace import WAIT
 from rig.server import OVER_TLS, run, s3, until
@@ -52,6 +52,12 @@ class Kept:
         if self.directory:
             return (self.directory / key).read_bytes()
         return self.rgw.client().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def remove(self, key):
+        if self.directory:
+            (self.directory / key).unlink()
+        else:
+            self.rgw.client().delete_object(Bucket=self.bucket, Key=key)
 
     def plan(self, transaction):
         """[what it says of itself, of the first file...]"""
@@ -209,6 +215,20 @@ def test_again(door, kept, made):
     if not kept.directory:
         assert first.told["transaction"] in other.told["files"][0]["why"]
     assert is_served(door, pdb)
+
+
+def test_signed_stays_and_so_does_unsigned(door, kept, made):
+    exe = made["exe"]
+    signed = images.sign(exe.data)
+    for there, other, why in ((exe.data, signed, "not signed: it stays"),
+                              (signed, exe.data, "and signed: it stays")):
+        assert put(door, "Foo.exe", there).status == 201
+        key = kept.keys()[0]
+        before = kept.read(key)
+        answer = put(door, "Foo.exe", other)
+        assert answer.status == 200 and statuses(answer) == [("Foo.exe", "exists")], answer.body
+        assert why in answer.told["files"][0]["why"] and kept.read(key) == before
+        kept.remove(key)
 
 
 def test_twice_in_one(door, kept, made):

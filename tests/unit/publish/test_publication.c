@@ -305,6 +305,15 @@ static void test_stop(void)
 	{                                                                                          \
 		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"x\"\r\n" meta "\r\n"              \
 	}
+/* And its bytes. */
+#define BODY(bytes)                                                                                \
+	{                                                                                          \
+		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nETag: \"x\"\r\n\r\n" bytes                \
+	}
+#define REFUSED                                                                                    \
+	{                                                                                          \
+		"HTTP/1.1 405 Method Not Allowed" EMPTY                                            \
+	}
 #define OF(sum, tx)                                                                                \
 	"x-amz-meta-pepto-sha256: " sum "\r\nx-amz-meta-pepto-size: 3\r\nx-amz-meta-pepto-tx: " tx \
 	"\r\n"
@@ -334,6 +343,8 @@ struct bucket_row {
 	enum outcome outcome;
 	const char *why, *holder;
 	bool force, resume, gone;
+	const char *kind; /* of the file, NULL: "pdb" */
+	enum privacy privacy;
 	enum err err;
 	size_t waited;
 };
@@ -366,6 +377,54 @@ static void test_bucket(void)
 		 OUTCOME_CONFLICT,
 		 "another file",
 		 "20260101-000000-00000001"},
+		{"an image, and another one",
+		 {STORED, NONE, THERE(OF(OTHER, "20260101-000000-00000001")), BODY("two"), STORED,
+		  ABSENT},
+		 6,
+		 OUTCOME_CONFLICT,
+		 "another file",
+		 "20260101-000000-00000001",
+		 .kind = "pe"},
+		{"an image that goes before it is read",
+		 {STORED, NONE, THERE(OF(OTHER, "20260101-000000-00000001")), ABSENT, MISSING,
+		  STORED, STORED, ABSENT},
+		 8,
+		 OUTCOME_STORED,
+		 "",
+		 "20260101-000000-00000001",
+		 .kind = "pe"},
+		{"an image that cannot be read",
+		 {STORED, NONE, THERE(OF(OTHER, "20260101-000000-00000001")), REFUSED, STORED,
+		  ABSENT},
+		 6,
+		 OUTCOME_FAILED,
+		 "405",
+		 "20260101-000000-00000001",
+		 .kind = "pe"},
+		{"an image, replaced",
+		 {STORED, NONE, THERE(OF(OTHER, ID)), STORED, STORED, ABSENT},
+		 6,
+		 OUTCOME_STORED,
+		 "",
+		 ID,
+		 .force = true,
+		 .kind = "pe"},
+		{"a stripped PDB, and another file",
+		 {STORED, NONE, THERE(OF(OTHER, "20260101-000000-00000001")), BODY("two"), STORED,
+		  ABSENT},
+		 6,
+		 OUTCOME_CONFLICT,
+		 "this is a stripped PDB",
+		 "20260101-000000-00000001",
+		 .privacy = PRIVACY_PUBLIC},
+		{"a stripped PDB, and what cannot be read",
+		 {STORED, NONE, THERE(OF(OTHER, "20260101-000000-00000001")), REFUSED, STORED,
+		  ABSENT},
+		 6,
+		 OUTCOME_CONFLICT,
+		 "this is a stripped PDB",
+		 "20260101-000000-00000001",
+		 .privacy = PRIVACY_PUBLIC},
 		{"replaced",
 		 {STORED, NONE, THERE(OF(OTHER, ID)), STORED, STORED, ABSENT},
 		 6,
@@ -444,6 +503,9 @@ static void test_bucket(void)
 				   row->reply, row->requests);
 		begin(&run, &r);
 		add_file(&run, "a.pdb/K/a.pdb", "one");
+		if (row->kind)
+			run.plan.file[0].kind = slice_of(row->kind);
+		run.plan.file[0].privacy = row->privacy;
 		start(&run,
 		      (struct publication_request){.force = row->force, .resume = row->resume});
 		for (int turn = 0; turn < 3000 && !run.done; turn++) {

@@ -45,6 +45,9 @@ static void test_headers(void)
 		CHECK_INT(pe.timestamp, 0x05617d4f, "time stamp");
 		CHECK_INT(pe.image_size, 0x8000, "size of image");
 		CHECK(!pe.is_managed, "native");
+		CHECK(pe.checksum_at == 0x58 + 64 && !pe.certificates_size, "the checksum's place");
+		CHECK_INT((long long)pe.security_at, is_64 ? 0x58 + 112 + 32 : 0x58 + 96 + 32,
+			  "the place of the entry for certificates");
 		CHECK_INT(pe_read_debug(&h, &pe, &d), PARSE_OK, "no debug directory");
 		CHECK_INT(d.codeviews, 0, "no records");
 		put(&s, 0x58 + (is_64 ? 112 : 96) + 14 * 8 + 4, 4, 0x48);
@@ -57,6 +60,19 @@ static void test_headers(void)
 		put(&s, 0x58 + (is_64 ? 108 : 92), 4, 14);
 		h = sample_head(&s);
 		CHECK(pe_read(&h, &pe) == PARSE_OK && !pe.is_managed, "too few directories");
+		put(&s, 0x58 + (is_64 ? 112 : 96) + 4 * 8, 4, 0x1234);
+		put(&s, 0x58 + (is_64 ? 112 : 96) + 4 * 8 + 4, 4, 0x40);
+		h = sample_head(&s);
+		CHECK(pe_read(&h, &pe) == PARSE_OK && pe.certificates_at == 0x1234 &&
+			      pe.certificates_size == 0x40,
+		      "signed");
+		put(&s, 0x58 + (is_64 ? 108 : 92), 4, 4);
+		h = sample_head(&s);
+		CHECK(pe_read(&h, &pe) == PARSE_OK && !pe.security_at && !pe.certificates_size,
+		      "cannot be signed");
+		put(&s, 0x54, 2, 64);
+		h = sample_head(&s);
+		CHECK(pe_read(&h, &pe) == PARSE_OK && !pe.checksum_at, "without a checksum");
 	}
 }
 

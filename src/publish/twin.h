@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Two files of one key that are not the same: what tells them apart?
+ *
+ * A PE image has the key that it had before it was signed. Signing changes the checksum in its header, and adds the
+ * certificate table at its end (behind up to 7 zeros) with an entry for it in the header, nothing else; so the two
+ * are held against each other without these. A stripped PDB has the key of the private one.
+ *
+ * What lies in the store may be packed: it is expanded into a temporary file (base/file.h) then. Any thread; blocks.
+ */
+#pragma once
+#include "publish/pack.h"
+#include "publish/plan.h"
+
+enum twin {
+	TWIN_OTHER,
+	/* The same but for the signature: */
+	TWIN_SIGNED,   /* what lies there has one, and the file has none */
+	TWIN_UNSIGNED, /* the other way around */
+	TWIN_RESIGNED, /* both have one; or none, and another checksum */
+};
+
+/* Of a greater certificate table it is not told that it alone is what differs. */
+#define TWIN_CERTIFICATES_MAX ((int64_t)16 << 20)
+/* A PDB in a store that is longer, as it lies there, is not fetched to be looked into. */
+#define TWIN_PDB_MAX ((int64_t)256 << 20)
+
+bool twin_is_image(const struct plan_file *file);
+/* May what lies there tell more, and is it short enough? total: its length as it lies there; plain: expanded, or -1. */
+bool twin_is_worth_it(const struct plan_file *file, int64_t total, int64_t plain);
+/*
+ * there: n bytes at 0, which are packed or not. Of an image *ret; of a PDB *ret_privacy, PRIVACY_NONE where that
+ * cannot be told. ours->sha256 is not looked at. Errors: of reading, temporary files, ours->stop; e is not NULL.
+ */
+MUST_CHECK enum err twin_compare(const struct plan_file *file, const struct pack_file *ours,
+				 int there, int64_t n, enum twin *ret, enum privacy *ret_privacy,
+				 struct error *e);
