@@ -89,7 +89,7 @@ static bool is_cache_name(const char *name)
 					   TAG_NAME,     DISK_OBJECTS,
 					   DISK_TMP,     GENERATION_FILE,
 					   DISK_MISSING, DISK_MISSING ".new",
-					   "lost+found"};
+					   DISK_PLANS,   "lost+found"};
 
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (strcmp(name, ours[i]) == 0)

@@ -9,6 +9,7 @@
  *	tmp/<16 hex>          drafts, where the file system knows no files without a name; flocked
  *	trash.<16 hex>        what disk_empty() has put aside, for evict.c to delete
  *	missing, missing.new  what was asked for in vain (serve/missing_file.h)
+ *	plans/STORE/          transactions that `rm` and `expire` have read (publish/catalog.h)
  *
  * Every access starts from the descriptor of the directory itself: objects/ may be renamed away
  * by another process at any time. What is missing below the directory is made when needed; when
@@ -33,6 +34,7 @@
 #define DISK_TMP     "tmp"
 #define DISK_TRASH   "trash." /* and 16 hex digits */
 #define DISK_MISSING "missing"
+#define DISK_PLANS   "plans"
 
 struct disk;
 struct draft;

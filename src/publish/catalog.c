@@ -5,11 +5,13 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "cache/disk.h"
 #include "publish/markers.h"
 #include "publish/plan.h"
 #include "publish/small.h"
 #include "store/listing.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -140,23 +142,73 @@ struct catalog_entry *catalog_find(const struct catalog *c, const struct tx_id *
 
 /* ---- what is kept on disk ---- */
 
-/* False: nothing can be kept of it. The ETag is cut down to what can stand in a name. */
-static bool kept_path(const struct catalog_source *from, const struct catalog_entry *t,
-		      enum tx_object which, char path[static PATH_MAX])
+#define KEPT_NAME_SIZE (TX_ID_LEN + sizeof(((struct catalog_object *)NULL)->etag) + 8)
+
+static const char *const kept_suffixes[] = {"plan", "done", "gone"};
+
+/* False: nothing is kept of this store. */
+static bool kept_folder(const struct catalog_source *from, char path[static PATH_MAX])
 {
-	static const char *const suffixes[] = {"plan", "done", "gone"};
-	char store[2 * STORE_ID_SIZE + 1], etag[sizeof(t->object[0].etag)];
+	char store[2 * STORE_ID_SIZE + 1];
+
+	if (!from->cache_dir || from->store->traits.local)
+		return false;
+	hex_encode(from->store->id, STORE_ID_SIZE, store);
+	return snprintf(path, PATH_MAX, "%s/" DISK_PLANS "/%.32s", from->cache_dir, store) <
+	       PATH_MAX;
+}
+
+/* False: nothing can be kept of it. The ETag is cut down to what can stand in a name. */
+static bool kept_name(const struct catalog_entry *t, enum tx_object which,
+		      char name[static KEPT_NAME_SIZE])
+{
+	char etag[sizeof(t->object[0].etag)];
 	size_t n = 0;
 
 	for (const char *p = t->object[which].etag; *p; p++)
 		if (hex_digit(*p) >= 0 || *p == '-')
 			etag[n++] = *p;
 	etag[n] = '\0';
-	if (!from->cache_dir || from->store->traits.local || n < 8)
+	return n >= 8 && snprintf(name, KEPT_NAME_SIZE, "%s.%s.%s", t->id.s, kept_suffixes[which],
+				  etag) < (int)KEPT_NAME_SIZE;
+}
+
+static bool kept_path(const struct catalog_source *from, const struct catalog_entry *t,
+		      enum tx_object which, char path[static PATH_MAX])
+{
+	char folder[PATH_MAX], name[KEPT_NAME_SIZE];
+
+	return kept_folder(from, folder) && kept_name(t, which, name) &&
+	       snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX;
+}
+
+/* A draft of another process is none of these either: it then gets again what it needs. */
+static bool is_kept(const struct catalog *c, const char *name)
+{
+	char ours[KEPT_NAME_SIZE];
+	const struct catalog_entry *t;
+	struct tx_id id;
+
+	if (!tx_id_parse(slice_head(slice_of(name), TX_ID_LEN), &id))
 		return false;
-	hex_encode(from->store->id, STORE_ID_SIZE, store);
-	return snprintf(path, PATH_MAX, "%s/plans/%.32s/%s.%s.%s", from->cache_dir, store, t->id.s,
-			suffixes[which], etag) < PATH_MAX;
+	t = catalog_find(c, &id);
+	for (int which = TX_PLAN; t && which <= TX_GONE; which++)
+		if (catalog_has(t, which) && kept_name(t, which, ours) && strcmp(name, ours) == 0)
+			return true;
+	return false;
+}
+
+void catalog_prune(const struct catalog_source *from, const struct catalog *c)
+{
+	char path[PATH_MAX];
+	DIR *list = kept_folder(from, path) ? opendir(path) : NULL;
+	const struct dirent *entry;
+
+	while (list && (entry = readdir(list)))
+		if (!is_kept(c, entry->d_name))
+			(void)unlinkat(dirfd(list), entry->d_name, 0);
+	if (list)
+		closedir(list);
 }
 
 static size_t size_max(enum tx_object which)

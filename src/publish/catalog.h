@@ -40,14 +40,17 @@ static inline bool catalog_has(const struct catalog_entry *t, enum tx_object whi
 }
 
 /*
- * Where objects are kept from one run to the next, as they never change: below cache_dir, by the
- * store that they are of, and by their ETags. What cannot be kept there is got again.
+ * Where objects are kept from one run to the next: below cache_dir (DISK_PLANS), by the store that
+ * they are of, and by their ETags. What cannot be kept there is got again.
  */
 struct catalog_source {
 	struct store *store;
 	const char *cache_dir;   /* NULL: nothing is kept, as of a store that is a directory */
 	const atomic_bool *stop; /* or NULL */
 };
+
+/* Removes what is kept of this store that the catalog does not have, or not with this ETag. */
+void catalog_prune(const struct catalog_source *source, const struct catalog *c);
 
 /*
  * The text of one object of each of n transactions, which the catalog says are there: that one has

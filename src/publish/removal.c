@@ -522,8 +522,10 @@ static enum err prepare(struct removal *r, struct error *e)
 
 	if (!err)
 		err = catalog_read(r->store, &r->catalog, e);
-	if (!err)
-		err = choose(r, e);
+	if (err)
+		return err;
+	catalog_prune(r->q->from, &r->catalog);
+	err = choose(r, e);
 	if (!err)
 		err = read_targets(r, e);
 	return err ? err : learn(r, e);

@@ -28,7 +28,7 @@ A, B, C, D = (f"{x}.pdb/0123456789ABCDEF0123456789ABCDEF1/{x}.pdb" for x in "abc
 def rm(tmp):
     def rm(place, *args, url=None):
         """(exit code, standard output, standard error)"""
-        return run(tmp, "rm", *args, "--store", url or place.url, XDG_CACHE_HOME=str(tmp / "cache"),
+        return run(tmp, "rm", *args, "--store", url or place.url, CACHE_DIR=str(tmp / "cache"),
                    **place.settings)
     return rm
 
@@ -251,7 +251,7 @@ def test_one_that_is_broken_off(spoiled, proxy, rm, tmp, how, code):
     gate = proxy.hold(lambda r: r.method == "PUT" and r.path.endswith(".gone"))
     process = subprocess.Popen([binary(), "rm", ident, "--store", spoiled.through], cwd=tmp,
                                env=environment(tmp, {**spoiled.settings,
-                                                     "XDG_CACHE_HOME": str(tmp / "cache")}))
+                                                     "CACHE_DIR": str(tmp / "cache")}))
     gate.wait(1)
     process.send_signal(how)
     if how == signal.SIGKILL:
@@ -314,7 +314,7 @@ def test_unreachable(spoiled, proxy, rm):
 
 
 def test_plans_are_kept(spoiled, proxy, rm):
-    """They never change: a second removal reads only what is new."""
+    """By their ETags: a second removal reads only what is new."""
     fill(spoiled, A, B)
     first, second = publish(spoiled, 1, [line(A)]), publish(spoiled, 2, [line(B)])
     assert rm(spoiled, first, url=spoiled.through)[0] == 0
@@ -327,6 +327,27 @@ def test_plans_are_kept(spoiled, proxy, rm):
     third = publish(spoiled, 3, [line(D)])
     code, _, err = rm(spoiled, third, url=spoiled.through)
     assert code == 1 and first in err
+
+
+def test_where_plans_are_kept(spoiled, rm, tmp, serve):
+    """In the cache directory, which a server begins to use later; what the store has no more is kept no more."""
+    fill(spoiled, A, B, C)
+    first, second = publish(spoiled, 1, [line(A)]), publish(spoiled, 2, [line(B)])
+    assert rm(spoiled, first)[0] == 0
+    (folder,) = (tmp / "cache/plans").iterdir()
+
+    def kept():
+        return sorted(f.name.rsplit(".", 1)[0] for f in folder.iterdir())
+    assert kept() == [f"{first}.done", f"{first}.plan", f"{second}.plan"]
+    old = next(folder.glob(f"{second}.*"))
+    (folder / f"{old.name}.0123456789abcdef").write_bytes(b"half")      # whoever wrote it was killed
+    for suffix in ("", ".done", ".gone"):
+        spoiled.remove(f".pepto/tx/{first}.json{suffix}")
+    spoiled.put(f".pepto/tx/{second}.json", plan(second, [line(C)]))
+    assert rm(spoiled, second)[0] == 0
+    assert kept() == [f"{second}.done", f"{second}.plan"] and not old.exists()
+    server = serve(STORES=spoiled.url, CACHE_DIR=str(tmp / "cache"), **spoiled.settings)
+    assert server.fetch(f"/{B}").status == 200
 
 
 def test_many(spoiled, rm):
@@ -376,7 +397,7 @@ DAY = 24 * 3600
 @pytest.fixture
 def expire(tmp):
     def expire(place, *args):
-        return run(tmp, "expire", *args, "--store", place.url, XDG_CACHE_HOME=str(tmp / "cache"),
+        return run(tmp, "expire", *args, "--store", place.url, CACHE_DIR=str(tmp / "cache"),
                    **place.settings)
     return expire
 

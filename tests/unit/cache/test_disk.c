@@ -235,7 +235,8 @@ static void check_open_refusals(void)
 	check_refused(ERR_USAGE, "'lib'", "it is used for something else");
 	rmdir(in_dir("lib"));
 	ASSERT(mkdir(in_dir("lost+found"), 0700) == 0 && mkdir(in_dir("objects"), 0700) == 0);
-	ASSERT(mkdir(in_dir("trash.0123456789abcdef"), 0700) == 0);
+	ASSERT(mkdir(in_dir("trash.0123456789abcdef"), 0700) == 0 &&
+	       mkdir(in_dir("plans"), 0700) == 0);
 	make_file(in_dir("CACHEDIR.TAG"), "");
 	CHECK_INT(disk_open(dir, &d, NULL), OK, "what a cache holds is no hindrance");
 	disk_free(d);
