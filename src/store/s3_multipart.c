@@ -3,8 +3,13 @@
  * See s3_multipart.h.
  *
  *	BEGINNING -> SENDING: each slot: hash (a job) -> PUT -> next part
- *	                \--all sent, the hash is right--> COMPLETING --200--> STORED
- *	any of them --failed--> ABORTING -> done         \--412--> ABORTING -> PRESENT
+ *	  \--all sent, the hash is right--> CHECKING --404--> COMPLETING --200--> STORED
+ *	     (CHECKING if only_new, else at once)   \--200-----------\--412--> ABORTING -> PRESENT
+ *	any of them --failed--> ABORTING -> done
+ *
+ * Whether the key is free is asked once more after the parts, which may take hours: some services
+ * pass over If-None-Match in a completion and replace the object. What is left to them is the time
+ * between two requests.
  *
  * One request at a time begins, completes and aborts (`call`), others send parts. A 409 to the
  * completion means that another writer has the key just now; AWS wants all parts anew then, which
@@ -30,7 +35,7 @@
 #define COMPLETE_MAX  ((size_t)2 * 1024 * 1024) /* of 10,000 parts some 1.2 MiB */
 #define ROUNDING      (INT64_C(1) << 20)
 
-enum step { BEGINNING, SENDING, COMPLETING, LOOKING, ABORTING };
+enum step { BEGINNING, SENDING, CHECKING, COMPLETING, LOOKING, ABORTING };
 enum slot_state { FREE, HASHING, UPLOADING };
 
 struct slot {
@@ -236,7 +241,7 @@ static void all_sent(struct s3_multipart *m)
 	struct error e;
 
 	if (is_hash(m->whole, whole) && strcmp(whole, m->sha256) == 0) {
-		take_step(m, COMPLETING);
+		take_step(m, m->only_new ? CHECKING : COMPLETING);
 		return;
 	}
 	err_set(&e, ERR_CORRUPT, "it changed while it was being stored");
@@ -488,6 +493,20 @@ static void looked(struct s3_multipart *m, enum s3_verdict verdict,
 	end(m);
 }
 
+/* A refused HEAD says nothing, since its error has no code; the completion then tells why. */
+static void checked(struct s3_multipart *m, enum s3_verdict verdict, int status,
+		    const struct error *e)
+{
+	if (verdict == S3_RETRY)
+		retry(m, e);
+	else if (verdict == S3_FOUND)
+		abort_with(m, STORE_PUT_PRESENT, NULL);
+	else if (status / 100 == 4)
+		take_step(m, COMPLETING);
+	else
+		fail(m, e);
+}
+
 static void begin(struct s3_multipart *m);
 
 static void aborted(struct s3_multipart *m)
@@ -524,6 +543,7 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 		else
 			not_completed(m, verdict, answer->status, body, e);
 		break;
+	case CHECKING: checked(m, verdict, answer->status, e); break;
 	case LOOKING: looked(m, verdict, answer, e); break;
 	case ABORTING:
 		if (verdict == S3_RETRY)
@@ -535,11 +555,16 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 	}
 }
 
+static bool is_head(enum step step)
+{
+	return step == CHECKING || step == LOOKING;
+}
+
 static void ask(struct s3_multipart *m)
 {
 	const struct s3_asking asking = {
 		.what = S3_WRITE, .write = &m->request, .written = written, .ud = m};
-	const struct store_read read = {.key = slice_of(m->key), .head = m->step == LOOKING};
+	const struct store_read read = {.key = slice_of(m->key), .head = is_head(m->step)};
 	struct error e;
 
 	m->query = (struct sigv4_field){SLICE("uploadId"), buf_slice(&m->id)};
