@@ -168,7 +168,7 @@ static enum err is_filled_up(struct image *longer, int64_t from, bool *ret, stru
 	return OK;
 }
 
-static enum twin twin_of(const struct image *ours, const struct image *theirs)
+static enum twin_kind twin_of(const struct image *ours, const struct image *theirs)
 {
 	bool is_signed = ours->pe.certificates_size;
 
@@ -178,7 +178,7 @@ static enum twin twin_of(const struct image *ours, const struct image *theirs)
 }
 
 static enum err compare_images(struct image *ours, struct image *theirs, const atomic_bool *stop,
-			       enum twin *ret, struct error *e)
+			       enum twin_kind *ret, struct error *e)
 {
 	bool good = true, same = true;
 	struct image *longer;
@@ -200,7 +200,7 @@ static enum err compare_images(struct image *ours, struct image *theirs, const a
 /* ---- both ---- */
 
 static enum err compare_plain(const struct plan_file *file, const struct pack_file *ours, int fd,
-			      int64_t n, enum twin *ret, enum privacy *ret_privacy, struct error *e)
+			      int64_t n, struct twin *ret, struct error *e)
 {
 	struct image *two CLEANUP(free_p) = NULL;
 	struct file_source place = {.fd = fd};
@@ -214,27 +214,26 @@ static enum err compare_plain(const struct plan_file *file, const struct pack_fi
 		two[0].size = ours->size;
 		two[1].file = place;
 		two[1].size = n;
-		return compare_images(&two[0], &two[1], ours->stop, ret, e);
+		return compare_images(&two[0], &two[1], ours->stop, &ret->kind, e);
 	}
 	facts = xnew(struct file_facts);
 	err = facts_read(&source, facts, e);
 	if (!err)
-		*ret_privacy = facts->privacy;
+		ret->privacy = facts->privacy;
 	return err == ERR_CORRUPT ? OK : err;
 }
 
 enum err twin_compare(const struct plan_file *file, const struct pack_file *ours, int there,
-		      int64_t n, enum twin *ret, enum privacy *ret_privacy, struct error *e)
+		      int64_t n, struct twin *ret, struct error *e)
 {
 	struct expanding x = {.from = there, .fd = -1, .stop = ours->stop};
 	int64_t max = twin_is_image(file) ? ours->size + TWIN_CERTIFICATES_MAX : EXPANDED_MAX;
 	enum err err = expand(&x, max, e);
 
-	*ret = TWIN_OTHER;
-	*ret_privacy = PRIVACY_NONE;
+	*ret = (struct twin){TWIN_OTHER, PRIVACY_NONE};
 	if (!err)
 		err = compare_plain(file, ours, x.fd >= 0 ? x.fd : there, x.fd >= 0 ? x.n : n, ret,
-				    ret_privacy, e);
+				    e);
 	else if (err == ERR_CORRUPT || err == ERR_LIMIT)
 		err = OK;
 	close_p(&x.fd);

@@ -12,12 +12,18 @@
 #include "publish/pack.h"
 #include "publish/plan.h"
 
-enum twin {
+enum twin_kind {
 	TWIN_OTHER,
 	/* The same but for the signature: */
 	TWIN_SIGNED,   /* what lies there has one, and the file has none */
 	TWIN_UNSIGNED, /* the other way around */
 	TWIN_RESIGNED, /* both have one; or none, and another checksum */
+};
+
+struct twin {
+	enum twin_kind kind; /* of an image */
+	enum privacy
+		privacy; /* of the PDB that lies there; PRIVACY_NONE where that cannot be told */
 };
 
 /* Of a greater certificate table it is not told that it alone is what differs. */
@@ -29,9 +35,8 @@ bool twin_is_image(const struct plan_file *file);
 /* May what lies there tell more, and is it short enough? total: its length as it lies there; plain: expanded, or -1. */
 bool twin_is_worth_it(const struct plan_file *file, int64_t total, int64_t plain);
 /*
- * there: n bytes at 0, which are packed or not. Of an image *ret; of a PDB *ret_privacy, PRIVACY_NONE where that
- * cannot be told. ours->sha256 is not looked at. Errors: of reading, temporary files, ours->stop; e is not NULL.
+ * there: n bytes at 0, which are packed or not. ours->sha256 is not looked at. Errors: of reading, temporary files,
+ * ours->stop; e is not NULL.
  */
 MUST_CHECK enum err twin_compare(const struct plan_file *file, const struct pack_file *ours,
-				 int there, int64_t n, enum twin *ret, enum privacy *ret_privacy,
-				 struct error *e);
+				 int there, int64_t n, struct twin *ret, struct error *e);

@@ -47,8 +47,7 @@ struct upload {
 	struct object_head head; /* of what is there; its fd is ours */
 	int64_t counted;         /* with that, file_temporary_end() is owed */
 	enum present present;
-	enum twin twin;
-	enum privacy privacy; /* of the PDB that is there */
+	struct twin twin; /* what is there */
 	bool opened;
 	struct upload_body body;
 	struct packed packed;
@@ -131,8 +130,7 @@ static enum err do_job(struct upload *u, struct error *e)
 	if (u->what == JOB_COMPARE)
 		return present_compare(u->present, &file, &u->head, &u->present, e);
 	if (u->what == JOB_TWIN)
-		return twin_compare(u->file, &file, u->head.fd, u->head.total, &u->twin,
-				    &u->privacy, e);
+		return twin_compare(u->file, &file, u->head.fd, u->head.total, &u->twin, e);
 	if (!pack_kind_of(u->file->as, &how.kind))
 		return err_set(e, ERR_USAGE,
 			       "the plan says '" SLICE_FMT "', which is no way to pack it",
@@ -262,11 +260,11 @@ static const char *why_other(const struct upload *u)
 {
 	enum privacy ours = u->file->privacy;
 
-	if (ours == PRIVACY_PUBLIC && u->privacy == PRIVACY_PRIVATE)
+	if (ours == PRIVACY_PUBLIC && u->twin.privacy == PRIVACY_PRIVATE)
 		return "the private PDB lies there under this key, and this is the stripped one";
-	if (ours == PRIVACY_PRIVATE && u->privacy == PRIVACY_PUBLIC)
+	if (ours == PRIVACY_PRIVATE && u->twin.privacy == PRIVACY_PUBLIC)
 		return "the stripped PDB lies there under this key, and this is the private one";
-	if (ours == PRIVACY_PUBLIC && u->privacy == PRIVACY_NONE)
+	if (ours == PRIVACY_PUBLIC && u->twin.privacy == PRIVACY_NONE)
 		return "another file lies there under this key, and this is a stripped PDB";
 	return "another file lies there under this key";
 }
@@ -274,7 +272,7 @@ static const char *why_other(const struct upload *u)
 /* Which of the two is kept? */
 static void choose(struct upload *u)
 {
-	switch (u->twin) {
+	switch (u->twin.kind) {
 	case TWIN_OTHER: conflict(u, why_other(u)); break;
 	case TWIN_SIGNED: keep(u, "what is there is the same, and signed: it stays"); break;
 	case TWIN_RESIGNED:

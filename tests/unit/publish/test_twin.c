@@ -51,7 +51,7 @@ static struct sample make_side(const struct side *side)
 
 /* Both as they are and packed. */
 static void check_pair(const char *what, const struct sample *ours, const struct sample *theirs,
-		       enum twin want)
+		       enum twin_kind want)
 {
 	const struct plan_file line = {.kind = SLICE("pe"), .size = (int64_t)ours->n};
 	int fd CLEANUP(close_p) = file_of(sample_bytes(ours));
@@ -64,22 +64,21 @@ static void check_pair(const char *what, const struct sample *ours, const struct
 			.fd = there, .size = (int64_t)theirs->n, .name = SLICE("x")};
 		char sum[PACK_SHA256_SIZE];
 		struct packed packed;
-		enum privacy privacy;
-		enum twin got;
+		struct twin got;
 		struct error e;
 
 		ASSERT(pack_hash(&plain, sum, NULL) == OK);
 		plain.sha256 = sum;
 		ASSERT(pack_file(&how, &plain, &packed, NULL) == OK);
 		CHECK_INT(twin_compare(&line, &file, packed.fd >= 0 ? packed.fd : there,
-				       packed.size, &got, &privacy, &e),
+				       packed.size, &got, &e),
 			  OK, what);
-		CHECK_INT(got, want, what);
+		CHECK_INT(got.kind, want, what);
 		packed_fini(&packed);
 	}
 }
 
-static enum twin seen_from_there(enum twin t)
+static enum twin_kind seen_from_there(enum twin_kind t)
 {
 	if (t == TWIN_SIGNED)
 		return TWIN_UNSIGNED;
@@ -91,7 +90,7 @@ static void test_images(void)
 	static const struct {
 		const char *what;
 		struct side ours, theirs;
-		enum twin want;
+		enum twin_kind want;
 	} rows[] = {
 		{"signed", {0}, {.certificates = 64, .checksum = 5}, TWIN_SIGNED},
 		{"signed, the checksum as it was", {0}, {.certificates = 64}, TWIN_SIGNED},
@@ -150,8 +149,7 @@ static void test_long(void)
 		int fd CLEANUP(close_p) = -1, there CLEANUP(close_p) = -1;
 		struct plan_file line = {.kind = SLICE("pe"), .size = LONG};
 		struct pack_file file = {.size = LONG};
-		enum privacy privacy;
-		enum twin got;
+		struct twin got;
 		struct error e;
 
 		put(&b, SECURITY, 4, LONG);
@@ -164,9 +162,9 @@ static void test_long(void)
 		buf_add(&theirs, slice_from(sample_bytes(&b), BODY));
 		file.fd = fd = file_of(buf_slice(&ours));
 		there = file_of(buf_slice(&theirs));
-		CHECK_INT(twin_compare(&line, &file, there, (int64_t)theirs.n, &got, &privacy, &e),
-			  OK, "a long one");
-		CHECK_INT(got, differs ? TWIN_OTHER : TWIN_SIGNED, "to its end");
+		CHECK_INT(twin_compare(&line, &file, there, (int64_t)theirs.n, &got, &e), OK,
+			  "a long one");
+		CHECK_INT(got.kind, differs ? TWIN_OTHER : TWIN_SIGNED, "to its end");
 	}
 }
 
@@ -178,11 +176,10 @@ static void test_stop(void)
 	int fd CLEANUP(close_p) = file_of(sample_bytes(&s));
 	const atomic_bool stop = true;
 	const struct pack_file file = {.fd = fd, .size = (int64_t)s.n, .stop = &stop};
-	enum privacy privacy;
-	enum twin got;
+	struct twin got;
 	struct error e;
 
-	CHECK_INT(twin_compare(&line, &file, fd, file.size, &got, &privacy, &e), ERR_CANCELED,
+	CHECK_INT(twin_compare(&line, &file, fd, file.size, &got, &e), ERR_CANCELED,
 		  "not wanted any more");
 }
 
@@ -198,13 +195,11 @@ static void test_packed_badly(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(theirs); i++) {
 		int there CLEANUP(close_p) = file_of(theirs[i]);
-		enum privacy privacy;
-		enum twin got;
+		struct twin got;
 		struct error e;
 
-		CHECK(twin_compare(&line, &file, there, (int64_t)theirs[i].n, &got, &privacy, &e) ==
-				      OK &&
-			      got == TWIN_OTHER,
+		CHECK(twin_compare(&line, &file, there, (int64_t)theirs[i].n, &got, &e) == OK &&
+			      got.kind == TWIN_OTHER,
 		      "what cannot be expanded is another file");
 	}
 }
@@ -246,8 +241,7 @@ static void test_privacy(void)
 	const struct plan_file line = {.kind = SLICE("pdb"), .privacy = PRIVACY_PUBLIC};
 	int none CLEANUP(close_p) = file_of(SLICE("no PDB"));
 	const struct pack_file file = {.fd = none, .size = 6};
-	enum privacy privacy;
-	enum twin got;
+	struct twin got;
 	struct error e;
 
 	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
@@ -263,13 +257,12 @@ static void test_privacy(void)
 		store_le16(p.dbi + 56, want[i] == PRIVACY_PUBLIC ? 2 : 0);
 		rig_make_msf(&b, false, 4096, 16, streams, ARRAY_LEN(streams));
 		there = file_of(buf_slice(&b));
-		CHECK(twin_compare(&line, &file, there, (int64_t)b.n, &got, &privacy, &e) == OK &&
-			      got == TWIN_OTHER,
+		CHECK(twin_compare(&line, &file, there, (int64_t)b.n, &got, &e) == OK &&
+			      got.kind == TWIN_OTHER,
 		      "a PDB");
-		CHECK_INT(privacy, want[i], "stripped, or not");
+		CHECK_INT(got.privacy, want[i], "stripped, or not");
 	}
-	CHECK(twin_compare(&line, &file, none, 6, &got, &privacy, &e) == OK &&
-		      privacy == PRIVACY_NONE,
+	CHECK(twin_compare(&line, &file, none, 6, &got, &e) == OK && got.privacy == PRIVACY_NONE,
 	      "no PDB");
 }
 
