@@ -178,7 +178,7 @@ static enum err take_packing(struct add *a, struct error *e)
 	uint64_t n = 0;
 
 	a->how = (struct pack_how){a->store->traits.local ? PACK_NONE : PACK_ZSTD,
-				   PACK_LEVEL_DEFAULT, false};
+				   PACK_LEVEL_DEFAULT};
 	if (kind && !pack_kind_of(slice_of(kind), &a->how.kind))
 		return err_set(e, ERR_USAGE, "--compress is zstd, gzip, cab or none");
 	if (level && number(level, "level", 22, &n, e) != OK)
@@ -187,7 +187,6 @@ static enum err take_packing(struct add *a, struct error *e)
 	if (!pack_level_is_good(a->how.kind, a->how.level))
 		return err_set(e, ERR_USAGE, "--level %s: %s has no such level", level,
 			       pack_word(a->how.kind));
-	a->how.in_the_name = a->store->traits.local || a->how.kind == PACK_CAB;
 	return OK;
 }
 
@@ -238,6 +237,18 @@ static void take_excludes(struct add *a)
 	a->gather.exclude = a->exclude;
 }
 
+/* What the plan has decided already. */
+static enum err refuse_planned(const struct add *a, struct error *e)
+{
+	static const enum flag planned[] = {EXCLUDE, CASE, COMPRESS, LEVEL};
+
+	for (size_t i = 0; i < ARRAY_LEN(planned); i++)
+		if (a->words->set & 1U << planned[i])
+			return err_set(e, ERR_USAGE, "--resume takes no --%s: the plan tells it",
+				       flags[planned[i]].name);
+	return OK;
+}
+
 static enum err take_words(struct add *a, struct error *e)
 {
 	uint64_t jobs = UPLOADS_DEFAULT;
@@ -249,6 +260,8 @@ static enum err take_words(struct add *a, struct error *e)
 		return err_set(e, ERR_USAGE,
 			       a->resumes ? "--resume takes no PATH: the plan names the files"
 					  : "needs a PATH; see --help");
+	if (a->resumes && refuse_planned(a, e) != OK)
+		return e->code;
 	if (a->words->value[JOBS] &&
 	    number(a->words->value[JOBS], "jobs", PUBLICATION_UPLOADS_MAX, &jobs, e) != OK)
 		return e->code;
@@ -554,6 +567,7 @@ static bool gather(struct add *a)
 	struct gather *g = &a->gather;
 
 	g->how.pack = a->how;
+	g->how.local = a->store->traits.local;
 	g->set.plan = &a->plan;
 	g->pool = a->pool;
 	g->stop = &interrupted;

@@ -333,7 +333,7 @@ enum err pack_file(const struct pack_how *how, const struct pack_file *f, struct
 	bool is_packed = how->kind == PACK_NONE;
 	enum err err = OK;
 
-	if (!is_packed && !how->in_the_name)
+	if (!is_packed && !f->in_the_name)
 		err = is_packed_already(f, &is_packed, e);
 	if (!err && is_packed) {
 		*ret = as_it_is(f);
@@ -345,7 +345,7 @@ enum err pack_file(const struct pack_how *how, const struct pack_file *f, struct
 	if (p.fd < 0)
 		return err_sys(e, ERR_IO, "cannot make a temporary file");
 	err = pack_into(how, f, &p, e);
-	if (!err && (how->in_the_name || shrinks(p.size, f->size))) {
+	if (!err && (f->in_the_name || shrinks(p.size, f->size))) {
 		*ret = p;
 		return OK;
 	}

@@ -25,9 +25,14 @@ enum pack_kind { PACK_NONE, PACK_ZSTD, PACK_GZIP, PACK_CAB };
 
 struct pack_how {
 	enum pack_kind kind;
-	int level;        /* PACK_LEVEL_DEFAULT: zstd 3, gzip and cabinets 6 */
-	bool in_the_name; /* the packed form has a name of its own */
+	int level; /* PACK_LEVEL_DEFAULT: zstd 3, gzip and cabinets 6 */
 };
+
+/* Has what is packed so a name of its own? That goes by the kind and the store, local or not. */
+static inline bool pack_in_the_name(enum pack_kind kind, bool local)
+{
+	return kind == PACK_CAB || (local && kind != PACK_NONE);
+}
 
 /* "zstd", "gzip", "cab", "none". False: another word. */
 bool pack_kind_of(struct slice word, enum pack_kind *ret);
@@ -41,7 +46,8 @@ struct pack_file {
 	struct slice name; /* in a cabinet */
 	int64_t mtime_s;   /* likewise */
 	const char
-		*sha256; /* of the plain bytes, as they were; ERR_CORRUPT when they have changed */
+		*sha256;  /* of the plain bytes, as they were; ERR_CORRUPT when they have changed */
+	bool in_the_name; /* pack_in_the_name(): it is packed, whatever that comes to */
 	const atomic_bool *stop; /* set: ERR_CANCELED; NULL: never */
 };
 

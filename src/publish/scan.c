@@ -97,7 +97,7 @@ static enum err add_line(const struct scan_how *how, const struct file_facts *f,
 	struct buf key CLEANUP(buf_fini) = BUF_MAX((size_t)4 * PLAN_KEY_MAX);
 
 	put_tier(path, how->two_tier, &key);
-	put_packed(path, how->pack.in_the_name ? kind : PACK_NONE, &key);
+	put_packed(path, pack_in_the_name(kind, how->local) ? kind : PACK_NONE, &key);
 	if (buf_failed(&key) || !key_is_good(buf_slice(&key)))
 		return err_set(e, ERR_LIMIT, "no store can have such a name");
 	line->key = keep(s, buf_slice(&key));
@@ -152,7 +152,7 @@ static enum err choose_packing(const struct scan_how *how, const struct scan_fil
 
 	if (how->pack.kind == PACK_CAB && !can_be_a_cabinet(f->identity.kind))
 		worth = false;
-	else if (how->pack.in_the_name)
+	else if (pack_in_the_name(how->pack.kind, how->local))
 		err = pack_is_worth_it(&how->pack, &whole, &worth, e);
 	*ret = worth ? how->pack.kind : PACK_NONE;
 	return err;

@@ -13,6 +13,7 @@
 struct scan_how {
 	enum key_case key_case;
 	bool two_tier; /* fo/foo.pdb/K/foo.pdb */
+	bool local;    /* the store */
 	struct pack_how pack;
 };
 

@@ -103,6 +103,14 @@ static void fail(struct upload *u, const struct error *e)
 
 /* ---- on the pool ---- */
 
+/* By the plan: this run may be told of another packing than the one that made it. */
+static bool is_in_the_name(const struct upload *u)
+{
+	enum pack_kind kind;
+
+	return pack_kind_of(u->file->as, &kind) && pack_in_the_name(kind, u->r.store->traits.local);
+}
+
 static struct pack_file plain(struct upload *u)
 {
 	struct slice key = u->file->key;
@@ -115,6 +123,7 @@ static struct pack_file plain(struct upload *u)
 				  .name = slice_from(key, slice_rfind(key, '/') + 1),
 				  .mtime_s = st.st_mtim.tv_sec,
 				  .sha256 = u->file->sha256,
+				  .in_the_name = is_in_the_name(u),
 				  .stop = &u->stop};
 }
 
@@ -204,7 +213,7 @@ static void put(struct upload *u)
 				.answer_ns = ANSWER_NS};
 
 	(void)snprintf(size, sizeof(size), "%" PRId64, u->file->size);
-	if (p->kind != PACK_NONE && !u->r.how->in_the_name)
+	if (p->kind != PACK_NONE && !is_in_the_name(u))
 		coding = slice_of(pack_word(p->kind));
 	put.encoding = coding.n ? coding.p : NULL;
 	put.body = (struct store_body){.fd = p->fd >= 0 ? p->fd : u->body.fd,
@@ -370,10 +379,7 @@ static void looked(void *ud, enum fetch_result result, const struct object_head 
 	case FETCH_FOUND:
 		u->head = *head;
 		(void)snprintf(u->result.holder, sizeof(u->result.holder), "%s", head->origin.tx);
-		judge(u,
-		      present_judge(u->file->size, u->file->sha256,
-				    u->r.how->in_the_name && !slice_eq(u->file->as, SLICE("none")),
-				    head));
+		judge(u, present_judge(u->file->size, u->file->sha256, is_in_the_name(u), head));
 		break;
 	case FETCH_MISS:
 	case FETCH_DENIED: write_it(u); break;

@@ -95,6 +95,7 @@ bool door_how(const struct door *d, struct scan_how *ret)
 	*ret = (struct scan_how){
 		.key_case = PLACE_IN_LOWER,
 		.two_tier = tier == TIER_TWO,
+		.local = d->store->traits.local,
 		.pack = {.kind = d->store->traits.local ? PACK_NONE : PACK_ZSTD,
 			 .level = PACK_LEVEL_DEFAULT},
 	};

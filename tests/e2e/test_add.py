@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from conftest import KEYS
-from rig import child, faults, forms, images, symbols
+from rig import child, faults, forms, images, places, symbols
 from rig.pace import WAIT
 from rig.places import place  # noqa: F401
 from rig.server import REPORT, binary, environment, run, s3
@@ -383,6 +383,28 @@ def test_resume_what_is_removed(place, add, build):  # noqa: F811
     assert code == 1 and "removed" in err
     assert add(place, "--resume", "20200101-000000-00000000")[0] == 1
     assert add(place, "--resume", "nonsense")[0] == 2
+
+
+@pytest.mark.parametrize("kind, label", [("zstd", "zstd"), ("gzip", "gzip"), ("cab", None)])
+def test_resume_packs_as_planned(rgw, bucket, add, serve, tmp, kind, label):
+    """The plan tells how its files are packed, and so what they are labelled."""
+    symbol = forms.genuine()["pdb"]
+    (tmp / symbol.name).write_bytes(symbol.data)
+    path = json.loads(run(tmp, "key", "--json", tmp / symbol.name)[1])["keys"][0]["path"]
+    store = places.InBucket(rgw, bucket)
+    _, lines, all, _ = add(store, tmp / symbol.name, "--compress", kind)
+    which, stored = all["transaction"], lines[0]["key"]
+    before = store.get(stored)
+    store.remove(stored)
+    store.remove(f".pepto/tx/{which}.json.done")
+    for flag in ("--compress=cab", "--level=1", "--case=lower", "--exclude=x"):
+        code, _, _, err = add(store, "--resume", which, flag)
+        assert code == 2 and f"--resume takes no {flag.partition('=')[0]}: " in err
+    code, lines, _, err = add(store, "--resume", which)
+    assert code == 0 and statuses(lines) == {stored: "stored"}, err
+    head = store.client.head_object(Bucket=bucket, Key=store.prefix + stored)
+    assert head.get("ContentEncoding") == label and store.get(stored) == before
+    assert serve(stores=store.url, **store.settings).fetch("/" + quote(path)).body == symbol.data
 
 
 # ---- how it is called, and what it says

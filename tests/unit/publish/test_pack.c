@@ -93,14 +93,14 @@ static void test_forms(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (size_t k = 0; k < ARRAY_LEN(sizes); k++) {
-			struct pack_how how = {rows[i].kind, PACK_LEVEL_DEFAULT,
-					       .in_the_name = sizes[k] < 100};
+			struct pack_how how = {rows[i].kind, PACK_LEVEL_DEFAULT};
 			char plain[PACK_SHA256_SIZE], stored[PACK_SHA256_SIZE];
 			int fd = make_file(sizes[k], false, 1);
 			struct pack_file f = file_of(fd, sizes[k], plain), whole;
 			struct packed p;
 			struct error e = {.msg = ""};
 
+			f.in_the_name = sizes[k] < 100;
 			CHECK(pack_file(&how, &f, &p, &e) == OK, e.msg);
 			CHECK(p.kind == rows[i].kind && unpacks_to(&p, rows[i].codec, &f),
 			      pack_word(rows[i].kind));
@@ -115,7 +115,7 @@ static void test_forms(void)
 static void test_zstd_frame(void)
 {
 	for (int level = 1; level <= 22; level += level < 16 ? 15 : 1) {
-		struct pack_how how = {PACK_ZSTD, level, false};
+		struct pack_how how = {PACK_ZSTD, level};
 		size_t n = level > 16 ? 9 << 20 : 1 << 20;
 		char plain[PACK_SHA256_SIZE], head[18];
 		int fd = make_file(n, false, 2);
@@ -143,7 +143,7 @@ static void test_as_it_is(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		for (int noise = 0; noise <= 1; noise++) {
-			struct pack_how how = {kinds[i], PACK_LEVEL_DEFAULT, false};
+			struct pack_how how = {kinds[i], PACK_LEVEL_DEFAULT};
 			char plain[PACK_SHA256_SIZE];
 			int fd = make_file(300000, noise, 3);
 			struct pack_file f = file_of(fd, 300000, plain);
@@ -174,7 +174,7 @@ static void test_packed_already(void)
 					    "PK\x03\x04....", msfz};
 
 	for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
-		struct pack_how how = {PACK_ZSTD, PACK_LEVEL_DEFAULT, false};
+		struct pack_how how = {PACK_ZSTD, PACK_LEVEL_DEFAULT};
 		char plain[PACK_SHA256_SIZE];
 		int fd = make_file(100000, false, 4);
 		struct pack_file f;
@@ -194,7 +194,7 @@ static void test_packed_already(void)
 
 static void test_failures(void)
 {
-	struct pack_how how = {PACK_ZSTD, PACK_LEVEL_DEFAULT, false};
+	struct pack_how how = {PACK_ZSTD, PACK_LEVEL_DEFAULT};
 	char plain[PACK_SHA256_SIZE];
 	int fd = make_file(1000000, false, 5);
 	struct pack_file f = file_of(fd, 1000000, plain);

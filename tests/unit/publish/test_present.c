@@ -82,11 +82,12 @@ static void test_bytes(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (enum pack_kind kind = PACK_NONE; kind <= PACK_CAB; kind++) {
-			const struct pack_how how = {kind, PACK_LEVEL_DEFAULT, true};
+			const struct pack_how how = {kind, PACK_LEVEL_DEFAULT};
 			int plain CLEANUP(close_p) = file_of(rows[i].theirs);
 			struct pack_file their = {.fd = plain,
 						  .size = (int64_t)strlen(rows[i].theirs),
-						  .name = SLICE("x")};
+						  .name = SLICE("x"),
+						  .in_the_name = true};
 			char sum[PACK_SHA256_SIZE];
 			struct object_head head = {.fd = plain, .total = their.size};
 			struct packed packed;

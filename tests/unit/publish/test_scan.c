@@ -29,34 +29,34 @@ static void test_keys(void)
 		struct scan_how how;
 		const char *module, *key, *as;
 	} rows[] = {
-		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}},
+		{{PLACE_IN_LOWER, false, false, {PACK_NONE, 0}},
 		 "Foo.pdb",
 		 "foo.pdb/" ID "/foo.sym",
 		 "none"},
-		{{PLACE_AS_SYMSTORE, false, {PACK_NONE, 0, true}},
+		{{PLACE_AS_SYMSTORE, false, true, {PACK_NONE, 0}},
 		 "Foo.pdb",
 		 "Foo.pdb/" UP "/Foo.sym",
 		 "none"},
-		{{PLACE_IN_LOWER, true, {PACK_ZSTD, 3, false}},
+		{{PLACE_IN_LOWER, true, false, {PACK_ZSTD, 3}},
 		 "Foo.pdb",
 		 "fo/foo.pdb/" ID "/foo.sym",
 		 "zstd"},
-		{{PLACE_IN_LOWER, true, {PACK_ZSTD, 3, true}},
+		{{PLACE_IN_LOWER, true, true, {PACK_ZSTD, 3}},
 		 "F.pdb",
 		 "f/f.pdb/" ID "/f.sym.zst",
 		 "zstd"},
-		{{PLACE_IN_LOWER, false, {PACK_GZIP, 6, true}},
+		{{PLACE_IN_LOWER, false, true, {PACK_GZIP, 6}},
 		 "Foo.pdb",
 		 "foo.pdb/" ID "/foo.sym.gz",
 		 "gzip"},
-		{{PLACE_IN_LOWER, false, {PACK_CAB, 6, true}},
+		{{PLACE_IN_LOWER, false, true, {PACK_CAB, 6}},
 		 "Foo.pdb",
 		 "foo.pdb/" ID "/foo.sym",
 		 "none"},
-		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}}, "000admin", NULL, NULL},
-		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}}, ".pepto", NULL, NULL},
-		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}}, "..", NULL, NULL},
-		{{PLACE_IN_LOWER, false, {PACK_NONE, 0, false}}, "a\x01.pdb", NULL, NULL},
+		{{PLACE_IN_LOWER, false, false, {PACK_NONE, 0}}, "000admin", NULL, NULL},
+		{{PLACE_IN_LOWER, false, false, {PACK_NONE, 0}}, ".pepto", NULL, NULL},
+		{{PLACE_IN_LOWER, false, false, {PACK_NONE, 0}}, "..", NULL, NULL},
+		{{PLACE_IN_LOWER, false, false, {PACK_NONE, 0}}, "a\x01.pdb", NULL, NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -81,7 +81,7 @@ static void test_keys(void)
 
 static void test_others(void)
 {
-	const struct scan_how how = {PLACE_IN_LOWER, false, {PACK_NONE, 0, false}};
+	const struct scan_how how = {PLACE_IN_LOWER, false, false, {PACK_NONE, 0}};
 	int fd CLEANUP(close_p) = file_temporary();
 	struct scan_file file = {.fd = fd, .size = 5, .name = SLICE("x")};
 	struct scanned s;

@@ -59,9 +59,11 @@ static void check_pair(const char *what, const struct sample *ours, const struct
 	const struct pack_file file = {.fd = fd, .size = (int64_t)ours->n};
 
 	for (enum pack_kind kind = PACK_NONE; kind <= PACK_CAB; kind++) {
-		const struct pack_how how = {kind, PACK_LEVEL_DEFAULT, true};
-		struct pack_file plain = {
-			.fd = there, .size = (int64_t)theirs->n, .name = SLICE("x")};
+		const struct pack_how how = {kind, PACK_LEVEL_DEFAULT};
+		struct pack_file plain = {.in_the_name = true,
+					  .fd = there,
+					  .size = (int64_t)theirs->n,
+					  .name = SLICE("x")};
 		char sum[PACK_SHA256_SIZE];
 		struct packed packed;
 		struct twin got;
