@@ -14,7 +14,7 @@ BUILD="gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libssl-de
 	libmspack-dev zlib1g-dev libzstd-dev libzip-dev"
 SAMPLES="clang lld python3 curl"
 TEST="llvm libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-boto3 openssl nginx gcab cabextract zstd
-	debuginfod gdb ceph-mon ceph-osd ceph-common radosgw"
+	debuginfod gdb ceph-mon ceph-osd ceph-common radosgw libarchive-tools python3-yaml"
 BENCH="nginx libnginx-mod-http-perl libnginx-mod-http-lua varnish wrk openssl python3
 	clang lld gcab cabextract zstd"
 LINT="clang-format clang-tidy shellcheck codespell cppcheck"

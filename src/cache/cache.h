@@ -126,6 +126,11 @@ void cache_note_absent(struct cache *c, struct store *s, struct slice key, const
  * them; they expire by themselves.
  */
 void cache_note_found(struct cache *c, struct store *s, struct slice key, const char *checksum);
+/*
+ * Loop's thread. Who published tells that the key is there now: its miss is forgotten, and what was asked before
+ * proves none. Misses of other keys stay, and so does what the cache holds.
+ */
+void cache_note_arrived(struct cache *c, struct store *s, struct slice key);
 
 /* Loop's thread. The same, but it says nothing of the name: the file was found in another case. */
 void cache_forget_miss(struct cache *c, struct store *s, struct slice key, const char *checksum);

@@ -32,7 +32,20 @@ void cache_index_names(struct cache *c, struct store *s, struct loop *loop, stru
 	s->index = ++c->indexes;
 }
 
-uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key)
+/* How often it was told that the key has arrived; keys that share a place count for one another. */
+static uint64_t arrivals_of(const struct cache *c, const struct store *s, struct slice key)
+{
+	if (!atomic_load_explicit(&c->any_arrived, memory_order_relaxed))
+		return 0;
+	return atomic_load_explicit(&c->arrived[generation_hash(s->id, key) % ARRIVED_SLOTS],
+				    memory_order_relaxed);
+}
+
+/*
+ * What a miss of the key is remembered by. A store that finds keys in any case by itself may have been asked in any,
+ * so that what has arrived there counts for all spellings.
+ */
+static uint64_t ticket_of(const struct cache *c, struct store *s, struct slice key)
 {
 	/*
 	 * A denial from before the store had credentials, or before it was known how it says
@@ -40,7 +53,15 @@ uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice 
 	 */
 	uint64_t epoch = atomic_load_explicit(&s->epoch, memory_order_relaxed);
 
+	if (s->traits.any_case)
+		epoch += arrivals_of(c, s, key) << 32;
 	return epoch + cache_generation(c, s, key, NULL) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Whoever was asked before the key arrived may not have seen it: such a miss is not remembered. */
+uint64_t cache_miss_ticket(const struct cache *c, struct store *s, struct slice key)
+{
+	return ticket_of(c, s, key) + arrivals_of(c, s, key) * UINT64_C(0xc2b2ae3d27d4eb4f);
 }
 
 /*
@@ -103,7 +124,7 @@ struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice
 			    enum form form, const char *checksum)
 {
 	static const struct miss unspoken = {FETCH_REFUSED_NS, FETCH_REFUSED_NS, true, false};
-	uint64_t ticket = cache_miss_ticket(c, s, key);
+	uint64_t ticket = ticket_of(c, s, key);
 	int64_t now = clock_coarse_ns();
 	struct miss as_msfz,
 		miss = negative_find(c->negative, miss_of(c, s, key, FORM_STORED, checksum, ticket),
@@ -144,7 +165,8 @@ void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *
 {
 	bool refused = how == FETCH_REFUSED;
 	int64_t ttl_ns = MIN(c->settings.miss_ttl_ns, store_miss_ttl_max(s, asked->key));
-	struct miss_id id = miss_of(c, s, asked->key, asked->form, asked->checksum, asked->ticket);
+	struct miss_id id = miss_of(c, s, asked->key, asked->form, asked->checksum,
+				    ticket_of(c, s, asked->key));
 
 	if (fetch_is_miss(how) && index_of(c, s))
 		name_index_missed(index_of(c, s), asked->key);
@@ -156,7 +178,7 @@ void cache_note_miss(struct cache *c, struct store *s, const struct miss_asked *
 
 void cache_note_absent(struct cache *c, struct store *s, struct slice key, const struct miss *miss)
 {
-	uint64_t ticket = cache_miss_ticket(c, s, key);
+	uint64_t ticket = ticket_of(c, s, key);
 
 	if (miss->by_name)
 		negative_add(c->negative, miss_of(c, s, key, FORM_STORED, NULL, ticket),
@@ -165,7 +187,7 @@ void cache_note_absent(struct cache *c, struct store *s, struct slice key, const
 
 static void forget_miss(struct cache *c, struct store *s, struct slice key, const char *checksum)
 {
-	uint64_t ticket = cache_miss_ticket(c, s, key);
+	uint64_t ticket = ticket_of(c, s, key);
 
 	negative_remove(c->negative, miss_of(c, s, key, FORM_STORED, checksum, ticket));
 	if (s->traits.negotiates)
@@ -184,4 +206,14 @@ void cache_note_found(struct cache *c, struct store *s, struct slice key, const 
 	if (index_of(c, s))
 		name_index_found(index_of(c, s), key);
 	cache_forget_miss(c, s, key, checksum);
+}
+
+void cache_note_arrived(struct cache *c, struct store *s, struct slice key)
+{
+	atomic_fetch_add_explicit(&c->arrived[generation_hash(s->id, key) % ARRIVED_SLOTS], 1,
+				  memory_order_relaxed);
+	atomic_store_explicit(&c->any_arrived, true, memory_order_relaxed);
+	if (index_of(c, s))
+		name_index_arrived(index_of(c, s), key);
+	cache_forget_miss(c, s, key, NULL);
 }

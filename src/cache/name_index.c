@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cache/arrivals.h"
 #include "metric/metric.h"
 #include "store/names.h"
 
@@ -44,6 +45,8 @@ struct edition {
 	unsigned epoch;                /* the store's */
 	uint64_t purges, *generations;
 	atomic_bool refuted; /* a name was found that it lacks: nothing is absent by it */
+	_Atomic(struct arrivals *)
+		arrivals; /* names that have come since; NULL: none was told of */
 };
 
 enum state { RESTS, WAITS, LISTS, SORTS };
@@ -181,6 +184,9 @@ static bool holds(const struct name_index *x, const struct edition *e, struct sl
 	if (atomic_load_explicit(&e->refuted, memory_order_relaxed) ||
 	    e->epoch != atomic_load_explicit(&x->set.store->epoch, memory_order_relaxed))
 		return false;
+	if (atomic_load_explicit(&e->arrivals, memory_order_acquire) &&
+	    arrivals_has(atomic_load_explicit(&e->arrivals, memory_order_relaxed), name))
+		return false;
 	return generation_of_all(g) == e->purges ||
 	       (e->generations &&
 		!generation_changed(g, e->generations, generation_hash(x->set.store->id, name)));
@@ -281,6 +287,7 @@ static void edition_free(void *e_)
 	if (!e)
 		return;
 	names_free(e->names);
+	arrivals_free(atomic_load(&e->arrivals));
 	free(e->generations);
 	free(e);
 }
@@ -582,6 +589,38 @@ void name_index_found(struct name_index *x, struct slice key)
 	found_in(x->root, name);
 	if (is_tiered(name, behind))
 		found_in(atomic_load(&x->folder[place_of(x, name)]), name_of_key(behind));
+}
+
+/* Where there is no room, none of what the edition lacks is taken for absent any more. */
+static void note_arrival(struct edition *e, struct slice name)
+{
+	if (!e)
+		return;
+	if (!atomic_load_explicit(&e->arrivals, memory_order_relaxed))
+		atomic_store_explicit(&e->arrivals, arrivals_new(), memory_order_release);
+	if (!arrivals_add(atomic_load_explicit(&e->arrivals, memory_order_relaxed), name))
+		atomic_store_explicit(&e->refuted, true, memory_order_relaxed);
+}
+
+static void arrived_in(struct level *l, struct slice name)
+{
+	struct edition *e = l ? atomic_load(&l->edition) : NULL;
+
+	if (l && l->next) /* the listing that runs may have passed the name already */
+		note_arrival(l->next, name);
+	if (e && !names_has(e->names, name))
+		note_arrival(e, name);
+}
+
+void name_index_arrived(struct name_index *x, struct slice key)
+{
+	struct slice name = name_of_key(key), behind = slice_from(key, name.n);
+
+	if (is_exempt(name))
+		return;
+	arrived_in(x->root, name);
+	if (is_tiered(name, behind))
+		arrived_in(atomic_load(&x->folder[place_of(x, name)]), name_of_key(behind));
 }
 
 /* ---- for the operator ---- */

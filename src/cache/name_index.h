@@ -86,3 +86,5 @@ struct name_index_view name_index_look(const struct name_index *x);
 /* The loop's thread, from here on: the store was asked for a key, and had none such; had it. */
 void name_index_missed(struct name_index *x, struct slice key);
 void name_index_found(struct name_index *x, struct slice key);
+/* Who published tells that the key is there now. What is absent by other names stays so. */
+void name_index_arrived(struct name_index *x, struct slice key);

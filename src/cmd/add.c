@@ -10,6 +10,7 @@
 #include "cmd/add_origin.h"
 #include "cmd/cmd.h"
 #include "cmd/gather.h"
+#include "cmd/notify.h"
 #include "cmd/progress.h"
 #include "cmd/stores_command.h"
 #include "cmd/transactions.h"
@@ -48,6 +49,7 @@ enum flag {
 	FORCE,
 	RESUME,
 	JSON,
+	NOTIFY,
 };
 
 static const struct stores_flag flags[] = {
@@ -66,6 +68,7 @@ static const struct stores_flag flags[] = {
 	[FORCE] = {"force"},
 	[RESUME] = {"resume", 0, true},
 	[JSON] = {"json"},
+	[NOTIFY] = {"notify", 0, true},
 	{NULL},
 };
 
@@ -89,6 +92,7 @@ void help_print_add(FILE *f)
 	      "  --dry-run           look, and write nothing\n"
 	      "  --force             replace what differs\n"
 	      "  --resume ID         go on with what was broken off\n"
+	      "  --notify URL        tell a server that its misses of these files are over\n"
 	      "  --json              a line of JSON for each file, and one for all\n\n"
 	      "The other flags are those of serve. docs/publish.md tells more.\n\n"
 	      "Exit code: 0 done; 1 something was not done, or there was nothing to do; 2 usage;\n"
@@ -124,6 +128,9 @@ struct add {
 	unsigned jobs;
 	bool resumes;
 	const char **exclude;
+	const char **notified;
+	struct buf notified_text;
+	struct notify notify;
 	int code;
 
 	struct loop_task begin, stop;
@@ -228,6 +235,31 @@ static enum err find_store(struct add *a, struct error *e)
 		 : err_set(e, ERR_USAGE, "none of the stores can be written");
 }
 
+/* --notify, any number of times; else PEPTO_NOTIFY, with blanks between. The token may not be read from a list of processes. */
+static void take_notified(struct add *a)
+{
+	const char *token = getenv("PEPTO_NOTIFY_TOKEN"), *all = getenv("PEPTO_NOTIFY");
+	size_t n = 0;
+	char *rest = NULL;
+
+	a->notified =
+		xzalloc((a->words->n_given + (all ? strlen(all) : 0) + 1) * sizeof(*a->notified));
+	for (size_t i = 0; i < a->words->n_given; i++)
+		if (a->words->given[i].flag == NOTIFY)
+			a->notified[n++] = a->words->given[i].value;
+	a->notified_text = BUF_MAX((size_t)1 << 20);
+	if (!n && all) {
+		buf_puts(&a->notified_text, all);
+		for (char *url = strtok_r(a->notified_text.p, " ,\t\n", &rest); url;
+		     url = strtok_r(NULL, " ,\t\n", &rest))
+			a->notified[n++] = url;
+	}
+	a->notify = (struct notify){.urls = a->notified,
+				    .n_urls = n,
+				    .token = token ? token : "",
+				    .paths = BUF_MAX((size_t)512 << 20)};
+}
+
 static void take_excludes(struct add *a)
 {
 	a->exclude = xzalloc((a->words->n_given + 1) * sizeof(*a->exclude));
@@ -256,6 +288,7 @@ static enum err take_words(struct add *a, struct error *e)
 	a->json = a->words->set & 1U << JSON;
 	a->resumes = a->words->value[RESUME];
 	take_excludes(a);
+	take_notified(a);
 	if (!a->words->n == !a->resumes)
 		return err_set(e, ERR_USAGE,
 			       a->resumes ? "--resume takes no PATH: the plan names the files"
@@ -317,6 +350,8 @@ static void tell_file(struct add *a, const struct told *t)
 	a->bytes_done += f->size;
 	if (a->json)
 		print_json(a, t);
+	if (t->result.outcome == OUTCOME_STORED || t->result.outcome == OUTCOME_EXISTED)
+		notify_add(&a->notify, f->key);
 	if (t->result.outcome != OUTCOME_CONFLICT && t->result.outcome != OUTCOME_FAILED &&
 	    !t->result.by_signature)
 		return;
@@ -704,6 +739,14 @@ static void tell_end(struct add *a)
 		a->code = exit_code_worse(a->code, EXIT_CONFLICT);
 }
 
+static void warn_of_server(const char *url, const char *why)
+{
+	char what[ERROR_MSG_MAX + 400];
+
+	(void)snprintf(what, sizeof(what), "warning: %.300s was not told: %s", url, why);
+	stores_command_tell(&command, NULL, what);
+}
+
 static void publish(struct add *a)
 {
 	progress_begin(&a->progress, "adding", a->plan.files, a->plan.bytes, a->json);
@@ -713,6 +756,8 @@ static void publish(struct add *a)
 	wait_for_it(a);
 	print_summary(a);
 	tell_end(a);
+	if (a->result.any_written && !atomic_load(&interrupted))
+		notify_send(&a->notify, a->service, warn_of_server);
 }
 
 static void add(struct add *a)
@@ -769,6 +814,9 @@ static int run(struct service *s, const struct stores_words *w)
 	pool_free(a->pool);
 	plan_fini(&a->plan);
 	free(a->exclude);
+	free(a->notified);
+	buf_fini(&a->notified_text);
+	notify_fini(&a->notify);
 	code = a->code;
 	free(a);
 	return code;

@@ -136,11 +136,13 @@ static void warn_if_no_path_token(const struct auth *auth)
 
 static void warn_if_guessable(const struct conf *conf)
 {
-	size_t n = strlen(conf->admin_token);
-
-	if (n && n < AUTH_SECRET_MIN)
+	if (conf->admin_token[0] && strlen(conf->admin_token) < AUTH_SECRET_MIN)
 		log_event(LOG_WARN,
 			  "ADMIN_TOKEN is short enough to be guessed: 16 characters or more", NULL);
+	if (conf->notify_token[0] && strlen(conf->notify_token) < AUTH_SECRET_MIN)
+		log_event(LOG_WARN,
+			  "NOTIFY_TOKEN is short enough to be guessed: 16 characters or more",
+			  NULL);
 }
 
 /* ---- TLS ---- */

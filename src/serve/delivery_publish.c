@@ -61,13 +61,13 @@ static bool add_path(struct slice key, size_t *left, struct purge *p)
 
 static void purge_some(struct delivery *d)
 {
-	size_t left = PURGE_BODY_MAX, n = 0;
+	size_t left = NOTIFY_BODY_MAX, n = 0;
 
 	if (d->purged == d->plan.files || atomic_load(&d->door->stopped)) {
 		delivery_told(d);
 		return;
 	}
-	d->purge = purge_new(d->door->server, purged, d);
+	d->purge = purge_new(d->door->server, true, purged, d);
 	while (d->purged < d->plan.files && n++ < PURGE_PATHS &&
 	       add_path(d->plan.file[d->purged].key, &left, d->purge))
 		d->purged++;

@@ -139,6 +139,20 @@ static enum auth_way let_in(const struct exchange *x)
 	return p->conf->tls_client_ca[0] && http_is_tls(x->conn) ? AUTH_DENIED : AUTH_NOT_ASKED;
 }
 
+/* The token of the operator or of who publishes, or one of a client, in a path by mistake: no store is to hear of it. */
+static bool mentions_secret(const struct exchange *x)
+{
+	const struct server_parts *p = &x->server->parts;
+	const char *const tokens[] = {p->conf->admin_token, p->conf->notify_token};
+	struct slice path = x->path.spelling[0].path;
+
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
+		if (strlen(tokens[i]) >= AUTH_SECRET_MIN &&
+		    auth_has_secret(path, slice_of(tokens[i])))
+			return true;
+	return p->auth && auth_mentions(p->auth, path, AUTH_SECRET_MIN);
+}
+
 static void answer_request(struct exchange *x)
 {
 	const struct server_parts *p = &x->server->parts;
@@ -158,11 +172,7 @@ static void answer_request(struct exchange *x)
 	}
 	verdict = request_clean(exchange_target(x), &rules, &x->path);
 	x->cleaned = verdict == REQUEST_CLEAN;
-	/* The admin token, or one of a client, in a path by mistake: no store is to hear of it. */
-	if (x->cleaned &&
-	    ((strlen(p->conf->admin_token) >= AUTH_SECRET_MIN &&
-	      auth_has_secret(x->path.spelling[0].path, slice_of(p->conf->admin_token))) ||
-	     (p->auth && auth_mentions(p->auth, x->path.spelling[0].path, AUTH_SECRET_MIN))))
+	if (x->cleaned && mentions_secret(x))
 		verdict = REQUEST_BAD;
 	x->auth = let_in(x);
 	if (x->auth == AUTH_DENIED) {
@@ -213,14 +223,18 @@ static void purged(void *ud)
 /* False: it is something else. */
 static bool begin_purge(struct exchange *x)
 {
-	switch (purge_judge(x->server, exchange_path(x), http_method(x->conn),
-			    exchange_header(x, "Authorization"))) {
+	enum purge_verdict verdict = purge_judge(x->server, exchange_path(x), http_method(x->conn),
+						 exchange_header(x, "Authorization"));
+
+	switch (verdict) {
 	case PURGE_OTHER: return false;
 	case PURGE_METHOD: respond_canned(x, CANNED_METHOD_PURGE); break;
 	case PURGE_DENIED: respond_canned(x, CANNED_LOGIN_ADMIN); break;
 	case PURGE_ALLOWED:
-		x->purge = purge_new(x->server, purged, x);
-		http_take_body(x->conn, PURGE_BODY_MAX);
+	case PURGE_NOTIFIED:
+		x->purge = purge_new(x->server, verdict == PURGE_NOTIFIED, purged, x);
+		http_take_body(x->conn,
+			       verdict == PURGE_NOTIFIED ? NOTIFY_BODY_MAX : PURGE_BODY_MAX);
 		break;
 	}
 	x->method = x->purge ? "POST" : "other";

@@ -27,6 +27,7 @@ struct exchange {
 	struct delivery *delivery; /* it is an upload that was let in */
 	struct lookup *lookup;
 	uint64_t version;     /* known_version() from before anything was looked for */
+	unsigned arrivals;    /* hot_arrivals(), likewise */
 	struct answer answer; /* found, missing, or not to be known */
 	struct buf out, text; /* the head of what is sent, and a body of our own */
 	int body_fd;          /* the file that is sent, or -1 */

@@ -210,6 +210,7 @@ void exchange_find(struct exchange *x)
 		return;
 	}
 	x->version = known_version(p->flights, p->stores);
+	x->arrivals = hot_arrivals(x->server->hot);
 	if (!respond_hot(x, &rules))
 		find(x, &rules);
 }

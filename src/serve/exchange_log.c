@@ -27,7 +27,8 @@ static bool tells_secret(const struct exchange *x, struct slice text)
 
 	return (p->auth && auth_mentions(p->auth, text, 0)) ||
 	       (p->upload_tokens && upload_tokens_mention(p->upload_tokens, text)) ||
-	       auth_has_secret(text, slice_of(p->conf->admin_token));
+	       auth_has_secret(text, slice_of(p->conf->admin_token)) ||
+	       auth_has_secret(text, slice_of(p->conf->notify_token));
 }
 
 /*
@@ -38,7 +39,8 @@ static void log_path(const struct exchange *x, struct log_line *l)
 {
 	const struct server_parts *p = &x->server->parts;
 	struct slice target = exchange_target(x);
-	bool escaped = p->conf->admin_token[0] && slice_find(target, '%') < target.n;
+	bool escaped = (p->conf->admin_token[0] || p->conf->notify_token[0]) &&
+		       slice_find(target, '%') < target.n;
 	bool hidden = x->cleaned ? p->auth && x->status == 401 : p->auth || escaped;
 	char path[SYMBOL_PATH_MAX + 2];
 

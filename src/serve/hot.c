@@ -50,9 +50,10 @@ struct hot_entry {
 	int64_t asked_ns;                      /* under the set's lock */
 };
 
-struct missing {
+struct remembered {
 	XXH128_hash_t hash;
 	uint64_t version;
+	unsigned arrivals;
 	int64_t until_ns; /* it counts so long; 0: none */
 	int64_t keep_until_ns, asked_ns;
 	unsigned by;
@@ -61,7 +62,7 @@ struct missing {
 struct hot_set {
 	pthread_mutex_t mu;
 	struct hot_entry *entry[WAYS];
-	struct missing missing[WAYS];
+	struct remembered missing[WAYS];
 };
 
 struct hot {
@@ -69,6 +70,7 @@ struct hot {
 	uint64_t seed;
 	atomic_size_t memory; /* bytes of bodies */
 	atomic_size_t n;
+	atomic_uint arrivals;
 	size_t max;
 };
 
@@ -144,6 +146,16 @@ void hot_clear(struct hot *h)
 	}
 }
 
+void hot_note_arrivals(struct hot *h)
+{
+	atomic_fetch_add_explicit(&h->arrivals, 1, memory_order_relaxed);
+}
+
+unsigned hot_arrivals(const struct hot *h)
+{
+	return atomic_load_explicit(&h->arrivals, memory_order_relaxed);
+}
+
 /* ---- finding ---- */
 
 static bool is_same(const struct hot_key *a, const struct hot_key *b)
@@ -162,13 +174,13 @@ static struct hot_entry **place_of(struct hot_set *set, const struct hot_key *ke
 	return NULL;
 }
 
-static void find_miss(struct hot_set *set, const struct hot_key *key, uint64_t version, int64_t now,
-		      struct hot_miss *ret)
+static void find_miss(struct hot *h, struct hot_set *set, const struct hot_key *key,
+		      uint64_t version, int64_t now, struct hot_miss *ret)
 {
 	for (size_t i = 0; i < WAYS; i++) {
-		struct missing *m = &set->missing[i];
+		struct remembered *m = &set->missing[i];
 
-		if (now >= m->until_ns || m->version != version ||
+		if (now >= m->until_ns || m->version != version || m->arrivals != hot_arrivals(h) ||
 		    !XXH128_isEqual(m->hash, key->hash))
 			continue;
 		m->asked_ns = now;
@@ -246,7 +258,7 @@ struct hot_entry *hot_find(struct hot *h, const struct resolve_rules *rules, uin
 		e->asked_ns = now;
 		atomic_fetch_add(&e->refs, 1);
 	} else {
-		find_miss(set, &key, version, now, ret);
+		find_miss(h, set, &key, version, now, ret);
 	}
 	pthread_mutex_unlock(&set->mu);
 	if (!e)
@@ -375,9 +387,9 @@ void hot_add(struct hot *h, const struct hot_offer *o)
 }
 
 /* The place of this path, or the one that was asked for the longest ago. Called under the set's lock. */
-static struct missing *missing_place(struct hot_set *set, const struct hot_key *key)
+static struct remembered *missing_place(struct hot_set *set, const struct hot_key *key)
 {
-	struct missing *oldest = &set->missing[0];
+	struct remembered *oldest = &set->missing[0];
 
 	for (size_t i = 0; i < WAYS; i++) {
 		if (XXH128_isEqual(set->missing[i].hash, key->hash))
@@ -389,16 +401,17 @@ static struct missing *missing_place(struct hot_set *set, const struct hot_key *
 }
 
 void hot_add_miss(struct hot *h, const struct resolve_rules *rules, uint64_t version,
-		  const struct hot_miss *miss)
+		  unsigned arrivals, const struct hot_miss *miss)
 {
 	const struct hot_key key = key_of(h, rules);
 	struct hot_set *set = set_of(h, &key);
 	int64_t now = clock_coarse_ns();
 
 	pthread_mutex_lock(&set->mu);
-	*missing_place(set, &key) = (struct missing){
+	*missing_place(set, &key) = (struct remembered){
 		.hash = key.hash,
 		.version = version,
+		.arrivals = arrivals,
 		.until_ns = now + MIN(miss->keep_ns, MISS_NS),
 		.keep_until_ns = now + MIN(miss->keep_ns, INT64_MAX / 2),
 		.asked_ns = now,

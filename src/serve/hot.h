@@ -51,9 +51,12 @@ struct hot_miss {
 
 /* Where there is room. */
 void hot_add(struct hot *h, const struct hot_offer *offer);
-/* version: known_version() from before that was looked for. */
+/* version: known_version(), arrivals: hot_arrivals() from before that was looked for. */
 void hot_add_miss(struct hot *h, const struct resolve_rules *rules, uint64_t version,
-		  const struct hot_miss *miss);
+		  unsigned arrivals, const struct hot_miss *miss);
+/* Files have come: all that is missing by now is looked for anew. And how often that has happened. */
+void hot_note_arrivals(struct hot *h);
+unsigned hot_arrivals(const struct hot *h);
 /*
  * The entry for a path, if these rules let it be served and version (that of now) is what it was; to be given
  * back with hot_done(). NULL when there is none; then *ret tells whether the path is missing: with keep_ns > 0.

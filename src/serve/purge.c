@@ -9,7 +9,10 @@
 
 #include <stdio.h>
 
-#define KEYS_MAX ((size_t)16 << 20) /* bytes of all keys of one store */
+#define KEYS_MAX                                                                                   \
+	((size_t)16                                                                                \
+	 << 20) /* bytes of all keys of one store; of a notification four times as many */
+#define KEYS_A_TURN 2000
 
 /* The keys of one store. They lie in text, whose place is not known before it is complete. */
 struct store_purge {
@@ -23,14 +26,30 @@ struct purge {
 	void (*resume)(void *ud);
 	void *ud;
 	struct buf body;
+	bool notify;
 	bool all;
 	size_t paths;               /* that were understood */
 	bool too_many;              /* bytes, or keys */
 	size_t bad_line;            /* the first that was not; 0: none */
 	struct store_purge *stores; /* owned array; one if all */
-	size_t n_stores, running;   /* running: the loop's */
+	size_t n_stores, running;   /* running: the loop's, as the next */
+	struct loop_task turn;      /* of a notification: some keys */
+	size_t at_store, at_key;
 	struct error failure;
 };
+
+static enum purge_verdict judge(const char *token, struct slice method, struct slice given,
+				enum purge_verdict allowed)
+{
+	if (!token[0])
+		return PURGE_OTHER;
+	if (!slice_eq(method, SLICE("POST")))
+		return PURGE_METHOD;
+	if (!slice_starts_nocase(given, SLICE("Bearer ")) ||
+	    !equal_secret(slice_trim(slice_from(given, 7)), slice_of(token)))
+		return PURGE_DENIED;
+	return allowed;
+}
 
 enum purge_verdict purge_judge(const struct server *s, struct slice path, struct slice method,
 			       const char *authorization)
@@ -38,24 +57,22 @@ enum purge_verdict purge_judge(const struct server *s, struct slice path, struct
 	const struct conf *conf = s->parts.conf;
 	struct slice given = slice_of(authorization);
 
-	if (!slice_eq(path, SLICE("/-/purge")) || !conf->admin_token[0])
-		return PURGE_OTHER;
-	if (!slice_eq(method, SLICE("POST")))
-		return PURGE_METHOD;
-	if (!slice_starts_nocase(given, SLICE("Bearer ")) ||
-	    !equal_secret(slice_trim(slice_from(given, 7)), slice_of(conf->admin_token)))
-		return PURGE_DENIED;
-	return PURGE_ALLOWED;
+	if (slice_eq(path, SLICE("/-/purge")))
+		return judge(conf->admin_token, method, given, PURGE_ALLOWED);
+	if (slice_eq(path, SLICE("/-/notify")))
+		return judge(conf->notify_token, method, given, PURGE_NOTIFIED);
+	return PURGE_OTHER;
 }
 
-struct purge *purge_new(struct server *s, void (*resume)(void *ud), void *ud)
+struct purge *purge_new(struct server *s, bool notify, void (*resume)(void *ud), void *ud)
 {
 	struct purge *p = xnew(struct purge);
 
 	p->server = s;
 	p->resume = resume;
 	p->ud = ud;
-	p->body = BUF_MAX(PURGE_BODY_MAX);
+	p->notify = notify;
+	p->body = BUF_MAX(notify ? NOTIFY_BODY_MAX : PURGE_BODY_MAX);
 	return p;
 }
 
@@ -161,7 +178,11 @@ static bool read_lines(struct purge *p)
 
 	for (size_t number = 1; slice_next(&rest, '\n', &line); number++) {
 		line = slice_trim(line);
-		p->all |= slice_eq(line, SLICE("*"));
+		p->all |= !p->notify && slice_eq(line, SLICE("*"));
+		if (p->notify && p->paths == NOTIFY_PATHS_MAX && line.n) {
+			p->too_many = true;
+			return false;
+		}
 		if (line.n && !p->all && !add_line(p, line) && !p->bad_line)
 			p->bad_line = number;
 	}
@@ -194,6 +215,30 @@ static void purge_stores(struct purge *p)
 	flights_purge(p->server->parts.flights, &p->stores[0].work);
 }
 
+/* On the loop's thread, which has other work besides. */
+static void notify_some(struct loop_task *task)
+{
+	struct purge *p = CONTAINER_OF(task, struct purge, turn);
+	struct server *s = p->server;
+
+	for (size_t n = 0; n < KEYS_A_TURN; n++) {
+		const struct store_purge *sp = &p->stores[p->at_store];
+
+		if (p->at_key < sp->work.n) {
+			cache_note_arrived(flights_cache(s->parts.flights), sp->work.store,
+					   sp->work.keys[p->at_key++]);
+			continue;
+		}
+		p->at_key = 0;
+		if (++p->at_store < p->n_stores)
+			continue;
+		hot_note_arrivals(s->hot);
+		p->resume(p->ud);
+		return;
+	}
+	loop_post(s->parts.loop, &p->turn);
+}
+
 bool purge_start(struct purge *p)
 {
 	const struct store_list *stores = p->server->parts.stores;
@@ -204,12 +249,17 @@ bool purge_start(struct purge *p)
 	p->stores = xzalloc(stores->n * sizeof(struct store_purge));
 	for (size_t i = 0; i < stores->n; i++) {
 		p->stores[i].purge = p;
-		p->stores[i].text = BUF_MAX(KEYS_MAX);
+		p->stores[i].text = BUF_MAX(p->notify ? 4 * KEYS_MAX : KEYS_MAX);
 		p->stores[i].work.store = stores->store[i];
 		p->stores[i].work.done = store_purged;
 	}
 	if (!read_lines(p) || p->bad_line || (!p->all && !p->paths))
 		return false;
+	if (p->notify) {
+		p->turn.run = notify_some;
+		loop_post(p->server->parts.loop, &p->turn);
+		return true;
+	}
 	if (p->all) {
 		purge_stores(p);
 		return true;
@@ -228,17 +278,23 @@ void purge_answer(const struct purge *p, struct page *ret)
 	ret->type = "text/plain; charset=utf-8";
 	if (buf_failed(&p->body) || p->too_many) {
 		ret->status = 413;
-		buf_puts(&ret->text, "too much at a time: 1 MiB, and keys of 16 MiB, at most\n");
+		buf_puts(&ret->text,
+			 p->notify ? "too much at a time: 10,000 paths, and 4 MiB, at most\n"
+				   : "too much at a time: 1 MiB, and keys of 16 MiB, at most\n");
 	} else if (p->bad_line) {
 		ret->status = 400;
-		buf_printf(&ret->text, "line %zu is no path; nothing was purged\n", p->bad_line);
+		buf_printf(&ret->text, "line %zu is no path; nothing was %s\n", p->bad_line,
+			   p->notify ? "forgotten" : "purged");
 	} else if (!p->all && !p->paths) {
 		ret->status = 400;
-		buf_puts(&ret->text, "name paths, one per line, or * for everything\n");
+		buf_puts(&ret->text, p->notify ? "name paths, one per line\n"
+					       : "name paths, one per line, or * for everything\n");
 	} else if (p->failure.code) {
 		ret->status = 500;
 		buf_printf(&ret->text, "purged here and now, but not for good: %s\n",
 			   p->failure.msg);
+	} else if (p->notify) {
+		buf_printf(&ret->text, "misses of %zu paths are forgotten\n", p->paths);
 	} else if (p->all) {
 		buf_puts(&ret->text, "purged everything\n");
 	} else {

@@ -8,6 +8,9 @@
  * Asked with "Authorization: Bearer ADMIN_TOKEN"; without such a token in the settings the path
  * does not exist. It counts for all processes on the same directory (generation.h).
  *
+ * POST /-/notify, with NOTIFY_TOKEN: the files at these paths, NOTIFY_PATHS_MAX at most, have been published. Their
+ * misses are forgotten, by this process, and nothing else is: neither other misses nor what the cache holds.
+ *
  * A purge belongs to the thread of its connection, and while the connection waits for it to the
  * loop's.
  */
@@ -21,15 +24,18 @@ enum purge_verdict {
 	PURGE_METHOD, /* not a POST */
 	PURGE_DENIED, /* the token is wrong or missing */
 	PURGE_ALLOWED,
+	PURGE_NOTIFIED, /* allowed: it is /-/notify */
 };
 
 /* path: of the target, without query. */
 enum purge_verdict purge_judge(const struct server *s, struct slice path, struct slice method,
 			       const char *authorization);
 /* resume(ud) is called on the loop's thread, once purge_start() has done its work. */
-struct purge *purge_new(struct server *s, void (*resume)(void *ud), void *ud);
+struct purge *purge_new(struct server *s, bool notify, void (*resume)(void *ud), void *ud);
 void purge_free(struct purge *p); /* accepts NULL; not while it runs */
-#define PURGE_BODY_MAX ((size_t)1 << 20)
+#define PURGE_BODY_MAX   ((size_t)1 << 20)
+#define NOTIFY_BODY_MAX  ((size_t)4 << 20)
+#define NOTIFY_PATHS_MAX 10000
 void purge_body(struct purge *p, struct slice bytes);
 /* It is longer than that. */
 void purge_beyond(struct purge *p);

@@ -528,7 +528,7 @@ static void respond_known_miss(struct exchange *x)
 	const struct hot_miss miss = {x->answer.keep_ns, asked_by(x)};
 
 	if (is_like_others(x) && miss.keep_ns > 0)
-		hot_add_miss(x->server->hot, &rules, x->version, &miss);
+		hot_add_miss(x->server->hot, &rules, x->version, x->arrivals, &miss);
 	respond_remembered_miss(x, miss.keep_ns, miss.by);
 }
 

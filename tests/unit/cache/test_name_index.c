@@ -475,6 +475,32 @@ static void test_found_meanwhile(void)
 	end(&r);
 }
 
+/* Who publishes tells of names, and of no others. */
+static void test_arrived(void)
+{
+	struct rig r;
+	char key[40];
+
+	begin(&r);
+	name_index_arrived(r.index, SLICE("early.pdb/1/early.pdb"));
+	tell(&r, result_of(&r, "a.pdb/ fo/", 1));
+	CHECK_INT(absent(&r, "EARLY.pdb/1/x"), 0,
+		  "a name that came while it was listed, in any case");
+	CHECK(absent(&r, "b.pdb/1/x") > 0, "others are absent");
+	name_index_arrived(r.index, SLICE("b.pdb/1/b.pdb"));
+	name_index_arrived(r.index, SLICE("a.pdb/2/a.pdb"));
+	CHECK_INT(absent(&r, "b.pdb/1/x"), 0, "a name that came since");
+	CHECK(absent(&r, "c.pdb/1/x") > 0, "and no other");
+	for (int i = 0; i < 16384; i++) {
+		snprintf(key, sizeof(key), "n%d.pdb/1/x", i);
+		name_index_arrived(r.index, slice_of(key));
+	}
+	CHECK_INT(absent(&r, "c.pdb/1/x"), 0,
+		  "more than there is room for: none is absent any more");
+	CHECK_INT(absent(&r, "n16383.pdb/1/x"), 0, "least of all the last");
+	end(&r);
+}
+
 /* ---- when it lists ---- */
 
 static void test_payment(void)
@@ -754,6 +780,7 @@ int main(void)
 	test_down_at_first();
 	test_found();
 	test_found_meanwhile();
+	test_arrived();
 	test_payment();
 	test_failures();
 	test_failing_on();

@@ -407,7 +407,7 @@ static void test_missing(void)
 		struct hot_miss miss;
 
 		CHECK(!miss_for(&r, &rules).keep_ns, "nothing is known");
-		hot_add_miss(r.hot, &rules, r.version, &known);
+		hot_add_miss(r.hot, &rules, r.version, hot_arrivals(r.hot), &known);
 		clock_freeze_mono_ns(clock_mono_ns() + NS_PER_S / 2);
 		miss = miss_for(&r, &rules);
 		CHECK(miss.keep_ns == known.keep_ns - NS_PER_S / 2, "others keep what is left");
@@ -419,10 +419,11 @@ static void test_missing(void)
 		CHECK(!miss_for(&r, &others).keep_ns, "nor for who may not ask all stores");
 		clock_freeze_mono_ns(clock_mono_ns() + NS_PER_S / 2);
 		CHECK(!miss_for(&r, &rules).keep_ns, "and for a second at most");
-		hot_add_miss(r.hot, &rules, r.version, &known);
+		hot_add_miss(r.hot, &rules, r.version, hot_arrivals(r.hot), &known);
 		r.version++;
 		CHECK(!miss_for(&r, &rules).keep_ns, "nor after a purge");
-		hot_add_miss(r.hot, &rules, r.version, &(struct hot_miss){.keep_ns = 1});
+		hot_add_miss(r.hot, &rules, r.version, hot_arrivals(r.hot),
+			     &(struct hot_miss){.keep_ns = 1});
 		clock_freeze_mono_ns(clock_mono_ns() + 1);
 		CHECK(!miss_for(&r, &rules).keep_ns, "nor for longer than it may be kept");
 	}
@@ -445,7 +446,7 @@ static void test_spellings(void)
 		const struct resolve_rules rules = {.path = &r.path, .client = &anybody};
 		const struct resolve_rules others = {.path = &other, .client = &anybody};
 
-		hot_add_miss(r.hot, &rules, r.version, &known);
+		hot_add_miss(r.hot, &rules, r.version, hot_arrivals(r.hot), &known);
 		CHECK(miss_for(&r, &rules).keep_ns > 0, "known");
 		CHECK(!miss_for(&r, &others).keep_ns, "another '+' is escaped");
 	}
@@ -487,7 +488,7 @@ static void *work(void *ud)
 		if (e)
 			hot_done(r->hot, e);
 		else if (i % 2)
-			hot_add_miss(r->hot, &rules, 0, &known);
+			hot_add_miss(r->hot, &rules, 0, 0, &known);
 		else
 			hot_add(r->hot, &o);
 		symbol_path_fini(&path);
