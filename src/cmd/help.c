@@ -21,7 +21,7 @@ static const struct {
 	const char *what; /* NULL: no command */
 } topics[] = {
 	{"settings", help_print_settings, NULL},
-	{"key", help_print_key, "Tell the keys of symbol files, and what images and dumps want."},
+	{"key", help_print_key, "Tell the keys of symbol files, and of what they want."},
 	{"add", help_print_add, "Publish symbol files into a store, as one transaction."},
 	{"ls", help_print_ls, "Print the transactions of the stores, or the files of one."},
 	{"check", help_print_check, "Tell whether a debugger would find all that a file wants."},
