@@ -372,8 +372,9 @@ static void print_summary(struct add *a)
 		       "\"conflict\":%zu,"
 		       "\"failed\":%zu,\"unknown\":%zu,\"bytes\":%" PRId64
 		       ",\"stored_bytes\":%" PRId64 "}\n",
-		       a->plan.id.s, a->error.code ? "open" : "done", n[OUTCOME_STORED],
-		       n[OUTCOME_EXISTED], n[OUTCOME_CONFLICT] + a->gather.conflicts,
+		       a->plan.id.s, a->error.code && !a->result.ended ? "open" : "done",
+		       n[OUTCOME_STORED], n[OUTCOME_EXISTED],
+		       n[OUTCOME_CONFLICT] + a->gather.conflicts,
 		       n[OUTCOME_FAILED] + a->gather.failed, a->gather.unknown, a->plan.bytes,
 		       a->result.stored_bytes);
 	else
@@ -721,9 +722,12 @@ static void tell_end(struct add *a)
 	if (a->error.code && !stopped)
 		stores_command_tell(&command, a->store, a->error.msg);
 	if (a->error.code && a->result.any_written) {
-		(void)snprintf(what, sizeof(what),
-			       "it is not done: pepto-symbol add --resume %s goes on",
-			       a->plan.id.s);
+		(void)snprintf(
+			what, sizeof(what),
+			a->result.ended
+				? "%s is published; whether it was removed meanwhile is not known"
+				: "it is not done: pepto-symbol add --resume %s goes on",
+			a->plan.id.s);
 		stores_command_tell(&command, a->store, what);
 	}
 	if (a->result.gone)

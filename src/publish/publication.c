@@ -122,12 +122,12 @@ static void closed(void *ud, const struct error *e)
 	struct buf key CLEANUP(buf_fini) = BUF_MAX(256);
 
 	p->small = NULL;
-	if (e || p->r.store->traits.local) {
-		if (e)
-			p->error = *e;
+	if (e) {
+		p->error = *e;
 		end(p);
 		return;
 	}
+	p->result.ended = true;
 	tx_key_add(&p->r.plan->id, TX_GONE, &key);
 	p->small = small_get(p->r.store, buf_slice(&key), GONE_SIZE_MAX, looked_for_gone, p);
 }

@@ -39,7 +39,8 @@ struct publication_result {
 	size_t n[OUTCOMES];   /* files by that */
 	int64_t stored_bytes; /* as they lie there */
 	bool any_written;     /* the plan is in the store */
-	bool gone;            /* somebody removed the transaction while it ran */
+	bool ended;           /* done is in the store, too; with an error: gone is not known */
+	bool gone; /* somebody removed the transaction while it ran, or before it went on */
 };
 
 struct publication_events {
@@ -51,8 +52,8 @@ struct publication_events {
 	/* It waits for so many removals to end; may be NULL. */
 	void (*waiting)(void *ud, size_t removals);
 	/*
-	 * e == NULL: it is done, whatever became of each file. Else the transaction is open, or none was begun, and e
-	 * says why: ERR_CANCELED, it was stopped; or the store's error.
+	 * e == NULL: it is done, whatever became of each file. Else the transaction is open, unless it has ended, or
+	 * none was begun, and e says why: ERR_CANCELED, it was stopped; or the store's error.
 	 */
 	void (*done)(void *ud, const struct publication_result *r, const struct error *e);
 };

@@ -204,6 +204,29 @@ static void test_directory(void)
 	rig_fini(&r);
 }
 
+/* Somebody removes an open transaction after its plan was read, and before the store is locked. */
+static void test_resumed_too_late(void)
+{
+	struct run run;
+	struct rig r;
+
+	open_root(&r);
+	for (int gone = 0; gone < 2; gone++) {
+		begin(&run, &r);
+		add_file(&run, "a.pdb/K/a.pdb", "one");
+		int fd CLEANUP(close_p) = gone ? open(".pepto/tx/" ID ".json.gone",
+						      O_WRONLY | O_CREAT | O_CLOEXEC, 0600)
+					       : -1;
+		CHECK(!gone || write(fd, "{}", 2) == 2, "the marker");
+		go(&run, (struct publication_request){.resume = true});
+		CHECK(!run.error.code && run.result.ended, run.error.msg);
+		CHECK_INT(run.result.gone, gone, "is it gone?");
+		finish(&run);
+	}
+	(void)unlink(".pepto/tx/" ID ".json.gone");
+	rig_fini(&r);
+}
+
 static void test_changed(void)
 {
 	struct run run;
@@ -445,6 +468,20 @@ static void test_bucket(void)
 		 "",
 		 "",
 		 .gone = true},
+		{"published, but perhaps gone",
+		 {STORED, NONE, MISSING, STORED, STORED, {"HTTP/1.1 403 Forbidden" EMPTY}},
+		 6,
+		 OUTCOME_STORED,
+		 "",
+		 "",
+		 .err = ERR_DENIED},
+		{"no done",
+		 {STORED, NONE, MISSING, STORED, {"HTTP/1.1 403 Forbidden" EMPTY}},
+		 5,
+		 OUTCOME_STORED,
+		 "",
+		 "",
+		 .err = ERR_DENIED},
 		{"no plan",
 		 {{"HTTP/1.1 403 Forbidden" EMPTY}},
 		 1,
@@ -525,6 +562,8 @@ static void test_bucket(void)
 		CHECK_STR(run.last[0].holder, row->holder, row->what);
 		CHECK_INT((long long)r.server.n_asked, (long long)row->requests, row->what);
 		CHECK_INT(run.result.gone, row->gone, row->what);
+		/* done is asked for next to last, and then .gone */
+		CHECK_INT(run.result.ended, !row->err || row->requests == 6, row->what);
 		CHECK_INT((long long)run.waited, (long long)row->waited, row->what);
 		finish(&run);
 		rig_fini(&r);
@@ -535,6 +574,7 @@ int main(void)
 {
 	ASSERT(mkdtemp(root) && chdir(root) == 0);
 	test_directory();
+	test_resumed_too_late();
 	test_changed();
 	test_lock();
 	test_stop();
