@@ -276,7 +276,7 @@ Of \\fBadd\\fR: another file lies under a key.
 Of the commands: a store cannot be reached, listed or locked.
 .TP
 .B 130
-Of \\fBadd\\fR: interrupted.
+Of \\fBadd\\fR, \\fBrm\\fR and \\fBexpire\\fR: interrupted.
 .SH EXAMPLES
 .nf
 S3_BUCKET=my\\-symbols pepto\\-symbol serve

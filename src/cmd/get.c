@@ -210,8 +210,10 @@ static void get_path(struct get *g, const struct symbol_path *path, struct got *
 		got->e = (struct error){OK, 0, ""};
 		if (fetch(g, path, &f, got)) {
 			out_file_close(&f);
-			if (out_file_open(g->dir, path->spelling[0].path, &f, &got->e) != OK)
+			if (out_file_open(g->dir, path->spelling[0].path, &f, &got->e) != OK) {
+				got->finding = FAILED;
 				return;
+			}
 			(void)fetch(g, path, &f, got);
 		}
 	}

@@ -247,21 +247,15 @@ static int list_store(struct ls *x, struct store *store)
 	return code;
 }
 
-static bool is_symstore_id(const char *word)
-{
-	return strlen(word) == 10 && strspn(word, "0123456789") == 10;
-}
-
 static int run(struct service *s, const struct stores_words *w)
 {
 	struct ls x = {.json = w->set & JSON, .tells_store = s->stores.n > 1};
 	int code = EXIT_SUCCESS;
 	bool any = false;
-	struct tx_id id;
 	struct error e;
 
 	x.word = w->n ? w->word[0] : NULL;
-	x.is_id = x.word && (tx_id_parse(slice_of(x.word), &id) || is_symstore_id(x.word));
+	x.is_id = x.word && transactions_is_id(x.word);
 	for (size_t i = 0; i < s->stores.n; i++) {
 		if (!store_can_list(s->stores.store[i])) {
 			stores_command_tell(&command, s->stores.store[i], "cannot be listed");

@@ -303,3 +303,11 @@ enum err transaction_read(struct store *s, const struct transaction *tx, struct 
 	err = read_of(s, &tx->id, TX_DONE, 0, DONE_SIZE_MAX, &text, e);
 	return err ? err : done_read(buf_slice(&text), &tx->id, ret_plan->files, ret_done, e);
 }
+
+bool transactions_is_id(const char *word)
+{
+	struct tx_id id;
+
+	return tx_id_parse(slice_of(word), &id) ||
+	       (strlen(word) == 10 && strspn(word, "0123456789") == 10);
+}

@@ -32,6 +32,8 @@ struct transactions {
 };
 
 void transactions_fini(struct transactions *t);
+/* May there be a transaction of this name: one of ours, or the ten digits of symstore.exe? */
+MUST_CHECK bool transactions_is_id(const char *word);
 /* ERR_DENIED, ERR_NET...: it cannot be listed, and none is told. */
 MUST_CHECK enum err transactions_list(struct store *s, struct transactions *ret, struct error *e);
 /* Read of each what is told in a line. What fails stands in its error. */

@@ -257,6 +257,11 @@ static int run(struct service *s, const struct stores_words *w)
 	bool any = false;
 	struct error e;
 
+	if (v.word && !transactions_is_id(v.word)) {
+		stores_command_tell(&command, NULL,
+				    "takes the ID of a transaction, as ls prints it");
+		return EXIT_USAGE;
+	}
 	if (!v.word == !(w->set & ALL)) {
 		stores_command_tell(&command, NULL, "which transaction? an ID, or --all");
 		return EXIT_USAGE;

@@ -150,8 +150,11 @@ def test_which(place, verify):  # noqa: F811
     for ident, word in ((gone, "gone"), (opened, "open")):
         code, told, err = verify(ident)
         assert code == 1 and not told and f"{ident} is {word}" in err
-    code, _, err = verify(plan_id(9))
-    assert code == 1 and "no such transaction" in err
+    for ident in (plan_id(9), "0000000042"):
+        code, _, err = verify(ident)
+        assert code == 1 and "no such transaction" in err
+    code, _, err = verify("foo.pdb")
+    assert code == 2 and "ID" in err
     place.put("000Admin/server.txt", b'0000000001,add,file,09/09/2022,10:11:12,"a","1","",\r\n')
     assert verify("--all")[0] == 0
     assert verify("0000000001")[0] == 1
