@@ -21,7 +21,7 @@ static atomic_bool stop;
 
 struct rm {
 	const struct stores_command *command;
-	bool dry_run, json, failed;
+	bool dry_run, json;
 	struct store *store;
 	struct buf line;
 };
@@ -105,21 +105,20 @@ static void print_line(struct rm *x)
 	(void)fwrite(x->line.p, 1, x->line.n, stdout);
 }
 
-static void tell_failed(const struct rm *x, const char *key, const struct error *e)
+static void tell_failed(const struct rm *x, const struct removal_key *key)
 {
 	struct buf what CLEANUP(buf_fini) = BUF_MAX(16384);
 
-	buf_printf(&what, "cannot remove '%s': %s", key, e->msg);
+	buf_printf(&what, "cannot remove '%s': %s", key->key, key->why);
 	stores_command_tell(x->command, x->store, buf_str(&what));
 }
 
-static void tell_key(void *ud, const struct removal_key *key, const struct error *e)
+static void tell_key(void *ud, const struct removal_key *key)
 {
 	struct rm *x = ud;
 
-	if (e)
-		tell_failed(x, key->key, e);
-	x->failed |= e != NULL;
+	if (key->fate == FATE_FAILED)
+		tell_failed(x, key);
 	buf_clear(&x->line);
 	if (x->json) {
 		buf_puts(&x->line, "{");
@@ -133,8 +132,8 @@ static void tell_key(void *ud, const struct removal_key *key, const struct error
 	}
 }
 
-static void tell_transaction(void *ud, const struct tx_id *id, bool is_gone, int64_t removed,
-			     int64_t kept)
+static void tell_transaction(void *ud, const struct tx_id *id, bool is_gone, const char *state,
+			     int64_t removed, int64_t kept)
 {
 	struct rm *x = ud;
 
@@ -143,11 +142,7 @@ static void tell_transaction(void *ud, const struct tx_id *id, bool is_gone, int
 		buf_printf(
 			&x->line,
 			"{\"transaction\":\"%s\",\"state\":\"%s\",\"removed\":%lld,\"kept\":%lld}",
-			id->s,
-			x->dry_run ? "live"
-			: is_gone  ? "gone"
-				   : "going",
-			(long long)removed, (long long)kept);
+			id->s, state, (long long)removed, (long long)kept);
 	else
 		buf_printf(&x->line, "%s: %lld files %sremoved, %lld kept%s", id->s,
 			   (long long)removed, x->dry_run ? "to be " : "", (long long)kept,

@@ -17,7 +17,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define AT_ONCE 16 /* objects that are got at a time, and held in memory */
+#define AT_ONCE 16                 /* objects that are got at a time, and held in memory, */
+#define BIG     ((int64_t)8 << 20) /* unless they are bigger than this: those one at a time */
 
 /* ---- the listing ---- */
 
@@ -280,7 +281,9 @@ static void got(void *ud, struct buf *bytes, const struct error *e)
 	if (e)
 		why = *e;
 	else
-		err_set(&why, ERR_CORRUPT, "it is empty, or has vanished");
+		err_set(&why, ERR_CORRUPT,
+			"it is empty, or has vanished: write it anew, or remove " TX_FOLDER "%s.*",
+			one->entry->id.s);
 	err_wrap(&why, "cannot read transaction %s", one->entry->id.s);
 	await_each_over(&one->all->each, &why);
 }
@@ -317,6 +320,16 @@ static enum err get_some(struct getting *g, size_t n, struct error *e)
 	return err;
 }
 
+/* How many of them may be held at a time. */
+static size_t some_of(const struct catalog_entry *const *entry, size_t n, enum tx_object which)
+{
+	size_t some = 0;
+
+	while (some < n && some < AT_ONCE && entry[some]->object[which].size <= BIG)
+		some++;
+	return some ? some : 1;
+}
+
 enum err catalog_get(const struct catalog_source *source, const struct catalog_entry *const *entry,
 		     size_t n, enum tx_object which,
 		     enum err (*take)(void *ud, const struct catalog_entry *t, struct slice text,
@@ -325,9 +338,10 @@ enum err catalog_get(const struct catalog_source *source, const struct catalog_e
 {
 	enum err err = OK;
 
-	for (size_t at = 0; at < n && !err; at += AT_ONCE) {
+	for (size_t at = 0, some; at < n && !err; at += some) {
 		struct getting g = {.from = source, .which = which};
-		size_t some = MIN(n - at, (size_t)AT_ONCE);
+
+		some = some_of(entry + at, n - at, which);
 
 		for (size_t i = 0; i < some; i++)
 			g.one[i] = (struct one){.all = &g, .entry = entry[at + i]};

@@ -20,7 +20,7 @@
 
 #define PLAN_FORMAT    1
 #define PLAN_FILES_MAX 250000
-#define PLAN_SIZE_MAX  ((size_t)256 << 20) /* bytes of the text */
+#define PLAN_SIZE_MAX  ((size_t)64 << 20) /* bytes of the text */
 #define PLAN_LINE_MAX  ((size_t)256 << 10)
 #define PLAN_TEXT_MAX  4096 /* bytes of a string in it: a path, a comment */
 #define PLAN_KEY_MAX   1024 /* S3's limit, prefix included */

@@ -39,7 +39,6 @@ struct removal {
 
 	int64_t date_s;        /* of the last marker, by the store's clock */
 	int64_t unanswered_ns; /* until then a DELETE may be on its way; by clock_boot_ns() */
-	struct error failed;   /* why the last key was not removed */
 };
 
 static enum err check_stop(const struct removal *r, struct error *e)
@@ -235,7 +234,8 @@ static enum err choose(struct removal *r, struct error *e)
 		struct catalog_entry *t = catalog_find(&r->catalog, &r->q->id[i]);
 
 		if (!t || (!catalog_has(t, TX_PLAN) && !catalog_has(t, TX_GONE)))
-			err = err_set(e, ERR_USAGE, "there is no transaction %s", r->q->id[i].s);
+			err = err_set(e, ERR_USAGE, "there is no transaction %s; ls prints them",
+				      r->q->id[i].s);
 		else if (!catalog_has(t, TX_GONE))
 			err = add_target(r, t);
 	}
@@ -333,7 +333,6 @@ static enum err put_going(struct removal *r, struct error *e)
 }
 
 struct batch {
-	struct removal *removal;
 	struct removal_key *key[STORE_REMOVE_MAX];
 	bool failed[STORE_REMOVE_MAX];
 	size_t n;
@@ -346,7 +345,8 @@ static void note_failed(void *ud, size_t which, const struct error *e)
 	if (!b)
 		return;
 	b->failed[which] = true;
-	b->removal->failed = *e;
+	free(b->key[which]->why);
+	b->key[which]->why = xstrdup(e->msg);
 }
 
 /* Not while a DELETE of ours may come yet. That it stays keeps somebody waiting for two minutes. */
@@ -447,7 +447,6 @@ static enum err remove_keys(struct removal *r, struct error *e)
 	enum err err = OK;
 	size_t at = 0;
 
-	b->removal = r;
 	while (at < r->keys.n && !err) {
 		for (b->n = 0; at < r->keys.n && b->n < STORE_REMOVE_MAX; at++)
 			if (removal_key_may_go(&r->keys.v[at]))
@@ -490,6 +489,15 @@ static size_t count(const struct removal *r, const struct target *t, struct gone
 	return failed;
 }
 
+static const char *state_of(const struct removal *r, const struct tx_id *id, bool is_gone)
+{
+	const struct catalog_entry *t = catalog_find(&r->catalog, id);
+
+	if (!r->q->dry_run)
+		return is_gone ? "gone" : "going";
+	return catalog_has(t, TX_GONE) ? "going" : catalog_has(t, TX_DONE) ? "live" : "open";
+}
+
 static enum err end_targets(struct removal *r, const struct removal_events *events, void *ud,
 			    struct error *e)
 {
@@ -501,7 +509,7 @@ static enum err end_targets(struct removal *r, const struct removal_events *even
 		if (key->fate == FATE_UNDECIDED)
 			key->fate = FATE_KEPT;
 		r->result->failed += key->fate == FATE_FAILED;
-		events->key(ud, key, key->fate == FATE_FAILED ? &r->failed : NULL);
+		events->key(ud, key);
 	}
 	for (size_t i = 0; i < r->targets && !err; i++) {
 		struct gone gone = gone_of(r);
@@ -511,7 +519,9 @@ static enum err end_targets(struct removal *r, const struct removal_events *even
 		if (!failed && !r->q->dry_run)
 			err = put_gone(r, &gone, &r->target[i].id, e);
 		if (!err)
-			events->transaction(ud, &r->target[i].id, !failed, gone.removed, gone.kept);
+			events->transaction(ud, &r->target[i].id, !failed,
+					    state_of(r, &r->target[i].id, !failed), gone.removed,
+					    gone.kept);
 	}
 	return err;
 }

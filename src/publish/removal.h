@@ -12,7 +12,8 @@
  * minutes after a marker rm/. tests/unit/publish/test_protocol.c searches what can happen. A local
  * store has no markers: it is locked alone.
  *
- * A plan that cannot be read ends it before anything was written. On a thread that waits (await.h).
+ * A plan that cannot be read ends it: before anything was written, or, if it comes meanwhile, before
+ * anything more is removed. On a thread that waits (await.h).
  */
 #pragma once
 #include "publish/catalog.h"
@@ -28,11 +29,14 @@ struct removal_request {
 
 /* On the caller's thread, at the end. */
 struct removal_events {
-	/* Each key that any of them names, in their order; e: with FATE_FAILED. */
-	void (*key)(void *ud, const struct removal_key *key, const struct error *e);
-	/* is_gone: all is done; else it is to be removed once more. */
-	void (*transaction)(void *ud, const struct tx_id *id, bool is_gone, int64_t removed,
-			    int64_t kept);
+	/* Each key that any of them names, in their order; its `why` counts with FATE_FAILED. */
+	void (*key)(void *ud, const struct removal_key *key);
+	/*
+	 * is_gone: all is done; else it is to be removed once more. state: what it is now, "gone" or "going";
+	 * of a dry run also "live" or "open".
+	 */
+	void (*transaction)(void *ud, const struct tx_id *id, bool is_gone, const char *state,
+			    int64_t removed, int64_t kept);
 };
 
 struct removal_result {

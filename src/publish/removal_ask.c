@@ -49,7 +49,8 @@ static void has_origin(void *ud, enum fetch_result result, const struct object_h
 		if (result == FETCH_FAULT)
 			why = *e;
 		else
-			err_set(&why, ERR_DENIED, "the store does not say what is not there");
+			err_set(&why, ERR_DENIED,
+				"the store does not say what is not there (needs s3:ListBucket)");
 		err_wrap(&why, "cannot look at '%s'", h->key->key);
 		await_each_over(&h->all->each, &why);
 		return;

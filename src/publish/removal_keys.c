@@ -11,6 +11,7 @@ static void key_fini(struct removal_key *key)
 	if (key->folded != key->key)
 		free(key->folded);
 	free(key->key);
+	free(key->why);
 }
 
 void removal_keys_fini(struct removal_keys *k)

@@ -24,6 +24,7 @@ struct removal_key {
 	bool stored;    /* by one that is gone */
 	bool asks;      /* perhaps by one that is gone and was open: its object tells */
 	enum removal_fate fate;
+	char *why; /* the last time that it could not be removed; NULL */
 };
 
 struct removal_keys {

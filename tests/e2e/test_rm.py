@@ -294,17 +294,30 @@ def test_no_date(spoiled, proxy, rm):
 
 
 def test_one_that_is_refused(spoiled, proxy, rm):
-    """It is told; the others go, and the next removal finishes it."""
+    """Of each it is told why; the next removal finishes it."""
     fill(spoiled, A, B)
     ident = publish(spoiled, 1, [line(A), line(B)])
     answer = faults.respond(lambda request: faults.Response(
         200, [("Content-Type", "application/xml")],
-        f"<DeleteResult><Error><Key>sym/{A}</Key><Code>AccessDenied</Code></Error></DeleteResult>".encode()))
+        f"<DeleteResult><Error><Key>sym/{A}</Key><Code>AccessDenied</Code></Error>"
+        f"<Error><Key>sym/{B}</Key><Code>ObjectLocked</Code></Error></DeleteResult>".encode()))
     proxy.fault(answer, lambda r: r.method == "POST", times=1)
     code, out, err = rm(spoiled, ident, url=spoiled.through)
-    assert code == 1 and A in err and "AccessDenied" in err and "not all" in out
+    assert code == 1 and "not all" in out
+    told = dict(re.findall(r"cannot remove '(.*?)': (.*)", err))
+    assert set(told) == {A, B} and "AccessDenied" in told[A] and "ObjectLocked" in told[B]
     assert gone_of(spoiled, ident)["state"] == "going"
     assert rm(spoiled, ident)[0] == 0 and not there(spoiled, A) and not there(spoiled, B)
+
+
+@pytest.mark.parametrize("state", [LIVE, OPEN, GOING])
+def test_the_state_before(place, rm, state):
+    ident = publish(place, 1, [line(A)], state)
+    other = publish(place, 2, [line(B)])
+    code, out, _ = rm(place, ident, other, "--dry-run", "--json")
+    told = {x["transaction"]: x["state"] for x in map(json.loads, out.splitlines())
+            if "transaction" in x}
+    assert code == 0 and told == {ident: state, other: LIVE}
 
 
 def test_unreachable(spoiled, proxy, rm):
