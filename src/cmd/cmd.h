@@ -3,9 +3,10 @@
 #pragma once
 
 /* Besides EXIT_SUCCESS, and EXIT_FAILURE: something that was asked for was not done. */
-#define EXIT_USAGE       2 /* the settings are wrong: one line on standard error says how */
-#define EXIT_CONFLICT    3 /* another file lies where one was to be put */
-#define EXIT_UNREACHABLE 4 /* a store gave no answer; of what writes, only before anything was written */
+#define EXIT_USAGE    2 /* the settings are wrong: one line on standard error says how */
+#define EXIT_CONFLICT 3 /* another file lies where one was to be put */
+#define EXIT_UNREACHABLE                                                                           \
+	4 /* a store gave no answer; of what writes, only before anything was written */
 #define EXIT_INTERRUPTED 130
 
 /* Of two exit codes the one that counts: 130, 2, 4, 1, 3, 0 in this order. */
