@@ -103,7 +103,8 @@ static enum err take_gone(void *ud, const struct catalog_entry *t, struct slice 
 	if (!err && is_done)
 		err = read_done(r, t, &plan, &done, e);
 	if (!err)
-		removal_keys_stored(&r->keys, &plan, is_done ? &done : NULL);
+		removal_keys_stored(&r->keys, &plan, is_done ? &done : NULL,
+				    t->mark & TARGET ? INT64_MAX : t->object[TX_GONE].modified_s);
 	done_fini(&done);
 	plan_fini(&plan);
 	return err;
@@ -255,7 +256,8 @@ static enum err take_target(void *ud, const struct catalog_entry *t, struct slic
 	target->has_done = catalog_has(t, TX_DONE);
 	if (!err && target->has_done)
 		err = read_done(r, t, &target->plan, &target->done, e);
-	return err ? err : removal_keys_add(&r->keys, &target->plan, e);
+	return err ? err
+		   : removal_keys_add(&r->keys, &target->plan, t->object[TX_PLAN].modified_s, e);
 }
 
 static enum err read_targets(struct removal *r, struct error *e)

@@ -31,7 +31,8 @@ static char *fold(struct slice key)
 	return xstrdup(buf_str(&folded));
 }
 
-enum err removal_keys_add(struct removal_keys *k, const struct plan *plan, struct error *e)
+enum err removal_keys_add(struct removal_keys *k, const struct plan *plan, int64_t planned_s,
+			  struct error *e)
 {
 	if (plan->files > KEYS_MAX - k->n)
 		return err_set(e, ERR_LIMIT, "more than %zu files to remove at a time", KEYS_MAX);
@@ -48,7 +49,7 @@ enum err removal_keys_add(struct removal_keys *k, const struct plan *plan, struc
 		struct slice key = plan->file[i].key;
 		struct removal_key *to = &k->v[k->n++];
 
-		*to = (struct removal_key){.key = xstrndup(key.p, key.n)};
+		*to = (struct removal_key){.key = xstrndup(key.p, key.n), .planned_s = planned_s};
 		to->folded = k->folds ? fold(key) : to->key;
 	}
 	return OK;
@@ -71,6 +72,7 @@ void removal_keys_sort(struct removal_keys *k)
 			k->v[n++] = k->v[i];
 			continue;
 		}
+		k->v[n - 1].planned_s = MIN(k->v[n - 1].planned_s, k->v[i].planned_s);
 		key_fini(&k->v[i]);
 	}
 	k->n = n;
@@ -100,12 +102,13 @@ void removal_keys_name(struct removal_keys *k, const struct plan *plan, bool nam
 	}
 }
 
-void removal_keys_stored(struct removal_keys *k, const struct plan *plan, const struct done *done)
+void removal_keys_stored(struct removal_keys *k, const struct plan *plan, const struct done *done,
+			 int64_t gone_s)
 {
 	for (size_t i = 0; i < plan->files; i++) {
 		struct removal_key *key = removal_keys_find(k, plan->file[i].key);
 
-		if (!key)
+		if (!key || gone_s < key->planned_s)
 			continue;
 		if (!done) {
 			key->asks = true;

@@ -18,11 +18,12 @@ enum removal_fate {
 };
 
 struct removal_key {
-	char *key;      /* as it is removed */
-	char *folded;   /* as it is looked for; may be the same */
-	unsigned named; /* by so many transactions that are live or open */
-	bool stored;    /* by one that is gone */
-	bool asks;      /* perhaps by one that is gone and was open: its object tells */
+	char *key;         /* as it is removed */
+	char *folded;      /* as it is looked for; may be the same */
+	unsigned named;    /* by so many transactions that are live or open */
+	int64_t planned_s; /* when the first of them that name it had its plan written */
+	bool stored;       /* by one that is gone */
+	bool asks;         /* perhaps by one that is gone and was open: its object tells */
 	enum removal_fate fate;
 	char *why; /* the last time that it could not be removed; NULL */
 };
@@ -36,13 +37,17 @@ struct removal_keys {
 void removal_keys_fini(struct removal_keys *k);
 /* All of a plan, before removal_keys_sort(). */
 MUST_CHECK enum err removal_keys_add(struct removal_keys *k, const struct plan *plan,
-				     struct error *e);
+				     int64_t planned_s, struct error *e);
 void removal_keys_sort(struct removal_keys *k);
 /* NULL: none of them. */
 struct removal_key *removal_keys_find(const struct removal_keys *k, struct slice key);
 /* A plan that is live or open names its keys; names: or does not any more. */
 void removal_keys_name(struct removal_keys *k, const struct plan *plan, bool names);
-/* One that is gone has stored some; done NULL: it was open. */
-void removal_keys_stored(struct removal_keys *k, const struct plan *plan, const struct done *done);
+/*
+ * One that is gone has stored some; done NULL: it was open. gone_s: when its removal ended, INT64_MAX: it is to be removed
+ * now. It took what it stored along, so that nothing which a later plan names is its.
+ */
+void removal_keys_stored(struct removal_keys *k, const struct plan *plan, const struct done *done,
+			 int64_t gone_s);
 /* May it be taken, as far as plans tell? */
 bool removal_key_may_go(const struct removal_key *key);

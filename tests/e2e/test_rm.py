@@ -100,6 +100,18 @@ def test_what_was_there_before(place, rm):
     assert all(there(place, k) for k in (A, B, C))
 
 
+def test_what_came_after(place, rm):  # noqa: F811
+    """One that is gone has taken its files along: what is there later was put by somebody else."""
+    fill(place, A)
+    first = publish(place, 1, [line(A)])
+    assert rm(place, first)[0] == 0 and not there(place, A)
+    time.sleep(1.1)                              # the store tells its times in seconds
+    fill(place, A)
+    second = publish(place, 2, [line(A)], outcomes={"existed": [2]})
+    code, out, _ = rm(place, second)
+    assert code == 0 and out == f"{second}: 0 files removed, 1 kept\n" and there(place, A)
+
+
 def test_several(place, rm):
     """Those that name the same files, at once."""
     fill(place, A, B)

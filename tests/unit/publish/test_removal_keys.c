@@ -20,7 +20,7 @@ static struct removal_keys keys_of(const struct plan *p, bool folds)
 {
 	struct removal_keys k = {.folds = folds};
 
-	ASSERT(removal_keys_add(&k, p, NULL) == OK);
+	ASSERT(removal_keys_add(&k, p, 100, NULL) == OK);
 	removal_keys_sort(&k);
 	return k;
 }
@@ -57,10 +57,10 @@ static void test_what_may_go(void)
 
 		done.outcome[0] = OUTCOME_FAILED;
 		done.outcome[1] = rows[i].stored ? OUTCOME_STORED : OUTCOME_EXISTED;
-		removal_keys_stored(&k, &p, rows[i].open ? NULL : &done);
+		removal_keys_stored(&k, &p, rows[i].open ? NULL : &done, INT64_MAX);
 		done.outcome[1] = OUTCOME_STORED;
 		if (rows[i].by_another)
-			removal_keys_stored(&k, &p, &done);
+			removal_keys_stored(&k, &p, &done, INT64_MAX);
 		for (unsigned n = 0; n < rows[i].named; n++)
 			removal_keys_name(&k, &p, true);
 		for (unsigned n = 0; n < rows[i].unnamed; n++)
@@ -83,7 +83,8 @@ static void test_several_plans(void)
 	struct plan p = plan_of(first, 3), q = plan_of(second, 3);
 	struct removal_keys k = {0};
 
-	ASSERT(removal_keys_add(&k, &p, NULL) == OK && removal_keys_add(&k, &q, NULL) == OK);
+	ASSERT(removal_keys_add(&k, &p, 100, NULL) == OK &&
+	       removal_keys_add(&k, &q, 100, NULL) == OK);
 	removal_keys_sort(&k);
 	CHECK_INT(k.n, 4, "of six");
 	for (size_t i = 0; i < k.n; i++)
@@ -105,7 +106,7 @@ static void test_any_case(void)
 
 	done.outcome[0] = OUTCOME_STORED;
 	CHECK(key && !removal_key_may_go(key), "one file");
-	removal_keys_stored(&k, &stored, &done);
+	removal_keys_stored(&k, &stored, &done, INT64_MAX);
 	CHECK(removal_key_may_go(key), "which another one stored");
 	CHECK_STR(key->key, theirs[0], "under this name");
 	removal_keys_name(&k, &stored, true);
