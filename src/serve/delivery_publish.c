@@ -144,8 +144,11 @@ void delivery_publish(struct delivery *d)
 	const struct upload_bodies bodies = {.open = open_file, .close = close_file, .ud = d};
 	struct scan_how how;
 
-	if (atomic_load(&d->door->stopped) || !door_how(d->door, &how)) {
+	if (atomic_load(&d->door->stopped))
 		err_set(&d->failure, ERR_CANCELED, "the process ends");
+	else if (!door_how(d->door, &how))
+		err_set(&d->failure, ERR_NET, "the store has not answered yet");
+	if (d->failure.code) {
 		delivery_told(d);
 		return;
 	}
