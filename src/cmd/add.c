@@ -361,35 +361,49 @@ static void tell_file(struct add *a, const struct told *t)
 	tell_line(a, buf_str(&path), what);
 }
 
+/* As ls says it. */
+static const char *state_word(const struct add *a)
+{
+	if (a->result.gone)
+		return "going";
+	return a->error.code && !a->result.ended ? "open" : "live";
+}
+
+/* A dry run has begun no transaction. */
 static void print_summary(struct add *a)
 {
 	const size_t *n = a->result.n;
-	const char *verb = a->words->set & 1U << DRY_RUN ? "would store" : "stored";
+	bool dry_run = a->words->set & 1U << DRY_RUN;
+	size_t conflict = n[OUTCOME_CONFLICT] + a->gather.conflicts,
+	       failed = n[OUTCOME_FAILED] + a->gather.failed;
 
 	progress_hide(&a->progress);
-	if (a->json)
-		printf("{\"transaction\":\"%s\",\"state\":\"%s\",\"stored\":%zu,\"existed\":%zu,"
-		       "\"conflict\":%zu,"
-		       "\"failed\":%zu,\"unknown\":%zu,\"bytes\":%" PRId64
-		       ",\"stored_bytes\":%" PRId64 "}\n",
-		       a->plan.id.s, a->error.code && !a->result.ended ? "open" : "done",
-		       n[OUTCOME_STORED], n[OUTCOME_EXISTED],
-		       n[OUTCOME_CONFLICT] + a->gather.conflicts,
-		       n[OUTCOME_FAILED] + a->gather.failed, a->gather.unknown, a->plan.bytes,
-		       a->result.stored_bytes);
-	else
-		printf("%s %zu (%.1f MiB), existed %zu, conflict %zu, failed %zu, unknown %zu: "
-		       "transaction %s\n",
-		       verb, n[OUTCOME_STORED], (double)a->result.stored_bytes / MIB,
-		       n[OUTCOME_EXISTED], n[OUTCOME_CONFLICT] + a->gather.conflicts,
-		       n[OUTCOME_FAILED] + a->gather.failed, a->gather.unknown, a->plan.id.s);
+	if (a->json) {
+		printf("{");
+		if (!dry_run)
+			printf("\"transaction\":\"%s\",\"state\":\"%s\",", a->plan.id.s,
+			       state_word(a));
+		printf("\"stored\":%zu,\"existed\":%zu,\"conflict\":%zu,\"failed\":%zu,"
+		       "\"unknown\":%zu,\"bytes\":%" PRId64 ",\"stored_bytes\":%" PRId64 "}\n",
+		       n[OUTCOME_STORED], n[OUTCOME_EXISTED], conflict, failed, a->gather.unknown,
+		       a->plan.bytes, a->result.stored_bytes);
+		return;
+	}
+	printf("%s %zu (%.1f MiB), existed %zu, conflict %zu, failed %zu, unknown %zu",
+	       dry_run ? "would store" : "stored", n[OUTCOME_STORED],
+	       (double)a->result.stored_bytes / MIB, n[OUTCOME_EXISTED], conflict, failed,
+	       a->gather.unknown);
+	if (!dry_run)
+		printf(": transaction %s", a->plan.id.s);
+	printf("\n");
 }
 
 /* ---- the bodies ---- */
 
 static enum err open_body(void *ud, size_t which, struct upload_body *ret, struct error *e)
 {
-	const struct plan_file *f = &((struct add *)ud)->plan.file[which];
+	const struct add *a = ud;
+	const struct plan_file *f = &a->plan.file[which];
 	struct buf path CLEANUP(buf_fini) = BUF_MAX(PLAN_TEXT_MAX + 1);
 	struct stat st;
 
@@ -401,7 +415,8 @@ static enum err open_body(void *ud, size_t which, struct upload_body *ret, struc
 	if (fstat(ret->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == f->size)
 		return OK;
 	close(ret->fd);
-	return err_set(e, ERR_CORRUPT, "it has changed meanwhile");
+	return err_set(e, ERR_CORRUPT, "it has changed meanwhile%s",
+		       a->resumes ? ": publish it anew, without --resume" : "");
 }
 
 static void close_body(void *ud, size_t which, struct upload_body *body)
@@ -549,7 +564,7 @@ static enum err ask_tiers(struct add *a, struct error *e)
 	int tier = atomic_load(&a->store->tier);
 
 	a->gather.how.two_tier = tier == TIER_TWO;
-	if (tier == TIER_ONE || tier == TIER_TWO)
+	if (tier != TIER_UNKNOWN)
 		return OK;
 	sem_init(&l.done, 0, 0);
 	for (unsigned i = 0; i < 3 && l.result == STORE_FAULT_RETRY; i++) {
@@ -670,6 +685,7 @@ static bool read_plan(struct add *a)
 static void take_told(struct add *a)
 {
 	STAILQ_HEAD(, told) all = STAILQ_HEAD_INITIALIZER(all);
+	char what[100];
 	size_t waiting;
 
 	{
@@ -686,9 +702,10 @@ static void take_told(struct add *a)
 		free(t);
 	}
 	if (waiting && !a->json) {
+		(void)snprintf(what, sizeof(what), "waits for %zu removal%s to end", waiting,
+			       waiting == 1 ? "" : "s");
 		progress_hide(&a->progress);
-		stores_command_tell(&command, a->store,
-				    "waits for a removal to end, two minutes at most");
+		stores_command_tell(&command, a->store, what);
 	}
 	progress_tell(&a->progress, a->files_done, a->bytes_done);
 }
@@ -739,8 +756,10 @@ static void tell_end(struct add *a)
 					  a->result.any_written ? EXIT_FAILURE : EXIT_UNREACHABLE);
 	if (a->result.n[OUTCOME_FAILED] || a->result.gone)
 		a->code = exit_code_worse(a->code, EXIT_FAILURE);
-	if (a->result.n[OUTCOME_CONFLICT])
+	if (a->result.n[OUTCOME_CONFLICT]) {
+		stores_command_tell(&command, NULL, "--force replaces what differs");
 		a->code = exit_code_worse(a->code, EXIT_CONFLICT);
+	}
 }
 
 static void warn_of_server(const char *url, const char *why)

@@ -129,12 +129,14 @@ void gather_init(struct gather *g)
 static void take_list(struct gather *g, const struct walk *w, const char *path)
 {
 	FILE *f = fopen(path, "re");
+	struct error e;
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t n;
 
 	if (!f) {
-		fail(g, path, "a list that cannot be read");
+		(void)err_sys(&e, ERR_IO, "a list that cannot be read");
+		fail(g, path, e.msg);
 		return;
 	}
 	while ((n = getline(&line, &room, f)) > 0) {

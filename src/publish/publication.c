@@ -38,6 +38,7 @@ struct publication {
 	struct store_lock *lock;
 	struct small *small;
 	struct removals *removals;
+	size_t waits_for;  /* removals, as told last */
 	bool any_removals; /* there were some when the plan had been written */
 	struct loop_timer timer;
 	bool ending;
@@ -261,8 +262,9 @@ static void counted_again(void *ud, size_t running, const struct error *e)
 	if (e) {
 		break_off(p, e);
 	} else if (running) {
-		if (p->events.waiting)
+		if (p->events.waiting && running != p->waits_for)
 			p->events.waiting(p->ud, running);
+		p->waits_for = running;
 		p->timer.due = look_again;
 		loop_timer_set(loop_of(p), &p->timer, clock_mono_ns() + POLL_NS);
 	} else {

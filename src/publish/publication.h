@@ -49,7 +49,7 @@ struct publication_events {
 	 * a stop broke off not at all.
 	 */
 	void (*file_done)(void *ud, size_t which, const struct upload_result *r);
-	/* It waits for so many removals to end; may be NULL. */
+	/* It waits for so many removals to end, told when the number changes; may be NULL. */
 	void (*waiting)(void *ud, size_t removals);
 	/*
 	 * e == NULL: it is done, whatever became of each file. Else the transaction is open, unless it has ended, or

@@ -82,7 +82,7 @@ def test_first_and_second(place, add, build):  # noqa: F811
     assert code == 0 and not err
     assert statuses(lines) == {key(n): "stored" for n in range(30)}
     assert {**all, "transaction": 0, "stored_bytes": 0} == {
-        "transaction": 0, "state": "done", "stored": 30, "existed": 0, "conflict": 0, "failed": 0,
+        "transaction": 0, "state": "live", "stored": 30, "existed": 0, "conflict": 0, "failed": 0,
         "unknown": 1, "bytes": sum(len(sym(n, 400)) for n in range(30)), "stored_bytes": 0}
     head, *files = map(json.loads, plan_of(place, all["transaction"]).splitlines())
     assert (head["product"], head["version"], head["comment"]) == ("app", "7", "nightly")
@@ -101,6 +101,7 @@ def test_conflict(place, add, build, tmp):  # noqa: F811
     code, lines, all, err = add(place, folder)
     assert code == 3 and all["conflict"] == 1 and all["existed"] == 2
     assert statuses(lines)[key(1)] == "conflict" and "m1.sym: conflict: another file" in err
+    assert err.count("--force replaces what differs") == 1
     assert place.get(key(1)) == before
     code, lines, all, err = add(place, folder, "--force")
     assert code == 0 and all["stored"] == 1 and not err and place.get(key(1)) != before
@@ -173,12 +174,13 @@ def test_two_files_of_one_key(place, add, build, tmp):  # noqa: F811
 def test_what_is_taken(place, add, build, tmp):  # noqa: F811
     folder = build(4)
     (folder / "x.bin").write_bytes(b"x")
+    assert "cannot be read: No such file" in add(place, "@none")[3]
     (tmp / "list").write_text(f"{folder}/m0.sym\n\n{folder}/sub/m1.sym\n")
     assert statuses(add(place, "@list", "--dry-run")[1]) == {key(0): "stored", key(1): "stored"}
     code, lines, all, _ = add(place, folder, "--exclude", "M2.*", "--exclude", "*/sub/*", "--dry-run")
     assert code == 0 and statuses(lines) == {key(0): "stored"}
     code, _, all, _ = add(place, folder, "--strict", "--dry-run")
-    assert code == 1 and all["unknown"] == 1
+    assert code == 1 and all["unknown"] == 1 and "transaction" not in all and "state" not in all
     code, lines, all, err = add(place, folder / "x.bin")
     assert code == 1 and all is None and "no symbol file was found" in err
     (folder / "cut.pdb").write_bytes(b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0" + bytes(20))
@@ -189,6 +191,15 @@ def test_what_is_taken(place, add, build, tmp):  # noqa: F811
 def test_two_tiers(place, add, build):  # noqa: F811
     place.put("index2.txt", b"")
     assert statuses(add(place, build(1))[1]) == {"mo/" + key(0): "stored"}
+
+
+@pytest.mark.parametrize("tiers, first", [("1", ""), ("2", "mo/"), ("both", "")])
+def test_told_tiers(add, build, tmp, tiers, first):
+    """Where the URL tells them there is no look, and of both it is the plain one, as behind the door."""
+    (tmp / "store").mkdir()
+    (tmp / "store/index2.txt").touch()
+    code, lines, _, err = add(f"file://{tmp}/store?tiers={tiers}", build(1))
+    assert code == 0 and statuses(lines) == {first + key(0): "stored"}, err
 
 
 @pytest.mark.parametrize("kind", ["zstd", "gzip", "cab", "none"])
@@ -321,7 +332,7 @@ def test_a_file_that_is_refused(rgw, bucket, add, build, proxy):
     proxy.fault(faults.status(403, "AccessDenied"), lambda r: r.method == "PUT" and "mod3." in r.path)
     code, lines, all, err = add(s3(bucket, proxy), build(20))
     assert code == 1 and all["stored"] == 19 and all["failed"] == 1 and "m3.sym: failed" in err
-    assert all["state"] == "done"
+    assert all["state"] == "live"
 
 
 # ---- broken off, and gone on with
@@ -353,8 +364,10 @@ def test_broken_off(rgw, bucket, add, build, proxy, tmp, how):
         assert process.returncode == -how
     else:
         assert process.returncode == 130 and f"add --resume {which} goes on" in err
+        assert json.loads(out.splitlines()[-1])["state"] == "open"
     code, lines, all, err = add(s3(bucket, rgw), "--resume", which)
     assert code == 0 and all["stored"] == 30 and all["transaction"] == which, err
+    assert all["state"] == "live"
     assert add(s3(bucket, rgw), folder)[2]["existed"] == 30
     code, _, _, err = add(s3(bucket, rgw), "--resume", which)
     assert code == 1 and "done already" in err

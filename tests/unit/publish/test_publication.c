@@ -23,7 +23,7 @@ struct run {
 	bool done, waits;
 	struct upload_result last[8];
 	int told[8], opened, closed;
-	size_t waited;
+	size_t waited, waitings;
 	struct publication_result result;
 	uint8_t outcome[8];
 	struct error error;
@@ -60,6 +60,7 @@ static void waiting(void *ud, size_t removals)
 	struct run *run = ud;
 
 	run->waited = removals;
+	run->waitings++;
 	run->waits = true;
 }
 
@@ -529,6 +530,14 @@ static void test_bucket(void)
 		 "",
 		 "",
 		 .waited = 1},
+		{"a removal to wait for longer, told once",
+		 {STORED, RUNS(YOUNG), MISSING, STORED, RUNS(YOUNG), RUNS(YOUNG), NONE,
+		  THERE(OF(ONE, ID)), STORED, ABSENT},
+		 10,
+		 OUTCOME_STORED,
+		 "",
+		 "",
+		 .waited = 1},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -548,8 +557,7 @@ static void test_bucket(void)
 		for (int turn = 0; turn < 3000 && !run.done; turn++) {
 			(void)manual_turn(r.ctx.loop, 20);
 			if (run.waits)
-				manual_advance(r.ctx.loop, 5 * NS_PER_S);
-			run.waits = false;
+				manual_advance(r.ctx.loop, 50 * NS_PER_MS);
 		}
 		for (size_t k = 0; k < r.server.n_asked && !run.done; k++)
 			fprintf(stderr, "# %zu %.60s\n", i, r.server.asked[k]);
@@ -565,6 +573,7 @@ static void test_bucket(void)
 		/* done is asked for next to last, and then .gone */
 		CHECK_INT(run.result.ended, !row->err || row->requests == 6, row->what);
 		CHECK_INT((long long)run.waited, (long long)row->waited, row->what);
+		CHECK_INT((long long)run.waitings, (long long)row->waited, "told once");
 		finish(&run);
 		rig_fini(&r);
 	}
