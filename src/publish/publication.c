@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * See publication.h. The states follow each other; AGAIN comes only after WAITING.
+ * See publication.h. One step begins the next; in brackets, only where removals ran.
  *
- *	LOCKING -> PLANNING -> LISTING -> FILES -> WAITING -> AGAIN -> CLOSING -> CHECKING -> ENDED
+ *	begin_soon, locked, begin, planned, counted, begin_files [, wait_for_removals, counted_again, begin_files],
+ *	close_it, closed, looked_for_gone, end
  */
 #include "publish/publication.h"
 
