@@ -2,12 +2,14 @@
 /* See scan.h. */
 #include "publish/scan.h"
 
+#include "base/text.h"
 #include "store/name_list.h"
 #include "store/write.h"
 
 #include <fcntl.h>
 #include <search.h>
 #include <stdio.h>
+#include <unistr.h>
 
 #define SEGMENT_MAX 255 /* of a file name, on each file system that counts */
 
@@ -51,17 +53,18 @@ static bool has_control(struct slice s)
 	return false;
 }
 
+/* Plans are JSON, which has UTF-8 alone; and beside a file refs.ptr is what symstore.exe counts by. */
 static bool key_is_good(struct slice key)
 {
-	struct slice rest = key, segment;
+	struct slice rest = key, segment = SLICE_NONE;
 
 	if (key.n > PLAN_KEY_MAX || !store_key_is_clean(key) || name_is_reserved(key) ||
-	    has_control(key))
+	    has_control(key) || u8_check((const uint8_t *)key.p, key.n))
 		return false;
 	while (slice_next(&rest, '/', &segment))
 		if (segment.n > SEGMENT_MAX || name_is_reserved(segment))
 			return false;
-	return true;
+	return !fold_equal(segment, SLICE("refs.ptr"));
 }
 
 /* ---- one file ---- */

@@ -36,7 +36,7 @@ struct scanned {
 
 /*
  * ERR_CORRUPT: of a known format, but damaged; ERR_LIMIT: it makes a key that no store may have (its name is too long,
- * or one of ours); the errors of reading it. *ret is to be freed on success only.
+ * no UTF-8, one of ours, or symstore's refs.ptr); the errors of reading it. *ret is to be freed on success only.
  */
 MUST_CHECK enum err scan_file(const struct scan_how *how, const struct scan_file *file,
 			      struct scanned *ret, struct error *e);

@@ -57,6 +57,8 @@ static void test_keys(void)
 		{{PLACE_IN_LOWER, false, false, {PACK_NONE, 0}}, ".pepto", NULL, NULL},
 		{{PLACE_IN_LOWER, false, false, {PACK_NONE, 0}}, "..", NULL, NULL},
 		{{PLACE_IN_LOWER, false, false, {PACK_NONE, 0}}, "a\x01.pdb", NULL, NULL},
+		{{PLACE_IN_LOWER, false, false, {PACK_NONE, 0}}, "a\xff.pdb", NULL, NULL},
+		{{PLACE_IN_LOWER, true, false, {PACK_NONE, 0}}, "\xc3", NULL, NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -65,7 +67,7 @@ static void test_keys(void)
 		enum err err = scan(&rows[i].how, rows[i].module, &s, &e);
 
 		if (!rows[i].key) {
-			CHECK(err == ERR_LIMIT || (!err && !s.lines), rows[i].module);
+			CHECK(err == ERR_LIMIT || (!err && !s.lines), "no store can have it");
 		} else {
 			CHECK(!err && s.lines == 1, e.msg);
 			CHECK_SLICE(s.line[0].key, rows[i].key, rows[i].module);
