@@ -310,6 +310,22 @@ struct slice text_trim_slashes(struct slice s)
 	return s;
 }
 
+void text_cut_users(struct buf *b, size_t at)
+{
+	const char *mark;
+
+	while (at < b->n && (mark = memmem(b->p + at, b->n - at, "://", 3))) {
+		size_t host;
+
+		at = host = (size_t)(mark - b->p) + 3;
+		for (size_t i = at; i < b->n && b->p[i] != '/'; i++)
+			if (b->p[i] == '@')
+				host = i + 1;
+		memmove(b->p + at, b->p + host, b->n - host);
+		b->n -= host - at;
+	}
+}
+
 bool text_same(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : !a && !b;

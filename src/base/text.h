@@ -54,6 +54,11 @@ void text_show(struct slice s, struct buf *out);
 bool text_is_field_value(struct slice s);
 /* A path or prefix without the slashes around it. */
 struct slice text_trim_slashes(struct slice s);
+/*
+ * URLs in what b has from at on lose their "user:password@": all from "://" to the last '@' before the next
+ * slash.
+ */
+void text_cut_users(struct buf *b, size_t at);
 /* The same text, or both NULL. */
 bool text_same(const char *a, const char *b);
 /* Constant-time comparison: time depends on the lengths only. */

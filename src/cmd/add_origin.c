@@ -2,6 +2,8 @@
 /* See add_origin.h. */
 #include "cmd/add_origin.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 
 /* Values in a row, with what stands before each; all of them are there, or it is the next service's turn. */
@@ -40,14 +42,29 @@ static bool join(const struct origin_row *row, const char *(*get)(void *ctx, con
 
 		if (!value || !value[0])
 			return false;
+		size_t at;
+
 		buf_puts(out, row->piece[i].before);
+		at = out->n;
 		buf_puts(out, value);
+		text_cut_users(out, at); /* each runner clones by a token of its own */
 	}
 	return true;
 }
 
+static void cut_users(struct plan *plan, struct slice *field)
+{
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(PLAN_TEXT_MAX);
+
+	buf_add(&text, *field);
+	text_cut_users(&text, 0);
+	if (field->n && !buf_failed(&text))
+		*field = plan_text(plan, buf_slice(&text));
+}
+
 void add_origin(struct plan *plan, const char *(*get)(void *ctx, const char *name), void *ctx)
 {
+	cut_users(plan, &plan->source);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct slice *field = (struct slice *)((char *)plan + rows[i].field);
 		struct buf text CLEANUP(buf_fini) = BUF_MAX((size_t)64 * 1024);

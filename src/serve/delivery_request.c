@@ -108,6 +108,15 @@ static bool read_date(struct slice s, int64_t *ret)
 	return iso_date_parse(s, ret) && *ret > 0;
 }
 
+/* The last that was kept. */
+static void cut_users(struct delivery_request *r, struct slice *last)
+{
+	size_t at = r->text.n - last->n;
+
+	text_cut_users(&r->text, at);
+	last->n = r->text.n - at;
+}
+
 static const char *read_parameter(struct delivery_request *r, struct slice name, struct slice value)
 {
 	static const char no_text[] = "a value is no text";
@@ -121,10 +130,18 @@ static const char *read_parameter(struct delivery_request *r, struct slice name,
 		{SLICE("source"), &r->source},
 	};
 	struct slice date;
+	size_t i;
 
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+	for (i = 0; i < ARRAY_LEN(texts); i++)
 		if (slice_eq(name, texts[i].name))
-			return keep_value(r, value, texts[i].to) ? NULL : no_text;
+			break;
+	if (i < ARRAY_LEN(texts)) {
+		if (!keep_value(r, value, texts[i].to))
+			return no_text;
+		if (texts[i].to == &r->source)
+			cut_users(r, &r->source);
+		return NULL;
+	}
 	if (slice_eq(name, SLICE("force")))
 		return "nothing is replaced through this door: use pepto-symbol add --force";
 	if (!slice_eq(name, SLICE("keep_until")))

@@ -179,6 +179,8 @@ static void test_query(void)
 		{"/-/upload/a%20b+c.pdb", "a b+c.pdb||||"},
 		{"/-/upload/a.pdb?product=app&version=7", "a.pdb|app|7||"},
 		{"/-/upload/a.pdb?comment=a+b%2Bc&&source=", "a.pdb|||a b+c|"},
+		{"/-/upload/a.pdb?source=https://u:p%40w@h/r@1&product=2",
+		 "a.pdb|2|||https://h/r@1"},
 		{"/-/upload/a.pdb?source=%C3%A4&product=1&product=2", "a.pdb|2|||\xc3\xa4"},
 		{"/-/upload/a.pdb?", "a.pdb||||"},
 		{"/-/upload/a.pdb?force=1", "!nothing is replaced"},
