@@ -177,6 +177,18 @@ static enum stored_finding judge_bytes(struct object *o, enum packing packing, s
 
 /* ---- by what little tells ---- */
 
+/* Whether by what its publisher has written beside it. */
+static bool is_told_otherwise(const struct object *o, struct error *e)
+{
+	const struct object_origin *origin = &o->head.origin;
+
+	if (!origin->sha256[0] || (strcmp(origin->sha256, o->file->sha256) == 0 &&
+				   (origin->size < 0 || origin->size == o->file->size)))
+		return false;
+	err_set(e, ERR_OTHER, "another file, as pepto-sha256 beside it tells");
+	return true;
+}
+
 static enum stored_finding judge_plain(struct object *o, const char **ret_by, struct error *e)
 {
 	const struct source file = {read_all_of, o, o->head.total};
@@ -184,6 +196,8 @@ static enum stored_finding judge_plain(struct object *o, const char **ret_by, st
 	struct claim claim;
 	char is[160];
 
+	if (is_told_otherwise(o, e))
+		return STORED_WRONG;
 	*ret_by = "length";
 	if (o->head.total != o->file->size) {
 		err_set(e, ERR_OTHER, "it has %lld bytes, not %lld", (long long)o->head.total,
@@ -206,17 +220,13 @@ static enum stored_finding judge_plain(struct object *o, const char **ret_by, st
 /* What its publisher has written beside it, and the beginning of what it holds. */
 static enum stored_finding judge_packed(struct object *o, enum packing packing, struct error *e)
 {
-	const struct object_origin *origin = &o->head.origin;
 	char *plain CLEANUP(free_p) = xzalloc(VERIFY_HEAD);
 	struct slice head = {plain, 0};
 	struct claim claim;
 	bool nothing = false;
 
-	if (strcmp(origin->sha256, o->file->sha256) != 0 ||
-	    (origin->size >= 0 && origin->size != o->file->size)) {
-		err_set(e, ERR_OTHER, "another file, as pepto-sha256 beside it tells");
+	if (is_told_otherwise(o, e))
 		return STORED_WRONG;
-	}
 	head.n = codec_peek(packing_rows[packing].codec, buf_slice(&o->first), plain, VERIFY_HEAD,
 			    &nothing);
 	if (nothing || (!head.n && o->file->size)) {

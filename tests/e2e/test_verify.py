@@ -116,6 +116,19 @@ def test_metadata(rgw, bucket, built, tmp):  # noqa: F811
     assert verify()[0] == verify("--full")[0] == 1
 
 
+def test_metadata_of_plain(rgw, bucket, tmp):
+    """A file of the same length and name in the place of the one that was published."""
+    place_, data, key = InBucket(rgw, bucket, ""), body(5000), path("big.bin", "opaque1")
+    ident = publish(place_, 1, [{**line(key, data), "as": "none"}])
+    for stored, finding in ((data, "good"), (data[::-1], "wrong")):
+        place_.client.put_object(Bucket=bucket, Key=key, Body=stored, Metadata={
+            "pepto-sha256": hashlib.sha256(stored).hexdigest(), "pepto-size": str(len(stored))})
+        code, out, _ = run(tmp, "verify", "--json", ident, "--store", place_.url, **KEYS)
+        told = json.loads(out)
+        assert (code, told["finding"]) == (int(finding == "wrong"), finding)
+        assert finding == "good" or "pepto-sha256" in told["why"]
+
+
 def test_large(rgw, bucket, proxy, tmp):
     """Of a large file little is read, and with --full all, in ranges; what is replaced meanwhile is no verdict."""
     data, key = body(9_000_000), path("big.bin", "opaque1")
