@@ -7,7 +7,9 @@
 #include "store/name_list.h"
 #include "store/write.h"
 
-#define BLOCK_SIZE  ((size_t)64 << 10)
+#define BLOCK_LEAST                                                                                \
+	((size_t)512) /* many plans are of one file; each next block is twice as large */
+#define BLOCK_MOST  ((size_t)64 << 10)
 #define WORD_MAX    64 /* bytes of a kind, a form */
 #define SHA256_LEN  64
 #define SEGMENT_MAX 255 /* bytes between two slashes: a file system's limit */
@@ -35,7 +37,7 @@ void plan_fini(struct plan *p)
 static struct slice keep(struct plan *p, struct slice s)
 {
 	struct plan_block *b = p->text;
-	size_t size = MAX(BLOCK_SIZE, s.n);
+	size_t size = MAX(b ? MIN(2 * b->size, BLOCK_MOST) : BLOCK_LEAST, s.n);
 
 	if (!s.n)
 		return SLICE_NONE;
