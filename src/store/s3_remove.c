@@ -8,7 +8,8 @@
  *
  * A key with control characters, which XML cannot tell, has a DELETE of its own in any case.
  *
- * No key takes another one's way: whoever refuses a key in the answer has removed the others.
+ * No key takes another one's way: whoever refuses a key in the answer has removed the others. If the
+ * key that is refused is none of those that were asked for, it may be any of them: all have failed.
  */
 #include "base/text.h"
 #include "store/retry.h"
@@ -123,17 +124,25 @@ static bool passes(struct slice code)
 	return s3_judge(&a, &region) == S3_RETRY;
 }
 
-/* Of a key that is still wanted: one that fails for good is not asked for again. */
+/* One that fails for good is not asked for again. */
+static void fail_one(struct fated *object, struct slice code)
+{
+	if (object->fate != WANTED || object->alone)
+		return;
+	err_set(&object->error, ERR_UPSTREAM, "answered " SLICE_FMT, SLICE_ARG(code));
+	if (!passes(code))
+		object->fate = FAILED;
+}
+
 static void not_removed(void *ud, struct slice key, struct slice code)
 {
 	struct s3_removing *r = ud;
 	struct fated *object = find(r, key);
 
-	if (!object || object->fate != WANTED)
-		return;
-	err_set(&object->error, ERR_UPSTREAM, "answered " SLICE_FMT, SLICE_ARG(code));
-	if (!passes(code))
-		object->fate = FAILED;
+	if (object)
+		fail_one(object, code);
+	for (size_t i = 0; !object && i < r->n; i++)
+		fail_one(&r->objects[i], code);
 }
 
 /* All that is left. */
