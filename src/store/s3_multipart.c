@@ -56,8 +56,9 @@ struct s3_multipart {
 	char *key;
 	struct store_body body;
 	char sha256[2 * SHA256_SIZE + 1];
-	const struct sigv4_field *headers;
+	struct sigv4_field *headers;
 	size_t n_headers;
+	char *header_text; /* of them */
 	bool only_new;
 	int64_t answer_ns;
 	store_put_done *done; /* NULL: the owner has left */
@@ -118,6 +119,8 @@ static void multipart_free(struct s3_multipart *m)
 	close_p(&m->body.fd);
 	buf_fini(&m->id);
 	buf_fini(&m->text);
+	free(m->header_text);
+	free(m->headers);
 	free(m->etags);
 	free(m->key);
 	if (!m->done)
@@ -371,6 +374,10 @@ static void has_begun(struct s3_multipart *m, struct slice body)
 	buf_clear(&m->id);
 	if (s3_xml_find(body, "/InitiateMultipartUploadResult/UploadId", &m->id, &e) == OK &&
 	    m->id.n) {
+		if (!m->done) {
+			abort_with(m, STORE_PUT_FAILED, NULL);
+			return;
+		}
 		m->step = SENDING;
 		fill_slots(m);
 		return;
@@ -532,6 +539,8 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 	case BEGINNING:
 		if (verdict == S3_FOUND)
 			has_begun(m, body);
+		else if (!m->done)
+			end(m);
 		else if (verdict == S3_RETRY)
 			retry(m, e);
 		else
@@ -627,6 +636,33 @@ static int64_t part_size_of(const struct s3_store *s3, int64_t length)
 				      : (least + ROUNDING - 1) / ROUNDING * ROUNDING;
 }
 
+static struct slice keep(char **to, struct slice s)
+{
+	char *at = *to;
+
+	if (s.n)
+		memcpy(at, s.p, s.n);
+	*to += s.n + 1; /* a NUL */
+	return (struct slice){at, s.n};
+}
+
+/* It may be asked to begin once more when its owner has left, on a way back of the call's. */
+static void copy_headers(struct s3_multipart *m, const struct s3_multipart_request *request)
+{
+	size_t n = 0;
+	char *to;
+
+	for (size_t i = 0; i < request->n_headers; i++)
+		n += request->headers[i].name.n + request->headers[i].value.n + 2;
+	m->n_headers = request->n_headers;
+	m->headers = xzalloc((m->n_headers + 1) * sizeof(*m->headers));
+	m->header_text = to = xzalloc(n + 1);
+	for (size_t i = 0; i < m->n_headers; i++) {
+		m->headers[i].name = keep(&to, request->headers[i].name);
+		m->headers[i].value = keep(&to, request->headers[i].value);
+	}
+}
+
 struct s3_multipart *s3_multipart_start(struct s3_store *s3,
 					const struct s3_multipart_request *request,
 					store_put_done *done, void *ud)
@@ -637,8 +673,6 @@ struct s3_multipart *s3_multipart_start(struct s3_store *s3,
 		.s3 = s3,
 		.key = xstrdup(request->key),
 		.body = *request->body,
-		.headers = request->headers,
-		.n_headers = request->n_headers,
 		.only_new = request->only_new,
 		.answer_ns = request->answer_ns,
 		.done = done,
@@ -653,6 +687,7 @@ struct s3_multipart *s3_multipart_start(struct s3_store *s3,
 		.condition = {SLICE("if-none-match"), SLICE("*")},
 		.again.due = begin_timer,
 	};
+	copy_headers(m, request);
 	m->parts = (m->body.length + m->part_size - 1) / m->part_size;
 	m->body.fd = fcntl(request->body->fd, F_DUPFD_CLOEXEC, 0); /* a job may outlive the owner */
 	m->etags = calloc((size_t)m->parts, sizeof(*m->etags));
@@ -665,12 +700,17 @@ struct s3_multipart *s3_multipart_start(struct s3_store *s3,
 	return m;
 }
 
-/* It may be just about to begin, complete or abort: what that comes to is aborted. */
+/*
+ * One that is just being begun can be aborted only when its id has been told, which is waited for. Where
+ * it completes or aborts, that is aborted.
+ */
 void s3_multipart_cancel(struct s3_multipart *m)
 {
 	m->done = NULL;
 	LIST_INSERT_HEAD(&m->s3->aborting, m, place);
 	loop_timer_stop(loop_of(m), &m->again);
+	if (m->step == BEGINNING && m->call)
+		return;
 	if (m->call)
 		s3_call_cancel(TAKE(m->call));
 	abort_with(m, STORE_PUT_FAILED, NULL);

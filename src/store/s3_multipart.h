@@ -7,7 +7,7 @@
  * for writes, in their order.
  *
  * What fails, or is cancelled, is aborted, so that no parts stay behind that somebody pays for; but
- * those of a process that is killed do, until the bucket's rule for incomplete uploads takes them.
+ * those of a process that is killed do, and of an upload whose beginning got no answer, until the bucket's rule for incomplete uploads takes them.
  */
 #pragma once
 #include "store/s3_store.h"
@@ -24,7 +24,7 @@ struct s3_multipart_request {
 	const char *key;                   /* the full one; copied */
 	const struct store_body *body;     /* copied; what it borrows stays until the end */
 	const char *sha256;                /* copied */
-	const struct sigv4_field *headers; /* of the object; borrowed until the end */
+	const struct sigv4_field *headers; /* of the object; copied */
 	size_t n_headers;
 	bool only_new;
 	int64_t answer_ns;

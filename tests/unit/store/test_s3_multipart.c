@@ -323,6 +323,42 @@ static void test_cancelled(void)
 	}
 }
 
+/* While it is being begun the owner leaves: what has been begun is aborted, and nothing goes on. */
+static void test_cancelled_beginning(void)
+{
+	static const struct {
+		const char *name;
+		struct http_reply script[8];
+		bool aborted;
+	} rows[] = {
+		{"begun", {NOT_HERE, BEGUN, ABORTED, ABORTED, ABORTED, ABORTED, ABORTED}, true},
+		{"slow", {NOT_HERE, SLOW}, false},
+		{"denied", {NOT_HERE, DENIED}, false},
+		{"without an id", {NOT_HERE, XML("200 OK", "<a/>")}, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int fd = make_file();
+		struct store_put p = put_of(fd);
+		struct rig_put result = {0};
+		struct store_write *w;
+		struct rig r;
+
+		open_with_keys(&r, rows[i].script, ARRAY_LEN(rows[i].script));
+		w = store_put(r.store, &p, rig_stored, &result);
+		while (http_server_asked(&r.server) < 2)
+			manual_turn(r.ctx.loop, 0);
+		if (!result.done)
+			store_write_cancel(w);
+		close(fd);
+		while (!LIST_EMPTY(&((struct s3_store *)r.store)->aborting))
+			manual_turn(r.ctx.loop, 10);
+		CHECK_INT(heard_any(&r, "DELETE /bucket/pre/k?uploadId=id%2F1 "), rows[i].aborted,
+			  rows[i].name);
+		rig_fini(&r);
+	}
+}
+
 int main(void)
 {
 	test_requests();
@@ -330,5 +366,6 @@ int main(void)
 	test_part_denied();
 	test_changed();
 	test_cancelled();
+	test_cancelled_beginning();
 	return tap_done();
 }
