@@ -139,8 +139,21 @@ def forms_targets(results):
     return judged
 
 
+def publish_targets(results):
+    again = results.ratio("add", "second run: files/s", OURS, OURS, "first run: files/s")
+    return (at_most("key of a PDB of 125 MB: KiB read", results.get("key", "KiB read beyond those of --version",
+                                                                   OURS), 64, " KiB", "{:.1f}") +
+            at_least("add to a bucket: files/s / aws s3 sync",
+                     results.ratio("add", "first run: files/s", OURS, TOOL), 2) +
+            at_most("add to a bucket: CPU / aws s3 sync",
+                    results.ratio("add", "first run: CPU ms per file", OURS, TOOL), 1 / 3) +
+            at_least("add to a bucket, all exist: files/s / the first run", again, 5) +
+            at_most("add to a directory: seconds / cp -r",
+                    results.ratio("addlocal", "seconds", OURS, TOOL), 1.5))
+
+
 def targets(results):
     return (hot_targets(results) + tls_targets(results) + disk_targets(results) +
             herd_targets(results, "herd64", 64) + herd_targets(results, "herd500", 500) +
             follower_targets(results) + replay_targets(results) + forward_targets(results) +
-            memory_targets(results) + forms_targets(results))
+            memory_targets(results) + forms_targets(results) + publish_targets(results))

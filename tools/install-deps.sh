@@ -15,7 +15,7 @@ BUILD="gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libssl-de
 SAMPLES="clang lld python3 curl"
 TEST="llvm libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-boto3 openssl nginx gcab cabextract zstd
 	debuginfod gdb ceph-mon ceph-osd ceph-common radosgw libarchive-tools python3-yaml"
-BENCH="nginx libnginx-mod-http-perl libnginx-mod-http-lua varnish wrk openssl python3
+BENCH="awscli ceph-mon ceph-osd ceph-common radosgw openssl python3-boto3 llvm nginx libnginx-mod-http-perl libnginx-mod-http-lua varnish wrk python3
 	clang lld gcab cabextract zstd"
 LINT="clang-format clang-tidy shellcheck codespell cppcheck"
 
