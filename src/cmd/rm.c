@@ -249,7 +249,8 @@ static int remove_all(struct rm *x, const struct catalog_source *from, const str
 
 static void begin(struct rm *x, const struct service *s, struct catalog_source *from)
 {
-	const struct sigaction action = {.sa_handler = on_signal};
+	/* The second one ends the process: what is going is finished by the next removal. */
+	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);

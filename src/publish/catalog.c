@@ -16,6 +16,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
 #define AT_ONCE 16                 /* objects that are got at a time, and held in memory, */
 #define BIG     ((int64_t)8 << 20) /* unless they are bigger than this: those one at a time */
@@ -217,14 +218,41 @@ static size_t size_max(enum tx_object which)
 	return which == TX_PLAN ? PLAN_SIZE_MAX : which == TX_DONE ? DONE_SIZE_MAX : GONE_SIZE_MAX;
 }
 
+/* Behind what is kept: a disk that lost it is no reason to doubt the store. */
+#define SUM_SIZE 16
+
+struct sum {
+	char s[SUM_SIZE + 1];
+};
+
+static struct sum sum_of(struct slice text)
+{
+	struct sum sum;
+
+	(void)snprintf(sum.s, sizeof(sum.s), "%016llx",
+		       (unsigned long long)XXH3_64bits(text.p, text.n));
+	return sum;
+}
+
+static bool take_off_sum(struct buf *kept)
+{
+	struct slice all = buf_slice(kept), text = slice_head(all, all.n - MIN(all.n, SUM_SIZE));
+
+	if (!slice_eq(slice_from(all, text.n), slice_of(sum_of(text).s)))
+		return false;
+	kept->n = text.n;
+	kept->p[kept->n] = '\0';
+	return true;
+}
+
 static bool read_kept(const struct catalog_source *from, const struct catalog_entry *t,
 		      enum tx_object which, struct buf *ret)
 {
 	char path[PATH_MAX];
 
 	return kept_path(from, t, which, path) &&
-	       file_read_small(path, size_max(which), ret, NULL) == OK &&
-	       (int64_t)ret->n == t->object[which].size;
+	       file_read_small(path, size_max(which) + SUM_SIZE, ret, NULL) == OK &&
+	       take_off_sum(ret) && (int64_t)ret->n == t->object[which].size;
 }
 
 static void make_folders(char *path)
@@ -249,7 +277,9 @@ static void keep(const struct catalog_source *from, const struct catalog_entry *
 		return;
 	make_folders(path);
 	fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0 && (!file_write_at(fd, text, 0) || rename(draft, path)))
+	if (fd >= 0 &&
+	    (!file_write_at(fd, text, 0) ||
+	     !file_write_at(fd, slice_of(sum_of(text).s), (int64_t)text.n) || rename(draft, path)))
 		(void)unlink(draft);
 }
 
@@ -305,7 +335,7 @@ static enum err get_some(struct getting *g, size_t n, struct error *e)
 	enum err err;
 
 	for (size_t i = 0; i < n; i++) {
-		g->one[i].text = BUF_MAX(size_max(g->which));
+		g->one[i].text = BUF_MAX(size_max(g->which) + SUM_SIZE);
 		if (read_kept(g->from, g->one[i].entry, g->which, &g->one[i].text))
 			continue;
 		buf_fini(&g->one[i].text);

@@ -76,9 +76,7 @@ static void free_hash(EVP_MD_CTX **hash)
 	EVP_MD_CTX_free(*hash);
 }
 
-/* All n bytes from at, which lie within the file as it was. */
-static enum err read_plain(const struct pack_file *f, int64_t at, void *to, size_t n,
-			   struct error *e)
+enum err pack_read(const struct pack_file *f, int64_t at, void *to, size_t n, struct error *e)
 {
 	ssize_t got;
 
@@ -101,7 +99,7 @@ enum err pack_hash(const struct pack_file *f, char ret[static PACK_SHA256_SIZE],
 
 	for (int64_t at = 0; !err && at < f->size; at += (int64_t)n) {
 		n = (size_t)MIN((int64_t)BLOCK_SIZE, f->size - at);
-		err = read_plain(f, at, block, n, e);
+		err = pack_read(f, at, block, n, e);
 		if (!err)
 			ASSERT(EVP_DigestUpdate(hash, block, n));
 	}
@@ -122,7 +120,7 @@ struct packing_run {
 
 static enum err read_next(struct packing_run *r, int64_t at, void *to, size_t n, struct error *e)
 {
-	enum err err = read_plain(r->file, at, to, n, e);
+	enum err err = pack_read(r->file, at, to, n, e);
 
 	if (!err)
 		ASSERT(EVP_DigestUpdate(r->plain, to, n));
@@ -304,7 +302,7 @@ static enum err is_packed_already(const struct pack_file *f, bool *ret, struct e
 {
 	char head[PACKING_MAGIC_MAX];
 	size_t n = (size_t)MIN(f->size, (int64_t)sizeof(head));
-	enum err err = read_plain(f, 0, head, n, e);
+	enum err err = pack_read(f, 0, head, n, e);
 
 	*ret = !err && packing_of((struct slice){head, n}) != PACKED_NOT;
 	return err;
@@ -372,7 +370,7 @@ static enum err sample(const struct pack_file *f, int64_t at, int64_t *plain, in
 	unsigned char *in CLEANUP(free_p) = xzalloc(n + 1);
 	uLongf to = compressBound(n);
 	unsigned char *out CLEANUP(free_p) = xzalloc(to);
-	enum err err = read_plain(f, at, in, n, e);
+	enum err err = pack_read(f, at, in, n, e);
 
 	if (err)
 		return err;

@@ -69,6 +69,9 @@ void packed_fini(struct packed *p);
 /* Is the file worth a name of a packed form? By its beginning, and by samples. */
 MUST_CHECK enum err pack_is_worth_it(const struct pack_how *how, const struct pack_file *file,
 				     bool *ret, struct error *e);
+/* All n bytes from at, which lie within the file as it was: ERR_CORRUPT when it has become shorter. */
+MUST_CHECK enum err pack_read(const struct pack_file *file, int64_t at, void *to, size_t n,
+			      struct error *e);
 /* SHA-256 of the bytes as they are. */
 MUST_CHECK enum err pack_hash(const struct pack_file *file, char ret[static PACK_SHA256_SIZE],
 			      struct error *e);

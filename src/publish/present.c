@@ -34,19 +34,6 @@ struct comparing {
 	char block[BLOCK_SIZE];
 };
 
-static enum err read_file(const struct pack_file *f, int64_t at, void *to, size_t n,
-			  struct error *e)
-{
-	ssize_t got;
-
-	if (f->stop && atomic_load(f->stop))
-		return err_set(e, ERR_CANCELED, "not wanted any more");
-	got = file_read_at(f->fd, to, n, f->offset + at);
-	if (got < 0)
-		return err_sys(e, ERR_IO, "cannot read it");
-	return (size_t)got < n ? err_set(e, ERR_CORRUPT, "it has become shorter meanwhile") : OK;
-}
-
 static enum err compare_next(void *ud, struct slice theirs, struct error *e)
 {
 	struct comparing *c = ud;
@@ -58,7 +45,7 @@ static enum err compare_next(void *ud, struct slice theirs, struct error *e)
 			c->differs = true;
 			break;
 		}
-		if (read_file(c->file, c->at, c->block, n, e) != OK)
+		if (pack_read(c->file, c->at, c->block, n, e) != OK)
 			return e->code;
 		c->differs = memcmp(c->block, theirs.p, n) != 0;
 		c->at += (int64_t)n;
@@ -158,7 +145,7 @@ static enum err compare_md5(struct comparing *c, const struct object_head *head,
 	while (!err && c->at < c->file->size) {
 		size_t n = (size_t)MIN((int64_t)sizeof(c->block), c->file->size - c->at);
 
-		err = read_file(c->file, c->at, c->block, n, e);
+		err = pack_read(c->file, c->at, c->block, n, e);
 		if (!err)
 			ASSERT(EVP_DigestUpdate(hash, c->block, n));
 		c->at += (int64_t)n;
