@@ -5,8 +5,8 @@
 #	install-deps.sh build|run|test|bench|lint...
 #
 # When nothing is missing this costs one dpkg-query. Nothing is ever removed to make room, and no
-# service is started or left enabled: nginx, Varnish and Ceph are here for the tests and the benchmark,
-# which run their own.
+# service is started or left enabled: nginx, Varnish, Ceph and Prometheus (promtool) are here for the tests and the
+# benchmark, which run their own.
 set -eu
 
 BUILD="gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libssl-dev
@@ -14,7 +14,8 @@ BUILD="gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libssl-de
 	libmspack-dev zlib1g-dev libzstd-dev libzip-dev"
 SAMPLES="clang lld python3 curl"
 TEST="llvm libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-boto3 openssl nginx gcab cabextract zstd
-	debuginfod gdb ceph-mon ceph-osd ceph-common radosgw libarchive-tools python3-yaml"
+	debuginfod gdb ceph-mon ceph-osd ceph-common radosgw libarchive-tools python3-yaml
+	prometheus"
 BENCH="awscli ceph-mon ceph-osd ceph-common radosgw openssl python3-boto3 llvm nginx libnginx-mod-http-perl libnginx-mod-http-lua varnish wrk python3
 	clang lld gcab cabextract zstd"
 LINT="clang-format clang-tidy shellcheck codespell cppcheck"
@@ -83,7 +84,7 @@ if ! "${root[@]}" "${apt[@]}" "${missing[@]}" >/dev/null 2>&1; then
 	fi
 fi
 # Nor shall they take a port at the next boot. (Ceph does nothing until it is told to.)
-for service in nginx varnish varnishncsa; do
+for service in nginx varnish varnishncsa prometheus; do
 	if [[ " ${missing[*]} " == *" ${service%ncsa} "* ]]; then
 		"${root[@]}" update-rc.d "$service" disable
 	fi
