@@ -12,6 +12,7 @@ static const struct {
 	const char *name;
 	void (*answer)(struct exchange *x, struct slice query, struct page *ret);
 } questions[] = {
+	{"live", api_live},
 	{"missing", api_missing},
 };
 

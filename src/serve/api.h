@@ -13,6 +13,8 @@
 bool api_is(const struct symbol_path *path);
 void api_answer(struct exchange *x);
 
+/* api_live.c: what the server does, in numbers. */
+void api_live(struct exchange *x, struct slice query, struct page *ret);
 /* api_missing.c: the files that were asked for most and are nowhere. */
 void api_missing(struct exchange *x, struct slice query, struct page *ret);
 

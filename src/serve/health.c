@@ -124,6 +124,7 @@ static void probed(void *ud, const struct error *e)
 
 	log_change(w, e);
 	if (e) {
+		last_fault_note(w->store, e);
 		note_first(w);
 		set_timer(w, w->pause_ns);
 		w->pause_ns = MIN(2 * w->pause_ns, LAST_PAUSE_NS);

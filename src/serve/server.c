@@ -187,6 +187,7 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 
 	s->sweep.run = sweep_lookups;
 	s->parts = *parts;
+	s->started_ns = clock_mono_ns();
 	s->max_connections = connections_allowed(parts->conf);
 	s->hot = hot_new();
 	s->missing = missing_new();

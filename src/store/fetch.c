@@ -84,6 +84,7 @@ static void note_fault(const struct fetch *f, const struct error *e)
 	if (e->code == ERR_CANCELED)
 		return; /* by us */
 	metric_inc(store_faults);
+	last_fault_note(s, e);
 	if (!is_of_the_store(s, e) ||
 	    !gate_failed(s, question_of(slice_of(f->key)), f->request.asker, f->asked_ns))
 		return;

@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "store/gate.h"
+#include "store/last_fault.h"
 #include "store/packing.h"
 #include "store/range.h"
 #include "store/transfer.h"
@@ -305,6 +306,7 @@ struct store {
 	unsigned etag_proofs;
 	uint64_t etag_proof[STORE_ETAG_PROOFS]; /* hashes of their keys */
 	int64_t logged_ns;                      /* last failure that was logged; 0 = never */
+	struct last_fault fault;                /* last_fault.c's */
 	atomic_int tier; /* enum store_tier: told by the URL, or learned at start; any thread */
 	/* Any thread: a file lay in Sentry's layout, so that build-ids are looked for there. */
 	atomic_bool unified;
