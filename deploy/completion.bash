@@ -26,6 +26,7 @@ _pepto_symbol() {
 	--trusted-proxies) return ;;
 	--base-path) return ;;
 	--public-url) return ;;
+	--page) words='on off' ;;
 	--admin-address) return ;;
 	--auth-tokens) return ;;
 	--auth-tokens-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -77,7 +78,7 @@ _pepto_symbol() {
 	--log-format) words='logfmt json' ;;
 	--access-log) words='on off' ;;
 	*)
-		words='--s3-bucket --path-prefix --store --listen-address --port --tls-port --tls-cert --tls-key --trusted-proxies --base-path --public-url --admin-address --auth-tokens --auth-tokens-file --tls-client-ca --tls-client --serve-any-path --cors --upload-tokens --upload-tokens-file --upload-max-size --upload-unpacked-max --upload-parallel --cache-control --outage --decode-max --max-object-size --serve-cab --verify-keys --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --max-questions --stream-buffer --cache-dir --cache-size --cache-min-free --cache-fresh --miss-ttl --miss-entries --index-names-max --s3-price --fetch-parallel --fetch-block --max-fills --max-fill-waiters --admin-token --notify-token --slow-fetch --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version'
+		words='--s3-bucket --path-prefix --store --listen-address --port --tls-port --tls-cert --tls-key --trusted-proxies --base-path --public-url --page --admin-address --auth-tokens --auth-tokens-file --tls-client-ca --tls-client --serve-any-path --cors --upload-tokens --upload-tokens-file --upload-max-size --upload-unpacked-max --upload-parallel --cache-control --outage --decode-max --max-object-size --serve-cab --verify-keys --request-budget --try-timeout --connect-timeout --stall-timeout --max-transfers --max-questions --stream-buffer --cache-dir --cache-size --cache-min-free --cache-fresh --miss-ttl --miss-entries --index-names-max --s3-price --fetch-parallel --fetch-block --max-fills --max-fill-waiters --admin-token --notify-token --slow-fetch --max-connections --max-header-size --header-timeout --idle-timeout --min-send-rate --threads --drain-timeout --log-level --log-format --access-log --check --help --version'
 		[ "${COMP_WORDS[1]}" != find ] || words="--keys --json $words"
 		case ${COMP_WORDS[1]},$cur in
 		ls,* | check,-*) words="--json $words" ;;

@@ -13,9 +13,12 @@ BUILD="gcc libc6-dev meson ninja-build pkg-config libcurl4-openssl-dev libssl-de
 	libexpat1-dev libjansson-dev libunistring-dev libxxhash-dev
 	libmspack-dev zlib1g-dev libzstd-dev libzip-dev"
 SAMPLES="clang lld python3 curl"
+# chromium and npm are the browser's tests. Another node than Debian's does as well.
 TEST="llvm libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-boto3 openssl nginx gcab cabextract zstd
 	debuginfod gdb ceph-mon ceph-osd ceph-common radosgw libarchive-tools python3-yaml
-	prometheus"
+	prometheus chromium"
+command -v node >/dev/null || TEST+=" nodejs"
+command -v npm >/dev/null || TEST+=" npm"
 BENCH="awscli ceph-mon ceph-osd ceph-common radosgw openssl python3-boto3 llvm nginx libnginx-mod-http-perl libnginx-mod-http-lua varnish wrk python3
 	clang lld gcab cabextract zstd"
 LINT="clang-format clang-tidy shellcheck codespell cppcheck"

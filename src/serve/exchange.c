@@ -16,6 +16,7 @@
 #include "serve/pages.h"
 #include "serve/purge.h"
 #include "serve/respond.h"
+#include "serve/web.h"
 
 static struct slice header(const struct exchange *x, const char *name)
 {
@@ -53,12 +54,16 @@ bool exchange_may_look(struct exchange *x)
 static void front_page(struct exchange *x)
 {
 	const struct conf *conf = x->server->parts.conf;
-	bool html = pages_wants_html(header(x, "Accept"));
-	bool by_path = x->auth == AUTH_BY_PATH;
-	struct buf url CLEANUP(buf_fini) = BUF_MAX(4096);
+	struct buf url CLEANUP(buf_fini) = BUF_MAX(4096), top CLEANUP(buf_fini) = BUF_MAX(4096);
+	struct front front = {
+		.html = conf->page && pages_wants_html(header(x, "Accept")),
+		.placeholder = x->auth == AUTH_BY_HEADER,
+		.forgets = conf->admin_token[0] != '\0',
+		.path = exchange_path(x),
+	};
 	struct page page = {
 		.status = 200,
-		.type = html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8",
+		.type = front.html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8",
 		.text = BUF_MAX(PAGE_MAX),
 	};
 
@@ -66,9 +71,15 @@ static void front_page(struct exchange *x)
 			 slice_of(conf->base_path));
 	if (x->server->parts.auth && x->auth != AUTH_BY_CERTIFICATE)
 		buf_printf(&url, "/t/" SLICE_FMT,
-			   SLICE_ARG(by_path ? x->path.token : SLICE("TOKEN")));
-	pages_root(&page.text, html, buf_slice(&url), x->auth == AUTH_BY_HEADER);
-	respond_page(x, &page);
+			   SLICE_ARG(x->auth == AUTH_BY_PATH ? x->path.token : SLICE("TOKEN")));
+	front.url = buf_slice(&url);
+	if (x->server->door) {
+		pages_public_url(&top, slice_of(conf->public_url), header(x, "Host"),
+				 exchange_scheme(x), SLICE_NONE);
+		front.upload_url = buf_slice(&top);
+	}
+	pages_root(&page.text, &front);
+	respond_front(x, &page);
 }
 
 static void answer_empty(struct exchange *x, enum canned which)
@@ -84,6 +95,10 @@ static void answer_path(struct exchange *x)
 
 	if (api_is(&x->path)) {
 		api_answer(x);
+		return;
+	}
+	if (web_is(&x->path)) {
+		web_answer(x);
 		return;
 	}
 	switch (x->path.kind) {

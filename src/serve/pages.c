@@ -6,6 +6,7 @@
 #include "serve/pages.h"
 #include "base/text.h"
 #include "serve/accept_header.h"
+#include "serve/web.h"
 
 static const struct client {
 	const char *name, *how, *before, *after;
@@ -22,47 +23,16 @@ static const struct client {
 	 "In a shell, before they are started:", "export DEBUGINFOD_URLS=", ""},
 };
 
+static const struct client uploader = {
+	"Publishing from a build machine",
+	"In a shell, with TOKEN an upload token and s.zip an archive of what was built:",
+	"curl -f -T s.zip -H \"Authorization: Bearer TOKEN\" ", "/-/upload/s.zip"};
+
 static const char token_note[] = "Put your token in the place of TOKEN, if it consists of "
 				 "lower-case hex digits: some debuggers "
 				 "lower-case a path. Any other works only where a user name and a "
 				 "password can be given: any "
 				 "name, and the token as the password.";
-
-static const char html_head[] =
-	"<!DOCTYPE html>\n"
-	"<html lang=\"en\">\n"
-	"<head>\n"
-	"<meta charset=\"utf-8\">\n"
-	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	"<meta name=\"color-scheme\" content=\"light dark\">\n"
-	"<title>Symbol server</title>\n"
-	"<style>\n"
-	":root { --ink: #1c2128; --dim: #57606a; --paper: #fff; --field: #f3f5f7; --line: #d0d7de "
-	"}\n"
-	"@media (prefers-color-scheme: dark) {\n"
-	"  :root { --ink: #e6edf3; --dim: #9aa5b1; --paper: #12161c; --field: #1b2129;"
-	" --line: #343c46 }\n"
-	"}\n"
-	"body { margin: 3rem auto; max-width: 44rem; padding: 0 1.25rem; color: var(--ink);\n"
-	"  background: var(--paper); font: 1rem/1.6 system-ui, sans-serif }\n"
-	"h1 { font-size: 1.75rem; margin: 0 }\n"
-	"h2 { font-size: 1.05rem; margin: 2rem 0 0 }\n"
-	"p { color: var(--dim); margin: .25rem 0 .5rem }\n"
-	"pre { margin: 0; padding: .75rem 1rem; border: 1px solid var(--line);"
-	" border-radius: .5rem;\n"
-	"  background: var(--field); font: .9rem/1.5 ui-monospace, monospace; white-space: "
-	"pre-wrap;\n"
-	"  overflow-wrap: anywhere; user-select: all }\n"
-	"</style>\n"
-	"</head>\n"
-	"<body>\n"
-	"<main>\n"
-	"<h1>Symbol server</h1>\n"
-	"<p>Debuggers find PDB, EXE and DLL files here. Point yours at it:</p>\n";
-
-static const char html_tail[] = "</main>\n"
-				"</body>\n"
-				"</html>\n";
 
 static void put_escaped(struct buf *out, struct slice s)
 {
@@ -78,9 +48,11 @@ static void put_escaped(struct buf *out, struct slice s)
 	}
 }
 
+/* ---- clients ---- */
+
 static void put_html(struct buf *out, const struct client *c, struct slice url)
 {
-	buf_puts(out, "<h2>");
+	buf_puts(out, "<section class=\"way\">\n<h2>");
 	put_escaped(out, slice_of(c->name));
 	buf_puts(out, "</h2>\n<p>");
 	put_escaped(out, slice_of(c->how));
@@ -88,7 +60,7 @@ static void put_html(struct buf *out, const struct client *c, struct slice url)
 	put_escaped(out, slice_of(c->before));
 	put_escaped(out, url);
 	put_escaped(out, slice_of(c->after));
-	buf_puts(out, "</code></pre>\n");
+	buf_puts(out, "</code></pre>\n</section>\n");
 }
 
 static void put_text(struct buf *out, const struct client *c, struct slice url)
@@ -98,22 +70,86 @@ static void put_text(struct buf *out, const struct client *c, struct slice url)
 	buf_printf(out, "%s\n", c->after);
 }
 
-void pages_root(struct buf *out, bool html, struct slice public_url, bool placeholder)
+static void put_clients(struct buf *out, const struct front *f)
 {
-	buf_puts(out, html ? html_head
-			   : "Symbol server\n"
-			     "Debuggers find PDB, EXE and DLL files here. Point yours at it:\n");
-	if (placeholder)
-		buf_printf(out, html ? "<p>%s</p>\n" : "%s\n", token_note);
-	for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
-		if (html)
-			put_html(out, &clients[i], public_url);
-		else
-			put_text(out, &clients[i], public_url);
-	}
-	if (html)
-		buf_puts(out, html_tail);
+	void (*put)(struct buf * out, const struct client *c,
+		    struct slice url) = f->html ? put_html : put_text;
+
+	if (f->placeholder)
+		buf_printf(out, f->html ? "<p class=\"note\">%s</p>\n" : "%s\n", token_note);
+	for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+		put(out, &clients[i], f->url);
+	if (f->upload_url.n)
+		put(out, &uploader, f->upload_url);
 }
+
+/* ---- the page ---- */
+
+/*
+ * How many folders below the server's root is the page? Relative URLs go up so many: the root of the server need not
+ * be that of its host.
+ */
+static void put_top(struct buf *out, struct slice path)
+{
+	buf_puts(out, "./");
+	for (size_t i = 1; i < path.n; i++)
+		if (path.p[i] == '/')
+			buf_puts(out, "../");
+}
+
+/* From the page to what lies below its path: that may have no slash at the end. */
+static void put_here(struct buf *out, struct slice path)
+{
+	struct slice last = path.n ? slice_from(path, slice_rfind(path, '/') + 1) : path;
+
+	buf_puts(out, "./");
+	put_escaped(out, last);
+	if (last.n)
+		buf_putc(out, '/');
+}
+
+static void put_what(struct buf *out, struct slice name, const struct front *f)
+{
+	if (slice_eq(name, SLICE("top")))
+		put_top(out, f->path);
+	else if (slice_eq(name, SLICE("here")))
+		put_here(out, f->path);
+	else if (slice_eq(name, SLICE("url")))
+		put_escaped(out, f->url);
+	else if (slice_eq(name, SLICE("may")))
+		buf_printf(out, "%s%s", f->upload_url.n ? " data-uploads" : "",
+			   f->forgets ? " data-forgets" : "");
+	else if (slice_eq(name, SLICE("clients")))
+		put_clients(out, f);
+	else
+		ASSERT(!"a name that page.html knows alone");
+}
+
+/* Between the braces of page.html, which stand nowhere else in it, is the name of what is put there. */
+static void put_page(struct buf *out, const struct front *f)
+{
+	struct slice rest = web_page, text, name;
+
+	while (slice_next(&rest, '{', &text)) {
+		buf_add(out, text);
+		if (!rest.p || !slice_next(&rest, '}', &name))
+			break;
+		put_what(out, name, f);
+	}
+}
+
+void pages_root(struct buf *out, const struct front *f)
+{
+	if (f->html) {
+		put_page(out, f);
+		return;
+	}
+	buf_puts(out, "Symbol server\n"
+		      "Debuggers find PDB, EXE and DLL files here. Point yours at it:\n");
+	put_clients(out, f);
+}
+
+/* ---- its address ---- */
 
 static bool is_port(struct slice s)
 {

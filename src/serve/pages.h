@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: MIT
 /*
- * The page at the root: how to point a debugger at this server, with the symbol path ready to be
- * copied. HTML for browsers, plain text for everything else. It loads nothing and runs nothing,
- * so it works on a machine without a way out, and under the strictest policy that still allows
- * inline style. Pure: all output goes to a buf, whose own ceiling is the limit.
+ * What stands at the root: how to point a debugger at this server, with the symbol path ready to be copied. HTML for
+ * browsers, plain text for everything else. The HTML is src/web/page.html, filled in: it needs no script for that, and what
+ * else it offers is made by the scripts of src/web/, which ask /-/api/. Pure: all output goes to a buf, whose own ceiling
+ * is the limit.
  */
 #pragma once
 #include "base/buf.h"
 
-/*
- * public_url: the URL for debuggers, as pages_public_url() made it, with a token behind it where
- * one is required; escaped here. placeholder: that token is the word TOKEN, since the visitor
- * showed another way than the path that it has one.
- */
-void pages_root(struct buf *out, bool html, struct slice public_url, bool placeholder);
+struct front {
+	bool html;
+	/* The token in url is the word TOKEN, since the visitor showed another way than the path that it has one. */
+	bool placeholder;
+	bool forgets; /* ADMIN_TOKEN is set */
+	/* For debuggers, as pages_public_url() made it, with a token behind it where one is required; escaped here. */
+	struct slice url;
+	struct slice upload_url; /* what /-/upload/ lies below; empty: nobody may upload */
+	/* As on the request line: what the page loads is named relative to it, for proxies may cut off its beginning. */
+	struct slice path;
+};
+
+void pages_root(struct buf *out, const struct front *front);
 /*
  * The URL that users type, without a slash at the end: the configured one when there is one; else
  * scheme, Host header and base path. A Host that is not plainly a name or an address with an

@@ -274,6 +274,63 @@ void respond_upload(struct exchange *x, struct page *page)
 	answer_page(x, page);
 }
 
+/*
+ * The address may hold a token: it is told to nobody (Referrer-Policy). What is not a script or a style of the
+ * server's own does not run, wherever in the page it should have come from.
+ */
+void respond_front(struct exchange *x, struct page *page)
+{
+	x->outcome = "page";
+	metric_inc(requests_page);
+	respond_page_head(page, &x->out);
+	http_reply_add(&x->out, "Content-Security-Policy",
+		       "default-src 'none'; script-src 'self'; style-src 'self'; "
+		       "connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+		       "base-uri 'none'; form-action 'self'");
+	http_reply_add(&x->out, "X-Content-Type-Options", "nosniff");
+	http_reply_add(&x->out, "Referrer-Policy", "no-referrer");
+	answer_page(x, page);
+}
+
+static void add_web_head(struct exchange *x, int status, const char *etag)
+{
+	struct buf *head = begin(x, status);
+
+	x->outcome = "page";
+	metric_inc(requests_page);
+	http_reply_add(head, "ETag", etag);
+	http_reply_add(head, "Vary", "Accept-Encoding");
+	http_reply_add(head, "Cache-Control",
+		       is_guarded(x->server) ? "private, no-cache" : "no-cache");
+}
+
+void respond_web(struct exchange *x, const struct web_file *file, bool gzip)
+{
+	struct slice body = gzip ? file->gzip : file->plain;
+	const char *etag = gzip ? file->gzip_etag : file->etag;
+	const struct condition_headers asked = {
+		.if_none_match = slice_of(exchange_header(x, "If-None-Match"))};
+	const struct validators have = {.etag = slice_of(etag), .modified = DATE_UNKNOWN};
+	struct http_answer a = {.kind = x->head ? HTTP_ANSWER_EMPTY : HTTP_ANSWER_BYTES};
+
+	if (condition_check(&asked, &have) == COND_NOT_MODIFIED) {
+		add_web_head(x, 304, etag);
+		answer_head(x, 304);
+		return;
+	}
+	add_web_head(x, 200, etag);
+	http_reply_add(&x->out, "Content-Type", file->type);
+	http_reply_add(&x->out, "X-Content-Type-Options", "nosniff");
+	if (gzip)
+		http_reply_add(&x->out, "Content-Encoding", "gzip");
+	http_reply_length(&x->out, (int64_t)body.n);
+	ASSERT(!buf_failed(&x->out));
+	a.head = buf_slice(&x->out);
+	a.bytes = body;
+	a.length = x->head ? 0 : (int64_t)body.n;
+	answer(x, 200, &a);
+}
+
 /* ---- symbols ---- */
 
 /* The request headers that decided which stores and keys were asked. */

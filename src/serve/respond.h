@@ -9,6 +9,7 @@
  */
 #pragma once
 #include "serve/exchange.h"
+#include "serve/web.h"
 
 void respond_canned(struct exchange *x, enum canned which);
 /*
@@ -26,5 +27,9 @@ void respond_answer(struct exchange *x);
 bool respond_hot(struct exchange *x, const struct resolve_rules *rules);
 /* The page's text is taken. */
 void respond_page(struct exchange *x, struct page *page);
-/* The same, of an upload. */
+/* The same, of the page at the root: it may load and ask what is the server's own, and nothing else. */
+void respond_front(struct exchange *x, struct page *page);
+/* What the page loads: 200, or 304 to who has it. */
+void respond_web(struct exchange *x, const struct web_file *file, bool gzip);
+/* The same as a page, of an upload. */
 void respond_upload(struct exchange *x, struct page *page);

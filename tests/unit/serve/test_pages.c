@@ -12,7 +12,7 @@ static void test_text(void)
 {
 	struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
 
-	pages_root(&b, false, SLICE("https://sym.example.com/<x>"), false);
+	pages_root(&b, &(struct front){.url = SLICE("https://sym.example.com/<x>")});
 	CHECK(!buf_failed(&b), "made");
 	CHECK(has(&b, " .sympath srv*C:\\Symbols*https://sym.example.com/<x>\n"), "WinDbg");
 	CHECK(has(&b, " setx _NT_SYMBOL_PATH \"srv*C:\\Symbols*https://sym.example.com/<x>\"\n"),
@@ -33,18 +33,21 @@ static void test_html(void)
 {
 	struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
 
-	pages_root(&b, true, SLICE("http://h/\"><script>'&"), false);
+	pages_root(&b, &(struct front){.html = true,
+				       .url = SLICE("http://h/\"><script>'&"),
+				       .path = SLICE("/")});
 	CHECK(!buf_failed(&b), "made");
 	CHECK(slice_starts(buf_slice(&b), SLICE("<!DOCTYPE html>\n")), "begins");
 	CHECK(slice_ends(buf_slice(&b), SLICE("</html>\n")), "ends");
-	CHECK(!has(&b, "<script") && !has(&b, "'&"), "the URL is escaped");
+	CHECK(!has(&b, "<script>") && !has(&b, "'&"), "the URL is escaped");
 	CHECK(has(&b, "http://h/&quot;&gt;&lt;script&gt;&#39;&amp;</code>"), "and complete");
 	CHECK(has(&b, "Tools &gt; Options"), "the table is escaped");
-	CHECK(!has(&b, "src=") && !has(&b, "url(") && !has(&b, "@import") && !has(&b, "<link"),
-	      "loads nothing");
-	CHECK(has(&b, "<html lang=\"en\">") && has(&b, "<title>") && has(&b, "<main>"),
+	CHECK(!has(&b, "=\"/") && !has(&b, "=\"http") && !has(&b, "<style"),
+	      "loads nothing but what lies beside it");
+	CHECK(!has(&b, "{") && !has(&b, "}"), "all is filled in");
+	CHECK(has(&b, "<html lang=\"en\" ") && has(&b, "<title>") && has(&b, "<main>"),
 	      "can be read aloud");
-	CHECK(has(&b, "prefers-color-scheme: dark"), "light and dark");
+	CHECK(!has(&b, "data-uploads") && !has(&b, "/-/upload/"), "nobody may upload");
 }
 
 static void test_placeholder(void)
@@ -52,10 +55,53 @@ static void test_placeholder(void)
 	for (int html = 0; html < 2; html++) {
 		struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
 
-		pages_root(&b, html, SLICE("http://h/t/TOKEN"), true);
+		pages_root(&b, &(struct front){.html = html,
+					       .placeholder = true,
+					       .url = SLICE("http://h/t/TOKEN")});
 		CHECK(has(&b, "DEBUGINFOD_URLS=http://h/t/TOKEN"), "the word stands in the path");
 		CHECK(has(&b, "token in the place of TOKEN"),
 		      "and the page says what to do with it");
+	}
+}
+
+/* Relative to the page's own address, which may have no slash at its end. */
+static void test_where(void)
+{
+	static const struct {
+		const char *path, *here, *top;
+	} rows[] = {
+		{"/", "src=\"./-/web/page.js\"", "data-top=\"./\""},
+		{"/sym", "src=\"./sym/-/web/page.js\"", "data-top=\"./\""},
+		{"/sym/", "src=\"./-/web/page.js\"", "data-top=\"./../\""},
+		{"//sym", "src=\"./sym/-/web/page.js\"", "data-top=\"./../\""},
+		{"/a/t/0123", "src=\"./0123/-/web/page.js\"", "data-top=\"./../../\""},
+		{"/a\"<b", "src=\"./a&quot;&lt;b/-/web/page.js\"", "data-top=\"./\""},
+		{"/c:d", "src=\"./c:d/-/web/page.js\"", "data-top=\"./\""},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
+
+		pages_root(&b, &(struct front){.html = true,
+					       .url = SLICE("http://h"),
+					       .path = slice_of(rows[i].path)});
+		CHECK(has(&b, rows[i].here), rows[i].path);
+		CHECK(has(&b, rows[i].top), rows[i].path);
+	}
+}
+
+static void test_uploads(void)
+{
+	for (int html = 0; html < 2; html++) {
+		struct buf b CLEANUP(buf_fini) = BUF_MAX(65536);
+
+		pages_root(&b, &(struct front){.html = html,
+					       .forgets = true,
+					       .url = SLICE("http://h/base"),
+					       .upload_url = SLICE("http://h"),
+					       .path = SLICE("/base")});
+		CHECK(has(&b, " http://h/-/upload/s.zip"), "the line for a build machine");
+		CHECK_INT(has(&b, " data-uploads data-forgets>"), html, "and the scripts are told");
 	}
 }
 
@@ -63,7 +109,7 @@ static void test_ceiling(void)
 {
 	struct buf b CLEANUP(buf_fini) = BUF_MAX(100);
 
-	pages_root(&b, true, SLICE("http://h"), false);
+	pages_root(&b, &(struct front){.html = true, .url = SLICE("http://h")});
 	CHECK(buf_failed(&b), "a small buf fails and does not overflow");
 }
 
@@ -143,6 +189,8 @@ int main(void)
 	test_text();
 	test_html();
 	test_placeholder();
+	test_where();
+	test_uploads();
 	test_ceiling();
 	test_public_url();
 	test_wants_html();

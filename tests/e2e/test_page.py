@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""The page at /: how it is served, and what a browser makes of it.
+
+The programs of tests/page/ drive chromium; each is run in both themes, narrow and wide, against a
+server with a real S3 behind it. What they saw is in build/test/page/. """
+
+import base64
+import gzip
+import html
+import json
+import re
+import urllib.parse
+
+import pytest
+
+from conftest import KEYS
+from rig import browser
+from rig.client import is_miss
+from rig.samples import KEY, body, path
+from rig.server import OVER_TLS, ROOT, s3, until
+
+HTML = {"Accept": "text/html"}
+GZIP = {"Accept-Encoding": "br, gzip"}
+FILES = {file.name: file.read_bytes() for file in (ROOT / "src/web").iterdir() if file.suffix != ".html"}
+TOKEN, UPLOADER, OPERATOR = "0123456789abcdef", "upload-token-1", "operator-token-1"
+HELD, OTHERS = ["app.pdb", "hello.pdb"], ["ntdll.pdb", "other.dll"]
+LOOKS = [("light", 1280), ("dark", 360), ("dark", 1280), ("light", 360)]
+
+
+# ---- how it is served ----
+
+@pytest.fixture(scope="module")
+def plain(serve_all, tmp_path_factory):
+    return serve_all(stores=f"file://{tmp_path_factory.mktemp('empty')}")
+
+
+def test_all_files_are_small():
+    assert sum(len(file.read_bytes()) for file in (ROOT / "src/web").iterdir()) <= 80 * 1024
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_file(name, plain):
+    target = f"/-/web/{name}"
+    whole, packed = plain.fetch(target), plain.fetch(target, headers=GZIP)
+    assert whole.status == packed.status == 200
+    assert whole.body == FILES[name] and whole["Content-Encoding"] is None
+    assert gzip.decompress(packed.body) == FILES[name] and packed["Content-Encoding"] == "gzip"
+    assert len(packed.body) < len(whole.body)
+    assert whole["ETag"] != packed["ETag"] and whole["ETag"].startswith('"')
+    for answer in (whole, packed):
+        assert answer["Vary"] == "Accept-Encoding" and "no-cache" in answer["Cache-Control"]
+        assert answer["X-Content-Type-Options"] == "nosniff"
+        assert answer["Content-Type"].startswith("text/css" if name.endswith(".css") else "text/javascript")
+
+
+@pytest.mark.parametrize("accepts", [{}, GZIP, {"Accept-Encoding": "*"}, {"Accept-Encoding": "gzip;q=0, *"}])
+def test_the_same_again_is_304(accepts, plain):
+    target = "/-/web/page.js"
+    first = plain.fetch(target, headers=accepts)
+    again = plain.fetch(target, headers={**accepts, "If-None-Match": first["ETag"]})
+    assert again.status == 304 and again.body == b"" and again["ETag"] == first["ETag"]
+    other = plain.fetch(target, headers={**accepts, "If-None-Match": '"another"'})
+    assert other.status == 200 and other.body == first.body
+    head = plain.fetch(target, "HEAD", accepts)
+    assert head.status == 200 and head["Content-Length"] == str(len(first.body)) and not head.body
+    assert (first["Content-Encoding"] == "gzip") == (accepts.get("Accept-Encoding") in (GZIP["Accept-Encoding"], "*"))
+
+
+@pytest.mark.parametrize("target", ["/-/web/page.html", "/-/web/none.js", "/-/web/", "/-/web/page.js/x",
+                                    "/-/web/..%2fpages.c", "/-/WEB/page.js", "/-/web/page.js%00"])
+def test_there_is_nothing_else(target, plain):
+    assert plain.fetch(target).status in (400, 404)
+
+
+def test_what_the_page_may_do(plain):
+    answer = plain.fetch("/", headers=HTML)
+    policy = dict(rule.strip().split(" ", 1) for rule in answer["Content-Security-Policy"].split(";"))
+    assert policy == {"default-src": "'none'", "script-src": "'self'", "style-src": "'self'",
+                      "connect-src": "'self'", "img-src": "'self' data:", "frame-ancestors": "'none'",
+                      "base-uri": "'none'", "form-action": "'self'"}
+    assert answer["X-Content-Type-Options"] == "nosniff" and answer["Referrer-Policy"] == "no-referrer"
+    text = answer.body.decode()
+    assert not re.search(r"<style|\son\w+=|\sstyle=|<script(?![^>]* src=)", text)
+    assert "data-uploads" not in text and "data-forgets" not in text
+
+
+def loads(server, at, headers=()):
+    """What the page there loads, by the URL that a browser makes of it."""
+    page = server.fetch(at, headers={**HTML, **dict(headers)})
+    assert page.status == 200
+    found = re.findall(r'(?:href|src)="([^"]*-/web/[^"]*)"', page.body.decode())
+    assert found and not any(url.startswith(("/", "http")) for url in found)
+    return page.body.decode(), [urllib.parse.urljoin(f"http://h{at}", url)[len("http://h"):] for url in found]
+
+
+BASIC = {"Authorization": "Basic " + base64.b64encode(f"any:{TOKEN}".encode()).decode()}
+
+
+@pytest.mark.parametrize("base, at, headers", [
+    ("", "/", BASIC), ("", f"/t/{TOKEN}", {}), ("", f"/t/{TOKEN}/", {}), ("/sym", "/sym", BASIC),
+    ("/sym", "/sym/?x=y/z", BASIC), ("/a b/c", f"/a%20b/c/t/{TOKEN}", {}), ("/a", f"/t/{TOKEN}/a", {})])
+def test_behind_a_base_path_and_a_token(base, at, headers, serve, tmp):
+    server = serve(stores=f"file://{tmp}", BASE_PATH=base, AUTH_TOKENS=TOKEN, UPLOAD_TOKENS=f"ci {UPLOADER}",
+                   ADMIN_TOKEN=OPERATOR)
+    text, found = loads(server, at, headers)
+    for target in found:
+        assert server.fetch(target, headers=headers).status == 200, target
+        if headers:
+            assert server.fetch(target).status == 401
+    top = re.search(r'data-top="([^"]*)"', text)[1]
+    assert urllib.parse.urljoin(f"http://h{at.partition('?')[0]}", top) == "http://h/", "uploads and purges lie there"
+    assert " data-uploads data-forgets>" in text
+    assert html.escape(f'"Authorization: Bearer TOKEN" http://127.0.0.1:{server.port}/-/upload/s.zip') in text
+
+
+def test_page_off(serve, tmp):
+    server = serve(stores=f"file://{tmp}", PAGE="off")
+    answer = server.fetch("/", headers=HTML)
+    assert answer.status == 200 and answer["Content-Type"].startswith("text/plain")
+    assert b".sympath srv*" in answer.body and b"<" not in answer.body
+    assert is_miss(server.fetch("/-/web/page.js"))
+
+
+# ---- what a browser makes of it ----
+
+@pytest.fixture(scope="module")
+def shop(serve_all, rgw, make_bucket):
+    """A server with all that a page can show: names that are held and others, misses, an upload door."""
+    bucket = make_bucket()
+    for name in HELD:
+        rgw.client().put_object(Bucket=bucket, Key=path(name).lower(), Body=body(2_000))
+    server = serve_all(stores=s3(bucket, rgw), ADMIN_TOKEN=OPERATOR, UPLOAD_TOKENS=f"ci {UPLOADER}", **KEYS)
+    for name in HELD + OTHERS:
+        assert is_miss(server.fetch("/" + path(name, "F" + KEY[1:])))
+    until(lambda: len(rows := missing(server)) == 4 and all(row["held"] is not None for row in rows))
+    return server
+
+
+def missing(server):
+    return json.loads(server.fetch("/-/api/missing").body)["missing"]
+
+
+@pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
+def look(request):
+    if OVER_TLS:
+        pytest.skip("chromium does not know the authority")
+    scheme, width = request.param
+    return {"scheme": scheme, "width": width}
+
+
+def shown(server):
+    return f"http://127.0.0.1:{server.port}"
+
+
+@pytest.mark.parametrize("program", ["shell", "missing"])
+def test_a_tab(program, shop, look, tmp):
+    browser.run(program, shown(shop), tmp, shown=shown(shop), held=HELD, others=OTHERS, **look)
