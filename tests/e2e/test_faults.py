@@ -276,11 +276,13 @@ def test_torn_once_is_continued(kind, after, patient, proxy):
     first, *more = proxy.asked(FOO, "GET")
     assert more
     if after > 1:
-        asked = re.fullmatch(rf"bytes=(\d+)-({SIZE - 1})?", more[-1].get("Range"))
-        # a reset takes along what the kernel had not handed over yet
-        assert int(asked[1]) == after or kind == "reset" and int(asked[1]) < after
-        assert more[-1].get("If-Match")
-        assert patient.metrics()["pepto_store_resumes_total", ""] >= 1
+        asked = re.fullmatch(rf"bytes=(\d+)-({SIZE - 1})?", more[-1].get("Range") or "")
+        # a reset takes along what the kernel had not handed over yet, which may be all of it
+        assert asked or kind == "reset" and more[-1].get("Range") is None
+        if asked:
+            assert int(asked[1]) == after or kind == "reset" and int(asked[1]) < after
+            assert more[-1].get("If-Match")
+            assert patient.metrics()["pepto_store_resumes_total", ""] >= 1
 
 
 @pytest.mark.row("C70")

@@ -126,18 +126,20 @@ class Client:
 
     def closed(self, timeout=WAIT):
         """True when the peer closes within the time; what it sends before is kept in the buffer."""
-        end = time.monotonic() + timeout
-        while (left := end - time.monotonic()) > 0:
-            self.sock.settimeout(left)
-            try:
+        end, before = time.monotonic() + timeout, self.sock.gettimeout()
+        try:
+            while (left := end - time.monotonic()) > 0:
+                self.sock.settimeout(left)
                 data = self.sock.recv(65536)
-            except ConnectionResetError:
-                return True
-            except TimeoutError:
-                return False
-            if not data:
-                return True
-            self.buffer += data
+                if not data:
+                    return True
+                self.buffer += data
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            pass
+        finally:
+            self.sock.settimeout(before)
         return False
 
 

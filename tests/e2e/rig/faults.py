@@ -2,6 +2,7 @@
 """What can go wrong between a server and its S3. Each maker returns act(connection, request,
 answer)."""
 
+import copy
 import re
 import time
 
@@ -41,11 +42,12 @@ def edit(change):
 
 
 def edit_request(name, value):
-    """Answered as if this header had been another one, or none."""
+    """Answered as if this header had been another one, or none; what was asked stays as it is."""
     def act(connection, request, answer):
-        request.headers = [(n, v) for n, v in request.headers if n.lower() != name.lower()]
-        request.headers += [(name, value)] if value is not None else []
-        send(connection, request, answer(request))
+        other = copy.copy(request)
+        other.headers = [(n, v) for n, v in request.headers if n.lower() != name.lower()]
+        other.headers += [(name, value)] if value is not None else []
+        send(connection, request, answer(other))
     return act
 
 
