@@ -25,13 +25,16 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#define JOBS_MAX        64
 #define UPLOADS_DEFAULT 8
-#define PACK_QUEUE      256
-#define WAIT_NS         (100 * NS_PER_MS)
-#define LOOK_NS         (30 * NS_PER_S)
-#define SETTLE_NS       (10 * NS_PER_S)
-#define SETTLE_STEP_NS  (20 * NS_PER_MS)
-#define MIB             (1024.0 * 1024.0)
+/* Files that are put into a directory are made durable in groups (store/dir_commit.h); each has one descriptor. */
+#define UPLOADS_LOCAL  512
+#define PACK_QUEUE     1024
+#define WAIT_NS        (100 * NS_PER_MS)
+#define LOOK_NS        (30 * NS_PER_S)
+#define SETTLE_NS      (10 * NS_PER_S)
+#define SETTLE_STEP_NS (20 * NS_PER_MS)
+#define MIB            (1024.0 * 1024.0)
 
 enum flag {
 	EXCLUDE,
@@ -283,7 +286,7 @@ static enum err refuse_planned(const struct add *a, struct error *e)
 
 static enum err take_words(struct add *a, struct error *e)
 {
-	uint64_t jobs = UPLOADS_DEFAULT;
+	uint64_t jobs = 0;
 
 	a->json = a->words->set & 1U << JSON;
 	a->resumes = a->words->value[RESUME];
@@ -296,10 +299,12 @@ static enum err take_words(struct add *a, struct error *e)
 	if (a->resumes && refuse_planned(a, e) != OK)
 		return e->code;
 	if (a->words->value[JOBS] &&
-	    number(a->words->value[JOBS], "jobs", PUBLICATION_UPLOADS_MAX, &jobs, e) != OK)
+	    number(a->words->value[JOBS], "jobs", JOBS_MAX, &jobs, e) != OK)
 		return e->code;
-	a->jobs = (unsigned)jobs;
-	if (find_store(a, e) != OK || take_packing(a, e) != OK || take_case(a, e) != OK)
+	if (find_store(a, e) != OK)
+		return e->code;
+	a->jobs = jobs ? (unsigned)jobs : a->store->traits.local ? UPLOADS_LOCAL : UPLOADS_DEFAULT;
+	if (take_packing(a, e) != OK || take_case(a, e) != OK)
 		return e->code;
 	return take_date(a, e);
 }

@@ -19,7 +19,7 @@
 #define SEARCH_THREADS 1 /* one core at most for what may go on for half a second */
 #define SEARCH_QUEUE   32
 #define WRITE_THREADS  4
-#define WRITE_QUEUE    256
+#define WRITE_QUEUE    1024
 #define CREDS_THREADS  2
 #define CREDS_QUEUE    256
 #define BLOCKED_NS     (1 * NS_PER_S) /* to wait for a blocking call at the end */

@@ -15,8 +15,9 @@
 #include <stdio.h>
 
 #define POLL_NS (5 * NS_PER_S)
-/* So many files in a row that the store did not take, and it takes none: for each upload that runs. */
+/* So many files in a row that the store did not take, and it takes none: for each upload that runs, up to some. */
 #define FAILURES_PER_UPLOAD 2
+#define FAILURES_MAX        128
 
 struct slot {
 	struct publication *of;
@@ -189,7 +190,8 @@ static void file_ended(void *ud, const struct upload_result *r)
 		p->failed_in_a_row = 0;
 	if (p->ending && !p->running) {
 		end(p);
-	} else if (!p->ending && p->failed_in_a_row >= FAILURES_PER_UPLOAD * p->r.uploads) {
+	} else if (!p->ending &&
+		   p->failed_in_a_row >= MIN(FAILURES_PER_UPLOAD * p->r.uploads, FAILURES_MAX)) {
 		err_set(&e, r->err, "%s", r->why);
 		break_off(p, &e);
 	} else if (!p->ending) {

@@ -15,7 +15,7 @@
 #pragma once
 #include "publish/upload.h"
 
-#define PUBLICATION_UPLOADS_MAX 64
+#define PUBLICATION_UPLOADS_MAX 512
 
 struct publication;
 

@@ -437,6 +437,15 @@ static void come_back(struct loop_task *task)
 		worked(u);
 }
 
+/* A put into a directory looks by itself, and what is not packed before costs nothing if something is there. */
+static bool begins_with_put(const struct upload *u)
+{
+	enum pack_kind kind;
+
+	return u->r.store->traits.local && !u->r.dry_run && pack_kind_of(u->file->as, &kind) &&
+	       kind == PACK_NONE;
+}
+
 struct upload *upload_start(const struct upload_request *request, upload_done *done, void *ud)
 {
 	struct upload *u = xnew(struct upload);
@@ -449,7 +458,10 @@ struct upload *upload_start(const struct upload_request *request, upload_done *d
 			     .back.run = come_back,
 			     .head.fd = -1,
 			     .packed.fd = -1};
-	look(u);
+	if (begins_with_put(u))
+		write_it(u);
+	else
+		look(u);
 	return u;
 }
 

@@ -8,6 +8,7 @@
  *	                \--no--> GET, compare (twin.h) --> conflict
  *	                           \--an image, and its signature alone differs--> the signed one is kept
  *
+ * (Into a directory, what is not packed is put first, only where nothing is, which is to look there.)
  * So a signed image replaces the one that is not (stored), unless nothing is to be replaced; else what is there stays
  * (existed). Images, and PDBs of up to TWIN_PDB_MAX bytes, are fetched for that; for all others the head is enough.
  * What this transaction itself has stored before counts as stored again; in a directory nothing tells who stored it,

@@ -36,10 +36,15 @@ struct snapshot {
 };
 
 struct dir_names {
+	int64_t age_ns;
 	pthread_mutex_t mu; /* all below */
 	struct stamp stamp;
-	int64_t since_ns; /* when that was seen first, or the names could not be had last; 0: never */
-	bool reading;     /* a thread reads the names */
+	/*
+	 * When that was seen first, or the names could not be had last; where their age counts, when reading them
+	 * began. 0: never
+	 */
+	int64_t since_ns;
+	bool reading; /* a thread reads the names */
 	struct snapshot *snapshot;
 };
 
@@ -125,7 +130,7 @@ static bool add_all(struct name_list *l, DIR *dir)
 	}
 }
 
-/* NULL: not to be had. */
+/* NULL: not to be had. before: of this stamp, and no other; NULL: whatever it becomes meanwhile. */
 static struct snapshot *snapshot_read(int fd, const struct stamp *before)
 {
 	struct snapshot *s CLEANUP(release_p) = xnew(struct snapshot);
@@ -141,7 +146,8 @@ static struct snapshot *snapshot_read(int fd, const struct stamp *before)
 		return NULL;
 	}
 	metric_inc(dir_reads);
-	all = add_all(&list, dir) && stamp_of(fd, &after) && same_stamp(before, &after);
+	all = add_all(&list, dir) &&
+	      (!before || (stamp_of(fd, &after) && same_stamp(before, &after)));
 	closedir(dir);
 	s->names = all ? names_make(&list) : NULL;
 	return s->names ? TAKE(s) : NULL;
@@ -165,10 +171,11 @@ static size_t find(const struct snapshot *s, struct slice folded, char *ret[stat
 
 /* ---- the directory ---- */
 
-struct dir_names *dir_names_new(void)
+struct dir_names *dir_names_new(int64_t age_ns)
 {
 	struct dir_names *d = xnew(struct dir_names);
 
+	d->age_ns = age_ns;
 	pthread_mutex_init(&d->mu, NULL);
 	return d;
 }
@@ -222,20 +229,63 @@ static void keep(struct dir_names *d, const struct stamp *stamp, struct snapshot
 	pthread_mutex_unlock(&d->mu);
 }
 
-bool dir_names_find(struct dir_names *d, int fd, struct slice folded,
-		    char *ret[static DIR_MATCHES_MAX], size_t *ret_n)
+/* A snapshot that stands still; NULL: there is none. */
+static struct snapshot *at_rest(struct dir_names *d, int fd)
 {
-	struct snapshot *s CLEANUP(release_p) = NULL, *old CLEANUP(release_p) = NULL;
+	struct snapshot *s, *old CLEANUP(release_p) = NULL;
 	struct stamp stamp;
 	bool read = false;
 
 	if (!stamp_of(fd, &stamp))
-		return false;
+		return NULL;
 	s = look(d, &stamp, &read, &old);
 	if (read) {
 		s = dir_is_of_this_machine(fd) ? snapshot_read(fd, &stamp) : NULL;
 		keep(d, &stamp, s);
 	}
+	return s;
+}
+
+/* As look(), where the age alone counts. */
+static struct snapshot *look_recent(struct dir_names *d, int64_t now, bool *ret_read)
+{
+	struct snapshot *s = NULL;
+
+	LOCK_SCOPE(&d->mu);
+	if (d->snapshot && now - d->since_ns < d->age_ns) {
+		s = d->snapshot;
+		atomic_fetch_add(&s->refs, 1);
+	} else if (!d->reading) {
+		*ret_read = d->reading = true;
+	}
+	return s;
+}
+
+static struct snapshot *recent(struct dir_names *d, int fd)
+{
+	struct snapshot *s, *old CLEANUP(release_p) = NULL;
+	int64_t now = clock_mono_ns();
+	bool read = false;
+
+	s = look_recent(d, now, &read);
+	if (!read)
+		return s;
+	s = snapshot_read(fd, NULL);
+	if (s)
+		atomic_fetch_add(&s->refs, 1);
+	LOCK_SCOPE(&d->mu);
+	old = d->snapshot;
+	d->snapshot = s;
+	d->since_ns = now;
+	d->reading = false;
+	return s;
+}
+
+bool dir_names_find(struct dir_names *d, int fd, struct slice folded,
+		    char *ret[static DIR_MATCHES_MAX], size_t *ret_n)
+{
+	struct snapshot *s CLEANUP(release_p) = d->age_ns ? recent(d, fd) : at_rest(d, fd);
+
 	if (!s)
 		return false;
 	*ret_n = find(s, folded, ret);

@@ -19,7 +19,11 @@
 
 struct dir_names;
 
-struct dir_names *dir_names_new(void);
+/*
+ * age_ns > 0: names that were read so long ago at most are believed, too, whatever has changed since, and wherever the
+ * directory lies. For who changes it, all the time.
+ */
+struct dir_names *dir_names_new(int64_t age_ns);
 void dir_names_free(struct dir_names *d); /* accepts NULL */
 
 /*

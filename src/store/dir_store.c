@@ -12,6 +12,7 @@
  */
 #include "base/clock.h"
 #include "metric/metric.h"
+#include "store/dir_commit.h"
 #include "store/dir_find.h"
 #include "store/dir_list.h"
 #include "store/dir_names.h"
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#define RECENT_NS NS_PER_S
 /* A file that is put into the directory shall be found soon. */
 #define MISS_TTL_MAX_NS (2 * NS_PER_S)
 /* What is changed twice within a tick of the kernel's clock has the same time: so old a change is alone. */
@@ -31,7 +33,13 @@ struct dir_store {
 	struct store store;
 	char *path;
 	struct dir_names *names; /* of the directory itself; those of its folders are read */
-	bool probing;            /* a worker has a probe: another one would block another worker */
+	/*
+	 * The same for a put, which looks whether there is one in another case: among names that may be a moment old,
+	 * since each file that is put changes them.
+	 */
+	struct dir_names *recent;
+	struct dir_commit *commit;
+	bool probing; /* a worker has a probe: another one would block another worker */
 };
 
 struct store_call {
@@ -332,13 +340,18 @@ static struct store_write *put_file(struct store *s, const struct store_put *put
 {
 	struct dir_store *d = (struct dir_store *)s;
 
-	return dir_put(s, d->path, d->names, put, done, ud);
+	return dir_put(s, d->path, d->recent, d->commit, put, done, ud);
 }
 
 static struct store_write *remove_files(struct store *s, const struct store_remove *remove,
 					const struct store_remove_events *events, void *ud)
 {
 	return dir_remove(s, ((struct dir_store *)s)->path, remove, events, ud);
+}
+
+static bool dir_is_settling(struct store *s)
+{
+	return !dir_commit_is_idle(((struct dir_store *)s)->commit);
 }
 
 static bool dir_is_private(struct store *s)
@@ -351,6 +364,8 @@ static void dir_free(struct store *s)
 	struct dir_store *d = (struct dir_store *)s;
 
 	dir_names_free(d->names);
+	dir_names_free(d->recent);
+	dir_commit_free(d->commit);
 	free(d->path);
 }
 
@@ -365,6 +380,7 @@ static const struct store_ops dir_ops = {
 	.read_page = dir_read_page,
 	.put = put_file,
 	.remove = remove_files,
+	.is_settling = dir_is_settling,
 	.is_private = dir_is_private,
 	.free = dir_free,
 };
@@ -413,7 +429,9 @@ enum err dir_open(const struct store_context *ctx, const struct store_url *url, 
 	d->store.traits.local = true;
 	d->store.traits.miss_ttl_max_ns = MISS_TTL_MAX_NS;
 	d->path = xstrndup(url->path.p, url->path.n);
-	d->names = dir_names_new();
+	d->names = dir_names_new(0);
+	d->recent = dir_names_new(RECENT_NS);
+	d->commit = dir_commit_new(&d->store);
 	identify(d);
 	*ret = &d->store;
 	return OK;

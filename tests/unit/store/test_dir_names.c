@@ -86,7 +86,7 @@ static void advance(int64_t ns)
 
 static struct dir_names *settled(const char *path)
 {
-	struct dir_names *d = dir_names_new();
+	struct dir_names *d = dir_names_new(0);
 
 	CHECK_STR(look_at(d, path, "x"), "?", "at first nothing is known");
 	advance(SETTLED_NS);
@@ -95,7 +95,7 @@ static struct dir_names *settled(const char *path)
 
 static void test_when(void)
 {
-	struct dir_names *d = dir_names_new();
+	struct dir_names *d = dir_names_new(0);
 	int64_t reads = metric_get(dir_reads);
 
 	CHECK_STR(look_at(d, ".", "foo.pdb"), "?", "the first look tells the time of it");
@@ -126,6 +126,27 @@ static const struct {
 	{"..", "..", "the directory above, which nobody asks for"},
 	{"", "", "nothing"},
 };
+
+/* For who changes the directory all the time. */
+static void test_age(void)
+{
+	struct dir_names *d = dir_names_new(NS_PER_S);
+	int64_t reads = metric_get(dir_reads);
+
+	CHECK_STR(look_at(d, ".", "foo.pdb"), "FOO.pdb Foo.pdb foo.pdb", "at once");
+	put("fOO.pdb");
+	CHECK_STR(look_at(d, ".", "foo.pdb"), "FOO.pdb Foo.pdb foo.pdb", "a new one is not seen");
+	advance(NS_PER_S - 1);
+	CHECK_STR(look_at(d, ".", "gone.pdb"), "", "whatever is looked for");
+	CHECK_INT(metric_get(dir_reads), reads + 1, "it was read once");
+	advance(1);
+	CHECK_STR(look_at(d, ".", "foo.pdb"), "FOO.pdb Foo.pdb fOO.pdb foo.pdb", "a second later");
+	drop("fOO.pdb");
+	advance(NS_PER_S);
+	CHECK_STR(look_at(d, ".", "foo.pdb"), "FOO.pdb Foo.pdb foo.pdb", "and what is gone");
+	CHECK_INT(metric_get(dir_reads), reads + 3, "by reading them again");
+	dir_names_free(d);
+}
 
 static void test_names(void)
 {
@@ -291,7 +312,7 @@ static void *read_on(void *ud)
 
 static void test_threads(void)
 {
-	struct readers r = {.names = dir_names_new()};
+	struct readers r = {.names = dir_names_new(0)};
 	pthread_t thread[READERS];
 
 	ASSERT(mkdir("turning", 0700) == 0);
@@ -332,6 +353,7 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		put(files[i]);
 	test_when();
+	test_age();
 	test_names();
 	test_changes();
 	test_other_directory();

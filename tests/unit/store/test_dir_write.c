@@ -19,8 +19,44 @@
 
 static char root[] = "/tmp/test_dir_write.XXXXXX";
 
-/* As on a file system that has no hard links: in place of the C library's. */
-static bool no_links;
+/* As on other file systems, and what is done in which order: in place of the C library's. */
+static bool no_links, no_new_names;
+static int fail_syncfs; /* the next but so many */
+static char calls[200]; /* s: syncfs, f: fsync, n: a name */
+
+static void note_call(char call)
+{
+	size_t n = strlen(calls);
+
+	ASSERT(n + 1 < sizeof(calls));
+	calls[n] = call;
+}
+
+int syncfs(int fd)
+{
+	note_call('s');
+	if (fail_syncfs && --fail_syncfs == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_syncfs, fd);
+}
+
+int fsync(int fd)
+{
+	note_call('f');
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int renameat2(int from, const char *old, int to, const char *new, unsigned flags)
+{
+	note_call('n');
+	if (no_new_names && flags) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, from, old, to, new, flags);
+}
 
 int linkat(int from, const char *old, int to, const char *new, int flags)
 {
@@ -83,6 +119,7 @@ static struct written put_as(struct rig *r, const char *key, struct slice bytes,
 	struct written w = {0};
 	char hex[65];
 
+	memset(calls, 0, sizeof(calls));
 	hash(bytes, hex);
 	p.key = slice_of(key);
 	p.sha256 = p.sha256 ? p.sha256 : hex;
@@ -294,14 +331,15 @@ static void test_cancelled(void)
 	rig_fini(&r);
 }
 
-static void test_no_links(void)
+/* Either of the two ways to a new name, where the other one is not to be had. */
+static void test_new_names(bool links)
 {
 	struct rig r;
 
 	open_root(&r);
-	no_links = true;
-	CHECK_INT(put_new(&r, "n.pdb/K/n.pdb", "one").result, STORE_PUT_STORED,
-		  "new, without links");
+	no_links = !links;
+	no_new_names = links;
+	CHECK_INT(put_new(&r, "n.pdb/K/n.pdb", "one").result, STORE_PUT_STORED, "new");
 	CHECK_STR(text_of("n.pdb/K/n.pdb"), "one", "it is there");
 	CHECK_INT(put_new(&r, "n.pdb/K/n.pdb", "two").result, STORE_PUT_PRESENT,
 		  "it is not replaced");
@@ -313,7 +351,7 @@ static void test_no_links(void)
 	CHECK_INT(count("n.pdb/K"), 2, "and no draft");
 	CHECK_INT(put(&r, "n.pdb/K/n.pdb", "two").result, STORE_PUT_STORED, "but if it may be");
 	CHECK_STR(text_of("n.pdb/K/n.pdb"), "two", "replaced");
-	no_links = false;
+	no_links = no_new_names = false;
 	ASSERT(rmdir("n.pdb/K/late") == 0);
 	(void)take_away(&r, (struct slice[]){SLICE("n.pdb/K/n.pdb")}, 1);
 	rig_fini(&r);
@@ -371,6 +409,103 @@ static void test_a_pool_of_their_own(void)
 	rig_fini(&r);
 }
 
+#define MANY 20
+
+struct many {
+	struct written w[MANY];
+	struct store_write *write[MANY];
+	struct slice key[MANY];
+	char text[MANY][32];
+};
+
+static void put_many(struct rig *r, struct many *m)
+{
+	char hex[65];
+
+	*m = (struct many){0};
+	memset(calls, 0, sizeof(calls));
+	hash(SLICE("m"), hex);
+	for (size_t i = 0; i < MANY; i++) {
+		struct store_put p = {
+			.body = store_body_of(SLICE("m")), .sha256 = hex, .only_new = true};
+
+		(void)snprintf(m->text[i], sizeof(m->text[i]), "m%02zu/K/m", i);
+		p.key = m->key[i] = slice_of(m->text[i]);
+		m->write[i] = store_put(r->store, &p, stored, &m->w[i]);
+	}
+}
+
+static void wait_for_many(struct rig *r, struct many *m, size_t but)
+{
+	for (size_t i = 0; i < MANY; i++)
+		ASSERT(i == but || manual_until(r->ctx.loop, &m->w[i].done));
+}
+
+static size_t stored_of(const struct many *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < MANY; i++)
+		n += m->w[i].done && m->w[i].result == STORE_PUT_STORED &&
+		     strcmp(text_of(m->text[i]), "m") == 0;
+	return n;
+}
+
+/* The pool has one thread, so that the first one gets its name alone, when the others are drafts. */
+static void test_groups(void)
+{
+	struct many m;
+	struct rig r;
+	int drafts = 0;
+
+	open_root(&r);
+	ASSERT(pool_new(1, 2 * MANY, "test", &r.ctx.writes, NULL) == OK);
+	put_many(&r, &m);
+	wait_for_many(&r, &m, MANY);
+	CHECK_INT(stored_of(&m), MANY, "all are stored");
+	CHECK_STR(calls, "fnfsnnnnnnnnnnnnnnnnnnns",
+		  "one by itself, and one sync before all other names, and one behind");
+	CHECK(take_away(&r, m.key, MANY).done && count(".") == 0, "away");
+
+	fail_syncfs = 1;
+	put_many(&r, &m);
+	wait_for_many(&r, &m, MANY);
+	CHECK_STR(calls, "fnfs", "what is not on the disk gets no name");
+	CHECK(m.w[1].error.code == ERR_IO && m.w[MANY - 1].error.code == ERR_IO, "and fails");
+	CHECK_INT(stored_of(&m), 1, "all but the first");
+	for (size_t i = 1; i < MANY; i++) {
+		*strrchr(m.text[i], '/') = '\0';
+		drafts += rmdir(m.text[i]) != 0;
+	}
+	CHECK_INT(drafts, 0, "and no draft is left");
+	put_many(&r, &m);
+	wait_for_many(&r, &m, MANY);
+	CHECK(take_away(&r, m.key, MANY).done && count(".") == 0, "again");
+
+	fail_syncfs = 2;
+	put_many(&r, &m);
+	wait_for_many(&r, &m, MANY);
+	CHECK(m.w[1].error.code == ERR_IO, "a name that may not last is a failure");
+	CHECK(take_away(&r, m.key, MANY).done && count(".") == 0, "away");
+	fail_syncfs = 0;
+
+	put_many(&r, &m);
+	CHECK(store_is_settling(r.store), "some are on their way");
+	store_write_cancel(m.write[5]);
+	wait_for_many(&r, &m, 5);
+	CHECK(!m.w[5].done && access(m.text[5], F_OK), "a cancelled one gets no name");
+	CHECK_INT(stored_of(&m), MANY - 1, "the others do");
+	CHECK(take_away(&r, m.key, MANY).done, "away");
+	CHECK(!store_is_settling(r.store), "none is on its way");
+	ASSERT(pool_stop(r.ctx.writes, 60 * NS_PER_S));
+	pool_free(r.ctx.writes);
+	r.ctx.writes = r.ctx.disk;
+	(void)rmdir("m05/K");
+	(void)rmdir("m05");
+	CHECK_INT(count("."), 0, "and no draft is left");
+	rig_fini(&r);
+}
+
 static void test_no_root(void)
 {
 	struct rig r;
@@ -391,7 +526,9 @@ int main(void)
 	test_links_within();
 	test_remove();
 	test_cancelled();
-	test_no_links();
+	test_new_names(false);
+	test_new_names(true);
+	test_groups();
 	test_a_pool_of_their_own();
 	test_no_root();
 	return tap_done();
