@@ -90,6 +90,8 @@ bool cache_remembers(const struct cache *c);
  */
 struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice key,
 			    enum form form, const char *checksum);
+/* Is the key below a name that the store is known not to have, by its index of names? */
+bool cache_lacks_name(const struct cache *c, const struct store *s, struct slice key);
 /* How the store spells the name, and how files lie there, as its index of names knows it (name_index.h). */
 size_t cache_names_alike(const struct cache *c, const struct store *s, struct slice name,
 			 struct listed_name ret[static NAMES_ALIKE_MAX]);

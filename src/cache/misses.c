@@ -139,6 +139,13 @@ struct miss cache_find_miss(const struct cache *c, struct store *s, struct slice
 	return as_msfz.answers_ns > 0 || miss.proves_ns <= 0 ? as_msfz : miss;
 }
 
+bool cache_lacks_name(const struct cache *c, const struct store *s, struct slice key)
+{
+	struct name_index *x = index_of(c, s);
+
+	return x && name_index_absent_ns(x, key, clock_coarse_ns()) > 0;
+}
+
 size_t cache_names_alike(const struct cache *c, const struct store *s, struct slice name,
 			 struct listed_name ret[static NAMES_ALIKE_MAX])
 {

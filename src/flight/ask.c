@@ -70,8 +70,9 @@ static bool needs_plain(const struct ask *a, const struct object_head *head)
 {
 	bool gzip = slice_eq_nocase(slice_of(head->encoding), SLICE("gzip"));
 
-	return a->form == FORM_STORED && !a->request.presence && !a->rescuing &&
-	       encoding_is_undone(head->encoding) && !(gzip && a->request.accepts_gzip);
+	return a->form == FORM_STORED && !a->request.presence && !a->request.as_it_is &&
+	       !a->rescuing && encoding_is_undone(head->encoding) &&
+	       !(gzip && a->request.accepts_gzip);
 }
 
 /*
@@ -122,8 +123,8 @@ static void pass_by(struct ask *a, const struct object_head *pin)
 				 * at.
 				 */
 				.head = (r->head && !r->store->traits.local) || r->presence,
-				.tried = r->accepts_gzip && !r->presence,
-				.judged = !r->presence,
+				.tried = r->accepts_gzip && !r->presence && !r->as_it_is,
+				.judged = !r->presence && !r->as_it_is,
 				.no_length = r->presence,
 				.ranged = r->ranged,
 				.range = r->range,
@@ -229,8 +230,8 @@ static enum seated take(struct ask *a, enum form form, bool join_only)
 /* Is a flight under way already that undoes the object's encoding? Then join that. */
 static bool join_plain(struct ask *a)
 {
-	if (a->form != FORM_STORED || a->request.presence || a->request.accepts_gzip ||
-	    take(a, FORM_PLAIN, true) != SEATED)
+	if (a->form != FORM_STORED || a->request.presence || a->request.as_it_is ||
+	    a->request.accepts_gzip || take(a, FORM_PLAIN, true) != SEATED)
 		return false;
 	a->form = FORM_PLAIN;
 	a->way = ASK_JOINED;

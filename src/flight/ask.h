@@ -34,7 +34,8 @@ struct ask_request {
 	bool seekable; /* the body is to be read here and there: it never passes through */
 	bool look;     /* it may be in the cache, which has not been looked into yet */
 	bool head;
-	bool ranged; /* only this part is wanted; a flight gives the whole */
+	bool as_it_is; /* FORM_STORED, with head: with whatever encoding, by the store's word alone */
+	bool ranged;   /* only this part is wanted; a flight gives the whole */
 	struct range_ask range;
 	const char *via; /* borrowed for the life of the ask; may be NULL; the next, too */
 	const char *checksum;

@@ -46,9 +46,10 @@ static void tell_failure(struct loop_timer *timer)
 
 static void tell_miss(struct loop_timer *timer)
 {
+	static const struct error other = {ERR_OTHER, 0, "another file than its key names"};
 	struct pass *p = CONTAINER_OF(timer, struct pass, soon);
 
-	p->decided(p->ud, FETCH_MISS, NULL, NULL);
+	p->decided(p->ud, FETCH_MISS, NULL, &other);
 }
 
 static void tell_soon(struct pass *p, void (*tell)(struct loop_timer *timer))

@@ -152,7 +152,7 @@ static void add_store(const struct server *s, const struct store *store, struct 
 	add_names(s, store, out);
 }
 
-void api_live(struct exchange *x, struct slice query, struct page *ret)
+struct api_work *api_live(struct exchange *x, const struct api_asked *asked, struct page *ret)
 {
 	const struct server *s = x->server;
 	int64_t up_ms = (clock_mono_ns() - s->started_ns) / NS_PER_MS;
@@ -180,4 +180,5 @@ void api_live(struct exchange *x, struct slice query, struct page *ret)
 		add_store(s, s->parts.stores->store[i], out);
 	}
 	buf_puts(out, "]}\n");
+	return NULL;
 }

@@ -116,7 +116,7 @@ static bool is_operator(const struct exchange *x)
 	return token.n && equal_secret(slice_of(exchange_header(x, "Pepto-Admin")), token);
 }
 
-void api_missing(struct exchange *x, struct slice query, struct page *ret)
+struct api_work *api_missing(struct exchange *x, const struct api_asked *asked, struct page *ret)
 {
 	struct buf format CLEANUP(buf_fini) = BUF_MAX(16), n CLEANUP(buf_fini) = BUF_MAX(16);
 	struct list l = {.server = x->server,
@@ -125,8 +125,9 @@ void api_missing(struct exchange *x, struct slice query, struct page *ret)
 			 .clients = is_operator(x)};
 	uint64_t most;
 
-	(void)api_parameter(query, SLICE("format"), &format);
-	if (api_parameter(query, SLICE("n"), &n) && parse_u64(buf_slice(&n), MISSING_MAX, &most))
+	(void)api_parameter(asked->query, SLICE("format"), &format);
+	if (api_parameter(asked->query, SLICE("n"), &n) &&
+	    parse_u64(buf_slice(&n), MISSING_MAX, &most))
 		l.left = most;
 	l.csv = slice_eq(buf_slice(&format), SLICE("csv"));
 	if (l.csv) {
@@ -138,4 +139,5 @@ void api_missing(struct exchange *x, struct slice query, struct page *ret)
 	missing_each(x->server->missing, tell, &l);
 	if (!l.csv)
 		buf_puts(l.out, "]}\n");
+	return NULL;
 }

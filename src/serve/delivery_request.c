@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "http/multipart.h"
+#include "serve/origin.h"
 
 #include <unistr.h>
 
@@ -13,55 +14,6 @@
 void delivery_request_fini(struct delivery_request *r)
 {
 	buf_fini(&r->text);
-}
-
-/* ---- who ---- */
-
-/* What stands behind "scheme://", up to a slash. */
-static struct slice authority(struct slice url, struct slice *ret_scheme)
-{
-	size_t colon = slice_find(url, ':');
-	struct slice rest = slice_from(url, colon);
-
-	*ret_scheme = slice_head(url, colon);
-	if (!slice_starts(rest, SLICE("://")))
-		return SLICE_NONE;
-	rest = slice_from(rest, 3);
-	return slice_head(rest, slice_find(rest, '/'));
-}
-
-static struct slice without_default_port(struct slice host, struct slice scheme)
-{
-	struct slice port = slice_eq_nocase(scheme, SLICE("https")) ? SLICE(":443") : SLICE(":80");
-
-	return slice_ends(host, port) ? slice_head(host, host.n - port.n) : host;
-}
-
-static bool is_same_host(struct slice a, struct slice b, struct slice scheme)
-{
-	return slice_eq_nocase(without_default_port(a, scheme), without_default_port(b, scheme));
-}
-
-/*
- * Programs send no Origin. Of a page it has to be that of this server, by the address that the request has
- * come to or the one that is set. ("null" is nobody's.)
- */
-static bool is_foreign(const struct delivery_rules *rules, const struct delivery_asked *a)
-{
-	struct slice scheme, public_scheme, from, here;
-
-	if (slice_eq_nocase(slice_trim(a->fetch_site), SLICE("cross-site")))
-		return true;
-	if (!a->origin.n)
-		return false;
-	from = authority(slice_trim(a->origin), &scheme);
-	here = authority(rules->public_url, &public_scheme);
-	if (!from.n)
-		return true;
-	if (here.n && slice_eq_nocase(scheme, public_scheme) && is_same_host(from, here, scheme))
-		return false;
-	return !slice_eq_nocase(scheme, slice_of(a->scheme)) ||
-	       !is_same_host(from, slice_trim(a->host), scheme);
 }
 
 /* ---- what ---- */
@@ -205,7 +157,13 @@ enum delivery_verdict delivery_judge(const struct delivery_rules *rules,
 	r->is_form = r->is_nuget || !name.n;
 	if (!slice_eq(a->method, r->is_form && !r->is_nuget ? SLICE("POST") : SLICE("PUT")))
 		return refuse(r, DELIVERY_METHOD, "PUT a file, or POST a form");
-	if (is_foreign(rules, a))
+	if (origin_is_foreign(&(struct origin_asked){
+		    .origin = a->origin,
+		    .host = a->host,
+		    .fetch_site = a->fetch_site,
+		    .public_url = rules->public_url,
+		    .scheme = a->scheme,
+	    }))
 		return refuse(r, DELIVERY_FOREIGN, "a page of another origin may not upload");
 	r->token = upload_tokens_check(rules->tokens, a->authorization,
 				       r->is_nuget ? slice_trim(a->nuget_key) : SLICE_NONE);

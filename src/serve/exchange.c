@@ -41,14 +41,6 @@ static struct exchange *begin(struct http_conn *c)
 	return x;
 }
 
-/* The end of the process sets `aborted` before it waits for `looking`: one of us sees the other. */
-bool exchange_may_look(struct exchange *x)
-{
-	x->looking = true;
-	atomic_fetch_add(&x->server->looking, 1);
-	return !atomic_load(&x->server->aborted);
-}
-
 /* ---- what needs no store ---- */
 
 static void front_page(struct exchange *x)
@@ -154,25 +146,30 @@ static enum auth_way let_in(const struct exchange *x)
 	return p->conf->tls_client_ca[0] && http_is_tls(x->conn) ? AUTH_DENIED : AUTH_NOT_ASKED;
 }
 
-/* The token of the operator or of who publishes, or one of a client, in a path by mistake: no store is to hear of it. */
-static bool mentions_secret(const struct exchange *x)
-{
-	const struct server_parts *p = &x->server->parts;
-	const char *const tokens[] = {p->conf->admin_token, p->conf->notify_token};
-	struct slice path = x->path.spelling[0].path;
-
-	for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
-		if (strlen(tokens[i]) >= AUTH_SECRET_MIN &&
-		    auth_has_secret(path, slice_of(tokens[i])))
-			return true;
-	return p->auth && auth_mentions(p->auth, path, AUTH_SECRET_MIN);
-}
-
-static void answer_request(struct exchange *x)
+/* Which path is asked for, and who asks: x->path, x->auth. */
+static enum request_verdict read_target(struct exchange *x)
 {
 	const struct server_parts *p = &x->server->parts;
 	struct request_rules rules = {.base_path = slice_of(p->conf->base_path),
 				      .path_token = p->auth != NULL};
+	enum request_verdict verdict = request_clean(exchange_target(x), &rules, &x->path);
+
+	x->cleaned = verdict == REQUEST_CLEAN;
+	if (x->cleaned && exchange_mentions_secret(p, &x->path))
+		verdict = REQUEST_BAD;
+	x->auth = let_in(x);
+	return verdict;
+}
+
+static void deny(struct exchange *x)
+{
+	x->outcome = "denied";
+	metric_inc(requests_denied);
+	respond_canned(x, CANNED_LOGIN);
+}
+
+static void answer_request(struct exchange *x)
+{
 	enum request_verdict verdict;
 
 	if (!x->preflight && (admin_page(x) || exchange_upload_index(x)))
@@ -185,15 +182,9 @@ static void answer_request(struct exchange *x)
 		answer_empty(x, CANNED_PREFLIGHT);
 		return;
 	}
-	verdict = request_clean(exchange_target(x), &rules, &x->path);
-	x->cleaned = verdict == REQUEST_CLEAN;
-	if (x->cleaned && mentions_secret(x))
-		verdict = REQUEST_BAD;
-	x->auth = let_in(x);
+	verdict = read_target(x);
 	if (x->auth == AUTH_DENIED) {
-		x->outcome = "denied";
-		metric_inc(requests_denied);
-		respond_canned(x, CANNED_LOGIN);
+		deny(x);
 		return;
 	}
 	switch (verdict) {
@@ -243,7 +234,7 @@ static bool begin_purge(struct exchange *x)
 
 	switch (verdict) {
 	case PURGE_OTHER: return false;
-	case PURGE_METHOD: respond_canned(x, CANNED_METHOD_PURGE); break;
+	case PURGE_METHOD: respond_canned(x, CANNED_METHOD_POST); break;
 	case PURGE_DENIED: respond_canned(x, CANNED_LOGIN_ADMIN); break;
 	case PURGE_ALLOWED:
 	case PURGE_NOTIFIED:
@@ -278,6 +269,22 @@ static void run_purge(struct exchange *x)
 		answer_purge(x);
 }
 
+/* ---- questions with a body ---- */
+
+/* False: it is something else. */
+static bool begin_question(struct exchange *x)
+{
+	if (!slice_eq(http_method(x->conn), SLICE("POST")) || http_over_limit(x->conn) ||
+	    read_target(x) != REQUEST_CLEAN || !api_is(&x->path))
+		return false;
+	x->method = "POST";
+	if (x->auth == AUTH_DENIED)
+		deny(x);
+	else
+		api_begin(x);
+	return true;
+}
+
 /* ---- the handler ---- */
 
 static void request(struct http_conn *c)
@@ -291,7 +298,7 @@ static void request(struct http_conn *c)
 	 */
 	x->close = atomic_load(&x->server->draining) || http_over_limit(c) || http_has_body(c);
 	if (begin_purge(x) || (x->server->door && exchange_upload_begin(x)) || is_preflight(x) ||
-	    is_read(x))
+	    is_read(x) || begin_question(x))
 		return;
 	x->method = "other";
 	x->outcome = "method";
@@ -305,6 +312,8 @@ static void body(struct http_conn *c, struct slice bytes)
 
 	if (x->delivery)
 		exchange_upload_body(x, bytes);
+	else if (x->api)
+		api_body(x, bytes);
 	else
 		purge_body(x->purge, bytes);
 }
@@ -315,6 +324,8 @@ static void complete(struct http_conn *c)
 
 	if (x->delivery)
 		exchange_upload_complete(x);
+	else if (x->api)
+		api_complete(x);
 	else if (x->purge)
 		run_purge(x);
 	else
@@ -327,6 +338,8 @@ static void resume(struct http_conn *c)
 
 	if (x->delivery)
 		exchange_upload_resume(x);
+	else if (x->api)
+		api_resume(x);
 	else if (x->purge)
 		answer_purge(x);
 	else
@@ -338,7 +351,7 @@ static void left(struct http_conn *c)
 	struct exchange *x = http_ud(c);
 
 	atomic_store(&x->left, true);
-	if (x->lookup)
+	if (x->lookup || x->api)
 		loop_post(x->server->parts.loop, &x->server->sweep);
 }
 
@@ -384,6 +397,7 @@ static void empty(struct exchange *x)
 	answer_drop(&x->answer);
 	purge_free(x->purge);
 	exchange_upload_free(x);
+	api_free(x->api);
 	symbol_path_fini(&x->path);
 	buf_fini(&x->out);
 	buf_fini(&x->text);

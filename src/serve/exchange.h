@@ -25,6 +25,7 @@ struct exchange {
 	bool looking;              /* counted in server.looking */
 	struct purge *purge;       /* it is POST /-/purge */
 	struct delivery *delivery; /* it is an upload that was let in */
+	struct api_call *api;      /* it is a question of /-/api/ */
 	struct lookup *lookup;
 	uint64_t version;     /* known_version() from before anything was looked for */
 	unsigned arrivals;    /* hot_arrivals(), likewise */
@@ -53,6 +54,8 @@ void exchange_find(struct exchange *x);
 /* exchange_client.c: by which scheme the client asks, and where it is: "" when that has no address. */
 const char *exchange_scheme(const struct exchange *x);
 void exchange_peer(const struct exchange *x, char ret[static PEER_NAME_MAX]);
+/* Has the path a secret in it, of the operator, who publishes, or a client? No store is to hear of it. */
+bool exchange_mentions_secret(const struct server_parts *p, const struct symbol_path *path);
 /*
  * exchange_upload.c: is it for the upload door? Then it has been answered, or its body is taken: all pieces of
  * that, its end and each resume() are the others'.
@@ -69,9 +72,14 @@ void exchange_log(const struct exchange *x, int64_t took_ns);
 
 /*
  * To be called before the loop gets to touch it: false when the process ends. Counts it until it is
- * freed.
+ * freed. The end of the process sets `aborted` before it waits for `looking`: one of us sees the other.
  */
-bool exchange_may_look(struct exchange *x);
+static inline bool exchange_may_look(struct exchange *x)
+{
+	x->looking = true;
+	atomic_fetch_add(&x->server->looking, 1);
+	return !atomic_load(&x->server->aborted);
+}
 
 /* As on the request line, up to a raw NUL, which ends a path. */
 static inline struct slice exchange_target(const struct exchange *x)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Who asks, and how, as far as proxies before us tell and are believed. See exchange.h, proxies.h. */
+/*
+ * Who asks, and how, as far as proxies before us tell and are believed; and whether a path gives away a secret. See
+ * exchange.h, proxies.h.
+ */
 #include "serve/exchange.h"
 
 #define FORWARDED_MAX 16 /* headers X-Forwarded-For; the last ones count */
@@ -54,4 +57,17 @@ const char *exchange_scheme(const struct exchange *x)
 		return "http";
 	peer = other_end(x);
 	return proxies_trust(proxies, &peer) ? "https" : "http";
+}
+
+/* By mistake, mostly. */
+bool exchange_mentions_secret(const struct server_parts *p, const struct symbol_path *asked)
+{
+	const char *const tokens[] = {p->conf->admin_token, p->conf->notify_token};
+	struct slice path = asked->spelling[0].path;
+
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
+		if (strlen(tokens[i]) >= AUTH_SECRET_MIN &&
+		    auth_has_secret(path, slice_of(tokens[i])))
+			return true;
+	return p->auth && auth_mentions(p->auth, path, AUTH_SECRET_MIN);
 }

@@ -12,6 +12,8 @@
 void lookup_drop_slots(struct lookup *l)
 {
 	loop_timer_stop(l->request.loop, &l->overdue);
+	if (l->request.note)
+		lookup_note_slots(l);
 	for (size_t i = 0; i < l->n_slots; i++) {
 		ask_free(l->slots[i].ask);
 		if (l->slots[i].listing)
@@ -138,7 +140,7 @@ static void start_lookup(struct loop_task *task)
 	struct lookup *l = CONTAINER_OF(task, struct lookup, start);
 
 	LIST_INSERT_HEAD(&l->request.all->list, l, place);
-	l->number = ++l->request.all->count;
+	l->number = l->request.asker ? l->request.asker : ++l->request.all->count;
 	if (l->request.all->closing)
 		abort_one(l);
 	else
@@ -150,6 +152,7 @@ static void let_go(struct loop_task *task)
 	struct lookup *l = CONTAINER_OF(task, struct lookup, release);
 
 	stop_timers(l);
+	l->request.note = NULL; /* who released it hears no more */
 	lookup_drop_slots(l);
 	lookup_forget_target(l);
 	answer_drop(&l->request.spare);

@@ -40,6 +40,28 @@ struct lookups {
 	struct lookup_cut cut[LOOKUP_CUTS]; /* by hash: a later one takes the place of an earlier */
 };
 
+/* What has become of one candidate in one store, or of a store. */
+enum lookup_said {
+	SAID_FOUND,
+	SAID_MISS,
+	SAID_DENIED,  /* FETCH_DENIED */
+	SAID_REFUSED, /* FETCH_REFUSED */
+	SAID_FAULT,
+	SAID_NO_ANSWER,   /* asked, and not waited for any longer */
+	SAID_NOT_ASKED,   /* not needed, or beyond max_questions */
+	SAID_PASSED_OVER, /* a store: it is not asked for the path */
+};
+
+struct lookup_note {
+	const struct store *store;
+	const struct candidate *candidate; /* NULL: it is of the store as a whole */
+	bool listed; /* keys that begin with the candidate's were looked for, not itself */
+	enum lookup_said said;
+	bool memory;     /* it was known before */
+	const char *why; /* or NULL */
+	int64_t took_ns; /* until it was said; 0: nothing was asked, or said */
+};
+
 struct lookup_request {
 	struct lookups *all;
 	struct flights *flights;
@@ -56,6 +78,16 @@ struct lookup_request {
 	int64_t budget_ns; /* to be answered in so much time */
 	size_t ring_max;
 	size_t max_questions; /* keys that a store over the network is asked for; 0: no limit */
+	/*
+	 * Only whether it is there, and where: with `head`. No body is fetched but of what leads to another object, nothing
+	 * is made, names that may be asked for next are left alone, and an encoding does not matter. What is
+	 * FOUND is then the stored form, and its head that of the store.
+	 */
+	bool presence;
+	uint64_t
+		asker; /* whose turn its transfers take, by the number of another lookup; 0: its own */
+	/* NULL, or: of each store that was dealt with, in their order, what its candidates came to. */
+	void (*note)(void *ud, const struct lookup_note *note);
 	bool tells; /* a line of the log, at level debug, for each candidate asked and answered */
 	/*
 	 * FOUND: an object of the cache, to be answered if all candidates before it are missing or

@@ -262,7 +262,7 @@ static void fit(struct lookup *l, struct slot *slot)
 	slot->state = FIT;
 	if (needs_whole(l, slot)) {
 		ask_for_whole(l);
-	} else if (!answer_acceptable(h, l->request.rules.client->gzip)) {
+	} else if (!l->request.presence && !answer_acceptable(h, l->request.rules.client->gzip)) {
 		metric_inc(store_encoded);
 		err_set(&e, ERR_UPSTREAM,
 			"stored with Content-Encoding '%s', which the client does not accept",
@@ -378,7 +378,13 @@ void lookup_judge(struct lookup *l)
 			if (slot->state == MISSING) /* not to be listed */
 				continue;
 			return;
-		case THERE: lookup_ask(slot); return;
+		case THERE:
+			if (l->request.presence && slot->ask &&
+			    slot->candidate.want != WANT_POINTER)
+				answer_found(l, slot);
+			else
+				lookup_ask(slot);
+			return;
 		case FOUND: found(l, slot); return;
 		case UNSATISFIABLE: unsatisfiable(l, slot); return;
 		case FAULTY:
@@ -415,6 +421,12 @@ void lookup_decided(void *ud, enum fetch_result result, const struct object_head
 
 	if (slot->lookup->request.tells)
 		log_answered(slot, result, e);
+	if (slot->lookup->request.note)
+		slot->took_ns = MAX(clock_mono_ns() - slot->asked_ns, 1);
+	slot->answered = true;
+	slot->result = result;
+	if (e)
+		slot->error = *e;
 	if (head)
 		slot->head = *head;
 	if (head && slot->presence) {
@@ -427,10 +439,7 @@ void lookup_decided(void *ud, enum fetch_result result, const struct object_head
 	case FETCH_DENIED:
 	case FETCH_REFUSED: slot->state = MISSING; break;
 	case FETCH_UNSATISFIABLE: slot->state = slot->presence ? THERE : UNSATISFIABLE; break;
-	case FETCH_FAULT:
-		slot->state = FAULTY;
-		slot->error = *e;
-		break;
+	case FETCH_FAULT: slot->state = FAULTY; break;
 	}
 	lookup_judge(slot->lookup);
 }

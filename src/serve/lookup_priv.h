@@ -29,6 +29,9 @@ struct slot {
 	struct ask *ask;            /* NULL: not asked for; */
 	bool known;                 /* it is known to be missing */
 	bool presence;              /* it is only asked whether it is there */
+	bool answered;              /* by the ask: */
+	enum fetch_result result;
+	int64_t asked_ns, took_ns; /* with request.note */
 	enum slot_state state;
 	struct object_head head;
 	struct error error;
@@ -93,6 +96,12 @@ static inline struct store *lookup_present(const struct lookup *l)
 /* lookup.c */
 void lookup_drop_slots(struct lookup *l);
 void lookup_answer(struct lookup *l, struct answer *answer);
+
+/* lookup_note.c: telling who wants to know (request.note) */
+void lookup_note_slots(struct lookup *l);
+/* All candidates are known to be missing, and none is asked for. */
+void lookup_note_known(struct lookup *l, const struct candidates *c);
+void lookup_note_store(struct lookup *l, enum lookup_said said, const char *why);
 
 /* lookup_pointer.c: following an object that leads to another one, once for each store */
 /* By its length, can it be a pointer? */

@@ -83,17 +83,21 @@ static void log_asked(const struct slot *slot, enum form form, bool presence)
 	log_end(&line);
 }
 
-static void start_ask(struct slot *slot, bool presence)
+static void start_ask(struct slot *slot, bool only_presence)
 {
 	struct lookup *l = slot->lookup;
 	const struct lookup_request *r = &l->request;
 	bool pointer = slot->candidate.want == WANT_POINTER;
 	bool looked_into = pointer || slot->candidate.gzipped;
+	enum form form = form_wanted(&slot->candidate);
+	bool presence = only_presence ||
+			(r->presence && (form != FORM_STORED || slot->candidate.gzipped));
 	const struct ask_request request = {
 		.flights = r->flights,
 		.store = lookup_present(l),
 		.key = slot->candidate.key,
-		.form = form_wanted(&slot->candidate),
+		.form = form,
+		.as_it_is = r->presence,
 		.accepts_gzip = r->rules.client->gzip && !r->part.ranged && !pointer,
 		.msfz = resolve_asks_for(&r->rules, &slot->candidate) == FORM_MSFZ,
 		.named = l->asked,
@@ -103,7 +107,7 @@ static void start_ask(struct slot *slot, bool presence)
 		 * The candidates of the path were looked for in the cache before (known.c); those
 		 * of a pointer's target were not.
 		 */
-		.look = pointer || l->target.n > 0 || form_wanted(&slot->candidate) != FORM_STORED,
+		.look = pointer || l->target.n > 0 || form != FORM_STORED,
 		.head = r->head && !looked_into,
 		.ranged = r->part.ranged && !looked_into,
 		.range = r->part.range,
@@ -116,7 +120,9 @@ static void start_ask(struct slot *slot, bool presence)
 	};
 
 	if (r->tells)
-		log_asked(slot, request.form, presence);
+		log_asked(slot, form, presence);
+	if (r->note)
+		slot->asked_ns = clock_mono_ns();
 	slot->presence = presence;
 	slot->state = WAITING;
 	slot->ask = ask_start(&request, lookup_decided, slot);
@@ -333,7 +339,7 @@ static void ask_siblings(struct lookup *l)
 	struct symbol_path sibling[2];
 	size_t n;
 
-	if (l->target.n || r->spare.kind == ANSWER_FOUND || l->via ||
+	if (l->target.n || r->spare.kind == ANSWER_FOUND || l->via || r->presence ||
 	    lookup_present(l)->traits.local || !cache_remembers(flights_cache(r->flights)))
 		return;
 	n = resolve_siblings(r->rules.path, r->rules.client->symsrv, sibling);
@@ -401,6 +407,7 @@ static void ask_store(struct lookup *l, struct candidates *c)
 	}
 	metric_inc(store_skipped);
 	err_set(&e, ERR_UPSTREAM, "left alone after repeated failures");
+	lookup_note_store(l, SAID_FAULT, e.msg);
 	lookup_store_failed(l, &e, false);
 }
 
@@ -425,6 +432,7 @@ void lookup_stage(struct loop_timer *timer)
 	while (l->at < stores->n && resolve_passes_over(&l->request.rules, lookup_present(l))) {
 		if (resolve_is_loop(&l->request.rules, lookup_present(l)))
 			l->keep_ns = 0;
+		lookup_note_store(l, SAID_PASSED_OVER, NULL);
 		l->at++;
 	}
 	if (l->at == stores->n) {
@@ -443,6 +451,7 @@ void lookup_stage(struct loop_timer *timer)
 		err_set(&e, ERR_NOMEM, "no memory for the candidates");
 		lookup_store_failed(l, &e, true);
 	} else if (misses_all(l, &c)) {
+		lookup_note_known(l, &c);
 		lookup_next_stage(l);
 	} else {
 		ask_store(l, &c);

@@ -53,7 +53,7 @@ static const struct {
 				"Authorization, Range, If-Range, If-None-Match, If-Modified-Since, "
 				"Cache-Control, SymbolChecksum, X-DEBUGINFOD-MAXSIZE"},
 			       {"Access-Control-Max-Age", "86400"}}},
-	[CANNED_METHOD_PURGE] = {405, {{"Allow", "POST"}}},
+	[CANNED_METHOD_POST] = {405, {{"Allow", "POST"}}},
 	[CANNED_METHOD_UPLOAD] = {405, {{"Allow", "PUT, POST"}}},
 	[CANNED_LOGIN_UPLOAD] = {401,
 				 {{"WWW-Authenticate",
@@ -235,10 +235,16 @@ void respond_fault(struct exchange *x)
 
 void respond_page_head(const struct page *page, struct buf *head)
 {
+	char again[16];
+
 	*head = BUF_MAX(HEAD_MAX);
 	http_reply_begin(head, page->status);
 	http_reply_add(head, "Content-Type", page->type);
 	http_reply_add(head, "Cache-Control", "private, no-store");
+	if (page->again_s) {
+		snprintf(again, sizeof(again), "%d", page->again_s);
+		http_reply_add(head, "Retry-After", again);
+	}
 	http_reply_length(head, (int64_t)page->text.n);
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "conf/value.h"
 #include "metric/metric.h"
+#include "serve/api.h"
 #include "serve/door.h"
 #include "serve/exchange.h"
 #include "serve/known.h"
@@ -147,7 +148,10 @@ static enum err start_admin(struct server *s, struct error *e)
 
 static void sweep_lookups(struct loop_task *task)
 {
-	lookup_sweep(&CONTAINER_OF(task, struct server, sweep)->lookups);
+	struct server *s = CONTAINER_OF(task, struct server, sweep);
+
+	api_sweep(&s->api);
+	lookup_sweep(&s->lookups);
 }
 
 /* ---- what was missing, over a restart ---- */
@@ -240,6 +244,7 @@ static void abort_lookups(struct loop_task *task)
 {
 	struct server *s = CONTAINER_OF(task, struct server, abort);
 
+	api_stop_all(&s->api);
 	lookup_abort_all(&s->lookups);
 	flights_abort(s->parts.flights);
 	if (s->door)

@@ -12,7 +12,7 @@
 /* Answers without a body that are always the same: made once. */
 enum canned {
 	CANNED_METHOD, /* 405 */
-	CANNED_METHOD_PURGE,
+	CANNED_METHOD_POST,
 	CANNED_PREFLIGHT, /* 204: what a script of another origin may ask */
 	CANNED_TOO_LARGE, /* 406, to debuginfod clients that say how much they take */
 	CANNED_LOGIN,     /* 401 */
@@ -23,6 +23,16 @@ enum canned {
 	CANNED_WORKING, /* 503 for debuggers that ask again: still being fetched */
 	CANNED_EMPTY,   /* 200: pingme.txt, index2.txt */
 	CANNED_COUNT,
+};
+
+/* api_work.c: questions that wait for the loop. */
+#define API_QUESTIONS_MAX 8
+#define API_SEATS_MAX     32
+
+struct api_running {
+	_Atomic uint64_t seat[API_QUESTIONS_MAX][API_SEATS_MAX]; /* whose; 0: free */
+	LIST_HEAD(, api_work) works;                             /* the loop's, as the next */
+	bool closing;
 };
 
 /* 404s that may be kept: none, 1 to 60 seconds, 2 to 59 minutes, 1 to 24 hours. */
@@ -38,8 +48,9 @@ struct server {
 	struct door *door; /* NULL: nobody may upload */
 	struct missing *missing;
 	int64_t started_ns;
-	int64_t missing_saved_ns;                /* the main thread's */
-	struct lookups lookups;                  /* the loop's */
+	int64_t missing_saved_ns; /* the main thread's */
+	struct lookups lookups;   /* the loop's */
+	struct api_running api;
 	struct buf canned[CANNED_COUNT];         /* heads */
 	struct buf miss[BY_ALL + 1][MISS_STEPS]; /* [as Vary says][as far as MISS_TTL goes] */
 	char *cache_control;
@@ -57,6 +68,7 @@ size_t server_room_for(rlim_t files, size_t elsewhere);
 struct page {
 	int status;
 	const char *type; /* its Content-Type */
+	int again_s;      /* Retry-After; 0: none */
 	struct buf text;
 };
 

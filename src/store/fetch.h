@@ -87,7 +87,7 @@ struct fetch_sink {
 /*
  * Called once, never from inside fetch_start(). FOUND: head is complete and the sink gets the
  * body, unless only the head was asked or head->fd holds it (the callee owns the descriptor).
- * UNSATISFIABLE: head->total is the size. FAULT: e says why. A pinned fetch is FOUND or FAULT. The
+ * UNSATISFIABLE: head->total is the size. FAULT: e says why; a MISS may have an e that does, too (ERR_OTHER). A pinned fetch is FOUND or FAULT. The
  * fetch may be freed in here.
  */
 typedef void fetch_decided(void *ud, enum fetch_result result, const struct object_head *head,

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: MIT
+"""/-/api/test tells what a debugger would be told, and why, by the lookup that serves it; it brings nobody a
+file, and is no way around a gate. Questions that wait for a store are bounded, and end with their client."""
+
+import json
+import threading
+import urllib.parse
+
+import pytest
+
+from rig import faults
+from rig.client import is_miss
+from rig.cabinets import mszip
+from rig.samples import KEY, body, path
+from rig.server import s3, until
+
+FOO, GONE = path("foo.pdb"), path("gone.pdb")
+
+
+def ask(server, target, base="", headers=(), method="GET"):
+    return server.fetch(f"{base}/-/api/test?path={urllib.parse.quote(target, safe='')}", method, headers)
+
+
+def test(server, target, **how):
+    answer = ask(server, target, **how)
+    assert answer.status == 200 and answer["Cache-Control"] == "private, no-store", answer
+    told = json.loads(answer.body)
+    assert told["api"] == 1
+    return told
+
+
+test.__test__ = False
+
+
+def bodies(origin, key):
+    """Requests that brought more than the first byte of it."""
+    return [r for r in origin.asked(lambda r: r.path.endswith("/" + key), method="GET")
+            if r.get("Range") != "bytes=0-0"]
+
+
+def said(told, store=None):
+    """What each key said, in order."""
+    return [(row["key"], row["said"]) for row in told["asked"] if store in (None, row["store"])]
+
+
+def test_what_is_there(origin, store, serve):
+    origin.put("bucket", FOO.lower(), body(5_000))
+    server = serve(stores=store)
+    told = test(server, FOO)
+    assert {k: told[k] for k in ("path", "status", "answer", "why", "key", "form", "size", "memory")} == {
+        "path": FOO, "status": 200, "answer": "found", "why": None, "key": FOO.lower(), "form": "plain",
+        "size": 5_000, "memory": False}
+    assert said(told)[0] == (FOO.lower(), "found") and told["asked"][0]["ms"] > 0
+    assert told["store"] == told["asked"][0]["store"] and not told["cut"]
+    assert not bodies(origin, FOO.lower())
+
+
+@pytest.mark.parametrize("key, pack, headers, form", [
+    (path("foo.pdb", KEY, "foo.pd_"), lambda b: mszip("foo.pdb", b), (), "cabinet"),
+    (FOO, bytes, [("Content-Encoding", "zstd")], "zstd"),
+    (FOO + ".gz", bytes, (), "gzip"),
+    (path("foo.pdb", KEY + "/msfz0", "foo.pdb"), bytes, (), "msfz"),
+], ids=["cabinet", "zstd", "gzip", "msfz"])
+def test_nothing_is_unpacked(key, pack, headers, form, origin, store, serve):
+    """Twice: what was learnt of the store by the first makes no difference."""
+    stored = pack(body(50_000))
+    origin.put("bucket", key, stored, headers)
+    server = serve(stores=store + "&forms=cab,gz,zst,msfz&case=asked")
+    for _ in range(2):
+        told = test(server, FOO)
+        assert (told["answer"], told["key"], told["form"], told["size"]) == \
+            ("found", key, form, len(stored))
+        assert (key, "found") in said(told)
+    assert not bodies(origin, key)
+
+
+def test_what_is_missing_and_from_memory(origin, store, serve):
+    server = serve(stores=store)
+    told = test(server, GONE)
+    assert (told["status"], told["answer"], told["memory"]) == (404, "miss", False)
+    asked = len(origin.asked("gone"))
+    assert asked and {row["said"] for row in told["asked"]} == {"miss"}
+    again = test(server, GONE)
+    assert (again["answer"], again["memory"]) == ("miss", True) and said(again) == said(told)
+    assert all(row["memory"] and row["ms"] is None for row in again["asked"])
+    assert is_miss(server.fetch("/" + GONE)) and len(origin.asked("gone")) == asked
+    until(lambda: json.loads(server.fetch("/-/api/missing").body)["missing"])
+    assert json.loads(server.fetch("/-/api/missing").body)["missing"][0]["count"] == 1, \
+        "a test is nobody's request"
+
+
+@pytest.mark.cache_on
+def test_what_lies_in_the_cache(origin, store, serve):
+    origin.put("bucket", FOO.lower(), body(5_000))
+    server = serve(stores=store)
+    assert server.fetch("/" + FOO).status == 200
+    origin.forget()
+    until(lambda: test(server, FOO)["memory"])
+    told = test(server, FOO)
+    assert (told["answer"], told["size"], said(told)) == ("found", 5_000, [(FOO.lower(), "found")])
+    assert not bodies(origin, FOO.lower())
+
+
+def test_a_fault_is_none(origin, store, serve):
+    server = serve(stores=store)
+    origin.fault(faults.status(500), GONE.lower())
+    told = test(server, GONE)
+    assert (told["status"], told["answer"]) == (503, "fault") and told["why"] and told["store"]
+    assert (GONE.lower(), "fault") in said(told)
+    assert [row["why"] for row in told["asked"] if row["said"] == "fault"][0]
+
+
+def test_the_stores_in_their_order(origin, stage, serve):
+    origin.listable = True
+    origin.put("second", FOO.lower(), body(100))
+    stores = [s3(origin.bucket("first"), origin, **{"not": "bar*"}), s3("second", origin),
+              s3(origin.bucket("third"), origin)]
+    server = serve(stores=stores)
+    told = test(server, FOO)
+    first, second, third = (f"s3://{name}" for name in ("first", "second", "third"))
+    assert told["store"] == second and {row["store"] for row in told["asked"]} == {first, second}
+    told = test(server, path("bar.pdb"))
+    assert told["asked"][0] == {"store": first, "key": None, "said": "passed over", "why": None,
+                                "memory": False, "ms": None}
+    assert {row["store"] for row in told["asked"]} == {first, second, third}
+
+
+def test_another_file_in_a_directory(tmp, serve):
+    (tmp / "foo.pdb" / KEY).mkdir(parents=True)
+    (tmp / "foo.pdb" / KEY / "foo.pdb").write_bytes(b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0" + bytes(5000))
+    told = test(serve(stores=f"file://{tmp}"), FOO)
+    assert told["answer"] in ("miss", "found")
+
+
+@pytest.mark.parametrize("spelled", [
+    "foo.pdb\\{K}\\foo.pdb", "/foo.pdb/{K}/foo.pdb", "//foo.pdb///{K}/foo.pdb",
+    "http://symbols.example/sym/foo.pdb/{K}/foo.pdb", "https://u:secret@symbols.example/sym/foo.pdb/{K}/foo.pdb?x=1",
+    "/sym/foo.pdb/{K}/foo.pdb", " foo.pdb/{K}/foo.pdb ", "foo%2Epdb/{K}/foo.pdb", "C:\\out\\foo.pdb/{K}/foo.pdb"])
+def test_as_people_paste_it(spelled, origin, store, serve):
+    origin.put("bucket", FOO.lower(), body(100))
+    server = serve(stores=store, BASE_PATH="/sym")
+    answer = ask(server, spelled.replace("{K}", KEY), base="/sym")
+    told = json.loads(answer.body)
+    assert (told["path"], told["answer"]) == (FOO, "found") and b"secret" not in answer.body
+
+
+@pytest.mark.parametrize("target", [
+    ".pepto/tx/x", "x/.PEPTO/y", "..%2f..%2fetc/passwd/x", "a/../b", "a/./b", "a/%00/b", "a%0ab/K/c", "%zz/K/a",
+    "x" * 1025, "/".join("a" * 17), "buildid/" + "ab" * 20 + "/source/x.c"], ids=lambda s: ascii(s)[1:30])
+def test_what_is_refused(target, origin, store, serve):
+    server = serve(stores=store)
+    told = test(server, target)
+    assert (told["answer"], told["status"], told["path"], told["asked"]) == ("refused", 404, None, [])
+    assert told["why"] and not origin.asked(lambda r: r.path.endswith("/" + target.rpartition("/")[2]))
+
+
+@pytest.mark.parametrize("target", ["", "/", "index2.txt", "pingme.txt", "-/api/test", "/-/purge"])
+def test_no_path_of_a_file(target, store, serve):
+    answer = ask(serve(stores=store), target)
+    assert answer.status == 400 and "name/KEY/name" in json.loads(answer.body)["error"]
+
+
+@pytest.mark.parametrize("query", ["", "?", "?path", "?paths=x", "?path=%zz", "?path=%"])
+def test_a_question_that_says_nothing(query, store, serve):
+    answer = serve(stores=store).fetch("/-/api/test" + query)
+    assert answer.status == 400 and json.loads(answer.body)["error"]
+
+
+def test_a_private_bucket_tells_no_more_than_it_serves(origin, serve):
+    origin.listable = True
+    origin.put("bucket", "000Admin/history.txt", body(10))
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"}
+    stores = s3("bucket", origin)
+    server = serve(stores=stores, **keys)
+    told = test(server, "000Admin/history.txt")
+    assert (told["answer"], told["status"], told["size"]) == ("refused", 404, None)
+    assert [row["said"] for row in told["asked"]] == ["passed over"]
+    assert not origin.asked("000Admin")
+    open_ = serve(stores=stores, LISTEN_ADDRESS="0.0.0.0", **keys)
+    assert ask(open_, FOO).status == 403
+    origin.forget()
+    guarded = serve(stores=stores, LISTEN_ADDRESS="0.0.0.0", AUTH_TOKENS="a-readers-token", **keys)
+    assert ask(guarded, FOO).status == 401
+    told = test(guarded, FOO, headers={"Authorization": "Bearer a-readers-token"})
+    assert told["answer"] == "miss"
+
+
+def test_no_secret_is_told(origin, store, serve):
+    token = "ab" * 16
+    server = serve(stores=store, AUTH_TOKENS=token, ADMIN_TOKEN="the-operators-token")
+    who = {"Authorization": "Bearer " + token}
+    origin.put("bucket", FOO.lower(), body(10))
+    answer = ask(server, f"/t/{token}/{FOO}", headers=who)
+    assert json.loads(answer.body)["path"] == FOO and token.encode() not in answer.body
+    for secret in (token, "the-operators-token"):
+        answer = ask(server, f"x/{secret}/y", headers=who)
+        assert json.loads(answer.body)["answer"] == "refused" and secret.encode() not in answer.body
+    assert not origin.asked(token) and not origin.asked("operators")
+
+
+def test_methods(store, serve):
+    server = serve(stores=store)
+    head = ask(server, FOO, method="HEAD")
+    assert head.status == 200 and not head.body
+    for method in ("POST", "PUT", "DELETE"):
+        answer = ask(server, FOO, method=method)
+        assert answer.status == 405 and "GET" in answer["Allow"]
+
+
+def ask_slowly(server, origin, n):
+    """So many clients, each of which waits for the store until origin.heal()."""
+    asking = []
+    for i in range(n):
+        gate = origin.hold(f"slow{i}.pdb")
+        asking.append(server.connect())
+        asking[-1].ask("/-/api/test?path=" + path(f"slow{i}.pdb"))
+        gate.wait(1)
+    return asking
+
+
+def wait_refused(server, n=1):
+    until(lambda: server.metrics()["pepto_refused_total", '{limit="api"}'] >= n)
+
+
+def test_so_many_at_once(origin, store, serve):
+    """Of one client; the next one that has room is answered."""
+    server = serve(stores=store)
+    asking = ask_slowly(server, origin, 8)
+    answer = ask(server, FOO)
+    assert answer.status == 429 and answer["Retry-After"] and json.loads(answer.body)["error"]
+    wait_refused(server)
+    origin.heal()
+    for client in asking:
+        assert json.loads(client.answer().body)["answer"] == "miss"
+        client.close()
+    until(lambda: ask(server, FOO).status == 200)
+
+
+def test_a_client_that_leaves(origin, store, serve):
+    """Its question ends: there is room for others, and what it asked of the store is broken off."""
+    server = serve(stores=store)
+    asking = ask_slowly(server, origin, 8)
+    for client in asking:
+        client.close()
+    until(lambda: ask(server, FOO).status == 200)
+    origin.heal()
+
+
+def test_the_end_of_the_process(origin, store, serve):
+    """Who waits is answered at the end of the time for it."""
+    server = serve(stores=store, DRAIN_TIMEOUT="1s")
+    gate = origin.hold("slow")
+    client = server.connect()
+    client.ask("/-/api/test?path=" + path("slow.pdb"))
+    gate.wait(1)
+    ending = threading.Thread(target=server.stop)
+    ending.start()
+    ending.join()
+    client.close()
+    gate.release()
+
+
+def test_a_store_that_hangs(origin, store, serve):
+    server = serve(stores=store, REQUEST_BUDGET="1s")
+    origin.fault(faults.hang())
+    told = test(server, FOO)
+    assert (told["answer"], told["status"]) == ("fault", 503) and told["why"]
+    origin.heal()
