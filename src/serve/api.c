@@ -3,6 +3,7 @@
 #include "serve/api.h"
 
 #include "metric/metric.h"
+#include "serve/api_keys.h"
 #include "serve/origin.h"
 #include "serve/respond.h"
 #include "store/store.h"
@@ -11,6 +12,8 @@
 #define API_AGAIN_S  1
 
 static const struct api_question questions[] = {
+	{"keys", .post = true, .client = 2, .all = 8, .body_max = API_KEYS_BODY_MAX,
+	 .ask = api_keys},
 	{"live", .ask = api_live},
 	{"missing", .ask = api_missing},
 	{"test", .client = 8, .all = 32, .ask = api_test},

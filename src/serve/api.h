@@ -99,6 +99,7 @@ void api_stop_all(struct api_running *all);
 
 /* ---- the questions ---- */
 
+struct api_work *api_keys(struct exchange *x, const struct api_asked *asked, struct page *ret);
 struct api_work *api_live(struct exchange *x, const struct api_asked *asked, struct page *ret);
 struct api_work *api_missing(struct exchange *x, const struct api_asked *asked, struct page *ret);
 struct api_work *api_test(struct exchange *x, const struct api_asked *asked, struct page *ret);

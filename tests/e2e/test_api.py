@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""/-/api/test tells what a debugger would be told, and why, by the lookup that serves it; it brings nobody a
-file, and is no way around a gate. Questions that wait for a store are bounded, and end with their client."""
+"""/-/api/test tells what a debugger would be told, and why, by the lookup that serves it, and /-/api/keys which of many
+files are there; they bring nobody a file, and are no way around a gate. Questions that wait for a store are bounded, and
+end with their client."""
 
 import json
 import threading
@@ -265,4 +266,159 @@ def test_a_store_that_hangs(origin, store, serve):
     origin.fault(faults.hang())
     told = test(server, FOO)
     assert (told["answer"], told["status"]) == ("fault", 503) and told["why"]
+    origin.heal()
+
+
+# many at once
+
+def post(server, body, headers=(), base=""):
+    """Paths, or the body itself."""
+    body = body if isinstance(body, bytes) else json.dumps({"paths": body}).encode()
+    with server.connect() as client:
+        client.send((f"POST {base}/-/api/keys HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+                     f"Content-Length: {len(body)}\r\n"
+                     + "".join(f"{n}: {v}\r\n" for n, v in dict(headers).items()) + "\r\n").encode() + body)
+        return client.answer("POST")
+
+
+def keys(server, paths, **how):
+    answer = post(server, paths, **how)
+    assert answer.status == 200 and answer["Cache-Control"] == "private, no-store", (answer, answer.body)
+    told = json.loads(answer.body)
+    assert told["api"] == 1 and len(told["keys"]) == len(paths)
+    return told["keys"]
+
+
+def test_which_are_there(origin, store, serve):
+    packed = mszip("bar.pdb", body(9_000))
+    origin.put("bucket", FOO.lower(), body(5_000))
+    origin.put("bucket", path("bar.pdb", KEY.lower(), "bar.pd_"), packed)
+    origin.fault(faults.status(500), path("ill.pdb").lower())
+    server = serve(stores=store)
+    asked = [GONE, FOO, path("bar.pdb"), path("ill.pdb"), "foo.pdb", "index2.txt", ".pepto/tx/1", "a/../b", "", FOO]
+    told = keys(server, asked)
+    assert [row["found"] for row in told] == \
+        ["missing", "there", "there", "fault", "missing", "missing", "missing", "missing", "missing", "there"]
+    assert [row["path"] for row in told] == [*asked[:6], None, None, asked[8], FOO]
+    assert told[1] == {"path": FOO, "found": "there", "form": "plain", "size": 5_000,
+                       "store": "s3://bucket", "why": None}
+    assert (told[2]["form"], told[2]["size"]) == ("cabinet", len(packed))
+    assert told[3]["why"] and told[3]["store"] and told[5]["why"] and told[6]["why"] and not told[0]["why"]
+    assert not bodies(origin, FOO.lower())
+
+
+def test_a_thousand_in_order(origin, store, serve):
+    """Each by its own answer; what is known does not ask again."""
+    server = serve(stores=store)
+    asked = [path(f"f{i}.pdb") for i in range(1000)]
+    for i in range(0, 1000, 7):
+        origin.put("bucket", asked[i].lower(), body(i + 1))
+    server = serve(stores=store, REQUEST_BUDGET="25s")
+    for _ in range(4):                  # what there was no time for is asked for again
+        told = keys(server, asked)
+        if not [row for row in told if row["found"] == "fault"]:
+            break
+    assert [row["path"] for row in told] == asked
+    assert [row["size"] for row in told] == [None if i % 7 else i + 1 for i in range(1000)]
+    before = len(origin.asked("f1.pdb"))
+    assert keys(server, asked[1:2])[0]["found"] == "missing" and len(origin.asked("f1.pdb")) == before
+
+
+def test_so_many_of_a_list_at_once(origin, store, serve):
+    server = serve(stores=store)
+    gate = origin.hold(lambda r: r.path.endswith(".pdb"))
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(keys(server, [path(f"f{i}.pdb") for i in range(50)])))
+    asking.start()
+    gate.wait(8)
+    names = {r.path.split("/")[2] for r in origin.asked(lambda r: r.path.endswith(".pdb"))}
+    assert len(names) <= 8, "no more are looked for before one of them is answered"
+    origin.heal()
+    asking.join()
+    assert {row["found"] for row in answers[0]} == {"missing"}
+
+
+@pytest.mark.parametrize("sent, status, says", [
+    (b"", 400, "JSON"), (b"{", 400, "JSON"), (b"[]", 400, "JSON"), (b'"x"', 400, ""), (b"{}", 400, "paths"),
+    (b'{"paths":[]}', 400, "paths"), (b'{"paths":"foo"}', 400, "paths"), (b'{"paths":{"a":1}}', 400, "paths"),
+    (b'{"paths":["a/b/c",1]}', 400, "path 1"), (b'{"paths":["a/b/c",null]}', 400, "path 1"),
+    (b'{"paths":["a\\u0000b"]}', 400, "JSON"), (b'{"paths":["\xff"]}', 400, "JSON"),
+    (b'{"paths":["a"],"paths":["b"]}', 400, "JSON"), (b"[" * 100_000, 400, "JSON"),
+    (json.dumps({"paths": ["a/b/c"] * 1001}).encode(), 400, "1000"),
+    (b" " * (256 * 1024) + b"{}", 413, "less"),
+], ids=lambda x: None if not isinstance(x, bytes) else ascii(x[:20]))
+def test_a_list_that_is_none(sent, status, says, store, serve):
+    answer = post(serve(stores=store), sent)
+    assert answer.status == status and says in json.loads(answer.body)["error"]
+
+
+@pytest.mark.parametrize("name", ["<img onerror=x>.pdb", "\u202egone.pdb", "\u0436" * 120 + ".pdb", 'q".pdb', "a\nb", "%2e%2e"])
+def test_hostile_names_in_a_list(name, store, serve):
+    answer = post(serve(stores=store), [path(name), name])
+    assert answer.status == 200 and "\u202e" not in answer.body.decode()
+    assert [row["found"] for row in json.loads(answer.body)["keys"]] == ["missing"] * 2
+
+
+@pytest.mark.parametrize("headers, status", [
+    ({}, 200), ({"Origin": "https://elsewhere.example"}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ({"Origin": "null"}, 403), ({"Sec-Fetch-Site": "same-origin"}, 200),
+    ({"Origin": "https://symbols.example", "Sec-Fetch-Site": "same-origin"}, 200)])
+def test_a_list_of_another_origin(headers, status, origin, store, serve):
+    server = serve(stores=store, PUBLIC_URL="https://symbols.example")
+    answer = post(server, [FOO], headers=headers)
+    assert answer.status == status
+    assert bool(origin.asked("foo.pdb")) == (status == 200)
+
+
+def test_who_may_send_a_list(origin, serve):
+    """Refused before the body is read: none of it is sent here."""
+    origin.listable = True
+    private = s3(origin.bucket("bucket"), origin)
+    access = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "LISTEN_ADDRESS": "0.0.0.0"}
+    for settings, status in (({}, 403), ({"AUTH_TOKENS": "a-readers-token"}, 401)):
+        server = serve(stores=private, **access, **settings)
+        with server.connect() as client:
+            client.ask("/-/api/keys", "POST", {"Content-Length": 1000})
+            assert client.answer("POST").status == status
+    told = keys(server, [FOO, "000Admin/x/y"], headers={"Authorization": "Bearer a-readers-token"})
+    assert [row["found"] for row in told] == ["missing", "missing"]
+    for target in ("/t/" + "61" * 4 + "/-/api/keys", "/-/api/keys"):
+        assert server.fetch(target, "POST", {"Content-Length": 0}).status == 401
+
+
+def test_methods_of_a_list(store, serve):
+    server = serve(stores=store, BASE_PATH="/sym")
+    for method in ("GET", "HEAD"):
+        answer = server.fetch("/sym/-/api/keys", method)
+        assert answer.status == 405 and answer["Allow"] == "POST"
+    assert keys(server, [GONE], base="/sym")[0]["found"] == "missing"
+    for target in ("/sym/-/api/nothing", "/sym/-/api/missing", "/" + FOO, "/-/api/keys"):
+        answer = server.fetch(target, "POST", {"Content-Length": 0})
+        assert answer.status == (404 if "nothing" in target else 405)
+
+
+def test_lists_of_a_client_that_leaves(origin, store, serve):
+    server = serve(stores=store)
+    asking = []
+    for i in range(2):
+        gate = origin.hold(f"slow{i}.pdb")
+        sent = json.dumps({"paths": [path(f"slow{i}.pdb")] + [path(f"more{n}.pdb") for n in range(900)]}).encode()
+        asking.append(server.connect())
+        asking[-1].send(b"POST /-/api/keys HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(sent) + sent)
+        gate.wait(1)
+    answer = post(server, [FOO])
+    assert answer.status == 429 and answer["Retry-After"]
+    for client in asking:
+        client.close()
+    until(lambda: post(server, [FOO]).status == 200)
+    origin.heal()
+
+
+def test_a_list_without_time(origin, store, serve):
+    """What a store that hangs leaves unknown is a fault; what was answered before is told."""
+    origin.put("bucket", FOO.lower(), body(10))
+    server = serve(stores=store, REQUEST_BUDGET="1s")
+    origin.fault(faults.hang(), "slow")
+    told = keys(server, [FOO] + [path(f"slow{i}.pdb") for i in range(20)])
+    assert [row["found"] for row in told] == ["there"] + ["fault"] * 20 and told[20]["why"]
     origin.heal()
