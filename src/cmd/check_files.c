@@ -135,7 +135,7 @@ static void tell_json(const struct wanted_file *w, const struct found *f)
 {
 	struct buf line CLEANUP(buf_fini) = BUF_MAX(65536);
 
-	buf_printf(&line, "{\"finding\":\"%s\",", words[f->finding]);
+	buf_printf(&line, "{\"status\":\"%s\",", words[f->finding]);
 	json_key_add("path", slice_of(w->path), &line);
 	buf_puts(&line, ",\"file\":");
 	(void)json_string_add(slice_of(w->from), &line);

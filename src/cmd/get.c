@@ -253,7 +253,7 @@ static void tell_json(const struct wanted_file *w, const struct got *got)
 {
 	struct buf line CLEANUP(buf_fini) = BUF_MAX(65536);
 
-	buf_printf(&line, "{\"finding\":\"%s\",", words[got->finding]);
+	buf_printf(&line, "{\"status\":\"%s\",", words[got->finding]);
 	json_key_add("path", slice_of(w->path), &line);
 	buf_puts(&line, ",\"file\":");
 	(void)json_string_add(slice_of(w->from), &line);

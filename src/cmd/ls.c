@@ -73,7 +73,8 @@ static void begin_json(const struct ls *x, const struct transaction *tx, struct 
 {
 	buf_puts(line, "{\"store\":");
 	(void)json_string_add(slice_of(x->store->traits.name), line);
-	buf_printf(line, ",\"id\":\"%s\",\"state\":\"%s\"", tx->id.s, tx_state_name(tx->state));
+	buf_printf(line, ",\"transaction\":\"%s\",\"state\":\"%s\"", tx->id.s,
+		   tx_state_name(tx->state));
 }
 
 static void print_line(struct ls *x, struct buf *line, bool ends_object)
@@ -164,7 +165,7 @@ static void tell_file(struct ls *x, const struct transaction *tx, const struct p
 			buf_printf(&line, ",\"private\":%s",
 				   f->privacy == PRIVACY_PRIVATE ? "true" : "false");
 		put_member(&line, "pdb", f->pdb);
-		put_member(&line, "outcome", slice_of(outcome));
+		put_member(&line, "status", slice_of(outcome));
 		print_line(x, &line, true);
 		return;
 	}

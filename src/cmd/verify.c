@@ -101,9 +101,9 @@ static void tell(const struct verify *v, const struct plan_file *f, const struct
 	struct buf line CLEANUP(buf_fini) = BUF_MAX(65536);
 
 	if (v->json) {
-		buf_printf(&line, "{\"finding\":\"%s\",", words[is->finding]);
+		buf_printf(&line, "{\"status\":\"%s\",", words[is->finding]);
 		json_key_add("key", f->key, &line);
-		buf_printf(&line, ",\"id\":\"%s\",\"store\":", v->tx->id.s);
+		buf_printf(&line, ",\"transaction\":\"%s\",\"store\":", v->tx->id.s);
 		(void)json_string_add(slice_of(v->store->traits.name), &line);
 		if (is->finding == STORED_GOOD)
 			buf_printf(&line, ",\"by\":\"%s\"", is->by);

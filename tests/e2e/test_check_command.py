@@ -52,7 +52,7 @@ def test_all_there(place, built, check):  # noqa: F811
     assert code == 0 and not err
     assert set(told) == set(keys.values())
     for name, key in keys.items():
-        assert (told[key]["finding"], told[key]["form"]) == ("there", "plain")
+        assert (told[key]["status"], told[key]["form"]) == ("there", "plain")
         assert told[key]["bytes"] == (out / name).stat().st_size
         assert told[key]["wants"] == ("pdb" if name.endswith(".pdb") else "image")
 
@@ -66,15 +66,15 @@ def test_compressed(place, built, check):  # noqa: F811
     code, told, err = check(out / "hello.exe")
     assert code == 0 and not err
     pdb = told[keys["hello.pdb"]]
-    assert (pdb["finding"], pdb["form"], pdb["bytes"]) == ("there", "compressed", len(data))
+    assert (pdb["status"], pdb["form"], pdb["bytes"]) == ("there", "compressed", len(data))
 
 
 def test_missing(place, built, check, tmp):  # noqa: F811
     out, keys = built
     stock(place, built, leave=("hello.pdb",))
     code, told, err = check(out / "hello.exe")
-    assert code == 1 and not err and told[keys["hello.exe"]]["finding"] == "there"
-    assert told[keys["hello.pdb"]]["finding"] == "missing"
+    assert code == 1 and not err and told[keys["hello.exe"]]["status"] == "there"
+    assert told[keys["hello.pdb"]]["status"] == "missing"
     assert told[keys["hello.pdb"]]["file"] == str(out / "hello.exe")
     other = tmp / "other"
     (other / keys["hello.pdb"]).parent.mkdir(parents=True)
@@ -89,14 +89,14 @@ def test_wrong(place, built, check):  # noqa: F811
     stock(place, built)
     place.put(keys["hello.pdb"], (out / "engine core.pdb").read_bytes())
     code, told, _ = check(out / "hello.exe")
-    assert code == 1 and told[keys["hello.pdb"]]["finding"] == "wrong"
+    assert code == 1 and told[keys["hello.pdb"]]["status"] == "wrong"
     assert "another file" in told[keys["hello.pdb"]]["why"]
     place.remove(keys["hello.pdb"])
     packed = forms.zst("hello.pdb", (out / "hello.pdb").read_bytes())
     place.put(keys["hello.pdb"] + ".zst", packed[:len(packed) // 2])
     code, told, _ = check(out / "hello.exe")
-    assert code == 1 and told[keys["hello.pdb"]]["finding"] in ("wrong", "missing")
-    assert told[keys["hello.exe"]]["finding"] == "there"
+    assert code == 1 and told[keys["hello.pdb"]]["status"] in ("wrong", "missing")
+    assert told[keys["hello.exe"]]["status"] == "there"
 
 
 def test_no_answer(place, built, check):  # noqa: F811
@@ -105,8 +105,8 @@ def test_no_answer(place, built, check):  # noqa: F811
     stock(place, built, leave=("hello.pdb",))
     dead = "s3://dead?endpoint=http://127.0.0.1:1"
     code, told, _ = check(out / "hello.exe", stores=[dead])
-    assert code == 4 and told[keys["hello.pdb"]]["finding"] == "fault"
-    assert told[keys["hello.exe"]]["finding"] == "there"
+    assert code == 4 and told[keys["hello.pdb"]]["status"] == "fault"
+    assert told[keys["hello.exe"]]["status"] == "there"
     assert check(out / "hello.exe", stores=[dead + "&optional=true"])[0] == 1
 
 
@@ -137,8 +137,8 @@ def test_dump(place, built, check, tmp):  # noqa: F811
                                       ("C:\\b\\absent.dll", 0x12345678, 0x1000, b"")])
     code, told, err = check(dump)
     assert code == 1 and not err
-    assert told[keys["hello.exe"]]["finding"] == told[keys["hello.pdb"]]["finding"] == "there"
-    assert [t["finding"] for path, t in told.items() if path.startswith("absent.dll/")] == ["missing"]
+    assert told[keys["hello.exe"]]["status"] == told[keys["hello.pdb"]]["status"] == "there"
+    assert [t["status"] for path, t in told.items() if path.startswith("absent.dll/")] == ["missing"]
 
 
 def test_lines(place, built, tmp):  # noqa: F811

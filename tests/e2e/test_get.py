@@ -43,13 +43,13 @@ def test_for_files(place, built, get, tmp):  # noqa: F811
     out, keys = built
     stock(place, built)
     code, told, err = get(out / "hello.exe")
-    assert code == 0 and not err and [t["finding"] for t in told.values()] == ["got", "got"]
+    assert code == 0 and not err and [t["status"] for t in told.values()] == ["got", "got"]
     have = files(tmp / "out")
     assert {k.lower(): v for k, v in have.items()} == {
         keys[name]: (out / name).read_bytes() for name in ("hello.exe", "hello.pdb")}
     assert set(have) == set(told)
     code, told, _ = get(out / "hello.exe")
-    assert code == 0 and [t["finding"] for t in told.values()] == ["have", "have"]
+    assert code == 0 and [t["status"] for t in told.values()] == ["have", "have"]
     # and what is there serves
     code, _, err = run(tmp, "check", str(out / "hello.exe"), "--store", f"file://{tmp}/out")
     assert code == 0, err
@@ -74,15 +74,15 @@ def test_missing_and_wrong(place, built, get, tmp):  # noqa: F811
     out, keys = built
     stock(place, built, leave=("hello.pdb",))
     code, told, _ = get(out / "hello.exe")
-    assert code == 1 and sorted(t["finding"] for t in told.values()) == ["got", "missing"]
+    assert code == 1 and sorted(t["status"] for t in told.values()) == ["got", "missing"]
     place.put(keys["hello.pdb"], (out / "engine core.pdb").read_bytes())
     code, told, _ = get(out / "hello.exe")
-    assert code == 1 and sorted(t["finding"] for t in told.values()) == ["have", "wrong"]
+    assert code == 1 and sorted(t["status"] for t in told.values()) == ["have", "wrong"]
     place.remove(keys["hello.pdb"])
     packed = forms.stored_cabinet("hello.pdb", (out / "hello.pdb").read_bytes())
     place.put(keys["hello.pdb"][:-1] + "_", packed[:len(packed) // 2])
     code, told, _ = get(out / "hello.exe")
-    assert code == 1 and sorted(t["finding"] for t in told.values())[0] == "have"
+    assert code == 1 and sorted(t["status"] for t in told.values())[0] == "have"
     assert [k.lower() for k in files(tmp / "out")] == [keys["hello.exe"]]
 
 
@@ -94,13 +94,13 @@ def test_wrong_file_there(place, built, get, tmp):  # noqa: F811
     there.parent.mkdir(parents=True)
     there.write_bytes((out / "engine core.pdb").read_bytes())
     code, told, _ = get(keys["hello.pdb"])
-    assert code == 0 and told[keys["hello.pdb"]]["finding"] == "got"
+    assert code == 0 and told[keys["hello.pdb"]]["status"] == "got"
     assert there.read_bytes() == (out / "hello.pdb").read_bytes()
 
 
 def test_no_answer(get, built, tmp):  # noqa: F811
     code, told, _ = get(path("foo.pdb"), store="s3://dead?endpoint=http://127.0.0.1:1", **KEYS)
-    assert code == 4 and told[path("foo.pdb")]["finding"] == "fault" and not files(tmp / "out")
+    assert code == 4 and told[path("foo.pdb")]["status"] == "fault" and not files(tmp / "out")
 
 
 @pytest.mark.parametrize("name", ["../../escape/x", "a/../../escape", "/etc/passwd", "..", "a",
@@ -124,7 +124,7 @@ def test_links_on_the_way(place, built, get, tmp):  # noqa: F811
     (tmp / "out").mkdir()
     (tmp / "out" / key.parts[0]).symlink_to(escape)
     code, told, _ = get(str(key))
-    assert code == 1 and told[str(key)]["finding"] == "failed" and not list(escape.iterdir())
+    assert code == 1 and told[str(key)]["status"] == "failed" and not list(escape.iterdir())
     (tmp / "out" / key.parts[0]).unlink()
     (tmp / "out" / key).parent.mkdir(parents=True)
     (escape / "file").write_bytes(b"mine")
@@ -186,13 +186,13 @@ def big(rgw, bucket, proxy, tmp):
 def test_resumed(big, tmp):
     """A second run asks for the rest, of the same version, and for no more."""
     code, told = big.get_cut()
-    assert code == 1 and told["finding"] == "failed", told
+    assert code == 1 and told["status"] == "failed", told
     assert not (tmp / "out" / big.key).exists()
     part, = big.drafts()
     had = part.stat().st_size
     assert 0 < had < BIG and part.read_bytes() == big.data[:had]
     code, told = big.get()
-    assert code == 0 and told["finding"] == "got" and told["resumed_at"] == had
+    assert code == 0 and told["status"] == "got" and told["resumed_at"] == had
     assert files(tmp / "out") == {big.key: big.data}
     assert {r.get("Range") for r in big.proxy.asked(big.key, "GET")} == {f"bytes={had}-"}
 

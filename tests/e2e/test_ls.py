@@ -40,8 +40,8 @@ def test_newest_first(place, ls):  # noqa: F811
                      for n, state in ((3, "open"), (2, "live"), (1, "going"), (0, "gone"))]
     code, lines, _ = ls("--json")
     told = [json.loads(x) for x in lines]
-    assert code == 0 and [x["id"] for x in told] == ids[::-1]
-    assert told[1] == {"store": told[0]["store"], "id": ids[2], "state": "live", "version": "3",
+    assert code == 0 and [x["transaction"] for x in told] == ids[::-1]
+    assert told[1] == {"store": told[0]["store"], "transaction": ids[2], "state": "live", "version": "3",
                        "started": "2026-11-29T15:07:17Z", "product": "app\x1b[1m",
                        "comment": "nightly", "files": 2, "bytes": 8}
     assert told[3]["removed_by"] == "me@here" and told[3]["removed_why"] == "too old"
@@ -71,8 +71,8 @@ def test_one(place, ls):  # noqa: F811
     code, told, _ = ls("--json", ident)
     first = json.loads(told[0])
     assert first.pop("store") and first.pop("symbol_key") == KEY
-    assert first == {**{k: v for k, v in lines[0].items() if k != "id"}, "id": ident, "state": "live",
-                     "outcome": "stored"}
+    assert first == {**{k: v for k, v in lines[0].items() if k != "id"}, "transaction": ident, "state": "live",
+                     "status": "stored"}
     assert ls(plan_id(2)) == (0, [f"{FOO}\topen\t1"], "")
 
 
@@ -147,7 +147,7 @@ def test_long_head(place, ls):  # noqa: F811
     """A first line longer than what is read of a plan at first."""
     ident = publish(place, 1, [line(FOO)], comment="\u0001" * 4096, product="\u0001" * 4096)
     code, lines, err = ls("--json")
-    assert code == 0 and not err and json.loads(lines[0])["id"] == ident
+    assert code == 0 and not err and json.loads(lines[0])["transaction"] == ident
     assert len(json.loads(lines[0])["comment"]) == 4096
 
 

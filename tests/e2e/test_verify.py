@@ -42,7 +42,7 @@ def test_good(place, built, verify):  # noqa: F811
     for args, by in (((ident,), "identity"), (("--all",), "identity"), ((ident, "--full"), "bytes")):
         code, told, err = verify(*args)
         assert code == 0 and not err
-        assert {k: (t["finding"], t["by"]) for k, t in told.items()} == {k: ("good", by) for k in data}
+        assert {k: (t["status"], t["by"]) for k, t in told.items()} == {k: ("good", by) for k in data}
 
 
 def test_not_good(place, built, verify):  # noqa: F811
@@ -60,13 +60,13 @@ def test_not_good(place, built, verify):  # noqa: F811
     place.put(keys["engine core.dll"], bytes(flipped))
     code, told, err = verify(ident)
     assert code == 1 and not err
-    bad = {k: t["finding"] for k, t in told.items() if t["finding"] != "good"}
+    bad = {k: t["status"] for k, t in told.items() if t["status"] != "good"}
     assert bad == {keys["hello.exe"]: "missing", keys["hello.pdb"]: "wrong", keys["lab+c++.pdb"]: "wrong"}
     assert "73727 bytes" in told[keys["hello.pdb"]]["why"]
     assert "another file" in told[keys["lab+c++.pdb"]]["why"]
     code, told, _ = verify("--all", "--full")
-    assert code == 1 and told[keys["engine core.dll"]]["finding"] == "wrong"
-    assert sum(t["finding"] == "good" for t in told.values()) == len(data) - 4
+    assert code == 1 and told[keys["engine core.dll"]]["status"] == "wrong"
+    assert sum(t["status"] == "good" for t in told.values()) == len(data) - 4
 
 
 def test_compressed(place, built, verify):  # noqa: F811
@@ -87,7 +87,7 @@ def test_compressed(place, built, verify):  # noqa: F811
     for key, stored, _ in packed.values():
         place.put(key, stored[:-20])
     code, told, _ = verify(ident)
-    assert code == 1 and {t["finding"] for t in told.values()} == {"wrong"}
+    assert code == 1 and {t["status"] for t in told.values()} == {"wrong"}
 
 
 def test_metadata(rgw, bucket, built, tmp):  # noqa: F811
@@ -125,7 +125,7 @@ def test_metadata_of_plain(rgw, bucket, tmp):
             "pepto-sha256": hashlib.sha256(stored).hexdigest(), "pepto-size": str(len(stored))})
         code, out, _ = run(tmp, "verify", "--json", ident, "--store", place_.url, **KEYS)
         told = json.loads(out)
-        assert (code, told["finding"]) == (int(finding == "wrong"), finding)
+        assert (code, told["status"]) == (int(finding == "wrong"), finding)
         assert finding == "good" or "pepto-sha256" in told["why"]
 
 
@@ -143,7 +143,7 @@ def test_large(rgw, bucket, proxy, tmp):
     gate = proxy.fault(faults.edit(lambda response: response.set("ETag", '"other"')),
                        lambda r: (r.get("Range") or "").startswith("bytes=4194304"))
     code, out, _ = run(tmp, *args, "--full", **KEYS)
-    assert gate and code == 4 and json.loads(out)["finding"] == "fault"
+    assert gate and code == 4 and json.loads(out)["status"] == "fault"
 
 
 def test_which(place, verify):  # noqa: F811
@@ -182,7 +182,7 @@ def test_damaged_plan(place, verify):  # noqa: F811
     place.put(f".pepto/tx/{plan_id(2)}.json", plan(plan_id(2), [line("../a", data)]))
     place.put(f".pepto/tx/{plan_id(2)}.json.done", b"{}")
     code, told, err = verify("--all")
-    assert code == 1 and told[key]["finding"] == "good" and plan_id(2) in err
+    assert code == 1 and told[key]["status"] == "good" and plan_id(2) in err
 
 
 def test_lines(place, tmp):  # noqa: F811
