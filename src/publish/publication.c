@@ -156,9 +156,11 @@ static void close_it(struct publication *p)
 
 static void begin_files(struct publication *p);
 
-static bool is_of_the_store(enum err err)
+static bool is_of_the_store(const struct upload_result *r)
 {
-	return err == ERR_NET || err == ERR_TIMEOUT || err == ERR_UPSTREAM || err == ERR_DENIED;
+	return r->outcome == OUTCOME_FAILED && !r->refused &&
+	       (r->err == ERR_NET || r->err == ERR_TIMEOUT || r->err == ERR_UPSTREAM ||
+		r->err == ERR_DENIED);
 }
 
 static void note(struct publication *p, size_t which, const struct upload_result *r)
@@ -184,7 +186,7 @@ static void file_ended(void *ud, const struct upload_result *r)
 	p->running--;
 	if (r->outcome != OUTCOME_OPEN)
 		note(p, s->which, r);
-	if (r->outcome == OUTCOME_FAILED && is_of_the_store(r->err))
+	if (is_of_the_store(r))
 		p->failed_in_a_row++;
 	else
 		p->failed_in_a_row = 0;

@@ -192,7 +192,10 @@ static void has_put(void *ud, enum store_put_result result, const struct store_p
 	case STORE_PUT_PRESENT:
 		look(u);
 		break; /* another writer's; or ours, whose answer was lost */
-	case STORE_PUT_FAILED: fail(u, e); break;
+	case STORE_PUT_FAILED:
+		u->result.refused = answer->refused;
+		fail(u, e);
+		break;
 	}
 }
 
@@ -385,6 +388,7 @@ static void looked(void *ud, enum fetch_result result, const struct object_head 
 	case FETCH_DENIED: write_it(u); break;
 	case FETCH_REFUSED:
 		err_set(&refused, ERR_DENIED, "the store takes no such key");
+		u->result.refused = true;
 		fail(u, &refused);
 		break;
 	case FETCH_UNSATISFIABLE:

@@ -57,7 +57,8 @@ struct upload_result {
 	bool by_signature;       /* it differs from what is there, or was, by the signature alone */
 	char holder[sizeof(
 		((struct object_origin *)0)->tx)]; /* who stored what is there, "": not told */
-	enum err err;                              /* with OUTCOME_FAILED */
+	enum err err;                              /* with OUTCOME_FAILED, as the next */
+	bool refused; /* the store takes no such object, now or later */
 };
 
 typedef void upload_done(void *ud, const struct upload_result *r);

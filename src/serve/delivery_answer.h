@@ -18,7 +18,7 @@ enum delivery_status {
 	DELIVERY_CONFLICT,
 	DELIVERY_REFUSED, /* its name, or the token's globs */
 	DELIVERY_UNKNOWN, /* no symbol file */
-	DELIVERY_FAILED,  /* damaged */
+	DELIVERY_FAILED,  /* damaged, or such as the store never takes */
 	DELIVERY_FAULT,   /* the store's fault; told as failed */
 };
 #define DELIVERY_STATUSES 8

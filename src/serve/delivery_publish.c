@@ -92,13 +92,13 @@ static void close_file(void *ud, size_t which, struct upload_body *body)
 {
 }
 
-static enum delivery_status status_of(enum outcome o)
+static enum delivery_status status_of(const struct upload_result *r)
 {
-	switch (o) {
+	switch (r->outcome) {
 	case OUTCOME_STORED: return DELIVERY_STORED;
 	case OUTCOME_EXISTED: return DELIVERY_EXISTS;
 	case OUTCOME_CONFLICT: return DELIVERY_CONFLICT;
-	case OUTCOME_FAILED: return DELIVERY_FAULT;
+	case OUTCOME_FAILED: return r->refused ? DELIVERY_FAILED : DELIVERY_FAULT;
 	case OUTCOME_OPEN: break;
 	}
 	return DELIVERY_OPEN;
@@ -115,7 +115,7 @@ static void file_done(void *ud, size_t which, const struct upload_result *r)
 	else
 		(void)snprintf(why, sizeof(why), "transaction %s holds this key%s%s", r->holder,
 			       r->why[0] ? ": " : "", r->why);
-	delivery_row_set(row, status_of(r->outcome), why);
+	delivery_row_set(row, status_of(r), why);
 }
 
 static void publication_done(void *ud, const struct publication_result *r, const struct error *e)

@@ -173,6 +173,13 @@ static enum err remove_all(struct dir_write *w, struct error *e)
 
 /* ---- on the loop ---- */
 
+/* Is it the file itself, that can have no such name or length there? */
+static bool is_refused(const struct error *e)
+{
+	return e->code == ERR_USAGE || e->sys == ENAMETOOLONG || e->sys == EFBIG ||
+	       e->sys == EILSEQ;
+}
+
 static void work(struct pool_job *job)
 {
 	struct dir_write *w = CONTAINER_OF(job, struct dir_write, job);
@@ -194,6 +201,7 @@ static void end(struct dir_write *w)
 {
 	const struct error *e = w->error.code ? &w->error : NULL;
 
+	w->answer.refused = e && is_refused(e);
 	if (w->stored)
 		dir_commit_leave(w->commit);
 	if (!e)

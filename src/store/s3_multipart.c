@@ -265,6 +265,7 @@ static void part_written(void *ud, enum s3_verdict verdict, const struct transfe
 		return;
 	}
 	if (verdict != S3_FOUND) {
+		s3_put_answer(verdict, answer, body, &m->answer);
 		fail(m, e);
 		return;
 	}
@@ -534,7 +535,7 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 
 	m->call = NULL;
 	if (m->step != ABORTING)
-		s3_put_answer(answer, &m->answer);
+		s3_put_answer(verdict, answer, body, &m->answer);
 	switch (m->step) {
 	case BEGINNING:
 		if (verdict == S3_FOUND)

@@ -81,8 +81,14 @@ static void end(struct s3_putting *p, enum store_put_result result, const struct
 	done(ud, result, &answer, result == STORE_PUT_FAILED ? e : NULL);
 }
 
-void s3_put_answer(const struct transfer_head *answer, struct store_put_answer *ret)
+void s3_put_answer(enum s3_verdict verdict, const struct transfer_head *answer, struct slice body,
+		   struct store_put_answer *ret)
 {
+	struct s3_error x = {.code = ""};
+
+	if (verdict != S3_FOUND && s3_xml_error(body, &x, NULL) != OK)
+		x.code[0] = '\0';
+	ret->refused = verdict != S3_FOUND && s3_refuses(answer->status, slice_of(x.code));
 	(void)snprintf(ret->etag, sizeof(ret->etag), "%s", answer->etag);
 	ret->date_s = object_head_date(answer);
 }
@@ -191,7 +197,7 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 	struct s3_putting *p = ud;
 
 	p->call = NULL;
-	s3_put_answer(answer, &p->answer);
+	s3_put_answer(verdict, answer, body, &p->answer);
 	if (p->looked)
 		has_put(p, verdict, answer, body, e);
 	else
@@ -247,10 +253,12 @@ static void add_headers(struct s3_putting *p, const struct store_put *put)
 
 static void refuse(struct loop_timer *timer)
 {
+	struct s3_putting *p = CONTAINER_OF(timer, struct s3_putting, again);
 	struct error e;
 
 	err_set(&e, ERR_USAGE, "no object can have such a key or such metadata");
-	end(CONTAINER_OF(timer, struct s3_putting, again), STORE_PUT_FAILED, &e);
+	p->answer.refused = true;
+	end(p, STORE_PUT_FAILED, &e);
 }
 
 struct store_write *s3_put(struct store *s, const struct store_put *put, store_put_done *done,

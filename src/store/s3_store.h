@@ -111,8 +111,9 @@ MUST_CHECK enum err s3_request_send(struct s3_store *s3, const struct s3_request
 /* s3_put.c, s3_multipart.c, s3_remove.c: writing (write.h). */
 struct store_write *s3_put(struct store *s, const struct store_put *put, store_put_done *done,
 			   void *ud);
-/* What the head of an answer tells of an object that was put. */
-void s3_put_answer(const struct transfer_head *answer, struct store_put_answer *ret);
+/* What an answer tells of an object that was put, or was not. */
+void s3_put_answer(enum s3_verdict verdict, const struct transfer_head *answer, struct slice body,
+		   struct store_put_answer *ret);
 struct store_write *s3_remove(struct store *s, const struct store_remove *remove,
 			      const struct store_remove_events *events, void *ud);
 

@@ -136,3 +136,18 @@ enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region)
 	default: return a->status >= 300 ? judge_error(a, ret_region) : S3_FAULT;
 	}
 }
+
+bool s3_refuses(int status, struct slice code)
+{
+	static const char *const codes[] = {"EntityTooLarge", "EntityTooSmall", "MetadataTooLarge",
+					    "InvalidArgument"};
+	const struct s3_answer a = {.status = status, .code = code};
+	const struct row *row = find_row(&a);
+
+	if (row && row->rule == IS && row->verdict == S3_NAME)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (slice_eq(code, slice_of(codes[i])))
+			return true;
+	return code.n == 0 && (status == 413 || status == 414); /* of what stands before it */
+}

@@ -49,3 +49,5 @@ struct s3_answer {
 
 /* *ret_region, set for S3_REGION only, points into a; its name is safe to put into a host name. */
 enum s3_verdict s3_judge(const struct s3_answer *a, struct slice *ret_region);
+/* Does it say that such an object is taken at no time: so large, of such a name, with such metadata? */
+bool s3_refuses(int status, struct slice code);

@@ -235,6 +235,7 @@ enum store_put_result {
 struct store_put_answer {
 	char etag[128]; /* with its quotes; "" unknown */
 	int64_t date_s; /* Date: the store's clock as it answered; -1 unknown */
+	bool refused;   /* of what has failed: for good, such an object can never lie there */
 };
 typedef void store_put_done(void *ud, enum store_put_result result,
 			    const struct store_put_answer *answer, const struct error *e);

@@ -18,6 +18,7 @@ from rig import faults, images, symbols
 from rig.client import is_miss
 from rig.pace import WAIT
 from rig.server import OVER_TLS, run, s3, until
+from rig.wire import Response
 
 TOKEN, GLOBBED, READER = "upload-token-1", "upload-token-2", "reader-token-1"
 TOKENS = f"ci {TOKEN}; app-ci {GLOBBED} foo* small*"
@@ -665,6 +666,29 @@ def test_store_that_fails(behind, proxy, made):
     answer = put(server, "Foo.exe", made["exe"].data)
     assert answer.status == 503 and answer.told["error"]
     assert kept.keys() == [key_of(made["pdb"])]
+
+
+@pytest.mark.parametrize("status, code, told", [
+    (400, "EntityTooLarge", 422), (400, "InvalidArgument", 422), (400, "KeyTooLongError", 422),
+    (413, "", 422), (403, "AccessDenied", 503), (404, "NoSuchBucket", 503), (400, "InvalidRequest", 503)])
+def test_what_the_store_refuses(behind, proxy, made, status, code, told):
+    """For good, which no repetition changes; or for now. Others of the same upload are stored."""
+    server, kept = behind()
+    answer = faults.status(status, code) if code else faults.respond(lambda request: Response(status))
+    proxy.fault(answer, match=lambda r: r.method == "PUT" and "foo.pdb" in r.path)
+    answer = put(server, "s.zip", archive(("Foo.pdb", made["pdb"].data), ("Foo.exe", made["exe"].data)))
+    assert (answer.status, bool(answer["Retry-After"])) == (told, told == 503)
+    assert statuses(answer) == [("Foo.pdb", "failed"), ("Foo.exe", "stored")]
+    assert code in answer.told["files"][0]["why"] and str(status) in answer.told["files"][0]["why"]
+    assert kept.keys() == [key_of(made["exe"])]
+
+
+def test_a_key_that_is_too_long(serve, rgw, bucket, made):
+    """Below a long prefix; it is not even asked for."""
+    server = serve(stores=s3(bucket, rgw, "p" * 900), UPLOAD_TOKENS=TOKENS, **KEYS)
+    answer = put(server, f"{'n' * 60}.pdb", made["pdb"].data)
+    assert (answer.status, statuses(answer)) == (422, [(f"{'n' * 60}.pdb", "failed")])
+    assert put(server, "n.pdb", made["pdb"].data).status == 201
 
 
 def test_the_end_while_it_publishes(behind, proxy, made):

@@ -283,6 +283,40 @@ static void check_not_refreshable(void)
 	}
 }
 
+static void check_refused(void)
+{
+	static const struct {
+		int status;
+		const char *code;
+		bool want;
+	} cases[] = {
+		{400, "KeyTooLongError", true},
+		{400, "InvalidObjectName", true},
+		{400, "EntityTooLarge", true},
+		{400, "EntityTooSmall", true},
+		{400, "MetadataTooLarge", true},
+		{400, "InvalidArgument", true},
+		{413, "EntityTooLarge", true},
+		{413, "", true},
+		{414, "", true},
+		{413, "SlowDown", false},
+		{400, "", false},
+		{400, "InvalidRequest", false},
+		{400, "ExpiredToken", false},
+		{403, "AccessDenied", false},
+		{403, "QuotaExceeded", false},
+		{404, "NoSuchBucket", false},
+		{409, "OperationAborted", false},
+		{501, "NotImplemented", false},
+		{503, "SlowDown", false},
+		{0, "", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		CHECK_INT(s3_refuses(cases[i].status, slice_of(cases[i].code)), cases[i].want,
+			  cases[i].code);
+}
+
 int main(void)
 {
 	check_get();
@@ -290,5 +324,6 @@ int main(void)
 	check_region();
 	check_bare();
 	check_not_refreshable();
+	check_refused();
 	return tap_done();
 }
