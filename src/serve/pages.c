@@ -110,19 +110,19 @@ static void put_here(struct buf *out, struct slice path)
 
 static void put_what(struct buf *out, struct slice name, const struct front *f)
 {
-	if (slice_eq(name, SLICE("top")))
+	if (slice_eq(name, SLICE("top"))) {
 		put_top(out, f->path);
-	else if (slice_eq(name, SLICE("here")))
+	} else if (slice_eq(name, SLICE("here"))) {
 		put_here(out, f->path);
-	else if (slice_eq(name, SLICE("url")))
+	} else if (slice_eq(name, SLICE("url"))) {
 		put_escaped(out, f->url);
-	else if (slice_eq(name, SLICE("may")))
+	} else if (slice_eq(name, SLICE("may"))) {
 		buf_printf(out, "%s%s", f->upload_url.n ? " data-uploads" : "",
 			   f->forgets ? " data-forgets" : "");
-	else if (slice_eq(name, SLICE("clients")))
+	} else {
+		ASSERT(slice_eq(name, SLICE("clients"))); /* page.html knows no others */
 		put_clients(out, f);
-	else
-		ASSERT(!"a name that page.html knows alone");
+	}
 }
 
 /* Between the braces of page.html, which stand nowhere else in it, is the name of what is put there. */
