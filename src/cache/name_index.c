@@ -273,6 +273,39 @@ size_t name_index_alike(struct name_index *x, struct slice name,
 	return n;
 }
 
+/* "foo.pdb/"; a folder of two letters holds names, if it is one of a two-tier store. */
+static void each_in(struct name_index *x, const struct level *l,
+		    void (*take)(void *ud, struct slice folder, struct slice name), void *ud,
+		    bool *whole)
+{
+	const struct edition *e = l ? atomic_load(&l->edition) : NULL;
+	size_t n = e ? names_count(e->names) : 0;
+	bool two = atomic_load(&x->set.store->tier) == TIER_TWO;
+
+	*whole = *whole && e;
+	for (size_t i = 0; i < n; i++) {
+		struct slice name = names_at(e->names, i);
+		struct level *below = l == x->root && name.n == 3 && name.p[2] == '/'
+					      ? atomic_load_explicit(&x->folder[place_of(x, name)],
+								     memory_order_acquire)
+					      : NULL;
+
+		if (below || (two && l == x->root && name.n == 3))
+			each_in(x, below, take, ud, whole);
+		else if (slice_ends(name, SLICE("/")))
+			take(ud, slice_of(l->folder), slice_head(name, name.n - 1));
+	}
+}
+
+bool name_index_each(struct name_index *x,
+		     void (*take)(void *ud, struct slice folder, struct slice name), void *ud,
+		     bool *whole)
+{
+	*whole = true;
+	each_in(x, x->root, take, ud, whole);
+	return atomic_load(&x->root->edition);
+}
+
 void name_index_learn(struct name_index *x, const struct listed_name *name, uint8_t learnt)
 {
 	atomic_store_explicit(learnt_of(x, name->folder, name->name), learnt, memory_order_relaxed);

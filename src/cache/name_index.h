@@ -68,6 +68,13 @@ struct listed_name {
  */
 size_t name_index_alike(struct name_index *x, struct slice name,
 			struct listed_name ret[static NAMES_ALIKE_MAX]);
+/*
+ * On a reader's thread: every name that is known, in no order. Of a two-tier store those of the folders that have been
+ * listed; *whole: of all there are. False: no names are known.
+ */
+bool name_index_each(struct name_index *x,
+		     void (*name)(void *ud, struct slice folder, struct slice name), void *ud,
+		     bool *whole);
 /* Any thread. How a file under this name has been found: a number that is not 0. */
 void name_index_learn(struct name_index *x, const struct listed_name *name, uint8_t learnt);
 

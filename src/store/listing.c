@@ -265,6 +265,7 @@ listing_start(const struct listing_request *r,
 		.token = BUF_MAX(STORE_TOKEN_MAX),
 	};
 	name_pages_init(&l->names, r->max_names);
+	buf_add(&l->token, r->token);
 	want_page(l);
 	return l;
 }

@@ -28,6 +28,7 @@ struct listing_request {
 	size_t max_names;    /* more: ERR_LIMIT */
 	unsigned max_pages;  /* more: ERR_LIMIT; 0: no limit but NAME_PAGES_MAX */
 	bool deep;           /* all keys that begin with folder, whatever folders they lie in */
+	struct slice token;  /* of an earlier listing's page (its next), to go on there; copied */
 	/* The page may be taken. listing_go_on() is owed, also after the last one. */
 	void (*page)(void *ud, struct name_page *page);
 };
@@ -50,6 +51,6 @@ listing_start(const struct listing_request *r,
 	      void (*done)(void *ud, struct listing_result *r, const struct error *e), void *ud);
 /* Not from within page(). */
 void listing_go_on(struct listing *l);
-/* Nothing is called any more. */
+/* Nothing is called any more. Allowed in page(). */
 void listing_cancel(struct listing *l);
 bool store_can_list(const struct store *s);

@@ -144,6 +144,11 @@ size_t names_count(const struct names *n)
 	return n->n;
 }
 
+struct slice names_at(const struct names *n, size_t i)
+{
+	return text_of(n, &n->name[i]);
+}
+
 size_t names_twins(const struct names *n)
 {
 	return n->twins;

@@ -21,6 +21,8 @@ size_t names_twins(const struct names *n);
 /* Bytes of memory. */
 size_t names_size(const struct names *n);
 
+/* Name i of names_count(), in no order; it lives as long as n. */
+struct slice names_at(const struct names *n, size_t i);
 /* Is there such a name, spelled so? */
 bool names_has(const struct names *n, struct slice name);
 /*

@@ -22,6 +22,7 @@ class Listed(Origin):
     def __init__(self, page=1000, **how):
         super().__init__(listable=True, **how)
         self.page = page
+        self.dates = {}                 # key: LastModified, as in a listing
 
     def answer(self, request):
         if request.query.get("list-type") == "2":
@@ -30,14 +31,14 @@ class Listed(Origin):
 
     def list(self, bucket, query):
         prefix = query.get("prefix", "")
-        all_keys = [k for b, k in self.objects if b == bucket]
+        all_keys = [k for b, k in self.objects if b == bucket and k]
         keys, folders = (level(all_keys, prefix) if "delimiter" in query else
                          ({k for k in all_keys if k.startswith(prefix)}, set()))
         after = bytes.fromhex(query.get("continuation-token", "token-").partition("-")[2])
         entries = [e for e in sorted(keys | folders, key=str.encode) if e.encode() > after]
         page, more = entries[:self.page], len(entries) > self.page
         lines = [one("CommonPrefixes", Prefix=name) if name in folders else
-                 one("Contents", Key=name, Size="1", ETag='"x"') for name in page]
+                 one("Contents", Key=name, Size="1", ETag='"x"', **self.dated(name)) for name in page]
         if more:
             token = "token-" + page[-1].encode().hex()
             lines.append(f"<NextContinuationToken>{token}</NextContinuationToken>")
@@ -46,6 +47,9 @@ class Listed(Origin):
             "<?xml version='1.0' encoding='UTF-8'?><ListBucketResult>"
             f"<EncodingType>url</EncodingType><IsTruncated>{str(more).lower()}</IsTruncated>"
             f"{text}</ListBucketResult>").encode())
+
+    def dated(self, key):
+        return {"LastModified": self.dates[key]} if key in self.dates else {}
 
 
 def one(kind, **fields):
