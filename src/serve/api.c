@@ -16,6 +16,7 @@ static const struct api_question questions[] = {
 	 .ask = api_keys},
 	{"live", .ask = api_live},
 	{"missing", .ask = api_missing},
+	{"search", .client = 2, .all = 8, .ask = api_search},
 	{"test", .client = 8, .all = 32, .ask = api_test},
 };
 _Static_assert(ARRAY_LEN(questions) <= API_QUESTIONS_MAX, "each has its row of seats");

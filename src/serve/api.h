@@ -102,10 +102,13 @@ void api_stop_all(struct api_running *all);
 struct api_work *api_keys(struct exchange *x, const struct api_asked *asked, struct page *ret);
 struct api_work *api_live(struct exchange *x, const struct api_asked *asked, struct page *ret);
 struct api_work *api_missing(struct exchange *x, const struct api_asked *asked, struct page *ret);
+struct api_work *api_search(struct exchange *x, const struct api_asked *asked, struct page *ret);
 struct api_work *api_test(struct exchange *x, const struct api_asked *asked, struct page *ret);
 
 /* ---- api_text.c: for all of them ---- */
 
+/* Has the query a parameter of this name, whatever its value? */
+bool api_has(struct slice query, const char *name);
 /* An answer that is an error: {"api":1,"error":"what to do"}. */
 void api_error(struct page *ret, int status, const char *what_to_do);
 /*

@@ -16,6 +16,14 @@ bool api_parameter(struct slice query, struct slice name, struct buf *out)
 	return false;
 }
 
+bool api_has(struct slice query, const char *name)
+{
+	for (struct slice pair; slice_next(&query, '&', &pair);)
+		if (slice_eq(slice_head(pair, slice_find(pair, '=')), slice_of(name)))
+			return true;
+	return false;
+}
+
 void api_string(struct slice s, struct buf *out)
 {
 	struct buf shown CLEANUP(buf_fini) = BUF_MAX(6 * s.n + 1);

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/* Which names match a GLOB, in which order, how many at a time, and whether there are more. */
+#include "serve/search_names.h"
+
+#include "base/macros.h"
+#include "tap.h"
+
+#include <stdio.h>
+
+/* In no order. */
+static const struct {
+	const char *folder, *name;
+} names[] = {
+	{"", "foo.pdb"}, {"", "Foo.dll"},    {"", "a b.pdb"},    {"", "bar.pdb"},
+	{"", "foo.pdb"}, {"fo/", "fox.pdb"}, {"", ".pepto"},     {"", "000Admin"},
+	{"", "a+b.pdb"}, {"", "z.pdb"},      {"ba/", "bar.pdb"}, {"", ".peptox"},
+};
+
+static const struct row {
+	const char *glob, *after;
+	size_t max;
+	const char *found; /* separated by '|' */
+	bool more;
+} rows[] = {
+	{"*", "", 100,
+	 "Foo.dll/|a b.pdb/|a+b.pdb/|ba/bar.pdb/|bar.pdb/|fo/fox.pdb/|foo.pdb/|z.pdb/", false},
+	{"FOO*", "", 100, "Foo.dll/|foo.pdb/", false},
+	{"*.pdb", "", 2, "a b.pdb/|a+b.pdb/", true},
+	{"*.pdb", "a+b.pdb/", 2, "ba/bar.pdb/|bar.pdb/", true},
+	{"*.pdb", "bar.pdb/", 3, "fo/fox.pdb/|foo.pdb/|z.pdb/", false},
+	{"*.pdb", "z.pdb/", 3, "", false},
+	{"a+b*", "", 100, "a b.pdb/|a+b.pdb/", false},
+	{"a b*", "", 100, "a b.pdb/|a+b.pdb/", false},
+	{"?.pdb", "", 1, "z.pdb/", false},
+	{".pepto*", "", 100, "", false},
+	{"000*", "", 100, "", false},
+	{"nothing", "", 100, "", false},
+};
+
+static void test_matches(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf told CLEANUP(buf_fini) = BUF_MAX(1000);
+		struct search_names m;
+
+		search_names_init(&m, slice_of(rows[i].glob), slice_of(rows[i].after), rows[i].max);
+		for (size_t k = 0; k < ARRAY_LEN(names); k++)
+			search_names_take(&m, slice_of(names[k].folder), slice_of(names[k].name));
+		for (size_t k = 0; k < m.n; k++)
+			buf_printf(&told, k ? "|%s" : "%s", m.folder[k]);
+		CHECK_STR(buf_str(&told), rows[i].found, rows[i].glob);
+		CHECK(m.more == rows[i].more, "whether there are more");
+		search_names_fini(&m);
+	}
+}
+
+/* In whichever order they come, page after page gives each of them once. */
+static void test_pages(void)
+{
+	char last[32] = "", name[32];
+	size_t told = 0;
+	bool more = true, sorted = true;
+
+	while (more) {
+		struct search_names m;
+
+		search_names_init(&m, SLICE("*"), slice_of(last), 7);
+		for (unsigned k = 0; k < 1000; k++) {
+			snprintf(name, sizeof(name), "n%04u", k * 377 % 1000);
+			search_names_take(&m, SLICE_NONE, slice_of(name));
+		}
+		for (size_t k = 0; k < m.n; k++, told++) {
+			snprintf(name, sizeof(name), "n%04zu/", told);
+			sorted = sorted && strcmp(name, m.folder[k]) == 0;
+		}
+		more = m.more;
+		if (m.n)
+			snprintf(last, sizeof(last), "%s", m.folder[m.n - 1]);
+		search_names_fini(&m);
+	}
+	CHECK_INT(told, 1000, "all of them");
+	CHECK(sorted, "in their order");
+}
+
+static void test_tiers(void)
+{
+	static const struct {
+		const char *glob, *folder;
+		bool may;
+	} tiers[] = {
+		{"foo*", "fo/", true}, {"foo*", "FO/", true}, {"foo*", "ba/", false},
+		{"*oo", "ba/", true},  {"f?o", "ba/", true},  {"\xc3\xa4*", "xx/", true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(tiers); i++) {
+		struct search_names m;
+
+		search_names_init(&m, slice_of(tiers[i].glob), SLICE_NONE, 1);
+		CHECK(search_names_may_lie_in(&m, slice_of(tiers[i].folder)) == tiers[i].may,
+		      tiers[i].glob);
+		search_names_fini(&m);
+	}
+}
+
+int main(void)
+{
+	test_matches();
+	test_pages();
+	test_tiers();
+	return tap_done();
+}
