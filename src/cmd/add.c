@@ -736,6 +736,18 @@ static void wait_for_it(struct add *a)
 	take_told(a);
 }
 
+static void tell_removed(const struct add *a)
+{
+	char what[200];
+
+	(void)snprintf(
+		what, sizeof(what),
+		"the transaction was removed while it ran: pepto-symbol rm %s takes away what "
+		"it stored since",
+		a->plan.id.s);
+	stores_command_tell(&command, a->store, what);
+}
+
 static void tell_end(struct add *a)
 {
 	char what[ERROR_MSG_MAX + 100];
@@ -753,7 +765,7 @@ static void tell_end(struct add *a)
 		stores_command_tell(&command, a->store, what);
 	}
 	if (a->result.gone)
-		stores_command_tell(&command, a->store, "the transaction was removed while it ran");
+		tell_removed(a);
 	if (stopped)
 		a->code = EXIT_INTERRUPTED;
 	else if (a->error.code)

@@ -16,7 +16,12 @@
 #define PAUSE_NS  (200 * NS_PER_MS)
 
 /* Of a catalog's entry: what has been made of its plan. */
-enum { NAMED = 1, STORED = 2, TARGET = 4 };
+enum {
+	NAMED = 1,
+	STORED = 2,
+	TARGET = 4,
+	AGAIN = 8, /* a target that was gone before: what it stored behind its removal */
+};
 
 struct target {
 	struct tx_id id;
@@ -49,6 +54,11 @@ static enum err check_stop(const struct removal *r, struct error *e)
 }
 
 /* ---- what transactions there are ---- */
+
+static bool is_target(const struct catalog_entry *t)
+{
+	return t->mark & TARGET;
+}
 
 static bool is_gone(const struct catalog_entry *t)
 {
@@ -100,9 +110,11 @@ static enum err take_gone(void *ud, const struct catalog_entry *t, struct slice 
 	bool is_done = catalog_has(t, TX_DONE);
 	enum err err = plan_read(text, &t->id, &plan, e);
 
-	if (!err && is_done)
+	if (!err && t->mark & AGAIN)
+		removal_keys_stored_since(&r->keys, &plan);
+	else if (!err && is_done)
 		err = read_done(r, t, &plan, &done, e);
-	if (!err)
+	if (!err && !(t->mark & AGAIN))
 		removal_keys_stored(&r->keys, &plan, is_done ? &done : NULL,
 				    t->mark & TARGET ? INT64_MAX : t->object[TX_GONE].modified_s);
 	done_fini(&done);
@@ -198,11 +210,11 @@ static enum err look(struct removal *r, struct error *e)
 
 /* ---- which are to go ---- */
 
-static enum err add_target(struct removal *r, struct catalog_entry *t)
+static enum err add_target(struct removal *r, struct catalog_entry *t, unsigned mark)
 {
 	if (t->mark & TARGET)
 		return OK;
-	t->mark |= TARGET;
+	t->mark |= mark;
 	r->target[r->targets++].id = t->id;
 	return OK;
 }
@@ -215,7 +227,7 @@ static enum err take_going(void *ud, const struct catalog_entry *t, struct slice
 
 	return err || gone.is_gone || !catalog_has(t, TX_PLAN)
 		       ? err
-		       : add_target(ud, (struct catalog_entry *)t);
+		       : add_target(ud, (struct catalog_entry *)t, TARGET);
 }
 
 /* What other removals have begun, and ours. */
@@ -238,7 +250,9 @@ static enum err choose(struct removal *r, struct error *e)
 			err = err_set(e, ERR_USAGE, "there is no transaction %s; ls prints them",
 				      r->q->id[i].s);
 		else if (!catalog_has(t, TX_GONE))
-			err = add_target(r, t);
+			err = add_target(r, t, TARGET);
+		else if (r->markers && catalog_has(t, TX_PLAN)) /* an add may have run on */
+			err = add_target(r, t, TARGET | AGAIN);
 	}
 	return err;
 }
@@ -256,8 +270,11 @@ static enum err take_target(void *ud, const struct catalog_entry *t, struct slic
 	target->has_done = catalog_has(t, TX_DONE);
 	if (!err && target->has_done)
 		err = read_done(r, t, &target->plan, &target->done, e);
+	/* Whatever others stored of the keys of one that was gone says nothing of what lies there now. */
 	return err ? err
-		   : removal_keys_add(&r->keys, &target->plan, t->object[TX_PLAN].modified_s, e);
+		   : removal_keys_add(&r->keys, &target->plan,
+				      t->mark & AGAIN ? INT64_MAX : t->object[TX_PLAN].modified_s,
+				      e);
 }
 
 static enum err read_targets(struct removal *r, struct error *e)
@@ -430,6 +447,8 @@ static enum err remove_batch(struct removal *r, struct batch *b, struct error *e
 			err = mark(r, e);
 		if (!err && r->markers)
 			err = look(r, e);
+		if (!err && i) /* others may have come since */
+			err = removal_ask(r->q->from, &r->catalog, is_target, b->key, b->n, e);
 		narrow(b);
 		if (err || !b->n)
 			return err;
@@ -454,7 +473,7 @@ static enum err remove_keys(struct removal *r, struct error *e)
 			if (removal_key_may_go(&r->keys.v[at]))
 				b->key[b->n++] = &r->keys.v[at];
 		if (b->n)
-			err = removal_ask(r->q->from, &r->catalog, b->key, b->n, e);
+			err = removal_ask(r->q->from, &r->catalog, is_target, b->key, b->n, e);
 		narrow(b);
 		if (b->n && r->q->dry_run)
 			for (size_t i = 0; i < b->n; i++)
@@ -491,10 +510,17 @@ static size_t count(const struct removal *r, const struct target *t, struct gone
 	return failed;
 }
 
+static bool is_again(const struct removal *r, const struct tx_id *id)
+{
+	return catalog_find(&r->catalog, id)->mark & AGAIN;
+}
+
 static const char *state_of(const struct removal *r, const struct tx_id *id, bool is_gone)
 {
 	const struct catalog_entry *t = catalog_find(&r->catalog, id);
 
+	if (t->mark & AGAIN)
+		return "gone";
 	if (!r->q->dry_run)
 		return is_gone ? "gone" : "going";
 	return catalog_has(t, TX_GONE) ? "going" : catalog_has(t, TX_DONE) ? "live" : "open";
@@ -518,7 +544,8 @@ static enum err end_targets(struct removal *r, const struct removal_events *even
 		size_t failed = count(r, &r->target[i], &gone);
 
 		gone.is_gone = true;
-		if (!failed && !r->q->dry_run)
+		/* One that was gone before stays so: the time of its .gone tells what it took along. */
+		if (!failed && !r->q->dry_run && !is_again(r, &r->target[i].id))
 			err = put_gone(r, &gone, &r->target[i].id, e);
 		if (!err)
 			events->transaction(ud, &r->target[i].id, !failed,

@@ -2,7 +2,8 @@
 /*
  * Removing transactions from a store while others add to it (docs/publish.md). A key is removed only
  * if a transaction that is gone has stored it, no live or open one names it, and no refs.ptr of
- * symstore.exe lies beside it. What other removals have left half-done is finished along with it.
+ * symstore.exe lies beside it. What other removals have left half-done is finished along with it. Of a transaction
+ * that is gone already, and named once more, goes what its objects say that it stored since: an add that ran on.
  *
  *	LIST, plans; PUT rm/OURS; PUT .gone "going" of each; LIST
  *	for each thousand keys:  PUT rm/OURS; LIST, what is new; DELETE, within a minute of that PUT

@@ -22,17 +22,22 @@ struct looks {
 	struct await_each each;
 	struct store *store;
 	const struct catalog *catalog;
+	bool (*is_removed)(const struct catalog_entry *t);
 	struct look *look;
 };
 
 static void judge_origin(struct look *h, enum fetch_result result, const struct object_head *head)
 {
+	const struct catalog_entry *t = NULL;
 	struct tx_id id;
 
-	if (fetch_is_miss(result))
+	if (fetch_is_miss(result)) {
 		h->key->fate = FATE_ABSENT;
-	else if (!tx_id_parse(slice_of(head->origin.tx), &id) ||
-		 !catalog_find(h->all->catalog, &id))
+		return;
+	}
+	if (tx_id_parse(slice_of(head->origin.tx), &id))
+		t = catalog_find(h->all->catalog, &id);
+	if (!t || (!h->key->asks && !h->all->is_removed(t)))
 		h->key->fate = FATE_KEPT;
 }
 
@@ -109,10 +114,12 @@ static void ask(struct await_each *each, size_t which)
 }
 
 enum err removal_ask(const struct catalog_source *from, const struct catalog *catalog,
+		     bool (*is_removed)(const struct catalog_entry *t),
 		     struct removal_key *const *key, size_t n, struct error *e)
 {
 	struct looks all = {.store = from->store,
 			    .catalog = catalog,
+			    .is_removed = is_removed,
 			    .each = {.at_once = AT_ONCE, .start = ask, .stop = from->stop}};
 	enum err err;
 

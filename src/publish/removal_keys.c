@@ -124,7 +124,18 @@ void removal_keys_stored(struct removal_keys *k, const struct plan *plan, const 
 	}
 }
 
+void removal_keys_stored_since(struct removal_keys *k, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->files; i++) {
+		struct removal_key *key = removal_keys_find(k, plan->file[i].key);
+
+		if (key)
+			key->asks_again = true;
+	}
+}
+
 bool removal_key_may_go(const struct removal_key *key)
 {
-	return key->fate == FATE_UNDECIDED && key->named == 0 && (key->stored || key->asks);
+	return key->fate == FATE_UNDECIDED && key->named == 0 &&
+	       (key->stored || key->asks || key->asks_again);
 }

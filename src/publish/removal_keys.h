@@ -24,6 +24,7 @@ struct removal_key {
 	int64_t planned_s; /* when the first of them that name it had its plan written */
 	bool stored;       /* by one that is gone */
 	bool asks;         /* perhaps by one that is gone and was open: its object tells */
+	bool asks_again;   /* perhaps by one that was gone already, behind its removal: likewise */
 	enum removal_fate fate;
 	char *why; /* the last time that it could not be removed; NULL */
 };
@@ -49,5 +50,10 @@ void removal_keys_name(struct removal_keys *k, const struct plan *plan, bool nam
  */
 void removal_keys_stored(struct removal_keys *k, const struct plan *plan, const struct done *done,
 			 int64_t gone_s);
+/*
+ * One that is gone already is to be removed once more: it may have stored any of its keys since, and its object alone
+ * tells, for others may have come, too.
+ */
+void removal_keys_stored_since(struct removal_keys *k, const struct plan *plan);
 /* May it be taken, as far as plans tell? */
 bool removal_key_may_go(const struct removal_key *key);

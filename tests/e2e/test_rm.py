@@ -70,8 +70,10 @@ def test_one_transaction(place, rm):
     assert markers(place) == []
     assert there(place, f".pepto/tx/{ident}.json") and there(place, f".pepto/tx/{ident}.json.done")
     fill(place, A)
-    assert rm(place, ident) == (0, "", "")       # it is gone already: what is there now is another's
-    assert there(place, A)
+    code, out, err = rm(place, ident)            # it is gone already: what is there now is another's
+    assert (code, err) == (0, "") and there(place, A)
+    assert out == ("" if isinstance(place, InDirectory) else f"{ident}: 0 files removed, 1 kept\n")
+    assert gone_of(place, ident) == gone
 
 
 def test_what_others_name(place, rm):
@@ -201,6 +203,41 @@ def test_an_open_transaction(spoiled, rm):
     code, out, _ = rm(spoiled, ident)
     assert code == 0 and out == f"{ident}: 1 files removed, 2 kept\n"
     assert [there(spoiled, k) for k in (A, B, C)] == [False, True, True]
+
+
+def test_an_add_that_ran_on(spoiled, proxy, rm, tmp):
+    """What it puts behind its removal goes when its transaction is named once more, and nothing else does."""
+    def sym(n):
+        return f"MODULE windows x86_64 {n:032X}1 m{n}.pdb\n".encode()
+    first, *behind, foreign = keys = [f"m{n}.pdb/{n:032x}1/m{n}.sym" for n in range(1, 6)]
+    for n in range(1, 6):
+        (tmp / f"m{n}.sym").write_bytes(sym(n))
+    gate = proxy.hold(lambda r: r.method == "PUT" and "/m2.pdb/" in urllib.parse.unquote(r.path))
+    process = subprocess.Popen([binary(), "add", *(f"m{n}.sym" for n in range(1, 6)), "--jobs", "1", "--compress",
+                                "none", "--store", spoiled.through],
+                               cwd=tmp, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env=environment(tmp, spoiled.settings))
+    gate.wait(1)
+    listed = spoiled.client.list_objects_v2(Bucket=spoiled.bucket, Prefix="sym/.pepto/tx/")["Contents"]
+    ident = listed[0]["Key"].removeprefix("sym/.pepto/tx/").removesuffix(".json")
+    code, out, _ = rm(spoiled, ident)
+    assert code == 0 and out == f"{ident}: 1 files removed, 0 kept\n" and not there(spoiled, first)
+    fill(spoiled, foreign)
+    gate.release()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and f"pepto-symbol rm {ident} takes away" in err.decode()
+    before = gone_of(spoiled, ident)
+    fill(spoiled, first)                                            # somebody's else, without a transaction
+    other = publish(spoiled, 2, [line(behind[0])], outcomes={"existed": [2]})
+    code, out, _ = rm(spoiled, ident, "--dry-run", "--json")
+    assert code == 0 and json.loads(out.splitlines()[-1]) == {"transaction": ident, "state": "gone",
+                                                             "removed": 2, "kept": 2}
+    code, out, _ = rm(spoiled, ident)
+    assert code == 0 and out == f"{ident}: 2 files removed, 2 kept\n"
+    assert [there(spoiled, key) for key in keys] == [True, True, False, False, True]
+    assert gone_of(spoiled, ident) == before and markers(spoiled) == []
+    assert rm(spoiled, other)[0] == 0 and there(spoiled, behind[0])
+    assert rm(spoiled, ident)[0] == 0 and not there(spoiled, behind[0])
 
 
 def test_the_order_of_requests(spoiled, proxy, rm):

@@ -25,7 +25,8 @@
  * adds'. What must hold: a transaction that is done and not being removed has its file; what lay there before
  * anybody stored it is not deleted; who has been told that all is stored was not removed before that; and when all
  * have ended and every transaction is gone, so is the file. (Not so where an add was removed while it was open: what it
- * put behind the removal's back stays, until its transaction is removed once more; it says so at its end.)
+ * put behind the removal's back stays, until its transaction is removed once more; it says so at its end.) Such a second
+ * removal has no GOING and no GONE, and goes by what the object tells of who put it.
  */
 #include "base/macros.h"
 #include "tap.h"
@@ -74,6 +75,7 @@ enum mutation {
 	SIGNED_AGAIN_WITHOUT_LIST,
 	OPEN_PLANS_DO_NOT_COUNT,
 	DELETES_WHAT_EXISTED,
+	TAKES_AGAIN_BY_PLAN,
 };
 
 struct setting {
@@ -82,7 +84,9 @@ struct setting {
 	bool crashes, resumes;
 	bool removes_add; /* the first removal is of the first add */
 	bool finishes;    /* the second removal has the first one's to finish, and no other */
+	bool again; /* the second removal is of the first one's add once more, when that has ended */
 	bool foreign;     /* the file was there before, and nobody has stored it */
+	bool comes_later; /* such a file may be put where none is, at any time */
 	enum mutation change;
 	const char *loses; /* what goes wrong; NULL: nothing may */
 };
@@ -262,6 +266,8 @@ static int removed_by(const struct setting *how, int r)
 {
 	if (how->finishes)
 		return 0;
+	if (how->again)
+		return MAX_TX - MAX_ADDS;
 	return r == 0 && how->removes_add ? MAX_TX - MAX_ADDS : r;
 }
 
@@ -269,13 +275,16 @@ static int removed_by(const struct setting *how, int r)
 static bool may_go(const struct world *w, const struct setting *how, int r)
 {
 	bool is_stored = false, is_named = false, last = how->change == GONE_WRITTEN_LAST;
+	bool again = how->again && r == 1 && how->change != TAKES_AGAIN_BY_PLAN;
 
 	for (int tx = 0; tx < MAX_TX; tx++) {
 		bool going = last ? tx == removed_by(how, r) || w->tx[tx].gone : w->tx[tx].going;
 
 		if (!w->tx[tx].plan)
 			continue;
-		if (!going)
+		if (going && again)
+			is_stored |= w->file == removed_by(how, r) + 1;
+		else if (!going)
 			is_named |= how->change != OPEN_PLANS_DO_NOT_COUNT || w->tx[tx].done;
 		else if (w->tx[tx].done)
 			is_stored |= w->tx[tx].stored;
@@ -297,6 +306,8 @@ static void rm_goes_on(struct search *s, uint32_t from, int r)
 	switch ((enum rm_step)was) {
 	case GOING:
 		if (!w.tx[tx].plan || (how->finishes && r == 1 && !w.tx[tx].going))
+			return;
+		if (how->again && r == 1 && (!w.tx[tx].gone || w.add[0].step < ADD_ENDED))
 			return;
 		w.tx[tx].going = m != GONE_WRITTEN_LAST || w.tx[tx].going;
 		*step = m == LISTS_BEFORE_MARKER ? LIST : MARK;
@@ -406,7 +417,7 @@ static void judge(struct search *s, uint32_t at)
 		all_gone &= w->tx[tx].gone || !w->tx[tx].plan;
 	}
 	if (all_gone && all_is_over(w, s->how) && w->file && w->file != FOREIGN &&
-	    !s->how->removes_add)
+	    (!s->how->removes_add || s->how->again))
 		lose(s, at, "a file stays that no transaction has");
 }
 
@@ -440,6 +451,12 @@ static void search(const struct setting *how)
 		for (int r = 0; r < how->rms; r++) {
 			rm_goes_on(&s, at, r);
 			delete_lands(&s, at, r);
+		}
+		if (how->comes_later && !s.node[at].w.file) {
+			struct world w = s.node[at].w;
+
+			w.file = FOREIGN;
+			reach(&s, at, &w, ' ', "a file is put by others");
 		}
 		if (s.node[at].w.now < how->ticks) {
 			struct world w = s.node[at].w;
@@ -478,6 +495,10 @@ static const struct setting settings[] = {
 	{"the same beside another add", 2, 1, 6, .crashes = true, .removes_add = true},
 	{"a removal that another one finishes", 1, 2, 6, .crashes = true, .finishes = true},
 	{"a file that was there before", 1, 2, 6, .foreign = true},
+	{"an add that ran on is removed once more", 1, 2, 9, .removes_add = true, .again = true},
+	{"the same where others put the file, too", 1, 2, 9, .removes_add = true, .again = true,
+	 .comes_later = true},
+	{"the same beside another add", 2, 2, 5, .removes_add = true, .again = true},
 	{"no second look", 1, 1, 6, .change = NO_SECOND_LOOK, .loses = LOST},
 	{"no wait", 1, 1, 6, .change = NO_WAIT, .loses = LOST},
 	{"list of removals before the plan", 1, 1, 6, .change = LOOKS_FOR_REMOVALS_FIRST,
@@ -496,6 +517,8 @@ static const struct setting settings[] = {
 	{"a delete that is signed again", 1, 1, 9, .change = SIGNED_AGAIN_WITHOUT_LIST,
 	 .loses = LOST},
 	{"open plans do not count", 1, 1, 6, .change = OPEN_PLANS_DO_NOT_COUNT, .loses = LOST},
+	{"removed once more by its plan alone", 1, 2, 6, .removes_add = true, .again = true,
+	 .comes_later = true, .change = TAKES_AGAIN_BY_PLAN, .loses = DELETED},
 	{"what existed is deleted", 0, 1, 6, .foreign = true, .change = DELETES_WHAT_EXISTED,
 	 .loses = DELETED},
 };

@@ -117,10 +117,33 @@ static void test_any_case(void)
 	plan_fini(&existed);
 }
 
+/* Of one that was gone before, what plans say of its keys counts no more: the object has to tell. */
+static void test_once_more(void)
+{
+	static const char *const names[] = {"k/1/k"};
+	struct plan p = plan_of(names, 1);
+	struct removal_keys k = {0};
+	struct done done = done_of(1);
+
+	done.outcome[0] = OUTCOME_STORED;
+	ASSERT(removal_keys_add(&k, &p, INT64_MAX, NULL) == OK);
+	removal_keys_sort(&k);
+	removal_keys_stored(&k, &p, &done, 2000000000);
+	CHECK(!removal_key_may_go(&k.v[0]), "another one that is gone stored it once");
+	removal_keys_stored_since(&k, &p);
+	CHECK(removal_key_may_go(&k.v[0]) && !k.v[0].stored && !k.v[0].asks, "its object tells");
+	removal_keys_name(&k, &p, true);
+	CHECK(!removal_key_may_go(&k.v[0]), "not what another one names");
+	done_fini(&done);
+	removal_keys_fini(&k);
+	plan_fini(&p);
+}
+
 int main(void)
 {
 	test_what_may_go();
 	test_several_plans();
 	test_any_case();
+	test_once_more();
 	return tap_done();
 }
