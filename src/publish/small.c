@@ -17,6 +17,7 @@ struct small {
 	struct fetch *fetch;
 	struct store_write *write;
 	struct buf bytes;
+	bool first; /* no more than the first of them are wanted */
 	char sha256[65];
 	int fd; /* of a local store */
 	struct pool_job job;
@@ -56,7 +57,8 @@ static enum err begin(void *ud, const struct object_head *head, struct error *e)
 {
 	struct small *m = ud;
 
-	if (head->total <= (int64_t)m->bytes.max)
+	if (head->total <= (int64_t)m->bytes.max ||
+	    (m->first && (head->fd >= 0 || head->length <= (int64_t)m->bytes.max)))
 		return OK;
 	return err_set(e, ERR_LIMIT,
 		       "an object of %lld bytes, where %zu are the most that it may have",
@@ -140,15 +142,23 @@ static void decided(void *ud, enum fetch_result result, const struct object_head
 	}
 }
 
-struct small *small_get(struct store *s, struct slice key, size_t max, small_got *done, void *ud)
+static struct small *get(struct store *s, struct slice key, size_t max, bool first, small_got *done,
+			 void *ud)
 {
 	static const struct fetch_sink sink = {.begin = begin, .write = take, .end = body_ended};
 	const struct fetch_request request = {
-		.store = s, .key = key, .deadline_ns = clock_mono_ns() + GET_NS};
+		.store = s,
+		.key = key,
+		.ranged = first,
+		.or_whole = first,
+		.range = {0, (int64_t)max - 1},
+		.deadline_ns = clock_mono_ns() + GET_NS,
+	};
 	struct small *m = xnew(struct small);
 
 	*m = (struct small){.store = s,
 			    .bytes = BUF_MAX(max),
+			    .first = first,
 			    .fd = -1,
 			    .got = done,
 			    .ud = ud,
@@ -156,6 +166,17 @@ struct small *small_get(struct store *s, struct slice key, size_t max, small_got
 			    .back.run = come_back};
 	m->fetch = fetch_start(&request, &sink, decided, m);
 	return m;
+}
+
+struct small *small_get(struct store *s, struct slice key, size_t max, small_got *done, void *ud)
+{
+	return get(s, key, max, false, done, ud);
+}
+
+struct small *small_get_first(struct store *s, struct slice key, size_t max, small_got *done,
+			      void *ud)
+{
+	return get(s, key, max, true, done, ud);
 }
 
 /* ---- putting ---- */

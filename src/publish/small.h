@@ -14,6 +14,10 @@ struct small;
 typedef void small_got(void *ud, struct buf *bytes, const struct error *e);
 struct small *small_get(struct store *s, struct slice key, size_t max, small_got *done, void *ud);
 
+/* No more than its first max bytes. */
+struct small *small_get_first(struct store *s, struct slice key, size_t max, small_got *done,
+			      void *ud);
+
 /* *bytes is taken. What is there is replaced. */
 typedef void small_was_put(void *ud, const struct error *e);
 struct small *small_put(struct store *s, struct slice key, struct buf *bytes, small_was_put *done,

@@ -2,6 +2,7 @@
 /* See api.h. */
 #include "serve/api.h"
 
+#include "base/text.h"
 #include "metric/metric.h"
 #include "serve/api_keys.h"
 #include "serve/origin.h"
@@ -12,6 +13,7 @@
 #define API_AGAIN_S  1
 
 static const struct api_question questions[] = {
+	{"builds", .client = 2, .all = 8, .ask = api_builds},
 	{"keys", .post = true, .client = 2, .all = 8, .body_max = API_KEYS_BODY_MAX,
 	 .ask = api_keys},
 	{"live", .ask = api_live},
@@ -59,6 +61,13 @@ static void respond_error(struct exchange *x, int status, const char *what_to_do
 }
 
 /* ---- may it be asked? ---- */
+
+bool api_is_operator(const struct exchange *x)
+{
+	struct slice token = slice_of(x->server->parts.conf->admin_token);
+
+	return token.n && equal_secret(slice_of(exchange_header(x, "Pepto-Admin")), token);
+}
 
 static bool any_is_private(const struct store_list *stores)
 {

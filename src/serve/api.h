@@ -100,6 +100,7 @@ void api_stop_all(struct api_running *all);
 /* ---- the questions ---- */
 
 struct api_work *api_keys(struct exchange *x, const struct api_asked *asked, struct page *ret);
+struct api_work *api_builds(struct exchange *x, const struct api_asked *asked, struct page *ret);
 struct api_work *api_live(struct exchange *x, const struct api_asked *asked, struct page *ret);
 struct api_work *api_missing(struct exchange *x, const struct api_asked *asked, struct page *ret);
 struct api_work *api_search(struct exchange *x, const struct api_asked *asked, struct page *ret);
@@ -107,6 +108,8 @@ struct api_work *api_test(struct exchange *x, const struct api_asked *asked, str
 
 /* ---- api_text.c: for all of them ---- */
 
+/* Who asks has ADMIN_TOKEN, in the header Pepto-Admin. */
+bool api_is_operator(const struct exchange *x);
 /* Has the query a parameter of this name, whatever its value? */
 bool api_has(struct slice query, const char *name);
 /* An answer that is an error: {"api":1,"error":"what to do"}. */

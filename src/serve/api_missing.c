@@ -109,20 +109,13 @@ static void tell(void *ud, const struct missing_file *f)
 	l->told++;
 }
 
-static bool is_operator(const struct exchange *x)
-{
-	struct slice token = slice_of(x->server->parts.conf->admin_token);
-
-	return token.n && equal_secret(slice_of(exchange_header(x, "Pepto-Admin")), token);
-}
-
 struct api_work *api_missing(struct exchange *x, const struct api_asked *asked, struct page *ret)
 {
 	struct buf format CLEANUP(buf_fini) = BUF_MAX(16), n CLEANUP(buf_fini) = BUF_MAX(16);
 	struct list l = {.server = x->server,
 			 .out = &ret->text,
 			 .left = MISSING_MAX,
-			 .clients = is_operator(x)};
+			 .clients = api_is_operator(x)};
 	uint64_t most;
 
 	(void)api_parameter(asked->query, SLICE("format"), &format);

@@ -11,6 +11,7 @@
 #include "conf/value.h"
 #include "metric/metric.h"
 #include "serve/api.h"
+#include "serve/builds.h"
 #include "serve/door.h"
 #include "serve/exchange.h"
 #include "serve/known.h"
@@ -195,6 +196,7 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 	s->max_connections = connections_allowed(parts->conf);
 	s->hot = hot_new();
 	s->missing = missing_new();
+	s->builds = builds_new(parts->stores->n);
 	load_missing(s);
 	if ((parts->upload_tokens && door_new(s, &s->door, e) != OK) || respond_init(s, e) != OK ||
 	    start_admin(s, e) != OK || start_main(s, e) != OK) {
@@ -277,5 +279,6 @@ void server_stop(struct server *s)
 	respond_fini(s);
 	hot_free(s->hot);
 	missing_free(s->missing);
+	builds_free(s->builds);
 	free(s);
 }

@@ -47,6 +47,7 @@ struct server {
 	struct hot *hot;
 	struct door *door; /* NULL: nobody may upload */
 	struct missing *missing;
+	struct builds *builds; /* the loop's */
 	int64_t started_ns;
 	int64_t missing_saved_ns; /* the main thread's */
 	struct lookups lookups;   /* the loop's */

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+/* See builds.h. What is kept is looked for one by one: it is few. */
+#include "serve/builds.h"
+
+#include "base/text.h"
+#include "publish/plan.h"
+
+#include <xxhash.h>
+
+struct builds {
+	size_t stores;
+	uint64_t now; /* counts uses */
+	struct build kept[BUILDS_KEPT];
+	struct build_list list[];
+};
+
+const char *build_state_name(enum build_state s)
+{
+	static const char *const names[] = {[BUILD_OPEN] = "open",
+					    [BUILD_LIVE] = "live",
+					    [BUILD_GOING] = "going",
+					    [BUILD_GONE] = "gone",
+					    [BUILD_DAMAGED] = "damaged"};
+
+	return names[s];
+}
+
+/* ---- one ---- */
+
+static char *cut_copy(struct slice s)
+{
+	size_t n = MIN(s.n, BUILD_TEXT_MAX);
+
+	while (n && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n--; /* not within a character */
+	return xstrndup(n ? s.p : "", n);
+}
+
+void build_read(struct build *b, const struct plan *head, int64_t files)
+{
+	const struct slice text[BUILD_TEXTS] = {
+		[BUILD_PRODUCT] = head->product, [BUILD_VERSION] = head->version,
+		[BUILD_COMMENT] = head->comment, [BUILD_SOURCE] = head->source,
+		[BUILD_HOST] = head->host,       [BUILD_USER] = head->user,
+	};
+
+	b->started_s = head->started_s;
+	b->files = files;
+	b->bytes = head->bytes;
+	for (size_t i = 0; i < BUILD_TEXTS; i++) {
+		free(b->text[i]);
+		b->text[i] = cut_copy(text[i]);
+	}
+}
+
+struct build build_copy(const struct build *b)
+{
+	struct build copy = *b;
+
+	for (size_t i = 0; i < BUILD_TEXTS; i++)
+		copy.text[i] = b->text[i] ? xstrndup(b->text[i], strlen(b->text[i])) : NULL;
+	return copy;
+}
+
+void build_fini(struct build *b)
+{
+	for (size_t i = 0; i < BUILD_TEXTS; i++)
+		free(b->text[i]);
+	*b = (struct build){0};
+}
+
+/* ---- which there are ---- */
+
+static void add_object(struct build_list *l, const struct tx_id *id, enum tx_object which,
+		       struct slice etag)
+{
+	struct build_listed *last = l->n ? &l->v[l->n - 1] : NULL;
+
+	if (!last || strcmp(last->id.s, id->s) != 0) {
+		if (!l->v)
+			l->v = xzalloc(2 * BUILDS_LISTED * sizeof(*l->v));
+		if (l->n == (size_t)2 * BUILDS_LISTED) { /* the newest come last */
+			memcpy(l->v, l->v + BUILDS_LISTED, BUILDS_LISTED * sizeof(*l->v));
+			l->n = BUILDS_LISTED;
+			l->cut = true;
+		}
+		last = &l->v[l->n++];
+		*last = (struct build_listed){.id = *id};
+	}
+	last->has |= 1U << which;
+	last->version = XXH3_64bits_withSeed(etag.p, etag.n, last->version + which + 1);
+}
+
+void build_list_take(struct build_list *l, struct slice folder, const struct name_page *page)
+{
+	for (size_t i = 0; i < page->n_keys; i++) {
+		struct buf key CLEANUP(buf_fini) = BUF_MAX(4096);
+		enum tx_object which;
+		struct tx_id id;
+
+		buf_add(&key, folder);
+		buf_add(&key, page->keys[i]);
+		if (tx_key_parse(buf_slice(&key), &id, &which) && which != TX_REMOVAL)
+			add_object(l, &id, which, page->facts ? page->facts[i].etag : SLICE_NONE);
+	}
+}
+
+void build_list_fini(struct build_list *l)
+{
+	free(l->v);
+	*l = (struct build_list){0};
+}
+
+size_t build_list_before(const struct build_list *l, const struct tx_id *id)
+{
+	size_t n = l->n;
+
+	while (n && id && strcmp(l->v[n - 1].id.s, id->s) >= 0)
+		n--;
+	return n;
+}
+
+/* ---- what is kept ---- */
+
+struct builds *builds_new(size_t stores)
+{
+	struct builds *b = xzalloc(sizeof(*b) + stores * sizeof(b->list[0]));
+
+	b->stores = stores;
+	return b;
+}
+
+void builds_free(struct builds *b)
+{
+	if (!b)
+		return;
+	for (size_t i = 0; i < BUILDS_KEPT; i++)
+		build_fini(&b->kept[i]);
+	for (size_t i = 0; i < b->stores; i++)
+		build_list_fini(&b->list[i]);
+	free(b);
+}
+
+struct build_list *builds_of(struct builds *b, size_t place)
+{
+	return &b->list[place];
+}
+
+const struct build *builds_find(struct builds *b, size_t place, const struct build_listed *listed)
+{
+	for (size_t i = 0; i < BUILDS_KEPT; i++) {
+		struct build *k = &b->kept[i];
+
+		if (!k->used || k->place != place || strcmp(k->id.s, listed->id.s) != 0)
+			continue;
+		if (k->version != listed->version)
+			return NULL;
+		k->used = ++b->now;
+		return k;
+	}
+	return NULL;
+}
+
+void builds_keep(struct builds *b, struct build *build)
+{
+	struct build *to = &b->kept[0];
+
+	for (size_t i = 0; i < BUILDS_KEPT; i++) {
+		struct build *k = &b->kept[i];
+
+		if (k->used && k->place == build->place && strcmp(k->id.s, build->id.s) == 0) {
+			to = k;
+			break;
+		}
+		if (k->used < to->used)
+			to = k;
+	}
+	build_fini(to);
+	*to = *build;
+	to->used = ++b->now;
+	*build = (struct build){0};
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+size_t builds_products(const struct builds *b, char *ret[static BUILDS_PRODUCTS])
+{
+	const char *all[BUILDS_KEPT];
+	size_t n = 0, told = 0;
+
+	for (size_t i = 0; i < BUILDS_KEPT; i++)
+		if (b->kept[i].used && b->kept[i].text[BUILD_PRODUCT] &&
+		    b->kept[i].text[BUILD_PRODUCT][0])
+			all[n++] = b->kept[i].text[BUILD_PRODUCT];
+	if (n)
+		qsort(all, n, sizeof(all[0]), by_text);
+	for (size_t i = 0; i < n && told < BUILDS_PRODUCTS; i++)
+		if (!i || strcmp(all[i], all[i - 1]) != 0)
+			ret[told++] = xstrndup(all[i], strlen(all[i]));
+	return told;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What is known of the transactions of all stores, so that a page of them costs few requests: which there are, as a
+ * listing of .pepto/tx/ told a moment ago, the newest BUILDS_LISTED of each store; and what the first lines of those
+ * plans say that were read, the last BUILDS_KEPT of them, each as long as its plan's ETag is that of the listing. Loop's
+ * thread.
+ */
+#pragma once
+#include "publish/transaction.h"
+#include "store/name_list.h"
+
+#define BUILDS_LISTED     20000
+#define BUILDS_KEPT       1000
+#define BUILDS_FRESH_NS   (INT64_C(15) * 1000000000)  /* a listing is told for so long, */
+#define BUILDS_GOES_ON_NS (INT64_C(600) * 1000000000) /* or to who goes on in it */
+#define BUILD_TEXT_MAX    512                         /* bytes of one of its texts */
+#define BUILDS_PRODUCTS   200                         /* that are told */
+
+enum build_state { BUILD_OPEN, BUILD_LIVE, BUILD_GOING, BUILD_GONE, BUILD_DAMAGED };
+
+const char *build_state_name(enum build_state s);
+
+enum build_text {
+	BUILD_PRODUCT,
+	BUILD_VERSION,
+	BUILD_COMMENT,
+	BUILD_SOURCE,
+	BUILD_HOST,
+	BUILD_USER,
+	BUILD_TEXTS,
+};
+
+/* One transaction, as its plan's first line tells it. {0} is none. */
+struct build {
+	size_t place; /* of its store in STORES */
+	struct tx_id id;
+	uint64_t version; /* of the objects that it was read from */
+	enum build_state state;
+	int64_t started_s, files, bytes; /* 0, -1, -1: not told */
+	char *text[BUILD_TEXTS];         /* owned; "" not told */
+	uint64_t used;
+};
+
+struct plan;
+/* texts: cut to BUILD_TEXT_MAX. files: as plan_read_head() tells. */
+void build_read(struct build *b, const struct plan *head, int64_t files);
+struct build build_copy(const struct build *b);
+void build_fini(struct build *b);
+
+/* One that a listing told. */
+struct build_listed {
+	struct tx_id id;
+	unsigned has;     /* a bit for each enum tx_object */
+	uint64_t version; /* another one when one of its objects is another */
+};
+
+struct build_list {
+	struct build_listed *v; /* by id */
+	size_t n;
+	int64_t listed_ns; /* 0: never */
+	bool cut;          /* older ones were left out */
+};
+
+/* A page of the listing of TX_FOLDER, behind those before it. */
+void build_list_take(struct build_list *l, struct slice folder, const struct name_page *page);
+void build_list_fini(struct build_list *l);
+/* How many of them are older than id; all, where id is NULL. */
+size_t build_list_before(const struct build_list *l, const struct tx_id *id);
+
+struct builds;
+
+struct builds *builds_new(size_t stores);
+void builds_free(struct builds *b); /* accepts NULL */
+struct build_list *builds_of(struct builds *b, size_t place);
+/* NULL: it is not known, or not any more. */
+const struct build *builds_find(struct builds *b, size_t place, const struct build_listed *listed);
+/* *build is taken. */
+void builds_keep(struct builds *b, struct build *build);
+/* The products of those that are kept, sorted, each once, BUILDS_PRODUCTS at most: ret[] are copies. */
+size_t builds_products(const struct builds *b, char *ret[static BUILDS_PRODUCTS]);
