@@ -82,7 +82,9 @@ static void check_body(const struct server *s, struct slice body)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct conf conf = {.base_path = "/sym", .admin_token = TOKEN, .notify_token = ""};
+	static char base[] = "/sym", token[] = TOKEN, nothing[] = "";
+	static struct conf conf = {
+		.base_path = base, .admin_token = token, .notify_token = nothing};
 	static struct server server = {.parts.conf = &conf};
 	struct slice all = {(const char *)data, size};
 
