@@ -223,21 +223,6 @@ static enum err take_case(struct add *a, struct error *e)
 	return OK;
 }
 
-static enum err find_store(struct add *a, struct error *e)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < a->service->stores.n; i++)
-		if (store_can_write(a->service->stores.store[i])) {
-			a->store = a->service->stores.store[i];
-			n++;
-		}
-	if (n == 1)
-		return OK;
-	return n ? err_set(e, ERR_USAGE, "%zu stores can be written: say which by --store", n)
-		 : err_set(e, ERR_USAGE, "none of the stores can be written");
-}
-
 /* --notify, any number of times; else PEPTO_NOTIFY, with blanks between. The token may not be read from a list of processes. */
 static void take_notified(struct add *a)
 {
@@ -301,7 +286,7 @@ static enum err take_words(struct add *a, struct error *e)
 	if (a->words->value[JOBS] &&
 	    number(a->words->value[JOBS], "jobs", JOBS_MAX, &jobs, e) != OK)
 		return e->code;
-	if (find_store(a, e) != OK)
+	if (stores_command_writable(a->service, &a->store, e) != OK)
 		return e->code;
 	a->jobs = jobs ? (unsigned)jobs : a->store->traits.local ? UPLOADS_LOCAL : UPLOADS_DEFAULT;
 	if (take_packing(a, e) != OK || take_case(a, e) != OK)
@@ -766,11 +751,9 @@ static void tell_end(struct add *a)
 	}
 	if (a->result.gone)
 		tell_removed(a);
-	if (stopped)
-		a->code = EXIT_INTERRUPTED;
-	else if (a->error.code)
+	if (a->error.code)
 		a->code = exit_code_worse(a->code,
-					  a->result.any_written ? EXIT_FAILURE : EXIT_UNREACHABLE);
+					  exit_code_of_write(&a->error, a->result.any_written));
 	if (a->result.n[OUTCOME_FAILED] || a->result.gone)
 		a->code = exit_code_worse(a->code, EXIT_FAILURE);
 	if (a->result.n[OUTCOME_CONFLICT]) {
@@ -811,7 +794,7 @@ static void add(struct add *a)
 	}
 	if (ask_tiers(a, &e) != OK) {
 		stores_command_tell(&command, a->store, e.msg);
-		a->code = EXIT_UNREACHABLE;
+		a->code = exit_code_of_write(&e, false);
 		return;
 	}
 	make_head(a);

@@ -155,21 +155,12 @@ static void tell_transaction(void *ud, const struct tx_id *id, bool is_gone, con
 static struct store *the_store(const struct rm *x, const struct service *s)
 {
 	struct store *found = NULL;
+	struct error e;
 
-	for (size_t i = 0; i < s->stores.n; i++) {
-		if (!store_can_write(s->stores.store[i]))
-			continue;
-		if (found) {
-			stores_command_tell(
-				x->command, NULL,
-				"several stores can be written: choose one with --store");
-			return NULL;
-		}
-		found = s->stores.store[i];
-	}
-	if (!found)
-		stores_command_tell(x->command, NULL, "no store can be written; see --store");
-	return found;
+	if (stores_command_writable(s, &found, &e) == OK)
+		return found;
+	stores_command_tell(x->command, NULL, e.msg);
+	return NULL;
 }
 
 /* As symstore.exe numbers them: ten digits. */
@@ -218,12 +209,7 @@ static void by(char *ret, size_t size)
 static int failed(const struct rm *x, const struct removal_result *r, const struct error *e)
 {
 	stores_command_tell(x->command, x->store, e->msg);
-	if (e->code == ERR_CANCELED)
-		return EXIT_INTERRUPTED;
-	if (r->any_written || e->code == ERR_CORRUPT || e->code == ERR_LIMIT ||
-	    e->code == ERR_USAGE || e->code == ERR_NOMEM)
-		return EXIT_FAILURE;
-	return EXIT_UNREACHABLE;
+	return exit_code_of_write(e, r->any_written);
 }
 
 static int remove_all(struct rm *x, const struct catalog_source *from, const struct tx_id *id,

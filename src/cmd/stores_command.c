@@ -7,6 +7,7 @@
 #include "cmd/cmd.h"
 #include "conf/dotenv.h"
 #include "conf/option.h"
+#include "store/write.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -213,6 +214,25 @@ int stores_command_failed(const struct stores_command *c, const struct store *st
 		buf_puts(&why, " (listing a bucket needs s3:ListBucket)");
 	stores_command_tell(c, store, buf_str(&why));
 	return EXIT_UNREACHABLE;
+}
+
+enum err stores_command_writable(const struct service *s, struct store **ret, struct error *e)
+{
+	enum err err = store_writable(s->stores.store, s->stores.n, ret, e);
+
+	return err ? err_wrap(e, "say which by --store") : OK;
+}
+
+int exit_code_of_write(const struct error *e, bool any_written)
+{
+	switch (e->code) {
+	case ERR_CANCELED: return EXIT_INTERRUPTED;
+	case ERR_CORRUPT:
+	case ERR_LIMIT:
+	case ERR_USAGE:
+	case ERR_NOMEM: return EXIT_FAILURE;
+	default: return any_written ? EXIT_FAILURE : EXIT_UNREACHABLE;
+	}
 }
 
 bool json_string_add(struct slice s, struct buf *out)

@@ -63,6 +63,11 @@ int stores_command_broke_off(const struct stores_command *command, const struct 
 /* The exit code, where a store could not be asked at all. */
 int stores_command_failed(const struct stores_command *command, const struct store *store,
 			  const struct error *e);
+/* The store that is written to. ERR_USAGE: there is none, or it has to be chosen by --store. */
+MUST_CHECK enum err stores_command_writable(const struct service *s, struct store **ret,
+					    struct error *e);
+/* What writes and failed: interrupted, begun and not done, or not even begun since the store gave no answer. */
+int exit_code_of_write(const struct error *e, bool any_written);
 /* A string of JSON, quotes included. False: bytes that are no UTF-8 stand in it as U+0080 to U+00FF. */
 bool json_string_add(struct slice s, struct buf *out);
 /* "size":1,"modified":"2026-11-30T07:00:00Z" as members of an object; what is not told is left out. */

@@ -9,20 +9,9 @@
 
 static enum err find_store(struct door *d, const struct store_list *stores, struct error *e)
 {
-	for (size_t i = 0; i < stores->n; i++) {
-		if (!store_can_write(stores->store[i]))
-			continue;
-		if (d->store)
-			return err_set(e, ERR_USAGE,
-				       "UPLOAD_TOKENS: several stores can be written, '%s' and "
-				       "'%s': a server with a door has one",
-				       d->store->traits.name, stores->store[i]->traits.name);
-		d->store = stores->store[i];
-	}
-	return d->store ? OK
-			: err_set(e, ERR_USAGE,
-				  "UPLOAD_TOKENS: there is no store that can be "
-				  "written (s3:// or file://)");
+	enum err err = store_writable(stores->store, stores->n, &d->store, e);
+
+	return err ? err_wrap(e, "UPLOAD_TOKENS: a server with a door has one store for it") : OK;
 }
 
 enum err door_new(struct server *s, struct door **ret, struct error *e)

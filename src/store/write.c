@@ -7,6 +7,22 @@ bool store_can_write(const struct store *s)
 	return s->ops->put;
 }
 
+enum err store_writable(struct store *const *stores, size_t n, struct store **ret, struct error *e)
+{
+	*ret = NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (!store_can_write(stores[i]))
+			continue;
+		if (*ret)
+			return err_set(e, ERR_USAGE, "several stores can be written, '%s' and '%s'",
+				       (*ret)->traits.name, stores[i]->traits.name);
+		*ret = stores[i];
+	}
+	return *ret ? OK
+		    : err_set(e, ERR_USAGE,
+			      "there is no store that can be written (s3:// or file://)");
+}
+
 struct store_write *store_put(struct store *s, const struct store_put *put, store_put_done *done,
 			      void *ud)
 {

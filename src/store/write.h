@@ -61,6 +61,9 @@ struct store_write {
 };
 
 bool store_can_write(const struct store *s);
+/* The one of them that can be written. ERR_USAGE: none can, or several, of which e names two. */
+MUST_CHECK enum err store_writable(struct store *const *stores, size_t n, struct store **ret,
+				   struct error *e);
 struct store_write *store_put(struct store *s, const struct store_put *put, store_put_done *done,
 			      void *ud);
 struct store_write *store_remove(struct store *s, const struct store_remove *remove,
