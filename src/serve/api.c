@@ -2,7 +2,6 @@
 /* See api.h. */
 #include "serve/api.h"
 
-#include "base/text.h"
 #include "metric/metric.h"
 #include "serve/api_keys.h"
 #include "serve/origin.h"
@@ -61,13 +60,6 @@ static void respond_error(struct exchange *x, int status, const char *what_to_do
 }
 
 /* ---- may it be asked? ---- */
-
-bool api_is_operator(const struct exchange *x)
-{
-	struct slice token = slice_of(x->server->parts.conf->admin_token);
-
-	return token.n && equal_secret(slice_of(exchange_header(x, "Pepto-Admin")), token);
-}
 
 static bool any_is_private(const struct store_list *stores)
 {

@@ -16,6 +16,13 @@ bool api_parameter(struct slice query, struct slice name, struct buf *out)
 	return false;
 }
 
+bool api_is_operator(const struct exchange *x)
+{
+	struct slice token = slice_of(x->server->parts.conf->admin_token);
+
+	return token.n && equal_secret(slice_of(exchange_header(x, "Pepto-Admin")), token);
+}
+
 bool api_has(struct slice query, const char *name)
 {
 	for (struct slice pair; slice_next(&query, '&', &pair);)
