@@ -50,11 +50,14 @@ static void refuse_method(struct exchange *x)
 	respond_canned(x, CANNED_METHOD_UPLOAD);
 }
 
+/* A browser asks its user for the password of a Basic, even where a script has sent another: the page's Upload does. */
 static void deny(struct exchange *x)
 {
+	bool bearer = slice_starts_nocase(header(x, "Authorization"), SLICE("Bearer "));
+
 	x->outcome = "denied";
 	metric_inc(requests_denied);
-	respond_canned(x, CANNED_LOGIN_UPLOAD);
+	respond_canned(x, bearer ? CANNED_LOGIN_BEARER : CANNED_LOGIN_UPLOAD);
 }
 
 static void wake(void *conn)

@@ -58,6 +58,7 @@ static const struct {
 	[CANNED_LOGIN_UPLOAD] = {401,
 				 {{"WWW-Authenticate",
 				   "Basic realm=\"upload\", charset=\"UTF-8\""}}},
+	[CANNED_LOGIN_BEARER] = {401, {{"WWW-Authenticate", "Bearer realm=\"upload\""}}},
 	[CANNED_TOO_LARGE] = {406, {{"Cache-Control", "no-store"}}},
 	[CANNED_LOGIN_ADMIN] = {401, {{"WWW-Authenticate", "Bearer realm=\"admin\""}}},
 	[CANNED_LOGIN] = {401,

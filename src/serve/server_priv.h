@@ -20,8 +20,9 @@ enum canned {
 	CANNED_FAULT, /* 503 */
 	CANNED_METHOD_UPLOAD,
 	CANNED_LOGIN_UPLOAD,
-	CANNED_WORKING, /* 503 for debuggers that ask again: still being fetched */
-	CANNED_EMPTY,   /* 200: pingme.txt, index2.txt */
+	CANNED_LOGIN_BEARER, /* the same, to who has shown a bearer's token */
+	CANNED_WORKING,      /* 503 for debuggers that ask again: still being fetched */
+	CANNED_EMPTY,        /* 200: pingme.txt, index2.txt */
 	CANNED_COUNT,
 };
 

@@ -10,10 +10,11 @@ export function path_in(text) {
   const clean = text.trim().replaceAll("\\", "/");
   const build_id = clean.match(/buildid\/[0-9a-f]{4,}\/\S+/i);
   if (build_id) return build_id[0];
-  const found = clean.match(/([^/:*?"<>|]+)\/([0-9a-z-]{5,64})\/([^/:*?"<>|\r\n]+)/i);
-  if (!found) return clean.replace(/^[a-z]+:\/\/[^/]*\//i, "").replace(/^\/+/, "");
-  const [, name, key, last] = found;
-  let path = `${name.trimStart()}/${key}/${last.replace(/\s+(-\s|not found|path not found|file not found).*$/is, "").trim()}`;
+  // Of all "name/KEY/last" the one at the end: a folder, or a token, may look like the first two.
+  const all = [...clean.matchAll(/(?=(?:^|[/:])([^/:*?"<>|\r\n]+)\/([0-9a-z-]{5,64})\/([^/:*?"<>|\r\n]+))/gi)];
+  if (!all.length) return clean.replace(/^[a-z]+:\/\/[^/]*\//i, "").replace(/^\/+/, "");
+  const [, name, key, last] = all.findLast(([, a, , b]) => /[._]/.test(a) && b.includes("."))  || all.at(-1);
+  let path = `${name.trimStart()}/${key}/${last.replace(/\s+(-\s|not found).*$/is, "").trim()}`;
   if (/%[0-9a-f]{2}/i.test(path)) {
     try {
       path = decodeURIComponent(path);
@@ -28,13 +29,13 @@ const answers = {
   fault: ["bad", "No answer from a store"],
   refused: ["bad", "Refused"],
 };
-const said = {there: "good", found: "good", miss: "", missing: "", denied: "warn", fault: "bad", "not asked": ""};
+const said = {found: "good", denied: "warn", refused: "warn", fault: "bad", "no answer": "warn"};
 const ms = (n) => n === null || n === undefined ? "–" : `${n < 10 ? n.toFixed(1) : Math.round(n)} ms`;
 
 function asked_row(a) {
   return h("tr", {}, h("td", {}, shown(a.store)), h("td", {}, shown(a.key)),
-    h("td", {}, h("span", {class: `badge ${said[a.said] || ""}`}, shown(a.said)), a.why && h("div", {class: "dim"}, shown(a.why))),
-    h("td", {}, a.memory ? "memory" : "store"), h("td", {}, ms(a.ms)));
+    h("td", {}, h("span", {class: `badge ${said[a.said] || ""}`}, shown(a.said)), a.why && h("div", {class: "hint dim"}, shown(a.why))),
+    h("td", {}, /^(not asked|passed over)$/.test(a.said) ? "–" : a.memory ? "memory" : "store"), h("td", {}, ms(a.ms)));
 }
 
 export function result(t) {

@@ -118,7 +118,12 @@ export const command = (text) => copied(h("pre", {tabindex: 0}, h("code", {}, te
 export const facts = (rows) => h("dl", {}, rows.filter(([, value]) => value !== null && value !== undefined && value !== "")
   .map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 
-const remote = (columns) => columns.map((c) => c.width || "minmax(0, 1fr)").join(" ");
+/* Fill the box below a table, and let it be seen. */
+export function reveal(box, ...children) {
+  box.replaceChildren(...children.flat(Infinity).filter(Boolean));
+  box.hidden = false;
+  box.scrollIntoView({block: "nearest"});
+}
 
 /*
  * A table of any length, of which only the rows that are seen are drawn. columns: {name, width, class, cell(row)}; the first
@@ -132,7 +137,7 @@ export function table(label, columns, open, more) {
   const frame = h("div", {class: "table", role: "table", "aria-label": label},
     h("div", {role: "rowgroup"}, h("div", {role: "row", class: "head"},
       columns.map((c) => h("span", {role: "columnheader", class: c.class}, c.name)))), body);
-  frame.style.setProperty("--columns", remote(columns));
+  frame.style.setProperty("--columns", columns.map((c) => c.width).join(" "));
 
   const high = () => parseFloat(getComputedStyle(frame).getPropertyValue("--row")) *
     parseFloat(getComputedStyle(document.documentElement).fontSize) || 38;
@@ -211,18 +216,22 @@ export function table(label, columns, open, more) {
   return {
     element: frame,
     get rows() { return rows; },
-    /* Rows that were there stay as they are drawn when others are only added behind them. */
-    set(all, added = false) {
+    /* added: the rows are others at the end of those that were there; moved: and they may be in another order. */
+    set(all, added = false, moved = false) {
+      const focused = body.contains(document.activeElement);
       rows = all;
-      if (!added) {
+      if (!added || moved) {
         for (const row of drawn.values()) row.remove();
         drawn.clear();
+      }
+      if (!added) {
         on = 0;
         chosen = null;
         frame.scrollTop = 0;
       }
       frame.setAttribute("aria-rowcount", rows.length + 1);
       draw();
+      if (focused && rows.length) go(on);
     },
   };
 }

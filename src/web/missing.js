@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Missing: what was asked for most and is nowhere. Those whose name a store holds come first: they are gaps.
-import {ask, command, count, date, facts, failed, h, root, shell, shown, table} from "./lib.js";
+import {ask, command, count, date, facts, failed, h, reveal, root, shell, shown, table} from "./lib.js";
 
 const held = (row) => row.held !== false;
 
@@ -23,10 +23,7 @@ export function build(panel) {
     {name: "Key", class: "key dim", width: "minmax(9rem, 1.6fr)", cell: (r) => shown(r.key)},
     {name: "Count", class: "num strong", width: "5rem", cell: (r) => count(r.count)},
     {name: "Last", class: "dim", width: "11.5rem", cell: (r) => date(r.last)},
-  ], (row) => {
-    detail.replaceChildren(...fix(row));
-    detail.hidden = false;
-  });
+  ], (row) => reveal(detail, fix(row)));
   const said = h("p", {class: "dim", role: "status"});
   const place = h("div", {class: "stack"}, h("p", {class: "dim"}, "Reading…"));
 

@@ -3,7 +3,9 @@
 // build(panel), which returns what is called when it is shown, with the parameters of its URL, and left.
 import {h, say} from "./lib.js";
 
-const tabs = [["connect", "Connect"], ["missing", "Missing"]].filter(Boolean).map(([name, label]) => ({name, label}));
+const uploads = "uploads" in document.documentElement.dataset;
+const tabs = [["connect", "Connect"], ["search", "Search"], ["missing", "Missing"], uploads && ["upload", "Upload"],
+  ["builds", "Builds"], ["live", "Live"]].filter(Boolean).map(([name, label]) => ({name, label}));
 const strip = document.getElementById("tabs");
 const main = document.querySelector("main");
 let open = null;
@@ -56,7 +58,7 @@ async function show() {
 }
 
 for (const t of tabs) {
-  t.link = h("a", {role: "tab", id: `tab-${t.name}`, href: `#${t.name}`}, t.label);
+  t.link = h("a", {role: "tab", id: `tab-${t.name}`, href: new URL(`#${t.name}`, location)}, t.label);
   strip.append(t.link);
 }
 strip.setAttribute("role", "tablist");

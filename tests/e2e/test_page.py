@@ -8,13 +8,16 @@ import base64
 import gzip
 import html
 import json
+import pathlib
 import re
+import struct
 import urllib.parse
+import uuid
 
 import pytest
 
 from conftest import KEYS
-from rig import browser
+from rig import browser, symbols
 from rig.client import is_miss
 from rig.samples import KEY, body, path
 from rig.server import OVER_TLS, ROOT, s3, until
@@ -154,4 +157,90 @@ def shown(server):
 
 @pytest.mark.parametrize("program", ["shell", "missing"])
 def test_a_tab(program, shop, look, tmp):
-    browser.run(program, shown(shop), tmp, shown=shown(shop), held=HELD, others=OTHERS, **look)
+    browser.run(program, shown(shop), tmp, shown=shown(shop), uploads=True, held=HELD, others=OTHERS,
+                **look)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """{role: (file, its path in a store)}"""
+    found = symbols.make(tmp_path_factory.mktemp("symbols"))
+    files = tmp_path_factory.mktemp("files")
+
+    def lay(symbol):
+        (files / symbol.name).write_bytes(symbol.data)
+        return str(files / symbol.name), symbol.path
+    return {role: lay(found[role]) for role in ("pdb", "exe", "portable", "aged", "space")}
+
+
+def dump_of(made, tmp):
+    """A minidump with a module of which both files are asked for: the EXE and its PDB."""
+    (name, key, _), (pdb, pdb_key, _) = (made[role][1].split("/") for role in ("exe", "pdb"))
+    record = b"RSDS" + uuid.UUID(pdb_key[:32]).bytes_le + struct.pack("<I", int(pdb_key[32:], 16)) + pdb.encode() + b"\0"
+    text = f"C:\\app\\{name}".encode("utf-16le")
+    text = struct.pack("<I", len(text)) + text
+    rows_at = 32 + 12
+    text_at = rows_at + 4 + 108
+    module = struct.pack("<QIIII", 1 << 20, int(key[8:], 16), 0, int(key[:8], 16), text_at) + bytes(52) + \
+        struct.pack("<II", len(record), text_at + len(text)) + bytes(24)
+    data = b"MDMP" + struct.pack("<IIIIIQ", 42899, 1, 32, 0, 0, 0) + struct.pack("<III", 4, 4 + 108, rows_at) + \
+        struct.pack("<I", 1) + module + text + record
+    (tmp / "app.dmp").write_bytes(data)
+    return {"file": str(tmp / "app.dmp"), "paths": [made["exe"][1], made["pdb"][1]]}
+
+
+def test_what_is_done_with_answers(shop, made, look, tmp):
+    """The readers of dropped files find the keys that the linker's own files have."""
+    files = [{"file": file, "paths": [path]} for file, path in made.values()]
+    files[1]["paths"].append(made["pdb"][1])
+    browser.run("tabs", shown(shop), tmp, files=[*files, dump_of(made, tmp)], **look)
+
+
+@pytest.fixture
+def own(serve, tmp):
+    """A server of the test's own, with an upload door to a directory, that can be started anew on its port."""
+    (tmp / "store").mkdir()
+
+    def start(**settings):
+        return serve(stores=f"file://{tmp}/store", UPLOAD_TOKENS=f"ci {UPLOADER}", **settings)
+    return start
+
+
+def test_with_the_servers_own_answers(shop, made, tmp):
+    file, at = made["exe"]
+    data = pathlib.Path(file).read_bytes()
+    with shop.connect() as client:
+        client.ask("/-/upload/Foo.exe?product=app+%26+%3Cb%3E&version=7", "PUT",
+                   {"Authorization": f"Bearer {UPLOADER}", "Content-Length": str(len(data))})
+        client.send(data)
+        assert client.answer().status == 201
+    browser.run("real", shown(shop), tmp, path=at.lower(), operator=OPERATOR)
+
+
+def test_upload(own, made, tmp):
+    server = own()
+    files = {role: made[role][0] for role in ("pdb", "exe")}
+    other = tmp / ("<img onerror=alert(1)>" + "x" * 200 + ".txt")
+    other.write_bytes(b"no symbol file")
+    conflict = tmp / "Foo.pdb"
+    conflict.write_bytes(pathlib.Path(files["pdb"]).read_bytes() + bytes(4096))
+    long = tmp / "Long.exe"
+    long.write_bytes(pathlib.Path(files["exe"]).read_bytes() + bytes(48 << 20))
+    browser.run("upload", shown(server), tmp, token=UPLOADER, long=48 << 20, names={"other": other.name},
+                files={**files, "other": str(other), "conflict": str(conflict), "long": str(long)})
+    assert len(list((tmp / "store").glob("*/*/*.*"))) >= 3
+
+
+def test_live_and_a_restart(own, tmp):
+    servers = [own()]
+    port = servers[0].port
+    browser.run("live", shown(servers[0]), tmp, does={"stop": lambda: servers[-1].stop(),
+                                                      "start": lambda: servers.append(own(PORT=port))})
+
+
+@pytest.mark.parametrize("base", ["", "/sym"])
+def test_tokens(base, own, made, tmp):
+    server = own(AUTH_TOKENS=TOKEN, BASE_PATH=base)
+    assert is_miss(server.fetch(f"{base}/t/{TOKEN}/{path('gone.pdb')}"))
+    until(lambda: json.loads(server.fetch(f"{base}/t/{TOKEN}/-/api/missing").body)["missing"])
+    browser.run("access", shown(server), tmp, base=base, token=TOKEN, uploader=UPLOADER, file=made["exe"][0])

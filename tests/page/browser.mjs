@@ -43,6 +43,15 @@ export async function shoot(page, name) {
   await page.screenshot({path: `${told.out}/${name}-${told.scheme ?? "light"}-${told.width ?? 1280}.png`, fullPage: true});
 }
 
+/* Ask test_page.py to do something; it is done when this returns. */
+export async function tell(what) {
+  const done = new Promise((resolve) => process.stdin.once("data", resolve));
+  process.stdin.resume();
+  console.log(`do ${what}`);
+  await done;
+  process.stdin.pause();
+}
+
 /* axe-core, in what is there now. */
 export async function accessible(page) {
   // By the debugger, which the page's policy does not hold off.

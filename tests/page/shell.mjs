@@ -34,7 +34,7 @@ await tests({
   "tabs by mouse": async (open) => {
     const page = await open("/", asked);
     const labels = await page.getByRole("tab").allTextContents();
-    assert.deepEqual(labels, ["Connect", "Missing"]);
+    assert.deepEqual(labels, ["Connect", "Search", "Missing", ...(told.uploads ? ["Upload"] : []), "Builds", "Live"]);
     for (const [i, label] of labels.entries()) {
       assert.equal(await panels(page), Math.max(1, i), "no tab is built before it is opened");
       await page.getByRole("tab", {name: label}).click();

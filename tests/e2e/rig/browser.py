@@ -8,7 +8,9 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
+import threading
 
 from .pace import WAIT
 from .server import ROOT
@@ -39,15 +41,31 @@ def install():
     return INSTALLED
 
 
-def run(program, url, profile, timeout=5 * WAIT, **told):
+def run(program, url, profile, does=None, timeout=10 * WAIT, **told):
     """Run tests/page/PROGRAM.mjs against the page at url; what it prints stands with a failure.
-    profile: a folder for what chromium leaves."""
+    profile: a folder for what chromium leaves. does: {word: function}, called when it says "do word".
+    """
     told = {"url": url, "modules": str(install()), "out": str(SHOTS), **told}
     environment = {"PATH": os.environ["PATH"], "HOME": str(profile), "TMPDIR": str(profile),
                    "LC_ALL": "C.UTF-8", "PEPTO_PAGE_TEST": json.dumps(told)}
-    done = subprocess.run(["node", PROGRAMS / f"{program}.mjs"], env=environment, cwd=profile,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", timeout=timeout, stdin=subprocess.DEVNULL)
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout
-    return [line[3:] for line in done.stdout.splitlines() if line.startswith("ok ")]
+    node = subprocess.Popen(["node", PROGRAMS / f"{program}.mjs"], env=environment, cwd=profile,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            text=True, errors="replace", start_new_session=True)
+    late = threading.Timer(timeout, os.killpg, (node.pid, signal.SIGKILL))   # chromium, too
+    late.start()
+    lines = []
+    try:
+        for line in node.stdout:
+            lines.append(line)
+            if line.startswith("do "):
+                does[line[3:].strip()]()
+                node.stdin.write("done\n")
+                node.stdin.flush()
+        status = node.wait(WAIT)
+    finally:
+        late.cancel()
+        if node.poll() is None:
+            os.killpg(node.pid, signal.SIGKILL)
+        node.stdin.close()
+    assert status == 0, "".join(lines)
+    return [line[3:] for line in lines if line.startswith("ok ")]
