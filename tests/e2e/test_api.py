@@ -11,7 +11,9 @@ import pytest
 
 from rig import faults
 from rig.client import is_miss
+from conftest import KEYS
 from rig.cabinets import mszip
+from rig.forms import genuine
 from rig.samples import KEY, body, path
 from rig.server import s3, until
 
@@ -127,10 +129,28 @@ def test_the_stores_in_their_order(origin, stage, serve):
 
 
 def test_another_file_in_a_directory(tmp, serve):
-    (tmp / "foo.pdb" / KEY).mkdir(parents=True)
-    (tmp / "foo.pdb" / KEY / "foo.pdb").write_bytes(b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0" + bytes(5000))
-    told = test(serve(stores=f"file://{tmp}"), FOO)
-    assert told["answer"] in ("miss", "found")
+    """A local file is looked into: it is there, and no debugger is given it."""
+    for name in ("foo.pdb", "text.pdb"):
+        (tmp / name / KEY).mkdir(parents=True)
+    (tmp / "foo.pdb" / KEY / "foo.pdb").write_bytes(genuine()["pdb"].data)
+    (tmp / "text.pdb" / KEY / "text.pdb").write_bytes(body(100))
+    server = serve(stores=f"file://{tmp}")
+    told = test(server, FOO)
+    assert (told["status"], told["answer"]) == (404, "miss") and "another file" in told["why"]
+    assert [row["why"] for row in told["asked"] if row["key"] == FOO] == [told["why"].replace("what lies there is ", "")]
+    told = keys(serve(stores=f"file://{tmp}"), [FOO, path("text.pdb"), GONE])
+    assert [row["found"] for row in told] == ["wrong", "there", "missing"] and "another file" in told[0]["why"]
+
+
+def test_a_real_bucket(rgw, bucket, put, serve):
+    """Read with credentials; a name in it is missing, in another case, or packed."""
+    put(FOO.lower(), body(5_000))
+    put(path("bar.pdb", KEY.lower(), "bar.pd_"), mszip("bar.pdb", body(9_000)))
+    server = serve(stores=s3(bucket, rgw), **KEYS)
+    told = test(server, FOO)
+    assert (told["answer"], told["key"], told["size"]) == ("found", FOO.lower(), 5_000)
+    assert [row["found"] for row in keys(server, [GONE, path("bar.pdb"), FOO])] == ["missing", "there", "there"]
+    assert test(server, GONE)["memory"] is True
 
 
 @pytest.mark.parametrize("spelled", [
