@@ -35,8 +35,8 @@ class InBucket:
         self.url = s3(bucket, rgw.url, prefix)
         self.settings = KEYS
 
-    def put(self, key, body=b"x"):
-        self.client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=body)
+    def put(self, key, body=b"x", **metadata):
+        self.client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=body, Metadata=metadata)
 
     def get(self, key):
         return self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
