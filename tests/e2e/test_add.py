@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """add: files of a build go into a bucket or a directory as one transaction, and what came of it."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -10,7 +11,6 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import uuid
 import zipfile
 from urllib.parse import quote
@@ -286,19 +286,35 @@ def test_unverified(rgw, bucket, add, build):
         False, False, True]
 
 
-def test_two_writers(rgw, bucket, add, build):
-    """Both publish what both have: each file is stored by one of them."""
-    build(40)
-    came = []
-    threads = [threading.Thread(target=lambda: came.append(add(s3(bucket, rgw), "build")))
-               for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [code for code, *_ in came] == [0, 0]
-    assert sum(all["stored"] for _, _, all, _ in came) == 40
-    assert sum(all["existed"] for _, _, all, _ in came) == 40
+def two_add(add, at, meanwhile=lambda: None):
+    """Both publish what both have; how many each stored, and found there."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(add, at, "build") for _ in range(2)]
+        meanwhile()
+        came = [each.result() for each in both]
+    assert [code for code, *_ in came] == [0, 0], came
+    return [sum(all[what] for _, _, all, _ in came) for what in ("stored", "existed")]
+
+
+def test_two_writers(rgw, bucket, add, build, proxy):
+    """Neither finds anything there, and then both put: each file is stored by one of them."""
+    build(8)
+    gate = proxy.hold(lambda r: r.method == "PUT" and "/mod" in r.path)
+
+    def meanwhile():
+        gate.wait(16)
+        gate.release()
+    assert two_add(add, s3(bucket, proxy), meanwhile) == [8, 8]
+    for n in range(8):
+        assert rgw.client().head_object(Bucket=bucket, Key=key(n))["Metadata"]["pepto-size"]
+
+
+def test_two_writers_in_a_directory(add, build, tmp):
+    """Whoever comes first: nothing is stored twice, and nothing is half there."""
+    build(200)
+    (tmp / "store").mkdir()
+    assert two_add(add, f"file://{tmp}/store") == [200, 200]
+    assert {f.read_bytes() for f in (tmp / "store").glob("mod*/*/*")} == {sym(n, 400) for n in range(200)}
 
 
 @pytest.mark.parametrize("settings", [{"AWS_SECRET_ACCESS_KEY": "wrong"},
@@ -333,6 +349,15 @@ def test_a_file_that_is_refused(rgw, bucket, add, build, proxy):
     code, lines, all, err = add(s3(bucket, proxy), build(20))
     assert code == 1 and all["stored"] == 19 and all["failed"] == 1 and "m3.sym: failed" in err
     assert all["state"] == "live"
+
+
+def test_files_that_are_refused(rgw, bucket, add, build, proxy):
+    """However many in a row: of them alone it is said, since the store takes others."""
+    refused = [f"mod{n}." for n in range(2, 40)]
+    proxy.fault(faults.status(400, "EntityTooLarge"),
+                lambda r: r.method == "PUT" and any(name in r.path for name in refused))
+    code, _, all, err = add(s3(bucket, proxy), build(40), "--jobs", "2")
+    assert (code, all["state"], all["stored"], all["failed"]) == (1, "live", 2, 38), err
 
 
 # ---- broken off, and gone on with
