@@ -2,6 +2,7 @@
 /* See catalog.h. */
 #include "publish/catalog.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -144,6 +145,9 @@ struct catalog_entry *catalog_find(const struct catalog *c, const struct tx_id *
 
 /* ---- what is kept on disk ---- */
 
+#define STORE_NAME_LEN 32
+#define UNUSED_S       (90 * INT64_C(86400)) /* so long, and what is kept of a store goes */
+
 #define KEPT_NAME_SIZE (TX_ID_LEN + sizeof(((struct catalog_object *)NULL)->etag) + 8)
 
 static const char *const kept_suffixes[] = {"plan", "done", "gone"};
@@ -200,17 +204,54 @@ static bool is_kept(const struct catalog *c, const char *name)
 	return false;
 }
 
-void catalog_prune(const struct catalog_source *from, const struct catalog *c)
+/* All files of the folder but those that are kept of what is wanted; where nothing is, then itself, if it is empty. */
+static void empty_folder(int above, const char *name, const struct catalog *wanted)
 {
-	char path[PATH_MAX];
-	DIR *list = kept_folder(from, path) ? opendir(path) : NULL;
+	int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
 
-	while (list && (entry = readdir(list)))
-		if (!is_kept(c, entry->d_name))
-			(void)unlinkat(dirfd(list), entry->d_name, 0);
-	if (list)
-		closedir(list);
+	if (!list) {
+		close_p(&fd);
+		return;
+	}
+	while ((entry = readdir(list)))
+		if (!wanted || !is_kept(wanted, entry->d_name))
+			(void)unlinkat(fd, entry->d_name, 0);
+	if (wanted)
+		(void)futimens(fd, NULL); /* when it was used last */
+	closedir(list);
+	if (!wanted)
+		(void)unlinkat(above, name, AT_REMOVEDIR);
+}
+
+static bool is_unused(int above, const char *name)
+{
+	struct stat st;
+
+	return strlen(name) == STORE_NAME_LEN &&
+	       fstatat(above, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+	       clock_wall_s() - st.st_mtim.tv_sec > UNUSED_S;
+}
+
+void catalog_prune(const struct catalog_source *from, const struct catalog *c)
+{
+	char path[PATH_MAX], *ours;
+	const struct dirent *entry;
+	DIR *stores;
+
+	if (!kept_folder(from, path))
+		return;
+	ours = strrchr(path, '/');
+	*ours++ = '\0';
+	stores = opendir(path);
+	if (!stores)
+		return;
+	empty_folder(dirfd(stores), ours, c);
+	while ((entry = readdir(stores)))
+		if (strcmp(entry->d_name, ours) != 0 && is_unused(dirfd(stores), entry->d_name))
+			empty_folder(dirfd(stores), entry->d_name, NULL);
+	closedir(stores);
 }
 
 static size_t size_max(enum tx_object which)

@@ -49,7 +49,10 @@ struct catalog_source {
 	const atomic_bool *stop; /* or NULL */
 };
 
-/* Removes what is kept of this store that the catalog does not have, or not with this ETag. */
+/*
+ * Removes what is kept of this store that the catalog does not have, or not with this ETag; and all of stores of which
+ * nothing was wanted for 90 days.
+ */
 void catalog_prune(const struct catalog_source *source, const struct catalog *c);
 
 /*

@@ -240,6 +240,24 @@ def test_an_add_that_ran_on(spoiled, proxy, rm, tmp):
     assert rm(spoiled, ident)[0] == 0 and not there(spoiled, behind[0])
 
 
+def test_plans_that_are_kept_of_other_stores(spoiled, rm, tmp):
+    """As long as they are used: what nobody has wanted for 90 days goes, and nothing that is not of this kind."""
+    plans, now = tmp / "cache" / "plans", time.time()
+    names = {"0" * 32: 91, "1" * 32: 89, "mine": 91}
+    for name, days in names.items():
+        (plans / name).mkdir(parents=True)
+        (plans / name / "plan").write_text("x")
+        os.utime(plans / name, (now, now - days * 86400))
+    ours = publish(spoiled, 1, [line(A)])
+    assert rm(spoiled, ours)[0] == 0
+    kept = {path.name for path in plans.iterdir()}
+    assert {"1" * 32, "mine"} < kept and "0" * 32 not in kept and len(kept) == 3
+    mine = (kept - set(names)).pop()
+    os.utime(plans / mine, (now, now - 91 * 86400))
+    assert rm(spoiled, publish(spoiled, 2, [line(B)]))[0] == 0
+    assert (plans / mine).stat().st_mtime > now - 86400
+
+
 def test_the_order_of_requests(spoiled, proxy, rm):
     """The marker, .gone, LIST, and for what is removed the marker and LIST anew; the DELETE ends by itself."""
     fill(spoiled, A)
