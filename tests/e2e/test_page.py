@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The page at /: how it is served, and what a browser makes of it.
 
-The programs of tests/page/ drive chromium; each is run in both themes, narrow and wide, against a
-server with a real S3 behind it. What they saw is in build/test/page/. """
+The programs of tests/page/ drive chromium, light and wide and dark and narrow, against a server with a
+real S3 behind it. What they saw is in build/test/page/. """
 
 import base64
 import gzip
@@ -27,7 +27,7 @@ GZIP = {"Accept-Encoding": "br, gzip"}
 FILES = {file.name: file.read_bytes() for file in (ROOT / "src/web").iterdir() if file.suffix != ".html"}
 TOKEN, UPLOADER, OPERATOR = "0123456789abcdef", "upload-token-1", "operator-token-1"
 HELD, OTHERS = ["app.pdb", "hello.pdb"], ["ntdll.pdb", "other.dll"]
-LOOKS = [("light", 1280), ("dark", 360), ("dark", 1280), ("light", 360)]
+LOOKS = [("light", 1280), ("dark", 360)]
 
 
 # ---- how it is served ----
