@@ -119,6 +119,7 @@ static const struct row {
 	{"foo.pdb/" K "/src.zip", "foo.pdb", K, "src.zip", "other"},
 	{"foo.pdb/foo.pdb", "", "", "", NULL},
 	{"foo.pdb", "", "", "", NULL},
+	{"foo.pdb//foo.pdb", "", "", "", NULL},
 	{"foo.pdb/" K "/", "", "", "", NULL},
 	{"", "", "", "", NULL},
 };
