@@ -14,12 +14,17 @@ void assert_failed(const char *expr, const char *file, int line)
 	abort();
 }
 
-void *xzalloc(size_t n)
+void *xcalloc(size_t n, size_t size)
 {
-	void *p = calloc(1, n);
+	void *p = calloc(n, size);
 
 	ASSERT(p);
 	return p;
+}
+
+void *xzalloc(size_t n)
+{
+	return xcalloc(1, n);
 }
 
 char *xstrndup(const char *s, size_t n)

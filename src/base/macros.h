@@ -64,6 +64,8 @@ void assert_failed(const char *expr, const char *file, int line) NORETURN;
 
 /* A zeroed object of fixed size; aborts when memory is out (rule: only sized-by-input may fail). */
 void *xzalloc(size_t n) __attribute__((returns_nonnull, malloc));
+/* Of n things; the product does not overflow. */
+void *xcalloc(size_t n, size_t size) __attribute__((returns_nonnull, malloc));
 #define xnew(type) ((type *)xzalloc(sizeof(type)))
 char *xstrdup(const char *s) __attribute__((returns_nonnull, malloc));
 char *xstrndup(const char *s, size_t n) __attribute__((returns_nonnull, malloc));

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <xxhash.h>
 
-#define SLOTS (2 * ARRIVALS_MAX)
+#define SLOTS ((size_t)2 * ARRIVALS_MAX)
 
 struct arrivals {
 	size_t n; /* the writer's */

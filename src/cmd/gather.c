@@ -132,14 +132,13 @@ static void take_list(struct gather *g, const struct walk *w, const char *path)
 	struct error e;
 	char *line = NULL;
 	size_t room = 0;
-	ssize_t n;
 
 	if (!f) {
 		(void)err_sys(&e, ERR_IO, "a list that cannot be read");
 		fail(g, path, e.msg);
 		return;
 	}
-	while ((n = getline(&line, &room, f)) > 0) {
+	while (getline(&line, &room, f) > 0) {
 		line[strcspn(line, "\r\n")] = '\0';
 		if (line[0])
 			walk(w, line);

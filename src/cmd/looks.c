@@ -107,7 +107,7 @@ static bool lies_there(struct store *s, struct slice key)
 
 const struct store *looks_find_other(const struct looks *l, const struct symbol_path *path)
 {
-	struct buf lower CLEANUP(buf_fini) = BUF_MAX(SYMBOL_PATH_MAX * 4);
+	struct buf lower CLEANUP(buf_fini) = BUF_MAX((size_t)4 * SYMBOL_PATH_MAX);
 	struct slice as_is = path->spelling[0].path;
 
 	fold_lower(as_is, &lower);

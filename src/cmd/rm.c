@@ -200,8 +200,10 @@ static void on_signal(int signal)
 static void by(char *ret, size_t size)
 {
 	char host[256] = "";
-	const struct passwd *user = getpwuid(geteuid());
+	char text[4096];
+	struct passwd pw, *user = NULL;
 
+	(void)getpwuid_r(geteuid(), &pw, text, sizeof(text), &user);
 	(void)gethostname(host, sizeof(host) - 1);
 	(void)snprintf(ret, size, "%s@%s", user ? user->pw_name : "?", host);
 }

@@ -27,7 +27,7 @@ static enum err take(void *ud, const struct catalog_entry *t, struct slice text,
 enum err expiry_read(const struct catalog_source *from, const struct catalog *catalog,
 		     struct expiry *ret, struct error *e)
 {
-	const struct catalog_entry **some = xzalloc((catalog->n + 1) * sizeof(*some));
+	const struct catalog_entry **some = xcalloc(catalog->n + 1, sizeof(*some));
 	enum err err;
 	size_t n = 0;
 

@@ -169,7 +169,7 @@ static int compare_keys(const void *a, const void *b)
 /* A key that is named twice would have two files, one of which is not there. */
 static enum err check_twice(const struct plan *p, struct error *e)
 {
-	const struct plan_file **sorted CLEANUP(free_p) = malloc((p->files + 1) * sizeof(*sorted));
+	const struct plan_file **sorted CLEANUP(free_p) = calloc(p->files + 1, sizeof(*sorted));
 
 	if (!sorted)
 		return err_set(e, ERR_NOMEM, "out of memory for a plan of %zu files", p->files);
@@ -321,7 +321,7 @@ static enum err read_head(struct plan *p, struct slice line, const struct tx_id 
 static enum err read_path(struct plan *p, const json_t *o, struct slice *ret, struct error *e)
 {
 	struct slice hex;
-	enum err err = member_text(o, "path_hex", 2 * PLAN_TEXT_MAX, &hex, e);
+	enum err err = member_text(o, "path_hex", (size_t)2 * PLAN_TEXT_MAX, &hex, e);
 	char *bytes;
 
 	if (err || !hex.n)

@@ -128,7 +128,7 @@ static enum err take_plans(struct removal *r, bool (*wanted)(const struct catalo
 					    struct slice text, struct error *e),
 			   unsigned mark, struct error *e)
 {
-	const struct catalog_entry **some = xzalloc((r->catalog.n + 1) * sizeof(*some));
+	const struct catalog_entry **some = xcalloc(r->catalog.n + 1, sizeof(*some));
 	enum err err = OK;
 	size_t n = 0;
 
@@ -233,7 +233,7 @@ static enum err take_going(void *ud, const struct catalog_entry *t, struct slice
 /* What other removals have begun, and ours. */
 static enum err choose(struct removal *r, struct error *e)
 {
-	const struct catalog_entry **gone = xzalloc((r->catalog.n + 1) * sizeof(*gone));
+	const struct catalog_entry **gone = xcalloc(r->catalog.n + 1, sizeof(*gone));
 	enum err err;
 	size_t n = 0;
 
@@ -279,7 +279,7 @@ static enum err take_target(void *ud, const struct catalog_entry *t, struct slic
 
 static enum err read_targets(struct removal *r, struct error *e)
 {
-	const struct catalog_entry **some = xzalloc((r->targets + 1) * sizeof(*some));
+	const struct catalog_entry **some = xcalloc(r->targets + 1, sizeof(*some));
 	enum err err;
 
 	for (size_t i = 0; i < r->targets; i++)

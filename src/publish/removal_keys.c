@@ -25,7 +25,7 @@ void removal_keys_fini(struct removal_keys *k)
 /* Owned by the caller. */
 static char *fold(struct slice key)
 {
-	struct buf folded CLEANUP(buf_fini) = BUF_MAX(16 * PLAN_KEY_MAX);
+	struct buf folded CLEANUP(buf_fini) = BUF_MAX((size_t)16 * PLAN_KEY_MAX);
 
 	fold_lower(key, &folded);
 	return xstrdup(buf_str(&folded));

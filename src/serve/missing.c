@@ -18,7 +18,7 @@
 #include <xxhash.h>
 
 #define PARTS   4
-#define CHAINS  (2 * MISSING_MAX)
+#define CHAINS  ((size_t)2 * MISSING_MAX)
 #define TEXT_IN 112 /* nearly all names and keys are shorter */
 #define NONE    UINT16_MAX
 
