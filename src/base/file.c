@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 
 #define WHERE_IT_IS (-1) /* pipes and the like have no offsets */
@@ -89,6 +90,20 @@ static atomic_int_least64_t temporary_now, temporary_floor = INT64_C(1) << 30, p
 void file_temporary_floor(int64_t bytes)
 {
 	atomic_store(&temporary_floor, bytes);
+}
+
+size_t file_descriptors_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return SIZE_MAX;
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+			(void)getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return (size_t)limit.rlim_cur;
 }
 
 void file_pretend_room(int64_t bytes)

@@ -40,5 +40,10 @@ void file_temporary_end(int64_t *counted);
  * Temporary files leave so many bytes of their file system free (1 GiB, unless told). Any thread.
  */
 void file_temporary_floor(int64_t bytes);
+/*
+ * Raises the number of descriptors that the process may have (RLIMIT_NOFILE) as far as it may; how many these are then.
+ * Before there are threads.
+ */
+size_t file_descriptors_max(void);
 /* For tests: as if there were so many, everywhere; -1: as it is. */
 void file_pretend_room(int64_t bytes);

@@ -4,6 +4,7 @@
  * thread. The main thread waits, tells, and hears SIGINT. What the loop has to say comes in a list, under a lock.
  */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/pool.h"
 #include "base/random.h"
 #include "base/wait.h"
@@ -27,14 +28,17 @@
 
 #define JOBS_MAX        64
 #define UPLOADS_DEFAULT 8
-/* Files that are put into a directory are made durable in groups (store/dir_commit.h); each has one descriptor. */
-#define UPLOADS_LOCAL  512
-#define PACK_QUEUE     1024
-#define WAIT_NS        (100 * NS_PER_MS)
-#define LOOK_NS        (30 * NS_PER_S)
-#define SETTLE_NS      (10 * NS_PER_S)
-#define SETTLE_STEP_NS (20 * NS_PER_MS)
-#define MIB            (1024.0 * 1024.0)
+/* Files that are put into a directory are made durable in groups (store/dir_commit.h). */
+#define UPLOADS_LOCAL 512
+/* Descriptors: of the process itself; of a file on its way, which is read by who sends it and who writes it. */
+#define OWN_FILES        48
+#define FILES_PER_UPLOAD 3
+#define PACK_QUEUE       1024
+#define WAIT_NS          (100 * NS_PER_MS)
+#define LOOK_NS          (30 * NS_PER_S)
+#define SETTLE_NS        (10 * NS_PER_S)
+#define SETTLE_STEP_NS   (20 * NS_PER_MS)
+#define MIB              (1024.0 * 1024.0)
 
 enum flag {
 	EXCLUDE,
@@ -269,6 +273,14 @@ static enum err refuse_planned(const struct add *a, struct error *e)
 	return OK;
 }
 
+/* More files at a time would find no descriptors. */
+static uint64_t jobs_allowed(void)
+{
+	size_t files = file_descriptors_max();
+
+	return files > OWN_FILES + FILES_PER_UPLOAD ? (files - OWN_FILES) / FILES_PER_UPLOAD : 1;
+}
+
 static enum err take_words(struct add *a, struct error *e)
 {
 	uint64_t jobs = 0;
@@ -288,7 +300,9 @@ static enum err take_words(struct add *a, struct error *e)
 		return e->code;
 	if (stores_command_writable(a->service, &a->store, e) != OK)
 		return e->code;
-	a->jobs = jobs ? (unsigned)jobs : a->store->traits.local ? UPLOADS_LOCAL : UPLOADS_DEFAULT;
+	if (!jobs)
+		jobs = a->store->traits.local ? UPLOADS_LOCAL : UPLOADS_DEFAULT;
+	a->jobs = (unsigned)MIN(jobs, jobs_allowed());
 	if (take_packing(a, e) != OK || take_case(a, e) != OK)
 		return e->code;
 	return take_date(a, e);

@@ -12,6 +12,7 @@
  */
 #include "metric/metric.h"
 #include "serve/lookup_priv.h"
+#include "store/name_list.h"
 #include "symfmt/pe.h"
 #include "symfmt/pointer.h"
 
@@ -56,8 +57,7 @@ static bool may_be_meant(const struct lookup *l)
 	enum path_last last;
 
 	while (slice_next(&rest, '/', &segment))
-		if (slice_eq_nocase(segment, SLICE("000Admin")) ||
-		    slice_eq_nocase(segment, SLICE(".pepto")))
+		if (slice_eq_nocase(segment, SLICE("000Admin")) || segment_is_ours(segment))
 			return false;
 	last = path_last(path->spelling[0].last, segment);
 	return last == LAST_PLAIN || last == LAST_TWIN;

@@ -10,6 +10,7 @@
  */
 #include "serve/request.h"
 #include "base/text.h"
+#include "store/name_list.h"
 
 #define RAW_PLUS '\x01'
 /* The most segments that base path and token may take. */
@@ -205,7 +206,7 @@ static bool join(struct symbol_path *p, const struct cuts *c)
 		struct slice s = windows_name(c->seg[c->first + i]);
 
 		if (s.n == 0 || slice_eq(s, SLICE(".")) || slice_eq(s, SLICE("..")) ||
-		    slice_eq_nocase(s, SLICE(".pepto")))
+		    segment_is_ours(s))
 			return false;
 		if (i > 0)
 			to[n++] = '/';

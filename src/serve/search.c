@@ -134,7 +134,8 @@ bool search_row_of(struct slice stored, struct search_row *ret)
 	struct spelling s = path_end(stored);
 	const char *behind;
 
-	if (!s.name.n || !s.key.text.n || !s.last.n)
+	if (!s.name.n || !s.key.text.n || !s.last.n || segment_is_ours(s.key.text) ||
+	    segment_is_ours(s.last))
 		return false;
 	*ret = (struct search_row){s.name, s.key.text, s.name, "other"};
 	switch (s.last_is) {

@@ -7,6 +7,7 @@
  * waits until the loop has let go of every exchange.
  */
 #include "serve/server.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "conf/value.h"
 #include "metric/metric.h"
@@ -52,18 +53,10 @@ size_t server_room_for(rlim_t files, size_t elsewhere)
 
 static size_t connections_allowed(const struct conf *conf)
 {
-	struct rlimit limit;
-	size_t wanted = (size_t)conf->max_connections, room;
+	size_t room = server_room_for(file_descriptors_max(),
+				      (size_t)(conf->max_transfers + conf->max_fills));
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return wanted;
-	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-			getrlimit(RLIMIT_NOFILE, &limit);
-	}
-	room = server_room_for(limit.rlim_cur, (size_t)(conf->max_transfers + conf->max_fills));
-	return MIN(room, wanted);
+	return MIN(room, (size_t)conf->max_connections);
 }
 
 /* Once, and after a start that went well: one that did not tells its own reason alone. */

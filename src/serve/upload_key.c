@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "serve/request.h"
+#include "store/name_list.h"
 
 #include <unistr.h>
 
@@ -24,7 +25,7 @@ static const char *fault_of(struct slice segment)
 		return "its name has a backslash";
 	if (u8_check((const uint8_t *)segment.p, segment.n))
 		return "its name is no UTF-8";
-	if (fold_equal(segment, SLICE("000Admin")) || fold_equal(segment, SLICE(".pepto")))
+	if (fold_equal(segment, SLICE("000Admin")) || segment_is_ours(segment))
 		return "its name is one of the store's own";
 	return NULL;
 }

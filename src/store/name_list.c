@@ -146,6 +146,12 @@ struct slice name_of_key(struct slice key)
 	return slice_head(key, MIN(slice_find(key, '/') + 1, key.n));
 }
 
+bool segment_is_ours(struct slice segment)
+{
+	return slice_eq_nocase(segment, SLICE(".pepto")) ||
+	       slice_starts_nocase(segment, SLICE(".pepto-"));
+}
+
 bool name_is_reserved(struct slice name)
 {
 	if (name.n && name.p[name.n - 1] == '/')

@@ -22,6 +22,11 @@
  * without one, all of it.
  */
 struct slice name_of_key(struct slice key);
+/*
+ * Is a segment of a key one of ours, in any case: `.pepto`, where we keep books, or a draft (`.pepto-...`)? Nobody is
+ * told of what lies there or is called so, nor given it.
+ */
+bool segment_is_ours(struct slice segment);
 /* Is it none that a listing tells of: symstore's own folder, what is ours, or nothing at all? */
 bool name_is_reserved(struct slice name);
 

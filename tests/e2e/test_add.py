@@ -74,6 +74,17 @@ def plan_of(place, which, end=""):  # noqa: F811
 
 # ---- what goes in, and what stays
 
+@pytest.mark.parametrize("descriptors", [64, 256])
+def test_few_descriptors(place, add, build, descriptors):  # noqa: F811
+    """As many at a time as there are descriptors for, none of which fails for the lack of them."""
+    folder = build(600)
+    done = subprocess.run(["prlimit", f"--nofile={descriptors}", binary(), "add", "--json", "--compress", "none",
+                           folder, "--store", place.url], cwd=folder.parent, timeout=WAIT, capture_output=True,
+                          text=True, env=environment(folder.parent, place.settings), check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["stored"] == 600
+
+
 def test_first_and_second(place, add, build):  # noqa: F811
     folder = build(30)
     (folder / "notes.txt").write_text("no symbols")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What is ours in a store (.pepto/) tells hosts and paths: nobody is served it, whoever owns the store."""
 
+import json
+
 import pytest
 
 from conftest import KEYS
@@ -10,26 +12,30 @@ from rig.server import s3
 SECRET = b"host and path"
 PATHS = [".pepto/tx/1.json", ".PEPTO/tx/1.json", ".pepto/TX/1.JSON", "%2epepto/tx/1.json",
          ".pepto%2ftx%2f1.json", ".pepto%5ctx%5c1.json", "/.pepto/tx/1.json", "x/../.pepto/tx/1.json",
-         ".p/.pepto/tx/1.json", "c:%5C.pepto%5Ctx%5C1.json", ".pepto/lock", ".pepto"]
+         ".p/.pepto/tx/1.json", "c:%5C.pepto%5Ctx%5C1.json", ".pepto/lock", ".pepto",
+         "a.pdb/1/.pepto-0123456789abcdef", "a.pdb/1/%2EPEPTO-0123456789abcdef"]
+KEYS_OF_OURS = [".pepto/tx/1.json", ".pepto/lock", ".p/.pepto/tx/1.json", "a.pdb/1/.pepto-0123456789abcdef"]
 
 
 @pytest.mark.parametrize("any_path", ["on", "off"])
 def test_a_directory(tmp, serve, any_path):
     (tmp / "store").mkdir()
     store = InDirectory(tmp / "store")
-    for key in (".pepto/tx/1.json", ".pepto/lock", ".p/.pepto/tx/1.json"):
+    for key in KEYS_OF_OURS:
         store.put(key, SECRET)
     server = serve(stores=store.url, SERVE_ANY_PATH=any_path)
     for path in PATHS:
         answer = server.fetch("/" + path)
         assert answer.status in (400, 404) and SECRET not in answer.body, path
+    rows = json.loads(server.fetch("/-/api/search?q=a.pdb").body)["rows"]
+    assert not rows
 
 
 @pytest.mark.parametrize("tier", ["1", "2"])
 def test_a_bucket(rgw, bucket, proxy, serve, tier):
     """It is not even asked."""
     store = InBucket(rgw, bucket, "sym")
-    for key in (".pepto/tx/1.json", ".pepto/lock", ".p/.pepto/tx/1.json"):
+    for key in KEYS_OF_OURS:
         store.put(key, SECRET)
     server = serve(stores=s3(bucket, proxy, "sym", tiers=tier), SERVE_ANY_PATH="on", **KEYS)
     proxy.forget()

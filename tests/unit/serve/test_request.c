@@ -107,6 +107,8 @@ static void test_cleaning(void)
 		{"\\.pepto\\tx", NULL},
 		{"/x/c:\\.pepto/y", NULL},
 		{"/.pepto", NULL},
+		{"/a.pdb/1/.pepto-0123456789abcdef", NULL},
+		{"/a.pdb/1/.PEPTO-0123456789abcdef", NULL},
 		{"/.peptox/pepto/a.pepto", ".peptox/pepto/a.pepto"},
 		/* Windows paths */
 		{"/c%3a%5cbuild%5cfoo.pdb/K/foo.pdb", "foo.pdb/K/foo.pdb"},
