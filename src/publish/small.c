@@ -45,11 +45,14 @@ static void end_get(struct small *m, bool is_there, const struct error *e)
 {
 	struct buf bytes = m->bytes;
 	small_got *got = m->got;
+	struct error error = {.code = OK}; /* *e may be m's */
 	void *ud = m->ud;
 
+	if (e)
+		error = *e;
 	m->bytes = (struct buf){0};
 	small_free(m);
-	got(ud, is_there && !e ? &bytes : NULL, e);
+	got(ud, is_there && !e ? &bytes : NULL, e ? &error : NULL);
 	buf_fini(&bytes);
 }
 
