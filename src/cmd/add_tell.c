@@ -64,12 +64,11 @@ static void tell_file(struct add *a, const struct add_told *t)
 	add_tell_line(a, buf_str(&path), what);
 }
 
-/* As ls says it. */
-static const char *state_word(const struct add *a)
+static enum tx_state state_of(const struct add *a)
 {
 	if (a->result.gone)
-		return "going";
-	return a->error.code && !a->result.ended ? "open" : "live";
+		return TX_STATE_GOING;
+	return a->error.code && !a->result.ended ? TX_STATE_OPEN : TX_STATE_LIVE;
 }
 
 /* A dry run has begun no transaction. */
@@ -85,7 +84,7 @@ void add_tell_summary(struct add *a)
 		printf("{");
 		if (!dry_run)
 			printf("\"transaction\":\"%s\",\"state\":\"%s\",", a->plan.id.s,
-			       state_word(a));
+			       tx_state_name(state_of(a)));
 		printf("\"stored\":%zu,\"existed\":%zu,\"conflict\":%zu,\"failed\":%zu,"
 		       "\"unknown\":%zu,\"bytes\":%" PRId64 ",\"stored_bytes\":%" PRId64 "}\n",
 		       n[OUTCOME_STORED], n[OUTCOME_EXISTED], conflict, failed, a->gather.unknown,

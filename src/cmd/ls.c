@@ -106,7 +106,7 @@ static void tell_json(struct ls *x, const struct transaction *tx)
 	if (tx->files >= 0)
 		buf_printf(&line, ",\"files\":%lld,\"bytes\":%lld", (long long)tx->files,
 			   (long long)p->bytes);
-	if (tx->state == TX_GOING || tx->state == TX_IS_GONE) {
+	if (tx->state == TX_STATE_GOING || tx->state == TX_STATE_GONE) {
 		put_date(&line, "removed_when", tx->gone->when_s);
 		put_member(&line, "removed_by", slice_of(tx->gone->by));
 		put_member(&line, "removed_why", slice_of(tx->gone->why));
@@ -228,7 +228,7 @@ static int tell_wanted(struct ls *x, const struct transaction *tx)
 		tell(x, tx);
 		return EXIT_SUCCESS;
 	}
-	if (x->is_id ? strcmp(x->word, tx->id.s) != 0 : tx->state == TX_IS_GONE)
+	if (x->is_id ? strcmp(x->word, tx->id.s) != 0 : tx->state == TX_STATE_GONE)
 		return EXIT_SUCCESS;
 	return tell_files(x, tx, &e) ? complain(x, &e) : EXIT_SUCCESS;
 }

@@ -132,7 +132,7 @@ static void tell_key(void *ud, const struct removal_key *key)
 	}
 }
 
-static void tell_transaction(void *ud, const struct tx_id *id, bool is_gone, const char *state,
+static void tell_transaction(void *ud, const struct tx_id *id, bool is_gone, enum tx_state state,
 			     int64_t removed, int64_t kept)
 {
 	struct rm *x = ud;
@@ -142,7 +142,7 @@ static void tell_transaction(void *ud, const struct tx_id *id, bool is_gone, con
 		buf_printf(
 			&x->line,
 			"{\"transaction\":\"%s\",\"state\":\"%s\",\"removed\":%lld,\"kept\":%lld}",
-			id->s, state, (long long)removed, (long long)kept);
+			id->s, tx_state_name(state), (long long)removed, (long long)kept);
 	else
 		buf_printf(&x->line, "%s: %lld files %sremoved, %lld kept%s", id->s,
 			   (long long)removed, x->dry_run ? "to be " : "", (long long)kept,

@@ -13,17 +13,6 @@
 #define SYMSTORE_MAX ((size_t)16 << 20) /* bytes of a list in 000Admin */
 #define SYMSTORE_ID  10
 
-const char *tx_state_name(enum tx_state state)
-{
-	static const char *const names[] = {[TX_OPEN] = "open",
-					    [TX_LIVE] = "live",
-					    [TX_GOING] = "going",
-					    [TX_IS_GONE] = "gone",
-					    [TX_DAMAGED] = "damaged"};
-
-	return names[state];
-}
-
 void transactions_fini(struct transactions *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
@@ -152,12 +141,10 @@ static void look(void *ud, size_t i)
 	else if (read_head(t->store, tx, &tx->error) == OK && removed)
 		(void)read_gone(t->store, tx, &tx->error);
 	if (tx->error.code) {
-		tx->state = TX_DAMAGED;
+		tx->state = TX_STATE_DAMAGED;
 		tx->files = -1;
-	} else if (removed) {
-		tx->state = tx->gone->is_gone ? TX_IS_GONE : TX_GOING;
 	} else {
-		tx->state = tx->has & 1U << TX_DONE ? TX_LIVE : TX_OPEN;
+		tx->state = tx_state_of(tx->has, removed && tx->gone->is_gone);
 	}
 }
 
@@ -199,7 +186,7 @@ static enum err take_symstore_line(struct transactions *t, struct slice line, st
 		return e->code;
 	memcpy(tx->id.s, id.p, id.n);
 	tx->is_symstore = true;
-	tx->state = TX_LIVE;
+	tx->state = TX_STATE_LIVE;
 	(void)next_field(&line); /* file or ptr */
 	(void)next_field(&line); /* its date and time, of no time zone */
 	(void)next_field(&line);

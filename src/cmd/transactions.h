@@ -10,8 +10,6 @@
 
 #define TRANSACTIONS_MAX 100000
 
-enum tx_state { TX_OPEN, TX_LIVE, TX_GOING, TX_IS_GONE, TX_DAMAGED };
-
 struct transaction {
 	struct tx_id id; /* of symstore's: ten digits */
 	bool is_symstore;
@@ -44,4 +42,3 @@ void transactions_look(struct transactions *t);
  */
 MUST_CHECK enum err transaction_read(struct store *s, const struct transaction *tx,
 				     struct plan *ret_plan, struct done *ret_done, struct error *e);
-const char *tx_state_name(enum tx_state state);

@@ -215,7 +215,7 @@ static int verify_wanted(struct verify *v, const struct transaction *tx)
 		v->transactions++;
 		return complain(v, tx->error.msg);
 	}
-	if (tx->state == TX_LIVE && !tx->is_symstore)
+	if (tx->state == TX_STATE_LIVE && !tx->is_symstore)
 		return verify_transaction(v, tx);
 	if (!v->word)
 		return EXIT_SUCCESS;

@@ -119,7 +119,9 @@ enum err gone_write(const struct gone *g, struct buf *out, struct error *e)
 
 	if (g->when_s <= 0 || g->removed < 0 || g->kept < 0)
 		return err_set(e, ERR_CORRUPT, "a removal without a date, or with counts below 0");
-	json_object_set_new(o, "state", json_string(g->is_gone ? "gone" : "going"));
+	json_object_set_new(
+		o, "state",
+		json_string(tx_state_name(g->is_gone ? TX_STATE_GONE : TX_STATE_GOING)));
 	member_put_date(o, "when", g->when_s);
 	member_put_text(o, "by", slice_of(g->by), GONE_TEXT_MAX);
 	member_put_text(o, "why", slice_of(g->why), GONE_TEXT_MAX);
@@ -135,22 +137,23 @@ enum err gone_write(const struct gone *g, struct buf *out, struct error *e)
 static enum err read_gone(struct slice text, struct gone *g, struct error *e)
 {
 	json_t *o CLEANUP(json_done) = NULL;
-	struct slice state, by, why;
+	struct slice word, by, why;
+	enum tx_state state;
 	enum err err;
 
 	if (text.n > GONE_SIZE_MAX)
 		return err_set(e, ERR_CORRUPT, "it is too long");
 	if ((err = members_parse(text, &o, e)) || (err = member_format(o, false, PLAN_FORMAT, e)) ||
-	    (err = member_text(o, "state", PLAN_TEXT_MAX, &state, e)) ||
+	    (err = member_text(o, "state", PLAN_TEXT_MAX, &word, e)) ||
 	    (err = member_date(o, "when", true, &g->when_s, e)) ||
 	    (err = member_text(o, "by", GONE_TEXT_MAX, &by, e)) ||
 	    (err = member_text(o, "why", GONE_TEXT_MAX, &why, e)) ||
 	    (err = member_count(o, "removed", false, &g->removed, e)) ||
 	    (err = member_count(o, "kept", false, &g->kept, e)))
 		return err;
-	g->is_gone = slice_eq(state, SLICE("gone"));
-	if (!g->is_gone && !slice_eq(state, SLICE("going")))
+	if (!tx_state_parse(word, &state) || (state != TX_STATE_GONE && state != TX_STATE_GOING))
 		return err_set(e, ERR_CORRUPT, "'state' is neither going nor gone");
+	g->is_gone = state == TX_STATE_GONE;
 	memcpy(g->by, by.n ? by.p : "", by.n);
 	memcpy(g->why, why.n ? why.p : "", why.n);
 	return OK;

@@ -515,15 +515,13 @@ static bool is_again(const struct removal *r, const struct tx_id *id)
 	return catalog_find(&r->catalog, id)->mark & AGAIN;
 }
 
-static const char *state_of(const struct removal *r, const struct tx_id *id, bool is_gone)
+static enum tx_state state_of(const struct removal *r, const struct tx_id *id, bool is_gone)
 {
 	const struct catalog_entry *t = catalog_find(&r->catalog, id);
 
-	if (t->mark & AGAIN)
-		return "gone";
-	if (!r->q->dry_run)
-		return is_gone ? "gone" : "going";
-	return catalog_has(t, TX_GONE) ? "going" : catalog_has(t, TX_DONE) ? "live" : "open";
+	if (r->q->dry_run || t->mark & AGAIN)
+		return tx_state_of(t->has, t->mark & AGAIN);
+	return is_gone ? TX_STATE_GONE : TX_STATE_GOING;
 }
 
 static enum err end_targets(struct removal *r, const struct removal_events *events, void *ud,

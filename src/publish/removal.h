@@ -33,10 +33,9 @@ struct removal_events {
 	/* Each key that any of them names, in their order; its `why` counts with FATE_FAILED. */
 	void (*key)(void *ud, const struct removal_key *key);
 	/*
-	 * is_gone: all is done; else it is to be removed once more. state: what it is now, "gone" or "going";
-	 * of a dry run also "live" or "open".
+	 * is_gone: all is done; else it is to be removed once more. state: what it is now; of a dry run, what it is still.
 	 */
-	void (*transaction)(void *ud, const struct tx_id *id, bool is_gone, const char *state,
+	void (*transaction)(void *ud, const struct tx_id *id, bool is_gone, enum tx_state state,
 			    int64_t removed, int64_t kept);
 };
 

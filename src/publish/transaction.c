@@ -12,6 +12,37 @@
 static const char *const ends[TX_OBJECTS] = {
 	[TX_PLAN] = ".json", [TX_DONE] = ".json.done", [TX_GONE] = ".json.gone", [TX_REMOVAL] = ""};
 
+static const char *const states[TX_STATES] = {[TX_STATE_OPEN] = "open",
+					      [TX_STATE_LIVE] = "live",
+					      [TX_STATE_GOING] = "going",
+					      [TX_STATE_GONE] = "gone",
+					      [TX_STATE_DAMAGED] = "damaged"};
+
+const char *tx_state_name(enum tx_state state)
+{
+	return states[state];
+}
+
+bool tx_state_parse(struct slice name, enum tx_state *ret)
+{
+	for (int state = 0; state < TX_STATES; state++) {
+		if (!slice_eq(name, slice_of(states[state])))
+			continue;
+		*ret = (enum tx_state)state;
+		return true;
+	}
+	return false;
+}
+
+enum tx_state tx_state_of(unsigned has, bool is_gone)
+{
+	if (!tx_has(has, TX_PLAN))
+		return TX_STATE_DAMAGED;
+	if (tx_has(has, TX_GONE))
+		return is_gone ? TX_STATE_GONE : TX_STATE_GOING;
+	return tx_has(has, TX_DONE) ? TX_STATE_LIVE : TX_STATE_OPEN;
+}
+
 struct tx_id tx_id_make(int64_t now_s, uint64_t random)
 {
 	char date[AMZ_DATE_LEN];

@@ -141,13 +141,13 @@ static void read_all(struct api_one *a, struct read *r)
 		      gone_read(buf_slice(&a->text[TX_GONE]), &a->id, &r->gone, &a->error) == OK;
 }
 
-static enum build_state state_of(const struct api_one *a, const struct read *r)
+static enum tx_state state_of(const struct api_one *a, const struct read *r)
 {
 	if (!r->has_plan || r->has_gone != a->has[TX_GONE] || r->has_done != a->has[TX_DONE])
-		return BUILD_DAMAGED;
-	if (r->has_gone)
-		return r->gone.is_gone ? BUILD_GONE : BUILD_GOING;
-	return r->has_done ? BUILD_LIVE : BUILD_OPEN;
+		return TX_STATE_DAMAGED;
+	return tx_state_of(1U << TX_PLAN | (unsigned)r->has_done << TX_DONE |
+				   (unsigned)r->has_gone << TX_GONE,
+			   r->gone.is_gone);
 }
 
 static void tell_build(const struct api_one *a, const struct read *r, struct buf *out)

@@ -116,9 +116,9 @@ static void gone_came(void *ud, struct buf *bytes, const struct error *e)
 	p->small = NULL;
 	if (!has_failed(p, e)) {
 		if (bytes && gone_read(buf_slice(bytes), &p->listed.id, &gone, NULL) == OK)
-			p->build.state = gone.is_gone ? BUILD_GONE : BUILD_GOING;
+			p->build.state = tx_state_of(p->listed.has, gone.is_gone);
 		else
-			p->build.state = BUILD_DAMAGED;
+			p->build.state = TX_STATE_DAMAGED;
 	}
 	read_over(p);
 }
@@ -148,7 +148,7 @@ static void head_came(void *ud, struct buf *bytes, const struct error *e)
 		p->head_size = PLAN_LINE_MAX;
 		get(p, TX_PLAN, p->head_size, head_came);
 	} else if (!read_head(p, text)) {
-		p->build.state = BUILD_DAMAGED;
+		p->build.state = TX_STATE_DAMAGED;
 		read_over(p);
 	} else if (p->listed.has & 1U << TX_GONE) {
 		get(p, TX_GONE, GONE_SIZE_MAX, gone_came);
@@ -183,15 +183,6 @@ static bool find_next(const struct api_builds *a, const size_t *left, size_t *re
 	return best;
 }
 
-static enum build_state state_of(unsigned has)
-{
-	if (!(has & 1U << TX_PLAN))
-		return BUILD_DAMAGED;
-	if (has & 1U << TX_GONE)
-		return BUILD_GOING;
-	return has & 1U << TX_DONE ? BUILD_LIVE : BUILD_OPEN;
-}
-
 static void begin_pick(struct api_builds *a, size_t place, const struct build_listed *listed)
 {
 	struct pick *p = &a->pick[a->picks++];
@@ -205,10 +196,10 @@ static void begin_pick(struct api_builds *a, size_t place, const struct build_li
 	p->build = (struct build){.place = place,
 				  .id = listed->id,
 				  .version = listed->version,
-				  .state = state_of(listed->has),
+				  .state = tx_state_of(listed->has, false),
 				  .files = -1,
 				  .bytes = -1};
-	if (p->build.state == BUILD_DAMAGED)
+	if (p->build.state == TX_STATE_DAMAGED)
 		return;
 	a->looked++;
 	a->reading++;
@@ -412,7 +403,7 @@ void api_build_members(const struct build *b, const struct store *s, bool operat
 	add_text("source", b, BUILD_SOURCE, out);
 	add_count("files", b->files, out);
 	add_count("bytes", b->bytes, out);
-	buf_printf(out, ",\"state\":\"%s\"", build_state_name(b->state));
+	buf_printf(out, ",\"state\":\"%s\"", tx_state_name(b->state));
 	if (!operator)
 		return;
 	add_text("host", b, BUILD_HOST, out);

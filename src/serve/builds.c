@@ -14,17 +14,6 @@ struct builds {
 	struct build_list list[];
 };
 
-const char *build_state_name(enum build_state s)
-{
-	static const char *const names[] = {[BUILD_OPEN] = "open",
-					    [BUILD_LIVE] = "live",
-					    [BUILD_GOING] = "going",
-					    [BUILD_GONE] = "gone",
-					    [BUILD_DAMAGED] = "damaged"};
-
-	return names[s];
-}
-
 /* ---- one ---- */
 
 static char *cut_copy(struct slice s)

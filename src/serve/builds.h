@@ -16,10 +16,6 @@
 #define BUILD_TEXT_MAX    512                         /* bytes of one of its texts */
 #define BUILDS_PRODUCTS   200                         /* that are told */
 
-enum build_state { BUILD_OPEN, BUILD_LIVE, BUILD_GOING, BUILD_GONE, BUILD_DAMAGED };
-
-const char *build_state_name(enum build_state s);
-
 enum build_text {
 	BUILD_PRODUCT,
 	BUILD_VERSION,
@@ -35,7 +31,7 @@ struct build {
 	size_t place; /* of its store in STORES */
 	struct tx_id id;
 	uint64_t version; /* of the objects that it was read from */
-	enum build_state state;
+	enum tx_state state;
 	int64_t started_s, files, bytes; /* 0, -1, -1: not told */
 	char *text[BUILD_TEXTS];         /* owned; "" not told */
 	uint64_t used;

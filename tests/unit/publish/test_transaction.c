@@ -66,8 +66,38 @@ static void test_keys(void)
 		CHECK(!tx_key_parse(slice_of(none[i]), &read, &which), none[i]);
 }
 
+static void test_states(void)
+{
+	enum { PLAN = 1U << TX_PLAN, DONE = 1U << TX_DONE, GONE = 1U << TX_GONE };
+	static const struct {
+		unsigned has;
+		bool is_gone;
+		const char *want;
+	} rows[] = {
+		{PLAN, false, "open"},          {PLAN | DONE, false, "live"},
+		{PLAN | GONE, false, "going"},  {PLAN | DONE | GONE, false, "going"},
+		{PLAN | GONE, true, "gone"},    {PLAN | DONE | GONE, true, "gone"},
+		{PLAN | DONE, true, "live"}, /* what says so is not there */
+		{0, false, "damaged"},          {DONE, false, "damaged"},
+		{DONE | GONE, true, "damaged"}, {1U << TX_REMOVAL, false, "damaged"},
+	};
+	static const char *const none[] = {"", "Live", "live ", "liv", "lives", "failed"};
+	enum tx_state state = TX_STATE_DAMAGED;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_STR(tx_state_name(tx_state_of(rows[i].has, rows[i].is_gone)), rows[i].want,
+			  rows[i].want);
+		CHECK(tx_state_parse(slice_of(rows[i].want), &state) &&
+			      strcmp(tx_state_name(state), rows[i].want) == 0,
+		      "read as it is written");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		CHECK(!tx_state_parse(slice_of(none[i]), &state), none[i]);
+}
+
 int main(void)
 {
+	test_states();
 	test_ids();
 	test_keys();
 	return tap_done();
