@@ -3,6 +3,7 @@
  * names.c: what it costs to know that a file is missing by its name, by itself.
  *
  *	names index N		look up names in an index of N
+ *	names globs N		look through such an index by a GLOB, for its first 1,000 names that match
  *	names dir N DIRECTORY	look up files in another case in a directory, in which N are made first
  *
  * Prints the memory of the index, and the time of a look-up: CPU on the average, and what 99 of 100 stay below on
@@ -14,6 +15,7 @@
 #include "store/names.h"
 #include "base/clock.h"
 #include "bench/args.h"
+#include "serve/search_names.h"
 #include "store/dir_find.h"
 #include "store/dir_names.h"
 
@@ -53,13 +55,12 @@ static void print(const char *what, size_t n, int64_t cpu)
 	       (double)cpu / (double)n, (long long)took[n / 2], (long long)took[n * 99 / 100]);
 }
 
-static void measure_index(size_t n)
+static struct names *make_names(size_t n)
 {
 	struct name_list list = {.text = BUF_MAX(NAME_TEXT_MAX)};
-	size_t room = 0, found = 0;
 	struct names *names;
+	size_t room = 0;
 	struct error e;
-	int64_t cpu;
 	char text[40];
 
 	for (size_t i = 0; i < n; i++)
@@ -67,7 +68,43 @@ static void measure_index(size_t n)
 			die(e.msg);
 	names = names_make(&list);
 	name_list_fini(&list);
-	cpu = cpu_ns();
+	return names;
+}
+
+/* As a walk (cache/name_index.h) of one tier does. */
+static void measure_globs(size_t n)
+{
+	static const char *const globs[] = {"*foo*", "foo*", "*.pdb", "*.dll", "m?d*9*1*", "*"};
+	struct names *names = make_names(n);
+
+	for (size_t g = 0; g < ARRAY_LEN(globs); g++) {
+		size_t looks = 0, i = 0;
+		int64_t cpu = cpu_ns();
+		struct search_names m;
+
+		search_names_init(&m, slice_of(globs[g]), SLICE_NONE, SEARCH_ROWS_MAX);
+		for (; i < n && !m.more; looks++) {
+			struct buf to CLEANUP(buf_fini) = BUF_MAX(80);
+			struct slice name = names_at(names, i++);
+
+			search_names_take(&m, SLICE_NONE, slice_head(name, name.n - 1));
+			if (search_names_pass(&m, name, &to))
+				i = MAX(i, names_from(names, buf_slice(&to)));
+		}
+		printf("glob=%s names=%zu found=%zu more=%d looks=%zu cpu_us=%.1f\n", globs[g], n,
+		       m.n, m.more, looks, (double)(cpu_ns() - cpu) / 1000);
+		search_names_fini(&m);
+	}
+	names_free(names);
+}
+
+static void measure_index(size_t n)
+{
+	struct names *names = make_names(n);
+	size_t found = 0;
+	int64_t cpu = cpu_ns();
+	char text[40];
+
 	for (size_t i = 0; i < LOOKUPS; i++) {
 		struct slice name = name_of(i * 7919 % (2 * n), text);
 		int64_t at = clock_mono_ns();
@@ -106,7 +143,7 @@ static void measure_looks(const char *what, const char *root, struct dir_names *
 
 static void measure_dir(size_t n, const char *root)
 {
-	struct dir_names *names = dir_names_new();
+	struct dir_names *names = dir_names_new(0);
 	char path[4096], text[40];
 
 	for (size_t i = 0; i < n; i++) {
@@ -127,10 +164,12 @@ int main(int argc, char **argv)
 	took = xzalloc(LOOKUPS * sizeof(*took));
 	if (argc == 3 && strcmp(argv[1], "index") == 0)
 		measure_index((size_t)arg_number(argv[2], 1000000));
+	else if (argc == 3 && strcmp(argv[1], "globs") == 0)
+		measure_globs((size_t)arg_number(argv[2], 1000000));
 	else if (argc == 4 && strcmp(argv[1], "dir") == 0)
 		measure_dir((size_t)arg_number(argv[2], 1000000), argv[3]);
 	else
-		die("usage: names index N | dir N DIRECTORY");
+		die("usage: names index N | globs N | dir N DIRECTORY");
 	free(took);
 	return 0;
 }

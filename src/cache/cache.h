@@ -95,10 +95,9 @@ bool cache_lacks_name(const struct cache *c, const struct store *s, struct slice
 /* How the store spells the name, and how files lie there, as its index of names knows it (name_index.h). */
 size_t cache_names_alike(const struct cache *c, const struct store *s, struct slice name,
 			 struct listed_name ret[static NAMES_ALIKE_MAX]);
-/* All of them, as name_index_each(); false: none are known. */
-bool cache_each_name(const struct cache *c, const struct store *s,
-		     void (*name)(void *ud, struct slice folder, struct slice name), void *ud,
-		     bool *whole);
+/* As name_walk_begin(); false: none are known. */
+bool cache_walk_names(const struct cache *c, const struct store *s, struct slice from, size_t looks,
+		      struct name_walk *w);
 void cache_learn_name(const struct cache *c, const struct store *s, const struct listed_name *name,
 		      uint8_t learnt);
 /* For the operator. False: the store has no index of names. */

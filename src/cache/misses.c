@@ -152,11 +152,10 @@ size_t cache_names_alike(const struct cache *c, const struct store *s, struct sl
 	return s->index ? name_index_alike(index_of(c, s), name, ret) : 0;
 }
 
-bool cache_each_name(const struct cache *c, const struct store *s,
-		     void (*name)(void *ud, struct slice folder, struct slice name), void *ud,
-		     bool *whole)
+bool cache_walk_names(const struct cache *c, const struct store *s, struct slice from, size_t looks,
+		      struct name_walk *w)
 {
-	return s->index && name_index_each(index_of(c, s), name, ud, whole);
+	return s->index && name_walk_begin(w, index_of(c, s), from, looks);
 }
 
 void cache_learn_name(const struct cache *c, const struct store *s, const struct listed_name *name,

@@ -69,12 +69,32 @@ struct listed_name {
 size_t name_index_alike(struct name_index *x, struct slice name,
 			struct listed_name ret[static NAMES_ALIKE_MAX]);
 /*
- * On a reader's thread: every name that is known, in no order. Of a two-tier store those of the folders that have been
- * listed; *whole: of all there are. False: no names are known.
+ * The names that are known, in the order of the text that they are stored by ("fo/foo.pdb/"). It lives on a reader's
+ * thread, for a turn of that at most; whoever needs several turns goes on with a walk from where it was, which may be
+ * one of other editions. The walk's own, but for:
  */
-bool name_index_each(struct name_index *x,
-		     void (*name)(void *ud, struct slice folder, struct slice name), void *ud,
-		     bool *whole);
+struct name_walk {
+	bool whole; /* so far: of a two-tier store, each folder on the way has been listed */
+	bool more;  /* name_walk_next() said false only since it had looked so often */
+	struct name_index *x;
+	const struct level *below; /* the folder that it is in; NULL: the root */
+	const struct names *root, *names;
+	size_t at, below_at, looks;
+	bool two;
+};
+
+/* From the first that is not before `from`, with so many looks. False: no names are known. */
+bool name_walk_begin(struct name_walk *w, struct name_index *x, struct slice from, size_t looks);
+/* The next one; `learnt` is not told. False: that was all, or w->more. */
+bool name_walk_next(struct name_walk *w, struct listed_name *ret);
+/*
+ * Passes over those before `name` in the folder that it is in; not in the root of a two-tier store, whose folders come
+ * in their own order.
+ */
+void name_walk_pass(struct name_walk *w, struct slice name);
+/* Appended: where the next walk begins that goes on. */
+void name_walk_where(const struct name_walk *w, struct buf *from);
+
 /* Any thread. How a file under this name has been found: a number that is not 0. */
 void name_index_learn(struct name_index *x, const struct listed_name *name, uint8_t learnt);
 

@@ -7,54 +7,13 @@
  *
  * A directory has no index: where a name is not found as it was typed, and for a GLOB, the names in it are read.
  */
-#include "base/clock.h"
+#include "serve/api_search.h"
 #include "base/text.h"
 #include "metric/metric.h"
-#include "serve/api.h"
-#include "serve/search.h"
-#include "serve/search_names.h"
-#include "store/listing.h"
 #include "symfmt/key.h"
 
 #define ROWS_WANTED 200
 #define TARGETS_MAX 2048
-
-/* What is listed. */
-struct target {
-	size_t place;  /* of its store */
-	char *folder;  /* owned */
-	bool names;    /* names are looked for in it; else keys, whatever folders they lie in */
-	bool fallback; /* only where the targets of this store before it had nothing */
-};
-
-struct found {
-	size_t place;
-	char *stored; /* owned */
-	int64_t size, modified_s;
-};
-
-/* What was found in a store, and why not all. */
-struct part {
-	bool any;
-	const char *lacks; /* or NULL */
-	struct error error;
-	struct search_names names; /* SEARCH_NAMES */
-};
-
-struct api_search {
-	struct api_work work;
-	const struct store_list *stores;
-	struct search search;
-	struct search_cursor from;
-	size_t wanted;
-	struct part *part; /* of each store */
-	struct target *target;
-	size_t targets, at;
-	struct buf token; /* of the page of target[at] that is next; none: the first */
-	struct listing *listing;
-	struct found *row;
-	size_t rows, room;
-};
 
 /* ---- targets ---- */
 
@@ -139,12 +98,12 @@ static void guess(struct api_search *a, size_t place, struct slice name)
 		add_name(a, place, buf_slice(&tier), name);
 }
 
-static void add_store(struct api_search *a, const struct cache *cache, size_t place)
+static void add_store(struct api_search *a, size_t place)
 {
 	struct store *s = a->stores->store[place];
 	struct listed_name alike[NAMES_ALIKE_MAX];
 	struct buf lower CLEANUP(buf_fini) = BUF_MAX(4 * SEARCH_TEXT_MAX);
-	size_t n = cache_names_alike(cache, s, a->search.name, alike);
+	size_t n = cache_names_alike(a->cache, s, a->search.name, alike);
 
 	for (size_t i = 0; i < n; i++)
 		add_name(a, place, alike[i].folder, alike[i].name);
@@ -157,38 +116,15 @@ static void add_store(struct api_search *a, const struct cache *cache, size_t pl
 		add_target(a, &(struct target){place, NULL, true, true}, SLICE(""));
 }
 
-static void take_listed(void *ud, struct slice folder, struct slice name)
-{
-	search_names_take(ud, folder, name);
-}
-
-static void add_names(struct api_search *a, const struct cache *cache, size_t place)
-{
-	struct store *s = a->stores->store[place];
-	struct part *part = &a->part[place];
-	bool whole;
-
-	search_names_init(&part->names, a->search.name,
-			  a->from.store == place ? a->from.folder : SLICE_NONE, a->wanted);
-	if (s->traits.local)
-		add_target(a, &(struct target){place, NULL, true, false}, SLICE(""));
-	else if (!s->index)
-		part->lacks = "its names are not listed: give it the store option index=on";
-	else if (!cache_each_name(cache, s, take_listed, &part->names, &whole))
-		part->lacks = "its names are not known (yet): ask again, or see INDEX_NAMES_MAX";
-	else if (!whole)
-		part->lacks = "of its two tiers only folders that were asked for often are known";
-}
-
-static void add_targets(struct api_search *a, const struct cache *cache)
+static void add_targets(struct api_search *a)
 {
 	for (size_t i = a->from.store; i < a->stores->n; i++) {
 		if (!store_can_list(a->stores->store[i]))
 			a->part[i].lacks = "it cannot be listed: ask for a file by its path";
-		else if (a->search.kind == SEARCH_NAMES)
-			add_names(a, cache, i);
-		else
-			add_store(a, cache, i);
+		else if (a->search.kind != SEARCH_NAMES)
+			add_store(a, i);
+		else if (search_names_of(a, i))
+			add_target(a, &(struct target){i, NULL, true, false}, SLICE(""));
 	}
 }
 
@@ -235,11 +171,6 @@ static void add_row(struct api_search *a, const struct target *t, struct slice k
 	a->part[t->place].any = true;
 }
 
-static struct slice bare(struct slice folder)
-{
-	return slice_head(folder, folder.n - slice_ends(folder, SLICE("/")));
-}
-
 static bool is_tier_of(const struct api_search *a, const struct target *t, struct slice folder)
 {
 	int tiers = atomic_load(&a->stores->store[t->place]->tier);
@@ -249,7 +180,8 @@ static bool is_tier_of(const struct api_search *a, const struct target *t, struc
 	if (a->search.kind == SEARCH_NAMES)
 		return folder.n <= 3 && (tiers == TIER_TWO || tiers == TIER_BOTH) &&
 		       search_names_may_lie_in(&a->part[t->place].names, folder);
-	return tiers != TIER_ONE && fold_equal(bare(folder), name_tier_folder(a->search.name));
+	return tiers != TIER_ONE &&
+	       fold_equal(search_bare(folder), name_tier_folder(a->search.name));
 }
 
 /* A folder of a directory: the name in another case, or one that may hold it. */
@@ -264,8 +196,9 @@ static void take_folder(struct api_search *a, const struct target *t, struct sli
 		more.names = true;
 		insert_target(a, a->at + 1, &more, buf_slice(&whole));
 	} else if (a->search.kind == SEARCH_NAMES) {
-		search_names_take(&a->part[t->place].names, slice_of(t->folder), bare(folder));
-	} else if (search_same_name(bare(folder), a->search.name)) {
+		search_names_take(&a->part[t->place].names, slice_of(t->folder),
+				  search_bare(folder));
+	} else if (search_same_name(search_bare(folder), a->search.name)) {
 		insert_target(a, a->at + 1, &more, buf_slice(&whole));
 	}
 }
@@ -342,9 +275,25 @@ static void go_on(struct api_search *a)
 		api_done(&a->work);
 }
 
+/* What others want of the loop comes between two turns. */
+static void take_turn(struct loop_task *task)
+{
+	struct api_search *a = CONTAINER_OF(task, struct api_search, turn);
+
+	if (a->work.stopped)
+		api_done(&a->work);
+	else if (search_walk(a))
+		loop_post(a->work.server->parts.loop, &a->turn);
+	else
+		go_on(a);
+}
+
 static void begin(struct api_work *w)
 {
-	go_on(CONTAINER_OF(w, struct api_search, work));
+	struct api_search *a = CONTAINER_OF(w, struct api_search, work);
+
+	a->turn.run = take_turn;
+	take_turn(&a->turn);
 }
 
 /* What there is by now is told, and where it goes on. */
@@ -352,177 +301,19 @@ static void stop(struct api_work *w)
 {
 	struct api_search *a = CONTAINER_OF(w, struct api_search, work);
 
+	if (atomic_load(&a->turn.queued))
+		return; /* which ends it */
 	if (a->listing)
 		listing_cancel(TAKE(a->listing));
 	api_done(w);
 }
 
-/* ---- the answer ---- */
-
-static int newest_first(const void *a_, const void *b_)
-{
-	const struct found *a = a_, *b = b_;
-
-	if (a->modified_s != b->modified_s)
-		return a->modified_s < b->modified_s ? 1 : -1;
-	return strcmp(a->stored, b->stored);
-}
-
-static void add_number_or_null(const char *name, int64_t value, struct buf *out)
-{
-	buf_printf(out, value < 0 ? ",\"%s\":null" : ",\"%s\":%lld", name, (long long)value);
-}
-
-static void add_date_or_null(int64_t at_s, struct buf *out)
-{
-	char date[ISO_DATE_LEN];
-
-	if (at_s <= 0) {
-		buf_puts(out, ",\"date\":null");
-		return;
-	}
-	iso_date_format(at_s, date);
-	buf_printf(out, ",\"date\":\"%s\"", date);
-}
-
-static void add_path(const struct search_row *r, struct buf *out)
-{
-	struct buf path CLEANUP(buf_fini) = BUF_MAX(8192);
-
-	buf_add(&path, r->name);
-	buf_putc(&path, '/');
-	buf_add(&path, r->key);
-	buf_putc(&path, '/');
-	buf_add(&path, r->last);
-	api_string(buf_slice(&path), out);
-}
-
-static void tell_row(const struct api_search *a, const struct found *f, struct buf *out)
-{
-	struct search_row r;
-
-	if (!search_row_of(slice_of(f->stored), &r))
-		return;
-	buf_puts(out, "\n{\"name\":");
-	api_string(r.name, out);
-	buf_puts(out, ",\"key\":");
-	api_string(r.key, out);
-	buf_puts(out, ",\"path\":");
-	add_path(&r, out);
-	buf_puts(out, ",\"store\":");
-	api_string(slice_of(a->stores->store[f->place]->traits.name), out);
-	buf_puts(out, ",\"stored\":");
-	api_string(slice_of(f->stored), out);
-	buf_printf(out, ",\"form\":\"%s\"", r.form);
-	add_number_or_null("size", f->size, out);
-	add_date_or_null(f->modified_s, out);
-	buf_puts(out, ",\"transaction\":null}");
-}
-
-static void tell_rows(const struct api_search *a, struct buf *out)
-{
-	if (a->rows)
-		qsort(a->row, a->rows, sizeof(a->row[0]), newest_first);
-	for (size_t i = 0; i < a->rows; i++) {
-		buf_puts(out, i ? "," : "");
-		tell_row(a, &a->row[i], out);
-	}
-}
-
-static void tell_name(const struct store *s, struct slice folder, struct buf *out)
-{
-	size_t slash = slice_find(folder, '/');
-	struct slice name = bare(slash + 1 < folder.n ? slice_from(folder, slash + 1) : folder);
-
-	buf_puts(out, "\n{\"name\":");
-	api_string(name, out);
-	buf_puts(out, ",\"key\":null,\"path\":null,\"store\":");
-	api_string(slice_of(s->traits.name), out);
-	buf_puts(out, ",\"stored\":");
-	api_string(folder, out);
-	buf_puts(out, ",\"form\":null,\"size\":null,\"date\":null,\"transaction\":null}");
-}
-
-/* Store by store; the cursor is the last that is told. */
-static void tell_names(const struct api_search *a, struct search_cursor *next, bool *more,
-		       struct buf *out)
-{
-	size_t told = 0;
-
-	for (size_t i = a->from.store; i < a->stores->n && !*more; i++) {
-		const struct search_names *m = &a->part[i].names;
-
-		for (size_t k = 0; k < m->n && told < a->wanted; k++) {
-			buf_puts(out, told++ ? "," : "");
-			tell_name(a->stores->store[i], slice_of(m->folder[k]), out);
-			*next = (struct search_cursor){i, slice_of(m->folder[k]), SLICE_NONE};
-			*more = told == a->wanted && (m->more || k + 1 < m->n);
-		}
-		for (size_t later = i + 1; later < a->stores->n && told == a->wanted; later++)
-			*more |= a->part[later].names.n > 0;
-	}
-}
-
-/* Returns whether there are any. */
-static bool tell_errors(const struct api_search *a, struct buf *out)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < a->stores->n; i++) {
-		const struct part *part = &a->part[i];
-
-		if (!part->error.code && !part->lacks)
-			continue;
-		buf_puts(out, any ? ",\n{\"store\":" : "\n{\"store\":");
-		api_string(slice_of(a->stores->store[i]->traits.name), out);
-		buf_puts(out, ",\"error\":");
-		api_string(slice_of(part->error.code ? part->error.msg : part->lacks), out);
-		buf_putc(out, '}');
-		any = true;
-	}
-	return any;
-}
-
-static void tell_next(const struct search_cursor *next, bool more, struct buf *out)
-{
-	struct buf cursor CLEANUP(buf_fini) = BUF_MAX(SEARCH_CURSOR_MAX);
-
-	search_cursor_write(next, &cursor);
-	if (!more || buf_failed(&cursor))
-		buf_puts(out, "],\"next\":null");
-	else
-		buf_printf(out, "],\"next\":\"%s\"", buf_str(&cursor));
-}
+/* ---- the question ---- */
 
 static void tell(struct api_work *w, struct page *ret)
 {
-	static const char *const kinds[] = {
-		[SEARCH_NAME] = "name", [SEARCH_KEY] = "key", [SEARCH_NAMES] = "names"};
-	struct api_search *a = CONTAINER_OF(w, struct api_search, work);
-	struct buf *out = &ret->text, errors CLEANUP(buf_fini) = BUF_MAX(out->max);
-	struct search_cursor next = {0};
-	bool more = false, partial = tell_errors(a, &errors);
-
-	buf_puts(out, "{\"api\":1,\"q\":");
-	api_string(buf_slice(&a->search.text), out);
-	buf_printf(out, ",\"kind\":\"%s\",\"rows\":[", kinds[a->search.kind]);
-	if (a->search.kind == SEARCH_NAMES) {
-		tell_names(a, &next, &more, out);
-	} else {
-		tell_rows(a, out);
-		more = a->at < a->targets;
-		if (more)
-			next = (struct search_cursor){a->target[a->at].place,
-						      slice_of(a->target[a->at].folder),
-						      buf_slice(&a->token)};
-	}
-	tell_next(&next, more, out);
-	buf_printf(out, ",\"partial\":%s,\"errors\":[", partial ? "true" : "false");
-	buf_add(out, buf_slice(&errors));
-	buf_puts(out, "]}\n");
+	search_tell(CONTAINER_OF(w, struct api_search, work), ret);
 }
-
-/* ---- the question ---- */
 
 static void search_free(struct api_work *w)
 {
@@ -538,6 +329,7 @@ static void search_free(struct api_work *w)
 	free(a->row);
 	free(a->part);
 	buf_fini(&a->token);
+	buf_fini(&a->walk_at);
 	search_fini(&a->search);
 	search_cursor_fini(&a->from);
 	free(a);
@@ -584,17 +376,15 @@ struct api_work *api_search(struct exchange *x, const struct api_asked *asked, s
 	a->stores = parts->stores;
 	a->part = xzalloc((a->stores->n + 1) * sizeof(*a->part));
 	a->token = BUF_MAX(STORE_TOKEN_MAX);
+	a->walk_at = BUF_MAX(SEARCH_CURSOR_MAX);
 	wrong = read_query(a, asked->query);
 	if (wrong) {
 		api_error(ret, 400, wrong);
 		search_free(&a->work);
 		return NULL;
 	}
-	add_targets(a, flights_cache(parts->flights));
+	a->cache = flights_cache(parts->flights);
+	add_targets(a);
 	skip_to_cursor(a);
-	if (a->targets)
-		return &a->work;
-	tell(&a->work, ret);
-	search_free(&a->work);
-	return NULL;
+	return &a->work;
 }

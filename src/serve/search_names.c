@@ -6,6 +6,7 @@
 #include "store/name_list.h"
 
 #define NAME_MAX_BYTES 2048
+#define SHORT          256 /* bytes of a name that are folded on the stack */
 
 static void add_spaced(struct slice s, struct buf *out)
 {
@@ -17,11 +18,54 @@ static void add_spaced(struct slice s, struct buf *out)
 			out->p[i] = ' ';
 }
 
+static char plain(char c)
+{
+	return c == '+' ? ' ' : ascii_lower(c);
+}
+
+static bool is_ascii(struct slice s)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		all |= (unsigned char)s.p[i];
+	return all < 0x80;
+}
+
+static bool is_wild(char c)
+{
+	return c == '*' || c == '?';
+}
+
+static void measure(struct search_names *m, struct slice glob)
+{
+	size_t run = 0; /* where the text begins that is not wild */
+	bool wild = false;
+
+	m->head = glob.n;
+	for (size_t i = 0; i < glob.n; i++) {
+		m->least += glob.p[i] != '*';
+		if (!is_wild(glob.p[i]))
+			continue;
+		if (!wild)
+			m->head = i;
+		else if (i - run > m->piece.n)
+			m->piece = (struct slice){glob.p + run, i - run};
+		wild = true;
+		run = i + 1;
+	}
+	m->tail = glob.n - run;
+}
+
 void search_names_init(struct search_names *m, struct slice glob, struct slice after, size_t max)
 {
-	*m = (struct search_names){.glob = BUF_MAX(glob.n + 1), .after = after, .max = max};
-	add_spaced(glob, &m->glob);
-	m->ascii = fold_lower_ascii(buf_slice(&m->glob), m->glob.p);
+	struct buf spaced CLEANUP(buf_fini) = BUF_MAX(glob.n + 1);
+
+	*m = (struct search_names){.glob = BUF_MAX(4 * glob.n + 4), .after = after, .max = max};
+	add_spaced(glob, &spaced);
+	fold_lower(buf_slice(&spaced), &m->glob);
+	m->ascii = is_ascii(buf_slice(&m->glob));
+	measure(m, buf_slice(&m->glob));
 	m->folder = xzalloc((max + 1) * sizeof(*m->folder));
 }
 
@@ -34,22 +78,24 @@ void search_names_fini(struct search_names *m)
 	*m = (struct search_names){0};
 }
 
-static bool is_ascii(struct slice s)
+/* In lower case, '+' as ' '; false: it is longer, or no ASCII. */
+static bool fold_short(struct slice name, char ret[static SHORT])
 {
 	unsigned char all = 0;
 
-	for (size_t i = 0; i < s.n; i++)
-		all |= (unsigned char)s.p[i];
+	if (name.n > SHORT)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		all |= (unsigned char)c;
+		ret[i] = plain(c);
+	}
 	return all < 0x80;
 }
 
-static char plain(char c)
-{
-	return c == '+' ? ' ' : ascii_lower(c);
-}
-
-/* As fold_glob(), in a fifth of the time: an index may have a million names. */
-static bool ascii_glob(struct slice name, struct slice glob)
+/* As fold_glob(), of what is folded. */
+static bool folded_glob(struct slice name, struct slice glob)
 {
 	size_t n = 0, g = 0, star = SIZE_MAX, mark = 0;
 
@@ -57,7 +103,7 @@ static bool ascii_glob(struct slice name, struct slice glob)
 		if (g < glob.n && glob.p[g] == '*') {
 			star = g++;
 			mark = n;
-		} else if (g < glob.n && (glob.p[g] == '?' || glob.p[g] == plain(name.p[n]))) {
+		} else if (g < glob.n && (glob.p[g] == '?' || glob.p[g] == name.p[n])) {
 			g++;
 			n++;
 		} else if (star < glob.n) {
@@ -72,16 +118,55 @@ static bool ascii_glob(struct slice name, struct slice glob)
 	return g == glob.n;
 }
 
+/* Most names are told by their ends, or lack a text that the GLOB has: an index may have a million of them. */
+static bool may_match(const struct search_names *m, struct slice name)
+{
+	struct slice glob = buf_slice(&m->glob);
+
+	return name.n >= m->least && (!m->head || memcmp(name.p, glob.p, m->head) == 0) &&
+	       (!m->tail ||
+		memcmp(name.p + name.n - m->tail, glob.p + glob.n - m->tail, m->tail) == 0) &&
+	       (!m->piece.n || (memchr(name.p, m->piece.p[0], name.n) &&
+				memmem(name.p, name.n, m->piece.p, m->piece.n)));
+}
+
 static bool matches(const struct search_names *m, struct slice name)
 {
 	struct buf spaced CLEANUP(buf_fini) = BUF_MAX(NAME_MAX_BYTES);
+	struct slice glob = buf_slice(&m->glob);
+	char folded[SHORT];
 
-	if (m->ascii && is_ascii(name))
-		return ascii_glob(name, buf_slice(&m->glob));
+	if (fold_short(name, folded)) {
+		name.p = folded;
+		return m->ascii && may_match(m, name) && folded_glob(name, glob);
+	}
 	if (slice_find(name, '+') == name.n)
-		return fold_glob(name, buf_slice(&m->glob), false);
+		return fold_glob(name, glob, false);
 	add_spaced(name, &spaced);
-	return !buf_failed(&spaced) && fold_glob(buf_slice(&spaced), buf_slice(&m->glob), false);
+	return !buf_failed(&spaced) && fold_glob(buf_slice(&spaced), glob, false);
+}
+
+/*
+ * A letter stands as a capital, as itself, or as something that is no ASCII (the sign of Kelvin is a k); a blank as '+'
+ * or ' ', which ends what is looked at.
+ */
+bool search_names_pass(const struct search_names *m, struct slice name, struct buf *to)
+{
+	const char *head = m->glob.p;
+	size_t i = 0;
+	char c, capital;
+
+	if (!m->ascii)
+		return false;
+	while (i < m->head && i < name.n && plain(name.p[i]) == head[i])
+		i++;
+	if (i == m->head || head[i] == ' ' || (i < name.n && (unsigned char)name.p[i] >= 0x80))
+		return false;
+	c = i < name.n ? name.p[i] : '\0';
+	capital = head[i] >= 'a' && head[i] <= 'z' ? (char)(head[i] - 32) : head[i];
+	buf_add(to, slice_head(name, i));
+	buf_putc(to, c < capital ? capital : c < head[i] ? head[i] : (char)0x80);
+	return true;
 }
 
 /* The place of the first that is not before it. */
@@ -123,7 +208,7 @@ void search_names_take(struct search_names *m, struct slice folder, struct slice
 	char text[NAME_MAX_BYTES];
 	struct slice whole = {text, folder.n + name.n + 1};
 
-	if (name_is_reserved(name) || whole.n > sizeof(text) || !matches(m, name))
+	if (whole.n > sizeof(text) || !matches(m, name) || name_is_reserved(name))
 		return;
 	memcpy(text, folder.p ? folder.p : "", folder.n);
 	memcpy(text + folder.n, name.p, name.n);

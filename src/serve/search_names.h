@@ -9,8 +9,11 @@
 #define SEARCH_ROWS_MAX 1000
 
 struct search_names {
-	struct buf glob;    /* '+' and ' ' are one (name_list.h) */
-	bool ascii;         /* it is nothing else, and in lower case */
+	struct buf glob;    /* in lower case; '+' and ' ' are one (name_list.h) */
+	bool ascii;         /* it is nothing else; another one matches no name that is ASCII */
+	size_t head, tail;  /* so many bytes before the first, behind the last '*' or '?' */
+	size_t least;       /* bytes of a name that matches */
+	struct slice piece; /* the longest text between two of them; of glob */
 	struct slice after; /* borrowed; none: from the first */
 	char **folder;      /* "fo/foo.pdb/", sorted; owned */
 	size_t n, max;
@@ -21,5 +24,10 @@ void search_names_init(struct search_names *m, struct slice glob, struct slice a
 void search_names_fini(struct search_names *m);
 /* folder: "fo/" or none. */
 void search_names_take(struct search_names *m, struct slice folder, struct slice name);
+/*
+ * False: the name may match, by how it begins. Else it does not, and nor do those behind it, in the order of their bytes,
+ * before the text that is appended.
+ */
+bool search_names_pass(const struct search_names *m, struct slice name, struct buf *to);
 /* May names that match lie in this folder of a two-tier store ("fo/")? */
 bool search_names_may_lie_in(const struct search_names *m, struct slice folder);

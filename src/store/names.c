@@ -3,7 +3,7 @@
  * See names.h. The names lie sorted by a hash of what they are in lower case, then by their bytes, so that
  * the spellings of one name are neighbours. A table of twice their number at least leads from the hash to
  * the first of them. Two names of one hash that are no spellings of one another are neighbours too: each is
- * compared by its bytes.
+ * compared by its bytes. Their text lies in the order of the list, so that all of it is read from end to end.
  */
 #include "store/names.h"
 #include "base/random.h"
@@ -22,6 +22,7 @@ struct names {
 	size_t n, mask, twins;
 	uint64_t seed;
 	uint32_t *slot; /* number of the first name of a hash, plus one; 0: free */
+	uint32_t *end;  /* of the list: name i is text[end[i-1] .. end[i]) */
 	char *text;
 	size_t text_n;
 	struct name name[];
@@ -100,7 +101,8 @@ static struct names *allocate(const struct name_list *list)
 	n->text_n = list->text.n;
 	n->slot = calloc(slots, sizeof(n->slot[0]));
 	n->text = malloc(n->text_n + 1);
-	if (n->slot && n->text)
+	n->end = malloc((list->n + 1) * sizeof(n->end[0]));
+	if (n->slot && n->text && n->end)
 		return n;
 	names_free(n);
 	return NULL;
@@ -115,6 +117,8 @@ struct names *names_make(const struct name_list *list)
 	n->seed = random_u64();
 	if (n->text_n)
 		memcpy(n->text, list->text.p, n->text_n);
+	if (n->n)
+		memcpy(n->end, list->end, n->n * sizeof(n->end[0]));
 	for (size_t i = 0; i < n->n; i++) {
 		struct slice name = name_list_at(list, i);
 
@@ -133,6 +137,7 @@ void names_free(struct names *n)
 	if (!n)
 		return;
 	free(n->slot);
+	free(n->end);
 	free(n->text);
 	free(n);
 }
@@ -146,7 +151,24 @@ size_t names_count(const struct names *n)
 
 struct slice names_at(const struct names *n, size_t i)
 {
-	return text_of(n, &n->name[i]);
+	size_t at = i ? n->end[i - 1] : 0;
+
+	return (struct slice){n->text + at, n->end[i] - at};
+}
+
+size_t names_from(const struct names *n, struct slice text)
+{
+	size_t low = 0, high = n->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (slice_compare(names_at(n, middle), text) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 size_t names_twins(const struct names *n)
@@ -156,8 +178,8 @@ size_t names_twins(const struct names *n)
 
 size_t names_size(const struct names *n)
 {
-	return sizeof(*n) + n->n * sizeof(n->name[0]) + (n->mask + 1) * sizeof(n->slot[0]) +
-	       n->text_n;
+	return sizeof(*n) + n->n * (sizeof(n->name[0]) + sizeof(n->end[0])) +
+	       (n->mask + 1) * sizeof(n->slot[0]) + n->text_n;
 }
 
 /* The first whose hash that is; *end: behind the last. */

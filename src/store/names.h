@@ -21,8 +21,10 @@ size_t names_twins(const struct names *n);
 /* Bytes of memory. */
 size_t names_size(const struct names *n);
 
-/* Name i of names_count(), in no order; it lives as long as n. */
+/* Name i of names_count(), in the order of the list: by their bytes. It lives as long as n. */
 struct slice names_at(const struct names *n, size_t i);
+/* The first that is not before this text, by its bytes; names_count(): none is. */
+size_t names_from(const struct names *n, struct slice text);
 /* Is there such a name, spelled so? */
 bool names_has(const struct names *n, struct slice name);
 /*

@@ -660,6 +660,92 @@ static void test_tiers(void)
 	end(&r);
 }
 
+/* ---- in their order ---- */
+
+/* From there on, so many looks at a time, each walk where the one before has ended. */
+static void check_walk(struct rig *r, const char *from, size_t looks, const char *pass,
+		       const char *wanted, const char *why)
+{
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(1024), at CLEANUP(buf_fini) = BUF_MAX(1024);
+	struct listed_name name;
+	struct name_walk w = {.more = true};
+
+	buf_puts(&at, from);
+	while (w.more && name_walk_begin(&w, r->index, buf_slice(&at), looks)) {
+		while (name_walk_next(&w, &name)) {
+			buf_puts(&text, text.n ? " " : "");
+			buf_add(&text, name.folder);
+			buf_add(&text, name.name);
+			if (pass)
+				name_walk_pass(&w, slice_of(pass));
+		}
+		buf_clear(&at);
+		if (w.more)
+			name_walk_where(&w, &at);
+	}
+	CHECK_STR(buf_str(&text), wanted, why);
+}
+
+static void test_walk(void)
+{
+	static const char *const all = "FOO.pdb a+b.pdb fo foo foo.pdb z.pdb";
+	struct name_walk w;
+	struct rig r;
+
+	begin(&r);
+	CHECK(!name_walk_begin(&w, r.index, SLICE(""), 9), "before a listing there are none");
+	tell(&r, result_of(&r, "FOO.pdb/ a+b.pdb/ fo/ foo/ foo.pdb foo.pdb/ z.pdb/", 1));
+	for (size_t looks = 1; looks < 9; looks++)
+		check_walk(&r, "", looks, NULL, all,
+			   "each folder once, by its bytes, however few at a time");
+	check_walk(&r, "foo.pdb/", 9, NULL, "foo.pdb z.pdb", "from one that is there");
+	check_walk(&r, "b", 9, NULL, "fo foo foo.pdb z.pdb", "from one that is not");
+	check_walk(&r, "fo/x/", 9, NULL, "fo foo foo.pdb z.pdb", "what is none of two tiers");
+	check_walk(&r, "zz", 9, NULL, "", "from behind the last");
+	check_walk(&r, "", 99, "foo.", all, "two tiers are not ruled out: nothing is passed over");
+	r.store.tier = TIER_ONE;
+	check_walk(&r, "", 99, "foo.", "FOO.pdb foo.pdb z.pdb", "but of one tier");
+	end(&r);
+}
+
+static void list_folder(struct rig *r, const char *folder, const char *names)
+{
+	miss(r, folder, PRICE);
+	ASSERT(strcmp(listing.folder, folder) == 0);
+	tell(r, result_of(r, names, 1));
+}
+
+static void test_walk_of_two_tiers(void)
+{
+	struct name_walk w;
+	struct rig r;
+	struct listed_name name;
+
+	begin(&r);
+	r.store.tier = TIER_TWO;
+	tell(&r, result_of(&r, "ba/ em/ fo/ foo.pdb/ zz/", 1));
+	list_folder(&r, "ba/", "bar.pdb/ bat.pdb/ bax.txt");
+	list_folder(&r, "em/", "");
+	list_folder(&r, "fo/", "foo.pdb/ fox.pdb/");
+	for (size_t looks = 1; looks < 12; looks++)
+		check_walk(&r, "", looks, NULL,
+			   "ba/bar.pdb ba/bat.pdb fo/foo.pdb fo/fox.pdb foo.pdb",
+			   "each where its folder stands");
+	check_walk(&r, "ba/bat.pdb/", 99, NULL, "ba/bat.pdb fo/foo.pdb fo/fox.pdb foo.pdb",
+		   "from within one");
+	check_walk(&r, "ba/z", 99, NULL, "fo/foo.pdb fo/fox.pdb foo.pdb", "from its end");
+	check_walk(&r, "em/a", 99, NULL, "fo/foo.pdb fo/fox.pdb foo.pdb", "from one that is empty");
+	check_walk(&r, "", 99, "fow", "ba/bar.pdb fo/foo.pdb fo/fox.pdb foo.pdb",
+		   "what is passed over is so in its folder alone");
+	ASSERT(name_walk_begin(&w, r.index, SLICE(""), 99));
+	ASSERT(name_walk_next(&w, &name));
+	CHECK(w.whole, "all folders are known so far");
+	while (name_walk_next(&w, &name))
+		;
+	CHECK(!w.whole, "but not the last");
+	end(&r);
+}
+
 /* ---- readers ---- */
 
 static atomic_int wrong, looks;
@@ -674,10 +760,14 @@ static void read_names(struct loop_task *task)
 {
 	struct reader *r = CONTAINER_OF(task, struct reader, task);
 	struct name_index *x = r->rig->index;
+	struct listed_name name;
+	struct name_walk w;
 
 	for (int i = 0; i < 100; i++) {
 		wrong += name_index_absent_ns(x, SLICE("a.pdb/1/a.pdb"), clock_mono_ns()) > 0;
 		(void)name_index_absent_ns(x, SLICE("b.pdb/1/b.pdb"), clock_mono_ns());
+		wrong += name_walk_begin(&w, x, SLICE("b"), 9) &&
+			 !(name_walk_next(&w, &name) && slice_eq(name.name, SLICE("c.pdb")));
 	}
 	looks++;
 	if (!r->rig->stop)
@@ -787,6 +877,8 @@ int main(void)
 	test_greatest_price();
 	test_long_at_first();
 	test_tiers();
+	test_walk();
+	test_walk_of_two_tiers();
 	test_readers();
 	return tap_done();
 }

@@ -11,9 +11,11 @@
 static const struct {
 	const char *folder, *name;
 } names[] = {
-	{"", "foo.pdb"}, {"", "Foo.dll"},    {"", "a b.pdb"},    {"", "bar.pdb"},
-	{"", "foo.pdb"}, {"fo/", "fox.pdb"}, {"", ".pepto"},     {"", "000Admin"},
-	{"", "a+b.pdb"}, {"", "z.pdb"},      {"ba/", "bar.pdb"}, {"", ".peptox"},
+	{"", "foo.pdb"},    {"", "Foo.dll"},          {"", "a b.pdb"},
+	{"", "bar.pdb"},    {"", "foo.pdb"},          {"fo/", "fox.pdb"},
+	{"", ".pepto"},     {"", "000Admin"},         {"", "a+b.pdb"},
+	{"", "z.pdb"},      {"ba/", "bar.pdb"},       {"", ".peptox"},
+	{"", "kelvin.pdb"}, {"", "\xe2\x84\xaa.pdb"}, {"", "\xc3\xa4.pdb"},
 };
 
 static const struct row {
@@ -23,18 +25,30 @@ static const struct row {
 	bool more;
 } rows[] = {
 	{"*", "", 100,
-	 "Foo.dll/|a b.pdb/|a+b.pdb/|ba/bar.pdb/|bar.pdb/|fo/fox.pdb/|foo.pdb/|z.pdb/", false},
+	 "Foo.dll/|a b.pdb/|a+b.pdb/|ba/bar.pdb/|bar.pdb/|fo/fox.pdb/|foo.pdb/|kelvin.pdb/|z.pdb/|"
+	 "\xc3\xa4.pdb/|\xe2\x84\xaa.pdb/",
+	 false},
 	{"FOO*", "", 100, "Foo.dll/|foo.pdb/", false},
 	{"*.pdb", "", 2, "a b.pdb/|a+b.pdb/", true},
 	{"*.pdb", "a+b.pdb/", 2, "ba/bar.pdb/|bar.pdb/", true},
-	{"*.pdb", "bar.pdb/", 3, "fo/fox.pdb/|foo.pdb/|z.pdb/", false},
-	{"*.pdb", "z.pdb/", 3, "", false},
+	{"*.pdb", "bar.pdb/", 3, "fo/fox.pdb/|foo.pdb/|kelvin.pdb/", true},
+	{"*.pdb", "\xe2\x84\xaa.pdb/", 3, "", false},
 	{"a+b*", "", 100, "a b.pdb/|a+b.pdb/", false},
 	{"a b*", "", 100, "a b.pdb/|a+b.pdb/", false},
-	{"?.pdb", "", 1, "z.pdb/", false},
+	{"?.pdb", "", 1, "z.pdb/", true},
 	{".pepto*", "", 100, "", false},
 	{"000*", "", 100, "", false},
 	{"nothing", "", 100, "", false},
+	{"*o*", "", 100, "Foo.dll/|fo/fox.pdb/|foo.pdb/", false},
+	{"*O.P*b", "", 100, "foo.pdb/", false},
+	{"f*x*.*b", "", 100, "fo/fox.pdb/", false},
+	{"?o?.pd?", "", 100, "fo/fox.pdb/|foo.pdb/", false},
+	{"*bar.pdbx", "", 100, "", false},
+	{"bar*.pdb", "", 100, "ba/bar.pdb/|bar.pdb/", false},
+	{"bar.*.pdb", "", 100, "", false}, /* its ends overlap */
+	{"\xe2\x84\xaa*", "", 100, "kelvin.pdb/|\xe2\x84\xaa.pdb/", false},
+	{"k*", "", 100, "kelvin.pdb/|\xe2\x84\xaa.pdb/", false},
+	{"\xc3\x84*", "", 100, "\xc3\xa4.pdb/", false},
 };
 
 static void test_matches(void)
@@ -82,6 +96,75 @@ static void test_pages(void)
 	CHECK(sorted, "in their order");
 }
 
+static const struct {
+	const char *glob, *name, *to; /* NULL: it may match */
+} passes[] = {
+	{"foo*", "foo.pdb", NULL},
+	{"foo*", "FoO", NULL},
+	{"foo*", "", "F"},
+	{"foo*", "A", "F"},
+	{"foo*", "G", "f"},
+	{"foo*", "fa", "fo"},
+	{"foo*", "fP", "fo"},
+	{"foo*", "fox", "fo\x80"},
+	{"foo*", "fo", "foO"},
+	{"foo*", "g", "\x80"},
+	{"foo*", "f\xc3", NULL},
+	{"*foo", "bar", NULL},
+	{"?foo", "bar", NULL},
+	{"a b*", "a+b", NULL},
+	{"a b*", "a!", NULL},
+	{"a b*", "a+a", "a+b"},
+	{"7z?", "6", "7"},
+	{"7z?", "8", "\x80"},
+	{"\xc3\xa4*", "bar.pdb", NULL},
+};
+
+static void test_passes(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(passes); i++) {
+		struct buf to CLEANUP(buf_fini) = BUF_MAX(100);
+		struct search_names m;
+		bool passed;
+
+		search_names_init(&m, slice_of(passes[i].glob), SLICE_NONE, 1);
+		passed = search_names_pass(&m, slice_of(passes[i].name), &to);
+		CHECK_STR(passed ? buf_str(&to) : "-", passes[i].to ? passes[i].to : "-",
+			  passes[i].name);
+		search_names_fini(&m);
+	}
+}
+
+/* What is passed over is nothing that matches: all names of three letters of these, in any glob of them. */
+static void test_passes_nothing_over(void)
+{
+	static const char letters[] = " +AKabk\xe2";
+	static const char *const globs[] = {"ab*", "a?b", "k*", "ka*", "a b", "bb*", "*"};
+	char three[8 * 8 * 8][4];
+	size_t n = 0, wrong = 0;
+
+	for (const char *a = letters; *a; a++)
+		for (const char *b = letters; *b; b++)
+			for (const char *c = letters; *c; c++, n++)
+				snprintf(three[n], sizeof(three[n]), "%c%c%c", *a, *b, *c);
+	for (size_t g = 0; g < ARRAY_LEN(globs); g++) {
+		for (size_t i = 0; i < n; i++) {
+			struct buf to CLEANUP(buf_fini) = BUF_MAX(100);
+			struct search_names m;
+
+			search_names_init(&m, slice_of(globs[g]), SLICE_NONE, 1000);
+			if (search_names_pass(&m, slice_of(three[i]), &to))
+				for (size_t k = i; k < n; k++)
+					if (slice_compare(slice_of(three[k]), buf_slice(&to)) < 0)
+						search_names_take(&m, SLICE_NONE,
+								  slice_of(three[k]));
+			wrong += m.n;
+			search_names_fini(&m);
+		}
+	}
+	CHECK_INT(wrong, 0, "none of the names that are passed over matches");
+}
+
 static void test_tiers(void)
 {
 	static const struct {
@@ -106,6 +189,8 @@ int main(void)
 {
 	test_matches();
 	test_pages();
+	test_passes();
+	test_passes_nothing_over();
 	test_tiers();
 	return tap_done();
 }

@@ -76,6 +76,33 @@ static void test_odd(void)
 	names_free(none);
 }
 
+static const struct {
+	const char *text;
+	size_t from;
+	const char *why;
+} places[] = {
+	{"", 0, "nothing is before all"},   {"A.pdb/", 0, "the first"},
+	{"A.pdb/1", 1, "what lies in it"},  {"B", 1, "how one begins"},
+	{"a.pdb", 2, "without its slash"},  {"c++rt.pdb/", 4, "one of them"},
+	{"zz", 7, "behind the last ASCII"}, {"\xff\xff", 8, "behind all"},
+};
+
+static void test_order(void)
+{
+	static const char *const list[] = {"A.pdb/",     "B.PDB/", "a.pdb/", "b.pdb",
+					   "c++rt.pdb/", "d/",     "z",      "\xc3\x84/"};
+	struct names *n = names_of(list, ARRAY_LEN(list)), *none = names_of(NULL, 0);
+
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		CHECK(slice_eq(names_at(n, i), slice_of(list[i])), "they lie as in the list");
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		CHECK_INT(names_from(n, slice_of(places[i].text)), places[i].from, places[i].why);
+		CHECK_INT(names_from(none, slice_of(places[i].text)), 0, "none of none");
+	}
+	names_free(n);
+	names_free(none);
+}
+
 static struct slice nth(size_t i, char text[static 40])
 {
 	return (struct slice){text, (size_t)snprintf(text, 40, "Module%06zu.pdb/", i)};
@@ -140,6 +167,7 @@ static void test_room(void)
 int main(void)
 {
 	test_odd();
+	test_order();
 	test_many();
 	test_room();
 	return tap_done();

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One search (api_search.c), for the files that it consists of. The loop's while it is work; what it tells is read on
+ * the connection's thread after that.
+ */
+#pragma once
+#include "serve/api.h"
+#include "serve/search.h"
+#include "serve/search_names.h"
+#include "store/listing.h"
+
+/* What is listed. */
+struct target {
+	size_t place;  /* of its store */
+	char *folder;  /* owned */
+	bool names;    /* names are looked for in it; else keys, whatever folders they lie in */
+	bool fallback; /* only where the targets of this store before it had nothing */
+};
+
+struct found {
+	size_t place;
+	char *stored; /* owned */
+	int64_t size, modified_s;
+};
+
+/* What was found in a store, and why not all. */
+struct part {
+	bool any;
+	const char *lacks; /* or NULL */
+	struct error error;
+	struct search_names names; /* SEARCH_NAMES */
+	bool walks;                /* those of its index are not all looked at yet */
+};
+
+struct api_search {
+	struct api_work work;
+	const struct store_list *stores;
+	struct search search;
+	struct search_cursor from;
+	size_t wanted;
+	struct part *part; /* of each store */
+	struct target *target;
+	size_t targets, at;
+	struct buf token; /* of the page of target[at] that is next; none: the first */
+	struct listing *listing;
+	struct found *row;
+	size_t rows, room;
+
+	/* SEARCH_NAMES: */
+	const struct cache *cache;
+	struct loop_task turn; /* while names are looked at */
+	size_t walked;         /* the store of which the names are looked at */
+	struct buf walk_at;    /* where that goes on */
+};
+
+/* "fo/foo.pdb" of "fo/foo.pdb/" */
+static inline struct slice search_bare(struct slice folder)
+{
+	return slice_head(folder, folder.n - slice_ends(folder, SLICE("/")));
+}
+
+/* ---- api_search_names.c: by the indexes of names ---- */
+
+/* The store is one of those whose names are looked for; true: in its root, which is to be listed. */
+bool search_names_of(struct api_search *a, size_t place);
+/* Loop's thread: looks through the indexes, so far as one turn goes. False: that was all. */
+bool search_walk(struct api_search *a);
+/* The names that were found; the cursor is the last that is told. */
+void search_tell_names(const struct api_search *a, struct search_cursor *next, bool *more,
+		       struct buf *out);
+
+/* ---- api_search_tell.c ---- */
+
+void search_tell(struct api_search *a, struct page *ret);
