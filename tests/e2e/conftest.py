@@ -15,7 +15,7 @@ import uuid
 
 import pytest
 
-from rig import rgw as ceph
+from rig import kinds, rgw as ceph
 from rig.faultproxy import FaultProxy
 from rig.origin import Origin, SymbolServer
 from rig.pace import PATIENT
@@ -32,6 +32,20 @@ def workdir():
     path = pathlib.Path(tempfile.mkdtemp(prefix="pepto-e2e-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def new_directory(workdir):
+    """new_directory(name): an empty one. Files of tests share `workdir`, so each of them takes what
+    it makes for more than one test from here: a name of its own choice may be taken already."""
+    return lambda name: pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=workdir))
+
+
+@pytest.fixture(scope="session")
+def samples(new_directory):
+    at = new_directory("samples")
+    kinds.make(at)
+    return at
 
 
 @pytest.fixture(scope="session")

@@ -28,8 +28,8 @@ def date(seconds):
 
 
 @pytest.fixture(scope="module")
-def stores(workdir):
-    directory = workdir / "answers"
+def stores(new_directory):
+    directory = new_directory("answers")
     for name, content in FILES.items():
         file = directory / name
         file.parent.mkdir(parents=True)

@@ -86,7 +86,6 @@ int main(void)
 
 def make_elf(directory, build_id):
     """A program without symbols, and its debug file."""
-    directory.mkdir()
     (directory / "source.c").write_text(PROGRAM)
     run("clang", "-g", "-O0", "-ffile-compilation-dir=/nowhere", f"-Wl,--build-id=0x{build_id}",
         "source.c", "-o", "full", cwd=directory)
@@ -99,13 +98,13 @@ def make_elf(directory, build_id):
 
 
 @pytest.fixture(scope="session")
-def elf(workdir):
-    return make_elf(workdir / "elf", ID)
+def elf(new_directory):
+    return make_elf(new_directory("elf"), ID)
 
 
 @pytest.fixture(scope="session")
-def short_elf(workdir):
-    return make_elf(workdir / "short-elf", SHORT_ID)
+def short_elf(new_directory):
+    return make_elf(new_directory("short-elf"), SHORT_ID)
 
 
 def client_env(server, home):
@@ -211,10 +210,9 @@ def test_debugging_goes_on_without(elf, place, serve_place, tmp):
 # PDB
 
 @pytest.fixture(scope="session")
-def windows(workdir):
+def windows(new_directory):
     """A program with a PDB of some megabytes, of one name, so that tools find one by the other."""
-    directory = workdir / "windows"
-    directory.mkdir()
+    directory = new_directory("windows")
     source = ["int start(void) { return 0; }"]
     for i in range(4000):
         source.append(f"""\

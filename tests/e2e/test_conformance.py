@@ -572,14 +572,12 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def files(workdir):
-    directory = workdir / "symbols"
-    directory.mkdir()
-    return symbols.make(directory)
+def files(new_directory):
+    return symbols.make(new_directory("symbols"))
 
 
 @pytest.fixture(scope="module")
-def shelf(request, workdir, files):
+def shelf(request, new_directory, files):
     """shelf(kind, layout): a filled one, and what is on it."""
     made = {}
 
@@ -591,7 +589,7 @@ def shelf(request, workdir, files):
             bucket = request.getfixturevalue("make_bucket")()
             one = Bucket(request.getfixturevalue("rgw"), bucket, layout)
         else:
-            one = Directory(workdir / f"shelf-{name}", layout)
+            one = Directory(new_directory(f"shelf-{name}"), layout)
         layouts.fill(one, on_it)
         if name == "msfz":
             key = on_it["both"].path

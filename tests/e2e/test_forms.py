@@ -74,7 +74,7 @@ class InProcess:
 
 
 @pytest.fixture(scope="module", params=["origin", "rgw", "file"])
-def shelf(request, workdir, serve_all):
+def shelf(request, new_directory, serve_all):
     """A store of any kind, with a server in front of it."""
     layout = Layout("all", private=True, options={"forms": ALL})
     if request.param == "origin":
@@ -83,7 +83,7 @@ def shelf(request, workdir, serve_all):
         make = request.getfixturevalue("make_bucket")
         shelf = Bucket(request.getfixturevalue("rgw"), make(), layout)
     else:
-        shelf = Directory(workdir / "forms", layout)
+        shelf = Directory(new_directory("forms"), layout)
     shelf.server = serve_all(stores=shelf.url(), **shelf.settings, **PATIENT)
     yield shelf
     if request.param == "origin":

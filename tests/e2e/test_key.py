@@ -15,7 +15,7 @@ import pytest
 from rig import forms
 from rig.server import binary, run
 
-from test_formats import DAMAGED, FILES, genuine, llvm, real, samples, text_of  # noqa: F401
+from test_formats import DAMAGED, FILES, genuine, llvm, real, text_of  # noqa: F401
 
 MACHINES = {"332": "x86", "34404": "x64", "43620": "arm64", "49390": "managed"}
 ELF_MACHINES = {"3": "x86", "62": "x64", "183": "arm64", "20": "ppc", "8": "mips"}

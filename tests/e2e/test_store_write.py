@@ -238,9 +238,9 @@ def test_remove_denied(rgw, bucket, write):
 # ---- S3, in parts
 
 @pytest.fixture(scope="module")
-def large(workdir):
+def large(new_directory):
     """Of five parts, the last of which is short."""
-    path = workdir / "large"
+    path = new_directory("large") / "five.parts"
     path.write_bytes(random.Random(3).randbytes((64 << 20) + 12345))
     yield path
     path.unlink()

@@ -30,8 +30,8 @@ ALICE = "CN=alice,O=Pepto"
 
 
 @pytest.fixture(scope="module")
-def papers(workdir):
-    made = Papers(workdir / "papers")
+def papers(new_directory):
+    made = Papers(new_directory("papers"))
     for name, usage, by in (("server", "serverAuth", "ca"), ("next", "serverAuth", "ca"),
                             ("alice", "clientAuth", "ca"), ("servant", "serverAuth", "ca")):
         made.sign(name, usage, by)
