@@ -80,6 +80,7 @@ static void go(struct loop_task *task)
 		.store = ask->store,
 		.key = ask->key,
 		.head = ask->head,
+		.denied_fails = true,
 		.ranged = ask->last > 0,
 		.or_whole = true,
 		.range = {.first = ask->first, .last = ask->last},

@@ -90,7 +90,7 @@ static enum err read_key(struct store *s, struct slice key, int64_t last, size_t
 	case FETCH_UNSATISFIABLE: return OK; /* it is empty */
 	case FETCH_MISS:
 	case FETCH_DENIED:
-	case FETCH_REFUSED: return err_set(e, ERR_OTHER, "is not there, empty, or may not be read");
+	case FETCH_REFUSED: return err_set(e, ERR_OTHER, "is not there, or empty");
 	case FETCH_FAULT: break;
 	}
 	return e->code;

@@ -46,7 +46,11 @@ static void look_go(struct loop_task *task)
 	static const struct store_events events = {look_head, look_data, look_done};
 	struct look *l = CONTAINER_OF(task, struct look, go);
 	const struct store_read read = {
-		.key = SLICE("index2.txt"), .head = true, .deadline_ns = clock_mono_ns() + LOOK_NS};
+		.key = SLICE("index2.txt"),
+		.head = true,
+		.denied_fails = true,
+		.deadline_ns = clock_mono_ns() + LOOK_NS,
+	};
 
 	(void)store_start(l->store, &read, &events, l);
 }

@@ -54,8 +54,7 @@ static void has_origin(void *ud, enum fetch_result result, const struct object_h
 		if (result == FETCH_FAULT)
 			why = *e;
 		else
-			err_set(&why, ERR_DENIED,
-				"the store does not say what is not there (needs s3:ListBucket)");
+			err_set(&why, ERR_DENIED, "the store gives no reason why it is not there");
 		err_wrap(&why, "cannot look at '%s'", h->key->key);
 		await_each_over(&h->all->each, &why);
 		return;
@@ -98,6 +97,7 @@ static void ask_origin(struct look *h)
 	const struct fetch_request request = {.store = h->all->store,
 					      .key = slice_of(h->key->key),
 					      .head = true,
+					      .denied_fails = true,
 					      .deadline_ns = clock_mono_ns() + LOOK_NS};
 
 	h->fetch = fetch_start(&request, NULL, has_origin, h);

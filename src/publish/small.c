@@ -152,6 +152,7 @@ static struct small *get(struct store *s, struct slice key, size_t max, bool fir
 	const struct fetch_request request = {
 		.store = s,
 		.key = key,
+		.denied_fails = true,
 		.ranged = first,
 		.or_whole = first,
 		.range = {0, (int64_t)max - 1},

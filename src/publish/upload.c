@@ -345,6 +345,7 @@ static void differs(struct upload *u)
 {
 	const struct fetch_request request = {.store = u->r.store,
 					      .key = u->file->key,
+					      .denied_fails = true,
 					      .into_file = true,
 					      .deadline_ns = clock_mono_ns() + BODY_NS};
 
@@ -385,7 +386,7 @@ static void looked(void *ud, enum fetch_result result, const struct object_head 
 		judge(u, present_judge(u->file->size, u->file->sha256, is_in_the_name(u), head));
 		break;
 	case FETCH_MISS:
-	case FETCH_DENIED: write_it(u); break;
+	case FETCH_DENIED: write_it(u); break; /* a 404 that gives no reason, as to a HEAD */
 	case FETCH_REFUSED:
 		err_set(&refused, ERR_DENIED, "the store takes no such key");
 		u->result.refused = true;
@@ -402,6 +403,7 @@ static void look(struct upload *u)
 					      .key = u->file->key,
 					      .head = true,
 					      .unproven = true,
+					      .denied_fails = true,
 					      .deadline_ns = clock_mono_ns() + LOOK_NS};
 	drop_head(u);
 	if (u->looks++ < LOOKS_MAX) {

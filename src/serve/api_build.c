@@ -41,6 +41,8 @@ static void came(void *ud, struct buf *bytes, const struct error *e)
 		if (a->which == TX_PLAN && e->code == ERR_LIMIT)
 			a->has[TX_PLAN] = true;
 	} else if (bytes) {
+		if (a->which == TX_PLAN)
+			a->error.code = OK; /* of stores before, which may not tell */
 		a->text[a->which] = *bytes;
 		*bytes = (struct buf){0};
 		a->has[a->which] = true;

@@ -422,6 +422,7 @@ void fetch_ask(struct fetch *f)
 		.key = slice_of(f->key),
 		.head = f->request.head,
 		.unproven = f->request.unproven,
+		.denied_fails = f->request.denied_fails,
 		.ranged = f->request.ranged,
 		.range = f->request.range,
 		.via = f->request.via,

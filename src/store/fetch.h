@@ -47,9 +47,10 @@ struct fetch_request {
 	struct store *store;
 	struct slice key; /* copied */
 	bool head;
-	bool unproven; /* with head: as in struct store_read */
-	bool tried;    /* with head: the label gzip is checked by the first bytes */
-	bool judged;   /* with head: of a plain name (encoding.h) the head is told as with a body */
+	bool unproven;     /* with head: as in struct store_read */
+	bool denied_fails; /* as there: FETCH_DENIED is then a 404 that gives no reason, no more */
+	bool tried;        /* with head: the label gzip is checked by the first bytes */
+	bool judged; /* with head: of a plain name (encoding.h) the head is told as with a body */
 	bool into_file; /* the body comes as head->fd, whole; no sink (fetch_take_spool()) */
 	bool no_length; /* if no length is told, it is enough to know that the object is there */
 	bool ranged;    /* only this part is wanted */

@@ -214,9 +214,12 @@ static void describe(const struct store_call *c, const struct s3_error *x, struc
 			status != 429) ||
 		       status == 501;
 
-	err_set(e, refused ? ERR_DENIED : ERR_UPSTREAM, "answered %d%s%s%s%s", c->answer.status,
+	err_set(e, refused ? ERR_DENIED : ERR_UPSTREAM, "answered %d%s%s%s%s%s", c->answer.status,
 		x->code[0] ? " " : "", x->code, c->answer.request_id[0] ? ", request " : "",
-		c->answer.request_id);
+		c->answer.request_id,
+		c->read.denied_fails && strcmp(x->code, "AccessDenied") == 0
+			? " (without s3:ListBucket so does what is not there)"
+			: "");
 }
 
 static bool move_region(struct store_call *c, struct slice region, struct error *e)
@@ -292,9 +295,13 @@ static void act_on(struct store_call *c, enum s3_verdict verdict, struct slice r
 			again = c->as_get = true;
 		break;
 	case S3_RANGE: end_range(c, x); return;
-	case S3_ARCHIVED: metric_inc(store_archived); break;
+	case S3_ARCHIVED:
+		metric_inc(store_archived);
+		if (c->read.denied_fails)
+			verdict = S3_FAULT;
+		break;
 	case S3_DENIED_IN_DOUBT:
-		if (c->asking.what != S3_READ)
+		if (c->asking.what != S3_READ || c->read.denied_fails)
 			break;
 		if (doubt_wait(&c->s3->doubt)) {
 			call_wait_probe(c);
@@ -350,7 +357,9 @@ static void call_judge(struct store_call *c)
 	struct s3_answer a = {
 		.status = c->answer.status,
 		.head = c->read.head && !c->as_get && !unproven,
-		.exactness = c->asking.what == S3_READ ? s3_exactness_of(c->s3) : S3_UNKNOWN,
+		.exactness = c->asking.what == S3_READ && !c->read.denied_fails
+				     ? s3_exactness_of(c->s3)
+				     : S3_UNKNOWN,
 		.refreshable = !c->renewed,
 		.header_region = slice_of(c->answer.bucket_region),
 		.our_region = slice_of(c->region),

@@ -9,8 +9,9 @@
  *
  * What is asked first costs a request, whatever the store is believed to support: some services
  * take If-None-Match and replace the object all the same. A HEAD that is refused says nothing,
- * since its error has no code; the PUT then tells why. Between the two another writer may come,
- * where the condition is not kept.
+ * since its error has no code; the PUT then tells why. But one that is denied is asked by GET, for
+ * what may be there is not written over. Between the two another writer may come, where the
+ * condition is not kept.
  *
  * Failures that pass are tried again, each request by itself; after an answer that has got lost the
  * next try finds what the one before it stored, and says PRESENT.
@@ -40,11 +41,12 @@ struct s3_putting {
 	struct sigv4_field headers[FIXED_HEADERS + STORE_META_MAX];
 	size_t n_headers; /* without If-None-Match, which is the next one */
 	struct buf text;  /* of them */
-	struct s3_write head, put;
+	struct s3_write head, get, put;
 	struct store_call *call;
 	struct s3_multipart *parts; /* NULL: it goes as a whole */
 	struct loop_timer again;
 	bool looked; /* the HEAD has been answered, or is not needed */
+	bool by_get; /* it was denied */
 	struct store_put_answer answer;
 	unsigned tries;
 };
@@ -150,13 +152,31 @@ static void send(struct s3_putting *p)
 		ask(p);
 }
 
+/* Only a proven miss is one. */
+static void looked_by_get(struct s3_putting *p, enum s3_verdict verdict, const struct error *e)
+{
+	if (verdict == S3_RETRY)
+		retry(p, e);
+	else if (verdict == S3_FOUND || verdict == S3_RANGE)
+		end(p, STORE_PUT_PRESENT, NULL);
+	else if (verdict == S3_MISS)
+		send(p);
+	else
+		end(p, STORE_PUT_FAILED, e);
+}
+
 static void looked(struct s3_putting *p, enum s3_verdict verdict,
 		   const struct transfer_head *answer, const struct error *e)
 {
-	if (verdict == S3_RETRY) {
+	if (p->by_get) {
+		looked_by_get(p, verdict, e);
+	} else if (verdict == S3_RETRY) {
 		retry(p, e);
 	} else if (verdict == S3_FOUND && p->only_new) {
 		end(p, STORE_PUT_PRESENT, NULL);
+	} else if (answer->status == 403 && p->only_new) {
+		p->by_get = true;
+		ask(p);
 	} else if (verdict == S3_FOUND || answer->status / 100 == 4) {
 		send(p);
 	} else {
@@ -206,9 +226,15 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 
 static void ask(struct s3_putting *p)
 {
-	const struct store_read read = {.key = slice_of(p->key), .head = !p->looked};
+	bool first_byte = !p->looked && p->by_get;
+	const struct store_read read = {.key = slice_of(p->key),
+					.head = !p->looked && !first_byte,
+					.denied_fails = first_byte,
+					.ranged = first_byte};
 	const struct s3_asking asking = {.what = S3_WRITE,
-					 .write = p->looked ? &p->put : &p->head,
+					 .write = p->looked    ? &p->put
+						  : first_byte ? &p->get
+							       : &p->head,
 					 .written = written,
 					 .ud = p};
 
@@ -281,6 +307,7 @@ struct store_write *s3_put(struct store *s, const struct store_put *put, store_p
 	p->key = xstrdup(buf_str(&key));
 	add_headers(p, put);
 	p->head = (struct s3_write){.answer_ns = put->answer_ns};
+	p->get = (struct s3_write){.method = "GET", .answer_ns = put->answer_ns};
 	p->put = (struct s3_write){.method = "PUT",
 				   .headers = p->headers,
 				   .n_headers = p->n_headers,

@@ -120,6 +120,12 @@ struct store_read {
 	 * write there, and is told then what is wrong.
 	 */
 	bool unproven;
+	/*
+	 * For who decides by it what is written or removed: what is denied, or archived, may be
+	 * there, so that it is a fault, where others take it for a miss (STORE_MISS_DENIED). Of
+	 * s3://; what can be written besides denies nothing so.
+	 */
+	bool denied_fails;
 	bool ranged; /* only this part is wanted */
 	struct range_ask range;
 	const char *if_match; /* an ETag, or NULL; copied */

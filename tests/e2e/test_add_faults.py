@@ -94,6 +94,30 @@ def test_the_bucket_vanishes(at, proxy, add, build, step, nth, code, told):  # n
     assert all_right(at, which, range(FILES))
 
 
+# ---- what is denied may be there
+
+def denies_all_but(*texts):
+    """As a bucket that may not be listed does of what it does not have."""
+    return lambda r: (r.method in ("GET", "HEAD") and "list-type" not in r.query
+                      and not any(text in r.path for text in texts))
+
+
+@pytest.mark.parametrize("known, code, told", [
+    ((), 4, ""), (("index2.txt", ".gone"), 1, "failed: answered 403"), (("index2.txt", "/mod"), 1, IS_DONE)],
+    ids=["index2.txt", "the files", "whether it was removed"])
+def test_what_is_denied_may_be_there(at, proxy, add, build, known, code, told):  # noqa: F811
+    build(3)
+    other = sym(1, 400)[::-1]
+    at.put(key(1), other)
+    proxy.fault(faults.status(403, "AccessDenied"), denies_all_but(*known))
+    got, _, all, err = add(s3(at.bucket, proxy), "build", "--compress", "none",
+                           *(["--force"] if told == IS_DONE else []))
+    assert got == code and "AccessDenied" in err and "s3:ListBucket" in err and told in err, err
+    put = [r.path for r in proxy.asked("/mod", method="PUT")]
+    assert len(put) == (3 if told == IS_DONE else 0)
+    assert (at.get(key(1)) == other) == (told != IS_DONE)
+
+
 # ---- kill -9
 
 def start(tmp, store, *words, release=False):

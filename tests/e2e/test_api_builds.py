@@ -241,6 +241,19 @@ def test_a_store_that_fails(tmp, bucket_here, serve):
     assert told["partial"] and [e["store"] for e in told["errors"]] == ["s3://bucket"]
 
 
+def test_one_behind_a_store_that_fails(tmp, bucket_here, serve):
+    """Which may have it, or not: it is told from where it is."""
+    directory = InDirectory(tmp / "store")
+    put_many(directory, 1)
+    fault = bucket_here.origin.fault(faults.status(403, "AccessDenied"))
+    server = serve(stores=[bucket_here.url, directory.url])
+    told = builds(server, id=ident(0))
+    assert (told["build"]["state"], told["build"]["files"]) == (LIVE, 1) and "error" not in told
+    assert ask(server, id=ident(7))[0] == 503
+    fault.left = 0
+    assert ask(server, id=ident(7))[0] == 404
+
+
 def test_a_plan_that_cannot_be_read_now(bucket_here, serve):
     """What a failure left unknown is asked for again."""
     put_many(bucket_here, 1)

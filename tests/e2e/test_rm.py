@@ -393,6 +393,18 @@ def test_unreachable(spoiled, proxy, rm):
     assert code == 4 and "AccessDenied" in err
 
 
+@pytest.mark.parametrize("state, denied, exits", [(LIVE, "refs.ptr", 1), (OPEN, A, 1), (LIVE, ".json.done", 4)])
+def test_what_is_denied_may_be_there(spoiled, proxy, rm, state, denied, exits):
+    """What a removal looks for, in a bucket that denies what it does not have."""
+    fill(spoiled, A)
+    ident = publish(spoiled, 1, [line(A)], state)
+    proxy.fault(faults.status(403, "AccessDenied"),
+                lambda r: r.method in ("GET", "HEAD") and "list-type" not in r.query
+                and (denied in r.path or ".pepto" not in r.path and A not in r.path))
+    code, _, err = rm(spoiled, ident, url=spoiled.through)
+    assert code == exits and "AccessDenied" in err and there(spoiled, A), err
+
+
 def test_plans_are_kept(spoiled, proxy, rm):
     """By their ETags: a second removal reads only what is new."""
     fill(spoiled, A, B)

@@ -116,6 +116,18 @@ def test_metadata(rgw, bucket, built, tmp):  # noqa: F811
     assert verify()[0] == verify("--full")[0] == 1
 
 
+def test_denied(rgw, bucket, proxy, tmp):
+    """Which is no word on whether it is there, whatever the bucket says of random keys."""
+    place_, data, key = InBucket(rgw, bucket, ""), body(5000), path("big.bin", "opaque1")
+    ident = publish(place_, 1, [line(key, data)])
+    place_.put(key, data)
+    proxy.fault(faults.status(403, "AccessDenied"), lambda r: "list-type" not in r.query and ".pepto" not in r.path
+                and "000Admin" not in r.path)
+    code, out, _ = run(tmp, "verify", "--json", ident, "--store", s3(bucket, proxy), **KEYS)
+    told = json.loads(out)
+    assert (code, told["status"]) == (4, "fault") and "AccessDenied" in told["why"]
+
+
 def test_metadata_of_plain(rgw, bucket, tmp):
     """A file of the same length and name in the place of the one that was published."""
     place_, data, key = InBucket(rgw, bucket, ""), body(5000), path("big.bin", "opaque1")

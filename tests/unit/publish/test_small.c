@@ -143,6 +143,18 @@ static void test_bucket(void)
 		 1,
 		 NULL,
 		 ERR_UPSTREAM},
+		/* As the random key that a probe would ask for. */
+		{"denied",
+		 {ERROR("403 Forbidden", "40", "AccessDenied"),
+		  ERROR("403 Forbidden", "40", "AccessDenied")},
+		 2,
+		 NULL,
+		 ERR_DENIED},
+		{"archived",
+		 {ERROR("403 Forbidden", "46", "InvalidObjectState")},
+		 1,
+		 NULL,
+		 ERR_DENIED},
 		{"a passing fault",
 		 {ERROR("503 Slow Down", "36", "SlowDown"), WITH("Content-Length: 3\r\n", "one")},
 		 2,
@@ -164,11 +176,26 @@ static void test_bucket(void)
 	}
 }
 
+/* As its operator tells. */
+static void test_bare_misses(void)
+{
+	static const struct http_reply bare[] = {
+		{"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"}};
+	struct came c;
+	struct rig r;
+
+	rig_open_with_keys(&r, "s3://bucket/?misses=bare&endpoint=http://127.0.0.1:%u", bare, 1);
+	c = get(&r, KEY, 8);
+	CHECK(!c.there && !c.error.code, "a store whose misses give no reason");
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	ASSERT(mkdtemp(root) && chdir(root) == 0);
 	test_directory();
 	test_cancel();
 	test_bucket();
+	test_bare_misses();
 	return tap_done();
 }

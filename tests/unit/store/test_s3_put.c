@@ -20,9 +20,14 @@
 	{                                                                                          \
 		"HTTP/1.1 " status "\r\nContent-Length: 0\r\n\r\n"                                 \
 	}
-#define HERE      EMPTY("200 OK")
-#define NOT_HERE  EMPTY("404 Not Found")
-#define DENIED    EMPTY("403 Forbidden")
+#define HERE     EMPTY("200 OK")
+#define NOT_HERE EMPTY("404 Not Found")
+#define DENIED   EMPTY("403 Forbidden")
+#define PART                                                                                       \
+	{                                                                                          \
+		"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-0/5\r\n"                   \
+		"Content-Length: 1\r\n\r\nh"                                                       \
+	}
 #define SLOW_HEAD EMPTY("503 Slow Down")
 #define SLOW      ERROR("503 Slow Down", "", "SlowDown")
 #define STORED    EMPTY("200 OK")
@@ -120,7 +125,33 @@ static const struct {
 	 2,
 	 STORE_PUT_FAILED,
 	 ERR_DENIED},
-	{"looking is denied", true, {DENIED, STORED}, 2, STORE_PUT_STORED, OK},
+	{"looking is denied, to replace", false, {DENIED, STORED}, 2, STORE_PUT_STORED, OK},
+	{"looking is denied, with a reason",
+	 true,
+	 {DENIED, ERROR("403 No", "", "AccessDenied"), STORED},
+	 2,
+	 STORE_PUT_FAILED,
+	 ERR_DENIED},
+	{"looking is denied, as is nothing else",
+	 true,
+	 {DENIED, ERROR("404 No", "", "NoSuchBucket"), STORED},
+	 2,
+	 STORE_PUT_FAILED,
+	 ERR_UPSTREAM},
+	{"denied, but not there",
+	 true,
+	 {DENIED, ERROR("404 No", "", "NoSuchKey"), STORED},
+	 3,
+	 STORE_PUT_STORED,
+	 OK},
+	{"denied, but there", true, {DENIED, PART}, 2, STORE_PUT_PRESENT, OK},
+	{"denied by a wrong clock, and there",
+	 true,
+	 {DENIED,
+	  ERROR("403 No", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "RequestTimeTooSkewed"), PART},
+	 3,
+	 STORE_PUT_PRESENT,
+	 OK},
 	{"putting is denied",
 	 true,
 	 {NOT_HERE, ERROR("403 No", "", "AccessDenied")},
