@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * All transactions of a store, as one listing of .pepto/tx/ tells them, and the objects that they
- * consist of. The folder is always listed whole: the time in an id is that of some client's clock.
- *
- * On a thread that waits (await.h).
+ * All transactions of a store, as one listing of .pepto/tx/ tells them, and the objects that they consist of. The folder
+ * is always listed whole: the time in an id is that of some client's clock. The listing is the loop's; what waits for it
+ * and for objects is for a thread that may (await.h); the rest is pure.
  */
 #pragma once
 #include "publish/await.h"
-#include "publish/transaction.h"
+#include "publish/markers.h"
+#include "publish/plan.h"
 
 #define CATALOG_MAX 1000000 /* transactions */
 
 struct catalog_object {
 	int64_t size, modified_s; /* by the store's clock; 0: not told */
-	char etag[72];            /* "" not told, or longer */
+	uint64_t etag[2];         /* a hash of it; 0, 0: not told */
 };
 
 struct catalog_entry {
@@ -23,37 +23,51 @@ struct catalog_entry {
 	struct catalog_object object[TX_GONE + 1];
 };
 
-/* By id; no two have the same. */
+/* By id; no two have the same. {0} is an empty one. */
 struct catalog {
 	struct catalog_entry *entry;
 	size_t n, room;
 	int64_t date_s; /* when it was listed, by the store's clock; -1 not told */
+	unsigned pages; /* that it took */
+	bool cut;       /* older ones were left out */
 };
 
-MUST_CHECK enum err catalog_read(struct store *s, struct catalog *ret, struct error *e);
 void catalog_fini(struct catalog *c);
 /* NULL: there is none. */
 struct catalog_entry *catalog_find(const struct catalog *c, const struct tx_id *id);
+/* How many of them are older than id; all, where id is NULL. */
+size_t catalog_before(const struct catalog *c, const struct tx_id *id);
+/* Another one when one of its objects is another, or has come or gone. */
+uint64_t catalog_version(const struct catalog_entry *t);
 static inline bool catalog_has(const struct catalog_entry *t, enum tx_object which)
 {
-	return t->has & (1U << which);
+	return tx_has(t->has, which);
 }
 
+/* ---- the listing ---- */
+
+struct catalog_listing;
+
 /*
- * Where objects are kept from one run to the next: below cache_dir (DISK_PLANS), by the store that
- * they are of, and by their ETags. What cannot be kept there is got again.
+ * newest: of more than twice so many the older ones are left out; 0: more than CATALOG_MAX are ERR_LIMIT. *c may be taken;
+ * of one that failed it has pages alone. Exactly one done(), never from inside catalog_list().
  */
+struct catalog_listing *
+catalog_list(struct store *s, size_t newest,
+	     void (*done)(void *ud, struct catalog *c, const struct error *e), void *ud);
+void catalog_list_cancel(struct catalog_listing *l); /* accepts NULL */
+
+/* All of them, for who waits. */
+MUST_CHECK enum err catalog_read(struct store *s, struct catalog *ret, struct error *e);
+
+/* ---- objects ---- */
+
+/* Where they are got from, and kept from one run to the next (kept.h). */
 struct catalog_source {
 	struct store *store;
 	const char *cache_dir;   /* NULL: nothing is kept, as of a store that is a directory */
 	const atomic_bool *stop; /* or NULL */
 };
-
-/*
- * Removes what is kept of this store that the catalog does not have, or not with this ETag; and all of stores of which
- * nothing was wanted for 90 days.
- */
-void catalog_prune(const struct catalog_source *source, const struct catalog *c);
 
 /*
  * The text of one object of each of n transactions, which the catalog says are there: that one has
@@ -66,3 +80,10 @@ MUST_CHECK enum err catalog_get(const struct catalog_source *source,
 				enum err (*take)(void *ud, const struct catalog_entry *t,
 						 struct slice text, struct error *e),
 				void *ud, struct error *e);
+/* Of one: its plan; and, where the catalog says that it is there, what became of the plan's files. */
+MUST_CHECK enum err catalog_get_plan(const struct catalog_source *source,
+				     const struct catalog_entry *t, struct plan *ret,
+				     struct error *e);
+MUST_CHECK enum err catalog_get_done(const struct catalog_source *source,
+				     const struct catalog_entry *t, size_t files, struct done *ret,
+				     struct error *e);

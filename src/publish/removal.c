@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "publish/kept.h"
 #include "publish/removal_ask.h"
 
 #include <stdio.h>
@@ -79,28 +80,6 @@ static enum err take_named(void *ud, const struct catalog_entry *t, struct slice
 	return OK;
 }
 
-struct with_done {
-	struct removal *removal;
-	const struct plan *plan;
-	struct done *ret;
-};
-
-static enum err take_done(void *ud, const struct catalog_entry *t, struct slice text,
-			  struct error *e)
-{
-	struct with_done *w = ud;
-
-	return done_read(text, &t->id, w->plan->files, w->ret, e);
-}
-
-static enum err read_done(struct removal *r, const struct catalog_entry *t, const struct plan *plan,
-			  struct done *ret, struct error *e)
-{
-	struct with_done w = {r, plan, ret};
-
-	return catalog_get(r->q->from, &t, 1, TX_DONE, take_done, &w, e);
-}
-
 static enum err take_gone(void *ud, const struct catalog_entry *t, struct slice text,
 			  struct error *e)
 {
@@ -112,8 +91,8 @@ static enum err take_gone(void *ud, const struct catalog_entry *t, struct slice 
 
 	if (!err && t->mark & AGAIN)
 		removal_keys_stored_since(&r->keys, &plan);
-	else if (!err && is_done)
-		err = read_done(r, t, &plan, &done, e);
+	else if (!err)
+		err = catalog_get_done(r->q->from, t, plan.files, &done, e);
 	if (!err && !(t->mark & AGAIN))
 		removal_keys_stored(&r->keys, &plan, is_done ? &done : NULL,
 				    t->mark & TARGET ? INT64_MAX : t->object[TX_GONE].modified_s);
@@ -268,8 +247,8 @@ static enum err take_target(void *ud, const struct catalog_entry *t, struct slic
 		target++;
 	err = plan_read(text, &t->id, &target->plan, e);
 	target->has_done = catalog_has(t, TX_DONE);
-	if (!err && target->has_done)
-		err = read_done(r, t, &target->plan, &target->done, e);
+	if (!err)
+		err = catalog_get_done(r->q->from, t, target->plan.files, &target->done, e);
 	/* Whatever others stored of the keys of one that was gone says nothing of what lies there now. */
 	return err ? err
 		   : removal_keys_add(&r->keys, &target->plan,
@@ -561,7 +540,7 @@ static enum err prepare(struct removal *r, struct error *e)
 		err = catalog_read(r->store, &r->catalog, e);
 	if (err)
 		return err;
-	catalog_prune(r->q->from, &r->catalog);
+	kept_prune(r->q->from, &r->catalog);
 	err = choose(r, e);
 	if (!err)
 		err = read_targets(r, e);

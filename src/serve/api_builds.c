@@ -22,7 +22,7 @@
 /* One that is looked at. */
 struct pick {
 	struct api_builds *all;
-	struct build_listed listed;
+	struct catalog_entry listed;
 	struct build build;
 	struct small *small;
 	size_t head_size;
@@ -39,9 +39,7 @@ struct api_builds {
 	char *product; /* NULL: of all */
 
 	size_t at; /* the store that is listed */
-	struct listing *listing;
-	struct build_list list;
-	struct buf token;
+	struct catalog_listing *listing;
 	struct error *error; /* of each store */
 
 	bool behind; /* older than, or of a later store: */
@@ -63,7 +61,7 @@ static void finish(struct api_builds *a, bool more)
 {
 	a->more = more;
 	for (size_t i = 0; i < a->stores->n; i++) {
-		if (!a->error[i].code && builds_of(a->builds, i)->cut)
+		if (!a->error[i].code && builds_of(a->builds, i)->catalog.cut)
 			err_set(&a->error[i], ERR_LIMIT,
 				"it has more transactions than are told here: see ls");
 		a->partial |= a->error[i].code != OK;
@@ -150,7 +148,7 @@ static void head_came(void *ud, struct buf *bytes, const struct error *e)
 	} else if (!read_head(p, text)) {
 		p->build.state = TX_STATE_DAMAGED;
 		read_over(p);
-	} else if (p->listed.has & 1U << TX_GONE) {
+	} else if (catalog_has(&p->listed, TX_GONE)) {
 		get(p, TX_GONE, GONE_SIZE_MAX, gone_came);
 	} else {
 		read_over(p);
@@ -169,11 +167,11 @@ static bool is_behind(const struct api_builds *a, const struct tx_id *id, size_t
 /* The newest that is behind the last one; false: there is none. */
 static bool find_next(const struct api_builds *a, const size_t *left, size_t *ret)
 {
-	const struct build_listed *best = NULL;
+	const struct catalog_entry *best = NULL;
 
 	for (size_t i = 0; i < a->stores->n; i++) {
-		const struct build_list *l = builds_of(a->builds, i);
-		const struct build_listed *b = left[i] ? &l->v[left[i] - 1] : NULL;
+		const struct catalog *c = &builds_of(a->builds, i)->catalog;
+		const struct catalog_entry *b = left[i] ? &c->entry[left[i] - 1] : NULL;
 
 		if (b && (!best || strcmp(b->id.s, best->id.s) > 0)) {
 			best = b;
@@ -183,7 +181,7 @@ static bool find_next(const struct api_builds *a, const size_t *left, size_t *re
 	return best;
 }
 
-static void begin_pick(struct api_builds *a, size_t place, const struct build_listed *listed)
+static void begin_pick(struct api_builds *a, size_t place, const struct catalog_entry *listed)
 {
 	struct pick *p = &a->pick[a->picks++];
 	const struct build *known = builds_find(a->builds, place, listed);
@@ -195,7 +193,7 @@ static void begin_pick(struct api_builds *a, size_t place, const struct build_li
 	}
 	p->build = (struct build){.place = place,
 				  .id = listed->id,
-				  .version = listed->version,
+				  .version = catalog_version(listed),
 				  .state = tx_state_of(listed->has, false),
 				  .files = -1,
 				  .bytes = -1};
@@ -213,15 +211,15 @@ static void pick_some(struct api_builds *a)
 	size_t most = a->product ? READ_AT_ONCE : MIN(READ_AT_ONCE, a->wanted - a->rows);
 
 	for (size_t i = 0; i < a->stores->n; i++) {
-		const struct build_list *l = builds_of(a->builds, i);
+		const struct catalog *c = &builds_of(a->builds, i)->catalog;
 
-		left[i] = l->n;
-		while (left[i] && !is_behind(a, &l->v[left[i] - 1].id, i))
+		left[i] = c->n;
+		while (left[i] && !is_behind(a, &c->entry[left[i] - 1].id, i))
 			left[i]--;
 	}
 	a->picks = 0;
 	while (a->picks < most && find_next(a, left, &place))
-		begin_pick(a, place, &builds_of(a->builds, place)->v[--left[place]]);
+		begin_pick(a, place, &builds_of(a->builds, place)->catalog.entry[--left[place]]);
 	free(left);
 }
 
@@ -282,43 +280,22 @@ static void look_on(struct api_builds *a)
 
 static void list_next(struct api_builds *a);
 
-static void store_listed(struct api_builds *a)
-{
-	buf_clear(&a->token);
-	a->at++;
-	list_next(a);
-}
-
-static void page_came(void *ud, struct name_page *page)
+static void listed(void *ud, struct catalog *c, const struct error *e)
 {
 	struct api_builds *a = ud;
 	struct build_list *l = builds_of(a->builds, a->at);
 
-	listing_cancel(TAKE(a->listing));
-	build_list_take(&a->list, SLICE(TX_FOLDER), page);
-	buf_clear(&a->token);
-	buf_add(&a->token, page->next);
-	if (page->next.n) {
-		list_next(a);
-		return;
-	}
-	build_list_fini(l);
-	*l = a->list;
-	l->listed_ns = clock_mono_ns();
-	a->list = (struct build_list){0};
-	store_listed(a);
-}
-
-static void listing_ended(void *ud, struct listing_result *r, const struct error *e)
-{
-	struct api_builds *a = ud;
-
 	a->listing = NULL;
-	name_list_fini(&r->names);
-	if (e)
+	metric_add(api_pages, c->pages);
+	if (e) {
 		a->error[a->at] = *e;
-	build_list_fini(&a->list);
-	store_listed(a);
+	} else {
+		catalog_fini(&l->catalog);
+		*l = (struct build_list){*c, clock_mono_ns()};
+		*c = (struct catalog){0};
+	}
+	a->at++;
+	list_next(a);
 }
 
 /* Whoever goes on does so in the list that was told. */
@@ -332,20 +309,13 @@ static bool is_fresh(const struct api_builds *a, size_t place)
 
 static void list_next(struct api_builds *a)
 {
-	struct listing_request request = {
-		.folder = SLICE(TX_FOLDER), .deep = true, .page = page_came};
-
-	while (a->at < a->stores->n && !a->token.n &&
+	while (a->at < a->stores->n &&
 	       (!store_can_list(a->stores->store[a->at]) || is_fresh(a, a->at)))
 		a->at++;
-	if (a->at == a->stores->n) {
+	if (a->at == a->stores->n)
 		look_on(a);
-		return;
-	}
-	request.store = a->stores->store[a->at];
-	request.token = buf_slice(&a->token);
-	metric_inc(api_pages);
-	a->listing = listing_start(&request, listing_ended, a);
+	else
+		a->listing = catalog_list(a->stores->store[a->at], BUILDS_LISTED, listed, a);
 }
 
 static void begin(struct api_work *w)
@@ -357,8 +327,7 @@ static void stop(struct api_work *w)
 {
 	struct api_builds *a = CONTAINER_OF(w, struct api_builds, work);
 
-	if (a->listing)
-		listing_cancel(TAKE(a->listing));
+	catalog_list_cancel(TAKE(a->listing));
 	for (size_t i = 0; i < a->picks; i++)
 		small_cancel(TAKE(a->pick[i].small));
 	a->partial |= !a->behind; /* nothing is told yet that one could go on behind */
@@ -463,8 +432,6 @@ static void builds_work_free(struct api_work *w)
 		build_fini(&a->pick[i].build);
 	for (size_t i = 0; i < a->n_products; i++)
 		free(a->products[i]);
-	build_list_fini(&a->list);
-	buf_fini(&a->token);
 	free(a->error);
 	free(a->product);
 	free(a);
@@ -520,7 +487,6 @@ struct api_work *api_builds(struct exchange *x, const struct api_asked *asked, s
 	a->builds = x->server->builds;
 	a->operator= api_is_operator(x);
 	a->error = xzalloc((a->stores->n + 1) * sizeof(*a->error));
-	a->token = BUF_MAX(STORE_TOKEN_MAX);
 	wrong = read_query(a, asked->query);
 	if (!wrong)
 		return &a->work;

@@ -3,9 +3,6 @@
 #include "serve/builds.h"
 
 #include "base/text.h"
-#include "publish/plan.h"
-
-#include <xxhash.h>
 
 struct builds {
 	size_t stores;
@@ -58,57 +55,6 @@ void build_fini(struct build *b)
 	*b = (struct build){0};
 }
 
-/* ---- which there are ---- */
-
-static void add_object(struct build_list *l, const struct tx_id *id, enum tx_object which,
-		       struct slice etag)
-{
-	struct build_listed *last = l->n ? &l->v[l->n - 1] : NULL;
-
-	if (!last || strcmp(last->id.s, id->s) != 0) {
-		if (!l->v)
-			l->v = xzalloc(2 * BUILDS_LISTED * sizeof(*l->v));
-		if (l->n == (size_t)2 * BUILDS_LISTED) { /* the newest come last */
-			memcpy(l->v, l->v + BUILDS_LISTED, BUILDS_LISTED * sizeof(*l->v));
-			l->n = BUILDS_LISTED;
-			l->cut = true;
-		}
-		last = &l->v[l->n++];
-		*last = (struct build_listed){.id = *id};
-	}
-	last->has |= 1U << which;
-	last->version = XXH3_64bits_withSeed(etag.p, etag.n, last->version + which + 1);
-}
-
-void build_list_take(struct build_list *l, struct slice folder, const struct name_page *page)
-{
-	for (size_t i = 0; i < page->n_keys; i++) {
-		struct buf key CLEANUP(buf_fini) = BUF_MAX(4096);
-		enum tx_object which;
-		struct tx_id id;
-
-		buf_add(&key, folder);
-		buf_add(&key, page->keys[i]);
-		if (tx_key_parse(buf_slice(&key), &id, &which) && which != TX_REMOVAL)
-			add_object(l, &id, which, page->facts ? page->facts[i].etag : SLICE_NONE);
-	}
-}
-
-void build_list_fini(struct build_list *l)
-{
-	free(l->v);
-	*l = (struct build_list){0};
-}
-
-size_t build_list_before(const struct build_list *l, const struct tx_id *id)
-{
-	size_t n = l->n;
-
-	while (n && id && strcmp(l->v[n - 1].id.s, id->s) >= 0)
-		n--;
-	return n;
-}
-
 /* ---- what is kept ---- */
 
 struct builds *builds_new(size_t stores)
@@ -126,7 +72,7 @@ void builds_free(struct builds *b)
 	for (size_t i = 0; i < BUILDS_KEPT; i++)
 		build_fini(&b->kept[i]);
 	for (size_t i = 0; i < b->stores; i++)
-		build_list_fini(&b->list[i]);
+		catalog_fini(&b->list[i].catalog);
 	free(b);
 }
 
@@ -135,14 +81,16 @@ struct build_list *builds_of(struct builds *b, size_t place)
 	return &b->list[place];
 }
 
-const struct build *builds_find(struct builds *b, size_t place, const struct build_listed *listed)
+const struct build *builds_find(struct builds *b, size_t place, const struct catalog_entry *listed)
 {
+	const uint64_t version = catalog_version(listed);
+
 	for (size_t i = 0; i < BUILDS_KEPT; i++) {
 		struct build *k = &b->kept[i];
 
 		if (!k->used || k->place != place || strcmp(k->id.s, listed->id.s) != 0)
 			continue;
-		if (k->version != listed->version)
+		if (k->version != version)
 			return NULL;
 		k->used = ++b->now;
 		return k;

@@ -6,8 +6,7 @@
  * thread.
  */
 #pragma once
-#include "publish/transaction.h"
-#include "store/name_list.h"
+#include "publish/catalog.h"
 
 #define BUILDS_LISTED     20000
 #define BUILDS_KEPT       1000
@@ -30,38 +29,23 @@ enum build_text {
 struct build {
 	size_t place; /* of its store in STORES */
 	struct tx_id id;
-	uint64_t version; /* of the objects that it was read from */
+	uint64_t version; /* of the objects that it was read from (catalog_version()) */
 	enum tx_state state;
 	int64_t started_s, files, bytes; /* 0, -1, -1: not told */
 	char *text[BUILD_TEXTS];         /* owned; "" not told */
 	uint64_t used;
 };
 
-struct plan;
 /* texts: cut to BUILD_TEXT_MAX. files: as plan_read_head() tells. */
 void build_read(struct build *b, const struct plan *head, int64_t files);
 struct build build_copy(const struct build *b);
 void build_fini(struct build *b);
 
-/* One that a listing told. */
-struct build_listed {
-	struct tx_id id;
-	unsigned has;     /* a bit for each enum tx_object */
-	uint64_t version; /* another one when one of its objects is another */
-};
-
+/* What a listing told of a store. */
 struct build_list {
-	struct build_listed *v; /* by id */
-	size_t n;
+	struct catalog catalog;
 	int64_t listed_ns; /* 0: never */
-	bool cut;          /* older ones were left out */
 };
-
-/* A page of the listing of TX_FOLDER, behind those before it. */
-void build_list_take(struct build_list *l, struct slice folder, const struct name_page *page);
-void build_list_fini(struct build_list *l);
-/* How many of them are older than id; all, where id is NULL. */
-size_t build_list_before(const struct build_list *l, const struct tx_id *id);
 
 struct builds;
 
@@ -69,7 +53,7 @@ struct builds *builds_new(size_t stores);
 void builds_free(struct builds *b); /* accepts NULL */
 struct build_list *builds_of(struct builds *b, size_t place);
 /* NULL: it is not known, or not any more. */
-const struct build *builds_find(struct builds *b, size_t place, const struct build_listed *listed);
+const struct build *builds_find(struct builds *b, size_t place, const struct catalog_entry *listed);
 /* *build is taken. */
 void builds_keep(struct builds *b, struct build *build);
 /* The products of those that are kept, sorted, each once, BUILDS_PRODUCTS at most: ret[] are copies. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What is known of transactions: from a listing, how many, what is kept of them and for how long. */
+/* What is known of transactions: how many, what is kept of them and for how long. */
 #include "serve/builds.h"
 
 #include "base/macros.h"
@@ -17,59 +17,17 @@ static struct tx_id id_of(unsigned n)
 	return id;
 }
 
-static void take(struct build_list *l, const char *key, const char *etag)
+static struct catalog_entry listed_as(unsigned n, uint64_t etag)
 {
-	struct slice keys[] = {slice_of(key)};
-	struct name_fact facts[] = {{1, 1, slice_of(etag)}};
-	const struct name_page page = {.keys = keys, .facts = facts, .n_keys = 1};
-
-	build_list_take(l, SLICE(TX_FOLDER), &page);
-}
-
-static void test_listing(void)
-{
-	struct build_list l = {0}, other = {0};
-	struct tx_id newer = id_of(1), older = id_of(0);
-
-	take(&l, "20261129-000000-00000000.json", "a");
-	take(&l, "20261129-000000-00000000.json.done", "b");
-	take(&l, "20261129-000001-00000001.json", "a");
-	take(&l, "notes.txt", "c");
-	take(&l, "20261129-000001-00000001.json.more", "c");
-	CHECK_INT(l.n, 2, "two transactions");
-	CHECK_INT(l.v[0].has, 1U << TX_PLAN | 1U << TX_DONE, "what the first has");
-	CHECK_INT(l.v[1].has, 1U << TX_PLAN, "what the second has");
-	CHECK_INT(build_list_before(&l, NULL), 2, "all");
-	CHECK_INT(build_list_before(&l, &newer), 1, "those before the second");
-	CHECK_INT(build_list_before(&l, &older), 0, "those before the first");
-	take(&other, "20261129-000000-00000000.json", "a");
-	CHECK(other.v[0].version != l.v[0].version, "with done it is another version");
-	take(&other, "20261129-000000-00000000.json.done", "other");
-	CHECK(other.v[0].version != l.v[0].version, "as with another ETag");
-	build_list_fini(&l);
-	build_list_fini(&other);
-}
-
-static void test_many(void)
-{
-	struct build_list l = {0};
-	char key[64];
-
-	for (unsigned i = 0; i < 5 * BUILDS_LISTED; i++) {
-		snprintf(key, sizeof(key), "%s.json", id_of(i).s);
-		take(&l, key, "a");
-	}
-	CHECK(l.cut && l.n >= BUILDS_LISTED && l.n <= (size_t)2 * BUILDS_LISTED,
-	      "no more than that");
-	CHECK_STR(l.v[l.n - 1].id.s, id_of(5 * BUILDS_LISTED - 1).s, "the newest");
-	CHECK_STR(l.v[0].id.s, id_of(5 * BUILDS_LISTED - (unsigned)l.n).s, "without a gap");
-	build_list_fini(&l);
+	return (struct catalog_entry){
+		.id = id_of(n), .has = 1U << TX_PLAN, .object[TX_PLAN].etag = {etag, etag}};
 }
 
 static struct build build_of(unsigned n, const char *product, uint64_t version)
 {
 	const struct plan plan = {.product = slice_of(product), .started_s = 1, .bytes = 2};
-	struct build b = {.id = id_of(n), .version = version};
+	const struct catalog_entry t = listed_as(n, version);
+	struct build b = {.id = id_of(n), .version = catalog_version(&t)};
 
 	build_read(&b, &plan, 3);
 	return b;
@@ -78,7 +36,7 @@ static struct build build_of(unsigned n, const char *product, uint64_t version)
 static void test_kept(void)
 {
 	struct builds *all = builds_new(2);
-	struct build_listed listed = {.id = id_of(1), .version = 7};
+	struct catalog_entry listed = listed_as(1, 7);
 	struct build b = build_of(1, "app", 7);
 	const struct build *found;
 
@@ -87,7 +45,7 @@ static void test_kept(void)
 	found = builds_find(all, 0, &listed);
 	CHECK(found && found->files == 3 && found->bytes == 2, "what was kept");
 	CHECK(!builds_find(all, 1, &listed), "not of another store");
-	listed.version = 8;
+	listed = listed_as(1, 8);
 	CHECK(!builds_find(all, 0, &listed), "nor of another version");
 	b = build_of(1, "app", 8);
 	builds_keep(all, &b);
@@ -98,7 +56,7 @@ static void test_kept(void)
 		builds_keep(all, &b);
 	}
 	CHECK(builds_find(all, 0, &listed), "what is used stays");
-	listed = (struct build_listed){.id = id_of(2), .version = 1};
+	listed = listed_as(2, 1);
 	CHECK(!builds_find(all, 0, &listed), "the one used longest ago went");
 	builds_free(all);
 }
@@ -154,8 +112,6 @@ static void test_long_texts(void)
 
 int main(void)
 {
-	test_listing();
-	test_many();
 	test_kept();
 	test_products();
 	test_long_texts();
