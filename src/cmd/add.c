@@ -256,11 +256,11 @@ static bool read_plan(struct add *a)
 		if (strcmp(all.tx[i].id.s, tx.id.s) == 0)
 			tx.has = all.tx[i].has;
 	transactions_fini(&all);
-	if (!(tx.has & 1U << TX_PLAN))
+	if (!tx_has(tx.has, TX_PLAN))
 		why = "there is no such transaction";
-	else if (tx.has & 1U << TX_GONE)
+	else if (tx_has(tx.has, TX_GONE))
 		why = "it is being removed, or has been";
-	else if (tx.has & 1U << TX_DONE)
+	else if (tx_has(tx.has, TX_DONE))
 		why = "it is done already";
 	else if (transaction_read(a->store, &tx, &a->plan, &done, &e) != OK)
 		why = e.msg;

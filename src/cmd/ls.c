@@ -74,7 +74,7 @@ static void begin_json(const struct ls *x, const struct transaction *tx, struct 
 	buf_puts(line, "{\"store\":");
 	(void)json_string_add(slice_of(x->store->traits.name), line);
 	buf_printf(line, ",\"transaction\":\"%s\",\"state\":\"%s\"", tx->id.s,
-		   tx_state_name(tx->state));
+		   tx_state_name(tx->told.state));
 }
 
 static void print_line(struct ls *x, struct buf *line, bool ends_object)
@@ -89,7 +89,7 @@ static void print_line(struct ls *x, struct buf *line, bool ends_object)
 static void tell_json(struct ls *x, const struct transaction *tx)
 {
 	struct buf line CLEANUP(buf_fini) = BUF_MAX(LINE_MAX_);
-	const struct plan *p = &tx->head;
+	const struct plan *p = &tx->told.head;
 
 	begin_json(x, tx, &line);
 	if (tx->is_symstore)
@@ -103,17 +103,17 @@ static void tell_json(struct ls *x, const struct transaction *tx)
 	put_member(&line, "host", p->host);
 	put_member(&line, "user", p->user);
 	put_member(&line, "tool", p->tool);
-	if (tx->files >= 0)
-		buf_printf(&line, ",\"files\":%lld,\"bytes\":%lld", (long long)tx->files,
+	if (tx->told.files >= 0)
+		buf_printf(&line, ",\"files\":%lld,\"bytes\":%lld", (long long)tx->told.files,
 			   (long long)p->bytes);
-	if (tx->state == TX_STATE_GOING || tx->state == TX_STATE_GONE) {
-		put_date(&line, "removed_when", tx->gone->when_s);
-		put_member(&line, "removed_by", slice_of(tx->gone->by));
-		put_member(&line, "removed_why", slice_of(tx->gone->why));
-		buf_printf(&line, ",\"removed\":%lld,\"kept\":%lld", (long long)tx->gone->removed,
-			   (long long)tx->gone->kept);
+	if (tx->told.state == TX_STATE_GOING || tx->told.state == TX_STATE_GONE) {
+		put_date(&line, "removed_when", tx->told.gone->when_s);
+		put_member(&line, "removed_by", slice_of(tx->told.gone->by));
+		put_member(&line, "removed_why", slice_of(tx->told.gone->why));
+		buf_printf(&line, ",\"removed\":%lld,\"kept\":%lld",
+			   (long long)tx->told.gone->removed, (long long)tx->told.gone->kept);
 	}
-	put_member(&line, "error", slice_of(tx->error.msg));
+	put_member(&line, "error", slice_of(tx->told.error.msg));
 	print_line(x, &line, true);
 }
 
@@ -134,13 +134,14 @@ static void tell(struct ls *x, const struct transaction *tx)
 		tell_json(x, tx);
 		return;
 	}
-	buf_printf(&line, "%s\t%s", tx->id.s, tx_state_name(tx->state));
-	if (tx->files >= 0)
-		buf_printf(&line, "\t%lld\t%lld", (long long)tx->files, (long long)tx->head.bytes);
+	buf_printf(&line, "%s\t%s", tx->id.s, tx_state_name(tx->told.state));
+	if (tx->told.files >= 0)
+		buf_printf(&line, "\t%lld\t%lld", (long long)tx->told.files,
+			   (long long)tx->told.head.bytes);
 	else
 		buf_puts(&line, "\t-\t-");
-	put_cell(&line, tx->head.product, "-");
-	put_cell(&line, tx->head.version, "-");
+	put_cell(&line, tx->told.head.product, "-");
+	put_cell(&line, tx->told.head.version, "-");
 	print_line(x, &line, false);
 }
 
@@ -170,13 +171,13 @@ static void tell_file(struct ls *x, const struct transaction *tx, const struct p
 		return;
 	}
 	text_show(f->key, &line);
-	buf_printf(&line, "\t%s", *outcome ? outcome : tx_state_name(tx->state));
+	buf_printf(&line, "\t%s", *outcome ? outcome : tx_state_name(tx->told.state));
 	if (tx->is_symstore)
 		buf_puts(&line, "\t-");
 	else
 		buf_printf(&line, "\t%lld", (long long)f->size);
 	if (!x->is_id)
-		buf_printf(&line, "\t%s\t%s", tx->id.s, tx_state_name(tx->state));
+		buf_printf(&line, "\t%s\t%s", tx->id.s, tx_state_name(tx->told.state));
 	print_line(x, &line, false);
 }
 
@@ -219,16 +220,16 @@ static int tell_wanted(struct ls *x, const struct transaction *tx)
 {
 	struct error e = {OK, 0, ""};
 
-	if (tx->error.code && (!x->is_id || strcmp(x->word, tx->id.s) == 0)) {
+	if (tx->told.error.code && (!x->is_id || strcmp(x->word, tx->id.s) == 0)) {
 		if (!x->word)
 			tell(x, tx);
-		return complain(x, &tx->error);
+		return complain(x, &tx->told.error);
 	}
 	if (!x->word) {
 		tell(x, tx);
 		return EXIT_SUCCESS;
 	}
-	if (x->is_id ? strcmp(x->word, tx->id.s) != 0 : tx->state == TX_STATE_GONE)
+	if (x->is_id ? strcmp(x->word, tx->id.s) != 0 : tx->told.state == TX_STATE_GONE)
 		return EXIT_SUCCESS;
 	return tell_files(x, tx, &e) ? complain(x, &e) : EXIT_SUCCESS;
 }

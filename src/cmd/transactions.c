@@ -3,22 +3,18 @@
 #include "cmd/transactions.h"
 
 #include "base/text.h"
-#include "cmd/listings.h"
 #include "cmd/reads.h"
 
 #include <stdio.h>
 
-#define HEAD_SIZE    ((int64_t)16 << 10) /* most first lines are shorter */
 #define TIMEOUT_NS   (60 * NS_PER_S)
 #define SYMSTORE_MAX ((size_t)16 << 20) /* bytes of a list in 000Admin */
 #define SYMSTORE_ID  10
 
 void transactions_fini(struct transactions *t)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		plan_fini(&t->tx[i].head);
-		free(t->tx[i].gone);
-	}
+	for (size_t i = 0; i < t->n; i++)
+		summary_fini(&t->tx[i].told);
 	free(t->tx);
 	*t = (struct transactions){0};
 }
@@ -35,36 +31,8 @@ static struct transaction *append(struct transactions *t, struct error *e)
 		t->tx = reallocarray(t->tx, t->room, sizeof(*t->tx));
 		ASSERT(t->tx);
 	}
-	t->tx[t->n] = (struct transaction){.files = -1};
+	t->tx[t->n] = (struct transaction){.told.files = -1};
 	return &t->tx[t->n++];
-}
-
-/* ---- listing ---- */
-
-/* They come in the order of their keys: what lies beside a plan stands behind it, or behind one that is missing. */
-static enum err take_page(void *ud, struct slice folder, const struct name_page *page,
-			  struct error *e)
-{
-	struct transactions *t = ud;
-
-	for (size_t i = 0; i < page->n_keys; i++) {
-		struct buf key CLEANUP(buf_fini) = BUF_MAX(4096);
-		struct transaction *tx = t->n ? &t->tx[t->n - 1] : NULL;
-		enum tx_object which;
-		struct tx_id id;
-
-		buf_add(&key, folder);
-		buf_add(&key, page->keys[i]);
-		if (!tx_key_parse(buf_slice(&key), &id, &which))
-			continue;
-		if (!tx || strcmp(tx->id.s, id.s) != 0)
-			tx = append(t, e);
-		if (!tx)
-			return e->code;
-		tx->id = id;
-		tx->has |= 1U << which;
-	}
-	return OK;
 }
 
 static int newest_first(const void *a_, const void *b_)
@@ -76,7 +44,60 @@ static int newest_first(const void *a_, const void *b_)
 	return strcmp(b->id.s, a->id.s);
 }
 
-/* ---- reading ---- */
+/* ---- what is told in a line ---- */
+
+struct looking {
+	struct await_each each;
+	struct transactions *all;
+	struct transaction **wanted;
+};
+
+struct look {
+	struct looking *all;
+	struct transaction *tx;
+};
+
+static void told(void *ud, struct summary *s)
+{
+	struct look *l = ud;
+	struct looking *all = l->all;
+
+	summary_fini(&l->tx->told);
+	l->tx->told = *s;
+	*s = (struct summary){0};
+	if (l->tx->told.error.code)
+		l->tx->told.files = -1;
+	free(l);
+	await_each_over(&all->each, NULL);
+}
+
+static void look(struct await_each *each, size_t i)
+{
+	struct looking *all = CONTAINER_OF(each, struct looking, each);
+	struct look *l = xnew(struct look);
+	const struct catalog_entry t = {.id = all->wanted[i]->id, .has = all->wanted[i]->has};
+
+	*l = (struct look){all, all->wanted[i]};
+	(void)summary_start(all->all->store, &t, told, l);
+}
+
+void transactions_look(struct transactions *t)
+{
+	struct looking all = {.each = {.at_once = READS_PARALLEL, .start = look}, .all = t};
+	struct error e;
+	enum err err = OK;
+
+	all.wanted = xcalloc(t->n + 1, sizeof(struct transaction *));
+	for (size_t i = 0; i < t->n; i++)
+		if (!t->tx[i].is_symstore && !t->tx[i].told.error.code)
+			all.wanted[all.each.n++] = &t->tx[i];
+	if (all.each.n)
+		err = await_each(&all.each, t->store->ctx->loop, &e);
+	ASSERT(!err); /* none of them fails: what does stands in the summary */
+	free(all.wanted);
+}
+
+/* ---- symstore's ---- */
 
 static enum err read_key(struct store *s, struct slice key, int64_t last, size_t max,
 			 struct buf *out, struct error *e)
@@ -95,65 +116,6 @@ static enum err read_key(struct store *s, struct slice key, int64_t last, size_t
 	}
 	return e->code;
 }
-
-static enum err read_of(struct store *s, const struct tx_id *id, enum tx_object which, int64_t last,
-			size_t max, struct buf *out, struct error *e)
-{
-	struct buf key CLEANUP(buf_fini) = BUF_MAX(200);
-
-	tx_key_add(id, which, &key);
-	return read_key(s, buf_slice(&key), last, max, out, e) ? err_wrap(e, "%s", buf_str(&key))
-							       : OK;
-}
-
-static enum err read_head(struct store *s, struct transaction *tx, struct error *e)
-{
-	struct buf text CLEANUP(buf_fini) = BUF_MAX(PLAN_SIZE_MAX);
-	enum err err = read_of(s, &tx->id, TX_PLAN, HEAD_SIZE - 1, PLAN_SIZE_MAX, &text, e);
-
-	if (!err && text.n >= (size_t)HEAD_SIZE && slice_find(buf_slice(&text), '\n') == text.n) {
-		buf_clear(&text);
-		err = read_of(s, &tx->id, TX_PLAN, 0, PLAN_SIZE_MAX, &text, e);
-	}
-	return err ? err : plan_read_head(buf_slice(&text), &tx->id, &tx->head, &tx->files, e);
-}
-
-static enum err read_gone(struct store *s, struct transaction *tx, struct error *e)
-{
-	struct buf text CLEANUP(buf_fini) = BUF_MAX(GONE_SIZE_MAX);
-	enum err err = read_of(s, &tx->id, TX_GONE, 0, GONE_SIZE_MAX, &text, e);
-
-	tx->gone = xnew(struct gone);
-	return err ? err : gone_read(buf_slice(&text), &tx->id, tx->gone, e);
-}
-
-static void look(void *ud, size_t i)
-{
-	struct transactions *t = ud;
-	struct transaction *tx = &t->tx[i];
-	bool removed = tx->has & 1U << TX_GONE;
-
-	if (tx->is_symstore)
-		return;
-	if (!(tx->has & 1U << TX_PLAN))
-		err_set(&tx->error, ERR_CORRUPT, "%s: there is no plan, only what belongs to it",
-			tx->id.s);
-	else if (read_head(t->store, tx, &tx->error) == OK && removed)
-		(void)read_gone(t->store, tx, &tx->error);
-	if (tx->error.code) {
-		tx->state = TX_STATE_DAMAGED;
-		tx->files = -1;
-	} else {
-		tx->state = tx_state_of(tx->has, removed && tx->gone->is_gone);
-	}
-}
-
-void transactions_look(struct transactions *t)
-{
-	crew_run(t->n, look, NULL, t, NULL);
-}
-
-/* ---- symstore's ---- */
 
 /* The next field of a line of symstore's lists, quotes taken off. */
 static struct slice next_field(struct slice *line)
@@ -186,13 +148,13 @@ static enum err take_symstore_line(struct transactions *t, struct slice line, st
 		return e->code;
 	memcpy(tx->id.s, id.p, id.n);
 	tx->is_symstore = true;
-	tx->state = TX_STATE_LIVE;
+	tx->told.state = TX_STATE_LIVE;
 	(void)next_field(&line); /* file or ptr */
 	(void)next_field(&line); /* its date and time, of no time zone */
 	(void)next_field(&line);
-	tx->head.product = plan_text(&tx->head, next_field(&line));
-	tx->head.version = plan_text(&tx->head, next_field(&line));
-	tx->head.comment = plan_text(&tx->head, next_field(&line));
+	tx->told.head.product = plan_text(&tx->told.head, next_field(&line));
+	tx->told.head.version = plan_text(&tx->told.head, next_field(&line));
+	tx->told.head.comment = plan_text(&tx->told.head, next_field(&line));
 	return OK;
 }
 
@@ -250,17 +212,31 @@ static enum err read_symstore(struct store *s, const struct transaction *tx, str
 
 /* ---- for others ---- */
 
+static enum err take_listed(struct transactions *t, struct error *e)
+{
+	struct catalog all;
+	enum err err = catalog_read(t->store, &all, e);
+
+	for (size_t i = 0; i < all.n && !err; i++) {
+		struct transaction *tx = append(t, e);
+
+		if (!tx) {
+			err = e->code;
+			break;
+		}
+		tx->id = all.entry[i].id;
+		tx->has = all.entry[i].has;
+		(void)summary_of_listed(&all.entry[i], &tx->told);
+	}
+	catalog_fini(&all);
+	return err;
+}
+
 enum err transactions_list(struct store *s, struct transactions *ret, struct error *e)
 {
-	static const struct listings_how how = {.deep = true, .ordered = true};
 	struct transactions t CLEANUP(transactions_fini) = {.store = s};
-	struct name_list folders = {.text = BUF_MAX(64)};
-	size_t room = 0;
-	enum err err = name_list_add(&folders, &room, SLICE(TX_FOLDER), e);
+	enum err err = take_listed(&t, e);
 
-	if (!err)
-		err = listings_run(s, &folders, &how, take_page, &t, e);
-	name_list_fini(&folders);
 	if (!err)
 		err = take_symstore(&t, e);
 	if (err)
@@ -275,20 +251,15 @@ enum err transactions_list(struct store *s, struct transactions *ret, struct err
 enum err transaction_read(struct store *s, const struct transaction *tx, struct plan *ret_plan,
 			  struct done *ret_done, struct error *e)
 {
-	struct buf text CLEANUP(buf_fini) = BUF_MAX(PLAN_SIZE_MAX);
+	const struct catalog_source from = {.store = s};
+	const struct catalog_entry t = {.id = tx->id, .has = tx->has};
 	enum err err;
 
 	*ret_done = (struct done){0};
 	if (tx->is_symstore)
 		return read_symstore(s, tx, ret_plan, e);
-	err = read_of(s, &tx->id, TX_PLAN, 0, PLAN_SIZE_MAX, &text, e);
-	if (!err)
-		err = plan_read(buf_slice(&text), &tx->id, ret_plan, e);
-	if (err || !(tx->has & 1U << TX_DONE))
-		return err;
-	buf_clear(&text);
-	err = read_of(s, &tx->id, TX_DONE, 0, DONE_SIZE_MAX, &text, e);
-	return err ? err : done_read(buf_slice(&text), &tx->id, ret_plan->files, ret_done, e);
+	err = catalog_get_plan(&from, &t, ret_plan, e);
+	return err ? err : catalog_get_done(&from, &t, ret_plan->files, ret_done, e);
 }
 
 bool transactions_is_id(const char *word)

@@ -211,18 +211,18 @@ static int verify_wanted(struct verify *v, const struct transaction *tx)
 
 	if (v->word ? strcmp(v->word, tx->id.s) != 0 : tx->is_symstore)
 		return EXIT_SUCCESS;
-	if (tx->error.code) {
+	if (tx->told.error.code) {
 		v->transactions++;
-		return complain(v, tx->error.msg);
+		return complain(v, tx->told.error.msg);
 	}
-	if (tx->state == TX_STATE_LIVE && !tx->is_symstore)
+	if (tx->told.state == TX_STATE_LIVE && !tx->is_symstore)
 		return verify_transaction(v, tx);
 	if (!v->word)
 		return EXIT_SUCCESS;
 	v->transactions++;
 	buf_printf(&why, "%s is %s", tx->id.s,
 		   tx->is_symstore ? "symstore's, and tells no checksums"
-				   : tx_state_name(tx->state));
+				   : tx_state_name(tx->told.state));
 	return complain(v, buf_str(&why));
 }
 

@@ -7,9 +7,7 @@
 #include "serve/api_builds.h"
 #include "base/clock.h"
 #include "metric/metric.h"
-#include "publish/markers.h"
-#include "publish/plan.h"
-#include "publish/small.h"
+#include "publish/summary.h"
 #include "serve/api.h"
 #include "store/listing.h"
 
@@ -17,16 +15,13 @@
 #define ROWS_MAX     200
 #define READ_AT_ONCE 16
 #define LOOKED_MAX   200
-#define HEAD_SIZE    ((size_t)16 << 10) /* most first lines are shorter */
 
 /* One that is looked at. */
 struct pick {
 	struct api_builds *all;
 	struct catalog_entry listed;
 	struct build build;
-	struct small *small;
-	size_t head_size;
-	bool reads_gone, failed;
+	struct summary_reading *reading;
 };
 
 struct api_builds {
@@ -74,85 +69,26 @@ static void finish(struct api_builds *a, bool more)
 
 static void look_on(struct api_builds *a);
 
-static void read_over(struct pick *p)
+/* That its store has not answered is not remembered. */
+static void summary_came(void *ud, struct summary *s)
 {
+	struct pick *p = ud;
 	struct api_builds *a = p->all;
 
-	if (!p->failed) {
-		struct build copy = build_copy(&p->build);
+	p->reading = NULL;
+	if (s->files >= 0)
+		build_read(&p->build, &s->head, s->files);
+	if (s->is_fault) {
+		a->error[p->build.place] = s->error;
+	} else {
+		struct build copy;
 
+		p->build.state = s->state;
+		copy = build_copy(&p->build);
 		builds_keep(a->builds, &copy);
 	}
 	if (--a->reading == 0)
 		look_on(a);
-}
-
-static void get(struct pick *p, enum tx_object which, size_t max, small_got *got)
-{
-	struct buf key CLEANUP(buf_fini) = BUF_MAX(128);
-
-	tx_key_add(&p->listed.id, which, &key);
-	p->small = small_get_first(p->all->stores->store[p->build.place], buf_slice(&key), max, got,
-				   p);
-}
-
-/* Its store has not answered: that is not remembered. */
-static bool has_failed(struct pick *p, const struct error *e)
-{
-	if (!e || e->code == ERR_LIMIT)
-		return false;
-	p->failed = true;
-	p->all->error[p->build.place] = *e;
-	return true;
-}
-
-static void gone_came(void *ud, struct buf *bytes, const struct error *e)
-{
-	struct pick *p = ud;
-	struct gone gone;
-
-	p->small = NULL;
-	if (!has_failed(p, e)) {
-		if (bytes && gone_read(buf_slice(bytes), &p->listed.id, &gone, NULL) == OK)
-			p->build.state = tx_state_of(p->listed.has, gone.is_gone);
-		else
-			p->build.state = TX_STATE_DAMAGED;
-	}
-	read_over(p);
-}
-
-static bool read_head(struct pick *p, struct slice text)
-{
-	struct plan plan = {0};
-	int64_t files;
-	bool good = plan_read_head(text, &p->listed.id, &plan, &files, NULL) == OK;
-
-	if (good)
-		build_read(&p->build, &plan, files);
-	plan_fini(&plan);
-	return good;
-}
-
-static void head_came(void *ud, struct buf *bytes, const struct error *e)
-{
-	struct pick *p = ud;
-	struct slice text = bytes ? buf_slice(bytes) : SLICE_NONE;
-
-	p->small = NULL;
-	if (has_failed(p, e)) {
-		read_over(p);
-	} else if (text.n >= p->head_size && p->head_size < PLAN_LINE_MAX &&
-		   slice_find(text, '\n') == text.n) {
-		p->head_size = PLAN_LINE_MAX;
-		get(p, TX_PLAN, p->head_size, head_came);
-	} else if (!read_head(p, text)) {
-		p->build.state = TX_STATE_DAMAGED;
-		read_over(p);
-	} else if (catalog_has(&p->listed, TX_GONE)) {
-		get(p, TX_GONE, GONE_SIZE_MAX, gone_came);
-	} else {
-		read_over(p);
-	}
 }
 
 /* ---- which ---- */
@@ -186,7 +122,7 @@ static void begin_pick(struct api_builds *a, size_t place, const struct catalog_
 	struct pick *p = &a->pick[a->picks++];
 	const struct build *known = builds_find(a->builds, place, listed);
 
-	*p = (struct pick){.all = a, .listed = *listed, .head_size = HEAD_SIZE};
+	*p = (struct pick){.all = a, .listed = *listed};
 	if (known) {
 		p->build = build_copy(known);
 		return;
@@ -201,7 +137,7 @@ static void begin_pick(struct api_builds *a, size_t place, const struct catalog_
 		return;
 	a->looked++;
 	a->reading++;
-	get(p, TX_PLAN, p->head_size, head_came);
+	p->reading = summary_start(a->stores->store[place], listed, summary_came, p);
 }
 
 /* Some more, as many as are wanted at most. The lists may be others than before. */
@@ -329,7 +265,7 @@ static void stop(struct api_work *w)
 
 	catalog_list_cancel(TAKE(a->listing));
 	for (size_t i = 0; i < a->picks; i++)
-		small_cancel(TAKE(a->pick[i].small));
+		summary_cancel(TAKE(a->pick[i].reading));
 	a->partial |= !a->behind; /* nothing is told yet that one could go on behind */
 	finish(a, a->behind);
 }
