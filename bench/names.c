@@ -87,7 +87,9 @@ static void measure_globs(size_t n)
 			struct buf to CLEANUP(buf_fini) = BUF_MAX(80);
 			struct slice name = names_at(names, i++);
 
-			search_names_take(&m, SLICE_NONE, slice_head(name, name.n - 1));
+			name = slice_head(name, name.n - 1);
+			if (search_names_match(&m, name))
+				search_names_add(&m, SLICE_NONE, name);
 			if (search_names_pass(&m, name, &to))
 				i = MAX(i, names_from(names, buf_slice(&to)));
 		}

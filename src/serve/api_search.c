@@ -10,6 +10,7 @@
 #include "serve/api_search.h"
 #include "base/text.h"
 #include "metric/metric.h"
+#include "serve/resolve.h"
 #include "symfmt/key.h"
 
 #define ROWS_WANTED 200
@@ -121,9 +122,10 @@ static void add_targets(struct api_search *a)
 	for (size_t i = a->from.store; i < a->stores->n; i++) {
 		if (!store_can_list(a->stores->store[i]))
 			a->part[i].lacks = "it cannot be listed: ask for a file by its path";
-		else if (a->search.kind != SEARCH_NAMES)
+		else if (a->search.kind != SEARCH_NAMES &&
+			 resolve_takes_below(a->stores->store[i], a->search.name))
 			add_store(a, i);
-		else if (search_names_of(a, i))
+		else if (a->search.kind == SEARCH_NAMES && search_names_of(a, i))
 			add_target(a, &(struct target){i, NULL, true, false}, SLICE(""));
 	}
 }
@@ -150,6 +152,14 @@ static void skip_to_cursor(struct api_search *a)
 
 /* ---- what comes ---- */
 
+/* By what a debugger asks for, or as it is called there. */
+static bool is_taken(const struct store *s, const struct search_row *r, struct slice stored)
+{
+	return resolve_takes_key(s, r->name, r->key, r->last) ||
+	       resolve_takes_key(s, r->name, r->key,
+				 slice_from(stored, slice_rfind(stored, '/') + 1));
+}
+
 static void add_row(struct api_search *a, const struct target *t, struct slice key,
 		    const struct name_fact *fact)
 {
@@ -159,7 +169,8 @@ static void add_row(struct api_search *a, const struct target *t, struct slice k
 	buf_puts(&stored, t->folder);
 	buf_add(&stored, key);
 	if (buf_failed(&stored) || !search_row_of(buf_slice(&stored), &r) ||
-	    (a->search.kind == SEARCH_KEY && !fold_equal(r.key, a->search.key)))
+	    (a->search.kind == SEARCH_KEY && !fold_equal(r.key, a->search.key)) ||
+	    !is_taken(a->stores->store[t->place], &r, buf_slice(&stored)))
 		return;
 	if (a->rows == a->room) {
 		a->room = a->room ? 2 * a->room : 256;
@@ -196,8 +207,7 @@ static void take_folder(struct api_search *a, const struct target *t, struct sli
 		more.names = true;
 		insert_target(a, a->at + 1, &more, buf_slice(&whole));
 	} else if (a->search.kind == SEARCH_NAMES) {
-		search_names_take(&a->part[t->place].names, slice_of(t->folder),
-				  search_bare(folder));
+		(void)search_take_name(a, t->place, slice_of(t->folder), search_bare(folder));
 	} else if (search_same_name(search_bare(folder), a->search.name)) {
 		insert_target(a, a->at + 1, &more, buf_slice(&whole));
 	}

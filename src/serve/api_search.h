@@ -63,6 +63,8 @@ static inline struct slice search_bare(struct slice folder)
 
 /* The store is one of those whose names are looked for; true: in its root, which is to be listed. */
 bool search_names_of(struct api_search *a, size_t place);
+/* A name of the store. False: it matches, but the store is not asked for what lies below it. */
+bool search_take_name(struct api_search *a, size_t place, struct slice folder, struct slice name);
 /* Loop's thread: looks through the indexes, so far as one turn goes. False: that was all. */
 bool search_walk(struct api_search *a);
 /* The names that were found; the cursor is the last that is told. */

@@ -5,8 +5,10 @@
  * the index has.
  */
 #include "serve/api_search.h"
+#include "serve/resolve.h"
 
 #define NAMES_A_TURN 4096
+#define BARRED_LOOKS 64 /* that it takes to find out that nobody is given what lies below a name */
 
 bool search_names_of(struct api_search *a, size_t place)
 {
@@ -23,6 +25,18 @@ bool search_names_of(struct api_search *a, size_t place)
 	else if (a->from.store == place)
 		buf_add(&a->walk_at, a->from.folder);
 	return false;
+}
+
+bool search_take_name(struct api_search *a, size_t place, struct slice folder, struct slice name)
+{
+	struct search_names *m = &a->part[place].names;
+
+	if (!search_names_match(m, name))
+		return true;
+	if (!resolve_takes_below(a->stores->store[place], name))
+		return false;
+	search_names_add(m, folder, name);
+	return true;
 }
 
 /* Begins as no name does that matches: on to one that may. */
@@ -47,7 +61,8 @@ static bool walk_store(struct api_search *a, size_t place)
 		return false;
 	}
 	while (!part->names.more && name_walk_next(&w, &name)) {
-		search_names_take(&part->names, name.folder, name.name);
+		if (!search_take_name(a, place, name.folder, name.name))
+			w.looks -= MIN(w.looks, BARRED_LOOKS);
 		pass(&part->names, name.name, &w);
 	}
 	if (!w.whole)

@@ -87,10 +87,22 @@ static bool is_below(const struct spelling *s, struct slice glob)
 	return false;
 }
 
+static bool is_barred(const struct spelling *s, struct slice glob)
+{
+	return matches(s, glob) || is_below(s, glob);
+}
+
+bool file_name_key_barred(struct slice key, struct slice glob)
+{
+	struct spelling s = path_end(key);
+
+	return is_barred(&s, glob);
+}
+
 bool file_name_barred(const struct symbol_path *p, struct slice glob)
 {
 	for (size_t s = 0; s < p->spellings; s++)
-		if (matches(&p->spelling[s], glob) || is_below(&p->spelling[s], glob))
+		if (is_barred(&p->spelling[s], glob))
 			return true;
 	return false;
 }

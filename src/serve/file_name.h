@@ -28,3 +28,5 @@ bool file_name_wanted(const struct symbol_path *p, struct slice glob);
 bool file_name_barred(const struct symbol_path *p, struct slice glob);
 /* Does the glob name the file under a key of a store, such as a candidate's? */
 bool file_name_is(struct slice key, struct slice glob);
+/* Does the glob of a not= name it, as file_name_barred() has it of a path? */
+bool file_name_key_barred(struct slice key, struct slice glob);

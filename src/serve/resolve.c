@@ -2,6 +2,7 @@
 /* See resolve.h. */
 #include "serve/resolve.h"
 #include "serve/file_name.h"
+#include "store/packing.h"
 
 /* What the path's last segment is, wherever the file lies. */
 static enum path_last last_of(const struct symbol_path *path)
@@ -25,6 +26,66 @@ static bool takes_name(const struct store *s, const struct symbol_path *path)
 		return !t->only;
 	return (!t->only || file_name_wanted(path, slice_of(t->only))) &&
 	       (!t->not || !file_name_barred(path, slice_of(t->not )));
+}
+
+/* In all spellings that a path for it has: a blank may be meant by '+', and a '+' by a blank. */
+static bool takes_path(const struct store *s, struct slice path)
+{
+	const struct store_traits *t = &s->traits;
+	struct slice only = slice_of(t->only), not = slice_of(t->not );
+	bool wanted = !t->only, barred = false;
+
+	for (const char *blank = "\0 +", *end = blank + 3; blank < end; blank++) {
+		struct buf spelled CLEANUP(buf_fini) = BUF_MAX(path.n + 1);
+
+		for (size_t i = 0; i < path.n; i++)
+			buf_putc(&spelled, *blank && (path.p[i] == ' ' || path.p[i] == '+')
+						   ? *blank
+						   : path.p[i]);
+		wanted = wanted || file_name_is(buf_slice(&spelled), only);
+		barred = barred || (t->not &&file_name_key_barred(buf_slice(&spelled), not ));
+	}
+	return wanted && !barred;
+}
+
+bool resolve_takes_key(const struct store *s, struct slice name, struct slice key,
+		       struct slice last)
+{
+	struct buf path CLEANUP(buf_fini) = BUF_MAX(name.n + key.n + last.n + 3);
+
+	if (!s->traits.only && !s->traits.not )
+		return true;
+	buf_add(&path, name);
+	buf_putc(&path, '/');
+	buf_add(&path, key);
+	buf_putc(&path, '/');
+	buf_add(&path, last);
+	return takes_path(s, buf_slice(&path));
+}
+
+static bool takes_named(const struct store *s, struct slice name, struct slice head,
+			const char *end)
+{
+	struct buf last CLEANUP(buf_fini) = BUF_MAX(name.n + 16);
+
+	buf_add(&last, head);
+	buf_puts(&last, end);
+	return resolve_takes_key(s, name, SLICE("00000"), buf_slice(&last));
+}
+
+/* By its own name, by a pointer to it, as it is packed, or by its .sym. */
+bool resolve_takes_below(const struct store *s, struct slice name)
+{
+	bool takes = takes_named(s, name, name, "") ||
+		     takes_named(s, name, SLICE_NONE, "file.ptr") ||
+		     takes_named(s, name, slice_head(name, MAX(name.n, 1) - 1), "_") ||
+		     takes_named(s, name, name, "._") || takes_named(s, name, name, ".sym") ||
+		     takes_named(s, name, slice_head(name, slice_rfind(name, '.')), ".sym");
+
+	for (enum packing p = PACKED_NOT + 1; p < PACKINGS_END && !takes; p++)
+		takes = packing_rows[p].place == PLACE_BEHIND &&
+			takes_named(s, name, name, packing_rows[p].affix);
+	return takes;
 }
 
 bool resolve_is_loop(const struct resolve_rules *rules, const struct store *s)

@@ -34,6 +34,13 @@ bool resolve_refuses(const struct resolve_rules *rules);
 /* Is this store not to be asked for the path, whatever it has? */
 bool resolve_passes_over(const struct resolve_rules *rules, struct store *s);
 /*
+ * As far as only= and not= go: may it be asked for the path name/KEY/last, in any spelling; for any file below the name,
+ * as symbol clients ask for files? For whoever tells what stores have.
+ */
+bool resolve_takes_key(const struct store *s, struct slice name, struct slice key,
+		       struct slice last);
+bool resolve_takes_below(const struct store *s, struct slice name);
+/*
  * Is the store passed over because the request came through it? Then a 404 is that of this request
  * alone, and no cache may keep it.
  */

@@ -203,12 +203,17 @@ static void insert(struct search_names *m, struct slice folder)
 	m->more = true;
 }
 
-void search_names_take(struct search_names *m, struct slice folder, struct slice name)
+bool search_names_match(const struct search_names *m, struct slice name)
+{
+	return matches(m, name) && !name_is_reserved(name);
+}
+
+void search_names_add(struct search_names *m, struct slice folder, struct slice name)
 {
 	char text[NAME_MAX_BYTES];
 	struct slice whole = {text, folder.n + name.n + 1};
 
-	if (whole.n > sizeof(text) || !matches(m, name) || name_is_reserved(name))
+	if (whole.n > sizeof(text))
 		return;
 	memcpy(text, folder.p ? folder.p : "", folder.n);
 	memcpy(text + folder.n, name.p, name.n);

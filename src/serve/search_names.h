@@ -22,8 +22,9 @@ struct search_names {
 
 void search_names_init(struct search_names *m, struct slice glob, struct slice after, size_t max);
 void search_names_fini(struct search_names *m);
-/* folder: "fo/" or none. */
-void search_names_take(struct search_names *m, struct slice folder, struct slice name);
+bool search_names_match(const struct search_names *m, struct slice name);
+/* One that matches. folder: "fo/" or none. */
+void search_names_add(struct search_names *m, struct slice folder, struct slice name);
 /*
  * False: the name may match, by how it begins. Else it does not, and nor do those behind it, in the order of their bytes,
  * before the text that is appended.

@@ -207,6 +207,23 @@ def test_hostile_names(name, place, serve):
     assert "\u202e" not in rows[0]["name"] and "\u202e" not in rows[0]["stored"]
 
 
+@pytest.mark.parametrize("option, of_name, of_glob", [
+    ("only=foo*", ["foo.pdb"], ["foo.pdb"]), ("only=*.dll", [], ["fox.dll"]), ("not=foo*", [], ["fox.dll"]),
+    ("only=*.pd_", [], ["foo.pdb"]), ("not=*.pdb", [], ["fox.dll"])])
+def test_what_a_store_is_not_asked_for_is_not_told(option, of_name, of_glob, tmp, listed, serve):
+    """As lookup has it: by only= and not=."""
+    for name in ("foo.pdb", "fox.dll"):
+        listed.put("bucket", f"{name}/{KEY}/{name}", b"x")
+        (tmp / "dir" / name / KEY).mkdir(parents=True)
+        (tmp / "dir" / name / KEY / name).write_bytes(b"x")
+    server = with_names(serve(stores=[s3("bucket", listed, index="on") + "&" + option, f"file://{tmp}/dir?{option}"]))
+    before = len(lists(listed))
+    assert [r["name"] for r in search(server, "foo.pdb")["rows"]] == 2 * of_name
+    if option in ("not=foo*", "not=*.pdb", "only=*.dll"):
+        assert len(lists(listed)) == before, "nor is it listed"
+    assert [r["name"] for r in search(server, "fo*")["rows"]] == 2 * of_glob
+
+
 # ---- what is refused ----
 
 @pytest.mark.parametrize("query", ["", "q=", "q=%20", "q=..", "q=a/b/c/d", "q=foo*/1", "q=.pepto", "q=.pepto/tx",

@@ -678,8 +678,74 @@ static void test_one_round(void)
 	}
 }
 
+static const struct {
+	const char *only, *not, *stored; /* name/KEY/last */
+	bool taken;
+	const char *why;
+} kept[] = {
+	{NULL, NULL, "foo.pdb/12345/foo.pdb", true, "what the store is asked for without any glob"},
+	{"*.pdb", NULL, "foo.pdb/12345/foo.pd_", true, "what is packed is asked for as the file"},
+	{"*.pd_", NULL, "foo.pdb/12345/foo.pd_", true, "or as it is"},
+	{"*.pd_", NULL, "foo.pdb/12345/foo.pdb", false, "which is another one"},
+	{NULL, "*.pd_", "foo.pdb/12345/foo.pd_", false, "which may be barred by itself"},
+	{NULL, "*.pd_", "foo.pdb/12345/foo.pdb", true, "and no other"},
+	{NULL, "*.pdb", "foo.pdb/12345/foo.pd_", false, "which is barred in all its forms"},
+	{NULL, "*.pdb", "foo.pdb/12345/odd.txt", false, "with all that lies below it"},
+	{NULL, "*.txt", "foo.pdb/12345/odd.txt", false, "a file of its own name"},
+	{"*.txt", NULL, "foo.pdb/12345/odd.txt", true, "or that alone"},
+	{"a b*", NULL, "a+b.pdb/12345/a+b.pdb", true, "a '+' may be a blank"},
+	{"a+b*", NULL, "a b.pdb/12345/a b.pdb", true, "and the reverse"},
+	{NULL, "a b*", "a+b.pdb/12345/a+b.pdb", false, "by which it is barred, too"},
+	{"*.dll", "foo*", "foo.dll/12345/foo.dll", false, "both count"},
+};
+
+static void test_takes_key(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		struct spelling s = path_end(slice_of(kept[i].stored));
+		const struct store store = {
+			.traits = {.only = (char *)kept[i].only, .not = (char *)kept[i].not }};
+
+		CHECK(resolve_takes_key(&store, s.name, s.key.text, s.last) == kept[i].taken,
+		      kept[i].why);
+	}
+}
+
+static const struct {
+	const char *only, *not, *name;
+	bool taken;
+} names_taken[] = {
+	{NULL, NULL, "foo.pdb", true},
+	{"*.pdb", NULL, "foo.pdb", true},
+	{"*.pdb", NULL, "foo.dll", false},
+	{"*.sym", NULL, "foo.pdb", true},
+	{"*.sym", NULL, "libfoo.so", true},
+	{"*.pd_", NULL, "foo.pdb", true},
+	{"*.pd_", NULL, "foo.dll", false},
+	{"*.gz", NULL, "foo.pdb", true},
+	{"*.ptr", NULL, "foo.pdb", true},
+	{NULL, "foo*", "foo.pdb", false},
+	{NULL, "*.sym", "foo.pdb", true},
+	{"foo*", "*.pdb", "foo.pdb", false},
+	{"*", NULL, "x", true},
+};
+
+static void test_takes_below(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(names_taken); i++) {
+		const struct store store = {.traits = {.only = (char *)names_taken[i].only,
+						       .not = (char *)names_taken[i].not }};
+
+		CHECK(resolve_takes_below(&store, slice_of(names_taken[i].name)) ==
+			      names_taken[i].taken,
+		      names_taken[i].name);
+	}
+}
+
 int main(void)
 {
+	test_takes_key();
+	test_takes_below();
 	test_passes_over();
 	test_candidates();
 	test_every();

@@ -7,6 +7,12 @@
 
 #include <stdio.h>
 
+static void take(struct search_names *m, struct slice folder, struct slice name)
+{
+	if (search_names_match(m, name))
+		search_names_add(m, folder, name);
+}
+
 /* In no order. */
 static const struct {
 	const char *folder, *name;
@@ -59,7 +65,7 @@ static void test_matches(void)
 
 		search_names_init(&m, slice_of(rows[i].glob), slice_of(rows[i].after), rows[i].max);
 		for (size_t k = 0; k < ARRAY_LEN(names); k++)
-			search_names_take(&m, slice_of(names[k].folder), slice_of(names[k].name));
+			take(&m, slice_of(names[k].folder), slice_of(names[k].name));
 		for (size_t k = 0; k < m.n; k++)
 			buf_printf(&told, k ? "|%s" : "%s", m.folder[k]);
 		CHECK_STR(buf_str(&told), rows[i].found, rows[i].glob);
@@ -81,7 +87,7 @@ static void test_pages(void)
 		search_names_init(&m, SLICE("*"), slice_of(last), 7);
 		for (unsigned k = 0; k < 1000; k++) {
 			snprintf(name, sizeof(name), "n%04u", k * 377 % 1000);
-			search_names_take(&m, SLICE_NONE, slice_of(name));
+			take(&m, SLICE_NONE, slice_of(name));
 		}
 		for (size_t k = 0; k < m.n; k++, told++) {
 			snprintf(name, sizeof(name), "n%04zu/", told);
@@ -156,8 +162,7 @@ static void test_passes_nothing_over(void)
 			if (search_names_pass(&m, slice_of(three[i]), &to))
 				for (size_t k = i; k < n; k++)
 					if (slice_compare(slice_of(three[k]), buf_slice(&to)) < 0)
-						search_names_take(&m, SLICE_NONE,
-								  slice_of(three[k]));
+						take(&m, SLICE_NONE, slice_of(three[k]));
 			wrong += m.n;
 			search_names_fini(&m);
 		}
