@@ -2,9 +2,11 @@
 /* See stored_file.h. The object is read in blocks, each by a request of its own, which have to be of one version. */
 #include "cmd/stored_file.h"
 
+#include "base/file.h"
 #include "base/text.h"
 #include "cmd/reads.h"
 #include "codec/codec.h"
+#include "publish/twin.h"
 #include "store/packing.h"
 #include "symfmt/verify.h"
 
@@ -22,6 +24,8 @@ struct object {
 	int64_t block_at, block_size;
 	EVP_MD_CTX *hash;
 	int64_t hashed;
+	int copy;                 /* what is hashed goes there, too; -1: nowhere */
+	int64_t counted;          /* with that (file.h) */
 	enum fetch_result result; /* of the read that failed */
 };
 
@@ -30,6 +34,8 @@ static void object_fini(struct object *o)
 	buf_fini(&o->first);
 	buf_fini(&o->block);
 	EVP_MD_CTX_free(o->hash);
+	close_p(&o->copy);
+	file_temporary_end(&o->counted);
 }
 
 /* ---- reading ---- */
@@ -110,10 +116,21 @@ static enum err read_all_of(void *ud, int64_t offset, void *to, size_t n, struct
 
 /* ---- by every byte ---- */
 
+static enum err copy_more(struct object *o, struct slice bytes, struct error *e)
+{
+	if (file_temporary_grow(o->copy, &o->counted, o->hashed + (int64_t)bytes.n, e) != OK)
+		return e->code;
+	if (!file_write_at(o->copy, bytes, o->hashed))
+		return err_sys(e, ERR_IO, "cannot write a temporary file");
+	return OK;
+}
+
 static enum err hash_more(void *ud, struct slice bytes, struct error *e)
 {
 	struct object *o = ud;
 
+	if (o->copy >= 0 && copy_more(o, bytes, e) != OK)
+		return e->code;
 	ASSERT(EVP_DigestUpdate(o->hash, bytes.p, bytes.n));
 	o->hashed += (int64_t)bytes.n;
 	return OK;
@@ -134,17 +151,37 @@ static enum err hash_plain(struct object *o, struct error *e)
 	return err;
 }
 
-static enum err hash_packed(struct object *o, enum packing packing, struct error *e)
+static enum err hash_packed(struct object *o, enum packing packing, int64_t max, struct error *e)
 {
 	const struct codec_io io = {
 		.read = read_at,
 		.write = hash_more,
 		.ud = o,
 		.promised = CODEC_SIZE_UNKNOWN,
-		.max_output = MAX(o->file->size, 1),
+		.max_output = max,
 	};
 
 	return codec_decode(packing_rows[packing].codec, &io, e);
+}
+
+/* SHA-256 of its plain form, which has no more than max bytes. */
+static enum err hash_all(struct object *o, enum packing packing, int64_t max, char ret[static 65],
+			 struct error *e)
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	enum err err;
+
+	EVP_MD_CTX_free(o->hash);
+	o->hash = EVP_MD_CTX_new();
+	o->hashed = 0;
+	ASSERT(o->hash && EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL));
+	err = packing ? hash_packed(o, packing, max, e) : hash_plain(o, e);
+	if (!err) {
+		ASSERT(EVP_DigestFinal_ex(o->hash, sum, &n));
+		hex_encode(sum, n, ret);
+	}
+	return err;
 }
 
 static enum stored_finding failed(const struct object *o, struct error *e)
@@ -156,18 +193,10 @@ static enum stored_finding failed(const struct object *o, struct error *e)
 
 static enum stored_finding judge_bytes(struct object *o, enum packing packing, struct error *e)
 {
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	char hex[2 * sizeof(sum) + 1];
-	unsigned n = 0;
-	enum err err;
+	char hex[65];
 
-	o->hash = EVP_MD_CTX_new();
-	ASSERT(o->hash && EVP_DigestInit_ex(o->hash, EVP_sha256(), NULL));
-	err = packing ? hash_packed(o, packing, e) : hash_plain(o, e);
-	if (err)
+	if (hash_all(o, packing, MAX(o->file->size, 1), hex, e) != OK)
 		return failed(o, e);
-	ASSERT(EVP_DigestFinal_ex(o->hash, sum, &n));
-	hex_encode(sum, n, hex);
 	if (o->hashed == o->file->size && strcmp(hex, o->file->sha256) == 0)
 		return STORED_GOOD;
 	err_set(e, ERR_OTHER, "its plain form has %lld bytes and SHA-256 %s", (long long)o->hashed,
@@ -241,17 +270,93 @@ static enum stored_finding judge_packed(struct object *o, enum packing packing, 
 	return STORED_GOOD;
 }
 
-enum stored_finding stored_judge(const struct stored_how *how, const struct plan_file *file,
-				 const char **ret_by, struct error *e)
+/* ---- an image that is not the planned one ---- */
+
+/* Does its beginning have the key, and all of it the checksum that its publisher wrote beside it, if any? */
+static bool is_intact(const struct object *o, const char *sha256, struct error *e)
 {
-	struct object o CLEANUP(object_fini) = {.how = how, .file = file, .block_at = -1};
+	struct file_source place = {.fd = o->copy};
+	const struct source plain = source_of_file(&place, o->hashed);
+	enum verdict verdict = VERDICT_UNKNOWN;
+	struct claim claim;
+
+	if (o->head.origin.sha256[0] && strcmp(o->head.origin.sha256, sha256) != 0)
+		return false;
+	return claim_of_path(o->file->key, &claim) &&
+	       verify_file(&claim, &plain, &verdict, e) == OK && verdict == VERDICT_GOOD;
+}
+
+static enum stored_finding judge_copy(const struct object *o, const char *sha256, bool existed,
+				      struct stored_told *ret, struct error *e)
+{
+	enum twin_kind kind;
+
+	if (!is_intact(o, sha256, e) ||
+	    twin_of_planned(o->file, o->copy, o->hashed, &kind, e) != OK)
+		return STORED_WRONG;
+	switch (kind) {
+	case TWIN_SIGNED: *ret = (struct stored_told){"bytes", "signed"}; return STORED_GOOD;
+	case TWIN_RESIGNED: *ret = (struct stored_told){"identity", "signed anew"}; break;
+	case TWIN_UNSIGNED: *ret = (struct stored_told){"identity", "unsigned"}; break;
+	case TWIN_OTHER: return STORED_WRONG;
+	}
+	/* Of the same length it may be the planned one, damaged, if nobody has told its checksum. */
+	if (o->hashed == o->file->size && !o->head.origin.sha256[0])
+		return STORED_WRONG;
+	return existed ? STORED_GOOD : STORED_WRONG;
+}
+
+/* *e stays what it is, where nothing else comes of it. */
+static enum stored_finding judge_signature(struct object *o, enum packing packing, bool existed,
+					   struct stored_told *ret, struct error *e)
+{
+	enum stored_finding finding;
+	struct error why = {.code = OK};
+	char sha256[65];
+
+	if (!twin_is_image(o->file) ||
+	    !twin_is_worth_it(o->file, o->head.total, o->head.origin.size))
+		return STORED_WRONG;
+	o->copy = file_temporary();
+	if (o->copy < 0) {
+		err_sys(e, ERR_IO, "cannot make a temporary file");
+		return STORED_FAULT;
+	}
+	if (hash_all(o, packing, o->file->size + TWIN_CERTIFICATES_MAX, sha256, &why) != OK)
+		finding = why.code == ERR_CORRUPT || why.code == ERR_LIMIT ? STORED_WRONG
+									   : failed(o, &why);
+	else
+		finding = judge_copy(o, sha256, existed, ret, &why);
+	if (finding == STORED_FAULT || finding == STORED_MISSING)
+		*e = why;
+	else if (finding == STORED_GOOD)
+		*e = (struct error){.code = OK};
+	return finding;
+}
+
+static enum stored_finding judge_planned(struct object *o, enum packing packing,
+					 const char **ret_by, struct error *e)
+{
+	if (o->how->full || (packing && !o->head.origin.sha256[0])) {
+		*ret_by = "bytes";
+		return judge_bytes(o, packing, e);
+	}
+	*ret_by = "metadata";
+	return packing ? judge_packed(o, packing, e) : judge_plain(o, ret_by, e);
+}
+
+enum stored_finding stored_judge(const struct stored_how *how, const struct plan_file *file,
+				 bool existed, struct stored_told *ret, struct error *e)
+{
+	struct object o CLEANUP(object_fini) = {
+		.how = how, .file = file, .block_at = -1, .copy = -1};
+	enum stored_finding finding;
 	enum packing packing;
-	bool packed, all;
 
 	o.block_size = how->full ? READ_BLOCK : LOOK_BLOCK;
 	o.first = BUF_MAX((size_t)READ_BLOCK);
 	o.block = BUF_MAX((size_t)READ_BLOCK);
-	*ret_by = "";
+	*ret = (struct stored_told){.by = ""};
 	if (read_block(&o, 0, &o.first, &o.head, e) != OK) {
 		if (o.result != FETCH_FAULT)
 			*e = (struct error){OK, 0, ""};
@@ -260,11 +365,9 @@ enum stored_finding stored_judge(const struct stored_how *how, const struct plan
 	if (o.head.total < 0)
 		o.head.total = (int64_t)o.first.n;
 	packing = packing_of(buf_slice(&o.first));
-	packed = packing < PACKINGS_END && packing_rows[packing].is_codec &&
-		 (o.head.encoding[0] || !slice_eq(file->as, SLICE("none")));
-	all = how->full || (packed && !o.head.origin.sha256[0]);
-	*ret_by = all ? "bytes" : "metadata";
-	if (all)
-		return judge_bytes(&o, packed ? packing : PACKED_NOT, e);
-	return packed ? judge_packed(&o, packing, e) : judge_plain(&o, ret_by, e);
+	if (packing >= PACKINGS_END || !packing_rows[packing].is_codec ||
+	    (!o.head.encoding[0] && slice_eq(file->as, SLICE("none"))))
+		packing = PACKED_NOT;
+	finding = judge_planned(&o, packing, &ret->by, e);
+	return finding == STORED_WRONG ? judge_signature(&o, packing, existed, ret, e) : finding;
 }

@@ -22,9 +22,17 @@ struct stored_how {
 	atomic_llong *bytes; /* counts what was read; or NULL */
 };
 
+/* Of what is good. */
+struct stored_told {
+	const char *by; /* what has told: "bytes", "identity", "metadata" or "length" */
+	const char
+		*form; /* of an image that is signed in another way than it was planned; or NULL */
+};
+
 /*
- * *ret_by: what has told, "bytes", "identity", "metadata" or "length". A file that is stored packed and of which nobody
- * has written beside it what it is, is read to its end in any case.
+ * A file that is stored packed and of which nobody has written beside it what it is, is read to its end in any case; and
+ * so is an image that is not the planned one, since of two that differ by their signature one is kept. `existed`: the
+ * transaction found it there, and held the two against each other then.
  */
 enum stored_finding stored_judge(const struct stored_how *how, const struct plan_file *file,
-				 const char **ret_by, struct error *e);
+				 bool existed, struct stored_told *ret, struct error *e);

@@ -27,7 +27,7 @@ struct batch {
 	struct verdict_of {
 		bool looks;
 		enum stored_finding finding;
-		const char *by;
+		struct stored_told told;
 		struct error e;
 	} * file;
 };
@@ -43,6 +43,7 @@ struct verify {
 	atomic_size_t files;
 	atomic_llong bytes;
 	size_t n[4], transactions; /* by finding; that were looked at */
+	size_t otherwise_signed;   /* of those that are good */
 };
 
 void help_print_verify(FILE *f)
@@ -84,7 +85,9 @@ static void look(void *ud, size_t i)
 	const struct stored_how how = {.store = v->store, .full = v->full, .bytes = &v->bytes};
 
 	if (f->looks)
-		f->finding = stored_judge(&how, &v->batch.plan.file[i], &f->by, &f->e);
+		f->finding = stored_judge(&how, &v->batch.plan.file[i],
+					  v->batch.done.outcome[i] == OUTCOME_EXISTED, &f->told,
+					  &f->e);
 	atomic_fetch_add(&v->files, 1);
 }
 
@@ -106,7 +109,9 @@ static void tell(const struct verify *v, const struct plan_file *f, const struct
 		buf_printf(&line, ",\"transaction\":\"%s\",\"store\":", v->tx->id.s);
 		(void)json_string_add(slice_of(v->store->traits.name), &line);
 		if (is->finding == STORED_GOOD)
-			buf_printf(&line, ",\"by\":\"%s\"", is->by);
+			buf_printf(&line, ",\"by\":\"%s\"", is->told.by);
+		if (is->finding == STORED_GOOD && is->told.form)
+			buf_printf(&line, ",\"form\":\"%s\"", is->told.form);
 		if (is->e.code) {
 			buf_puts(&line, ",\"why\":");
 			(void)json_string_add(slice_of(is->e.msg), &line);
@@ -173,6 +178,7 @@ static int verify_batch(struct verify *v)
 			continue;
 		tell(v, &b->plan.file[i], f);
 		v->n[f->finding]++;
+		v->otherwise_signed += f->finding == STORED_GOOD && f->told.form;
 		if (f->finding != STORED_GOOD)
 			code = exit_code_worse(code, f->finding == STORED_FAULT ? EXIT_UNREACHABLE
 										: EXIT_FAILURE);
@@ -228,8 +234,11 @@ static int verify_wanted(struct verify *v, const struct transaction *tx)
 
 static void summarise(const struct verify *v)
 {
-	printf("%zu good, %zu missing, %zu wrong, %zu not known\n", v->n[STORED_GOOD],
-	       v->n[STORED_MISSING], v->n[STORED_WRONG], v->n[STORED_FAULT]);
+	printf("%zu good", v->n[STORED_GOOD]);
+	if (v->otherwise_signed)
+		printf(" (%zu with another signature)", v->otherwise_signed);
+	printf(", %zu missing, %zu wrong, %zu not known\n", v->n[STORED_MISSING],
+	       v->n[STORED_WRONG], v->n[STORED_FAULT]);
 }
 
 static int verify_store(struct verify *v, struct store *store)

@@ -3,7 +3,10 @@
 #include "publish/twin.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "store/packing.h"
+
+#include <openssl/evp.h>
 
 #define BLOCK_SIZE   ((size_t)64 * 1024)
 #define PADDING      8 /* to a multiple of which an image is filled up before it is signed */
@@ -194,6 +197,101 @@ static enum err compare_images(struct image *ours, struct image *theirs, const a
 		return e->code;
 	if (same)
 		*ret = twin_of(ours, theirs);
+	return OK;
+}
+
+/* ---- an image and a plan ---- */
+
+/* The words of the file, carry by carry, and its length: what linkers and signing tools write. */
+static enum err pe_checksum(struct image *i, int64_t size, uint32_t *ret, struct error *e)
+{
+	uint64_t sum = 0;
+
+	for (int64_t at = 0; at < size; at += (int64_t)BLOCK_SIZE) {
+		size_t n = (size_t)MIN((int64_t)BLOCK_SIZE, size - at);
+
+		if (load(i, at, n, e) != OK)
+			return e->code;
+		for (size_t b = 0; b < n; b++)
+			sum += (uint64_t)(unsigned char)i->block[b] << (b % 2 ? 8 : 0);
+	}
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	*ret = (uint32_t)(sum + (uint64_t)size);
+	return OK;
+}
+
+static void put_checksum(struct image *i, int64_t at, size_t n, uint32_t checksum)
+{
+	for (int b = 0; b < 4 && i->pe.checksum_at; b++) {
+		int64_t where = (int64_t)i->pe.checksum_at + b - at;
+
+		if (where >= 0 && where < (int64_t)n)
+			i->block[where] = (char)(checksum >> (8 * b));
+	}
+}
+
+/* Its first bytes, as they were before it was signed, with this checksum. */
+static enum err hash_unsigned(struct image *i, int64_t size, uint32_t checksum,
+			      char ret_sha256[static 65], struct error *e)
+{
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	unsigned char sum[32];
+	enum err err = OK;
+
+	ASSERT(hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL));
+	for (int64_t at = 0; at < size && !err; at += (int64_t)BLOCK_SIZE) {
+		size_t n = (size_t)MIN((int64_t)BLOCK_SIZE, size - at);
+
+		err = load(i, at, n, e);
+		put_checksum(i, at, n, checksum);
+		ASSERT(EVP_DigestUpdate(hash, i->block, n));
+	}
+	ASSERT(EVP_DigestFinal_ex(hash, sum, NULL));
+	EVP_MD_CTX_free(hash);
+	hex_encode(sum, sizeof(sum), ret_sha256);
+	return err;
+}
+
+static enum err was_planned(const struct plan_file *file, struct image *i, bool *ret,
+			    struct error *e)
+{
+	uint32_t checksum[2] = {0};
+	char sha256[65];
+	bool good = true;
+
+	if (is_filled_up(i, file->size, &good, e) != OK ||
+	    (good && pe_checksum(i, file->size, &checksum[1], e) != OK))
+		return e->code;
+	for (size_t k = 0; k < ARRAY_LEN(checksum) && good && !*ret; k++) {
+		if (hash_unsigned(i, file->size, checksum[k], sha256, e) != OK)
+			return e->code;
+		*ret = strcmp(sha256, file->sha256) == 0;
+	}
+	return OK;
+}
+
+enum err twin_of_planned(const struct plan_file *file, int fd, int64_t n, enum twin_kind *ret,
+			 struct error *e)
+{
+	struct image *i CLEANUP(free_p) = xzalloc(sizeof(*i));
+	bool is_image, was = false;
+
+	i->file = (struct file_source){.fd = fd};
+	i->size = n;
+	*ret = TWIN_OTHER;
+	if (read_image(i, &is_image, e) != OK)
+		return e->code;
+	if (!is_image)
+		return OK;
+	if (file->size > i->end && file->size - i->end <= TWIN_CERTIFICATES_MAX)
+		*ret = i->pe.certificates_size ? TWIN_RESIGNED : TWIN_UNSIGNED;
+	if (file->size > i->end || i->end - file->size >= PADDING)
+		return OK;
+	if (was_planned(file, i, &was, e) != OK)
+		return e->code;
+	if (was)
+		*ret = i->pe.certificates_size ? TWIN_SIGNED : TWIN_RESIGNED;
 	return OK;
 }
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from conftest import KEYS
-from rig import faults, forms
+from rig import faults, forms, images, symbols
 from rig.places import InBucket, place  # noqa: F401
 from rig.plans import GONE, LIVE, OPEN, line, plan, plan_id, publish
 from rig.samples import body, path
@@ -114,6 +114,39 @@ def test_metadata(rgw, bucket, built, tmp):  # noqa: F811
     assert verify()[0] == 1 and verify("--full")[0] == 0
     put(b"\x28\xb5\x2f\xfd" + b"\xff" * 50)
     assert verify()[0] == verify("--full")[0] == 1
+
+
+def test_otherwise_signed(place, tmp, verify):  # noqa: F811
+    """Of images that differ by their signature alone one is kept: each transaction's is there, in that form."""
+    exe = symbols.make(tmp)["exe"]
+    bare, signed = exe.data, images.sign(exe.data)
+    versions = {"bare": bare, "replaced": signed, "bare again": bare,
+                "another's": images.sign(bare, b"2" * 1600), "as long": images.sign(bare, b"3" * 1400)}
+    (tmp / "Foo.exe").parent.mkdir(exist_ok=True)
+    ident = {}
+    for name, image in versions.items():
+        (tmp / "Foo.exe").write_bytes(image)
+        code, out, err = run(tmp, "add", "--json", "Foo.exe", "--store", place.url, **place.settings)
+        assert code == 0, err
+        ident[name] = json.loads(out.splitlines()[-1])["transaction"]
+    key = json.loads(out.splitlines()[0])["key"]
+    is_bucket = isinstance(place, InBucket)
+    for how, by in (((), "metadata" if is_bucket else "identity"), (("--full",), "bytes")):
+        told = {name: verify(one, *how) for name, one in ident.items()}
+        told = {name: (code, of[key]["status"], of[key].get("by"), of[key].get("form"))
+                for name, (code, of, _) in told.items()}
+        # In a directory one that is as long may be a damaged one, but by its length and key it is good.
+        as_long = (0, "good", "identity", "signed anew" if is_bucket else None)
+        if how and not is_bucket:
+            as_long = (1, "wrong", None, None)
+        assert told == {"bare": (0, "good", "bytes", "signed"), "bare again": (0, "good", "bytes", "signed"),
+                        "replaced": (0, "good", by, None), "as long": as_long,
+                        "another's": (0, "good", "identity", "signed anew")}
+    assert "(1 with another signature)" in run(tmp, "verify", ident["bare"], "--store", place.url,
+                                               **place.settings)[1]
+    place.put(key, images.sign(images.altered(bare)))       # another image, which no one has told of
+    assert {verify(one, "--full")[1][key]["status"] for name, one in ident.items()
+            if name != "another's"} == {"wrong"}
 
 
 def test_denied(rgw, bucket, proxy, tmp):

@@ -138,6 +138,94 @@ static void test_images(void)
 	}
 }
 
+/* As a linker writes it. */
+static void put_checksum(struct sample *s)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < s->n; i += 2) {
+		sum += s->b[i] + (i + 1 < s->n ? 256U * s->b[i + 1] : 0);
+		sum = (sum & 0xffff) + (sum >> 16);
+	}
+	put(s, CHECKSUM, 4, sum + s->n);
+}
+
+/* What lies there, held against what a plan tells of the other one. */
+static void test_planned(void)
+{
+	static const struct {
+		const char *what;
+		struct side planned, there;
+		bool sums; /* the planned one has a checksum that is right */
+		enum twin_kind want;
+	} rows[] = {
+		{"signed", {0}, {.certificates = 64, .checksum = 5}, false, TWIN_SIGNED},
+		{"signed, of a checksum that was right",
+		 {0},
+		 {.certificates = 64, .checksum = 5},
+		 true,
+		 TWIN_SIGNED},
+		{"of an odd length, filled up, signed",
+		 {.tail = 3},
+		 {.tail = 3, .zeros = 5, .certificates = 64},
+		 true,
+		 TWIN_SIGNED},
+		{"filled up, not with zeros",
+		 {.tail = 3},
+		 {.tail = 3, .zeros = 5, .filled = 1, .certificates = 64},
+		 false,
+		 TWIN_OTHER},
+		{"filled up by more than signing does",
+		 {0},
+		 {.zeros = 8, .certificates = 64},
+		 false,
+		 TWIN_OTHER},
+		{"another byte", {0}, {.certificates = 64, .changed = BODY - 1}, false, TWIN_OTHER},
+		{"another byte in the header",
+		 {0},
+		 {.certificates = 64, .changed = CHECKSUM + 4},
+		 true,
+		 TWIN_OTHER},
+		{"signed, of a checksum that is none",
+		 {.checksum = 77},
+		 {.certificates = 64},
+		 false,
+		 TWIN_OTHER},
+		{"another checksum", {0}, {.checksum = 6}, false, TWIN_RESIGNED},
+		{"another checksum, and byte",
+		 {0},
+		 {.checksum = 6, .changed = BODY - 1},
+		 false,
+		 TWIN_OTHER},
+		{"signed by two",
+		 {.certificates = 64, .checksum = 5},
+		 {.certificates = 96, .checksum = 6},
+		 false,
+		 TWIN_RESIGNED},
+		{"not signed", {.certificates = 64, .checksum = 5}, {0}, false, TWIN_UNSIGNED},
+		{"no image", {0}, {.changed = 0x40}, false, TWIN_OTHER},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sample planned = make_side(&rows[i].planned),
+			      there = make_side(&rows[i].there);
+		struct plan_file line = {.kind = SLICE("pe"), .size = (int64_t)planned.n};
+		struct pack_file file = {.size = (int64_t)planned.n};
+		int fd CLEANUP(close_p) = file_of(sample_bytes(&there)), ours CLEANUP(close_p) = -1;
+		char sum[PACK_SHA256_SIZE];
+		enum twin_kind got;
+		struct error e;
+
+		if (rows[i].sums)
+			put_checksum(&planned);
+		file.fd = ours = file_of(sample_bytes(&planned));
+		ASSERT(pack_hash(&file, sum, NULL) == OK);
+		memcpy(line.sha256, sum, sizeof(line.sha256));
+		CHECK_INT(twin_of_planned(&line, fd, (int64_t)there.n, &got, &e), OK, rows[i].what);
+		CHECK_INT(got, rows[i].want, rows[i].what);
+	}
+}
+
 /* Blocks are compared one by one: a difference in the last of several, and fields in the first alone. */
 static void test_long(void)
 {
@@ -271,6 +359,7 @@ static void test_privacy(void)
 int main(void)
 {
 	test_images();
+	test_planned();
 	test_long();
 	test_stop();
 	test_packed_badly();
