@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cmd/reads.h"
+#include "publish/catalog_get.h"
 
 #include <stdio.h>
 

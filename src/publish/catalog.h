@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * All transactions of a store, as one listing of .pepto/tx/ tells them, and the objects that they consist of. The folder
- * is always listed whole: the time in an id is that of some client's clock. The listing is the loop's; what waits for it
- * and for objects is for a thread that may (await.h); the rest is pure.
+ * All transactions of a store, as one listing of .pepto/tx/ tells them. The folder is always listed whole: the time in
+ * an id is that of some client's clock. The listing is the loop's, the rest pure but for what waits for it (await.h).
  */
 #pragma once
 #include "publish/await.h"
-#include "publish/markers.h"
-#include "publish/plan.h"
+#include "publish/transaction.h"
 
 #define CATALOG_MAX 1000000 /* transactions */
 
@@ -60,30 +58,9 @@ void catalog_list_cancel(struct catalog_listing *l); /* accepts NULL */
 /* All of them, for who waits. */
 MUST_CHECK enum err catalog_read(struct store *s, struct catalog *ret, struct error *e);
 
-/* ---- objects ---- */
-
-/* Where they are got from, and kept from one run to the next (kept.h). */
+/* Where its objects are got from (catalog_get.h), and kept from one run to the next (kept.h). */
 struct catalog_source {
 	struct store *store;
 	const char *cache_dir;   /* NULL: nothing is kept, as of a store that is a directory */
 	const atomic_bool *stop; /* or NULL */
 };
-
-/*
- * The text of one object of each of n transactions, which the catalog says are there: that one has
- * vanished is ERR_CORRUPT. take() on the caller's thread, in this order; it ends with the first failure,
- * be it take()'s.
- */
-MUST_CHECK enum err catalog_get(const struct catalog_source *source,
-				const struct catalog_entry *const *entry, size_t n,
-				enum tx_object which,
-				enum err (*take)(void *ud, const struct catalog_entry *t,
-						 struct slice text, struct error *e),
-				void *ud, struct error *e);
-/* Of one: its plan; and, where the catalog says that it is there, what became of the plan's files. */
-MUST_CHECK enum err catalog_get_plan(const struct catalog_source *source,
-				     const struct catalog_entry *t, struct plan *ret,
-				     struct error *e);
-MUST_CHECK enum err catalog_get_done(const struct catalog_source *source,
-				     const struct catalog_entry *t, size_t files, struct done *ret,
-				     struct error *e);

@@ -3,6 +3,7 @@
 #include "publish/expiry.h"
 
 #include "base/text.h"
+#include "publish/catalog_get.h"
 #include "publish/plan.h"
 
 #define AGE_MAX_S (INT64_C(1000) * 366 * 24 * 3600)

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "publish/catalog_get.h"
 #include "publish/kept.h"
 #include "publish/removal_ask.h"
 

@@ -6,6 +6,8 @@
  */
 #pragma once
 #include "publish/catalog.h"
+#include "publish/markers.h"
+#include "publish/plan.h"
 
 struct summary {
 	enum tx_state state;

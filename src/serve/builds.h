@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "publish/catalog.h"
+#include "publish/plan.h"
 
 #define BUILDS_LISTED     20000
 #define BUILDS_KEPT       1000
