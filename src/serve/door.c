@@ -3,6 +3,7 @@
 #include "serve/door.h"
 
 #include "metric/metric.h"
+#include "serve/pages.h"
 #include "store/write.h"
 
 #define STOP_NS (1 * NS_PER_S)
@@ -25,7 +26,8 @@ enum err door_new(struct server *s, struct door **ret, struct error *e)
 	d->rules = (struct delivery_rules){
 		.tokens = s->parts.upload_tokens,
 		.max = conf->upload_max_size,
-		.public_url = slice_of(conf->public_url),
+		.public_url = pages_server_url(slice_of(conf->public_url),
+					       slice_of(conf->base_path)),
 	};
 	if (find_store(d, s->parts.stores, e) != OK ||
 	    pool_new(d->parallel, d->parallel, "pepto-door", &d->work, e) != OK ||

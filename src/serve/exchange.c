@@ -66,8 +66,10 @@ static void front_page(struct exchange *x)
 			   SLICE_ARG(x->auth == AUTH_BY_PATH ? x->path.token : SLICE("TOKEN")));
 	front.url = buf_slice(&url);
 	if (x->server->door) {
-		pages_public_url(&top, slice_of(conf->public_url), header(x, "Host"),
-				 exchange_scheme(x), SLICE_NONE);
+		pages_public_url(
+			&top,
+			pages_server_url(slice_of(conf->public_url), slice_of(conf->base_path)),
+			header(x, "Host"), exchange_scheme(x), SLICE_NONE);
 		front.upload_url = buf_slice(&top);
 	}
 	pages_root(&page.text, &front);

@@ -185,25 +185,50 @@ static bool is_host(struct slice s)
 	return n == s.n || (s.p[n] == ':' && is_port(slice_from(s, n + 1)));
 }
 
-void pages_public_url(struct buf *out, struct slice configured, struct slice host,
-		      const char *scheme, struct slice base_path)
+static struct slice without_slashes(struct slice url)
+{
+	while (slice_ends(url, SLICE("/")))
+		url.n--;
+	return url;
+}
+
+static void put_base(struct buf *out, struct slice base_path)
 {
 	struct slice segment;
 
-	while (slice_ends(configured, SLICE("/")))
-		configured.n--;
-	if (configured.n) {
-		buf_add(out, configured);
-		return;
-	}
-	buf_printf(out, "%s://", scheme);
-	buf_add(out, is_host(host) ? host : SLICE("localhost"));
 	while (slice_next(&base_path, '/', &segment)) {
 		if (segment.n == 0)
 			continue;
 		buf_putc(out, '/');
 		percent_encode(segment, "", out);
 	}
+}
+
+void pages_public_url(struct buf *out, struct slice configured, struct slice host,
+		      const char *scheme, struct slice base_path)
+{
+	configured = without_slashes(configured);
+	if (configured.n) {
+		buf_add(out, configured);
+		return;
+	}
+	buf_printf(out, "%s://", scheme);
+	buf_add(out, is_host(host) ? host : SLICE("localhost"));
+	put_base(out, base_path);
+}
+
+struct slice pages_server_url(struct slice configured, struct slice base_path)
+{
+	struct buf base CLEANUP(buf_fini) = BUF_MAX(4096);
+	struct slice url = without_slashes(configured), root;
+
+	put_base(&base, base_path);
+	if (buf_failed(&base) || base.n > url.n)
+		return url;
+	root = slice_head(url, url.n - base.n);
+	if (slice_ends(root, SLICE("/"))) /* "https://sym" has no path, though it ends with /sym */
+		return url;
+	return slice_eq_nocase(slice_from(url, root.n), buf_slice(&base)) ? root : url;
 }
 
 bool pages_wants_html(struct slice accept)

@@ -116,6 +116,20 @@ def test_behind_a_base_path_and_a_token(base, at, headers, serve, tmp):
     assert html.escape(f'"Authorization: Bearer TOKEN" http://127.0.0.1:{server.port}/-/upload/s.zip') in text
 
 
+@pytest.mark.parametrize("public, symbols_at, uploads_at", [
+    ("https://sym.example.com/outer/Sym/", "/outer/Sym", "/outer"), ("https://sym.example.com", "", ""),
+    ("https://sym.example.com/elsewhere", "/elsewhere", "/elsewhere")])
+def test_the_lines_of_a_public_url(public, symbols_at, uploads_at, serve, tmp):
+    """Symbols lie below the base path and uploads beside it, in the HTML, the text and NuGet's index."""
+    server = serve(stores=f"file://{tmp}", PUBLIC_URL=public, BASE_PATH="/sym", UPLOAD_TOKENS=f"ci {UPLOADER}")
+    for headers in (HTML, {}):
+        text = html.unescape(server.fetch("/sym", headers=headers).body.decode())
+        urls = set(re.findall(r"https://sym\.example\.com[^\s\"<]*", text))
+        assert urls == {f"https://sym.example.com{symbols_at}", f"https://sym.example.com{uploads_at}/-/upload/s.zip"}
+    index = json.loads(server.fetch("/v3/index.json").body)
+    assert {url["@id"].split("/-/")[0].split("/api/")[0] for url in index["resources"]} == {f"https://sym.example.com{uploads_at}"}
+
+
 def test_page_off(serve, tmp):
     server = serve(stores=f"file://{tmp}", PAGE="off")
     answer = server.fetch("/", headers=HTML)

@@ -157,6 +157,31 @@ static void test_public_url(void)
 	}
 }
 
+/* Uploads do not lie below the base path, of which the configured URL has to tell debuggers. */
+static void test_server_url(void)
+{
+	static const struct {
+		const char *configured, *base, *want;
+	} rows[] = {
+		{"https://h", "", "https://h"},
+		{"https://h/", "/sym", "https://h"},
+		{"https://h/sym", "", "https://h/sym"},
+		{"https://h/sym", "/sym", "https://h"},
+		{"https://h/Sym//", "//sYM/", "https://h"},
+		{"https://h/outer/a%20b/c", "/a b/c", "https://h/outer"},
+		{"https://h/outer", "/sym", "https://h/outer"},
+		{"https://h/oursym", "/sym", "https://h/oursym"},
+		{"https://sym", "/sym", "https://sym"},
+		{"https://a/b", "/a/b", "https://a/b"},
+		{"h", "/longer", "h"},
+	};
+
+	CHECK_INT(pages_server_url(SLICE_NONE, SLICE("/sym")).n, 0, "none is configured");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_SLICE(pages_server_url(slice_of(rows[i].configured), slice_of(rows[i].base)),
+			    rows[i].want, rows[i].configured);
+}
+
 static void test_wants_html(void)
 {
 	static const struct {
@@ -193,6 +218,7 @@ int main(void)
 	test_uploads();
 	test_ceiling();
 	test_public_url();
+	test_server_url();
 	test_wants_html();
 	return tap_done();
 }
