@@ -28,6 +28,8 @@ static const struct client uploader = {
 	"In a shell, with TOKEN an upload token and s.zip an archive of what was built:",
 	"curl -f -T s.zip -H \"Authorization: Bearer TOKEN\" ", "/-/upload/s.zip"};
 
+static const char upload_tab[] = "<a role=\"tab\" id=\"tab-upload\" href=\"#upload\">Upload</a>\n";
+
 static const char token_note[] = "Put your token in the place of TOKEN, if it consists of "
 				 "lower-case hex digits: some debuggers "
 				 "lower-case a path. Any other works only where a user name and a "
@@ -116,9 +118,11 @@ static void put_what(struct buf *out, struct slice name, const struct front *f)
 		put_here(out, f->path);
 	} else if (slice_eq(name, SLICE("url"))) {
 		put_escaped(out, f->url);
-	} else if (slice_eq(name, SLICE("may"))) {
-		buf_printf(out, "%s%s", f->upload_url.n ? " data-uploads" : "",
-			   f->forgets ? " data-forgets" : "");
+	} else if (slice_eq(name, SLICE("forgets"))) {
+		buf_puts(out, f->forgets ? " data-forgets" : "");
+	} else if (slice_eq(name, SLICE("upload"))) {
+		if (f->upload_url.n)
+			buf_puts(out, upload_tab);
 	} else {
 		ASSERT(slice_eq(name, SLICE("clients"))); /* page.html knows no others */
 		put_clients(out, f);

@@ -25,50 +25,41 @@ const panels = [
     hint: (s) => `${count(found(s))} found, ${count(s.requests.miss)} missing, ${count(lost(s))} without an answer`,
     lines: [["", (b, a, t) => (found(b) - found(a)) / t], ["dim", (b, a, t) => (b.requests.miss - a.requests.miss) / t],
       ["bad", (b, a, t) => (lost(b) - lost(a)) / t]],
-    act: "Blue: found. Dashed: missing; the tab Missing says what. Red: a store gave no answer, or the server is full: see the stores below.",
-    docs: "log-and-metrics.md"},
+    act: "Blue: found. Dashed: missing; the tab Missing says what. Red: a store gave no answer, or the server is full: see the stores below."},
   {name: "From the cache", most: () => 100, big: (s, a) => [percent(a && looks(s) > looks(a) ? share(hits(s) - hits(a), looks(s) - looks(a))
     : share(hits(s), looks(s)))],
   hint: (s) => `${percent(share(hits(s), looks(s)))} since the start; ${count(s.cache.filled)} fetched, ${count(s.cache.passed)} passed by`,
   lines: [["", (b, a) => share(hits(b) - hits(a), looks(b) - looks(a))]],
-  act: "Low for long: the cache is too small (CACHE_SIZE), or each file is asked for once. Passed by: the cache could not take it.",
-  docs: "cache.md"},
+  act: "Low for long: the cache is too small (CACHE_SIZE), or each file is asked for once. Passed by: the cache could not take it."},
   {name: "Bytes out", big: (s, a, t) => [a ? size((s.bytes_out - a.bytes_out) / t) : "–", "a second"],
     hint: (s) => `${size(s.bytes_out)} to clients, ${size(s.bytes_in)} from stores`,
     lines: [["", (b, a, t) => (b.bytes_out - a.bytes_out) / t], ["dim", (b, a, t) => (b.bytes_in - a.bytes_in) / t]],
-    act: "Dashed: from stores. More in than out for long: files are fetched that clients leave, or want small ranges of.",
-    docs: "log-and-metrics.md"},
+    act: "Dashed: from stores. More in than out for long: files are fetched that clients leave, or want small ranges of."},
   {name: "Requests saved", big: (s) => [count(saved(s)), s.saved.usd ? `= $${s.saved.usd < 10 ? s.saved.usd.toFixed(2) : count(Math.round(s.saved.usd))}` : ""],
     hint: (s) => `${count(s.saved.cache)} by the cache, ${count(s.saved.misses)} by remembered misses, ${count(s.saved.names)} by names`,
     lines: [["", (b, a, t) => (saved(b) - saved(a)) / t]],
-    act: "Requests that no store had to be asked, and their price (S3_PRICE). None by names: let the credentials list the bucket (s3:ListBucket).",
-    docs: "stores.md#the-names-in-a-bucket"},
+    act: "Requests that no store had to be asked, and their price (S3_PRICE). None by names: let the credentials list the bucket (s3:ListBucket)."},
   {name: "Asked of stores", big: (s, a, t) => [rate(a && (s.store_requests - a.store_requests) / t), "a second"],
     hint: (s) => `${count(s.store_answers.found)} found, ${count(s.store_answers.miss)} missing, ${count(s.store_answers.fault)} failed`,
     lines: [["", (b, a, t) => (b.store_requests - a.store_requests) / t],
       ["bad", (b, a, t) => (b.store_answers.fault - a.store_answers.fault) / t]],
-    act: "Red: a store failed. Its last words stand below. Many misses: only= and not= keep names from stores that cannot have them.",
-    docs: "stores.md#several-stores"},
+    act: "Red: a store failed. Its last words stand below. Many misses: only= and not= keep names from stores that cannot have them."},
   {name: "Cache on disk", most: (s) => s.cache.limit, big: (s) => s.cache.limit ? [size(s.cache.bytes), `of ${size(s.cache.limit)}`] : ["off"],
     hint: (s) => `${count(s.cache.objects)} files; ${size(s.cache.evicted_bytes)} made room; ${count(s.cache.errors)} errors of the disk`,
     lines: [["", (b) => b.cache.bytes]],
-    act: "Full is right: the least used goes first. More than its size a day makes room: set CACHE_SIZE higher. Errors: the disk fails.",
-    docs: "cache.md#when-the-disk-fails"},
+    act: "Full is right: the least used goes first. More than its size a day makes room: set CACHE_SIZE higher. Errors: the disk fails."},
   {name: "Fetches", big: (s) => [count(s.fills.active), "now"],
     hint: (s) => `${count(s.fills.kept)} of ${count(s.fills.started)} kept; ${count(s.fills.corrupt)} damaged, ${count(s.fills.cancelled)} left`,
     lines: [["", (b) => b.fills.active], ["bad", (b, a) => b.fills.corrupt - a.fills.corrupt]],
-    act: "Damaged: what came was not what the store has, or not the file of its key. `pepto-symbol verify` finds which.",
-    docs: "cache.md#what-is-checked"},
+    act: "Damaged: what came was not what the store has, or not the file of its key. `pepto-symbol verify` finds which."},
   {name: "Decoders", big: (s) => [count(s.decoders.active), "now"],
     hint: (s) => `${count(s.decoders.failed)} failed; ${count(s.turned_away.decoders)} turned away`,
     lines: [["", (b) => b.decoders.active], ["bad", (b, a) => b.decoders.failed - a.decoders.failed]],
-    act: "Turned away: all processors expand files; DECODE_MAX lets more. Failed: a packed file in a store is damaged; the log says which.",
-    docs: "stored-forms.md"},
+    act: "Turned away: all processors expand files; DECODE_MAX lets more. Failed: a packed file in a store is damaged; the log says which."},
   {name: "Connections", most: (s) => s.connections_max, big: (s) => [count(s.connections.open), `of ${count(s.connections_max)}`],
     hint: (s) => `${count(s.connections.waiting)} wait, ${count(s.connections.transfers)} to stores, ${count(s.turned_away.connections)} turned away`,
     lines: [["", (b) => b.connections.open]],
-    act: "Turned away: more came than MAX_CONNECTIONS, which is bound by open files (ulimit -n).",
-    docs: "settings.md#limits-for-clients"},
+    act: "Turned away: more came than MAX_CONNECTIONS, which is bound by open files (ulimit -n)."},
 ];
 
 /* Blanks in place of what is not known break the line. */
@@ -107,7 +98,7 @@ function box(panel) {
   svg.setAttribute("aria-hidden", "true");
   const big = h("p", {class: "big"}), hint = h("p", {class: "hint dim"});
   const element = h("section", {class: "panel"}, h("h2", {}, panel.name), big, hint, svg,
-    h("details", {}, h("summary", {}, "What to do"), h("p", {class: "hint"}, panel.act), h("p", {class: "hint data"}, `docs/${panel.docs}`)));
+    h("details", {}, h("summary", {}, "What to do"), h("p", {class: "hint"}, panel.act)));
   return {element, set(history) {
     const now = history.at(-1).s, then = history.length > 1 ? history[0].s : null;
     const [n, unit] = panel.big(now, then, then && Math.max(0.001, now.uptime_s - then.uptime_s));

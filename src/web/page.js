@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The tabs. Each is a URL (#missing, #search?q=foo*), and is built when it is opened first: its module has
+// The tabs of page.html. Each is a URL (#missing, #search?q=foo*), and is built when it is opened first: its module has
 // build(panel), which returns what is called when it is shown, with the parameters of its URL, and left.
 import {h, say} from "./lib.js";
 
-const uploads = "uploads" in document.documentElement.dataset;
-const tabs = [["connect", "Connect"], ["search", "Search"], ["missing", "Missing"], uploads && ["upload", "Upload"],
-  ["builds", "Builds"], ["live", "Live"]].filter(Boolean).map(([name, label]) => ({name, label}));
 const strip = document.getElementById("tabs");
+const tabs = [...strip.children].map((link) => ({link, name: link.hash.slice(1), label: link.textContent}));
 const main = document.querySelector("main");
 let open = null;
 
@@ -57,12 +55,14 @@ async function show() {
   if (open === tab) tab.view.show?.(parameters);
 }
 
-for (const t of tabs) {
-  t.link = h("a", {role: "tab", id: `tab-${t.name}`, href: new URL(`#${t.name}`, location)}, t.label);
-  strip.append(t.link);
-}
-strip.setAttribute("role", "tablist");
-strip.setAttribute("aria-label", "What to see");
+/* The first picture is drawn, or there is none to wait for, as nobody looks. */
+const painted = () => new Promise((resolve) => {
+  const hidden = () => document.hidden && resolve();
+  document.addEventListener("visibilitychange", hidden);
+  hidden();
+  requestAnimationFrame(() => setTimeout(resolve));
+});
+
 strip.addEventListener("keydown", (e) => {
   const at = tabs.indexOf(open);
   const to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1}[e.key];
@@ -77,4 +77,6 @@ strip.addEventListener("keydown", (e) => {
   tab.link.focus();
 });
 addEventListener("hashchange", show);
-show();
+// Connect is whole without script, and is seen before any of it does something.
+if (asked().tab === tabs[0]) await painted();
+if (!open) show();

@@ -84,7 +84,7 @@ def test_what_the_page_may_do(plain):
     assert answer["X-Content-Type-Options"] == "nosniff" and answer["Referrer-Policy"] == "no-referrer"
     text = answer.body.decode()
     assert not re.search(r"<style|\son\w+=|\sstyle=|<script(?![^>]* src=)", text)
-    assert "data-uploads" not in text and "data-forgets" not in text
+    assert "#upload" not in text and "data-forgets" not in text
 
 
 def loads(server, at, headers=()):
@@ -112,7 +112,7 @@ def test_behind_a_base_path_and_a_token(base, at, headers, serve, tmp):
             assert server.fetch(target).status == 401
     top = re.search(r'data-top="([^"]*)"', text)[1]
     assert urllib.parse.urljoin(f"http://h{at.partition('?')[0]}", top) == "http://h/", "uploads and purges lie there"
-    assert " data-uploads data-forgets>" in text
+    assert " data-forgets>" in text and 'href="#upload"' in text
     assert html.escape(f'"Authorization: Bearer TOKEN" http://127.0.0.1:{server.port}/-/upload/s.zip') in text
 
 

@@ -34,6 +34,8 @@ export async function visit(where = "", {allowed = [], wait = true, ...how} = {}
   const origin = new URL(told.url).origin;
   page.on("request", (r) => /^(data|blob):/.test(r.url()) || new URL(r.url()).origin === origin || fault(`foreign: ${r.url()}`));
   await page.goto(told.url + where, {waitUntil: wait ? "load" : "commit"});
+  // The tabs begin to work when Connect has been drawn.
+  if (wait && how.javaScriptEnabled !== false) await page.locator("[role=tabpanel]").first().waitFor({state: "attached"});
   page.faults = faults;
   return page;
 }

@@ -14,7 +14,7 @@ await tests({
     await page.locator(".panel svg path[d*=L]").first().waitFor({state: "attached"}); // a line needs three polls
     assert.equal(await page.locator("#panel-live tbody tr").count(), 1);
     await page.getByText("What to do").first().click();
-    await page.locator(".panel details[open]").getByText(/^docs\//).waitFor();
+    await page.locator(".panel details[open]").getByText(/^Blue: found\./).waitFor();
     await accessible(page);
     await fits(page);
     await shoot(page, "live");

@@ -27,7 +27,8 @@ await tests({
   "without script": async (open) => {
     const page = await open("/", {javaScriptEnabled: false});
     assert.ok((await page.locator("pre").allTextContents()).includes(`export DEBUGINFOD_URLS=${told.shown}`));
-    assert.equal(await page.locator("[role=tab]").count(), 0);
+    assert.equal(await page.getByRole("tab").count(), 0);
+    assert.ok(!await page.locator("nav").isVisible());
     await shoot(page, "without-script");
   },
 

@@ -47,7 +47,7 @@ static void test_html(void)
 	CHECK(!has(&b, "{") && !has(&b, "}"), "all is filled in");
 	CHECK(has(&b, "<html lang=\"en\" ") && has(&b, "<title>") && has(&b, "<main>"),
 	      "can be read aloud");
-	CHECK(!has(&b, "data-uploads") && !has(&b, "/-/upload/"), "nobody may upload");
+	CHECK(!has(&b, "#upload") && !has(&b, "/-/upload/"), "nobody may upload");
 }
 
 static void test_placeholder(void)
@@ -101,7 +101,8 @@ static void test_uploads(void)
 					       .upload_url = SLICE("http://h"),
 					       .path = SLICE("/base")});
 		CHECK(has(&b, " http://h/-/upload/s.zip"), "the line for a build machine");
-		CHECK_INT(has(&b, " data-uploads data-forgets>"), html, "and the scripts are told");
+		CHECK_INT(has(&b, "href=\"#upload\"") && has(&b, " data-forgets>"), html,
+			  "and the scripts are told");
 	}
 }
 
