@@ -6,8 +6,9 @@ bench.py: this server beside nginx and Varnish, on one machine, in one run.
 An nginx on loopback plays the bucket (conf/origin.conf). In front of it stand this server, nginx as a
 caching symbol proxy, Varnish, and a floor (floor.c) that no server can beat; they do the same works
 (works.py, over TLS tls.py, with files of their own disk.py) in turn, several rounds. The codecs are
-measured beside the usual tools (forms.py), and so is publishing (publish.py). The tables (report.py) go
-to standard output, and after a run of all works into bench/results.md.
+measured beside the usual tools (forms.py), and so is publishing (publish.py); the page is looked at in
+a browser (paint.py). The tables (report.py) go to standard output, and after a run of all works into
+bench/results.md.
 
 	bench.py [--rounds N] [--binary build/pepto-symbol] [--against BINARY] [WORK ...]
 """
@@ -21,6 +22,7 @@ import time
 
 import disk
 import forms
+import paint
 import publish
 import report
 import servers
@@ -28,7 +30,8 @@ import tls
 import works
 from results import OURS, Results, before
 
-WORKS = forms.WORKS | works.WORKS | tls.WORKS | publish.WORKS | disk.WORKS  # where they stand in the report, too
+# Where they stand in the report, too.
+WORKS = forms.WORKS | works.WORKS | tls.WORKS | publish.WORKS | paint.WORKS | disk.WORKS
 RESULTS = servers.BENCH / "results.md"
 
 

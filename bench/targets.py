@@ -139,6 +139,11 @@ def forms_targets(results):
     return judged
 
 
+def page_targets(results):
+    return at_most("the page: first paint (an empty page's: see there)", results.get("paint", "first paint, ms", OURS),
+                   100, " ms", "{:.0f}")
+
+
 def publish_targets(results):
     again = results.ratio("add", "second run: files/s", OURS, OURS, "first run: files/s")
     return (at_most("key of a PDB of 125 MB: KiB read", results.get("key", "KiB read beyond those of --version",
@@ -156,4 +161,5 @@ def targets(results):
     return (hot_targets(results) + tls_targets(results) + disk_targets(results) +
             herd_targets(results, "herd64", 64) + herd_targets(results, "herd500", 500) +
             follower_targets(results) + replay_targets(results) + forward_targets(results) +
-            memory_targets(results) + forms_targets(results) + publish_targets(results))
+            memory_targets(results) + forms_targets(results) + publish_targets(results) +
+            page_targets(results))

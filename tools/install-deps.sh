@@ -19,7 +19,7 @@ TEST="llvm libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-boto3 
 	prometheus chromium"
 command -v node >/dev/null || TEST+=" nodejs"
 command -v npm >/dev/null || TEST+=" npm"
-BENCH="awscli ceph-mon ceph-osd ceph-common radosgw openssl python3-boto3 llvm nginx libnginx-mod-http-perl libnginx-mod-http-lua varnish wrk python3
+BENCH="awscli chromium ceph-mon ceph-osd ceph-common radosgw openssl python3-boto3 llvm nginx libnginx-mod-http-perl libnginx-mod-http-lua varnish wrk python3
 	clang lld gcab cabextract zstd"
 LINT="clang-format clang-tidy shellcheck codespell cppcheck"
 
