@@ -24,7 +24,7 @@ static enum step begin_request(struct http_conn *c)
 	c->in.used = c->head.size;
 	c->fresh = false;
 	c->keep = http_head_keeps(&c->head);
-	c->takes = c->beyond = c->unread = c->unreadable = c->told = false;
+	c->takes = c->brief = c->beyond = c->unread = c->unreadable = c->told = false;
 	c->active = true;
 	c->ud = NULL;
 	c->worker->server->set.handler->request(c);
@@ -189,7 +189,7 @@ static void time_request(struct http_conn *c)
 
 	if (c->state == BODY && c->owed && c->ended) {
 		http_conn_set_deadline_in(c, LEAVE_NS);
-	} else if (c->state == BODY && c->takes) {
+	} else if (c->state == BODY && c->takes && !c->brief) {
 		http_conn_set_deadline(c, c->owed ? NEVER
 						  : http_pace_deadline(c->deadline, c->received,
 								       set->min_send_rate));
@@ -351,7 +351,8 @@ static void due(struct loop_timer *timer)
 		if (c->owed)
 			find_left(c);
 		else
-			http_conn_close(c, c->takes ? HTTP_MIN_SEND_RATE : HTTP_HEADER_TIMEOUT);
+			http_conn_close(c, c->takes && !c->brief ? HTTP_MIN_SEND_RATE
+								 : HTTP_HEADER_TIMEOUT);
 		return;
 	case WAITING: find_left(c); return;
 	case WRITING: look(c); return;

@@ -102,6 +102,7 @@ struct http_conn {
 		unread;                 /* unread: something of the present request never will be */
 	bool unreadable, told, looked;  /* told: left(); looked: http_pace_look() has its turns */
 	bool owed, posted, handed;      /* see above; handed: on its way to its worker */
+	bool brief;                     /* the body that it takes counts as one more header */
 	bool doomed;                    /* to be closed when it is woken */
 };
 

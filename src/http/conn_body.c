@@ -43,7 +43,7 @@ enum step http_conn_begin_body(struct http_conn *c)
 		c->body = http_body_of(&c->head, DROP_MAX);
 	c->state = BODY;
 	c->received = 0;
-	if (c->takes)
+	if (c->takes && !c->brief)
 		c->deadline = NEVER; /* that of the head counts no longer */
 	return GO_ON;
 }

@@ -101,6 +101,12 @@ void http_take_body(struct http_conn *c, uint64_t max)
 	c->body = http_body_of(&c->head, max);
 }
 
+void http_take_brief_body(struct http_conn *c, uint64_t max)
+{
+	http_take_body(c, max);
+	c->brief = true;
+}
+
 void http_pause_body(struct http_conn *c)
 {
 	ASSERT(c->active && c->takes && !c->answered && !c->owed &&

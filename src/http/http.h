@@ -147,6 +147,11 @@ bool http_has_body(const struct http_conn *c);
  * has fallen back by more than a minute, is closed; the time of a pause does not count.
  */
 void http_take_body(struct http_conn *c, uint64_t max);
+/*
+ * The same of a short one, behind which others wait: it has to come within header_timeout_ns, together with the head.
+ * It is taken without a pause.
+ */
+void http_take_brief_body(struct http_conn *c, uint64_t max);
 /* Of a body that is taken: see above. */
 void http_pause_body(struct http_conn *c);
 /* In complete(): it was longer than that, and has not been read to its end. */

@@ -181,7 +181,7 @@ void api_begin(struct exchange *x)
 		return;
 	x->close = atomic_load(&x->server->draining);
 	x->api->body = BUF_MAX(q->body_max);
-	http_take_body(x->conn, q->body_max);
+	http_take_brief_body(x->conn, q->body_max); /* its client has a seat */
 }
 
 void api_body(struct exchange *x, struct slice bytes)

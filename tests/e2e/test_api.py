@@ -433,6 +433,19 @@ def test_lists_of_a_client_that_leaves(origin, store, serve):
     origin.heal()
 
 
+def test_slow_lists_hold_their_places_no_longer_than_a_head(store, serve):
+    server = serve(stores=store, HEADER_TIMEOUT="1s")
+    slow = []
+    for _ in range(2):
+        slow.append(server.connect())
+        slow[-1].send(b"POST /-/api/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    assert all(client.closed() for client in slow)
+    until(lambda: server.metrics()["pepto_closed_total", '{limit="header_timeout"}'] == 2)
+    until(lambda: post(server, [GONE]).status == 200)
+    for client in slow:
+        client.close()
+
+
 def test_a_list_without_time(origin, store, serve):
     """What a store that hangs leaves unknown is a fault; what was answered before is told."""
     origin.put("bucket", FOO.lower(), body(10))

@@ -14,6 +14,7 @@
  *	/slow		takes the body, up to RIG_LONG, a piece at a time: then not for now, until it is woken
  *	/much		takes it, up to RIG_LONG, as it comes
  *	/ask		takes it, up to 20 bytes, but not for now; when it is woken, rig.refuses says whether at all
+ *	/brief		takes it, up to RIG_LONG, within the time of a head
  *	/enough		405 when the first piece of the body is there
  *	/refuse		405 before the body is read
  *
@@ -197,6 +198,8 @@ static void rig_request(struct http_conn *c)
 	}
 	r->body_n = r->took = 0;
 	r->complete = false;
+	if (rig_is(c, "/brief"))
+		http_take_brief_body(c, RIG_LONG);
 	if (rig_is(c, "/take") || rig_is(c, "/ask") || rig_is(c, "/enough"))
 		http_take_body(c, 20);
 	else if (rig_is(c, "/slow") || rig_is(c, "/much"))

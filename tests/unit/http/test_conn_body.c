@@ -433,6 +433,35 @@ static void test_rate(void)
 	CHECK(disconnect(&r), "nothing is left");
 }
 
+/* How much of it comes, and when it began, is no credit. */
+static void test_brief(void)
+{
+	int64_t before = metric_get(closed_headers);
+	struct rig r;
+
+	connect_client(&r);
+	give(&r, POST("/brief", LENGTH(9)));
+	for (int i = 0; i < 3; i++) {
+		manual_advance(r.w->loop, RIG_HEADER / 4);
+		give(&r, "ab");
+	}
+	manual_advance(r.w->loop, RIG_HEADER / 4 - 1);
+	CHECK(rig_open(&r), "it has the time that a head has");
+	manual_advance(r.w->loop, 1);
+	CHECK(!rig_open(&r), "and no more, however steadily it comes");
+	CHECK_INT(metric_get(closed_headers) - before, 1, "which is counted");
+	CHECK(disconnect(&r), "nothing is left");
+
+	connect_client(&r);
+	for (int i = 0; i < 3; i++) {
+		give(&r, POST("/brief", LENGTH(3)));
+		manual_advance(r.w->loop, RIG_HEADER - 1);
+		give(&r, "abc");
+		CHECK(rig_open(&r), "each request has it anew");
+	}
+	CHECK(disconnect(&r), "nothing is left");
+}
+
 static void test_all(void)
 {
 	test_back_pressure(false);
@@ -447,6 +476,7 @@ static void test_all(void)
 	test_leaving();
 	test_end_of_the_process();
 	test_rate();
+	test_brief();
 }
 
 int main(void)
