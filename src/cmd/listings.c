@@ -10,6 +10,8 @@
  */
 #include "cmd/listings.h"
 
+#include "publish/await.h"
+
 #include <semaphore.h>
 
 enum state { FREE, RUNS, PAGE, ENDED };
@@ -33,8 +35,8 @@ struct listings {
 	const struct listings_how *how;
 	size_t next;
 	struct slot slot[LISTINGS_PARALLEL];
-	struct loop_task stop;
-	sem_t changed, stopped;
+	struct await stop;
+	sem_t changed;
 };
 
 /* ---- on the loop ---- */
@@ -81,14 +83,14 @@ static void go(struct loop_task *task)
 		s->listing = listing_start(&request, ended, s);
 }
 
-static void stop(struct loop_task *task)
+static void stop(struct await *await)
 {
-	struct listings *w = CONTAINER_OF(task, struct listings, stop);
+	struct listings *w = CONTAINER_OF(await, struct listings, stop);
 
 	for (size_t i = 0; i < LISTINGS_PARALLEL; i++)
 		if (w->slot[i].listing)
 			listing_cancel(w->slot[i].listing);
-	sem_post(&w->stopped);
+	await_over(await, NULL);
 }
 
 /* ---- on the main thread ---- */
@@ -215,15 +217,14 @@ static enum err look_at(struct slot *s, listings_page *page, void *ud, struct er
 
 static void fini(struct listings *w)
 {
-	loop_post(w->store->ctx->loop, &w->stop);
-	while (sem_wait(&w->stopped) != 0)
-		; /* by a signal */
+	enum err err = await_run(&w->stop, w->store->ctx->loop, NULL);
+
+	ASSERT(!err);
 	for (size_t i = 0; i < LISTINGS_PARALLEL; i++) {
 		name_page_fini(&w->slot[i].page);
 		free(w->slot[i].folder);
 	}
 	sem_destroy(&w->changed);
-	sem_destroy(&w->stopped);
 	free(w);
 }
 
@@ -246,9 +247,8 @@ enum err listings_run(struct store *s, const struct name_list *folders,
 	w->store = s;
 	w->folders = folders;
 	w->how = how;
-	w->stop.run = stop;
+	w->stop.begin = stop;
 	sem_init(&w->changed, 0, 0);
-	sem_init(&w->stopped, 0, 0);
 	for (size_t i = 0; i < LISTINGS_PARALLEL; i++) {
 		w->slot[i].all = w;
 		w->slot[i].go.run = go;

@@ -5,15 +5,21 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cmd/reads.h"
+#include "publish/await.h"
 #include "serve/request.h"
 
-static void stop(struct loop_task *task)
+struct stopping {
+	struct await await;
+	struct looks *looks;
+};
+
+static void stop(struct await *await)
 {
-	struct looks *l = CONTAINER_OF(task, struct looks, stop);
+	struct looks *l = CONTAINER_OF(await, struct stopping, await)->looks;
 
 	lookup_abort_all(&l->lookups);
 	flights_abort(l->service->flights); /* break off the asks that still run */
-	sem_post(&l->stopped);
+	await_over(await, NULL);
 }
 
 static void wait_for(sem_t *sem)
@@ -27,16 +33,15 @@ void looks_init(struct looks *l, struct service *s)
 	*l = (struct looks){
 		.service = s,
 		.client = client_of(&(struct client_headers){{NULL, 0}}),
-		.stop.run = stop,
 	};
-	sem_init(&l->stopped, 0, 0);
 }
 
 void looks_fini(struct looks *l)
 {
-	loop_post(l->service->loop, &l->stop);
-	wait_for(&l->stopped);
-	sem_destroy(&l->stopped);
+	struct stopping s = {.await.begin = stop, .looks = l};
+	enum err err = await_run(&s.await, l->service->loop, NULL);
+
+	ASSERT(!err);
 }
 
 bool look_path(struct slice text, struct symbol_path *ret)

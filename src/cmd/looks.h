@@ -14,8 +14,6 @@ struct looks {
 	struct service *service;
 	struct client client; /* tells nothing of itself: it is given plain files */
 	struct lookups lookups;
-	struct loop_task stop;
-	sem_t stopped;
 };
 
 void looks_init(struct looks *l, struct service *s);

@@ -3,6 +3,7 @@
 #include "cmd/reads.h"
 
 #include "base/file.h"
+#include "publish/await.h"
 
 #include <errno.h>
 #include <semaphore.h>
@@ -12,24 +13,24 @@
 /* ---- one object ---- */
 
 struct reading {
-	struct loop_task go;
+	struct await await;
 	const struct read_ask *ask;
 	struct fetch *fetch;
 	enum fetch_result result;
 	struct object_head head;
 	struct buf *bytes;
-	struct error e;
-	sem_t done;
 };
 
 static void finish(struct reading *r, const struct error *e)
 {
+	struct error why = {.code = OK}; /* *e may be the fetch's */
+
 	if (e) {
-		r->e = *e;
+		why = *e;
 		r->result = FETCH_FAULT;
 	}
 	fetch_free(TAKE(r->fetch));
-	sem_post(&r->done);
+	await_over(&r->await, e ? &why : NULL);
 }
 
 static void decided(void *ud, enum fetch_result result, const struct object_head *head,
@@ -71,9 +72,9 @@ static void end(void *ud, const struct error *e)
 	finish(ud, e);
 }
 
-static void go(struct loop_task *task)
+static void go(struct await *await)
 {
-	struct reading *r = CONTAINER_OF(task, struct reading, go);
+	struct reading *r = CONTAINER_OF(await, struct reading, await);
 	const struct read_ask *ask = r->ask;
 	const struct fetch_sink sink = {.begin = begin, .write = write_bytes, .end = end};
 	const struct fetch_request request = {
@@ -92,7 +93,7 @@ static void go(struct loop_task *task)
 }
 
 /* The body of a local store lies in an open file. */
-static void read_file(struct reading *r)
+static void read_file(struct reading *r, struct error *e)
 {
 	int fd CLEANUP(close_p) = r->head.fd;
 	int64_t n = r->head.length;
@@ -100,10 +101,10 @@ static void read_file(struct reading *r)
 
 	r->head.fd = -1;
 	if (n > (int64_t)r->ask->max || !(to = buf_reserve(r->bytes, (size_t)n))) {
-		err_set(&r->e, ERR_LIMIT, "it has more than %zu bytes", r->ask->max);
+		err_set(e, ERR_LIMIT, "it has more than %zu bytes", r->ask->max);
 		r->result = FETCH_FAULT;
 	} else if (file_read_at(fd, to, (size_t)n, r->head.fd_base + r->head.first) != n) {
-		err_set(&r->e, ERR_IO, "it cannot be read to its end");
+		err_set(e, ERR_IO, "it cannot be read to its end");
 		r->result = FETCH_FAULT;
 	} else {
 		r->bytes->n += (size_t)n;
@@ -113,19 +114,17 @@ static void read_file(struct reading *r)
 enum fetch_result read_object(const struct read_ask *ask, struct object_head *ret,
 			      struct buf *bytes, struct error *e)
 {
-	struct reading r = {.go.run = go, .ask = ask, .bytes = bytes, .head.fd = -1};
+	struct reading r = {.await.begin = go, .ask = ask, .bytes = bytes, .head.fd = -1};
+	enum err err;
 
-	sem_init(&r.done, 0, 0);
-	loop_post(ask->store->ctx->loop, &r.go);
-	while (sem_wait(&r.done) != 0)
-		; /* by a signal */
-	sem_destroy(&r.done);
+	*e = (struct error){.code = OK};
+	err = await_run(&r.await, ask->store->ctx->loop, e);
+	ASSERT(!err || r.result == FETCH_FAULT);
 	if (r.head.fd >= 0 && ask->head)
 		close(TAKE_FD(r.head.fd));
 	else if (r.head.fd >= 0)
-		read_file(&r);
+		read_file(&r, e);
 	*ret = r.head;
-	*e = r.e;
 	return r.result;
 }
 
