@@ -73,4 +73,6 @@ void search_tell_names(const struct api_search *a, struct search_cursor *next, b
 
 /* ---- api_search_tell.c ---- */
 
+/* The member of a row that is asked as it is told, whatever bytes are in it. */
+void search_tell_href(struct slice path, struct buf *out);
 void search_tell(struct api_search *a, struct page *ret);

@@ -90,7 +90,9 @@ static void tell_name(const struct store *s, struct slice folder, struct buf *ou
 
 	buf_puts(out, "\n{\"name\":");
 	api_string(name, out);
-	buf_puts(out, ",\"key\":null,\"path\":null,\"store\":");
+	buf_puts(out, ",\"key\":null,\"path\":null");
+	search_tell_href(name, out);
+	buf_puts(out, ",\"store\":");
 	api_string(slice_of(s->traits.name), out);
 	buf_puts(out, ",\"stored\":");
 	api_string(folder, out);

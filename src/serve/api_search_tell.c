@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a search (api_search.h) has found, as JSON. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "serve/api_search.h"
 
 static int newest_first(const void *a_, const void *b_)
@@ -29,7 +30,14 @@ static void add_date_or_null(int64_t at_s, struct buf *out)
 	buf_printf(out, ",\"date\":\"%s\"", date);
 }
 
-static void add_path(const struct search_row *r, struct buf *out)
+void search_tell_href(struct slice path, struct buf *out)
+{
+	buf_puts(out, ",\"href\":\"");
+	percent_encode(path, "/", out);
+	buf_putc(out, '"');
+}
+
+static void add_paths(const struct search_row *r, struct buf *out)
 {
 	struct buf path CLEANUP(buf_fini) = BUF_MAX(8192);
 
@@ -38,7 +46,9 @@ static void add_path(const struct search_row *r, struct buf *out)
 	buf_add(&path, r->key);
 	buf_putc(&path, '/');
 	buf_add(&path, r->last);
+	buf_puts(out, ",\"path\":");
 	api_string(buf_slice(&path), out);
+	search_tell_href(buf_slice(&path), out);
 }
 
 static void tell_row(const struct api_search *a, const struct found *f, struct buf *out)
@@ -51,8 +61,7 @@ static void tell_row(const struct api_search *a, const struct found *f, struct b
 	api_string(r.name, out);
 	buf_puts(out, ",\"key\":");
 	api_string(r.key, out);
-	buf_puts(out, ",\"path\":");
-	add_path(&r, out);
+	add_paths(&r, out);
 	buf_puts(out, ",\"store\":");
 	api_string(slice_of(a->stores->store[f->place]->traits.name), out);
 	buf_puts(out, ",\"stored\":");

@@ -13,14 +13,6 @@
 
 /* ---- what is typed ---- */
 
-static bool has_control(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
-			return true;
-	return false;
-}
-
 static bool is_glob(struct slice s)
 {
 	return slice_find(s, '*') < s.n || slice_find(s, '?') < s.n;
@@ -59,8 +51,8 @@ const char *search_read(struct slice typed, struct search *ret)
 	struct slice text = slice_trim(typed);
 
 	*ret = (struct search){.text = BUF_MAX(SEARCH_TEXT_MAX)};
-	if (text.n > SEARCH_TEXT_MAX || has_control(text))
-		return "it is longer than 512 bytes, or has control bytes in it";
+	if (text.n > SEARCH_TEXT_MAX || slice_find(text, '\0') < text.n)
+		return "it is longer than 512 bytes, or has a NUL in it";
 	for (size_t i = 0; i < text.n; i++)
 		buf_putc(&ret->text, text.p[i]);
 	for (size_t i = 0; i < ret->text.n; i++)

@@ -224,10 +224,31 @@ def test_what_a_store_is_not_asked_for_is_not_told(option, of_name, of_glob, tmp
     assert [r["name"] for r in search(server, "fo*")["rows"]] == 2 * of_glob
 
 
+@pytest.mark.parametrize("name", [b"fo\x01o.pdb", b"fo\no.pdb", b"f\x7f.pdb", "fo\u202eo.pdb".encode(), b"fo\xff.pdb", b"f%41.pdb", b"f+o.pdb"])
+def test_what_is_told_can_be_asked(name, tmp, serve):
+    """A GLOB tells the name, which tells its key, which is found by what was told."""
+    path = os.path.join(os.fsencode(tmp), b"dir", name, KEY.encode())
+    os.makedirs(path)
+    with open(os.path.join(path, name), "wb") as file:
+        file.write(b"x")
+    server = serve(stores=f"file://{tmp}/dir")
+    q = "f*"
+    for kind in ("names", "name", "key"):
+        answer = server.fetch("/-/api/search?q=" + q)
+        told = json.loads(answer.body)
+        assert answer.status == 200 and told["kind"] == kind and len(told["rows"]) == 1, told
+        q = told["rows"][0]["href"]
+        if kind == "names":
+            assert urllib.parse.unquote_to_bytes(q) == name
+    assert urllib.parse.unquote_to_bytes(q) == name + b"/" + KEY.encode() + b"/" + name
+    if min(name) >= 32 and 0x7f not in name:
+        assert server.fetch("/" + q).body == b"x"
+
+
 # ---- what is refused ----
 
 @pytest.mark.parametrize("query", ["", "q=", "q=%20", "q=..", "q=a/b/c/d", "q=foo*/1", "q=.pepto", "q=.pepto/tx",
-                                   "q=000Admin", "q=000admin/x", "q=foo%00", "q=foo%0a.pdb", "q=%zz",
+                                   "q=000Admin", "q=000admin/x", "q=foo%00", "q=%zz",
                                    "q=" + "a" * 513, "q=foo.pdb&n=0", "q=foo.pdb&n=1001", "q=foo.pdb&n=x",
                                    "q=foo.pdb&from=", "q=foo.pdb&from=zz", "q=foo.pdb&from=303a303a",
                                    "q=foo.pdb&from=" + b"0:10:.pepto/tx/".hex(),

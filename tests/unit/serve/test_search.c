@@ -34,8 +34,8 @@ static const struct typed {
 	{".pepto/tx", -1, "", ""},
 	{".PEPTO", -1, "", ""},
 	{"000admin/lastid.txt", -1, "", ""},
-	{"foo\x01.pdb", -1, "", ""},
-	{"foo\x7f", -1, "", ""},
+	{"foo\x01.p\nb", SEARCH_NAME, "foo\x01.p\nb", ""},
+	{"foo\x7f/" K, SEARCH_KEY, "foo\x7f", K},
 };
 
 static void test_typed(void)
@@ -62,6 +62,8 @@ static void test_length(void)
 	struct search s;
 
 	memset(text, 'a', sizeof(text));
+	CHECK(search_read((struct slice){"foo\0.pdb", 8}, &s), "no name has a NUL in it");
+	search_fini(&s);
 	CHECK(!search_read((struct slice){text, SEARCH_TEXT_MAX}, &s), "512 bytes");
 	search_fini(&s);
 	CHECK(search_read((struct slice){text, SEARCH_TEXT_MAX + 1}, &s), "513 are too many");
