@@ -13,10 +13,12 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 
 #define BLOCK_SIZE   ((size_t)256 * 1024)
 #define FOLDER_TRIES 16 /* a folder may be taken away, by a removal, before a file is in it */
 #define SHA256_SIZE  32
+#define TX_ATTRIBUTE "user.pepto-tx"
 
 /* ---- folders ---- */
 
@@ -136,8 +138,41 @@ static enum err copy(const struct store_body *body, const char *sha256, const at
 		       : err_set(e, ERR_CORRUPT, "it changed while it was being stored");
 }
 
+/* "20261129-150717-3f9a12bc 1234 1796032807.123456789", into b; the part behind the transaction tells the file. */
+static void tx_text(const char *tx, const struct stat *st, struct buf *b)
+{
+	buf_printf(b, "%s %lld %lld.%09ld", tx, (long long)st->st_size,
+		   (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+}
+
+void dir_told_tx(int fd, const struct stat *st, char ret[static DIR_TX_SIZE])
+{
+	struct buf want CLEANUP(buf_fini) = BUF_MAX(256);
+	char text[128];
+	ssize_t n = fgetxattr(fd, TX_ATTRIBUTE, text, sizeof(text));
+	struct slice is = {text, n > 0 ? (size_t)n : 0}, tx = slice_head(is, slice_find(is, ' '));
+
+	ret[0] = '\0';
+	if (tx.n == is.n || tx.n >= DIR_TX_SIZE || !text_is_field_value(tx))
+		return;
+	(void)snprintf(ret, DIR_TX_SIZE, SLICE_FMT, SLICE_ARG(tx));
+	tx_text(ret, st, &want);
+	if (!slice_eq(buf_slice(&want), is))
+		ret[0] = '\0';
+}
+
+/* As well as it goes. */
+static void tell_tx(int fd, const char *tx, const struct stat *st)
+{
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(256);
+
+	tx_text(tx, st, &text);
+	(void)fsetxattr(fd, TX_ATTRIBUTE, buf_str(&text), text.n, 0);
+}
+
 enum err dir_draft_write(struct dir_draft *d, int root, const struct store_body *body,
-			 const char *sha256, const atomic_bool *stop, struct error *e)
+			 const char *sha256, const char *tx, const atomic_bool *stop,
+			 struct error *e)
 {
 	int folder CLEANUP(close_p) = -1, fd CLEANUP(close_p) = -1;
 	struct stat st;
@@ -153,6 +188,8 @@ enum err dir_draft_write(struct dir_draft *d, int root, const struct store_body 
 		(void)unlinkat(folder, d->draft, 0);
 		return err;
 	}
+	if (tx)
+		tell_tx(fd, tx, &st);
 	d->dev = st.st_dev;
 	dir_etag(&st, d->etag);
 	return OK;

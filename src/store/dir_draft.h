@@ -23,11 +23,22 @@ struct dir_draft {
 };
 
 /*
- * Makes the folder and writes the draft. sha256: of the body, in hex; ERR_CORRUPT when it has another. *stop:
+ * Which transaction stored a file is told by an extended attribute of it, user.pepto-tx, with the length and the time of
+ * change that the file had then: whoever writes another file into its place, without a rename, does not take that
+ * along, so that it says nothing any more. Where a file system has no such attributes nothing is told.
+ */
+#define DIR_TX_SIZE 40
+
+/* "" where nothing is told. */
+void dir_told_tx(int fd, const struct stat *st, char ret[static DIR_TX_SIZE]);
+
+/*
+ * Makes the folder and writes the draft. tx: the transaction that stores it, or NULL. sha256: of the body, in hex; ERR_CORRUPT when it has another. *stop:
  * ERR_CANCELED. On an error no draft is left.
  */
 MUST_CHECK enum err dir_draft_write(struct dir_draft *d, int root, const struct store_body *body,
-				    const char *sha256, const atomic_bool *stop, struct error *e);
+				    const char *sha256, const char *tx, const atomic_bool *stop,
+				    struct error *e);
 /* Its bytes are on the disk then. */
 MUST_CHECK enum err dir_draft_sync(const struct dir_draft *d, int root, struct error *e);
 /*

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "metric/metric.h"
 #include "store/dir_commit.h"
+#include "store/dir_draft.h"
 #include "store/dir_find.h"
 #include "store/dir_list.h"
 #include "store/dir_names.h"
@@ -46,6 +47,7 @@ struct store_call {
 	struct dir_store *dir;
 	char *key; /* NULL: a probe */
 	bool ranged;
+	bool tells_origin;
 	struct range_ask range;
 	char if_match[128];
 	struct store_events events;
@@ -127,6 +129,8 @@ static enum store_result judge(struct store_call *c)
 		c->head.first = part.first;
 		c->head.length = part.last - part.first + 1;
 	}
+	if (c->tells_origin)
+		dir_told_tx(fd, &st, c->head.origin.tx);
 	c->head.changed_ns = settled_change(fd, &st);
 	c->head.fd = TAKE_FD(fd);
 	return STORE_FOUND;
@@ -274,6 +278,7 @@ static struct store_call *dir_start(struct store *s, const struct store_read *re
 
 	c->key = xstrndup(read->key.p, read->key.n);
 	c->ranged = read->ranged;
+	c->tells_origin = read->head && read->denied_fails;
 	c->range = read->range;
 	if (read->if_match)
 		snprintf(c->if_match, sizeof(c->if_match), "%s", read->if_match);

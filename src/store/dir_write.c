@@ -29,6 +29,7 @@ struct dir_write {
 	struct store_body body; /* our own: a worker may outlive whoever cancels */
 	char *bytes;            /* of it */
 	char sha256[2 * SHA256_SIZE + 1];
+	char tx[DIR_TX_SIZE]; /* that stores it, "" none */
 	bool only_new;
 	char **keys; /* n_keys of them */
 	size_t n_keys;
@@ -101,7 +102,8 @@ static enum err put(struct dir_write *w, struct error *e)
 	}
 	dir_commit_begin(w->commit, root);
 	n->draft.name = dir_cut_last(w->keys[0], &n->draft.folder);
-	if (dir_draft_write(&n->draft, root, &w->body, w->sha256, &w->cancelled, e) != OK)
+	if (dir_draft_write(&n->draft, root, &w->body, w->sha256, w->tx[0] ? w->tx : NULL,
+			    &w->cancelled, e) != OK)
 		return e->code;
 	w->awaits_name = dir_commit_takes(w->commit, &n->draft);
 	if (w->awaits_name)
@@ -302,6 +304,9 @@ struct store_write *dir_put(struct store *s, const char *root, struct dir_names 
 	dir_commit_enter(commit);
 	take_body(w, &put->body);
 	(void)snprintf(w->sha256, sizeof(w->sha256), "%s", put->sha256);
+	for (size_t i = 0; i < put->n_meta; i++)
+		if (strcmp(put->meta[i].name, "pepto-tx") == 0)
+			(void)snprintf(w->tx, sizeof(w->tx), "%s", put->meta[i].value);
 	w->only_new = put->only_new;
 	w->stored = done;
 	w->ud = ud;

@@ -123,7 +123,8 @@ struct store_read {
 	/*
 	 * For who decides by it what is written or removed: what is denied, or archived, may be
 	 * there, so that it is a fault, where others take it for a miss (STORE_MISS_DENIED). Of
-	 * s3://; what can be written besides denies nothing so.
+	 * s3://; what can be written besides denies nothing so. With head, file:// tells who stored
+	 * it (origin.tx).
 	 */
 	bool denied_fails;
 	bool ranged; /* only this part is wanted */
@@ -180,7 +181,7 @@ struct object_head {
 	 * what this head says.
 	 */
 	int64_t changed_ns;
-	struct object_origin origin; /* of S3, in an answer about the whole or a part */
+	struct object_origin origin; /* of S3, in an answer about the whole or a part; of file:// see store_read */
 };
 
 /*

@@ -25,7 +25,7 @@ struct store_put {
 	struct store_body body; /* what it borrows has to stay until the write has ended */
 	const char *sha256;     /* of the body, 64 digits in lower case: what is stored has it */
 	const char *encoding;   /* Content-Encoding, or NULL; not for file:// */
-	const struct store_meta *meta; /* file:// has no place for them and leaves them out */
+	const struct store_meta *meta; /* of these file:// keeps pepto-tx alone (dir_draft.h) */
 	size_t n_meta;
 	bool only_new;     /* what is there stays */
 	bool looked;       /* the caller has just asked whether it is there: s3:// asks no more */

@@ -4,6 +4,7 @@ behind, and that --resume goes on."""
 
 import hashlib
 import json
+import os
 import random
 import signal
 import subprocess
@@ -241,6 +242,37 @@ def test_killed_in_a_directory(tmp, build):  # noqa: F811
     assert files() == {key(n) for n in range(first)}
     code, out, err = run(tmp, "verify", "--all", "--full", "--store", place.url, release=True)
     assert code == 0 and f"{first} good, 0 missing, 0 wrong" in out, err
+
+
+def can_tell(file):
+    """Has its file system a place for who stored a file?"""
+    try:
+        os.setxattr(file, "user.pepto-test", b"x")
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("resumed", [True, False], ids=["resumed", "open"])
+def test_what_it_had_stored_before(tmp, add, build, resumed):  # noqa: F811
+    """In a directory: of the transaction are the files that tell so, and not what others wrote into their place."""
+    place = InDirectory(tmp / "store")
+    place.root.mkdir()
+    _, _, all, _ = add(place, build(3), "--compress", "none")
+    which = all["transaction"]
+    place.remove(f".pepto/tx/{which}.json.done")
+    place.remove(key(2))
+    place.put(key(1), place.get(key(1)))
+    os.utime(place.root / key(1), (1, 1))
+    tells = can_tell(place.root / key(0))
+    if resumed:
+        code, lines, _, err = add(place, "--resume", which)
+        assert code == 0, err
+        assert {line["key"]: line["status"] for line in lines} == {
+            key(0): "stored" if tells else "existed", key(1): "existed", key(2): "stored"}
+    code, _, err = run(tmp, "rm", which, "--store", place.url)
+    assert code == 0, err
+    assert [n for n in range(3) if (place.root / key(n)).exists()] == ([1] if tells else [0, 1])
 
 
 # ---- answers that are none

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Writing to a file:// store: what is put is whole or not there, and a removal leaves no folder. */
 #include "base/text.h"
+#include "store/dir_draft.h"
 #include "store/dir_find.h"
 #include "store/dir_write.h"
 #include "store_rig.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static char root[] = "/tmp/test_dir_write.XXXXXX";
@@ -212,6 +214,50 @@ static void test_put(void)
 	CHECK_INT(put(&r, "top", "").result, STORE_PUT_STORED, "nothing, at the top");
 	CHECK_INT(count("."), 2, "nothing else was left");
 	rig_fini(&r);
+}
+
+/* Of a file of a store that is looked at as by who is going to write there. */
+static const char *told_tx(struct rig *r, const char *key, bool writes)
+{
+	static char tx[DIR_TX_SIZE];
+	struct asked a = {.rig = r};
+	const struct store_read read = {.key = slice_of(key),
+					.head = true,
+					.denied_fails = writes,
+					.deadline_ns = INT64_MAX};
+	static const struct store_events events = {rig_head, rig_data, rig_done};
+
+	(void)store_start(r->store, &read, &events, &a);
+	ASSERT(manual_until(r->ctx.loop, &a.done) && a.heads == 1);
+	close(a.head.fd);
+	(void)snprintf(tx, sizeof(tx), "%s", a.head.origin.tx);
+	return tx;
+}
+
+static void test_who_stored_it(void)
+{
+	static const struct store_meta meta[] = {{"pepto-size", "3"}, {"pepto-tx", "20261130-1"}};
+	const struct store_put by = {.meta = meta, .n_meta = 2};
+	const struct timespec when[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}};
+	int fd CLEANUP(close_p) = -1;
+	const char *want;
+	struct rig r;
+
+	open_root(&r);
+	CHECK_INT(put_as(&r, "w/1/w", SLICE("one"), by).result, STORE_PUT_STORED, "put");
+	fd = open("w/1/w", O_RDWR | O_CLOEXEC);
+	/* Not every file system has such attributes. */
+	want = fsetxattr(fd, "user.pepto-test", "x", 1, 0) == 0 ? "20261130-1" : "";
+	CHECK_STR(told_tx(&r, "w/1/w", true), want, "who stored it");
+	CHECK_STR(told_tx(&r, "w/1/w", false), "", "costs those nothing who only read");
+	ASSERT(futimens(fd, when) == 0);
+	CHECK_STR(told_tx(&r, "w/1/w", true), "", "not of what was written over it");
+	CHECK_INT(put_as(&r, "w/1/w", SLICE("two"), by).result, STORE_PUT_STORED, "put again");
+	CHECK_STR(told_tx(&r, "w/1/w", true), want, "of the new one it is");
+	CHECK_INT(put(&r, "w/1/w", "two").result, STORE_PUT_STORED, "by nobody");
+	CHECK_STR(told_tx(&r, "w/1/w", true), "", "nothing is told");
+	rig_fini(&r);
+	ASSERT(unlink("w/1/w") == 0 && rmdir("w/1") == 0 && rmdir("w") == 0);
 }
 
 static void test_body_of_a_file(void)
@@ -526,6 +572,7 @@ int main(void)
 {
 	ASSERT(mkdtemp(root) && chdir(root) == 0);
 	test_put();
+	test_who_stored_it();
 	test_body_of_a_file();
 	test_refused();
 	test_links_within();
