@@ -20,8 +20,11 @@ static struct slice last_of(const char *path)
 static void read_it(struct pool_job *job)
 {
 	struct gather_slot *s = CONTAINER_OF(job, struct gather_slot, job);
-	const struct scan_file file = {
-		.fd = s->fd, .size = s->size, .name = last_of(s->path), .stop = s->gather->stop};
+	const struct scan_file file = {.fd = s->fd,
+				       .size = s->size,
+				       .name = last_of(s->path),
+				       .stop = s->gather->stop,
+				       .room = &s->room};
 
 	if (scan_file(&s->gather->how, &file, &s->scanned, &s->error) != OK)
 		s->scanned = (struct scanned){0};
@@ -122,6 +125,7 @@ void gather_init(struct gather *g)
 	for (size_t i = 0; i < GATHER_AT_ONCE; i++) {
 		g->slot[i].gather = g;
 		g->slot[i].job.run = read_it;
+		g->slot[i].room = BUF_MAX(SCAN_WHOLE_MAX);
 		sem_init(&g->slot[i].ready, 0, 0);
 	}
 }
@@ -161,7 +165,9 @@ void gather_finish(struct gather *g)
 {
 	while (g->n)
 		take_first(g);
-	for (size_t i = 0; i < GATHER_AT_ONCE; i++)
+	for (size_t i = 0; i < GATHER_AT_ONCE; i++) {
 		sem_destroy(&g->slot[i].ready);
+		buf_fini(&g->slot[i].room);
+	}
 	scan_set_fini(&g->set);
 }

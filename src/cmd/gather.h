@@ -21,6 +21,7 @@ struct gather_slot {
 	bool is_named;
 	struct pool_job job;
 	sem_t ready;
+	struct buf room; /* the job's, for one file after the other */
 	struct scanned scanned;
 	struct error error;
 };

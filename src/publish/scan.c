@@ -6,12 +6,13 @@
 #include "store/name_list.h"
 #include "store/write.h"
 
-#include <fcntl.h>
+#include <openssl/evp.h>
 #include <search.h>
 #include <stdio.h>
 #include <unistr.h>
 
-#define SEGMENT_MAX 255 /* of a file name, on each file system that counts */
+#define SEGMENT_MAX  255 /* of a file name, on each file system that counts */
+#define SHA256_BYTES 32
 
 /* ---- keys ---- */
 
@@ -161,11 +162,26 @@ static enum err choose_packing(const struct scan_how *how, const struct scan_fil
 	return err;
 }
 
-static enum err scan_known(const struct scan_how *how, const struct scan_file *file,
-			   const struct file_facts *f, struct scanned *s, struct error *e)
+/* What has been read already is not read again. */
+static enum err hash(const struct scan_file *file, struct slice whole,
+		     char ret[static PACK_SHA256_SIZE], struct error *e)
 {
-	const struct pack_file whole = {
+	const struct pack_file there = {
 		.fd = file->fd, .offset = file->offset, .size = file->size, .stop = file->stop};
+	unsigned char sum[SHA256_BYTES];
+
+	if (!whole.n)
+		return pack_hash(&there, ret, e);
+	if (!EVP_Digest(whole.p, whole.n, sum, NULL, EVP_sha256(), NULL))
+		return err_set(e, ERR_NOMEM, "no memory to hash a file");
+	hex_encode(sum, sizeof(sum), ret);
+	return OK;
+}
+
+static enum err scan_known(const struct scan_how *how, const struct scan_file *file,
+			   struct slice whole, const struct file_facts *f, struct scanned *s,
+			   struct error *e)
+{
 	char sha256[PACK_SHA256_SIZE];
 	enum pack_kind kind;
 
@@ -174,7 +190,7 @@ static enum err scan_known(const struct scan_how *how, const struct scan_file *f
 		return e->code;
 	if (!s->lines)
 		return OK;
-	if (pack_hash(&whole, sha256, e) != OK)
+	if (hash(file, whole, sha256, e) != OK)
 		return e->code;
 	for (size_t i = 0; i < s->lines; i++) {
 		s->line[i].size = file->size;
@@ -186,20 +202,45 @@ static enum err scan_known(const struct scan_how *how, const struct scan_file *f
 /* Of one line: key, id, machine, PDB. */
 #define LINE_TEXT_MAX ((size_t)PLAN_KEY_MAX + KEY_TEXT_MAX + FACTS_MACHINE_MAX + PLAN_TEXT_MAX)
 
+/* The bytes of a small file; of others, and without memory for them, none. */
+static enum err read_whole(const struct scan_file *file, struct buf *room, struct slice *ret,
+			   struct error *e)
+{
+	const struct pack_file there = {
+		.fd = file->fd, .offset = file->offset, .size = file->size, .stop = file->stop};
+	char *to;
+
+	*ret = SLICE_NONE;
+	buf_clear(room);
+	if (!file->size || file->size > (int64_t)SCAN_WHOLE_MAX)
+		return OK;
+	to = buf_reserve(room, (size_t)file->size);
+	if (!to)
+		return OK;
+	*ret = (struct slice){to, (size_t)file->size};
+	return pack_read(&there, 0, to, ret->n, e);
+}
+
 enum err scan_file(const struct scan_how *how, const struct scan_file *file, struct scanned *ret,
 		   struct error *e)
 {
 	struct file_facts *f CLEANUP(free_p) = xnew(struct file_facts);
+	struct buf own CLEANUP(buf_fini) = BUF_MAX(SCAN_WHOLE_MAX);
 	struct file_source opened = {.fd = file->fd, .base = file->offset};
 	struct source source = source_of_file(&opened, file->size);
-	enum err err = facts_read(&source, f, e);
+	struct slice whole;
+	enum err err = read_whole(file, file->room ? file->room : &own, &whole, e);
 
+	if (whole.n)
+		source = source_of(&whole);
+	if (!err)
+		err = facts_read(&source, f, e);
 	*ret = (struct scanned){.is_dump = f->is_minidump};
 	if (err || !f->kind || f->is_minidump)
 		return err;
 	ret->text = BUF_MAX(LINE_TEXT_MAX * IDENTITY_IDS_MAX);
 	(void)buf_reserve(&ret->text, LINE_TEXT_MAX * MAX(f->identity.ids, 1));
-	err = scan_known(how, file, f, ret, e);
+	err = scan_known(how, file, whole, f, ret, e);
 	if (err)
 		scanned_fini(ret);
 	return err;

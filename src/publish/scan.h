@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * From files to the lines of a plan: each file is read once for its SHA-256, and here and there for what it is. Of a fat
- * Mach-O file there is a line for each of its images, of all others one.
+ * From files to the lines of a plan: each file is read once for its SHA-256, and here and there for what it is; a small
+ * one once for both. Of a fat Mach-O file there is a line for each of its images, of all others one.
  *
  * scan_file() is for any thread, several at once; it blocks on the file system. A scan_set is one thread's.
  */
@@ -9,6 +9,12 @@
 #include "publish/pack.h"
 #include "publish/place.h"
 #include "publish/plan.h"
+
+/*
+ * What a PDB is stands in forty places of it. A file of up to so many bytes is read whole, which costs less than these;
+ * it is also the ceiling of the room for that.
+ */
+#define SCAN_WHOLE_MAX ((size_t)256 * 1024)
 
 struct scan_how {
 	enum key_case key_case;
@@ -23,6 +29,7 @@ struct scan_file {
 	struct slice
 		name; /* its last component: that of the file in the store, where that is not told within */
 	const atomic_bool *stop; /* as in pack.h */
+	struct buf *room;        /* for a small file, kept by who has many; NULL: none */
 };
 
 /* What it came to; zeroed: nothing. */

@@ -81,6 +81,48 @@ static void test_keys(void)
 	}
 }
 
+/* A small file is read as a whole, another one here and there; with room for many, and without. */
+static void test_sizes(void)
+{
+	static const struct {
+		size_t size;
+		const char *what;
+	} rows[] = {
+		{SCAN_WHOLE_MAX, "the longest that is read whole"},
+		{SCAN_WHOLE_MAX + 1, "one longer than that"},
+		{1000, "a small one, after larger ones"},
+	};
+	const struct scan_how how = {PLACE_IN_LOWER, false, false, {PACK_NONE, 0}};
+	struct buf room CLEANUP(buf_fini) = BUF_MAX(SCAN_WHOLE_MAX);
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+		size_t size = rows[i / 2].size;
+		int fd CLEANUP(close_p) = file_temporary();
+		struct scan_file file = {.fd = fd,
+					 .offset = 3,
+					 .size = (int64_t)size,
+					 .name = SLICE("x"),
+					 .room = i % 2 ? &room : NULL};
+		const struct pack_file there = {.fd = fd, .offset = 3, .size = file.size};
+		struct buf text CLEANUP(buf_fini) = BUF_MAX(2 * SCAN_WHOLE_MAX);
+		char sha256[PACK_SHA256_SIZE];
+		struct scanned s = {0};
+		struct error e;
+
+		buf_puts(&text, LINE "foo.pdb\n");
+		while (text.n < size)
+			buf_puts(&text, "FUNC 1000 10 0 main\n");
+		ASSERT(file_write_at(fd, slice_head(buf_slice(&text), size), 3));
+		ASSERT(pack_hash(&there, sha256, &e) == OK);
+		CHECK(scan_file(&how, &file, &s, &e) == OK && s.lines == 1, rows[i / 2].what);
+		CHECK_SLICE(s.line[0].key, "foo.pdb/" ID "/foo.sym", rows[i / 2].what);
+		CHECK_STR(s.line[0].sha256, sha256, rows[i / 2].what);
+		scanned_fini(&s);
+		ASSERT(ftruncate(fd, (off_t)size / 2) == 0);
+		CHECK_INT(scan_file(&how, &file, &s, &e), ERR_CORRUPT, "it has become shorter");
+	}
+}
+
 static void test_others(void)
 {
 	const struct scan_how how = {PLACE_IN_LOWER, false, false, {PACK_NONE, 0}};
@@ -137,6 +179,7 @@ static void test_set(void)
 int main(void)
 {
 	test_keys();
+	test_sizes();
 	test_others();
 	test_set();
 	return tap_done();
