@@ -154,6 +154,7 @@ static void begin(struct loop_task *task)
 						    .bodies = &bodies,
 						    .pool = a->pool,
 						    .uploads = a->jobs,
+						    .looks = a->looks,
 						    .how = a->how,
 						    .force = a->words->set & 1U << ADD_FORCE,
 						    .replaces_unsigned = true,

@@ -47,7 +47,7 @@ struct add {
 	struct gather gather;
 	struct pool *pool;
 	struct pack_how how;
-	unsigned jobs;
+	unsigned jobs, looks;
 	bool resumes;
 	const char **exclude;
 	const char **notified;

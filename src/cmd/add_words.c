@@ -12,6 +12,8 @@
 #define UPLOADS_DEFAULT 8
 /* Files that are put into a directory are made durable in groups (store/dir_commit.h). */
 #define UPLOADS_LOCAL 512
+/* Buckets are far: where all exists, so many more questions than uploads are on their way, each on its connection. */
+#define LOOKS_PER_UPLOAD 4
 /* Descriptors: of the process itself; of a file on its way, which is read by who sends it and who writes it. */
 #define OWN_FILES        48
 #define FILES_PER_UPLOAD 3
@@ -168,6 +170,17 @@ static uint64_t jobs_allowed(void)
 	return files > OWN_FILES + FILES_PER_UPLOAD ? (files - OWN_FILES) / FILES_PER_UPLOAD : 1;
 }
 
+/* What is left of them is for questions. */
+static unsigned looks_allowed(const struct add *a)
+{
+	size_t files = file_descriptors_max(),
+	       used = OWN_FILES + (size_t)FILES_PER_UPLOAD * a->jobs;
+
+	if (a->store->traits.local || files <= used)
+		return a->jobs;
+	return (unsigned)MIN(a->jobs + files - used, (size_t)LOOKS_PER_UPLOAD * a->jobs);
+}
+
 enum err add_take_words(struct add *a, struct error *e)
 {
 	uint64_t jobs = 0;
@@ -190,6 +203,7 @@ enum err add_take_words(struct add *a, struct error *e)
 	if (!jobs)
 		jobs = a->store->traits.local ? UPLOADS_LOCAL : UPLOADS_DEFAULT;
 	a->jobs = (unsigned)MIN(jobs, jobs_allowed());
+	a->looks = looks_allowed(a);
 	if (take_packing(a, e) != OK || take_case(a, e) != OK)
 		return e->code;
 	return take_date(a, e);

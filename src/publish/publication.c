@@ -32,9 +32,10 @@ struct publication {
 	struct done done;
 	struct publication_result result;
 
-	struct slot slot[PUBLICATION_UPLOADS_MAX];
+	struct slot slot[PUBLICATION_UPLOADS_MAX]; /* r.looks of them */
+	struct upload_turns turns;
 	size_t next; /* of the plan's files */
-	unsigned running, failed_in_a_row;
+	unsigned running, at_once, failed_in_a_row;
 	bool again; /* each key is looked at once more */
 
 	struct store_lock *lock;
@@ -87,7 +88,7 @@ static void break_off(struct publication *p, const struct error *e)
 	p->small = NULL;
 	removals_cancel(p->removals);
 	p->removals = NULL;
-	for (size_t i = 0; i < p->r.uploads; i++)
+	for (size_t i = 0; i < p->r.looks; i++)
 		if (p->slot[i].upload)
 			upload_stop(p->slot[i].upload);
 	p->timer.due = end_soon;
@@ -176,6 +177,15 @@ static void note(struct publication *p, size_t which, const struct upload_result
 		p->events.file_done(p->ud, which, r);
 }
 
+/* One more after each that exists; with the first that does not, no more than are uploaded. */
+static void set_pace(struct publication *p, enum outcome outcome)
+{
+	if (outcome == OUTCOME_EXISTED)
+		p->at_once = MIN(p->at_once + 1, p->r.looks);
+	else
+		p->at_once = p->r.uploads;
+}
+
 static void file_ended(void *ud, const struct upload_result *r)
 {
 	struct slot *s = ud;
@@ -190,6 +200,7 @@ static void file_ended(void *ud, const struct upload_result *r)
 		p->failed_in_a_row++;
 	else
 		p->failed_in_a_row = 0;
+	set_pace(p, r->outcome);
 	if (p->ending && !p->running) {
 		end(p);
 	} else if (!p->ending &&
@@ -216,6 +227,7 @@ static void begin_file(struct publication *p, struct slot *s)
 					       .which = p->next,
 					       .bodies = p->r.bodies,
 					       .pool = p->r.pool,
+					       .turns = &p->turns,
 					       .how = &p->r.how,
 					       .force = p->r.force && !p->again,
 					       .replaces_unsigned = p->r.replaces_unsigned,
@@ -231,7 +243,7 @@ static void wait_for_removals(struct publication *p);
 
 static void begin_files(struct publication *p)
 {
-	for (size_t i = 0; i < p->r.uploads; i++) {
+	for (size_t i = 0; i < p->r.looks && p->running < p->at_once; i++) {
 		while (p->next < p->r.plan->files && !is_wanted(p, p->next))
 			p->next++;
 		if (p->next < p->r.plan->files && !p->slot[i].upload)
@@ -352,10 +364,14 @@ struct publication *publication_start(const struct publication_request *request,
 {
 	struct publication *p = xnew(struct publication);
 
-	ASSERT(request->uploads > 0 && request->uploads <= PUBLICATION_UPLOADS_MAX);
+	ASSERT(request->uploads > 0 && request->uploads <= PUBLICATION_UPLOADS_MAX &&
+	       request->looks <= PUBLICATION_UPLOADS_MAX);
 	*p = (struct publication){
 		.r = *request, .events = *events, .ud = ud, .timer.due = begin_soon};
 	p->done = done_of(request->plan->files);
+	p->r.looks = MAX(request->looks, request->uploads);
+	p->turns.left = p->at_once = request->uploads;
+	TAILQ_INIT(&p->turns.waiting);
 	loop_timer_set(loop_of(p), &p->timer, 0);
 	return p;
 }

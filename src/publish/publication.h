@@ -27,6 +27,11 @@ struct publication_request {
 	/* Opens, packs, compares: as many threads as may pack at once; its queue takes `uploads` jobs. */
 	struct pool *pool;
 	unsigned uploads; /* files at a time, 1 to PUBLICATION_UPLOADS_MAX */
+	/*
+	 * As many at a time as long as all that are asked for exist: then there is nothing to be done but to ask. Up to
+	 * PUBLICATION_UPLOADS_MAX; fewer than uploads: as many as these.
+	 */
+	unsigned looks;
 	struct pack_how how;
 	bool force;             /* what differs is replaced */
 	bool replaces_unsigned; /* see upload.h */

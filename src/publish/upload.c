@@ -24,7 +24,7 @@
 /* So long after a look a store is asked once more whether nothing is there: others may have come. */
 #define LOOK_COUNTS_NS (2 * NS_PER_S)
 
-enum job { JOB_COMPARE, JOB_TWIN, JOB_PACK };
+enum job { JOB_NONE, JOB_COMPARE, JOB_TWIN, JOB_PACK };
 
 struct upload {
 	struct upload_request r;
@@ -38,8 +38,12 @@ struct upload {
 	bool replaces;
 	struct upload_result result;
 
+	TAILQ_ENTRY(upload) place;      /* while it waits for its turn */
+	void (*next)(struct upload *u); /* once it has that */
+	bool has_turn;
+
 	enum job what;
-	bool job_runs;
+	bool job_runs; /* its task comes back */
 	struct pool_job job;
 	struct loop_task back;
 	atomic_bool stop;
@@ -57,6 +61,46 @@ struct upload {
 static struct loop *loop_of(const struct upload *u)
 {
 	return u->r.store->ctx->loop;
+}
+
+/* ---- turns ---- */
+
+static void go_on(struct upload *u, void (*next)(struct upload *u))
+{
+	struct upload_turns *t = u->r.turns;
+
+	if (!u->has_turn && !t->left) {
+		u->next = next;
+		TAILQ_INSERT_TAIL(&t->waiting, u, place);
+		return;
+	}
+	t->left -= !u->has_turn;
+	u->has_turn = true;
+	next(u);
+}
+
+static void stop_waiting(struct upload *u)
+{
+	if (TAILQ_IS_IN(u, place))
+		TAILQ_LEAVE(&u->r.turns->waiting, u, place);
+}
+
+/* To the first that waits, which goes on by way of its task: it may end at once. */
+static void give_turn(struct upload *u)
+{
+	struct upload_turns *t = u->r.turns;
+	struct upload *first = TAILQ_FIRST(&t->waiting);
+
+	if (!u->has_turn)
+		return;
+	t->left += !first;
+	if (!first)
+		return;
+	stop_waiting(first);
+	first->has_turn = true;
+	first->what = JOB_NONE;
+	first->job_runs = true;
+	loop_post(loop_of(first), &first->back);
 }
 
 /* ---- the end ---- */
@@ -81,6 +125,7 @@ static void end(struct upload *u, enum outcome outcome)
 	struct upload_result result = u->result;
 	void *ud = u->ud;
 
+	give_turn(u);
 	drop_head(u);
 	close_body(u);
 	packed_fini(&u->packed);
@@ -225,14 +270,20 @@ static void put(struct upload *u)
 	u->write = store_put(u->r.store, &put, has_put, u);
 }
 
+static void pack_and_put(struct upload *u)
+{
+	if (u->opened && u->packed.sha256[0])
+		put(u); /* it has been packed before */
+	else
+		submit(u, JOB_PACK);
+}
+
 static void write_it(struct upload *u)
 {
 	if (u->r.dry_run)
 		end(u, OUTCOME_STORED);
-	else if (u->opened && u->packed.sha256[0])
-		put(u); /* it has been packed before */
 	else
-		submit(u, JOB_PACK);
+		go_on(u, pack_and_put);
 }
 
 /* ---- looking ---- */
@@ -341,7 +392,7 @@ static void fetched(void *ud, enum fetch_result result, const struct object_head
 	}
 }
 
-static void differs(struct upload *u)
+static void compare_twin(struct upload *u)
 {
 	const struct fetch_request request = {.store = u->r.store,
 					      .key = u->file->key,
@@ -349,14 +400,25 @@ static void differs(struct upload *u)
 					      .into_file = true,
 					      .deadline_ns = clock_mono_ns() + BODY_NS};
 
+	if (u->head.fd >= 0)
+		submit(u, JOB_TWIN);
+	else
+		u->look = fetch_start(&request, NULL, fetched, u);
+}
+
+static void compare(struct upload *u)
+{
+	submit(u, JOB_COMPARE);
+}
+
+static void differs(struct upload *u)
+{
 	if (u->r.force)
 		replace(u);
 	else if (!twin_is_worth_it(u->file, u->head.total, u->head.origin.size))
 		choose(u);
-	else if (u->head.fd >= 0)
-		submit(u, JOB_TWIN);
 	else
-		u->look = fetch_start(&request, NULL, fetched, u);
+		go_on(u, compare_twin);
 }
 
 static void judge(struct upload *u, enum present present)
@@ -367,7 +429,7 @@ static void judge(struct upload *u, enum present present)
 	case PRESENT_UNVERIFIED: exists(u, "unverified: it tells no checksum"); break;
 	case PRESENT_DIFFERS: differs(u); break;
 	case PRESENT_ASKS_MD5:
-	case PRESENT_ASKS_BYTES: submit(u, JOB_COMPARE); break;
+	case PRESENT_ASKS_BYTES: go_on(u, compare); break;
 	}
 }
 
@@ -422,6 +484,7 @@ static void look(struct upload *u)
 static void worked(struct upload *u)
 {
 	switch (u->what) {
+	case JOB_NONE: u->next(u); break;
 	case JOB_COMPARE: judge(u, u->present); break;
 	case JOB_TWIN: choose(u); break;
 	case JOB_PACK: put(u); break;
@@ -474,6 +537,7 @@ struct upload *upload_start(const struct upload_request *request, upload_done *d
 void upload_stop(struct upload *u)
 {
 	atomic_store(&u->stop, true);
+	stop_waiting(u);
 	fetch_free(u->look);
 	u->look = NULL;
 	if (u->write)

@@ -14,10 +14,13 @@
  * What this transaction itself has stored before counts as stored again; in a directory nothing tells who stored it,
  * and it counts as existed.
  *
+ * What comes after the HEAD is done by some of them at a time (upload_turns): there may be more of them that ask.
+ *
  * Loop's thread, but for open(). Exactly one done(), never from inside the functions below, after which the pointer
  * is gone.
  */
 #pragma once
+#include "base/list.h"
 #include "publish/markers.h"
 #include "publish/plan.h"
 #include "publish/present.h"
@@ -38,12 +41,22 @@ struct upload_bodies {
 	void *ud;
 };
 
+/*
+ * How many uploads may do more than ask the store whether their file is there (open, pack, fetch, put) at a time. The
+ * others wait, in the order in which they have been answered. Loop's thread.
+ */
+struct upload_turns {
+	unsigned left;
+	TAILQ_HEAD(, upload) waiting;
+};
+
 struct upload_request {
 	struct store *store;
 	const struct plan *plan; /* borrowed until done(), as all here */
 	size_t which;            /* of its files */
 	const struct upload_bodies *bodies;
 	struct pool *pool;
+	struct upload_turns *turns; /* of all uploads together */
 	const struct pack_how *how; /* of its kind only what the plan says of this file */
 	bool force;                 /* what differs is replaced */
 	bool replaces_unsigned;     /* an image, by the same one that is signed */

@@ -276,6 +276,19 @@ def test_requests(rgw, bucket, add, build, proxy):
     assert len(proxy.asked("/mod")) == 20
 
 
+def test_more_questions_than_uploads(rgw, bucket, add, build, proxy):
+    """While all that is asked for exists, more files are asked for at a time than are uploaded."""
+    folder = build(80)
+    assert add(s3(bucket, rgw), folder)[0] == 0
+    gate = proxy.hold(lambda r: r.method == "HEAD" and "/mod" in r.path and r.number >= 50)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        again = pool.submit(add, s3(bucket, proxy), folder, "--jobs", "2")
+        gate.wait(8)
+        gate.release()
+        code, _, all, _ = again.result()
+    assert code == 0 and all["existed"] == 80
+
+
 def test_large(rgw, bucket, add, tmp):
     """One that goes in parts."""
     body = sym(0) + random.Random(3).randbytes(70 << 20)

@@ -22,7 +22,7 @@ struct run {
 	struct publication *p;
 	bool done, waits;
 	struct upload_result last[8];
-	int told[8], opened, closed;
+	int told[8], opened, closed, most; /* open at a time */
 	size_t waited, waitings;
 	struct publication_result result;
 	uint8_t outcome[8];
@@ -38,6 +38,7 @@ static enum err open_body(void *ud, size_t which, struct upload_body *ret, struc
 	ret->offset = 3;
 	ASSERT(ret->fd >= 0 && file_write_at(ret->fd, text, 3));
 	run->opened++;
+	run->most = MAX(run->most, run->opened - run->closed);
 	return OK;
 }
 
@@ -275,20 +276,48 @@ static void test_lock(void)
 	rig_fini(&r);
 }
 
+/* However many are asked for, what comes after that is done by `uploads` of them: first all are new, then all exist. */
+static void test_turns(void)
+{
+	struct run run;
+	struct rig r;
+
+	open_root(&r);
+	for (int there = 0; there < 2; there++) {
+		begin(&run, &r);
+		add_file(&run, "t1.pdb/K/t1.pdb", "one");
+		add_file(&run, "t2.pdb/K/t2.pdb", "two");
+		add_file(&run, "t3.pdb/K/t3.pdb", "three");
+		add_file(&run, "t4.pdb/K/t4.pdb", "four");
+		add_file(&run, "t5.pdb/K/t5.pdb", "five");
+		go(&run, (struct publication_request){.uploads = 1, .looks = 5});
+		CHECK(!run.error.code && run.opened == 5, "all of them");
+		CHECK_INT((long long)run.result.n[there ? OUTCOME_EXISTED : OUTCOME_STORED], 5,
+			  "each in its turn");
+		CHECK_INT(run.most, 1, "one at a time");
+		(void)unlink(".pepto/tx/" ID ".json");
+		(void)unlink(".pepto/tx/" ID ".json.done");
+		finish(&run);
+	}
+	rig_fini(&r);
+}
+
 static void test_stop(void)
 {
 	struct run run;
 	struct rig r;
 
-	for (int turns = 0; turns < 40; turns++) {
+	for (int i = 0; i < 80; i++) {
+		int turns = i / 2;
+
 		open_root(&r); /* anew: jobs of what was stopped may wait for a thread yet */
 		begin(&run, &r);
 		(void)unlink("i.pdb/K/i.pdb");
 		(void)unlink(".pepto/tx/" ID ".json.done");
 		add_file(&run, "i.pdb/K/i.pdb", "one");
 		add_file(&run, "a.pdb/K/a.pdb", "one");
-		start(&run, (struct publication_request){.uploads = 2});
-		for (int i = 0; i < turns && !run.done; i++)
+		start(&run, (struct publication_request){.uploads = i % 2 ? 1 : 2, .looks = 2});
+		for (int j = 0; j < turns && !run.done; j++)
 			(void)manual_turn(r.ctx.loop, 1);
 		if (!run.done)
 			publication_stop(run.p);
@@ -586,6 +615,7 @@ int main(void)
 	test_resumed_too_late();
 	test_changed();
 	test_lock();
+	test_turns();
 	test_stop();
 	test_bucket();
 	(void)!system("rm -rf /tmp/test_publication.??????");
