@@ -11,6 +11,7 @@
 #include "metric/metric.h"
 
 #include <curl/curl.h>
+#include <malloc.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 
@@ -128,6 +129,17 @@ enum err service_default_store(const struct conf *conf, struct error *e)
 		"(pepto-symbol serve --help)");
 }
 
+/*
+ * Buffers come and go with every request, and every file that is published: keep their memory in the heap instead of
+ * giving it back to the kernel and faulting it in again (a sixth of the CPU time of a 78 KB object, either way).
+ */
+static void tune_malloc(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);  // NOLINT(concurrency-mt-unsafe): no threads yet
+	mallopt(M_TRIM_THRESHOLD, 16 << 20); // NOLINT(concurrency-mt-unsafe)
+	mallopt(M_ARENA_MAX, 2);             // NOLINT(concurrency-mt-unsafe)
+}
+
 enum err service_init(struct service *s, const struct conf *conf, struct error *e)
 {
 	struct transfer_limits limits = {
@@ -138,6 +150,7 @@ enum err service_init(struct service *s, const struct conf *conf, struct error *
 	};
 
 	*s = (struct service){.conf = conf};
+	tune_malloc();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	file_temporary_floor((int64_t)conf->cache_min_free);
 	snprintf(s->via, sizeof(s->via), "1.1 pepto-%016llx", (unsigned long long)random_u64());
