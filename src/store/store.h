@@ -181,7 +181,7 @@ struct object_head {
 	 * what this head says.
 	 */
 	int64_t changed_ns;
-	struct object_origin origin; /* of S3, in an answer about the whole or a part; of file:// see store_read */
+	struct object_origin origin; /* of S3, of the whole or a part; of file:// by store_read */
 };
 
 /*

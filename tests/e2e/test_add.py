@@ -21,7 +21,7 @@ from conftest import KEYS
 from rig import child, faults, forms, images, places, symbols
 from rig.pace import WAIT
 from rig.places import place  # noqa: F401
-from rig.server import REPORT, binary, environment, run, s3
+from rig.server import REPORT, binary, environment, run, s3, until
 
 from test_formats import genuine, real
 
@@ -339,6 +339,32 @@ def test_two_writers_in_a_directory(add, build, tmp):
     (tmp / "store").mkdir()
     assert two_add(add, f"file://{tmp}/store") == [200, 200]
     assert {f.read_bytes() for f in (tmp / "store").glob("mod*/*/*")} == {sym(n, 400) for n in range(200)}
+
+
+def test_two_writers_of_other_files_in_a_directory(build, tmp):
+    """Both have planned when they go on: of each key one has stored its file, and to the other it is a conflict."""
+    root, adds, size = tmp / "store", {}, {"a": 400, "b": 800}
+    root.mkdir()
+
+    def planned():
+        return len(list(root.glob(".pepto/tx/*.json")))
+    for n, name in enumerate(size):
+        build(200, size[name], folder=name)
+        adds[name] = child.start(binary(), "add", name, "--json", "--store", f"file://{root}", cwd=tmp, text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(tmp, {}))
+        until(lambda n=n: planned() > n, pause=0.001)
+        adds[name].send_signal(signal.SIGSTOP)
+    for process in adds.values():
+        process.send_signal(signal.SIGCONT)
+    told = {}
+    for name, process in adds.items():
+        out, err = process.communicate(timeout=2 * WAIT)
+        assert process.returncode in (0, 3) and not REPORT.search(err), err
+        told[name] = statuses(json.loads(line) for line in out.splitlines()[:-1])
+    for n in range(200):
+        by, = [name for name in told if told[name][key(n)] == "stored"]
+        assert {told[name][key(n)] for name in told} == {"stored", "conflict"}
+        assert (root / key(n)).read_bytes() == sym(n, size[by])
 
 
 @pytest.mark.parametrize("settings", [{"AWS_SECRET_ACCESS_KEY": "wrong"},

@@ -95,6 +95,32 @@ def test_the_bucket_vanishes(at, proxy, add, build, step, nth, code, told):  # n
     assert all_right(at, which, range(FILES))
 
 
+def delete_bucket(place):
+    """As its owner does: emptied, and taken away."""
+    pages = place.client.get_paginator("list_objects_v2").paginate(Bucket=place.bucket)
+    for key_ in [o["Key"] for page in pages for o in page.get("Contents", [])]:
+        place.client.delete_object(Bucket=place.bucket, Key=key_)
+    place.client.delete_bucket(Bucket=place.bucket)
+
+
+@pytest.mark.parametrize("step, code", [
+    ("HEAD txt", 4), ("PUT json", 4), ("LIST", 1), ("HEAD file", 1), ("PUT file", 1), ("PUT done", 1), ("GET gone", 1)])
+def test_the_bucket_is_deleted(at, proxy, build, tmp, step, code):  # noqa: F811
+    """While one of its requests is on its way. Nobody is told that anything is published."""
+    build(FILES)
+    gate = proxy.hold(lambda r: kind(r) == step)
+    process = start(tmp, s3(at.bucket, proxy), "build", "--jobs", "2", "--compress", "none")
+    gate.wait(2 if step.endswith("file") else 1)
+    delete_bucket(at)
+    gate.release()
+    out, err = process.communicate(timeout=2 * WAIT)
+    assert process.returncode == code and "NoSuchBucket" in err and not REPORT.search(err), err
+    all = json.loads(out.splitlines()[-1]) if out else None
+    assert (all is None or all["state"] == "open") == (step != "GET gone"), out
+    assert all is None or (all["stored"] == (FILES if step in ("PUT done", "GET gone") else 0)), out
+    assert at.bucket not in [b["Name"] for b in at.client.list_buckets()["Buckets"]]
+
+
 # ---- what is denied may be there
 
 def denies_all_but(*texts):
@@ -310,6 +336,23 @@ def test_a_put_that_fails(at, proxy, add, build, fault, when, times, passes):  #
     assert add(at, "build")[0] == 0 and len(in_bucket(at)) == 3
 
 
+def lost(connection, request, answer):
+    """It is done, but nobody hears so."""
+    answer(request)
+    connection.reset()
+
+
+@pytest.mark.parametrize("step", ["PUT json", "PUT file", "PUT done"])
+def test_a_put_whose_answer_is_lost(at, proxy, add, build, step):  # noqa: F811
+    """What is there then is ours."""
+    build(5)
+    struck = proxy.fault(lost, lambda r: kind(r) == step, times=1)
+    code, lines, all, err = add(s3(at.bucket, proxy), "build", "--compress", "none")
+    assert (code, all["state"], all["stored"]) == (0, "live", 5) and struck.struck == 1, err
+    assert {line["status"] for line in lines} == {"stored"} and len(ours(at)) == 2
+    assert all_right(at, all["transaction"], range(5))["stored"] == list(range(2, 7))
+
+
 def test_a_bucket_that_knows_no_conditions(at, proxy, add, build):  # noqa: F811
     """It is asked once."""
     build(5)
@@ -341,22 +384,17 @@ BEGIN, PART, COMPLETE = (lambda r: "uploads" in r.query), (lambda r: r.query.get
     lambda r: r.method == "POST" and "uploadId" in r.query)
 
 
-def lost(connection, request, answer):
-    """It is done, but nobody hears so."""
-    answer(request)
-    connection.reset()
-
-
 @pytest.mark.parametrize("at_step, fault, times, passes", [
     (COMPLETE, respond(200, "InternalError"), 2, PASSES), (COMPLETE, respond(200, "AccessDenied"), 1, FAILS),
     (COMPLETE, faults.status(409, "ConditionalRequestConflict"), 1, PASSES),
     (COMPLETE, faults.status(409, "ConditionalRequestConflict"), None, FAILS),
     (lambda r: COMPLETE(r) and conditional(r), faults.status(501, "NotImplemented"), None, PASSES),
     (COMPLETE, faults.status(503, "SlowDown"), None, FAILS), (COMPLETE, lost, 1, PASSES),
+    (PART, lost, 1, PASSES),
     (PART, faults.status(503, "SlowDown"), None, FAILS),
     (BEGIN, faults.status(403, "AccessDenied"), None, FAILS)],
     ids=["200 and then 500, twice", "200 and then 403", "409 once", "409", "no If-None-Match", "SlowDown",
-         "lost", "a part", "begin"])
+         "lost", "a part is lost", "a part", "begin"])
 def test_parts_that_fail(at, proxy, add, large, at_step, fault, times, passes):  # noqa: F811
     """Whatever it is, no part of it stays behind."""
     proxy.fault(fault, at_step, times=times)
@@ -365,6 +403,17 @@ def test_parts_that_fail(at, proxy, add, large, at_step, fault, times, passes): 
         (0, "stored", "live") if passes else (1, "failed", "live")), err
     assert in_bucket(at) == ({key(0): (64 << 20) + 1} if passes else {})
     assert not uploads(at)
+
+
+def test_parts_whose_beginning_is_lost(at, proxy, add, large):  # noqa: F811
+    """Nobody has heard the name of that upload, and it may be another writer's as well: it is left to the bucket's rule,
+    and has no bytes."""
+    proxy.fault(lost, BEGIN, times=1)
+    code, lines, all, err = add(s3(at.bucket, proxy), "build", "--compress", "none")
+    assert (code, lines[0]["status"], all["state"]) == (0, "stored", "live"), err
+    assert in_bucket(at) == {key(0): (64 << 20) + 1}
+    one, = uploads(at)
+    assert not at.client.list_parts(Bucket=at.bucket, Key=key(0), UploadId=one["UploadId"]).get("Parts")
 
 
 @pytest.mark.parametrize("step", [BEGIN, PART, COMPLETE], ids=["begin", "a part", "complete"])

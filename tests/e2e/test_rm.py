@@ -20,6 +20,7 @@ from rig.places import place  # noqa: F401  pylint: disable=unused-import
 from rig.places import InBucket, InDirectory
 from rig.plans import GOING, GONE, LIVE, OPEN, line, plan, plan_id, publish
 from rig.server import binary, environment, run, s3, until
+from rig.wire import Response
 
 A, B, C, D = (f"{x}.pdb/0123456789ABCDEF0123456789ABCDEF1/{x}.pdb" for x in "abcd")
 
@@ -375,6 +376,56 @@ def test_one_that_is_refused(spoiled, proxy, rm):
     assert set(told) == {A, B} and "AccessDenied" in told[A] and "ObjectLocked" in told[B]
     assert gone_of(spoiled, ident)["state"] == "going"
     assert rm(spoiled, ident)[0] == 0 and not there(spoiled, A) and not there(spoiled, B)
+
+
+@pytest.mark.parametrize("answer", [faults.cut(60), faults.close()], ids=["cut", "none"])
+def test_a_delete_that_is_answered_in_part(spoiled, proxy, rm, answer):
+    """Some of it is done, and nobody hears of which; it is asked again, within its minute, and nothing else."""
+    fill(spoiled, A, B, C)
+    ident = publish(spoiled, 1, [line(A), line(B)])
+
+    def act(connection, request, real):
+        spoiled.remove(A)
+        answer(connection, request, lambda _: faults.error(200, "x" * 100))
+    struck = proxy.fault(act, lambda r: r.method == "POST", times=1)
+    code, out, err = rm(spoiled, ident, url=spoiled.through)
+    assert struck.struck == 1 and code == 0 and out == f"{ident}: 2 files removed, 0 kept\n", err
+    assert [there(spoiled, k) for k in (A, B, C)] == [False, False, True] and markers(spoiled) == []
+    assert gone_of(spoiled, ident)["state"] == "gone"
+
+
+@pytest.mark.parametrize("torn", [b"<DeleteResult><Deleted><Key>sym/x</Key>", b"<DeleteResult><Error><Key>", b"<a/>"])
+def test_a_delete_that_is_answered_with_nonsense(spoiled, proxy, rm, torn):
+    """Nothing counts as removed on its word."""
+    fill(spoiled, A, B)
+    ident = publish(spoiled, 1, [line(A), line(B)])
+    proxy.fault(faults.respond(lambda request: Response(200, [("Content-Type", "application/xml")], torn)),
+                lambda r: r.method == "POST", times=1)
+    code, out, err = rm(spoiled, ident, url=spoiled.through)
+    assert code == 1 and "removed" not in out and there(spoiled, A) and there(spoiled, B), err
+    assert gone_of(spoiled, ident)["state"] == "going"
+    assert rm(spoiled, ident, url=spoiled.through)[0] == 0 and not there(spoiled, A)
+
+
+@pytest.mark.parametrize("step, code", [
+    (lambda r: "list-type" in r.query, 4), (lambda r: r.method == "PUT" and "/rm/" in r.path, 4),
+    (lambda r: r.path.endswith(".gone"), 1), (lambda r: r.method == "POST", 1)],
+    ids=["the first list", "the marker", ".gone", "the files"])
+def test_the_bucket_is_deleted(spoiled, proxy, tmp, step, code):
+    """While one of its requests is on its way."""
+    fill(spoiled, A)
+    ident = publish(spoiled, 1, [line(A)])
+    gate = proxy.hold(step)
+    process = subprocess.Popen([binary(), "rm", ident, "--store", spoiled.through], cwd=tmp, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=environment(tmp, {**spoiled.settings, "CACHE_DIR": str(tmp / "cache")}))
+    gate.wait(1)
+    for o in spoiled.client.list_objects_v2(Bucket=spoiled.bucket)["Contents"]:
+        spoiled.client.delete_object(Bucket=spoiled.bucket, Key=o["Key"])
+    spoiled.client.delete_bucket(Bucket=spoiled.bucket)
+    gate.release()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code and "NoSuchBucket" in err and "removed" not in out, err
 
 
 @pytest.mark.parametrize("state", [LIVE, OPEN, GOING])
