@@ -165,6 +165,7 @@ static void add_row(struct api_search *a, const struct target *t, struct slice k
 {
 	struct buf stored CLEANUP(buf_fini) = BUF_MAX(8192);
 	struct search_row r;
+	struct found *row;
 
 	buf_puts(&stored, t->folder);
 	buf_add(&stored, key);
@@ -177,8 +178,14 @@ static void add_row(struct api_search *a, const struct target *t, struct slice k
 		a->row = reallocarray(a->row, a->room, sizeof(*a->row));
 		ASSERT(a->row);
 	}
-	a->row[a->rows++] = (struct found){t->place, xstrndup(stored.p, stored.n),
-					   fact ? fact->size : -1, fact ? fact->modified_s : 0};
+	row = &a->row[a->rows++];
+	*row = (struct found){.place = t->place,
+			      .stored = xstrndup(stored.p, stored.n),
+			      .size = fact ? fact->size : -1,
+			      .modified_s = fact ? fact->modified_s : 0};
+	if (fact && !a->stores->store[t->place]->traits.local)
+		row->object = stored_by_object(t->place, buf_slice(&stored), fact->size,
+					       fact->modified_s, fact->etag);
 	a->part[t->place].any = true;
 }
 
@@ -282,7 +289,7 @@ static void go_on(struct api_search *a)
 	if (a->at < a->targets && (a->rows < a->wanted || a->target[a->at].names))
 		list(a);
 	else
-		api_done(&a->work);
+		search_stored(a);
 }
 
 /* What others want of the loop comes between two turns. */
@@ -315,6 +322,7 @@ static void stop(struct api_work *w)
 		return; /* which ends it */
 	if (a->listing)
 		listing_cancel(TAKE(a->listing));
+	search_stored_stop(a);
 	api_done(w);
 }
 

@@ -7,6 +7,7 @@
 #include "serve/api.h"
 #include "serve/search.h"
 #include "serve/search_names.h"
+#include "serve/stored_by.h"
 #include "store/listing.h"
 
 /* What is listed. */
@@ -21,6 +22,8 @@ struct found {
 	size_t place;
 	char *stored; /* owned */
 	int64_t size, modified_s;
+	uint64_t object; /* as stored_by.h has it; 0: it tells no transaction */
+	struct tx_id by; /* "": not told */
 };
 
 /* What was found in a store, and why not all. */
@@ -30,6 +33,15 @@ struct part {
 	struct error error;
 	struct search_names names; /* SEARCH_NAMES */
 	bool walks;                /* those of its index are not all looked at yet */
+};
+
+#define SEARCH_HEADS_AT_ONCE 16
+
+/* An object whose head is asked for. */
+struct head_ask {
+	struct api_search *all;
+	size_t row;
+	struct fetch *fetch; /* NULL: it is free */
 };
 
 struct api_search {
@@ -45,6 +57,8 @@ struct api_search {
 	struct listing *listing;
 	struct found *row;
 	size_t rows, room;
+	struct head_ask head[SEARCH_HEADS_AT_ONCE];
+	size_t heads, next_head; /* under way; the first row that was not looked at */
 
 	/* SEARCH_NAMES: */
 	const struct cache *cache;
@@ -70,6 +84,13 @@ bool search_walk(struct api_search *a);
 /* The names that were found; the cursor is the last that is told. */
 void search_tell_names(const struct api_search *a, struct search_cursor *next, bool *more,
 		       struct buf *out);
+
+/* ---- api_search_stored.c: by which transaction ---- */
+
+/* Loop's thread: sorts the rows, asks of which transaction the first of them are, and is done then. */
+void search_stored(struct api_search *a);
+/* In place of its end, or of it: the rows are sorted, and no store is asked any more. */
+void search_stored_stop(struct api_search *a);
 
 /* ---- api_search_tell.c ---- */
 

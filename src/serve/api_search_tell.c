@@ -4,15 +4,6 @@
 #include "base/text.h"
 #include "serve/api_search.h"
 
-static int newest_first(const void *a_, const void *b_)
-{
-	const struct found *a = a_, *b = b_;
-
-	if (a->modified_s != b->modified_s)
-		return a->modified_s < b->modified_s ? 1 : -1;
-	return strcmp(a->stored, b->stored);
-}
-
 static void add_number_or_null(const char *name, int64_t value, struct buf *out)
 {
 	buf_printf(out, value < 0 ? ",\"%s\":null" : ",\"%s\":%lld", name, (long long)value);
@@ -69,13 +60,13 @@ static void tell_row(const struct api_search *a, const struct found *f, struct b
 	buf_printf(out, ",\"form\":\"%s\"", r.form);
 	add_number_or_null("size", f->size, out);
 	add_date_or_null(f->modified_s, out);
-	buf_puts(out, ",\"transaction\":null}");
+	buf_puts(out, ",\"transaction\":");
+	api_string_or_null(f->by.s[0] ? f->by.s : NULL, out);
+	buf_putc(out, '}');
 }
 
 static void tell_rows(const struct api_search *a, struct buf *out)
 {
-	if (a->rows)
-		qsort(a->row, a->rows, sizeof(a->row[0]), newest_first);
 	for (size_t i = 0; i < a->rows; i++) {
 		buf_puts(out, i ? "," : "");
 		tell_row(a, &a->row[i], out);

@@ -20,6 +20,7 @@
 #include "serve/listeners.h"
 #include "serve/missing_file.h"
 #include "serve/server_priv.h"
+#include "serve/stored_by.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
@@ -190,6 +191,7 @@ enum err server_start(const struct server_parts *parts, struct server **ret, str
 	s->hot = hot_new();
 	s->missing = missing_new();
 	s->builds = builds_new(parts->stores->n);
+	s->stored_by = stored_by_new();
 	load_missing(s);
 	if ((parts->upload_tokens && door_new(s, &s->door, e) != OK) || respond_init(s, e) != OK ||
 	    start_admin(s, e) != OK || start_main(s, e) != OK) {
@@ -273,5 +275,6 @@ void server_stop(struct server *s)
 	hot_free(s->hot);
 	missing_free(s->missing);
 	builds_free(s->builds);
+	stored_by_free(s->stored_by);
 	free(s);
 }

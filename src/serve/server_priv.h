@@ -48,7 +48,8 @@ struct server {
 	struct hot *hot;
 	struct door *door; /* NULL: nobody may upload */
 	struct missing *missing;
-	struct builds *builds; /* the loop's */
+	struct builds *builds; /* the loop's, as the next */
+	struct stored_by *stored_by;
 	int64_t started_ns;
 	int64_t missing_saved_ns; /* the main thread's */
 	struct lookups lookups;   /* the loop's */

@@ -245,6 +245,49 @@ def test_what_is_told_can_be_asked(name, tmp, serve):
         assert server.fetch("/" + q).body == b"x"
 
 
+# ---- by which transaction ----
+
+TX = "20261129-150717-3f9a12bc"
+
+
+def heads(server):
+    return server.metrics()["pepto_api_heads_total", ""]
+
+
+def test_the_transaction(rgw, bucket, serve):
+    place = InBucket(rgw, bucket)
+    place.put(f"foo.pdb/{KEY}/foo.pdb", b"x", **{"pepto-sha256": "0" * 64, "pepto-size": "1", "pepto-tx": TX})
+    place.put(f"foo.pdb/{OLDER}/foo.pdb")
+    place.put(f"foo.pdb/{GUID}2/foo.pdb", b"x", **{"pepto-tx": "<b>x</b>"})
+    server = serve(stores=place.url, **place.settings)
+    for q, told in (("foo.pdb", {KEY: TX, OLDER: None, GUID + "2": None}), (f"foo.pdb/{KEY}", {KEY: TX})):
+        assert {r["key"]: r["transaction"] for r in search(server, q)["rows"]} == told
+    assert heads(server) == 3, "each object is asked once"
+
+
+def test_it_is_asked_of_few(tmp, listed, serve):
+    """Of the 64 newest; of what a page before has told not again, and of no directory."""
+    for i in range(100):
+        listed.put("bucket", f"foo.pdb/{GUID}{i:x}/foo.pdb", b"x")
+    (tmp / "dir" / "foo.pdb" / KEY).mkdir(parents=True)
+    (tmp / "dir" / "foo.pdb" / KEY / "foo.pdb").write_bytes(b"x")
+    server = serve(stores=[s3("bucket", listed), f"file://{tmp}/dir"])
+    assert len(search(server, "foo.pdb")["rows"]) == 101
+    first = heads(server)
+    assert 63 <= first <= 64
+    search(server, "foo.pdb")
+    assert heads(server) == first
+
+
+def test_who_does_not_tell_it_is_waited_for_no_longer_than_there_is_time(listed, serve):
+    listed.put("bucket", f"foo.pdb/{KEY}/foo.pdb", b"x")
+    server = serve(stores=s3("bucket", listed), REQUEST_BUDGET="1s")
+    listed.fault(faults.hang(), f"foo.pdb/{KEY}/foo.pdb")
+    told = search(server, "foo.pdb")
+    assert [r["transaction"] for r in told["rows"]] == [None] and not told["errors"]
+    listed.heal()
+
+
 # ---- what is refused ----
 
 @pytest.mark.parametrize("query", ["", "q=", "q=%20", "q=..", "q=a/b/c/d", "q=foo*/1", "q=.pepto", "q=.pepto/tx",
