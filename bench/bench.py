@@ -10,7 +10,7 @@ measured beside the usual tools (forms.py), and so is publishing (publish.py); t
 a browser (paint.py). The tables (report.py) go to standard output, and after a run of all works into
 bench/results.md.
 
-	bench.py [--rounds N] [--binary build/pepto-symbol] [--against BINARY] [WORK ...]
+	bench.py [--rounds N] [--binary build/pepto-symbol] [--against BINARY] [--files N] [WORK ...]
 """
 import argparse
 import os
@@ -74,6 +74,7 @@ def main():
                              "twice tells what differences mean nothing")
     parser.add_argument("--store-option", default="", metavar="NAME=VALUE",
                         help="one more of our servers in the replays, with this in its store's URL")
+    parser.add_argument("--files", type=int, default=2000, help="so many small files are published (2000)")
     parser.add_argument("works", nargs="*", metavar="WORK", help=", ".join(WORKS))
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))  # so that servers are stopped
@@ -82,7 +83,7 @@ def main():
         against = {OURS + before(i): os.path.abspath(other)
                    for i, other in enumerate(args.against, 1)}
         lab = servers.Lab(pathlib.Path(name), binary, servers.raise_file_limit(), against,
-                          args.store_option)
+                          args.store_option, args.files)
         results, failed = run(lab, todo, args.rounds)
         text = report.page(results, todo, binary, args.rounds)
     print(text)

@@ -39,11 +39,18 @@ CABINETS = ("big.mszip.cab", "big.lzx.cab")
 
 
 @functools.cache
-def stored(lab):
-    """Make the PDB and its forms; returns their directory."""
+def plain(lab):
+    """The PDB; its forms come beside it."""
     directory = lab.fresh("forms")
     directory.mkdir()
-    pdb = big_pdb.make(directory)
+    return big_pdb.make(directory)
+
+
+@functools.cache
+def stored(lab):
+    """Make the PDB and its forms; returns their directory."""
+    pdb = plain(lab)
+    directory = pdb.parent
 
     def run(*argv, to=None):
         with contextlib.ExitStack() as stack:
@@ -141,7 +148,7 @@ def alone(lab, results, cabinet, size):
 def together(lab, results, at_once, size):
     """LZX, which takes the most memory. A first and a last name are checked byte for byte, too."""
     paths, cache = twins(lab, "big.lzx.cab"), lab.fresh("pepto-cache")
-    expected = (stored(lab) / "big.pdb").read_bytes()
+    expected = plain(lab).read_bytes()
     settings = {"CACHE_DIR": str(cache), "CACHE_SIZE": "20GiB", "DECODE_MAX": str(at_once)}
     with started(lambda: lab.pepto(OURS, "exact", **settings)) as running:
         server, began = running[0], time.monotonic()
@@ -160,7 +167,7 @@ def together(lab, results, at_once, size):
 
 
 def decode(lab, results, rounds):
-    size = (stored(lab) / "big.pdb").stat().st_size
+    size = plain(lab).stat().st_size
     for _, cabinet in itertools.product(range(rounds), CABINETS):
         alone(lab, results, cabinet, size)
     for at_once in (0, TOGETHER):

@@ -141,9 +141,10 @@ class Server:
 class Lab:
     """The directory of a run, the bucket in it, and the makers of the servers under test."""
 
-    def __init__(self, directory, binary, files, against=(), store_option=""):
+    def __init__(self, directory, binary, files, against=(), store_option="", many=0):
         self.directory, self.binary, self.files = directory, binary, files
         self.against = dict(against)  # name: another binary of ours
+        self.many = many  # small files to publish
         self.store_option = store_option  # what the replay adds to the store URL of one more server
         self.views = {view: free_port() for view in (
             "opaque", "exact", "slow", "trickle", "status", *(f"distant{i}" for i in range(DISTANT)))}
@@ -246,7 +247,7 @@ class Lab:
         return f"s3://bucket?endpoint=http://127.0.0.1:{self.views[view]}&anonymous=true"
 
     def pepto_env(self, view, port, **settings):
-        return {"STORES": self.store(view), "PORT": str(port), "LISTEN_ADDRESS": "127.0.0.1",
+        return {"STORES": self.store(view) if view else "", "PORT": str(port), "LISTEN_ADDRESS": "127.0.0.1",
                 "ACCESS_LOG": "off", "LOG_LEVEL": "error", "MAX_CONNECTIONS": "16384",
                 "PATH": os.environ["PATH"], "HOME": str(self.directory)} | settings
 

@@ -154,7 +154,13 @@ def publish_targets(results):
                     results.ratio("add", "first run: CPU ms per file", OURS, TOOL), 1 / 3) +
             at_least("add to a bucket, all exist: files/s / the first run", again, 5) +
             at_most("add to a directory: seconds / cp -r",
-                    results.ratio("addlocal", "seconds", OURS, TOOL), 1.5))
+                    results.ratio("addlocal", "seconds", OURS, TOOL), 1.5) +
+            at_least("add, zstd -3: MB/s / zstd -3 on all processors",
+                     results.ratio("pack", "MB/s", OURS, TOOL), 0.9) +
+            at_most("add, 16 files of 600 MB at once: peak", results.get("addlarge", "peak MiB", OURS), 200,
+                    " MiB", "{:.0f}") +
+            at_least("upload door, no symbol file: MB/s / nginx",
+                     results.ratio("door", "no symbol file: MB/s", OURS, "nginx"), 0.8))
 
 
 def targets(results):
