@@ -2,9 +2,13 @@
 /*
  * See purge.h. Paths become keys the same way as for reading (resolve.h), so each store has a list
  * of its own; the lists are purged at the same time, and the last one that is done resumes.
+ *
+ * What the keys of a path are takes about 0.1 ms, too long for the network thread or the loop to do it for thousands of
+ * them: a worker does, some paths at a time, so that file lookups come in between.
  */
 #include "serve/purge.h"
 #include "base/text.h"
+#include "metric/metric.h"
 #include "serve/respond.h"
 
 #include <stdio.h>
@@ -12,7 +16,8 @@
 #define KEYS_MAX                                                                                   \
 	((size_t)16                                                                                \
 	 << 20) /* bytes of all keys of one store; of a notification four times as many */
-#define KEYS_A_TURN 2000
+#define KEYS_A_TURN  2000
+#define LINES_A_TURN 64
 
 /* The keys of one store. They lie in text, whose place is not known before it is complete. */
 struct store_purge {
@@ -28,12 +33,16 @@ struct purge {
 	struct buf body;
 	bool notify;
 	bool all;
-	size_t paths;               /* that were understood */
-	bool too_many;              /* bytes, or keys */
-	size_t bad_line;            /* the first that was not; 0: none */
+	size_t paths;      /* that were understood */
+	bool too_many;     /* bytes, or keys */
+	bool busy;         /* no worker has room for it */
+	size_t bad_line;   /* the first that was not; 0: none */
+	struct slice rest; /* of the body: a worker's while one reads, as all above */
+	size_t lines;      /* before it */
+	struct pool_job job;
 	struct store_purge *stores; /* owned array; one if all */
 	size_t n_stores, running;   /* running: the loop's, as the next */
-	struct loop_task turn;      /* of a notification: some keys */
+	struct loop_task turn;      /* some lines have been read; of a notification: some keys */
 	size_t at_store, at_key;
 	struct error failure;
 };
@@ -172,23 +181,25 @@ static bool point_to_keys(struct store_purge *sp)
 	return true;
 }
 
-static bool read_lines(struct purge *p)
+static bool keys_fit(const struct purge *p)
 {
-	struct slice rest = buf_slice(&p->body), line;
-
-	for (size_t number = 1; slice_next(&rest, '\n', &line); number++) {
-		line = slice_trim(line);
-		p->all |= !p->notify && slice_eq(line, SLICE("*"));
-		if (p->notify && p->paths == NOTIFY_PATHS_MAX && line.n) {
-			p->too_many = true;
-			return false;
-		}
-		if (line.n && !p->all && !add_line(p, line) && !p->bad_line)
-			p->bad_line = number;
-	}
 	for (size_t i = 0; i < p->n_stores; i++)
-		p->too_many |= !point_to_keys(&p->stores[i]);
-	return !p->too_many;
+		if (buf_failed(&p->stores[i].text))
+			return false;
+	return true;
+}
+
+static void read_line(struct purge *p, struct slice line)
+{
+	p->lines++;
+	p->all |= !p->notify && slice_eq(line, SLICE("*"));
+	if (!line.n || p->all)
+		return;
+	if (p->notify && p->paths == NOTIFY_PATHS_MAX)
+		p->too_many = true;
+	else if (!add_line(p, line))
+		p->bad_line = p->lines;
+	p->too_many |= !keys_fit(p);
 }
 
 /* ---- doing it ---- */
@@ -239,11 +250,66 @@ static void notify_some(struct loop_task *task)
 	loop_post(s->parts.loop, &p->turn);
 }
 
+static bool is_refused(const struct purge *p)
+{
+	return buf_failed(&p->body) || p->too_many || p->busy || p->bad_line;
+}
+
+/* All lines have been read. */
+static void purge_read(struct purge *p)
+{
+	for (size_t i = 0; i < p->n_stores && !is_refused(p); i++)
+		p->too_many |= !point_to_keys(&p->stores[i]);
+	if (is_refused(p) || (!p->all && !p->paths)) {
+		p->resume(p->ud);
+	} else if (p->notify) {
+		p->turn.run = notify_some;
+		loop_post(p->server->parts.loop, &p->turn);
+	} else if (p->all) {
+		purge_stores(p);
+	} else {
+		p->running = p->n_stores;
+		for (size_t i = 0; i < p->n_stores; i++)
+			flights_purge(p->server->parts.flights, &p->stores[i].work);
+	}
+}
+
+static void read_some(struct pool_job *job)
+{
+	struct purge *p = CONTAINER_OF(job, struct purge, job);
+	struct slice line;
+
+	for (size_t n = 0; n < LINES_A_TURN && !is_refused(p); n++) {
+		if (!slice_next(&p->rest, '\n', &line)) {
+			p->rest = SLICE_NONE;
+			break;
+		}
+		read_line(p, slice_trim(line));
+	}
+	loop_post(p->server->parts.loop, &p->turn);
+}
+
+static bool read_on(struct purge *p)
+{
+	p->busy = pool_submit(p->stores[0].work.store->ctx->disk, &p->job) != OK;
+	if (p->busy)
+		metric_inc(refused_disk_jobs);
+	return !p->busy;
+}
+
+static void some_read(struct loop_task *task)
+{
+	struct purge *p = CONTAINER_OF(task, struct purge, turn);
+
+	if (is_refused(p) || !p->rest.n || !read_on(p))
+		purge_read(p);
+}
+
 bool purge_start(struct purge *p)
 {
 	const struct store_list *stores = p->server->parts.stores;
 
-	if (buf_failed(&p->body) || p->too_many)
+	if (is_refused(p))
 		return false;
 	p->n_stores = stores->n;
 	p->stores = xzalloc(stores->n * sizeof(struct store_purge));
@@ -253,21 +319,10 @@ bool purge_start(struct purge *p)
 		p->stores[i].work.store = stores->store[i];
 		p->stores[i].work.done = store_purged;
 	}
-	if (!read_lines(p) || p->bad_line || (!p->all && !p->paths))
-		return false;
-	if (p->notify) {
-		p->turn.run = notify_some;
-		loop_post(p->server->parts.loop, &p->turn);
-		return true;
-	}
-	if (p->all) {
-		purge_stores(p);
-		return true;
-	}
-	p->running = p->n_stores;
-	for (size_t i = 0; i < p->n_stores; i++)
-		flights_purge(p->server->parts.flights, &p->stores[i].work);
-	return true;
+	p->rest = buf_slice(&p->body);
+	p->job.run = read_some;
+	p->turn.run = some_read;
+	return p->rest.n && read_on(p);
 }
 
 /* ---- the answer ---- */
@@ -281,6 +336,10 @@ void purge_answer(const struct purge *p, struct page *ret)
 		buf_puts(&ret->text,
 			 p->notify ? "too much at a time: 10,000 paths, and 4 MiB, at most\n"
 				   : "too much at a time: 1 MiB, and keys of 16 MiB, at most\n");
+	} else if (p->busy) {
+		ret->status = 503;
+		ret->again_s = 1;
+		buf_puts(&ret->text, "too many file lookups are waiting: again in a moment\n");
 	} else if (p->bad_line) {
 		ret->status = 400;
 		buf_printf(&ret->text, "line %zu is no path; nothing was %s\n", p->bad_line,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """POST /-/notify: who has published tells so, and the misses of just these keys are forgotten."""
 
+import pathlib
+
 import pytest
 
 from rig import faults
@@ -152,3 +154,41 @@ def test_a_server_that_does_not_listen(serve, tmp):
     for url, why in ((f"http://127.0.0.1:{deaf.port}", "is NOTIFY_TOKEN set there?"), ("http://127.0.0.1:9", "was not told")):
         code, _, err = run(tmp, "add", sym(tmp), "--store", f"file://{tmp}/store", PEPTO_NOTIFY=url)
         assert code == 0 and why in err, err
+
+
+def cpu_of(server, name):
+    """Ticks that its threads of that name have run."""
+    ticks = 0
+    for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
+        comm, _, rest = (task / "stat").read_text().rpartition(")")
+        ticks += sum(map(int, rest.split()[11:13])) if comm.endswith(name) else 0
+    return ticks
+
+
+def test_others_need_not_wait(store, serve):
+    """A worker reads what is told, not the thread of the connection, which has others."""
+    server = serve(stores=store, **SETTINGS)
+    lines = "".join(path(f"module{i}.pdb") + "\n" for i in range(10_000)).encode()
+    assert server.fetch("/healthz").status == 200
+    before = {name: cpu_of(server, name) for name in ("pepto-http", "pepto-disk")}
+    with server.connect() as client:
+        client.ask("/-/notify", "POST", {"Content-Length": str(len(lines)), "Authorization": f"Bearer {TOKEN}"})
+        client.send(lines)
+        answer = client.answer()
+    took = {name: cpu_of(server, name) - before[name] for name in before}
+    assert answer.status == 200 and "10000 paths" in answer.body.decode()
+    assert took["pepto-disk"] > 2 * took["pepto-http"], took
+
+
+@pytest.mark.parametrize("lines, status, told", [
+    (b"", 400, "name paths"), (b"\n\n", 400, "name paths"), (b"a.pdb/00/a.pdb\n" * 70 + b"a/../../b\n", 400, "line 71 "),
+    (b"a.pdb/00/a.pdb\n" * 64, 200, "64 paths"), (b"a.pdb/00/a.pdb\n" * 65 + b"b.pdb/00/b.pdb", 200, "66 paths"),
+    (b"a.pdb/00/a.pdb\n" * 10_001, 413, "too much")],
+    ids=["nothing", "empty lines", "a bad line", "a turn's", "more", "too many"])
+def test_what_is_told(lines, status, told, store, serve):
+    server = serve(stores=store, **SETTINGS)
+    with server.connect() as client:
+        client.ask("/-/notify", "POST", {"Content-Length": str(len(lines)), "Authorization": f"Bearer {TOKEN}"})
+        client.send(lines)
+        answer = client.answer()
+    assert answer.status == status and told in answer.body.decode(), answer.body
