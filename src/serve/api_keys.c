@@ -258,7 +258,7 @@ static void tell(struct api_work *w, struct page *ret)
 enum err api_keys_read(struct slice body, json_t **ret, struct error *e)
 {
 	json_t *o CLEANUP(json_done) = NULL;
-	json_t *paths;
+	json_t *paths = NULL;
 
 	if (members_parse(body, &o, e) != OK)
 		return e->code;
@@ -277,7 +277,7 @@ enum err api_keys_read(struct slice body, json_t **ret, struct error *e)
 
 struct api_work *api_keys(struct exchange *x, const struct api_asked *asked, struct page *ret)
 {
-	json_t *paths;
+	json_t *paths = NULL;
 	struct keys *k;
 	struct error e;
 

@@ -38,7 +38,7 @@ static void add_ms(int64_t ns, struct buf *out)
 
 static void add_key(const struct lookup_note *n, struct buf *out)
 {
-	struct buf start CLEANUP(buf_fini) = BUF_MAX(SYMBOL_PATH_MAX * 4);
+	struct buf start CLEANUP(buf_fini) = BUF_MAX((size_t)SYMBOL_PATH_MAX * 4);
 
 	if (!n->candidate) {
 		buf_puts(out, "null");
