@@ -73,7 +73,7 @@ static void front_page(struct exchange *x)
 		front.upload_url = buf_slice(&top);
 	}
 	pages_root(&page.text, &front);
-	respond_front(x, &page);
+	web_front(x, &page);
 }
 
 static void answer_empty(struct exchange *x, enum canned which)

@@ -17,22 +17,20 @@ static void add_cors(const struct server *s, struct buf *head)
 		http_reply_add(head, "Access-Control-Allow-Origin", "*");
 }
 
-static void answer(struct exchange *x, int status, struct http_answer *a)
+void respond_with(struct exchange *x, int status, struct http_answer *a)
 {
 	x->status = status;
 	a->close = x->close;
 	http_respond(x->conn, a);
 }
 
-/* With what x->out says, and no body. */
-static void answer_head(struct exchange *x, int status)
+void respond_head(struct exchange *x, int status)
 {
 	ASSERT(!buf_failed(&x->out));
-	answer(x, status, &(struct http_answer){.head = buf_slice(&x->out)});
+	respond_with(x, status, &(struct http_answer){.head = buf_slice(&x->out)});
 }
 
-/* Begin x->out. */
-static struct buf *begin(struct exchange *x, int status)
+struct buf *respond_begin(struct exchange *x, int status)
 {
 	x->out = BUF_MAX(HEAD_MAX);
 	http_reply_begin(&x->out, status);
@@ -128,7 +126,7 @@ static void add_vary(struct buf *head, unsigned by)
 }
 
 /* Are there clients that are not let in? What the others get is then nobody else's. */
-static bool is_guarded(const struct server *s)
+bool respond_is_guarded(const struct server *s)
 {
 	return s->parts.auth || s->parts.conf->tls_client_ca[0];
 }
@@ -138,8 +136,8 @@ static struct buf make_miss(const struct server *s, unsigned by, size_t step)
 	struct buf head = begin_empty(s, 404);
 	char keep[40];
 
-	snprintf(keep, sizeof(keep), "%s, max-age=%lld", is_guarded(s) ? "private" : "public",
-		 (long long)miss_seconds(step));
+	snprintf(keep, sizeof(keep), "%s, max-age=%lld",
+		 respond_is_guarded(s) ? "private" : "public", (long long)miss_seconds(step));
 	http_reply_add(&head, "Cache-Control", step ? keep : "no-store");
 	add_vary(&head, by);
 	ASSERT(!buf_failed(&head));
@@ -166,9 +164,9 @@ enum err respond_init(struct server *s, struct error *e)
 			s->miss[by][i] = make_miss(s, by, i);
 	for (int i = 0; i < CANNED_COUNT; i++)
 		s->canned[i] = make_canned(s, (enum canned)i);
-	s->cache_control = xstrdup(conf->cache_control[0] ? conf->cache_control
-				   : is_guarded(s)        ? "private, max-age=86400"
-							  : "public, max-age=86400");
+	s->cache_control = xstrdup(conf->cache_control[0]  ? conf->cache_control
+				   : respond_is_guarded(s) ? "private, max-age=86400"
+							   : "public, max-age=86400");
 	for (const char *p = s->cache_control; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			return err_set(e, ERR_USAGE, "CACHE_CONTROL has a control character");
@@ -189,8 +187,8 @@ void respond_fini(struct server *s)
 
 void respond_canned(struct exchange *x, enum canned which)
 {
-	answer(x, canned_rows[which].status,
-	       &(struct http_answer){.head = buf_slice(&x->server->canned[which])});
+	respond_with(x, canned_rows[which].status,
+		     &(struct http_answer){.head = buf_slice(&x->server->canned[which])});
 }
 
 static struct slice miss_head(const struct server *s, unsigned by, int64_t keep_ns)
@@ -202,7 +200,7 @@ static struct slice miss_head(const struct server *s, unsigned by, int64_t keep_
 
 static void answer_miss(struct exchange *x, int64_t keep_ns, unsigned by)
 {
-	answer(x, 404, &(struct http_answer){.head = miss_head(x->server, by, keep_ns)});
+	respond_with(x, 404, &(struct http_answer){.head = miss_head(x->server, by, keep_ns)});
 }
 
 static void respond_miss_by(struct exchange *x, int64_t keep_ns, unsigned by)
@@ -249,7 +247,7 @@ void respond_page_head(const struct page *page, struct buf *head)
 	http_reply_length(head, (int64_t)page->text.n);
 }
 
-static void answer_page(struct exchange *x, struct page *page)
+void respond_page_text(struct exchange *x, struct page *page)
 {
 	struct http_answer a = {.kind = x->head ? HTTP_ANSWER_EMPTY : HTTP_ANSWER_BYTES};
 
@@ -260,7 +258,7 @@ static void answer_page(struct exchange *x, struct page *page)
 	a.head = buf_slice(&x->out);
 	a.bytes = buf_slice(&x->text);
 	a.length = x->head ? 0 : (int64_t)x->text.n;
-	answer(x, page->status, &a);
+	respond_with(x, page->status, &a);
 }
 
 void respond_page(struct exchange *x, struct page *page)
@@ -268,7 +266,7 @@ void respond_page(struct exchange *x, struct page *page)
 	x->outcome = "page";
 	metric_inc(requests_page);
 	respond_page_head(page, &x->out);
-	answer_page(x, page);
+	respond_page_text(x, page);
 }
 
 void respond_upload(struct exchange *x, struct page *page)
@@ -278,64 +276,7 @@ void respond_upload(struct exchange *x, struct page *page)
 	respond_page_head(page, &x->out);
 	if (page->status == 503)
 		http_reply_add(&x->out, "Retry-After", RETRY_AFTER_S);
-	answer_page(x, page);
-}
-
-/*
- * The address may hold a token: it is told to nobody (Referrer-Policy). What is not a script or a style of the
- * server's own does not run, wherever in the page it should have come from.
- */
-void respond_front(struct exchange *x, struct page *page)
-{
-	x->outcome = "page";
-	metric_inc(requests_page);
-	respond_page_head(page, &x->out);
-	http_reply_add(&x->out, "Content-Security-Policy",
-		       "default-src 'none'; script-src 'self'; style-src 'self'; "
-		       "connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
-		       "base-uri 'none'; form-action 'self'");
-	http_reply_add(&x->out, "X-Content-Type-Options", "nosniff");
-	http_reply_add(&x->out, "Referrer-Policy", "no-referrer");
-	answer_page(x, page);
-}
-
-static void add_web_head(struct exchange *x, int status, const char *etag)
-{
-	struct buf *head = begin(x, status);
-
-	x->outcome = "page";
-	metric_inc(requests_page);
-	http_reply_add(head, "ETag", etag);
-	http_reply_add(head, "Vary", "Accept-Encoding");
-	http_reply_add(head, "Cache-Control",
-		       is_guarded(x->server) ? "private, no-cache" : "no-cache");
-}
-
-void respond_web(struct exchange *x, const struct web_file *file, bool gzip)
-{
-	struct slice body = gzip ? file->gzip : file->plain;
-	const char *etag = gzip ? file->gzip_etag : file->etag;
-	const struct condition_headers asked = {
-		.if_none_match = slice_of(exchange_header(x, "If-None-Match"))};
-	const struct validators have = {.etag = slice_of(etag), .modified = DATE_UNKNOWN};
-	struct http_answer a = {.kind = x->head ? HTTP_ANSWER_EMPTY : HTTP_ANSWER_BYTES};
-
-	if (condition_check(&asked, &have) == COND_NOT_MODIFIED) {
-		add_web_head(x, 304, etag);
-		answer_head(x, 304);
-		return;
-	}
-	add_web_head(x, 200, etag);
-	http_reply_add(&x->out, "Content-Type", file->type);
-	http_reply_add(&x->out, "X-Content-Type-Options", "nosniff");
-	if (gzip)
-		http_reply_add(&x->out, "Content-Encoding", "gzip");
-	http_reply_length(&x->out, (int64_t)body.n);
-	ASSERT(!buf_failed(&x->out));
-	a.head = buf_slice(&x->out);
-	a.bytes = body;
-	a.length = x->head ? 0 : (int64_t)body.n;
-	answer(x, 200, &a);
+	respond_page_text(x, page);
 }
 
 /* ---- symbols ---- */
@@ -391,8 +332,8 @@ static void respond_not_modified(struct exchange *x)
 {
 	x->outcome = "not_modified";
 	metric_inc(requests_not_modified);
-	add_validators(x, begin(x, 304));
-	answer_head(x, 304);
+	add_validators(x, respond_begin(x, 304));
+	respond_head(x, 304);
 }
 
 static void add_range(const struct object_head *h, struct buf *head)
@@ -501,14 +442,14 @@ static void respond_found(struct exchange *x)
 	}
 	x->outcome = "found";
 	metric_inc(requests_found);
-	describe(x, begin(x, status));
+	describe(x, respond_begin(x, status));
 	http_reply_length(&x->out, h->length);
 	ASSERT(!buf_failed(&x->out));
 	a.head = buf_slice(&x->out);
 	if (may_be_hot(x))
 		offer(x, a.head);
 	body_begin(x, &a);
-	answer(x, status, &a);
+	respond_with(x, status, &a);
 }
 
 /* No store was asked. */
@@ -543,7 +484,7 @@ bool respond_hot(struct exchange *x, const struct resolve_rules *rules)
 	x->outcome = "found";
 	metric_inc(requests_found);
 	a = hot_answer(e);
-	answer(x, 200, &a);
+	respond_with(x, 200, &a);
 	return true;
 }
 
@@ -554,9 +495,9 @@ static void respond_unsatisfiable(struct exchange *x)
 	x->outcome = "range";
 	metric_inc(requests_range);
 	snprintf(range, sizeof(range), "bytes */%lld", (long long)x->answer.head.total);
-	http_reply_length(begin(x, 416), 0);
+	http_reply_length(respond_begin(x, 416), 0);
 	http_reply_add(&x->out, "Content-Range", range);
-	answer_head(x, 416);
+	respond_head(x, 416);
 }
 
 /* Where it came from, for the metrics and the log. */

@@ -9,7 +9,6 @@
  */
 #pragma once
 #include "serve/exchange.h"
-#include "serve/web.h"
 
 void respond_canned(struct exchange *x, enum canned which);
 /*
@@ -27,9 +26,18 @@ void respond_answer(struct exchange *x);
 bool respond_hot(struct exchange *x, const struct resolve_rules *rules);
 /* The page's text is taken. */
 void respond_page(struct exchange *x, struct page *page);
-/* The same, of the page at the root: it may load and ask what is the server's own, and nothing else. */
-void respond_front(struct exchange *x, struct page *page);
-/* What the page loads: 200, or 304 to who has it. */
-void respond_web(struct exchange *x, const struct web_file *file, bool gzip);
 /* The same as a page, of an upload. */
 void respond_upload(struct exchange *x, struct page *page);
+
+/* ---- for web.c ---- */
+
+/* Begins x->out, as every answer does. */
+struct buf *respond_begin(struct exchange *x, int status);
+/* With what x->out says, and no body. */
+void respond_head(struct exchange *x, int status);
+/* With *a, whose head is that. */
+void respond_with(struct exchange *x, int status, struct http_answer *a);
+/* With what x->out says, as far as it was begun by respond_page_head(), and the page's text, which is taken. */
+void respond_page_text(struct exchange *x, struct page *page);
+/* Is a token asked for? Then what is told is kept by nobody else. */
+bool respond_is_guarded(const struct server *s);

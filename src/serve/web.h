@@ -23,5 +23,8 @@ struct symbol_path;
 
 /* Is it below /-/web/? */
 bool web_is(const struct symbol_path *path);
-/* On the connection's thread; gives exactly one answer. */
+/* On the connection's thread, as the next; gives exactly one answer: 200, or 304 to who has it. */
 void web_answer(struct exchange *x);
+struct page;
+/* The page at the root, whose text is taken: it may load and ask what is the server's own, and nothing else. */
+void web_front(struct exchange *x, struct page *page);
