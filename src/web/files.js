@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The paths of what is dropped: by the same rules as `pepto-symbol key`, from the few pages that say it. Nothing is sent.
 
-const MODULES_MAX = 4096;
+const MODULES_MAX = 4096, NOTES_MAX = 1 << 16, NAMES_MAX = 1 << 20, TABLE_MAX = 1 << 23;
+const NOT_HERE = "PDB, EXE, DLL, DMP, ELF and Mach-O files are read here. For others: pepto-symbol key.";
 const hex = (n) => (n >>> 0).toString(16);
 const last = (path) => path.split(/[\\/]/).pop();
 
@@ -20,11 +21,13 @@ function utf8(view, from) {
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
+const bytes = (v, from, n) => Array.from({length: n}, (_, i) => v.getUint8(from + i).toString(16).padStart(2, "0")).join("");
+
 /* As it is written in keys: three numbers, then bytes. */
 function guid(v, o) {
   const part = (n, digits) => n.toString(16).padStart(digits, "0");
   let s = part(v.getUint32(o, true), 8) + part(v.getUint16(o + 4, true), 4) + part(v.getUint16(o + 6, true), 4);
-  for (let i = 8; i < 16; i++) s += part(v.getUint8(o + i), 2);
+  s += bytes(v, o + 8, 8);
   return s.toUpperCase();
 }
 
@@ -141,14 +144,95 @@ async function minidump(file) {
   return found;
 }
 
-const formats = [["MDMP", minidump], ["Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0", pdb], ["BSJB", portable], ["MZ", image]];
+/* The build-id among the notes there; "": none. */
+async function build_id(file, from, size, align, little) {
+  const v = await at(file, from, Math.min(size, NOTES_MAX));
+  const padded = (n) => Math.ceil(n / align) * align;
+  for (let o = 0; o + 12 <= v.byteLength;) {
+    const name = v.getUint32(o, little), n = v.getUint32(o + 4, little), id = o + padded(12 + name);
+    if (id + n > v.byteLength) break;
+    if (v.getUint32(o + 8, little) === 3 && name === 4 && text(v, o + 12, 4) === "GNU\0") return n <= 64 ? bytes(v, id, n) : "";
+    o = id + padded(n);
+  }
+  return "";
+}
+
+/* Segments tell first; in a debug file they may be copies from the program, of which nothing is there. */
+async function elf(file) {
+  const head = await at(file, 0, Math.min(file.size, 64));
+  const wide = head.getUint8(4) === 2, little = head.getUint8(5) !== 2;
+  const half = (o64, o32) => head.getUint16(wide ? o64 : o32, little);
+  const word = (v, o, o64, o32) => wide ? Number(v.getBigUint64(o + o64, little)) : v.getUint32(o + o32, little);
+  let id = "", debug = false;
+  const each = async (from, n, size, least, take) => {
+    if (!from || size < least) return;
+    if (n * size > TABLE_MAX) throw new Bad("Its headers are damaged.");
+    const rows = await at(file, from, n * size);
+    for (let o = 0; o < rows.byteLength; o += size) await take(rows, o);
+  };
+  try {
+    await each(word(head, 0, 32, 28), half(56, 44), half(54, 42), wide ? 56 : 32, async (v, o) => {
+      if (v.getUint32(o, little) === 4) // PT_NOTE
+        id ||= await build_id(file, word(v, o, 8, 4), word(v, o, 32, 16), word(v, o, 48, 28) === 8 ? 8 : 4, little);
+    });
+  } catch (e) {
+    if (!(e instanceof Bad || e instanceof RangeError)) throw e;
+  }
+  const from = word(head, 0, 40, 32), size = half(58, 46), first = from ? await at(file, from, wide ? 64 : 40) : null;
+  const sections = [];
+  await each(from, half(60, 48) || first && word(first, 0, 32, 20), size, wide ? 64 : 40, (v, o) => {
+    sections.push({name: v.getUint32(o, little), type: v.getUint32(o + 4, little), at: word(v, o, 24, 16), size: word(v, o, 32, 20)});
+  });
+  for (const s of sections) if (!id && s.type === 7) id = await build_id(file, s.at, s.size, 4, little); // SHT_NOTE
+  if (!id) throw new Bad("It has no build-id.");
+  const names = half(62, 50) === 0xffff ? first && first.getUint32(wide ? 40 : 24, little) : half(62, 50);
+  if (sections[names]) {
+    const v = await at(file, sections[names].at, Math.min(sections[names].size, NAMES_MAX));
+    const is = (s, ...wanted) => s.name < v.byteLength && wanted.includes(text(v, s.name, Math.min(16, v.byteLength - s.name)).split("\0")[0]);
+    const empty = (s) => s.type === 8; // SHT_NOBITS
+    debug = sections.some((s) => empty(s) && is(s, ".text")) && sections.some((s) => !empty(s) && is(s, ".debug_info", ".zdebug_info", ".symtab"));
+  }
+  id = id.padEnd(40, "0");
+  return [debug ? {name: "_.debug", key: `elf-buildid-sym-${id}`, kind: "debug file"} : {name: file.name, key: `elf-buildid-${id}`, kind: "ELF"}];
+}
+
+/* One of a fat file, or all of a file. null: no image begins there. */
+async function apple(file, from) {
+  const head = await at(file, from, 28);
+  const little = [0xfeedface, 0xfeedfacf].includes(head.getUint32(0, true)), magic = head.getUint32(0, little);
+  if (magic !== 0xfeedface && magic !== 0xfeedfacf) return null;
+  const v = await at(file, from + (magic === 0xfeedfacf ? 32 : 28), Math.min(head.getUint32(20, little), NAMES_MAX));
+  for (let o = 0; o + 24 <= v.byteLength; o += Math.max(8, v.getUint32(o + 4, little))) {
+    if (v.getUint32(o, little) !== 0x1b) continue;
+    const uuid = bytes(v, o + 8, 16);
+    return head.getUint32(12, little) === 10 ? {name: "_.dwarf", key: `mach-uuid-sym-${uuid}`, kind: "dSYM"}
+      : {name: file.name, key: `mach-uuid-${uuid}`, kind: "Mach-O"};
+  }
+  return null;
+}
+
+async function macho(file) {
+  const head = await at(file, 0, 8), found = [];
+  const wide = head.getUint32(0) === 0xcafebabf, fat = wide || head.getUint32(0) === 0xcafebabe;
+  const n = fat ? head.getUint32(4) : 1;
+  if (!n || n > 16) throw new Bad(NOT_HERE); // a Java class has the magic of a fat file
+  for (let i = 0; i < n; i++) {
+    const entry = fat && await at(file, 8 + i * (wide ? 32 : 20), 20);
+    found.push(await apple(file, !fat ? 0 : wide ? Number(entry.getBigUint64(8)) : entry.getUint32(8)));
+  }
+  if (!found.some(Boolean)) throw new Bad("It has no UUID.");
+  return found.filter(Boolean);
+}
+
+const formats = [["\x7fELF", elf], ...["\xcf\xfa\xed\xfe", "\xce\xfa\xed\xfe", "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xca\xfe\xba\xbe", "\xca\xfe\xba\xbf"]
+  .map((magic) => [magic, macho]), ["Microsoft MSFZ Container", () => { throw new Bad("Its key is packed (MSFZ): pepto-symbol key reads it."); }], ["MDMP", minidump], ["Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0", pdb], ["BSJB", portable], ["MZ", image]];
 
 /* [{name, key, path, kind, module}] of a file; or what is wrong with it, as {name, why}. */
 export async function identify(file) {
   try {
     const begins = text(await at(file, 0, Math.min(file.size, 32)), 0, Math.min(file.size, 32));
     const [, read] = formats.find(([magic]) => begins.startsWith(magic)) || [];
-    if (!read) throw new Bad("PDB, EXE, DLL and DMP files are read here. For others: pepto-symbol key.");
+    if (!read) throw new Bad(NOT_HERE);
     const seen = new Set();
     return (await read(file)).map((f) => ({...f, module: f.module || file.name, path: `${f.name}/${f.key}/${f.name}`}))
       .filter((f) => f.name && !seen.has(f.path) && seen.add(f.path));

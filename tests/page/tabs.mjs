@@ -111,7 +111,7 @@ await tests({
     await accessible(page);
     await fits(page);
     await shoot(page, "dropped");
-    const bad = told.files.map(({file}) => file).filter((f) => /\.(pdb|exe|dmp)$/i.test(f));
+    const bad = told.files.map(({file}) => file).filter((f) => /\.(pdb|exe|dmp|so|debug|dwarf)$/i.test(f));
     const {readFileSync} = await import("node:fs");
     // Cut anywhere, or with any word of its first page made large: it is said, and no more.
     for (const file of bad) {
@@ -126,6 +126,13 @@ await tests({
       await page.locator("#panel-search [role=status]", {hasText: /there, \d+ missing/}).waitFor();
       await page.locator("#panel-search .rows [role=row]").first().waitFor();
     }
+    // What is of another kind is told so, beside what is read.
+    const others = [["notes.txt", "no symbols", /^PDB, EXE, DLL, DMP, ELF and Mach-O/], ["A.class", "\xca\xfe\xba\xbe\0\0\0\x34", /^PDB, EXE/],
+      ["packed.pdb", "Microsoft MSFZ Container\r\n\x1aALD\0\0", /^Its key is packed \(MSFZ\)/]];
+    await input.setInputFiles([...others.map(([name, bytes]) => ({name, mimeType: "", buffer: Buffer.from(bytes, "latin1")}))]);
+    await page.locator("#panel-search [role=status]", {hasText: "0 there, 0 missing, 3 not read"}).waitFor();
+    for (const [i, [, , why]] of others.entries())
+      assert.match(await page.locator("#panel-search .rows [role=row]").nth(i).locator(".key").textContent(), why);
   },
 
   "builds": async (open) => {
