@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Builds: the transactions of the stores, newest first, and the files of one. Removing stays with the command line.
-import {ask, command, count, date, facts, failed, h, reveal, say, shown, size, table} from "./lib.js";
+import {ask, command, count, counted, date, facts, failed, h, reveal, say, shown, size, table} from "./lib.js";
 
 const states = {live: "good", open: "warn", going: "warn", gone: "", damaged: "bad"};
 const outcomes = {stored: "good", existed: "", conflict: "bad", failed: "bad", open: "warn"};
@@ -56,13 +56,13 @@ export function build(panel) {
   const builds = table("Builds", [{name: "Product", width: "minmax(8rem, 1.2fr)", cell: (r) => shown(r.product || r.id)},
     {name: "Version", width: "minmax(6rem, 1fr)", class: "key", cell: (r) => shown(r.version || "–")}, {name: "State", width: "5.5rem", cell: (r) => badge(r.state, states)},
     {name: "Files", class: "num", width: "4.5rem", cell: (r) => count(r.files)}, {name: "Size", class: "num", width: "6rem", cell: (r) => size(r.bytes)},
-    {name: "Started", class: "dim", width: "11.5rem", cell: (r) => date(r.started)}],
+    {name: "Started", class: "dim beside", width: "11.5rem", cell: (r) => date(r.started)}],
   (r) => { location.hash = `builds?${new URLSearchParams({id: r.id, ...r.store && {store: r.store}})}`; }, () => all.more());
   const all = pager((from, signal) => ask("builds", {product, from}, {signal}), (answer) => {
     const added = rows.length > 0;
     rows = rows.concat(answer.builds);
     products.replaceChildren(...(answer.products || []).map((p) => h("option", {value: p})));
-    said.textContent = rows.length ? `${count(rows.length)}${answer.next ? " and more" : ""} builds` : "";
+    said.textContent = rows.length ? answer.next ? `${count(rows.length)} and more builds` : counted(rows.length, "build") : "";
     if (answer.errors?.length) notes.replaceChildren(say("warn", answer.errors.map((e) => h("p", {}, `${shown(e.store)}: ${shown(e.error)}`))));
     if (!rows.length && answer.next) return false;
     if (!rows.length) {
@@ -82,7 +82,7 @@ export function build(panel) {
     const b = answer.build, added = files.length > 0;
     if (!added) {
       reveal(detail, h("h2", {}, `${shown(b.product || "Build")} ${shown(b.version || "")} `, badge(b.state, states)),
-        facts([["ID", h("span", {class: "data"}, shown(b.id))], ["Store", b.store && shown(b.store)], ["Started", `${date(b.started)} UTC`],
+        facts([["ID", h("span", {class: "data"}, shown(b.id))], ["Store", b.store && h("span", {class: "data"}, shown(b.store))], ["Started", `${date(b.started)} UTC`],
           ["Ended", b.ended && `${date(b.ended)} UTC`], ["Files", `${count(b.files)}, ${size(b.bytes)}`], ["Comment", b.comment && shown(b.comment)],
           ["Source", b.source && shown(b.source)], ["By", b.user && `${shown(b.user)}@${shown(b.host)}`], ["Removed", b.removed && count(b.removed)],
           ["Kept", b.kept && count(b.kept)]]),
@@ -120,6 +120,7 @@ export function build(panel) {
       if (!id) return;
       one = {id, store: parameters.get("store")};
       files = [];
+      reveal(detail, h("p", {class: "dim"}, "Reading…"));
       its.start();
     },
     hide() {

@@ -32,9 +32,11 @@ const answers = {
 const said = {found: "good", denied: "warn", refused: "warn", fault: "bad", "no answer": "warn"};
 const ms = (n) => n === null || n === undefined ? "–" : `${n < 10 ? n.toFixed(1) : Math.round(n)} ms`;
 
-function asked_row(a) {
-  return h("tr", {}, h("td", {}, shown(a.store)), h("td", {}, shown(a.key)),
-    h("td", {}, h("span", {class: `badge ${said[a.said] || ""}`}, shown(a.said)), a.why && h("div", {class: "hint dim"}, shown(a.why))),
+/* Another key may be found before all have answered, which is no trouble. */
+function asked_row(a, is_found) {
+  const kind = is_found && a.said === "no answer" ? "" : said[a.said] || "";
+  return h("tr", {}, h("td", {}, h("span", {class: `badge ${kind}`}, shown(a.said))),
+    h("td", {}, shown(a.key), a.why && h("div", {class: "hint dim"}, shown(a.why))), h("td", {}, shown(a.store)),
     h("td", {}, /^(not asked|passed over)$/.test(a.said) ? "–" : a.memory ? "memory" : "store"), h("td", {}, ms(a.ms)));
 }
 
@@ -42,12 +44,12 @@ export function result(t) {
   const [kind, title] = answers[t.answer] || ["", shown(t.answer)];
   return [say(kind, h("h3", {}, `${title} – a debugger is told ${t.status}`),
     t.why && h("p", {}, shown(t.why)),
-    facts([["Path", h("span", {class: "data"}, shown(t.path))], ["Store", t.store && shown(t.store)],
+    facts([["Path", h("span", {class: "data"}, shown(t.path))], ["Store", t.store && h("span", {class: "data"}, shown(t.store))],
       ["Key", t.key && h("span", {class: "data"}, shown(t.key))], ["Form", t.form && shown(t.form)],
       ["Size", t.size === null || t.size === undefined ? null : size(t.size)], ["Took", ms(t.ms)]])),
   t.asked?.length ? h("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "What was asked of which store"},
-    h("table", {}, h("thead", {}, h("tr", {}, ["Store", "Key", "Said", "From", "Took"].map((c) => h("th", {scope: "col"}, c)))),
-      h("tbody", {}, t.asked.map(asked_row)))) : h("p", {class: "hint"}, "No store was asked.")];
+    h("table", {}, h("thead", {}, h("tr", {}, ["Said", "Key", "Store", "From", "Took"].map((c) => h("th", {scope: "col"}, c)))),
+      h("tbody", {}, t.asked.map((a) => asked_row(a, t.answer === "found"))))) : h("p", {class: "hint"}, "No store was asked.")];
 }
 
 function tester() {
@@ -60,6 +62,7 @@ function tester() {
     const path = path_in(input.value);
     if (!path) return;
     button.disabled = true;
+    out.replaceChildren(say("", "Asking the stores…"));
     try {
       out.replaceChildren(...result(await ask("test", {path})));
     } catch (problem) {

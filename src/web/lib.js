@@ -22,6 +22,8 @@ export const shown = (s) =>
 
 export const count = (n) => n === null || n === undefined ? "–" : n.toLocaleString("en");
 
+export const counted = (n, one) => `${count(n)} ${one}${n === 1 ? "" : "s"}`;
+
 export function size(n) {
   if (n === null || n === undefined) return "–";
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -122,7 +122,7 @@ const hours = (s) => s < 120 ? `${Math.round(s)} s` : s < 7200 ? `${Math.round(s
 export function build(panel) {
   let history = [], timer = 0, asking = null, seen = false;
   const boxes = panels.map(box);
-  const said = h("p", {class: "dim"}), trouble = h("div", {"aria-live": "polite"}), stores = h("tbody");
+  const said = h("p", {class: "dim"}, "Reading…"), trouble = h("div", {"aria-live": "polite"}), stores = h("tbody");
   const below = h("div", {class: "stack", hidden: true}, h("div", {class: "panels"}, boxes.map((b) => b.element)), h("h2", {}, "Stores"),
     h("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Stores"}, h("table", {}, h("thead", {}, h("tr", {},
       ["Store", "State", "Names", "Errors", "Last error"].map((c) => h("th", {scope: "col"}, c)))), stores)));
@@ -146,7 +146,10 @@ export function build(panel) {
     try {
       take(await ask("live", {}, {signal: mine.signal}));
     } catch (e) {
-      if (e.name !== "AbortError") trouble.replaceChildren(failed(e, poll));
+      if (e.name !== "AbortError") {
+        if (!history.length) said.textContent = "";
+        trouble.replaceChildren(failed(e, poll));
+      }
     }
     if (mine === asking && seen && !document.hidden) timer = setTimeout(poll, EVERY);
   }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Missing: what was asked for most and is nowhere. Those whose name a store holds come first: they are gaps.
-import {ask, command, count, date, facts, failed, h, reveal, root, shell, shown, table} from "./lib.js";
+import {ask, command, count, counted, date, facts, failed, h, reveal, root, shell, shown, table} from "./lib.js";
 
 const held = (row) => row.held !== false;
 
 function fix(row) {
   return [h("h2", {class: "data"}, shown(row.name)),
     facts([["Key", h("span", {class: "data"}, shown(row.key))],
-      ["Asked for", `${count(row.count)} times${row.over ? `, or up to ${count(row.over)} fewer` : ""}`],
+      ["Asked for", `${counted(row.count, "time")}${row.over ? `, or up to ${count(row.over)} fewer` : ""}`],
       ["First", `${date(row.first)} UTC`], ["Last", `${date(row.last)} UTC${row.client ? ` by ${shown(row.client)}` : ""}`],
       ["Other builds of it", {true: "A store has some: this one was not published, or is gone.",
         false: "No store has any.", null: "Unknown: no store's names are known."}[row.held]]]),
@@ -30,7 +30,7 @@ export function build(panel) {
   function draw() {
     const rows = every ? all : all.filter(held);
     const known = all.some((r) => r.held !== null);
-    said.textContent = `${count(rows.length)} of ${count(all.length)} files`;
+    said.textContent = `${count(rows.length)} of ${counted(all.length, "file")}`;
     detail.hidden = true;
     if (!rows.length) {
       place.replaceChildren(h("p", {class: "empty"}, all.length

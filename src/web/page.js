@@ -27,10 +27,15 @@ function panel_of(tab) {
 async function load(tab) {
   tab.panel = panel_of(tab);
   tab.view = {};
+  const waits = h("p", {class: "dim"}, "Loading…");
+  if (tab !== tabs[0]) tab.panel.append(waits);
   try {
-    tab.view = (await import(`./${tab.name}.js`)).build(tab.panel) || {};
+    const {build} = await import(`./${tab.name}.js`);
+    waits.remove();
+    tab.view = build(tab.panel) || {};
   } catch (e) {
     console.error(e);
+    waits.remove();
     tab.panel.append(say("bad", h("p", {}, "A part of this page did not come."),
       h("button", {type: "button", onclick: () => location.reload()}, "Reload")));
   }
@@ -49,6 +54,7 @@ async function show() {
   if (tab.name !== "connect") document.getElementById("panel-connect").hidden = true;
   document.title = tab.name === "connect" ? "Symbol server" : `${tab.label} – Symbol server`;
   open = tab;
+  strip.scrollLeft = tab.link.offsetLeft - (strip.clientWidth - tab.link.offsetWidth) / 2; // a narrow window has no room for all
   tab.loaded ||= load(tab);
   tab.panel.hidden = false;
   await tab.loaded;

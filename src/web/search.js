@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Search: a name, a glob of names, or name/KEY; or files, whose keys are read here and asked for.
-import {ask, count, date, drop, encoded, facts, failed, h, reveal, root, say, shown, size, table, top} from "./lib.js";
+import {ask, count, counted, date, drop, encoded, facts, failed, h, reveal, root, say, shown, size, table, top} from "./lib.js";
 import {identify} from "./files.js";
 
 const AT_ONCE = 1000;
@@ -27,7 +27,7 @@ function forget(path) {
 
 function details(r) {
   return [h("h2", {class: "data"}, shown(r.path || r.name)),
-    facts([["Store", r.store && shown(r.store)], ["Stored as", r.stored && h("span", {class: "data"}, shown(r.stored))], ["Form", r.form],
+    facts([["Store", r.store && h("span", {class: "data"}, shown(r.store))], ["Stored as", r.stored && h("span", {class: "data"}, shown(r.stored))], ["Form", r.form],
       ["Size", r.size === null || r.size === undefined ? null : `${size(r.size)} (${count(r.size)} bytes)`], ["Date", r.date && `${date(r.date)} UTC`],
       ["Transaction", r.transaction && h("a", {href: `#builds?id=${encodeURIComponent(r.transaction)}`}, shown(r.transaction))],
       ["Of", r.module && shown(r.module)], ["Why", r.why && shown(r.why)]]),
@@ -59,7 +59,7 @@ export function build(panel) {
     {name: "Size", class: "num", width: "6rem", cell: (r) => size(r.size)}, {name: "Date", class: "dim", width: "11.5rem", cell: (r) => date(r.date)}],
   open, () => more());
   const dropped = table("Files that belong to what was dropped", [{name: "File", width: "minmax(8rem, 1.3fr)", cell: (r) => shown(r.name)},
-    {name: "Key", class: "key dim", width: "minmax(9rem, 2fr)", cell: (r) => shown(r.key ?? "")}, {name: "Kind", class: "dim", width: "6.5rem", cell: (r) => shown(r.kind ?? "")},
+    {name: "Key", class: "key dim", width: "minmax(9rem, 2fr)", cell: (r) => shown(r.key ?? r.why ?? "")}, {name: "Kind", class: "dim", width: "6.5rem", cell: (r) => shown(r.kind ?? "")},
     {name: "Found", width: "6.5rem", cell: (r) => h("span", {class: `badge ${found_kinds[r.found] || (r.why ? "bad" : "")}`}, r.found || (r.why ? "unknown" : "…"))},
     {name: "Size", class: "num", width: "6rem", cell: (r) => size(r.size)}], open);
 
@@ -92,7 +92,8 @@ export function build(panel) {
     rows = rows.concat(answer.rows);
     if (list === keys && added) rows.sort((a, b) => (b.date || "").localeCompare(a.date || ""));
     next = answer.next;
-    said.textContent = rows.length ? `${count(rows.length)}${next ? " and more" : ""} ${answer.kind === "names" ? "names" : "files"}` : "";
+    const kind = answer.kind === "names" ? "name" : "file";
+    said.textContent = rows.length ? next ? `${count(rows.length)} and more ${kind}s` : counted(rows.length, kind) : "";
     if (answer.errors?.length)
       notes.replaceChildren(say("warn", answer.errors.map((e) => h("p", {}, `${shown(e.store)}: ${shown(e.error)}`))));
     if (!rows.length && !next) {
@@ -140,7 +141,7 @@ export function build(panel) {
       const asked = rows.filter((r) => r.path);
       for (let i = 0; i < asked.length; i += AT_ONCE) {
         const part = asked.slice(i, i + AT_ONCE);
-        said.textContent = `Asking for ${count(asked.length)} files…`;
+        said.textContent = `Asking for ${counted(asked.length, "file")}…`;
         const {keys: answers} = await ask("keys", {}, {method: "POST", signal, body: JSON.stringify({paths: part.map((r) => r.path)})});
         for (const [k, a] of answers.entries()) Object.assign(part[k], a, {path: part[k].path});
       }
@@ -148,7 +149,7 @@ export function build(panel) {
       rows.sort((a, b) => ["missing", "wrong", "fault"].includes(b.found) - ["missing", "wrong", "fault"].includes(a.found));
       dropped.set(rows);
       said.textContent = `${count(n("there"))} there, ${count(n("missing"))} missing` + (n("wrong") ? `, ${count(n("wrong"))} wrong` : "") +
-        (n("fault") ? `, ${count(n("fault"))} without an answer` : "");
+        (n("fault") ? `, ${count(n("fault"))} without an answer` : "") + (asked.length < rows.length ? `, ${count(rows.length - asked.length)} not read` : "");
     } catch (e) {
       trouble(e, () => check(files));
     }
@@ -159,7 +160,7 @@ export function build(panel) {
     const to = `#search?q=${encodeURIComponent(input.value.trim())}`;
     if (location.hash === to) search(input.value.trim());
     else location.hash = to;
-  }}, input, h("button", {class: "main"}, "Search")), drop("Drop PDB, EXE, DLL or DMP files to see whether all is here, or", check), said, notes, place, detail);
+  }}, input, h("button", {class: "main"}, "Search")), drop("Drop PDB, EXE, DLL, DMP, ELF or Mach-O files to see whether all is here, or", check), said, notes, place, detail);
   return {
     show(parameters) {
       const q = parameters.get("q");

@@ -24,7 +24,7 @@ export function build(panel) {
   function tell(job, answer) {
     const files = answer?.files || [];
     job.files.replaceChildren(...files.slice(0, 500).map((f) => h("p", {class: "data"},
-      files.length > 1 && [h("span", {class: `badge ${words[f.status]?.[0] || ""}`}, words[f.status]?.[1] || shown(f.status)), " "], shown(f.key || f.name), f.why && h("span", {class: "dim"}, ` – ${shown(f.why)}`))));
+      files.length > 1 && [h("span", {class: `badge ${words[f.status]?.[0] || ""}`}, words[f.status]?.[1] || shown(f.status)), " "], shown(f.key || f.name), f.why && f.why !== words[f.status]?.[1] && h("span", {class: "dim"}, ` – ${shown(f.why)}`))));
     if (answer?.error) job.files.append(h("p", {class: "bad"}, shown(answer.error)));
   }
 

@@ -8,6 +8,7 @@ import base64
 import gzip
 import html
 import json
+import os
 import pathlib
 import re
 import struct
@@ -27,7 +28,8 @@ GZIP = {"Accept-Encoding": "br, gzip"}
 FILES = {file.name: file.read_bytes() for file in (ROOT / "src/web").iterdir() if file.suffix != ".html"}
 TOKEN, UPLOADER, OPERATOR = "0123456789abcdef", "upload-token-1", "operator-token-1"
 HELD, OTHERS = ["app.pdb", "hello.pdb"], ["ntdll.pdb", "other.dll"]
-LOOKS = [("light", 1280), ("dark", 360)]
+LOOKS = [("light", 1280), ("dark", 360)]                # of the programs that do much
+ALL_LOOKS = [*LOOKS, ("light", 360), ("dark", 1280)]
 
 
 # ---- how it is served ----
@@ -157,10 +159,14 @@ def missing(server):
     return json.loads(server.fetch("/-/api/missing").body)["missing"]
 
 
-@pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
-def look(request):
+def plain_http():
     if OVER_TLS:
         pytest.skip("chromium does not know the authority")
+
+
+@pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
+def look(request):
+    plain_http()
     scheme, width = request.param
     return {"scheme": scheme, "width": width}
 
@@ -184,7 +190,7 @@ def made(tmp_path_factory):
     def lay(symbol):
         (files / symbol.name).write_bytes(symbol.data)
         return str(files / symbol.name), symbol.path
-    return {role: lay(found[role]) for role in ("pdb", "exe", "portable", "aged", "space")}
+    return {role: lay(found[role]) for role in ("pdb", "exe", "portable", "aged", "space", "elf", "debug", "dsym")}
 
 
 def dump_of(made, tmp):
@@ -220,7 +226,9 @@ def own(serve, tmp):
     return start
 
 
-def test_with_the_servers_own_answers(shop, made, tmp):
+@pytest.fixture(scope="module")
+def published(shop, made):
+    """The path of an EXE in the shop, published as a build."""
     file, at = made["exe"]
     data = pathlib.Path(file).read_bytes()
     with shop.connect() as client:
@@ -228,7 +236,52 @@ def test_with_the_servers_own_answers(shop, made, tmp):
                    {"Authorization": f"Bearer {UPLOADER}", "Content-Length": str(len(data))})
         client.send(data)
         assert client.answer().status == 201
-    browser.run("real", shown(shop), tmp, path=at.lower(), operator=OPERATOR)
+    return at.lower()
+
+
+def test_with_the_servers_own_answers(shop, made, published, tmp):
+    browser.run("real", shown(shop), tmp, path=published, operator=OPERATOR, missing=path("gone.pdb"),
+                files=[made[role][0] for role in ("exe", "aged", "elf")])
+
+
+@pytest.mark.parametrize("scheme, width", ALL_LOOKS)
+def test_each_look(scheme, width, shop, published, tmp):
+    plain_http()
+    browser.run("looks", shown(shop), tmp, path=published, scheme=scheme, width=width)
+
+
+def test_a_slow_network(shop, published, tmp):
+    plain_http()
+    browser.run("slow", shown(shop), tmp, path=published, held=HELD[0])
+
+
+LONG = 256 << 20    # 1 GiB, twice to the disk and hashed by a sanitizer's build, takes minutes on two cores
+
+
+def resident(server):
+    """{pid: the most that was ever resident, in bytes} of the server and of all below this process: the browser, too."""
+    found, parents = {}, {}
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        try:
+            rows = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+        except OSError:
+            continue                                    # has ended
+        parents[int(rows["Pid"])] = int(rows["PPid"])
+        if "VmHWM" in rows:
+            found[int(rows["Pid"])] = int(rows["VmHWM"].split()[0]) << 10
+
+    def is_ours(pid):
+        while pid > 1:
+            if pid in (os.getpid(), server.process.pid):
+                return True
+            pid = parents.get(pid, 0)
+        return False
+    return {pid: peak for pid, peak in found.items() if is_ours(pid) and pid != os.getpid()}
+
+
+def grown_little(before, after):
+    """A browser and a server that hold none of a long body; half of it is what was cut off."""
+    assert before and max(peak - before.get(pid, peak) for pid, peak in after.items()) < LONG / 4, (before, after)
 
 
 def test_upload(own, made, tmp):
@@ -239,10 +292,15 @@ def test_upload(own, made, tmp):
     conflict = tmp / "Foo.pdb"
     conflict.write_bytes(pathlib.Path(files["pdb"]).read_bytes() + bytes(4096))
     long = tmp / "Long.exe"
-    long.write_bytes(pathlib.Path(files["exe"]).read_bytes() + bytes(48 << 20))
-    browser.run("upload", shown(server), tmp, token=UPLOADER, long=48 << 20, names={"other": other.name},
-                files={**files, "other": str(other), "conflict": str(conflict), "long": str(long)})
-    assert len(list((tmp / "store").glob("*/*/*.*"))) >= 3
+    long.write_bytes(pathlib.Path(files["exe"]).read_bytes())
+    os.truncate(long, LONG)                             # sparse
+    memory = {}
+    browser.run("upload", shown(server), tmp, token=UPLOADER, long=LONG, names={"other": other.name},
+                files={**files, "other": str(other), "conflict": str(conflict), "long": str(long)},
+                does={"before": lambda: memory.update(resident(server)),
+                      "after": lambda: grown_little(memory, resident(server))})
+    stored = {file.name: file.stat().st_size for file in (tmp / "store").glob("*/*/*.*")}
+    assert len(stored) >= 3 and stored["long.exe"] == LONG
 
 
 def test_live_and_a_restart(own, tmp):

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 /* The tabs that ask, and what they load, work from wherever the page is. */
 async function works(page) {
   await page.getByRole("tab", {name: "Missing"}).click();
-  await page.locator("#panel-missing [role=status]", {hasText: "1 of 1 files"}).waitFor();
+  await page.locator("#panel-missing [role=status]", {hasText: "1 of 1 file"}).waitFor();
   await page.getByLabel("All").check();
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", {name: "CSV"}).click()]);
   assert.equal(await download.failure(), null);

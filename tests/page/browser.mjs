@@ -18,9 +18,9 @@ const browser = await chromium.launch({
 
 /*
  * A page at told.url + where, in a context of its own. allowed: what the console may say, as the failing answers that the
- * test provokes are told there.
+ * test provokes are told there. before(page): what is done with it before it loads anything.
  */
-export async function visit(where = "", {allowed = [], wait = true, ...how} = {}) {
+export async function visit(where = "", {allowed = [], wait = true, before = () => {}, ...how} = {}) {
   const context = await browser.newContext({
     viewport: {width: told.width ?? 1280, height: 800}, colorScheme: told.scheme ?? "light", reducedMotion: "reduce", ...how});
   const faults = [];
@@ -33,6 +33,7 @@ export async function visit(where = "", {allowed = [], wait = true, ...how} = {}
   page.on("pageerror", (e) => fault(`exception: ${e.stack}`));
   const origin = new URL(told.url).origin;
   page.on("request", (r) => /^(data|blob):/.test(r.url()) || new URL(r.url()).origin === origin || fault(`foreign: ${r.url()}`));
+  await before(page);
   await page.goto(told.url + where, {waitUntil: wait ? "load" : "commit"});
   // The tabs begin to work when Connect has been drawn.
   if (wait && how.javaScriptEnabled !== false) await page.locator("[role=tabpanel]").first().waitFor({state: "attached"});
@@ -66,6 +67,20 @@ export async function accessible(page) {
 export async function fits(page) {
   const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
   assert.ok(wide <= window, `${wide} px in a window of ${window}`);
+}
+
+/* No cell of a table reaches out of its row, and the open tab can be seen. */
+export async function tidy(page) {
+  const out = await page.evaluate(() => {
+    const far = (outer, inner) => {
+      const [o, i] = [outer.getBoundingClientRect(), inner.getBoundingClientRect()];
+      return i.width && (i.top < o.top - 1 || i.bottom > o.bottom + 1 || i.left < o.left - 1 || i.right > o.right + 1);
+    };
+    const cells = [...document.querySelectorAll(".rows [role=row]")].flatMap((row) => [...row.children].filter((cell) => far(row, cell)));
+    const open = document.querySelector("[role=tab][aria-selected=true]");
+    return [...cells, ...far(open.parentNode, open) ? [open] : []].map((e) => e.textContent);
+  });
+  assert.deepEqual(out, []);
 }
 
 /* Each test is a line of what is printed; the first that fails ends the program. */

@@ -21,16 +21,28 @@ await tests({
   },
 
   "nothing is asked from another tab": async (open) => {
-    const page = await open("/#live");
-    await polled(page);
-    await page.getByRole("tab", {name: "Connect"}).click();
-    const asked = [];
-    page.on("request", (r) => asked.push(r.url()));
-    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 6_000))); // longer than from poll to poll
-    assert.deepEqual(asked, []);
-    const again = polled(page);
-    await page.getByRole("tab", {name: "Live"}).click();
-    await again;
+    const page = await open("/#live", {before: (p) => p.clock.install()});
+    await page.locator(".panel").nth(8).waitFor();
+    const see = (yes) => page.evaluate((is) => {
+      Object.defineProperty(document, "hidden", {value: !is, configurable: true});
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, yes);
+    for (const [leave, back] of [[() => page.getByRole("tab", {name: "Connect"}).click(), () => page.getByRole("tab", {name: "Live"}).click()],
+      [() => see(false), () => see(true)]]) {
+      await leave();
+      const asked = [];
+      const note = (r) => asked.push(r.url());
+      page.on("request", note);
+      await page.clock.runFor(60_000); // many times what lies between two polls
+      const again = polled(page);
+      await back();
+      await again; // whatever was asked for before it is known by now
+      page.off("request", note);
+      assert.equal(asked.filter((url) => url.endsWith("/-/api/live")).length, 1);
+    }
+    const next = polled(page);
+    await page.clock.runFor(6_000);
+    await next;
   },
 
   "a restart": async (open) => {

@@ -27,6 +27,28 @@ await tests({
     }
   },
 
+  "test from here": async (open) => {
+    const page = await open("/", {allowed: [/status of 404/]});
+    const rows = page.locator("#test tbody tr");
+    for (const [line, title, word] of [[`SYMSRV:  HTTPGET: /${told.path}`, "Found – a debugger is told 200", "found"],
+      [told.missing, "Missing – a debugger is told 404", "miss"]]) {
+      await page.getByLabel("Path, or a line of !sym noisy").fill(line);
+      await page.keyboard.press("Enter");
+      await page.locator("#test h3", {hasText: title}).waitFor();
+      await rows.filter({hasText: word}).first().waitFor();
+    }
+  },
+
+  "files that are dropped": async (open) => {
+    const page = await open("/#search");
+    await page.locator("#panel-search input[type=file]").setInputFiles(told.files);
+    await page.locator("#panel-search [role=status]", {hasText: /^1 there, [1-9]\d* missing$/}).waitFor();
+    const there = page.locator("#panel-search .rows [role=row]", {has: page.locator(".badge.good")});
+    assert.match((await there.textContent()).toLowerCase(), new RegExp(told.path.split("/")[1]));
+    await there.locator(".open").click();
+    await page.locator("#panel-search .detail").getByText(/^s3:/).waitFor();
+  },
+
   "a glob, and a name that is nowhere": async (open) => {
     const page = await open("/#search");
     await page.getByRole("searchbox").fill("HEL*.pdb");

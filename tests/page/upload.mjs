@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Upload, for real: tokens wrong and right, several files, what each became, a long one that is cut and sent again.
-import {accessible, fits, shoot, tests, told} from "./browser.mjs";
+import {accessible, fits, shoot, tell, tests, told} from "./browser.mjs";
 import assert from "node:assert/strict";
 import net from "node:net";
 
@@ -76,12 +76,14 @@ await tests({
     told.url = `http://127.0.0.1:${between.address().port}`;
     try {
       const page = await opened(open, told.token, {allowed: [/ERR_(ABORTED|CONNECTION_RESET|CONNECTION_CLOSED|EMPTY_RESPONSE|CONNECTION_ABORTED|SOCKET_NOT_CONNECTED|FAILED)/]});
+      await tell("before");
       await send(page, [told.files.long]);
       await badge(page, "Long.exe", "cut off");
       cutting = false;
       await page.getByRole("button", {name: "Send Long.exe again"}).click();
       await badge(page, "Long.exe", /^(stored|was there)$/);
       await page.getByText("1 of 1 done").waitFor();
+      await tell("after");
     } finally {
       told.url = before;
       between.close();
