@@ -183,7 +183,7 @@ static void add_row(struct api_search *a, const struct target *t, struct slice k
 			      .stored = xstrndup(stored.p, stored.n),
 			      .size = fact ? fact->size : -1,
 			      .modified_s = fact ? fact->modified_s : 0};
-	if (fact && !a->stores->store[t->place]->traits.local)
+	if (fact)
 		row->object = stored_by_object(t->place, buf_slice(&stored), fact->size,
 					       fact->modified_s, fact->etag);
 	a->part[t->place].any = true;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * By which transaction was it stored that a search has found (api_search.h)? A listing does not tell that, but the
- * head of an object of a bucket does, where our publisher put it there. So the heads of the newest HEADS_WANTED rows of
+ * head of an object does, where our publisher put it there. So the heads of the newest HEADS_WANTED rows of
  * an answer are asked for, SEARCH_HEADS_AT_ONCE at a time, each once as long as it is remembered (stored_by.h). What a
- * store does not tell, for whatever reason, stays untold. The file of a directory tells nothing.
+ * store does not tell, for whatever reason, stays untold.
  */
 #include "base/clock.h"
 #include "metric/metric.h"
@@ -38,6 +38,8 @@ static void came(void *ud, enum fetch_result result, const struct object_head *h
 
 	if (result == FETCH_FOUND && !tx_id_parse(slice_of(head->origin.tx), &row->by))
 		row->by = (struct tx_id){0};
+	if (result == FETCH_FOUND && head->fd >= 0)
+		close(head->fd);
 	if (result == FETCH_FOUND)
 		stored_by_keep(a->work.server->stored_by, row->object, &row->by);
 	fetch_free(TAKE(h->fetch));
@@ -47,10 +49,12 @@ static void came(void *ud, enum fetch_result result, const struct object_head *h
 
 static void ask(struct api_search *a, struct head_ask *h, size_t row)
 {
+	struct store *s = a->stores->store[a->row[row].place];
 	const struct fetch_request request = {
-		.store = a->stores->store[a->row[row].place],
+		.store = s,
 		.key = slice_of(a->row[row].stored),
 		.head = true,
+		.denied_fails = s->traits.local, /* else a directory does not tell (store.h) */
 		.deadline_ns =
 			clock_mono_ns() +
 			a->work.server->parts.conf->request_budget_ns, /* stop() is earlier */
