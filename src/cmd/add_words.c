@@ -96,14 +96,10 @@ static enum err take_packing(struct add *a, struct error *e)
 static enum err take_date(struct add *a, struct error *e)
 {
 	const char *text = a->words->value[ADD_KEEP_UNTIL];
-	char whole[64];
 
-	if (!text || iso_date_parse(slice_of(text), &a->plan.keep_until_s))
-		return OK;
-	(void)snprintf(whole, sizeof(whole), "%sT00:00:00Z", text);
-	if (strlen(text) == 10 && iso_date_parse(slice_of(whole), &a->plan.keep_until_s))
-		return OK;
-	return err_set(e, ERR_USAGE, "--keep-until is a date such as 2027-01-31");
+	return !text || plan_keep_until(slice_of(text), &a->plan.keep_until_s)
+		       ? OK
+		       : err_set(e, ERR_USAGE, "--keep-until is a date such as 2027-01-31");
 }
 
 static enum err take_case(struct add *a, struct error *e)

@@ -3,8 +3,45 @@
 #include "publish/place.h"
 
 #include "base/text.h"
+#include "store/name_list.h"
 
 #include <stdio.h>
+#include <unistr.h>
+
+#define SEGMENT_MAX 255 /* bytes of a name, on each file system that counts */
+
+static const char *fault_of(struct slice segment)
+{
+	if (!segment.n || slice_eq(segment, SLICE(".")) || slice_eq(segment, SLICE("..")))
+		return "has an empty name, '.' or '..' in it";
+	if (segment.n > SEGMENT_MAX)
+		return "has a name of more than 255 bytes in it";
+	for (size_t i = 0; i < segment.n; i++)
+		if ((unsigned char)segment.p[i] < ' ' || segment.p[i] == 0x7f)
+			return "has a control character in it";
+	if (slice_find(segment, '\\') < segment.n) /* requests take it for a slash */
+		return "has a backslash in it";
+	return name_is_reserved(segment) ? "is kept for the store's own files" : NULL;
+}
+
+/* Plans are JSON, which has UTF-8 alone; and by refs.ptr beside a file symstore.exe counts who needs it. */
+const char *place_fault(struct slice key)
+{
+	struct slice rest = key, segment = SLICE_NONE;
+	const char *fault = NULL;
+
+	if (!key.n)
+		return "is empty";
+	if (key.n > PLACE_KEY_MAX)
+		return "is too long";
+	if (u8_check((const uint8_t *)key.p, key.n))
+		return "is no UTF-8";
+	while (!fault && slice_next(&rest, '/', &segment))
+		fault = fault_of(segment);
+	if (!fault && fold_equal(segment, SLICE("refs.ptr")))
+		fault = "is kept for the store's own files";
+	return fault;
+}
 
 static void put_path(struct slice name, const struct key_text *key, struct slice last,
 		     enum key_case how, struct buf *path)

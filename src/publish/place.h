@@ -14,6 +14,15 @@ enum key_case {
 	PLACE_AS_SYMSTORE, /* GUID and stamp upper, age and size lower; the name as it is */
 };
 
+#define PLACE_KEY_MAX 1024 /* bytes: S3's limit, prefix included */
+
+/*
+ * May a file be published under this key of a store? NULL: it may. Else what is wrong with it, behind "its key ...", for
+ * people: each name in it has to be one that a request can ask for and a file system can have, and none of the
+ * store's own. Everybody who makes such a key, or is given one in a plan, holds it to this.
+ */
+const char *place_fault(struct slice key);
+
 /*
  * The which-th key of the file, and the path (of one tier) that goes with it, appended to path;
  * false beyond the last one, and for a file without a name of its own (a Breakpad file whose module

@@ -2,17 +2,16 @@
 /* See plan.h. What it owns of text lies in blocks, which never move. */
 #include "publish/plan.h"
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "publish/members.h"
-#include "store/name_list.h"
-#include "store/write.h"
+#include "publish/place.h"
 
 #define BLOCK_LEAST                                                                                \
 	((size_t)512) /* many plans are of one file; each next block is twice as large */
-#define BLOCK_MOST  ((size_t)64 << 10)
-#define WORD_MAX    64 /* bytes of a kind, a form */
-#define SHA256_LEN  64
-#define SEGMENT_MAX 255 /* bytes between two slashes: a file system's limit */
+#define BLOCK_MOST ((size_t)64 << 10)
+#define WORD_MAX   64 /* bytes of a kind, a form */
+#define SHA256_LEN 64
 
 struct plan_block {
 	struct plan_block *next;
@@ -102,6 +101,20 @@ enum err plan_add(struct plan *p, const struct plan_file *file, struct error *e)
 	return OK;
 }
 
+bool plan_keep_until(struct slice text, int64_t *ret_s)
+{
+	struct buf whole CLEANUP(buf_fini) = BUF_MAX(64);
+	int64_t at_s;
+
+	buf_add(&whole, text);
+	if (text.n == 10)
+		buf_puts(&whole, "T00:00:00Z");
+	if (buf_failed(&whole) || !iso_date_parse(buf_slice(&whole), &at_s) || at_s <= 0)
+		return false;
+	*ret_s = at_s;
+	return true;
+}
+
 size_t plan_line(size_t which)
 {
 	return which + 2;
@@ -117,28 +130,6 @@ bool plan_file_at(size_t files, int64_t line, size_t *ret_which)
 
 /* ---- what may stand in it ---- */
 
-/* NULL: nothing is wrong with it. */
-static const char *fault_of_key(struct slice key)
-{
-	struct slice rest = key, segment;
-
-	if (!key.n)
-		return "names no key";
-	if (key.n > PLAN_KEY_MAX)
-		return "has a key that is too long";
-	if (!store_key_is_clean(key))
-		return "has a key with an empty segment, '.' or '..'";
-	for (size_t i = 0; i < key.n; i++)
-		if ((unsigned char)key.p[i] < ' ' || key.p[i] == 0x7f)
-			return "has a key with control bytes";
-	if (name_is_reserved(name_of_key(key)))
-		return "has a key that is kept for the store's own files";
-	while (slice_next(&rest, '/', &segment))
-		if (segment.n > SEGMENT_MAX)
-			return "has a key with a name that is too long";
-	return NULL;
-}
-
 static bool is_sha256(const char *s)
 {
 	char low[SHA256_LEN];
@@ -147,15 +138,15 @@ static bool is_sha256(const char *s)
 	       fold_lower_ascii(slice_of(s), low) && memcmp(low, s, SHA256_LEN) == 0;
 }
 
-static const char *fault_of_file(const struct plan_file *f)
+static enum err check_file(const struct plan_file *f, size_t line, struct error *e)
 {
-	const char *fault = fault_of_key(f->key);
+	const char *fault = place_fault(f->key);
 
-	if (!fault && f->size < 0)
-		fault = "has a size below 0";
-	if (!fault && !is_sha256(f->sha256))
-		fault = "has no SHA-256";
-	return fault;
+	if (fault)
+		return err_set(e, ERR_CORRUPT, "line %zu: its key %s", line, fault);
+	if (f->size < 0)
+		return err_set(e, ERR_CORRUPT, "line %zu has a size below 0", line);
+	return is_sha256(f->sha256) ? OK : err_set(e, ERR_CORRUPT, "line %zu has no SHA-256", line);
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -193,10 +184,10 @@ static enum err check(const struct plan *p, struct error *e)
 	if (p->files > PLAN_FILES_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d files", PLAN_FILES_MAX);
 	for (size_t i = 0; i < p->files; i++) {
-		const char *fault = fault_of_file(&p->file[i]);
+		enum err err = check_file(&p->file[i], plan_line(i), e);
 
-		if (fault)
-			return err_set(e, ERR_CORRUPT, "line %zu %s", plan_line(i), fault);
+		if (err)
+			return err;
 	}
 	return check_twice(p, e);
 }
@@ -245,7 +236,7 @@ static enum err write_file(const struct plan_file *f, size_t line, struct buf *o
 	if (!key)
 		return err_set(e, ERR_CORRUPT, "line %zu has a key that is no UTF-8", line);
 	json_object_set_new(o, "key", key);
-	member_put_text(o, "id", f->id, PLAN_KEY_MAX);
+	member_put_text(o, "id", f->id, PLACE_KEY_MAX);
 	member_put_text(o, "kind", f->kind, WORD_MAX);
 	put_path(o, f->path);
 	json_object_set_new(o, "size", json_integer(f->size));
@@ -254,7 +245,7 @@ static enum err write_file(const struct plan_file *f, size_t line, struct buf *o
 	member_put_text(o, "machine", f->machine, FACTS_MACHINE_MAX);
 	if (f->privacy != PRIVACY_NONE)
 		json_object_set_new(o, "private", json_boolean(f->privacy == PRIVACY_PRIVATE));
-	member_put_text(o, "pdb", f->pdb, PLAN_KEY_MAX);
+	member_put_text(o, "pdb", f->pdb, PLACE_KEY_MAX);
 	members_write(o, out);
 	return OK;
 }
@@ -356,7 +347,7 @@ static enum err read_file(struct plan *p, const json_t *o, struct error *e)
 	enum err err;
 
 	if ((err = member_text(o, "key", SIZE_MAX, &f.key, e)) ||
-	    (err = member_text(o, "id", PLAN_KEY_MAX, &f.id, e)) ||
+	    (err = member_text(o, "id", PLACE_KEY_MAX, &f.id, e)) ||
 	    (err = member_text(o, "kind", WORD_MAX, &f.kind, e)) ||
 	    (err = read_path(p, o, &f.path, e)) ||
 	    (err = member_count(o, "size", true, &f.size, e)) ||
@@ -364,7 +355,7 @@ static enum err read_file(struct plan *p, const json_t *o, struct error *e)
 	    (err = member_text(o, "as", WORD_MAX, &f.as, e)) ||
 	    (err = member_text(o, "machine", FACTS_MACHINE_MAX, &f.machine, e)) ||
 	    (err = read_privacy(o, &f.privacy, e)) ||
-	    (err = member_text(o, "pdb", PLAN_KEY_MAX, &f.pdb, e)))
+	    (err = member_text(o, "pdb", PLACE_KEY_MAX, &f.pdb, e)))
 		return err;
 	memcpy(f.sha256, sha256.n ? sha256.p : "", sha256.n);
 	return plan_add(p, &f, e);

@@ -23,7 +23,6 @@
 #define PLAN_SIZE_MAX  ((size_t)64 << 20) /* bytes of the text */
 #define PLAN_LINE_MAX  ((size_t)256 << 10)
 #define PLAN_TEXT_MAX  4096 /* bytes of a string in it: a path, a comment */
-#define PLAN_KEY_MAX   1024 /* S3's limit, prefix included */
 
 struct plan_file {
 	struct slice
@@ -60,6 +59,8 @@ void plan_fini(struct plan *p);
 struct slice plan_text(struct plan *p, struct slice s);
 /* Behind the others, copied; bytes grows along. ERR_LIMIT: too many. The rest is checked by plan_write(). */
 MUST_CHECK enum err plan_add(struct plan *p, const struct plan_file *file, struct error *e);
+/* "2027-01-31", or with a time as plans have it: until when what is published is to be kept, as people write it. */
+MUST_CHECK bool plan_keep_until(struct slice text, int64_t *ret_s);
 /*
  * The line of file which, as done and messages count them, and the file of a line: false when it has none.
  */

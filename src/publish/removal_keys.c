@@ -3,6 +3,7 @@
 #include "publish/removal_keys.h"
 
 #include "base/text.h"
+#include "publish/place.h"
 
 #define KEYS_MAX ((size_t)4 << 20)
 
@@ -25,7 +26,7 @@ void removal_keys_fini(struct removal_keys *k)
 /* Owned by the caller. */
 static char *fold(struct slice key)
 {
-	struct buf folded CLEANUP(buf_fini) = BUF_MAX((size_t)16 * PLAN_KEY_MAX);
+	struct buf folded CLEANUP(buf_fini) = BUF_MAX((size_t)16 * PLACE_KEY_MAX);
 
 	fold_lower(key, &folded);
 	return xstrdup(buf_str(&folded));

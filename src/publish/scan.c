@@ -3,15 +3,11 @@
 #include "publish/scan.h"
 
 #include "base/text.h"
-#include "store/name_list.h"
-#include "store/write.h"
 
 #include <openssl/evp.h>
 #include <search.h>
 #include <stdio.h>
-#include <unistr.h>
 
-#define SEGMENT_MAX  255 /* of a file name, on each file system that counts */
 #define SHA256_BYTES 32
 
 /* ---- keys ---- */
@@ -46,28 +42,6 @@ static void put_packed(struct slice path, enum pack_kind kind, struct buf *key)
 	}
 }
 
-static bool has_control(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
-			return true;
-	return false;
-}
-
-/* Plans are JSON, which has UTF-8 alone; and beside a file refs.ptr is what symstore.exe counts by. */
-static bool key_is_good(struct slice key)
-{
-	struct slice rest = key, segment = SLICE_NONE;
-
-	if (key.n > PLAN_KEY_MAX || !store_key_is_clean(key) || name_is_reserved(key) ||
-	    has_control(key) || u8_check((const uint8_t *)key.p, key.n))
-		return false;
-	while (slice_next(&rest, '/', &segment))
-		if (segment.n > SEGMENT_MAX || name_is_reserved(segment))
-			return false;
-	return !fold_equal(segment, SLICE("refs.ptr"));
-}
-
 /* ---- one file ---- */
 
 /* A copy within the text of what was scanned, which is reserved as a whole. */
@@ -98,12 +72,14 @@ static enum err add_line(const struct scan_how *how, const struct file_facts *f,
 			 struct scanned *s, struct error *e)
 {
 	struct plan_file *line = &s->line[s->lines];
-	struct buf key CLEANUP(buf_fini) = BUF_MAX((size_t)4 * PLAN_KEY_MAX);
+	struct buf key CLEANUP(buf_fini) = BUF_MAX((size_t)4 * PLACE_KEY_MAX);
+	const char *fault;
 
 	put_tier(path, how->two_tier, &key);
 	put_packed(path, pack_in_the_name(kind, how->local) ? kind : PACK_NONE, &key);
-	if (buf_failed(&key) || !key_is_good(buf_slice(&key)))
-		return err_set(e, ERR_LIMIT, "no store can have such a name");
+	fault = buf_failed(&key) ? "is too long" : place_fault(buf_slice(&key));
+	if (fault)
+		return err_set(e, ERR_LIMIT, "no store can have it: its key %s", fault);
 	line->key = keep(s, buf_slice(&key));
 	line->id = keep(s, slice_of(id->s));
 	line->kind = slice_of(f->kind);
@@ -123,7 +99,7 @@ static enum err add_lines(const struct scan_how *how, const struct scan_file *fi
 	enum err err = OK;
 
 	for (size_t which = 0; which < IDENTITY_IDS_MAX && !err; which++) {
-		struct buf path CLEANUP(buf_fini) = BUF_MAX((size_t)4 * PLAN_KEY_MAX);
+		struct buf path CLEANUP(buf_fini) = BUF_MAX((size_t)4 * PLACE_KEY_MAX);
 
 		if (!place_of_file(f, file->name, which, how->key_case, &id, &path))
 			break;
@@ -200,7 +176,7 @@ static enum err scan_known(const struct scan_how *how, const struct scan_file *f
 }
 
 /* Of one line: key, id, machine, PDB. */
-#define LINE_TEXT_MAX ((size_t)PLAN_KEY_MAX + KEY_TEXT_MAX + FACTS_MACHINE_MAX + PLAN_TEXT_MAX)
+#define LINE_TEXT_MAX ((size_t)PLACE_KEY_MAX + KEY_TEXT_MAX + FACTS_MACHINE_MAX + PLAN_TEXT_MAX)
 
 /* The bytes of a small file; of others, and without memory for them, none. */
 static enum err read_whole(const struct scan_file *file, struct buf *room, struct slice *ret,

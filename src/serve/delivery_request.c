@@ -2,9 +2,9 @@
 /* See delivery_request.h. */
 #include "serve/delivery_request.h"
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "http/multipart.h"
+#include "publish/plan.h"
 #include "serve/origin.h"
 
 #include <unistr.h>
@@ -47,19 +47,6 @@ static bool keep_value(struct delivery_request *r, struct slice value, struct sl
 	       !(ret->n && u8_check((const uint8_t *)ret->p, ret->n));
 }
 
-/* "2027-01-31", or with a time as plans have it. */
-static bool read_date(struct slice s, int64_t *ret)
-{
-	char text[ISO_DATE_LEN + 1];
-
-	if (s.n == 10) {
-		memcpy(text, s.p, 10);
-		memcpy(text + 10, "T00:00:00Z", 11);
-		s = slice_of(text);
-	}
-	return iso_date_parse(s, ret) && *ret > 0;
-}
-
 /* The last that was kept. */
 static void cut_users(struct delivery_request *r, struct slice *last)
 {
@@ -98,7 +85,7 @@ static const char *read_parameter(struct delivery_request *r, struct slice name,
 		return "nothing is replaced through this door: use pepto-symbol add --force";
 	if (!slice_eq(name, SLICE("keep_until")))
 		return "there are product, version, comment, source and keep_until";
-	if (!keep_value(r, value, &date) || !read_date(date, &r->keep_until_s))
+	if (!keep_value(r, value, &date) || !plan_keep_until(date, &r->keep_until_s))
 		return "keep_until is no date: 2027-01-31, or 2027-01-31T15:00:00Z";
 	return NULL;
 }

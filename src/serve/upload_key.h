@@ -9,7 +9,7 @@
 
 enum upload_key {
 	UPLOAD_KEY_GOOD,
-	UPLOAD_KEY_REFUSED, /* it leads elsewhere, or can be no file's */
+	UPLOAD_KEY_REFUSED, /* no store has such (place_fault()) */
 	UPLOAD_KEY_UNKNOWN, /* no debugger asks for it */
 };
 

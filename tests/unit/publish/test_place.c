@@ -95,8 +95,56 @@ static void test_none(void)
 	      "no room for the path");
 }
 
+#define LONG5 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" /* 51 */
+#define LONG  LONG5 LONG5 LONG5 LONG5 LONG5
+
+static void test_faults(void)
+{
+	static const struct {
+		const char *key, *fault; /* NULL: none */
+	} rows[] = {
+		{"foo.pdb/K/foo.pdb", NULL},
+		{"fo/foo.pdb/K/foo.pd_", NULL},
+		{"..foo/.../a b+c%20", NULL},
+		{"\xc3\xa4/K/\xf0\x9f\x98\x80", NULL},
+		{"refs.ptr/K/foo", NULL},
+		{LONG "/K/" LONG, NULL},
+		{"", "empty"},
+		{"/K/a", "empty name"},
+		{"a//a", "empty name"},
+		{"a/K/", "empty name"},
+		{"./K/a", "'.'"},
+		{"a/../a", "'..'"},
+		{"a/K/..", "'..'"},
+		{LONG "y/K/a", "255 bytes"},
+		{"a/K/" LONG "y", "255 bytes"},
+		{LONG "/" LONG "/" LONG "/" LONG "/a", "too long"},
+		{"a\n/K/a", "control character"},
+		{"a/K/a\x7f", "control character"},
+		{"a/\x01/a", "control character"},
+		{"a\\b/K/a", "backslash"},
+		{"a/K/a\xff", "UTF-8"},
+		{"\xc0\xaf/K/a", "UTF-8"},
+		{"\xed\xa0\x80/K/a", "UTF-8"},
+		{"000admin/K/a", "store's own"},
+		{"a/000ADMIN/a", "store's own"},
+		{".pepto/tx/a", "store's own"},
+		{"a/.Pepto/a", "store's own"},
+		{"a/K/.pepto-0123456789abcdef", "store's own"},
+		{"a/K/refs.ptr", "store's own"},
+		{"a/K/REFS.ptr", "store's own"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const char *fault = place_fault(slice_of(rows[i].key));
+
+		CHECK(rows[i].fault ? fault && strstr(fault, rows[i].fault) : !fault, rows[i].key);
+	}
+}
+
 int main(void)
 {
+	test_faults();
 	test_files();
 	test_none();
 	return tap_done();

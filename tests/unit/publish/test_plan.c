@@ -165,15 +165,15 @@ static void test_bad(void)
 		{"no UTF-8", KEYED("a\xff/1/a"), "line 2: no JSON"},
 		{"half a surrogate", KEYED("a\\ud800/1/a"), "line 2: no JSON"},
 		{"NUL", KEYED("a\\u0000b/1/a"), "line 2: no JSON"},
-		{"control byte", KEYED("a\\u0001/1/a"), "control bytes"},
-		{"delete", KEYED("a\x7f/1/a"), "control bytes"},
-		{"no key", HEAD1 "{" REST, "names no key"},
+		{"control byte", KEYED("a\\u0001/1/a"), "control character"},
+		{"delete", KEYED("a\x7f/1/a"), "control character"},
+		{"no key", HEAD1 "{" REST, "its key is empty"},
 		{"upwards", KEYED("../1/a"), "'..'"},
 		{"upwards later", KEYED("a/1/.."), "'..'"},
 		{"a plan", KEYED(".pepto/tx/" ID ".json"), "store's own"},
 		{"symstore's", KEYED("000admin/lastid.txt"), "store's own"},
-		{"empty segment", KEYED("a//a"), "empty segment"},
-		{"from the root", KEYED("/a/1/a"), "empty segment"},
+		{"empty segment", KEYED("a//a"), "empty name"},
+		{"from the root", KEYED("/a/1/a"), "empty name"},
 		{"key twice", HEAD2 A_FILE A_FILE, "line 3 has the key of line 2"},
 		{"no size", HEAD1 "{\"key\":\"a/1/a\",\"sha256\":\"" SHA "\"}\n", "'size'"},
 		{"size below 0", HEAD1 "{\"key\":\"a/1/a\",\"size\":-5,\"sha256\":\"" SHA "\"}\n",
@@ -269,8 +269,38 @@ static void test_lines(void)
 	      "no file's");
 }
 
+static void test_keep_until(void)
+{
+	static const struct {
+		const char *text;
+		int64_t want; /* 0: it is no date */
+	} rows[] = {
+		{"2027-01-31", 1801353600},
+		{"2027-01-31T15:00:00Z", 1801407600},
+		{"1970-01-02", 86400},
+		{"1970-01-01", 0},
+		{"", 0},
+		{"2027-02-29", 0},
+		{"2027-1-31", 0},
+		{"2027-01-31 ", 0},
+		{"2027-01-31T15:00:00", 0},
+		{"2027-01-31T15:00:00ZT00:00:00Z", 0},
+		{"tomorrow ", 0},
+		{"31.01.2027", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int64_t at_s = 0;
+
+		CHECK_INT(plan_keep_until(slice_of(rows[i].text), &at_s), rows[i].want != 0,
+			  rows[i].text);
+		CHECK_INT(at_s, rows[i].want, rows[i].text);
+	}
+}
+
 int main(void)
 {
+	test_keep_until();
 	test_round_trip();
 	test_not_written();
 	test_limits();

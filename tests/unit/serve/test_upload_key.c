@@ -49,7 +49,7 @@ static void test_keys(void)
 		 UPLOAD_KEY_REFUSED},
 		{"app.pdb/xyz/app.pdb", UPLOAD_KEY_UNKNOWN},
 		{"app.pdb/" GUID "/other.pdb", UPLOAD_KEY_UNKNOWN},
-		{"app.pdb/" GUID "/refs.ptr", UPLOAD_KEY_UNKNOWN},
+		{"app.pdb/" GUID "/refs.ptr", UPLOAD_KEY_REFUSED},
 		{"app.pdb", UPLOAD_KEY_UNKNOWN},
 		{"index2.txt", UPLOAD_KEY_UNKNOWN},
 		{"t/deadbeef01/app.pdb/" GUID "/app.pdb", UPLOAD_KEY_UNKNOWN},
