@@ -150,6 +150,14 @@ static void tell_transaction(void *ud, const struct tx_id *id, bool is_gone, enu
 	print_line(x);
 }
 
+static void tell_drafts(struct rm *x, size_t n)
+{
+	buf_clear(&x->line);
+	buf_printf(&x->line,
+		   x->json ? "{\"drafts\":%zu}" : "%zu drafts of what was broken off removed", n);
+	print_line(x);
+}
+
 /* ---- which store, which transactions ---- */
 
 static struct store *the_store(const struct rm *x, const struct service *s)
@@ -230,6 +238,8 @@ static int remove_all(struct rm *x, const struct catalog_source *from, const str
 		code = failed(x, &result, &e);
 	else if (result.failed)
 		code = EXIT_FAILURE;
+	if (result.drafts)
+		tell_drafts(x, result.drafts);
 	if (stdout_flush(&e) != OK)
 		code = exit_code_worse(code, stores_command_broke_off(x->command, NULL, &e));
 	return code;

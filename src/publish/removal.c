@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "publish/catalog_get.h"
+#include "publish/drafts.h"
 #include "publish/kept.h"
 
 /* ---- which are to go ---- */
@@ -87,6 +88,34 @@ static enum err read_targets(struct removal *r, struct error *e)
 	free(some);
 	removal_keys_sort(&r->keys);
 	return err;
+}
+
+/* ---- what was broken off, in a local store ---- */
+
+static bool is_broken_off(const struct catalog_entry *t)
+{
+	return tx_state_of(t->has, false) == TX_STATE_OPEN && !removal_is_target(t);
+}
+
+static enum err take_broken_off(void *ud, const struct catalog_entry *t, struct slice text,
+				struct error *e)
+{
+	struct removal *r = ud;
+	struct plan plan CLEANUP(plan_fini) = {0};
+	enum err err = plan_read(text, &t->id, &plan, e);
+
+	if (!err)
+		r->result->drafts += drafts_sweep(r->store, &plan);
+	return err;
+}
+
+/* Nobody adds, as long as the store is locked: what is open does not run. */
+static enum err sweep(struct removal *r, struct error *e)
+{
+	r->result->drafts += drafts_sweep_ours(r->store);
+	for (size_t i = 0; i < r->targets; i++)
+		r->result->drafts += drafts_sweep(r->store, &r->target[i].plan);
+	return removal_take_plans(r, is_broken_off, take_broken_off, 0, e);
 }
 
 /* ---- the end ---- */
@@ -183,6 +212,8 @@ static enum err run(struct removal *r, const struct removal_events *events, void
 	/* Another removal may have seen ours live when we saw its so: one of the two has to look again. */
 	if (!err && r->targets && !r->q->dry_run)
 		err = removal_look(r, e);
+	if (!err && r->lock)
+		err = sweep(r, e);
 	if (!err)
 		err = removal_delete_keys(r, e);
 	if (!err)

@@ -11,7 +11,7 @@
  *
  * Each DELETE ends by itself, by the store's own clock (store/write.h); whoever adds waits for two
  * minutes after a marker rm/. tests/unit/publish/test_protocol.c searches what can happen. A local
- * store has no markers: it is locked alone.
+ * store has no markers: it is locked alone, and what is left of adds that were killed is swept meanwhile.
  *
  * A plan that cannot be read ends it: before anything was written, or, if it comes meanwhile, before
  * anything more is removed. On a thread that waits (await.h).
@@ -42,6 +42,7 @@ struct removal_events {
 struct removal_result {
 	bool any_written; /* so that an error is not one of reaching the store at all */
 	size_t failed;    /* keys */
+	size_t drafts;    /* of a local store, that were swept (drafts.h) */
 };
 
 /*

@@ -3,7 +3,7 @@
  * A file on its way into a directory: written under a name of its own, ".pepto-" and random digits, in the folder where
  * it belongs, and given the name that it is to have in one step, so that no reader sees a part of it. Whoever gives it
  * that name has made its bytes durable before, so that after a power cut, too, a file which has its name is whole.
- * A process that is killed leaves a draft behind.
+ * A process that is killed leaves a draft behind (dir_sweep.h).
  *
  * Nothing outside root is reached; links within are followed. Blocks on the file system; any thread, one at a time.
  */

@@ -7,6 +7,7 @@
 #include "store/dir_write.h"
 #include "metric/metric.h"
 #include "store/dir_commit.h"
+#include "store/dir_sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,20 +132,6 @@ static bool means_gone(int error)
 	return error == ENOENT || error == ENOTDIR;
 }
 
-/* Up to root, as long as they are empty. A link to a folder is none. */
-static void remove_folders(int root, char *path)
-{
-	while (*path) {
-		const char *folder, *name = dir_cut_last(path, &folder);
-		int above CLEANUP(close_p) = dir_open_folder(root, folder);
-
-		if (above < 0 || unlinkat(above, name, AT_REMOVEDIR) != 0)
-			return;
-		if (name == path)
-			return;
-	}
-}
-
 static void remove_one(struct dir_write *w, int root, size_t which)
 {
 	char *path = w->keys[which];
@@ -155,7 +142,7 @@ static void remove_one(struct dir_write *w, int root, size_t which)
 
 	if (folder >= 0 && unlinkat(folder, name, 0) == 0) {
 		if (!is_alone)
-			remove_folders(root, path);
+			dir_remove_folders(root, path);
 	} else if (!means_gone(errno)) {
 		(void)err_sys(&e, ERR_IO, "cannot remove it");
 		note_failed(w, which, &e);

@@ -301,6 +301,74 @@ def test_what_it_had_stored_before(tmp, add, build, resumed):  # noqa: F811
     assert [n for n in range(3) if (place.root / key(n)).exists()] == ([1] if tells else [0, 1])
 
 
+def drafts(root):
+    return [f for f in root.rglob(".pepto-*") if f.is_file()]
+
+
+LARGE = 8 << 20
+
+
+def killed_with_drafts(tmp, root, folder):
+    """By the kernel, as it writes the second half of the large file. The id of its transaction."""
+    before = {f.name for f in root.glob(".pepto/tx/*.json")}
+    process = child.start("prlimit", f"--fsize={LARGE // 2}", "--core=0", binary(), "add", *plain(folder), "--store",
+                          f"file://{root}", cwd=tmp, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=environment(tmp, KEYS))
+    process.communicate(timeout=WAIT)
+    assert process.returncode == -signal.SIGXFSZ
+    assert any(f.stat().st_size == LARGE // 2 for f in drafts(root))
+    name, = {f.name for f in root.glob(".pepto/tx/*.json")} - before
+    return ID.search(name).group()
+
+
+@pytest.mark.parametrize("which", ["rm of it", "rm of another", "expire", "resume"])
+def test_drafts_are_swept(which, tmp, build):  # noqa: F811
+    """What a kill leaves in a directory goes with the next removal, or when it goes on; nothing else does."""
+    root = tmp / "store"
+    root.mkdir()
+    place, store = InDirectory(root), ("--store", f"file://{root}")
+    ids = []
+    for first in (0, 5):
+        code, out, err = run(tmp, "add", *plain(build(5, first=first, folder=f"b{first}").name), "--json", *store)
+        assert code == 0, err
+        ids.append(json.loads(out.splitlines()[-1])["transaction"])
+    build(5, first=10, folder="broken")
+    large = tmp / "broken/large.sym"
+    large.write_bytes(sym(99, LARGE))
+    broken = killed_with_drafts(tmp, root, "broken")
+    n = len(drafts(root))
+    near = [(root / key(99)).parent / f".pepto-{x}" for x in ("0123", "0123456789abcdef0", "0123456789ABCDEF")]
+    for file in near:
+        file.write_bytes(b"none of ours")
+    code, out, err = run(tmp, "rm", "--dry-run", ids[1], *store)
+    assert code == 0 and "drafts" not in out and len(drafts(root)) == n + len(near)
+    swept = f"{n} drafts of what was broken off removed"
+    if which == "resume":
+        code, out, err = run(tmp, "add", "--resume", broken, "--json", *store)
+        assert code == 0, err
+    elif which == "expire":
+        code, out, err = run(tmp, "expire", "--keep-last", "9", *store)
+        assert (code, out) == (0, swept + "\n"), err
+    else:
+        code, out, err = run(tmp, "rm", broken if which == "rm of it" else ids[1], *store)
+        assert code == 0 and swept in out.splitlines(), out
+    assert sorted(drafts(root)) == sorted(near)
+    live = ids[:1] if which == "rm of another" else ids
+    for number, which_id in enumerate(live):
+        all_right(place, which_id, range(5 * number, 5 * number + 5))
+    for file in near:
+        file.unlink()
+    if which == "rm of it":
+        assert not any(root.glob("mod99.pdb/*/*"))      # nor the folder of what was never whole
+    else:
+        if which != "resume":
+            code, out, err = run(tmp, "add", "--resume", broken, *store)
+            assert code == 0, err
+        assert place.get(key(99)) == large.read_bytes() and not drafts(root)
+    code, out, err = run(tmp, "verify", "--all", "--full", *store)
+    assert code == 0 and " 0 missing, 0 wrong" in out, out + err
+
+
 # ---- answers that are none
 
 def conditional(r):
