@@ -28,7 +28,7 @@
 struct memory_object {
 	char *key, *text;
 	int64_t modified_s;
-	char tx[40]; /* pepto-tx; "" none */
+	char tx[40], sha256[65]; /* pepto-tx, pepto-sha256; "" none */
 };
 
 struct memory_store {
@@ -98,6 +98,7 @@ static void memory_put(struct memory_store *m, const char *key, const char *text
 	o->text = xstrdup(text);
 	o->modified_s = m->now_s;
 	snprintf(o->tx, sizeof(o->tx), "%s", tx ? tx : "");
+	o->sha256[0] = '\0';
 }
 
 /* How often such a text was asked for: "GET .pepto/tx/". */
@@ -134,7 +135,7 @@ struct memory_ask {
 	/* of a put */
 	store_put_done *put;
 	char *body;
-	char tx[40];
+	char tx[40], sha256[65];
 	bool only_new;
 	/* of a removal */
 	struct store_remove_events removed;
@@ -189,6 +190,7 @@ static void memory_answer(struct memory_ask *a, const struct memory_object *o)
 
 	memory_etag(o, head.etag);
 	snprintf(head.origin.tx, sizeof(head.origin.tx), "%s", o->tx);
+	snprintf(head.origin.sha256, sizeof(head.origin.sha256), "%s", o->sha256);
 	if (a->read.ranged) {
 		head.ranged = true;
 		head.first = a->read.range.first;
@@ -338,10 +340,12 @@ static void memory_put_due(struct loop_timer *timer)
 		return;
 	}
 	answer.date_s = a->m->now_s;
-	if (a->only_new && memory_find(a->m, a->key))
+	if (a->only_new && memory_find(a->m, a->key)) {
 		result = STORE_PUT_PRESENT;
-	else
+	} else {
 		memory_put(a->m, a->key, a->body, a->tx);
+		memcpy(memory_find(a->m, a->key)->sha256, a->sha256, sizeof(a->sha256));
+	}
 	a->put(a->ud, result, &answer, NULL);
 	memory_free(a);
 }
@@ -364,6 +368,8 @@ static struct store_write *memory_store_put(struct store *s, const struct store_
 	for (size_t i = 0; i < put->n_meta; i++)
 		if (strcmp(put->meta[i].name, "pepto-tx") == 0)
 			snprintf(a->tx, sizeof(a->tx), "%s", put->meta[i].value);
+		else if (strcmp(put->meta[i].name, "pepto-sha256") == 0)
+			snprintf(a->sha256, sizeof(a->sha256), "%s", put->meta[i].value);
 	a->only_new = put->only_new;
 	a->put = done;
 	return &a->write;
