@@ -125,7 +125,6 @@ static void add_vary(struct buf *head, unsigned by)
 		http_reply_add(head, "Vary", list);
 }
 
-/* Are there clients that are not let in? What the others get is then nobody else's. */
 bool respond_is_guarded(const struct server *s)
 {
 	return s->parts.auth || s->parts.conf->tls_client_ca[0];

@@ -39,5 +39,5 @@ void respond_head(struct exchange *x, int status);
 void respond_with(struct exchange *x, int status, struct http_answer *a);
 /* With what x->out says, as far as it was begun by respond_page_head(), and the page's text, which is taken. */
 void respond_page_text(struct exchange *x, struct page *page);
-/* Is a token asked for? Then what is told is kept by nobody else. */
+/* Are there clients that are not let in? What the others get is then nobody else's. */
 bool respond_is_guarded(const struct server *s);

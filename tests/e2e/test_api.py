@@ -15,6 +15,7 @@ from conftest import KEYS
 from rig.cabinets import mszip
 from rig.forms import genuine
 from rig.samples import KEY, body, path
+from rig.pace import ms
 from rig.server import s3, until
 
 FOO, GONE = path("foo.pdb"), path("gone.pdb")
@@ -282,7 +283,7 @@ def test_the_end_of_the_process(origin, store, serve):
 
 
 def test_a_store_that_hangs(origin, store, serve):
-    server = serve(stores=store, REQUEST_BUDGET="1s")
+    server = serve(stores=store, REQUEST_BUDGET=ms(1))
     origin.fault(faults.hang())
     told = test(server, FOO)
     assert (told["answer"], told["status"]) == ("fault", 503) and told["why"]
@@ -434,13 +435,13 @@ def test_lists_of_a_client_that_leaves(origin, store, serve):
 
 
 def test_slow_lists_hold_their_places_no_longer_than_a_head(store, serve):
-    server = serve(stores=store, HEADER_TIMEOUT="1s")
+    server = serve(stores=store, HEADER_TIMEOUT=ms(1))
     slow = []
     for _ in range(2):
         slow.append(server.connect())
         slow[-1].send(b"POST /-/api/keys HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     assert all(client.closed() for client in slow)
-    until(lambda: server.metrics()["pepto_closed_total", '{limit="header_timeout"}'] == 2)
+    until(lambda: server.metrics()["pepto_closed_total", '{limit="header_timeout"}'] >= 2)
     until(lambda: post(server, [GONE]).status == 200)
     for client in slow:
         client.close()
@@ -449,7 +450,7 @@ def test_slow_lists_hold_their_places_no_longer_than_a_head(store, serve):
 def test_a_list_without_time(origin, store, serve):
     """What a store that hangs leaves unknown is a fault; what was answered before is told."""
     origin.put("bucket", FOO.lower(), body(10))
-    server = serve(stores=store, REQUEST_BUDGET="1s")
+    server = serve(stores=store, REQUEST_BUDGET=ms(1))
     origin.fault(faults.hang(), "slow")
     told = keys(server, [FOO] + [path(f"slow{i}.pdb") for i in range(20)])
     assert [row["found"] for row in told] == ["there"] + ["fault"] * 20 and told[20]["why"]

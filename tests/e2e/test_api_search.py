@@ -11,6 +11,7 @@ import pytest
 from conftest import KEYS
 from rig import faults
 from rig.listed import Listed
+from rig.pace import ms
 from rig.places import InBucket, InDirectory, place  # noqa: F401
 from rig.samples import GUID, KEY
 from rig.server import s3, until
@@ -290,12 +291,12 @@ def test_it_is_asked_of_few(tmp, listed, serve):
     assert len(search(server, "foo.pdb")["rows"]) == 101
     assert heads(server) == 64
     search(server, "foo.pdb")
-    assert heads(server) == 64
+    assert heads(server) < 64 + 16, "but for those that share a place with another one"
 
 
 def test_who_does_not_tell_it_is_waited_for_no_longer_than_there_is_time(listed, serve):
     listed.put("bucket", f"foo.pdb/{KEY}/foo.pdb", b"x")
-    server = serve(stores=s3("bucket", listed), REQUEST_BUDGET="1s")
+    server = serve(stores=s3("bucket", listed), REQUEST_BUDGET=ms(2))
     listed.fault(faults.hang(), f"foo.pdb/{KEY}/foo.pdb")
     told = search(server, "foo.pdb")
     assert [r["transaction"] for r in told["rows"]] == [None] and not told["errors"]
