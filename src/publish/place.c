@@ -10,7 +10,9 @@
 
 #define SEGMENT_MAX 255 /* bytes of a name, on each file system that counts */
 
-static const char *fault_of(struct slice segment)
+static const char own[] = "is kept for the store's own files";
+
+static const char *harm_of(struct slice segment)
 {
 	if (!segment.n || slice_eq(segment, SLICE(".")) || slice_eq(segment, SLICE("..")))
 		return "has an empty name, '.' or '..' in it";
@@ -19,28 +21,39 @@ static const char *fault_of(struct slice segment)
 	for (size_t i = 0; i < segment.n; i++)
 		if ((unsigned char)segment.p[i] < ' ' || segment.p[i] == 0x7f)
 			return "has a control character in it";
-	if (slice_find(segment, '\\') < segment.n) /* requests take it for a slash */
-		return "has a backslash in it";
-	return name_is_reserved(segment) ? "is kept for the store's own files" : NULL;
+	return NULL;
+}
+
+const char *place_harm(struct slice key)
+{
+	struct slice rest = key, segment;
+	const char *harm = NULL;
+
+	if (!key.n)
+		return "is empty";
+	if (key.n > PLACE_KEY_MAX)
+		return "is too long";
+	while (!harm && slice_next(&rest, '/', &segment))
+		harm = harm_of(segment);
+	return !harm && name_is_reserved(name_of_key(key)) ? own : harm;
 }
 
 /* Plans are JSON, which has UTF-8 alone; and by refs.ptr beside a file symstore.exe counts who needs it. */
 const char *place_fault(struct slice key)
 {
 	struct slice rest = key, segment = SLICE_NONE;
-	const char *fault = NULL;
+	const char *harm = place_harm(key);
 
-	if (!key.n)
-		return "is empty";
-	if (key.n > PLACE_KEY_MAX)
-		return "is too long";
+	if (harm)
+		return harm;
 	if (u8_check((const uint8_t *)key.p, key.n))
 		return "is no UTF-8";
-	while (!fault && slice_next(&rest, '/', &segment))
-		fault = fault_of(segment);
-	if (!fault && fold_equal(segment, SLICE("refs.ptr")))
-		fault = "is kept for the store's own files";
-	return fault;
+	if (slice_find(key, '\\') < key.n) /* requests take it for a slash */
+		return "has a backslash in it";
+	while (slice_next(&rest, '/', &segment))
+		if (name_is_reserved(segment))
+			return own;
+	return fold_equal(segment, SLICE("refs.ptr")) ? own : NULL;
 }
 
 static void put_path(struct slice name, const struct key_text *key, struct slice last,

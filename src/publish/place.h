@@ -19,9 +19,14 @@ enum key_case {
 /*
  * May a file be published under this key of a store? NULL: it may. Else what is wrong with it, behind "its key ...", for
  * people: each name in it has to be one that a request can ask for and a file system can have, and none of the
- * store's own. Everybody who makes such a key, or is given one in a plan, holds it to this.
+ * store's own. Everybody who makes such a key holds it to this.
  */
 const char *place_fault(struct slice key);
+/*
+ * Of these only what could do harm, to who is given such a key in a plan: it leads elsewhere, or to what is ours. A plan
+ * of an older add may name what none would make any more, and is read for all that: one that is not ends each removal.
+ */
+const char *place_harm(struct slice key);
 
 /*
  * The which-th key of the file, and the path (of one tier) that goes with it, appended to path;

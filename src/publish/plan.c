@@ -138,9 +138,9 @@ static bool is_sha256(const char *s)
 	       fold_lower_ascii(slice_of(s), low) && memcmp(low, s, SHA256_LEN) == 0;
 }
 
-static enum err check_file(const struct plan_file *f, size_t line, struct error *e)
+static enum err check_file(const struct plan_file *f, bool is_new, size_t line, struct error *e)
 {
-	const char *fault = place_fault(f->key);
+	const char *fault = is_new ? place_fault(f->key) : place_harm(f->key);
 
 	if (fault)
 		return err_set(e, ERR_CORRUPT, "line %zu: its key %s", line, fault);
@@ -175,7 +175,8 @@ static enum err check_twice(const struct plan *p, struct error *e)
 	return OK;
 }
 
-static enum err check(const struct plan *p, struct error *e)
+/* is_new: it is ours, and not one that somebody wrote once. */
+static enum err check(const struct plan *p, bool is_new, struct error *e)
 {
 	struct tx_id id;
 
@@ -184,7 +185,7 @@ static enum err check(const struct plan *p, struct error *e)
 	if (p->files > PLAN_FILES_MAX)
 		return err_set(e, ERR_LIMIT, "more than %d files", PLAN_FILES_MAX);
 	for (size_t i = 0; i < p->files; i++) {
-		enum err err = check_file(&p->file[i], plan_line(i), e);
+		enum err err = check_file(&p->file[i], is_new, plan_line(i), e);
 
 		if (err)
 			return err;
@@ -253,7 +254,7 @@ static enum err write_file(const struct plan_file *f, size_t line, struct buf *o
 enum err plan_write(const struct plan *p, struct buf *out, struct error *e)
 {
 	size_t before = out->n;
-	enum err err = check(p, e);
+	enum err err = check(p, true, e);
 
 	if (err)
 		return err;
@@ -405,7 +406,7 @@ static enum err read_lines(struct plan *p, struct slice text, const struct tx_id
 	if (!err && ((int64_t)p->files != files || p->bytes != bytes))
 		err = err_set(e, ERR_CORRUPT,
 			      "it does not have the files that it says, cut short?");
-	return err ? err : check(p, e);
+	return err ? err : check(p, false, e);
 }
 
 /* *p goes to *ret, or *why, with what it is of, to *e. */

@@ -58,7 +58,6 @@ static enum err take_gone(void *ud, const struct catalog_entry *t, struct slice 
 	return err;
 }
 
-/* Whose plans have to be read for this; they count as read. */
 enum err removal_take_plans(struct removal *r, bool (*wanted)(const struct catalog_entry *t),
 			    enum err (*take)(void *ud, const struct catalog_entry *t,
 					     struct slice text, struct error *e),

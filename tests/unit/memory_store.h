@@ -40,11 +40,10 @@ struct memory_store {
 	size_t page_keys; /* of one page of a listing */
 	struct buf asked; /* "LIST .pepto/tx/|GET foo|..." */
 	size_t gets, lists;
-	/* Before what was asked for is done; verb: "LIST", "HEAD", "GET", "PUT", "DELETE" (each key). fail may be set. */
+	/* Before what was asked for is done; verb: "LIST", "HEAD", "GET", "PUT", "DELETE" (each key). */
 	void (*before)(struct memory_store *m, const char *verb, const char *key);
-	enum store_result
-		fail; /* STORE_FAULT: the next answer of a read or list is this, not what lies there; */
-	bool fails; /* when set */
+	bool fails;             /* set by before(): this one is not done, and is answered by: */
+	enum store_result fail; /* of a read or a list */
 	void *ud;
 };
 

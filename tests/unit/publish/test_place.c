@@ -98,6 +98,38 @@ static void test_none(void)
 #define LONG5 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" /* 51 */
 #define LONG  LONG5 LONG5 LONG5 LONG5 LONG5
 
+/* What a plan of an older add may name: it is not made any more, and is read. */
+static void test_harm(void)
+{
+	static const struct {
+		const char *key;
+		bool harms;
+	} rows[] = {
+		{"foo.pdb/K/foo.pdb", false},
+		{"a\\b/K/a\\b", false},
+		{"a/K/refs.ptr", false},
+		{"a/000admin/a", false},
+		{"a/.pepto/a", false},
+		{"a/K/.pepto-0123456789abcdef", false},
+		{"", true},
+		{"/K/a", true},
+		{"a/../a", true},
+		{"a/K/..", true},
+		{"a//a", true},
+		{"a/K/a\n", true},
+		{LONG "y/K/a", true},
+		{".pepto/tx/20261129-150717-3f9a12bc.json", true},
+		{".PEPTO/lock", true},
+		{"000Admin/lastid.txt", true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_INT(place_harm(slice_of(rows[i].key)) != NULL, rows[i].harms, rows[i].key);
+		CHECK(!rows[i].harms || place_fault(slice_of(rows[i].key)),
+		      "what harms is no place");
+	}
+}
+
 static void test_faults(void)
 {
 	static const struct {
@@ -145,6 +177,7 @@ static void test_faults(void)
 int main(void)
 {
 	test_faults();
+	test_harm();
 	test_files();
 	test_none();
 	return tap_done();

@@ -269,6 +269,25 @@ static void test_lines(void)
 	      "no file's");
 }
 
+/* Such a key is not written any more, but read where it was. */
+static void test_old_key(void)
+{
+	struct plan p CLEANUP(plan_fini) = {0}, back CLEANUP(plan_fini) = {0};
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(4096);
+	struct plan_file f = {.key = SLICE("a\\b/1/a"), .size = 5, .sha256 = SHA};
+	struct tx_id id;
+	struct error e;
+
+	ASSERT(tx_id_parse(SLICE(ID), &id));
+	p.id = id;
+	p.started_s = 1795964837;
+	ASSERT(plan_add(&p, &f, &e) == OK);
+	CHECK(plan_write(&p, &text, &e) == ERR_CORRUPT && strstr(e.msg, "backslash"), e.msg);
+	CHECK_INT(plan_read(SLICE(HEAD1 "{\"key\":\"a\\\\b/1/a\"," REST), &id, &back, &e), OK,
+		  "read");
+	CHECK(back.files == 1 && slice_eq(back.file[0].key, f.key), "as it is");
+}
+
 static void test_keep_until(void)
 {
 	static const struct {
@@ -301,6 +320,7 @@ static void test_keep_until(void)
 int main(void)
 {
 	test_keep_until();
+	test_old_key();
 	test_round_trip();
 	test_not_written();
 	test_limits();

@@ -511,6 +511,45 @@ static void test_stop(void)
 	memory_store_fini(&m);
 }
 
+/* Of an add that made keys which none makes any more: its plan is read, and what it stored goes. */
+static void test_old_keys(void)
+{
+	static const char *const keys[] = {"a\\b/1/a\\b", "a/.pepto-x/a", "a/1/refs.ptr",
+					   "a/000admin/a"};
+	static const unsigned one[] = {1};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		struct buf text CLEANUP(buf_fini) = BUF_MAX(4096);
+		struct removal_result result;
+		struct heard h;
+		struct error e;
+
+		memory_store_init(&m);
+		buf_printf(&text,
+			   "{\"pepto\":1,\"id\":\"%s\",\"started\":\"2026-11-29T15:07:17Z\","
+			   "\"files\":1,"
+			   "\"bytes\":1}\n{\"key\":",
+			   plan_id(1).s);
+		buf_putc(&text, '"');
+		for (const char *k = keys[i]; *k; k++) {
+			if (*k == '\\')
+				buf_putc(&text, '\\');
+			buf_putc(&text, *k);
+		}
+		buf_putc(&text, '"');
+		buf_puts(&text, ",\"size\":1,\"sha256\":\"" PLAN_SHA "\"}\n");
+		memory_put(&m, plan_key(1, TX_PLAN), buf_str(&text), NULL);
+		done_put(&m, 1, "s");
+		memory_put(&m, keys[i], "0", plan_id(1).s);
+		live_put(&m, 2, "foo/1/foo", "s");
+		CHECK_INT(remove_some(one, 1, false, NULL, &h, &result, &e), OK, keys[i]);
+		/* What is a refs.ptr counts for one beside itself. */
+		CHECK_STR(h.fates, strstr(keys[i], "refs.ptr") ? "k" : "r", "what it stored");
+		CHECK_STR(gone_says(1), "gone", "and it is gone");
+		memory_store_fini(&m);
+	}
+}
+
 /* More than go at a time. */
 static void test_batches(void)
 {
@@ -542,5 +581,6 @@ int main(void)
 	test_again();
 	test_stop();
 	test_batches();
+	test_old_keys();
 	return tap_done();
 }
