@@ -6,8 +6,8 @@
  * the level, and it is freed when none of them can have it any more (quiet.h); so they take no lock, and count nothing
  * but what the level is paid by.
  *
- * Threads: all is the loop's, but for the edition (any reader), what is counted, and the sorting of the names (a
- * worker's), during which the level is left alone.
+ * Threads: all is the loop's, but for what is atomic, which readers read (and `counted`, `seen`, `learnt` they write,
+ * too), and the sorting of the names (a worker's), during which the level is left alone.
  */
 #pragma once
 #include "base/list.h"
@@ -18,7 +18,10 @@
 #define FOLDERS 4096  /* places; half of them are used at most */
 #define LEARNT  65536 /* two names in one place mislead one another, at the cost of a read */
 
-/* generations: those of the names, of before the listing; a folder has none, for which any purge counts. */
+/*
+ * What one listing told. generations: how often each name was purged, copied before it began; NULL in a folder's, which
+ * any purge ends.
+ */
 struct edition {
 	struct names *names;
 	int64_t began_ns, believed_ns; /* for so long after it began */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * The walk of name_index.h. A folder of two letters holds names, if it is one of a two-tier store; they come where it
- * stands itself in the root, so that all are in their order. What is no folder is passed over.
+ * stands itself in the root, so that all are in their order. What is no folder is passed over. w->whole ends with the
+ * first folder of a two-tier store that has not been listed.
  */
 #include "cache/name_index_priv.h"
 
-#define PASS_LOOKS 16 /* that a search in a sorted list is worth */
+#define PASS_LOOKS 16 /* so many looks a binary search counts for */
 
 /* Is it a folder that holds names? w->names: those, or NULL where none of them are known. */
 static bool enter(struct name_walk *w, struct slice folder)
@@ -82,6 +83,8 @@ void name_walk_pass(struct name_walk *w, struct slice name)
 		w->below_at = MAX(w->below_at, names_from(w->names, name));
 	else if (atomic_load(&w->x->set.store->tier) == TIER_ONE)
 		w->at = MAX(w->at, names_from(w->root, name));
+	else
+		return;
 	w->looks -= MIN(w->looks, PASS_LOOKS);
 }
 

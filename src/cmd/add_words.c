@@ -166,7 +166,7 @@ static uint64_t jobs_allowed(void)
 	return files > OWN_FILES + FILES_PER_UPLOAD ? (files - OWN_FILES) / FILES_PER_UPLOAD : 1;
 }
 
-/* What is left of them is for questions. */
+/* Of the descriptors, what uploads leave is for questions: each takes one, its connection. */
 static unsigned looks_allowed(const struct add *a)
 {
 	size_t files = file_descriptors_max(),

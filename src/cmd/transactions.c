@@ -100,16 +100,15 @@ void transactions_look(struct transactions *t)
 
 /* ---- symstore's ---- */
 
-static enum err read_key(struct store *s, struct slice key, int64_t last, size_t max,
-			 struct buf *out, struct error *e)
+static enum err read_key(struct store *s, struct slice key, struct buf *out, struct error *e)
 {
 	const struct read_ask ask = {
-		.store = s, .key = key, .last = last, .max = max, .timeout_ns = TIMEOUT_NS};
+		.store = s, .key = key, .max = SYMSTORE_MAX, .timeout_ns = TIMEOUT_NS};
 	struct object_head head;
 
 	switch (read_object(&ask, &head, out, e)) {
 	case FETCH_FOUND: return OK;
-	case FETCH_UNSATISFIABLE: return OK; /* it is empty */
+	case FETCH_UNSATISFIABLE:
 	case FETCH_MISS:
 	case FETCH_DENIED:
 	case FETCH_REFUSED: return err_set(e, ERR_OTHER, "is not there, or empty");
@@ -169,7 +168,7 @@ static bool is_number(struct slice s)
 static enum err take_symstore(struct transactions *t, struct error *e)
 {
 	struct buf text CLEANUP(buf_fini) = BUF_MAX(SYMSTORE_MAX);
-	enum err err = read_key(t->store, SLICE("000Admin/server.txt"), 0, SYMSTORE_MAX, &text, e);
+	enum err err = read_key(t->store, SLICE("000Admin/server.txt"), &text, e);
 	struct slice rest = buf_slice(&text), line;
 
 	if (err == ERR_OTHER)
@@ -190,7 +189,7 @@ static enum err read_symstore(struct store *s, const struct transaction *tx, str
 	enum err err;
 
 	buf_printf(&key, "000Admin/%s", tx->id.s);
-	err = read_key(s, buf_slice(&key), 0, SYMSTORE_MAX, &text, e);
+	err = read_key(s, buf_slice(&key), &text, e);
 	rest = buf_slice(&text);
 	while (!err && slice_next(&rest, '\n', &line)) {
 		struct plan_file f = {0};

@@ -109,7 +109,7 @@ void http_take_brief_body(struct http_conn *c, uint64_t max)
 
 void http_pause_body(struct http_conn *c)
 {
-	ASSERT(c->active && c->takes && !c->answered && !c->owed &&
+	ASSERT(c->active && c->takes && !c->brief && !c->answered && !c->owed &&
 	       c->worker->server->set.handler->resume);
 	c->owed = true;
 }

@@ -148,8 +148,8 @@ bool http_has_body(const struct http_conn *c);
  */
 void http_take_body(struct http_conn *c, uint64_t max);
 /*
- * The same of a short one, behind which others wait: it has to come within header_timeout_ns, together with the head.
- * It is taken without a pause.
+ * The same of a short body, while which a place is held that others may wait for: it has to come within
+ * header_timeout_ns, together with the head. It is taken without a pause.
  */
 void http_take_brief_body(struct http_conn *c, uint64_t max);
 /* Of a body that is taken: see above. */

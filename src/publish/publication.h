@@ -28,8 +28,9 @@ struct publication_request {
 	struct pool *pool;
 	unsigned uploads; /* files at a time, 1 to PUBLICATION_UPLOADS_MAX */
 	/*
-	 * As many at a time as long as all that are asked for exist: then there is nothing to be done but to ask. Up to
-	 * PUBLICATION_UPLOADS_MAX; fewer than uploads: as many as these.
+	 * So many are asked for at a time while each answer is that the file exists, when there is nothing to do but to
+	 * ask; after the first other answer it is `uploads` again. At most PUBLICATION_UPLOADS_MAX; less than `uploads`
+	 * counts as `uploads`.
 	 */
 	unsigned looks;
 	struct pack_how how;

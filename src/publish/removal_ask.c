@@ -98,6 +98,7 @@ static void ask_origin(struct look *h)
 					      .key = slice_of(h->key->key),
 					      .head = true,
 					      .denied_fails = true,
+					      .origin = true,
 					      .deadline_ns = clock_mono_ns() + LOOK_NS};
 
 	h->fetch = fetch_start(&request, NULL, has_origin, h);

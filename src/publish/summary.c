@@ -51,9 +51,9 @@ static void finish(struct summary_reading *r)
 	summary_cancel(r);
 }
 
-/* What is too long is damaged; any other failure is the store's. */
-static bool is_read(struct summary_reading *r, enum tx_object which, const struct buf *bytes,
-		    const struct error *e)
+/* False: why not stands in the summary. What is too long is damaged; any other failure is the store's. */
+static bool take_bytes(struct summary_reading *r, enum tx_object which, const struct buf *bytes,
+		       const struct error *e)
 {
 	struct buf key CLEANUP(buf_fini) = BUF_MAX(128);
 	struct error *why = &r->summary.error;
@@ -63,7 +63,7 @@ static bool is_read(struct summary_reading *r, enum tx_object which, const struc
 	if (e)
 		*why = *e;
 	else
-		err_set(why, ERR_CORRUPT, "is not there, empty, or may not be read");
+		err_set(why, ERR_CORRUPT, "is not there, or is empty");
 	r->summary.is_fault = e && e->code != ERR_LIMIT;
 	tx_key_add(&r->id, which, &key);
 	err_wrap(why, "%s", buf_str(&key));
@@ -76,7 +76,7 @@ static void gone_came(void *ud, struct buf *bytes, const struct error *e)
 	struct summary *s = &r->summary;
 
 	r->small = NULL;
-	if (is_read(r, TX_GONE, bytes, e)) {
+	if (take_bytes(r, TX_GONE, bytes, e)) {
 		s->gone = xnew(struct gone);
 		if (gone_read(buf_slice(bytes), &r->id, s->gone, &s->error) != OK)
 			free(TAKE(s->gone));
@@ -106,7 +106,7 @@ static void long_head_came(void *ud, struct buf *bytes, const struct error *e)
 	struct summary *s = &r->summary;
 
 	r->small = NULL;
-	if (is_read(r, TX_PLAN, bytes, e) &&
+	if (take_bytes(r, TX_PLAN, bytes, e) &&
 	    plan_read_head(buf_slice(bytes), &r->id, &s->head, &s->files, &s->error) == OK &&
 	    tx_has(r->has, TX_GONE))
 		read_gone(r);

@@ -466,6 +466,7 @@ static void look(struct upload *u)
 					      .head = true,
 					      .unproven = true,
 					      .denied_fails = true,
+					      .origin = true,
 					      .deadline_ns = clock_mono_ns() + LOOK_NS};
 	drop_head(u);
 	if (u->looks++ < LOOKS_MAX) {

@@ -11,8 +11,8 @@
  * (Into a directory, what is not packed is put first, only where nothing is, which is to look there.)
  * So a signed image replaces the one that is not (stored), unless nothing is to be replaced; else what is there stays
  * (existed). Images, and PDBs of up to TWIN_PDB_MAX bytes, are fetched for that; for all others the head is enough.
- * What this transaction itself has stored before counts as stored again; in a directory nothing tells who stored it,
- * and it counts as existed.
+ * What this transaction itself has stored before counts as stored again, where the store tells who stored it: by its
+ * metadata, in a directory by an attribute of the file (store/dir_draft.h). Elsewhere it counts as existed.
  *
  * What comes after the HEAD is done by some of them at a time (upload_turns): there may be more of them that ask.
  *

@@ -19,7 +19,6 @@
 /* One that is looked at. */
 struct pick {
 	struct api_builds *all;
-	struct catalog_entry listed;
 	struct build build;
 	struct summary_reading *reading;
 };
@@ -122,7 +121,7 @@ static void begin_pick(struct api_builds *a, size_t place, const struct catalog_
 	struct pick *p = &a->pick[a->picks++];
 	const struct build *known = builds_find(a->builds, place, listed);
 
-	*p = (struct pick){.all = a, .listed = *listed};
+	*p = (struct pick){.all = a};
 	if (known) {
 		p->build = build_copy(known);
 		return;
@@ -418,7 +417,6 @@ struct api_work *api_builds(struct exchange *x, const struct api_asked *asked, s
 	a = xnew(struct api_builds);
 	a->work = (struct api_work){
 		.begin = begin, .stop = stop, .tell = tell, .free = builds_work_free};
-	a->server = x->server;
 	a->stores = x->server->parts.stores;
 	a->builds = x->server->builds;
 	a->operator= api_is_operator(x);

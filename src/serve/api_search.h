@@ -89,7 +89,10 @@ void search_tell_names(const struct api_search *a, struct search_cursor *next, b
 
 /* Loop's thread: sorts the rows, asks of which transaction the first of them are, and is done then. */
 void search_stored(struct api_search *a);
-/* In place of its end, or of it: the rows are sorted, and no store is asked any more. */
+/*
+ * Instead of search_stored(), or while that runs: the rows are sorted, and no store is asked any more; api_done() is the
+ * caller's.
+ */
 void search_stored_stop(struct api_search *a);
 
 /* ---- api_search_tell.c ---- */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * By which transaction was it stored that a search has found (api_search.h)? A listing does not tell that, but the
- * head of an object does, where our publisher put it there. So the heads of the newest HEADS_WANTED rows of
- * an answer are asked for, SEARCH_HEADS_AT_ONCE at a time, each once as long as it is remembered (stored_by.h). What a
- * store does not tell, for whatever reason, stays untold.
+ * Which transaction stored what a search has found (api_search.h)? A listing does not tell, but the head of an object
+ * does, if our publisher wrote it. So the heads of the newest HEADS_WANTED rows of an answer are asked for,
+ * SEARCH_HEADS_AT_ONCE at a time, each once as long as it is remembered (stored_by.h). What a store does not tell, for
+ * whatever reason, stays untold.
  */
 #include "base/clock.h"
 #include "metric/metric.h"
@@ -54,7 +54,7 @@ static void ask(struct api_search *a, struct head_ask *h, size_t row)
 		.store = s,
 		.key = slice_of(a->row[row].stored),
 		.head = true,
-		.denied_fails = s->traits.local, /* else a directory does not tell (store.h) */
+		.origin = true,
 		.deadline_ns =
 			clock_mono_ns() +
 			a->work.server->parts.conf->request_budget_ns, /* stop() is earlier */

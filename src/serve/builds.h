@@ -2,8 +2,8 @@
 /*
  * What is known of the transactions of all stores, so that a page of them costs few requests: which there are, as a
  * listing of .pepto/tx/ told a moment ago, the newest BUILDS_LISTED of each store; and what the first lines of those
- * plans say that were read, the last BUILDS_KEPT of them, each as long as its plan's ETag is that of the listing. Loop's
- * thread.
+ * plans say that were read, the last BUILDS_KEPT of them, each as long as the listing tells the
+ * same objects of it (catalog_version()). Loop's thread.
  */
 #pragma once
 #include "publish/catalog.h"

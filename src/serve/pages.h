@@ -28,10 +28,10 @@ void pages_root(struct buf *out, const struct front *front);
  */
 void pages_public_url(struct buf *out, struct slice configured, struct slice host,
 		      const char *scheme, struct slice base_path);
-/* Browsers name text/html in Accept; debuggers send a star or nothing. */
 /*
  * The server's root in the configured URL, for what does not lie below BASE_PATH: without its slashes at the end and
  * the base path, where that stands at its end.
  */
 MUST_CHECK struct slice pages_server_url(struct slice configured, struct slice base_path);
+/* Browsers name text/html in Accept; debuggers send a star or nothing. */
 MUST_CHECK bool pages_wants_html(struct slice accept);

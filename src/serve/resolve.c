@@ -32,18 +32,20 @@ static bool takes_name(const struct store *s, const struct symbol_path *path)
 static bool takes_path(const struct store *s, struct slice path)
 {
 	const struct store_traits *t = &s->traits;
-	struct slice only = slice_of(t->only), not = slice_of(t->not );
+	static const char blanks[] = {'\0', ' ', '+'}; /* '\0': as it is */
+	struct slice wanted_glob = slice_of(t->only), barred_glob = slice_of(t->not );
 	bool wanted = !t->only, barred = false;
 
-	for (const char *blank = "\0 +", *end = blank + 3; blank < end; blank++) {
+	for (size_t b = 0; b < sizeof(blanks); b++) {
 		struct buf spelled CLEANUP(buf_fini) = BUF_MAX(path.n + 1);
 
 		for (size_t i = 0; i < path.n; i++)
-			buf_putc(&spelled, *blank && (path.p[i] == ' ' || path.p[i] == '+')
-						   ? *blank
+			buf_putc(&spelled, blanks[b] && (path.p[i] == ' ' || path.p[i] == '+')
+						   ? blanks[b]
 						   : path.p[i]);
-		wanted = wanted || file_name_is(buf_slice(&spelled), only);
-		barred = barred || (t->not &&file_name_key_barred(buf_slice(&spelled), not ));
+		wanted = wanted || file_name_is(buf_slice(&spelled), wanted_glob);
+		barred = barred ||
+			 (barred_glob.p && file_name_key_barred(buf_slice(&spelled), barred_glob));
 	}
 	return wanted && !barred;
 }
@@ -70,7 +72,8 @@ static bool takes_named(const struct store *s, struct slice name, struct slice h
 
 	buf_add(&last, head);
 	buf_puts(&last, end);
-	return resolve_takes_key(s, name, SLICE("00000"), buf_slice(&last));
+	return resolve_takes_key(s, name, SLICE("00000") /* any: no glob looks at it */,
+				 buf_slice(&last));
 }
 
 /* By its own name, by a pointer to it, as it is packed, or by its .sym. */

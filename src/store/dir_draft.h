@@ -33,8 +33,8 @@ struct dir_draft {
 void dir_told_tx(int fd, const struct stat *st, char ret[static DIR_TX_SIZE]);
 
 /*
- * Makes the folder and writes the draft. tx: the transaction that stores it, or NULL. sha256: of the body, in hex; ERR_CORRUPT when it has another. *stop:
- * ERR_CANCELED. On an error no draft is left.
+ * Makes the folder and writes the draft. tx: the transaction that stores it, or NULL. sha256: of the body, in hex;
+ * ERR_CORRUPT when it has another. *stop: ERR_CANCELED. On an error no draft is left.
  */
 MUST_CHECK enum err dir_draft_write(struct dir_draft *d, int root, const struct store_body *body,
 				    const char *sha256, const char *tx, const atomic_bool *stop,

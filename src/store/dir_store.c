@@ -278,7 +278,7 @@ static struct store_call *dir_start(struct store *s, const struct store_read *re
 
 	c->key = xstrndup(read->key.p, read->key.n);
 	c->ranged = read->ranged;
-	c->tells_origin = read->head && read->denied_fails;
+	c->tells_origin = read->head && read->origin;
 	c->range = read->range;
 	if (read->if_match)
 		snprintf(c->if_match, sizeof(c->if_match), "%s", read->if_match);

@@ -423,6 +423,7 @@ void fetch_ask(struct fetch *f)
 		.head = f->request.head,
 		.unproven = f->request.unproven,
 		.denied_fails = f->request.denied_fails,
+		.origin = f->request.origin,
 		.ranged = f->request.ranged,
 		.range = f->request.range,
 		.via = f->request.via,

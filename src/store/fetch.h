@@ -48,7 +48,8 @@ struct fetch_request {
 	struct slice key; /* copied */
 	bool head;
 	bool unproven;     /* with head: as in struct store_read */
-	bool denied_fails; /* as there: FETCH_DENIED is then a 404 that gives no reason, no more */
+	bool denied_fails; /* as there; FETCH_DENIED is then only a 404 without a reason */
+	bool origin;       /* as there */
 	bool tried;        /* with head: the label gzip is checked by the first bytes */
 	bool judged; /* with head: of a plain name (encoding.h) the head is told as with a body */
 	bool into_file; /* the body comes as head->fd, whole; no sink (fetch_take_spool()) */

@@ -218,7 +218,7 @@ static void describe(const struct store_call *c, const struct s3_error *x, struc
 		x->code[0] ? " " : "", x->code, c->answer.request_id[0] ? ", request " : "",
 		c->answer.request_id,
 		c->read.denied_fails && strcmp(x->code, "AccessDenied") == 0
-			? " (without s3:ListBucket so does what is not there)"
+			? " (without s3:ListBucket it says that of missing keys, too)"
 			: "");
 }
 

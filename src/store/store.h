@@ -121,12 +121,12 @@ struct store_read {
 	 */
 	bool unproven;
 	/*
-	 * For who decides by it what is written or removed: what is denied, or archived, may be
-	 * there, so that it is a fault, where others take it for a miss (STORE_MISS_DENIED). Of
-	 * s3://; what can be written besides denies nothing so. With head, file:// tells who stored
-	 * it (origin.tx).
+	 * For who decides by the answer what is written or removed: what s3:// denies, or has
+	 * archived, may be there, so that it is a fault; for others it is a miss
+	 * (STORE_MISS_DENIED). Other stores pass over it.
 	 */
 	bool denied_fails;
+	bool origin; /* with head: file:// tells who stored it (origin.tx), too; s3:// always does */
 	bool ranged; /* only this part is wanted */
 	struct range_ask range;
 	const char *if_match; /* an ETag, or NULL; copied */
@@ -181,7 +181,8 @@ struct object_head {
 	 * what this head says.
 	 */
 	int64_t changed_ns;
-	struct object_origin origin; /* of S3, of the whole or a part; of file:// by store_read */
+	/* Of s3://, of the whole or a part; of file:// where store_read asks for it. */
+	struct object_origin origin;
 };
 
 /*

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files of every kind that symfmt reads, as clang, lld, gcc and LLVM's tools make them. """
+"""Files of every kind that symfmt reads, as clang, lld, gcc and LLVM's tools make them."""
 
 import subprocess
 

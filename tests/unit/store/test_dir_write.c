@@ -221,10 +221,8 @@ static const char *told_tx(struct rig *r, const char *key, bool writes)
 {
 	static char tx[DIR_TX_SIZE];
 	struct asked a = {.rig = r};
-	const struct store_read read = {.key = slice_of(key),
-					.head = true,
-					.denied_fails = writes,
-					.deadline_ns = INT64_MAX};
+	const struct store_read read = {
+		.key = slice_of(key), .head = true, .origin = writes, .deadline_ns = INT64_MAX};
 	static const struct store_events events = {rig_head, rig_data, rig_done};
 
 	(void)store_start(r->store, &read, &events, &a);
