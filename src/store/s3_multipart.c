@@ -2,7 +2,7 @@
 /*
  * See s3_multipart.h.
  *
- *	BEGINNING -> SENDING: each slot: hash (a job) -> PUT -> next part
+ *	BEGINNING -> SENDING (s3_parts.h)
  *	  \--all sent, the hash is right--> CHECKING --404--> COMPLETING --200--> STORED
  *	     (CHECKING if only_new, else at once)   \--200-----------\--412--> ABORTING -> PRESENT
  *	any of them --failed--> ABORTING -> done
@@ -19,43 +19,21 @@
  */
 #include "store/s3_multipart.h"
 #include "base/text.h"
-#include "metric/metric.h"
 #include "store/retry.h"
+#include "store/s3_parts.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define BLOCK_SIZE    ((size_t)256 * 1024)
 #define SHA256_SIZE   32
-#define MD5_SIZE      ((size_t)16)
-#define ETAG_SIZE     72
 #define UPLOAD_ID_MAX ((size_t)2048)
 #define COMPLETE_MAX  ((size_t)2 * 1024 * 1024) /* of 10,000 parts some 1.2 MiB */
-#define ROUNDING      (INT64_C(1) << 20)
 
-enum step { BEGINNING, SENDING, CHECKING, COMPLETING, LOOKING, ABORTING };
-enum slot_state { FREE, HASHING, UPLOADING };
-
-struct slot {
-	struct s3_multipart *m;
-	enum slot_state state;
-	int64_t part; /* from 0 */
-	struct store_body body;
-	char sha256[2 * SHA256_SIZE + 1], number[24];
-	struct sigv4_field query[2];
-	struct s3_write request;
-	struct store_call *call;
-	struct loop_timer again;
-	unsigned tries;
-};
-
+enum step { BEGINNING, SENDING, CHECKING, CHECKING_BY_GET, COMPLETING, LOOKING, ABORTING };
 struct s3_multipart {
 	struct s3_store *s3;
 	char *key;
-	struct store_body body;
-	char sha256[2 * SHA256_SIZE + 1];
+	char sha256[S3_SHA256_SIZE];
 	struct sigv4_field *headers;
 	size_t n_headers;
 	char *header_text; /* of them */
@@ -66,18 +44,11 @@ struct s3_multipart {
 	LIST_ENTRY(s3_multipart) place; /* among those that abort, then */
 
 	enum step step;
-	int64_t part_size, parts, begun, sent; /* parts: of them in all, begun, sent */
-	char (*etags)[ETAG_SIZE];
-	struct slot slots[S3_PARTS_AT_ONCE];
-	EVP_MD_CTX *whole; /* the job's while one runs, as the next two */
-	struct pool_job job;
-	struct error unread;
-	struct slot *hashing; /* NULL: no job runs */
-	struct loop_task hashed;
+	struct s3_parts parts;
 
 	struct buf id, text; /* the upload's; the body of its completion */
 	struct store_body complete;
-	char complete_sha256[2 * SHA256_SIZE + 1];
+	char complete_sha256[S3_SHA256_SIZE];
 	struct sigv4_field query, condition;
 	struct s3_write request;
 	struct store_call *call;
@@ -96,32 +67,16 @@ static struct loop *loop_of(const struct s3_multipart *m)
 	return m->s3->store.ctx->loop;
 }
 
-static void stop_slots(struct s3_multipart *m)
-{
-	for (size_t i = 0; i < S3_PARTS_AT_ONCE; i++) {
-		struct slot *s = &m->slots[i];
-
-		loop_timer_stop(loop_of(m), &s->again);
-		if (s->call)
-			s3_call_cancel(TAKE(s->call));
-		if (s->state == UPLOADING)
-			s->state = FREE;
-	}
-}
-
 static void multipart_free(struct s3_multipart *m)
 {
-	stop_slots(m);
+	s3_parts_fini(&m->parts);
 	loop_timer_stop(loop_of(m), &m->again);
 	if (m->call)
 		s3_call_cancel(m->call);
-	EVP_MD_CTX_free(m->whole);
-	close_p(&m->body.fd);
 	buf_fini(&m->id);
 	buf_fini(&m->text);
 	free(m->header_text);
 	free(m->headers);
-	free(m->etags);
 	free(m->key);
 	if (!m->done)
 		LIST_REMOVE(m, place);
@@ -142,7 +97,6 @@ static void end(struct s3_multipart *m)
 }
 
 static void ask(struct s3_multipart *m);
-static void fill_slots(struct s3_multipart *m);
 
 static void take_step(struct s3_multipart *m, enum step step)
 {
@@ -154,12 +108,13 @@ static void take_step(struct s3_multipart *m, enum step step)
 /* What there is of it goes; then it ends so. While a job reads, its end is waited for. */
 static void abort_with(struct s3_multipart *m, enum store_put_result result, const struct error *e)
 {
-	stop_slots(m);
+	bool is_over = s3_parts_stop(&m->parts);
+
 	m->result = result;
 	if (e)
 		m->error = *e;
 	m->step = ABORTING;
-	if (m->hashing)
+	if (!is_over)
 		return;
 	if (m->id.n)
 		take_step(m, ABORTING);
@@ -191,160 +146,24 @@ static void retry(struct s3_multipart *m, const struct error *e)
 
 /* ---- parts ---- */
 
-static bool is_hash(EVP_MD_CTX *hash, char ret[2 * SHA256_SIZE + 1])
-{
-	unsigned char sum[SHA256_SIZE];
-	bool ok = EVP_DigestFinal_ex(hash, sum, NULL);
-
-	if (ok)
-		hex_encode(sum, sizeof(sum), ret);
-	return ok;
-}
-
-static enum err hash_part(struct s3_multipart *m, struct slot *s, struct error *e)
-{
-	char *block CLEANUP(free_p) = malloc(BLOCK_SIZE);
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
-	bool ok = block && hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
-	ssize_t n = 0;
-
-	for (int64_t at = 0; ok && at < s->body.length; at += n) {
-		n = store_body_read(&s->body, at, block, BLOCK_SIZE);
-		if (n < 0) {
-			EVP_MD_CTX_free(hash);
-			return err_sys(e, ERR_IO, "cannot read what is to be stored");
-		}
-		ok = EVP_DigestUpdate(hash, block, (size_t)n) &&
-		     EVP_DigestUpdate(m->whole, block, (size_t)n);
-	}
-	ok = ok && is_hash(hash, s->sha256);
-	EVP_MD_CTX_free(hash);
-	return ok ? OK : err_set(e, ERR_NOMEM, "no memory to hash a part");
-}
-
-static void run_hash(struct pool_job *job)
-{
-	struct s3_multipart *m = CONTAINER_OF(job, struct s3_multipart, job);
-
-	(void)hash_part(m, m->hashing, &m->unread);
-	loop_post(loop_of(m), &m->hashed);
-}
-
-static void send_part(struct slot *s);
-
-static void part_again(struct loop_timer *timer)
-{
-	send_part(CONTAINER_OF(timer, struct slot, again));
-}
-
 /* All are there: is it what was to be stored? */
-static void all_sent(struct s3_multipart *m)
+static void parts_ended(struct s3_parts *parts, const struct error *e)
 {
-	char whole[2 * SHA256_SIZE + 1] = "";
-	struct error e;
+	struct s3_multipart *m = CONTAINER_OF(parts, struct s3_multipart, parts);
+	char whole[S3_SHA256_SIZE] = "";
+	struct error changed;
 
-	if (is_hash(m->whole, whole) && strcmp(whole, m->sha256) == 0) {
-		take_step(m, m->only_new ? CHECKING : COMPLETING);
-		return;
-	}
-	err_set(&e, ERR_CORRUPT, "it changed while it was being stored");
-	fail(m, &e);
-}
-
-static void part_written(void *ud, enum s3_verdict verdict, const struct transfer_head *answer,
-			 struct slice body, const struct error *e)
-{
-	struct slot *s = ud;
-	struct s3_multipart *m = s->m;
-	struct error why;
-	int64_t at_ns;
-
-	s->call = NULL;
-	if (verdict == S3_RETRY && retry_write_later(s->tries, &at_ns)) {
-		loop_timer_set(loop_of(m), &s->again, at_ns);
-		return;
-	}
-	if (verdict != S3_FOUND) {
-		s3_put_answer(verdict, answer, body, &m->answer);
-		fail(m, e);
-		return;
-	}
-	if (!answer->etag[0] || strlen(answer->etag) >= ETAG_SIZE) {
-		err_set(&why, ERR_CORRUPT, "a part was answered with no ETag, or too long a one");
-		fail(m, &why);
-		return;
-	}
-	(void)snprintf(m->etags[s->part], ETAG_SIZE, "%s", answer->etag);
-	s->state = FREE;
-	if (++m->sent == m->parts)
-		all_sent(m);
-	else
-		fill_slots(m);
-}
-
-static void send_part(struct slot *s)
-{
-	const struct s3_asking asking = {
-		.what = S3_WRITE, .write = &s->request, .written = part_written, .ud = s};
-	const struct store_read read = {.key = slice_of(s->m->key)};
-
-	s->tries++;
-	s->call = s3_call_start(s->m->s3, &read, &asking);
-}
-
-static void part_hashed(struct loop_task *task)
-{
-	struct s3_multipart *m = CONTAINER_OF(task, struct s3_multipart, hashed);
-	struct slot *s = m->hashing;
-
-	m->hashing = NULL;
-	s->state = FREE;
 	if (m->step == ABORTING) { /* meanwhile; its begin_anew and result are as they were set */
 		abort_with(m, m->result, NULL);
-		return;
+	} else if (e) {
+		m->answer = parts->answer;
+		fail(m, e);
+	} else if (s3_parts_sum(parts, whole) && strcmp(whole, m->sha256) == 0) {
+		take_step(m, m->only_new ? CHECKING : COMPLETING);
+	} else {
+		err_set(&changed, ERR_CORRUPT, "it changed while it was being stored");
+		fail(m, &changed);
 	}
-	if (m->unread.code) {
-		fail(m, &m->unread);
-		return;
-	}
-	(void)snprintf(s->number, sizeof(s->number), "%lld", (long long)s->part + 1);
-	s->query[0] = (struct sigv4_field){SLICE("partNumber"), slice_of(s->number)};
-	s->query[1] = (struct sigv4_field){SLICE("uploadId"), buf_slice(&m->id)};
-	s->request = (struct s3_write){.method = "PUT",
-				       .query = s->query,
-				       .n_query = 2,
-				       .body = &s->body,
-				       .sha256 = s->sha256,
-				       .answer_ns = m->answer_ns};
-	s->state = UPLOADING;
-	s->tries = 0;
-	send_part(s);
-	fill_slots(m);
-}
-
-/* One part at a time is hashed, in their order, for the hash of the whole. */
-static void fill_slots(struct s3_multipart *m)
-{
-	struct slot *s = NULL;
-	struct error e;
-
-	for (size_t i = 0; i < S3_PARTS_AT_ONCE && !s; i++)
-		s = m->slots[i].state == FREE ? &m->slots[i] : NULL;
-	if (!s || m->hashing || m->begun == m->parts)
-		return;
-	s->part = m->begun++;
-	s->state = HASHING;
-	s->body = m->body;
-	s->body.offset += s->part * m->part_size;
-	s->body.length = MIN(m->part_size, m->body.length - s->part * m->part_size);
-	m->hashing = s;
-	if (pool_submit(m->s3->store.ctx->writes, &m->job) == OK)
-		return;
-	m->hashing = NULL;
-	s->state = FREE;
-	metric_inc(refused_writes);
-	err_set(&e, ERR_BUSY, "too many writes are waiting");
-	fail(m, &e);
 }
 
 /* ---- its begin and its end ---- */
@@ -356,9 +175,9 @@ static bool make_completion(struct s3_multipart *m)
 	buf_clear(&m->text);
 	buf_puts(&m->text,
 		 "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-	for (int64_t i = 0; i < m->parts; i++)
+	for (int64_t i = 0; i < m->parts.n; i++)
 		buf_printf(&m->text, "<Part><PartNumber>%lld</PartNumber><ETag>%s</ETag></Part>",
-			   (long long)i + 1, m->etags[i]);
+			   (long long)i + 1, m->parts.etags[i]);
 	buf_puts(&m->text, "</CompleteMultipartUpload>");
 	if (buf_failed(&m->text) ||
 	    !EVP_Digest(m->text.p, m->text.n, sum, NULL, EVP_sha256(), NULL))
@@ -380,7 +199,7 @@ static void has_begun(struct s3_multipart *m, struct slice body)
 			return;
 		}
 		m->step = SENDING;
-		fill_slots(m);
+		s3_parts_send(&m->parts, buf_slice(&m->id));
 		return;
 	}
 	buf_clear(&m->id);
@@ -455,40 +274,6 @@ static void not_completed(struct s3_multipart *m, enum s3_verdict verdict, int s
 	}
 }
 
-static bool hex_to_bytes(struct slice hex, unsigned char *ret)
-{
-	if (!hex_only(hex))
-		return false;
-	for (size_t i = 0; i < hex.n / 2; i++)
-		ret[i] = (unsigned char)(hex_digit(hex.p[2 * i]) << 4 |
-					 hex_digit(hex.p[2 * i + 1]));
-	return true;
-}
-
-/* Is it the ETag of an object that was made of these parts? Not where theirs are no MD5s. */
-static bool is_of_the_parts(const struct s3_multipart *m, const char *etag)
-{
-	unsigned char sum[MD5_SIZE];
-	char hex[2 * MD5_SIZE + 1], want[sizeof(hex) + 24];
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
-	bool ok = hash && EVP_DigestInit_ex(hash, EVP_md5(), NULL);
-
-	for (int64_t i = 0; i < m->parts && ok; i++) {
-		struct slice quoted = slice_of(m->etags[i]);
-
-		ok = quoted.n == 2 * MD5_SIZE + 2 &&
-		     hex_to_bytes(slice_head(slice_from(quoted, 1), 2 * MD5_SIZE), sum) &&
-		     EVP_DigestUpdate(hash, sum, sizeof(sum));
-	}
-	ok = ok && EVP_DigestFinal_ex(hash, sum, NULL);
-	EVP_MD_CTX_free(hash);
-	if (!ok)
-		return false;
-	hex_encode(sum, sizeof(sum), hex);
-	(void)snprintf(want, sizeof(want), "\"%s-%lld\"", hex, (long long)m->parts);
-	return strcasecmp(etag, want) == 0;
-}
-
 static void looked(struct s3_multipart *m, enum s3_verdict verdict,
 		   const struct transfer_head *answer, const struct error *e)
 {
@@ -496,20 +281,28 @@ static void looked(struct s3_multipart *m, enum s3_verdict verdict,
 		retry(m, e);
 		return;
 	}
-	m->result = verdict == S3_FOUND && is_of_the_parts(m, answer->etag) ? STORE_PUT_STORED
-									    : STORE_PUT_FAILED;
+	m->result = verdict == S3_FOUND && s3_parts_made(&m->parts, answer->etag)
+			    ? STORE_PUT_STORED
+			    : STORE_PUT_FAILED;
 	end(m);
 }
 
-/* A refused HEAD says nothing, since its error has no code; the completion then tells why. */
+/*
+ * A refused HEAD says nothing, since its error has no code; the completion then tells why. But what is denied may be
+ * there: it is asked by GET then, as in s3_put.c.
+ */
 static void checked(struct s3_multipart *m, enum s3_verdict verdict, int status,
 		    const struct error *e)
 {
+	bool is_head = m->step == CHECKING;
+
 	if (verdict == S3_RETRY)
 		retry(m, e);
-	else if (verdict == S3_FOUND)
+	else if (verdict == S3_FOUND || verdict == S3_RANGE)
 		abort_with(m, STORE_PUT_PRESENT, NULL);
-	else if (status / 100 == 4)
+	else if (is_head && status == 403)
+		take_step(m, CHECKING_BY_GET);
+	else if (is_head ? status / 100 == 4 : verdict == S3_MISS)
 		take_step(m, COMPLETING);
 	else
 		fail(m, e);
@@ -553,7 +346,8 @@ static void written(void *ud, enum s3_verdict verdict, const struct transfer_hea
 		else
 			not_completed(m, verdict, answer->status, body, e);
 		break;
-	case CHECKING: checked(m, verdict, answer->status, e); break;
+	case CHECKING:
+	case CHECKING_BY_GET: checked(m, verdict, answer->status, e); break;
 	case LOOKING: looked(m, verdict, answer, e); break;
 	case ABORTING:
 		if (verdict == S3_RETRY)
@@ -574,7 +368,11 @@ static void ask(struct s3_multipart *m)
 {
 	const struct s3_asking asking = {
 		.what = S3_WRITE, .write = &m->request, .written = written, .ud = m};
-	const struct store_read read = {.key = slice_of(m->key), .head = is_head(m->step)};
+	bool first_byte = m->step == CHECKING_BY_GET;
+	const struct store_read read = {.key = slice_of(m->key),
+					.head = is_head(m->step),
+					.ranged = first_byte,
+					.denied_fails = first_byte};
 	struct error e;
 
 	m->query = (struct sigv4_field){SLICE("uploadId"), buf_slice(&m->id)};
@@ -601,6 +399,7 @@ static void ask(struct s3_multipart *m)
 		m->request.method = "DELETE";
 	} else {
 		m->request.n_query = 0;
+		m->request.method = first_byte ? "GET" : NULL;
 	}
 	m->tries++;
 	m->call = s3_call_start(m->s3, &read, &asking);
@@ -610,11 +409,7 @@ static void begin(struct s3_multipart *m)
 {
 	struct error e;
 
-	m->begun = m->sent = 0;
-	m->unread = (struct error){0};
-	if (m->body.fd < 0 || !m->whole || !m->etags ||
-	    !EVP_DigestInit_ex(m->whole, EVP_sha256(), NULL)) {
-		err_set(&e, ERR_NOMEM, "no memory or no descriptor for an upload");
+	if (s3_parts_begin(&m->parts, &e) != OK) {
 		fail(m, &e);
 		return;
 	}
@@ -627,14 +422,6 @@ static void begin_timer(struct loop_timer *timer)
 
 	m->again.due = try_again;
 	begin(m);
-}
-
-static int64_t part_size_of(const struct s3_store *s3, int64_t length)
-{
-	int64_t least = (length + S3_PARTS_MAX - 1) / S3_PARTS_MAX;
-
-	return least <= s3->part_size ? s3->part_size
-				      : (least + ROUNDING - 1) / ROUNDING * ROUNDING;
 }
 
 static struct slice keep(char **to, struct slice s)
@@ -673,30 +460,22 @@ struct s3_multipart *s3_multipart_start(struct s3_store *s3,
 	*m = (struct s3_multipart){
 		.s3 = s3,
 		.key = xstrdup(request->key),
-		.body = *request->body,
 		.only_new = request->only_new,
 		.answer_ns = request->answer_ns,
 		.done = done,
 		.ud = ud,
-		.part_size = part_size_of(s3, request->body->length),
 		.answer.date_s = -1,
-		.whole = EVP_MD_CTX_new(),
-		.job.run = run_hash,
-		.hashed.run = part_hashed,
 		.id = BUF_MAX(UPLOAD_ID_MAX),
 		.text = BUF_MAX(COMPLETE_MAX),
 		.condition = {SLICE("if-none-match"), SLICE("*")},
 		.again.due = begin_timer,
 	};
 	copy_headers(m, request);
-	m->parts = (m->body.length + m->part_size - 1) / m->part_size;
-	m->body.fd = fcntl(request->body->fd, F_DUPFD_CLOEXEC, 0); /* a job may outlive the owner */
-	m->etags = calloc((size_t)m->parts, sizeof(*m->etags));
+	s3_parts_init(&m->parts, s3, request->body);
+	m->parts.key = m->key;
+	m->parts.answer_ns = m->answer_ns;
+	m->parts.ended = parts_ended;
 	(void)snprintf(m->sha256, sizeof(m->sha256), "%s", request->sha256);
-	for (size_t i = 0; i < S3_PARTS_AT_ONCE; i++) {
-		m->slots[i].m = m;
-		m->slots[i].again.due = part_again;
-	}
 	loop_timer_set(loop_of(m), &m->again, 0);
 	return m;
 }

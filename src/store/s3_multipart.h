@@ -7,16 +7,15 @@
  * for writes, in their order.
  *
  * What fails, or is cancelled, is aborted, so that no parts stay behind that somebody pays for; but
- * those of a process that is killed do, and of an upload whose beginning got no answer, until the bucket's rule for incomplete uploads takes them.
+ * those of a process that is killed do, until the bucket's rule for incomplete uploads takes them; and so does an upload
+ * without parts whose beginning got no answer: it could as well be another writer's.
  */
 #pragma once
+#include "store/s3_parts.h"
 #include "store/s3_store.h"
 #include "store/write.h"
 
 #define S3_MULTIPART_FROM (INT64_C(64) << 20)
-#define S3_PART_SIZE      (INT64_C(16) << 20) /* more where there would be too many */
-#define S3_PARTS_MAX      10000
-#define S3_PARTS_AT_ONCE  4
 
 struct s3_multipart;
 
