@@ -286,14 +286,23 @@ static bool is_intact(const struct object *o, const char *sha256, struct error *
 	       verify_file(&claim, &plain, &verdict, e) == OK && verdict == VERDICT_GOOD;
 }
 
+/* Damaged or too long, or is it that we could not look? A full disk of ours says nothing of the object. */
+static enum stored_finding failed_here(const struct object *o, struct error *why)
+{
+	if (o->result == FETCH_FOUND && why->code != ERR_CORRUPT && why->code != ERR_LIMIT)
+		return STORED_FAULT;
+	return failed(o, why);
+}
+
 static enum stored_finding judge_copy(const struct object *o, const char *sha256, bool existed,
 				      struct stored_told *ret, struct error *e)
 {
 	enum twin_kind kind;
 
-	if (!is_intact(o, sha256, e) ||
-	    twin_of_planned(o->file, o->copy, o->hashed, &kind, e) != OK)
-		return STORED_WRONG;
+	if (!is_intact(o, sha256, e))
+		return e->code ? failed_here(o, e) : STORED_WRONG;
+	if (twin_of_planned(o->file, o->copy, o->hashed, &kind, e) != OK)
+		return failed_here(o, e);
 	switch (kind) {
 	case TWIN_SIGNED: *ret = (struct stored_told){"bytes", "signed"}; return STORED_GOOD;
 	case TWIN_RESIGNED: *ret = (struct stored_told){"identity", "signed anew"}; break;
@@ -323,8 +332,7 @@ static enum stored_finding judge_signature(struct object *o, enum packing packin
 		return STORED_FAULT;
 	}
 	if (hash_all(o, packing, o->file->size + TWIN_CERTIFICATES_MAX, sha256, &why) != OK)
-		finding = why.code == ERR_CORRUPT || why.code == ERR_LIMIT ? STORED_WRONG
-									   : failed(o, &why);
+		finding = failed_here(o, &why);
 	else
 		finding = judge_copy(o, sha256, existed, ret, &why);
 	if (finding == STORED_FAULT || finding == STORED_MISSING)

@@ -160,7 +160,10 @@ def cpu_of(server, name):
     """Ticks that its threads of that name have run."""
     ticks = 0
     for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
-        comm, _, rest = (task / "stat").read_text().rpartition(")")
+        try:
+            comm, _, rest = (task / "stat").read_text().rpartition(")")
+        except OSError:                 # it has ended
+            continue
         ticks += sum(map(int, rest.split()[11:13])) if comm.endswith(name) else 0
     return ticks
 

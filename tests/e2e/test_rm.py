@@ -15,7 +15,7 @@ import urllib.parse
 
 import pytest
 
-from rig import faults
+from rig import child, faults
 from rig.places import place  # noqa: F401  pylint: disable=unused-import
 from rig.places import InBucket, InDirectory
 from rig.plans import GOING, GONE, LIVE, OPEN, line, plan, plan_id, publish
@@ -416,9 +416,9 @@ def test_the_bucket_is_deleted(spoiled, proxy, tmp, step, code):
     fill(spoiled, A)
     ident = publish(spoiled, 1, [line(A)])
     gate = proxy.hold(step)
-    process = subprocess.Popen([binary(), "rm", ident, "--store", spoiled.through], cwd=tmp, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env=environment(tmp, {**spoiled.settings, "CACHE_DIR": str(tmp / "cache")}))
+    process = child.start(binary(), "rm", ident, "--store", spoiled.through, cwd=tmp, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=environment(tmp, {**spoiled.settings, "CACHE_DIR": str(tmp / "cache")}))
     gate.wait(1)
     for o in spoiled.client.list_objects_v2(Bucket=spoiled.bucket)["Contents"]:
         spoiled.client.delete_object(Bucket=spoiled.bucket, Key=o["Key"])

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import subprocess
 
 import pytest
 
@@ -11,7 +12,7 @@ from rig import faults, forms, images, symbols
 from rig.places import InBucket, place  # noqa: F401
 from rig.plans import GONE, LIVE, OPEN, line, plan, plan_id, publish
 from rig.samples import body, path
-from rig.server import run, s3
+from rig.server import binary, environment, run, s3
 from test_check_command import built  # noqa: F401
 
 
@@ -144,6 +145,11 @@ def test_otherwise_signed(place, tmp, verify):  # noqa: F811
                         "another's": (0, "good", "identity", "signed anew")}
     assert "(1 with another signature)" in run(tmp, "verify", ident["bare"], "--store", place.url,
                                                **place.settings)[1]
+    # Where there is no room to look into it, nothing is said of it.
+    full = subprocess.run(["prlimit", "--fsize=1000", binary(), "verify", ident["bare"], "--json", "--store", place.url],
+                          cwd=tmp, env=environment(tmp, place.settings), restore_signals=False, check=False,
+                          capture_output=True, text=True, timeout=120)
+    assert full.returncode == 4 and json.loads(full.stdout)["status"] == "fault", full
     place.put(key, images.sign(images.altered(bare)))       # another image, which no one has told of
     assert {verify(one, "--full")[1][key]["status"] for name, one in ident.items()
             if name != "another's"} == {"wrong"}
