@@ -298,10 +298,11 @@ static enum stored_finding judge_copy(const struct object *o, const char *sha256
 				      struct stored_told *ret, struct error *e)
 {
 	enum twin_kind kind;
+	bool proven;
 
 	if (!is_intact(o, sha256, e))
 		return e->code ? failed_here(o, e) : STORED_WRONG;
-	if (twin_of_planned(o->file, o->copy, o->hashed, &kind, e) != OK)
+	if (twin_of_planned(o->file, o->copy, o->hashed, &kind, &proven, e) != OK)
 		return failed_here(o, e);
 	switch (kind) {
 	case TWIN_SIGNED: *ret = (struct stored_told){"bytes", "signed"}; return STORED_GOOD;
@@ -309,10 +310,12 @@ static enum stored_finding judge_copy(const struct object *o, const char *sha256
 	case TWIN_UNSIGNED: *ret = (struct stored_told){"identity", "unsigned"}; break;
 	case TWIN_OTHER: return STORED_WRONG;
 	}
-	/* Of the same length it may be the planned one, damaged, if nobody has told its checksum. */
-	if (o->hashed == o->file->size && !o->head.origin.sha256[0])
+	if (proven)
+		ret->by = "bytes";
+	/* Else what is told beside it has to prove that it is whole (is_intact()). */
+	if (!proven && !o->head.origin.sha256[0])
 		return STORED_WRONG;
-	return existed ? STORED_GOOD : STORED_WRONG;
+	return proven || existed ? STORED_GOOD : STORED_WRONG;
 }
 
 /* *e stays what it is, where nothing else comes of it. */

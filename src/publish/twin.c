@@ -272,14 +272,15 @@ static enum err was_planned(const struct plan_file *file, struct image *i, bool 
 }
 
 enum err twin_of_planned(const struct plan_file *file, int fd, int64_t n, enum twin_kind *ret,
-			 struct error *e)
+			 bool *ret_proven, struct error *e)
 {
 	struct image *i CLEANUP(free_p) = xzalloc(sizeof(*i));
-	bool is_image, was = false;
+	bool is_image;
 
 	i->file = (struct file_source){.fd = fd};
 	i->size = n;
 	*ret = TWIN_OTHER;
+	*ret_proven = false;
 	if (read_image(i, &is_image, e) != OK)
 		return e->code;
 	if (!is_image)
@@ -288,9 +289,9 @@ enum err twin_of_planned(const struct plan_file *file, int fd, int64_t n, enum t
 		*ret = i->pe.certificates_size ? TWIN_RESIGNED : TWIN_UNSIGNED;
 	if (file->size > i->end || i->end - file->size >= PADDING)
 		return OK;
-	if (was_planned(file, i, &was, e) != OK)
+	if (was_planned(file, i, ret_proven, e) != OK)
 		return e->code;
-	if (was)
+	if (*ret_proven)
 		*ret = i->pe.certificates_size ? TWIN_SIGNED : TWIN_RESIGNED;
 	return OK;
 }

@@ -32,12 +32,13 @@ struct twin {
 #define TWIN_PDB_MAX ((int64_t)256 << 20)
 
 /*
- * Of the plain image in fd, which has n bytes and is not the planned one: in which way was that signed? TWIN_SIGNED is
- * proven: without the signature, and with the checksum that a linker writes or none, it has the plan's SHA-256. That the
- * planned one had another signature or checksum (TWIN_RESIGNED), or had one (TWIN_UNSIGNED), is what their lengths allow.
+ * Of the plain image in fd, which has n bytes and is not the planned one: in which way was that signed? *ret_proven: without
+ * the signature, if any, and with the checksum that a linker writes or none, it has the plan's SHA-256: TWIN_SIGNED, or
+ * TWIN_RESIGNED where only the checksum is another one. Else that the planned one had another signature (TWIN_RESIGNED),
+ * or had one (TWIN_UNSIGNED), is no more than their lengths allow: it may be anything that begins as an image.
  */
 MUST_CHECK enum err twin_of_planned(const struct plan_file *file, int fd, int64_t n,
-				    enum twin_kind *ret, struct error *e);
+				    enum twin_kind *ret, bool *ret_proven, struct error *e);
 
 bool twin_is_image(const struct plan_file *file);
 /* May what lies there tell more, and is it short enough? total: its length as it lies there; plain: expanded, or -1. */

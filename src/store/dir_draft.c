@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <xxhash.h>
 
 #define BLOCK_SIZE   ((size_t)256 * 1024)
 #define FOLDER_TRIES 16 /* a folder may be taken away, by a removal, before a file is in it */
@@ -138,17 +139,21 @@ static enum err copy(const struct store_body *body, const char *sha256, const at
 		       : err_set(e, ERR_CORRUPT, "it changed while it was being stored");
 }
 
-/* "20261129-150717-3f9a12bc 1234 1796032807.123456789", into b; the part behind the transaction tells the file. */
-static void tx_text(const char *tx, const struct stat *st, struct buf *b)
+/* "20261129-150717-3f9a12bc 1234 1796032807.123456789 0123456789abcdef", into b; what stands behind the first tells the file. */
+static void tx_text(const char *tx, const struct stat *st, struct slice key, struct buf *b)
 {
-	buf_printf(b, "%s %lld %lld.%09ld", tx, (long long)st->st_size,
-		   (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+	struct buf folded CLEANUP(buf_fini) = BUF_MAX((size_t)4 * PATH_MAX);
+
+	fold_lower(key, &folded);
+	buf_printf(b, "%s %lld %lld.%09ld %016llx", tx, (long long)st->st_size,
+		   (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+		   (unsigned long long)XXH3_64bits(folded.p, folded.n));
 }
 
-void dir_told_tx(int fd, const struct stat *st, char ret[static DIR_TX_SIZE])
+void dir_told_tx(int fd, const struct stat *st, struct slice key, char ret[static DIR_TX_SIZE])
 {
 	struct buf want CLEANUP(buf_fini) = BUF_MAX(256);
-	char text[128];
+	char text[160];
 	ssize_t n = fgetxattr(fd, TX_ATTRIBUTE, text, sizeof(text));
 	struct slice is = {text, n > 0 ? (size_t)n : 0}, tx = slice_head(is, slice_find(is, ' '));
 
@@ -156,18 +161,20 @@ void dir_told_tx(int fd, const struct stat *st, char ret[static DIR_TX_SIZE])
 	if (tx.n == is.n || tx.n >= DIR_TX_SIZE || !text_is_field_value(tx))
 		return;
 	(void)snprintf(ret, DIR_TX_SIZE, SLICE_FMT, SLICE_ARG(tx));
-	tx_text(ret, st, &want);
+	tx_text(ret, st, key, &want);
 	if (!slice_eq(buf_slice(&want), is))
 		ret[0] = '\0';
 }
 
 /* As well as it goes. */
-static void tell_tx(int fd, const char *tx, const struct stat *st)
+static void tell_tx(const struct dir_draft *d, int fd, const char *tx, const struct stat *st)
 {
-	struct buf text CLEANUP(buf_fini) = BUF_MAX(256);
+	struct buf text CLEANUP(buf_fini) = BUF_MAX(256), key CLEANUP(buf_fini) = BUF_MAX(PATH_MAX);
 
-	tx_text(tx, st, &text);
-	(void)fsetxattr(fd, TX_ATTRIBUTE, buf_str(&text), text.n, 0);
+	buf_printf(&key, "%s%s%s", d->folder, *d->folder ? "/" : "", d->name);
+	tx_text(tx, st, buf_slice(&key), &text);
+	if (!buf_failed(&key))
+		(void)fsetxattr(fd, TX_ATTRIBUTE, buf_str(&text), text.n, 0);
 }
 
 enum err dir_draft_write(struct dir_draft *d, int root, const struct store_body *body,
@@ -189,7 +196,7 @@ enum err dir_draft_write(struct dir_draft *d, int root, const struct store_body 
 		return err;
 	}
 	if (tx)
-		tell_tx(fd, tx, &st);
+		tell_tx(d, fd, tx, &st);
 	d->dev = st.st_dev;
 	dir_etag(&st, d->etag);
 	return OK;

@@ -23,14 +23,15 @@ struct dir_draft {
 };
 
 /*
- * Which transaction stored a file is told by an extended attribute of it, user.pepto-tx, with the length and the time of
- * change that the file had then: whoever writes another file into its place, without a rename, does not take that
- * along, so that it says nothing any more. Where a file system has no such attributes nothing is told.
+ * Which transaction stored a file is told by an extended attribute of it, user.pepto-tx, with its length, time of change
+ * and key (folded, hashed) of then: whoever writes another file into its place without a rename, links it, or copies it
+ * to another key with all its attributes, does not take that along. Where a file system has no such attributes nothing
+ * is told.
  */
 #define DIR_TX_SIZE 40
 
 /* "" where nothing is told. */
-void dir_told_tx(int fd, const struct stat *st, char ret[static DIR_TX_SIZE]);
+void dir_told_tx(int fd, const struct stat *st, struct slice key, char ret[static DIR_TX_SIZE]);
 
 /*
  * Makes the folder and writes the draft. tx: the transaction that stores it, or NULL. sha256: of the body, in hex;

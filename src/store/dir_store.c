@@ -130,7 +130,7 @@ static enum store_result judge(struct store_call *c)
 		c->head.length = part.last - part.first + 1;
 	}
 	if (c->tells_origin)
-		dir_told_tx(fd, &st, c->head.origin.tx);
+		dir_told_tx(fd, &st, slice_of(c->key), c->head.origin.tx);
 	c->head.changed_ns = settled_change(fd, &st);
 	c->head.fd = TAKE_FD(fd);
 	return STORE_FOUND;

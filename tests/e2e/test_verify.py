@@ -136,13 +136,13 @@ def test_otherwise_signed(place, tmp, verify):  # noqa: F811
         told = {name: verify(one, *how) for name, one in ident.items()}
         told = {name: (code, of[key]["status"], of[key].get("by"), of[key].get("form"))
                 for name, (code, of, _) in told.items()}
-        # In a directory one that is as long may be a damaged one, but by its length and key it is good.
-        as_long = (0, "good", "identity", "signed anew" if is_bucket else None)
-        if how and not is_bucket:
-            as_long = (1, "wrong", None, None)
+        # Of what is signed by two nothing but a checksum beside it proves that it is whole; by a few ranges, one that is
+        # as long is the planned one.
+        anew = (0, "good", "identity", "signed anew") if is_bucket else (1, "wrong", None, None)
+        as_long = anew if is_bucket or how else (0, "good", "identity", None)
         assert told == {"bare": (0, "good", "bytes", "signed"), "bare again": (0, "good", "bytes", "signed"),
                         "replaced": (0, "good", by, None), "as long": as_long,
-                        "another's": (0, "good", "identity", "signed anew")}
+                        "another's": anew}
     assert "(1 with another signature)" in run(tmp, "verify", ident["bare"], "--store", place.url,
                                                **place.settings)[1]
     # Where there is no room to look into it, nothing is said of it.
@@ -151,8 +151,9 @@ def test_otherwise_signed(place, tmp, verify):  # noqa: F811
                           capture_output=True, text=True, timeout=120)
     assert full.returncode == 4 and json.loads(full.stdout)["status"] == "fault", full
     place.put(key, images.sign(images.altered(bare)))       # another image, which no one has told of
-    assert {verify(one, "--full")[1][key]["status"] for name, one in ident.items()
-            if name != "another's"} == {"wrong"}
+    assert {verify(one, "--full")[1][key]["status"] for one in ident.values()} == {"wrong"}
+    place.put(key, bare[:len(bare) // 2])                   # cut, which without a signature looks like one
+    assert {verify(one, *how)[1][key]["status"] for one in ident.values() for how in ((), ("--full",))} == {"wrong"}
 
 
 def test_denied(rgw, bucket, proxy, tmp):

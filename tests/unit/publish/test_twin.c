@@ -158,18 +158,21 @@ static void test_planned(void)
 		struct side planned, there;
 		bool sums; /* the planned one has a checksum that is right */
 		enum twin_kind want;
+		bool proven;
 	} rows[] = {
-		{"signed", {0}, {.certificates = 64, .checksum = 5}, false, TWIN_SIGNED},
+		{"signed", {0}, {.certificates = 64, .checksum = 5}, false, TWIN_SIGNED, true},
 		{"signed, of a checksum that was right",
 		 {0},
 		 {.certificates = 64, .checksum = 5},
 		 true,
-		 TWIN_SIGNED},
+		 TWIN_SIGNED,
+		 true},
 		{"of an odd length, filled up, signed",
 		 {.tail = 3},
 		 {.tail = 3, .zeros = 5, .certificates = 64},
 		 true,
-		 TWIN_SIGNED},
+		 TWIN_SIGNED,
+		 true},
 		{"filled up, not with zeros",
 		 {.tail = 3},
 		 {.tail = 3, .zeros = 5, .filled = 1, .certificates = 64},
@@ -191,7 +194,7 @@ static void test_planned(void)
 		 {.certificates = 64},
 		 false,
 		 TWIN_OTHER},
-		{"another checksum", {0}, {.checksum = 6}, false, TWIN_RESIGNED},
+		{"another checksum", {0}, {.checksum = 6}, false, TWIN_RESIGNED, true},
 		{"another checksum, and byte",
 		 {0},
 		 {.checksum = 6, .changed = BODY - 1},
@@ -215,14 +218,17 @@ static void test_planned(void)
 		char sum[PACK_SHA256_SIZE];
 		enum twin_kind got;
 		struct error e;
+		bool proven;
 
 		if (rows[i].sums)
 			put_checksum(&planned);
 		file.fd = ours = file_of(sample_bytes(&planned));
 		ASSERT(pack_hash(&file, sum, NULL) == OK);
 		memcpy(line.sha256, sum, sizeof(line.sha256));
-		CHECK_INT(twin_of_planned(&line, fd, (int64_t)there.n, &got, &e), OK, rows[i].what);
+		CHECK_INT(twin_of_planned(&line, fd, (int64_t)there.n, &got, &proven, &e), OK,
+			  rows[i].what);
 		CHECK_INT(got, rows[i].want, rows[i].what);
+		CHECK_INT(proven, rows[i].proven, rows[i].what);
 	}
 }
 

@@ -254,6 +254,14 @@ static void test_who_stored_it(void)
 	CHECK_STR(told_tx(&r, "w/1/w", true), want, "of the new one it is");
 	CHECK_INT(put(&r, "w/1/w", "two").result, STORE_PUT_STORED, "by nobody");
 	CHECK_STR(told_tx(&r, "w/1/w", true), "", "nothing is told");
+	CHECK_INT(put_as(&r, "w/1/w", SLICE("two"), by).result, STORE_PUT_STORED, "put once more");
+	CHECK_STR(told_tx(&r, "W/1/w", true), want, "in whatever case it is asked for");
+	ASSERT(mkdir("w/2", 0777) == 0 && link("w/1/w", "w/2/w") == 0);
+	CHECK_STR(told_tx(&r, "w/2/w", true), "", "not of a link to it");
+	ASSERT(rename("w/1/w", "w/2/v") == 0);
+	CHECK_STR(told_tx(&r, "w/2/v", true), "",
+		  "not under another key, with all that belongs to it");
+	ASSERT(rename("w/2/w", "w/1/w") == 0 && unlink("w/2/v") == 0 && rmdir("w/2") == 0);
 	rig_fini(&r);
 	ASSERT(unlink("w/1/w") == 0 && rmdir("w/1") == 0 && rmdir("w") == 0);
 }
