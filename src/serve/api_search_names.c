@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Names that match a GLOB, for api_search.h: by the indexes of names, which are looked through in the order of their
- * bytes from where the answer before has ended until this one is full. So many names in one turn of the loop, whatever
- * the index has.
+ * bytes from where the answer before has ended until this one is full. So many names in one turn of the loop, fewer
+ * where they are work to match, whatever the index has.
  */
 #include "serve/api_search.h"
 #include "serve/resolve.h"
@@ -63,6 +63,7 @@ static bool walk_store(struct api_search *a, size_t place)
 	while (!part->names.more && name_walk_next(&w, &name)) {
 		if (!search_take_name(a, place, name.folder, name.name))
 			w.looks -= MIN(w.looks, BARRED_LOOKS);
+		w.looks -= MIN(w.looks, search_names_looks(&part->names));
 		pass(&part->names, name.name, &w);
 	}
 	if (!w.whole)

@@ -5,6 +5,8 @@
 #include "base/text.h"
 #include "store/name_list.h"
 
+#include <unistr.h>
+
 #define NAME_MAX_BYTES 2048
 #define SHORT          256 /* bytes of a name that are folded on the stack */
 
@@ -94,21 +96,45 @@ static bool fold_short(struct slice name, char ret[static SHORT])
 	return all < 0x80;
 }
 
-/* As fold_glob(), of what is folded. */
-static bool folded_glob(struct slice name, struct slice glob)
+/* Bytes of the first character; a byte that is no UTF-8 is one of its own. */
+static size_t char_bytes(struct slice s)
+{
+	int n = (unsigned char)s.p[0] < 0x80 ? 1 : u8_mblen((const uint8_t *)s.p, s.n);
+
+	return n > 0 ? (size_t)n : 1;
+}
+
+static bool stands_at(struct slice glob, struct slice c)
+{
+	return glob.n >= c.n && memcmp(glob.p, c.p, c.n) == 0;
+}
+
+/*
+ * As fold_glob(), of what is folded. It goes back to the last star alone: for each character of the name as many steps
+ * as the text behind that has, at most.
+ */
+static bool folded_glob(struct slice name, struct slice glob, size_t *steps)
 {
 	size_t n = 0, g = 0, star = SIZE_MAX, mark = 0;
 
-	while (n < name.n) {
+	for (; n < name.n; ++*steps) {
+		struct slice c = {name.p + n, char_bytes(slice_from(name, n))};
+
 		if (g < glob.n && glob.p[g] == '*') {
 			star = g++;
 			mark = n;
-		} else if (g < glob.n && (glob.p[g] == '?' || glob.p[g] == name.p[n])) {
+			if (g == glob.n)
+				return true;
+		} else if (g < glob.n && glob.p[g] == '?') {
 			g++;
-			n++;
+			n += c.n;
+		} else if (g < glob.n && stands_at(slice_from(glob, g), c)) {
+			g += c.n;
+			n += c.n;
 		} else if (star < glob.n) {
 			g = star + 1;
-			n = ++mark;
+			mark += char_bytes(slice_from(name, mark));
+			n = mark;
 		} else {
 			return false;
 		}
@@ -130,20 +156,28 @@ static bool may_match(const struct search_names *m, struct slice name)
 				memmem(name.p, name.n, m->piece.p, m->piece.n)));
 }
 
-static bool matches(const struct search_names *m, struct slice name)
+/* In lower case, '+' as ' ', whatever it is. */
+static void fold_any(struct slice name, struct buf *out)
 {
-	struct buf spaced CLEANUP(buf_fini) = BUF_MAX(NAME_MAX_BYTES);
+	fold_lower(name, out);
+	for (size_t i = 0; i < out->n; i++)
+		out->p[i] = plain(out->p[i]);
+}
+
+static bool matches(struct search_names *m, struct slice name)
+{
+	struct buf longer CLEANUP(buf_fini) = BUF_MAX(4 * name.n);
 	struct slice glob = buf_slice(&m->glob);
 	char folded[SHORT];
 
 	if (fold_short(name, folded)) {
 		name.p = folded;
-		return m->ascii && may_match(m, name) && folded_glob(name, glob);
+		return m->ascii && may_match(m, name) && folded_glob(name, glob, &m->steps);
 	}
-	if (slice_find(name, '+') == name.n)
-		return fold_glob(name, glob, false);
-	add_spaced(name, &spaced);
-	return !buf_failed(&spaced) && fold_glob(buf_slice(&spaced), glob, false);
+	m->steps += name.n;
+	fold_any(name, &longer);
+	name = buf_slice(&longer);
+	return !buf_failed(&longer) && may_match(m, name) && folded_glob(name, glob, &m->steps);
 }
 
 /*
@@ -203,9 +237,17 @@ static void insert(struct search_names *m, struct slice folder)
 	m->more = true;
 }
 
-bool search_names_match(const struct search_names *m, struct slice name)
+bool search_names_match(struct search_names *m, struct slice name)
 {
 	return matches(m, name) && !name_is_reserved(name);
+}
+
+size_t search_names_looks(struct search_names *m)
+{
+	size_t looks = m->steps / SEARCH_STEPS_A_LOOK;
+
+	m->steps = 0;
+	return looks;
 }
 
 void search_names_add(struct search_names *m, struct slice folder, struct slice name)

@@ -6,7 +6,8 @@
 #pragma once
 #include "base/buf.h"
 
-#define SEARCH_ROWS_MAX 1000
+#define SEARCH_ROWS_MAX     1000
+#define SEARCH_STEPS_A_LOOK 48 /* of matching that are in the price of a name */
 
 struct search_names {
 	struct buf glob;    /* in lower case; '+' and ' ' are one (name_list.h) */
@@ -17,12 +18,18 @@ struct search_names {
 	struct slice after; /* borrowed; none: from the first */
 	char **folder;      /* "fo/foo.pdb/", sorted; owned */
 	size_t n, max;
-	bool more; /* there are others behind them */
+	size_t steps; /* that matching has taken since search_names_looks() */
+	bool more;    /* there are others behind them */
 };
 
 void search_names_init(struct search_names *m, struct slice glob, struct slice after, size_t max);
 void search_names_fini(struct search_names *m);
-bool search_names_match(const struct search_names *m, struct slice name);
+bool search_names_match(struct search_names *m, struct slice name);
+/*
+ * How many names more the last one counts for, by the work that it was: a long one, and a GLOB that nearly matches at each
+ * of its characters, are a quarter of a million steps.
+ */
+size_t search_names_looks(struct search_names *m);
 /* One that matches. folder: "fo/" or none. */
 void search_names_add(struct search_names *m, struct slice folder, struct slice name);
 /*

@@ -3,6 +3,7 @@
 #include "serve/search_names.h"
 
 #include "base/macros.h"
+#include "base/text.h"
 #include "tap.h"
 
 #include <stdio.h>
@@ -190,6 +191,108 @@ static void test_tiers(void)
 	}
 }
 
+static void repeat(const char *unit, size_t times, const char *end, struct buf *out)
+{
+	while (times--)
+		buf_puts(out, unit);
+	buf_puts(out, end);
+}
+
+/* A GLOB whose text behind the star fits everywhere but for its end: so often all of that is gone through. */
+static const struct {
+	const char *unit, *any;       /* of the name, of the GLOB */
+	size_t length, star, dearest; /* characters; looks at most */
+} work[] = {
+	{"a", "?", 30, 10, 10},
+	{"a", "a", 30, 2, 10},
+	{"a", "?", 240, 120, 400},
+	{"a", "a", 240, 120, 400},
+	{"a", "?", 900, 400, 4500},
+	{"a", "a", 900, 400, 4500},
+	{"+", " ", 900, 400, 4500},
+	{"a", "?", 1023, 510, 6000}, /* no name and no GLOB are longer */
+	{"\xc3\xa4", "?", 100, 50, 100},
+	{"\xc3\xa4", "\xc3\x84", 100, 50, 100},
+	{"\xc3\xa4", "?", 500, 250, 1600},
+	{"\xe2\x84\xaa", "k", 300, 150, 1000},
+	{"\xff", "\xff", 900, 400, 4500},
+};
+
+static void test_counts_work(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(work); i++) {
+		size_t least = (work[i].length - work[i].star) * work[i].star;
+		struct buf name CLEANUP(buf_fini) = BUF_MAX(2000);
+		struct buf glob CLEANUP(buf_fini) = BUF_MAX(2000);
+		struct search_names m;
+		size_t looks;
+
+		buf_puts(&glob, "*");
+		repeat(work[i].any, work[i].star, "b", &glob);
+		repeat(work[i].unit, work[i].length, "b", &name);
+		search_names_init(&m, buf_slice(&glob), SLICE_NONE, 1);
+		CHECK(search_names_match(&m, buf_slice(&name)), "it matches, at the last of them");
+		looks = search_names_looks(&m);
+		CHECK(looks >= least / SEARCH_STEPS_A_LOOK, "each step is counted");
+		CHECK(looks <= work[i].dearest, "what it costs is bounded");
+		CHECK_INT(search_names_looks(&m), 0, "once");
+		(void)search_names_match(&m, SLICE("usual.pdb"));
+		CHECK_INT(search_names_looks(&m), 0, "a usual name is one look");
+		search_names_fini(&m);
+	}
+}
+
+static void differ_of(struct slice name, struct slice glob, size_t *wrong)
+{
+	struct search_names m;
+
+	search_names_init(&m, glob, SLICE_NONE, 1);
+	if (search_names_match(&m, name) != fold_glob(name, glob, false))
+		++*wrong;
+	search_names_fini(&m);
+}
+
+/* Long and short, ASCII or not or no UTF-8 at all: each is matched as fold_glob() does. */
+static void test_matches_as_all_do(void)
+{
+	static const char *const units[] = {"a", "B", "\xc3\x84", "\xe2\x84\xaa", "\xe2", "\x84"};
+	static const char *const globs[] = {
+		"*",
+		"?",
+		"??",
+		"*?",
+		"a*",
+		"*\xc3\xa4",
+		"*\x84",
+		"*\x84*",
+		"\xe2*",
+		"\xe2?*",
+		"*k*",
+		"?\xe2\x84\xaa*",
+		"*?b*a?",
+		"*\xe2",
+		"*\xc3\xa4?b*",
+		"*\xe2\x84*",
+		"\xe2\x84\xab*",
+		"a*b*\xc3\xa4",
+	};
+	const size_t n = ARRAY_LEN(units);
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < n * n * n * n; i++) {
+		struct buf name CLEANUP(buf_fini) = BUF_MAX(400);
+
+		for (size_t rest = i, k = 0; k < 4; rest /= n, k++)
+			buf_puts(&name, units[rest % n]);
+		for (size_t g = 0; g < ARRAY_LEN(globs); g++)
+			differ_of(buf_slice(&name), slice_of(globs[g]), &wrong);
+		repeat("a", 300, "", &name);
+		for (size_t g = 0; g < ARRAY_LEN(globs); g++)
+			differ_of(buf_slice(&name), slice_of(globs[g]), &wrong);
+	}
+	CHECK_INT(wrong, 0, "all that matches matches here, and nothing else");
+}
+
 int main(void)
 {
 	test_matches();
@@ -197,5 +300,7 @@ int main(void)
 	test_passes();
 	test_passes_nothing_over();
 	test_tiers();
+	test_counts_work();
+	test_matches_as_all_do();
 	return tap_done();
 }
