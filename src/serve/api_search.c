@@ -228,10 +228,17 @@ static void next_target(struct api_search *a)
 	buf_clear(&a->token);
 }
 
+static void pass_store(struct api_search *a, size_t place)
+{
+	while (a->at < a->targets && a->target[a->at].place == place)
+		next_target(a);
+}
+
 static void page_came(void *ud, struct name_page *page)
 {
 	struct api_search *a = ud;
 	struct target t = a->target[a->at];
+	bool circle = page->next.n && slice_eq(page->next, buf_slice(&a->token));
 
 	listing_cancel(TAKE(a->listing));
 	for (size_t i = 0; i < page->n_keys && !t.names; i++)
@@ -240,8 +247,14 @@ static void page_came(void *ud, struct name_page *page)
 		take_folder(a, &t, page->folders[i]);
 	buf_clear(&a->token);
 	buf_add(&a->token, page->next);
-	if (!page->next.n)
+	if (circle) {
+		(void)err_set(
+			&a->part[t.place].error, ERR_UPSTREAM,
+			"its listing goes round in a circle: a page named itself as the next");
+		pass_store(a, t.place);
+	} else if (!page->next.n) {
 		next_target(a);
+	}
 	go_on(a);
 }
 
@@ -255,8 +268,7 @@ static void listing_ended(void *ud, struct listing_result *r, const struct error
 	name_list_fini(&r->names);
 	if (e)
 		a->part[place].error = *e;
-	while (a->at < a->targets && a->target[a->at].place == place)
-		next_target(a);
+	pass_store(a, place);
 	go_on(a);
 }
 

@@ -81,6 +81,8 @@ bool search_names_of(struct api_search *a, size_t place);
 bool search_take_name(struct api_search *a, size_t place, struct slice folder, struct slice name);
 /* Loop's thread: looks through the indexes, so far as one turn goes. False: that was all. */
 bool search_walk(struct api_search *a);
+/* Time is over: says so of the stores that have not been looked through. */
+void search_names_late(struct api_search *a);
 /* The names that were found; the cursor is the last that is told. */
 void search_tell_names(const struct api_search *a, struct search_cursor *next, bool *more,
 		       struct buf *out);

@@ -58,6 +58,7 @@ static bool walk_store(struct api_search *a, size_t place)
 	if (!cache_walk_names(a->cache, a->stores->store[place], buf_slice(&a->walk_at),
 			      NAMES_A_TURN, &w)) {
 		part->lacks = "its names are not known (yet): ask again, or see INDEX_NAMES_MAX";
+		buf_clear(&a->walk_at); /* the next store begins at its beginning */
 		return false;
 	}
 	while (!part->names.more && name_walk_next(&w, &name)) {
@@ -81,6 +82,16 @@ bool search_walk(struct api_search *a)
 	if (a->walked < a->stores->n && !walk_store(a, a->walked))
 		a->part[a->walked].walks = false;
 	return a->walked < a->stores->n;
+}
+
+void search_names_late(struct api_search *a)
+{
+	for (size_t i = a->at; i < a->targets; i++)
+		a->part[a->target[i].place].walks = true;
+	for (size_t i = 0; i < a->stores->n; i++)
+		if (a->part[i].walks)
+			a->part[i].lacks =
+				"time was over before all its names were looked at: ask for less";
 }
 
 static void tell_name(const struct store *s, struct slice folder, struct buf *out)

@@ -93,11 +93,15 @@ static bool tell_errors(const struct api_search *a, struct buf *out)
 	return any;
 }
 
-static void tell_next(const struct search_cursor *next, bool more, struct buf *out)
+/* What does not fit into a URL is not gone on with. */
+static void tell_next(struct api_search *a, const struct search_cursor *next, bool more,
+		      struct buf *out)
 {
 	struct buf cursor CLEANUP(buf_fini) = BUF_MAX(SEARCH_CURSOR_MAX);
 
 	search_cursor_write(next, &cursor);
+	if (more && buf_failed(&cursor))
+		a->part[next->store].lacks = "there is more, but what it is gone on by is too long";
 	if (!more || buf_failed(&cursor))
 		buf_puts(out, "],\"next\":null");
 	else
@@ -110,8 +114,10 @@ void search_tell(struct api_search *a, struct page *ret)
 		[SEARCH_NAME] = "name", [SEARCH_KEY] = "key", [SEARCH_NAMES] = "names"};
 	struct buf *out = &ret->text, errors CLEANUP(buf_fini) = BUF_MAX(out->max);
 	struct search_cursor next = {0};
-	bool more = false, partial = tell_errors(a, &errors);
+	bool more = false, partial;
 
+	if (a->search.kind == SEARCH_NAMES && a->work.stopped == API_LATE)
+		search_names_late(a);
 	buf_puts(out, "{\"api\":1,\"q\":");
 	api_string(buf_slice(&a->search.text), out);
 	buf_printf(out, ",\"kind\":\"%s\",\"rows\":[", kinds[a->search.kind]);
@@ -125,7 +131,8 @@ void search_tell(struct api_search *a, struct page *ret)
 						      slice_of(a->target[a->at].folder),
 						      buf_slice(&a->token)};
 	}
-	tell_next(&next, more, out);
+	tell_next(a, &next, more, out);
+	partial = tell_errors(a, &errors);
 	buf_printf(out, ",\"partial\":%s,\"errors\":[", partial ? "true" : "false");
 	buf_add(out, buf_slice(&errors));
 	buf_puts(out, "]}\n");

@@ -52,7 +52,7 @@ const char *search_read(struct slice typed, struct search *ret)
 
 	*ret = (struct search){.text = BUF_MAX(SEARCH_TEXT_MAX)};
 	if (text.n > SEARCH_TEXT_MAX || slice_find(text, '\0') < text.n)
-		return "it is longer than 512 bytes, or has a NUL in it";
+		return "it is longer than 1024 bytes, or has a NUL in it";
 	for (size_t i = 0; i < text.n; i++)
 		buf_putc(&ret->text, text.p[i]);
 	for (size_t i = 0; i < ret->text.n; i++)

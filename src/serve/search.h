@@ -6,7 +6,7 @@
 #pragma once
 #include "base/buf.h"
 
-#define SEARCH_TEXT_MAX   ((size_t)512) /* bytes of what is searched for */
+#define SEARCH_TEXT_MAX   ((size_t)1024) /* bytes of what is searched for */
 #define SEARCH_CURSOR_MAX 4096          /* of the text of a cursor */
 
 enum search_kind {

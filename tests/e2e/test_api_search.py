@@ -4,6 +4,8 @@ and no longer than somebody waits for it."""
 
 import json
 import os
+import signal
+import time
 import urllib.parse
 
 import pytest
@@ -15,6 +17,7 @@ from rig.pace import ms
 from rig.places import InBucket, InDirectory, place  # noqa: F401
 from rig.samples import GUID, KEY
 from rig.server import s3, until
+from rig.wire import Response
 
 from test_add import add, build, key  # noqa: F401
 from test_add_faults import can_tell
@@ -389,6 +392,56 @@ def test_what_is_known_when_time_is_over(tmp, listed, serve):
     assert [r["key"] for r in told["rows"]] == [OLDER] and told["next"]
     gate.release()
     assert [r["key"] for r in search(server, "foo.pdb", **{"from": told["next"]})["rows"]] == [KEY]
+
+
+def test_a_glob_when_time_is_over(tmp, serve):
+    """Never a short answer that says it was all."""
+    directory, names = InDirectory(tmp / "store"), 4000
+    for n in range(names):
+        (directory.root / f"{n:04}.pdb").mkdir(parents=True)
+    server = serve(stores=directory.url, REQUEST_BUDGET="1s")
+    with server.connect() as client:
+        client.send(b"GET /-/api/search?q=*77.pdb HTTP/1.1\r\nHost: x\r\n\r\n")
+        server.process.send_signal(signal.SIGSTOP)
+        time.sleep(1.2)     # its time is over as soon as it goes on
+        server.process.send_signal(signal.SIGCONT)
+        told = json.loads(client.answer().body)
+    if len(told["rows"]) < names // 100:
+        assert told["partial"] and "time was over" in told["errors"][0]["error"]
+
+
+def test_a_glob_goes_on_without_the_store_it_was_at(stage, listed, serve):
+    """In the next one from its beginning."""
+    first = stage(Listed)
+    first.bucket("bucket")
+    for name in ("m", "n", "o"):
+        first.put("bucket", f"{name}.pdb/{KEY}/{name}.pdb", b"x")
+    for name in ("a", "z"):
+        listed.put("bucket", f"{name}.pdb/{KEY}/{name}.pdb", b"x")
+    stores = [s3("bucket", first, index="on"), s3("bucket", listed, index="on")]
+    told = search(with_names(serve(stores=stores)), "*.pdb", n=2)
+    assert [r["name"] for r in told["rows"]] == ["m.pdb", "n.pdb"]
+    first.fault(faults.status(500, "InternalError"))
+    server = serve(stores=stores)
+    until(lambda: any(store["names"] for store in json.loads(server.fetch("/-/api/live").body)["stores"]))
+    told = search(server, "*.pdb", **{"from": told["next"]})
+    assert [r["name"] for r in told["rows"]] == ["a.pdb", "z.pdb"]
+    assert told["partial"] and "not known" in told["errors"][0]["error"]
+
+
+def page_with(token):
+    return faults.respond(lambda request: Response(200, [("Content-Type", "application/xml")], (
+        f"<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>foo.pdb/{KEY}/foo.pdb</Key><Size>1</Size>"
+        f"</Contents><NextContinuationToken>{token}</NextContinuationToken></ListBucketResult>").encode()))
+
+
+@pytest.mark.parametrize("token, n, rows, why", [("the-same", 200, 2, "in a circle"), ("t" * 3000, 1, 1, "too long")],
+                         ids=["circle", "long"])
+def test_a_listing_that_cannot_be_gone_on_with(token, n, rows, why, listed, serve):
+    listed.fault(page_with(token), is_search)
+    told = search(serve(stores=s3("bucket", listed, index="off")), "foo.pdb", n=n)
+    assert len(told["rows"]) == rows and not told["next"]
+    assert told["partial"] and why in told["errors"][0]["error"]
 
 
 def test_it_ends_with_the_server(listed, serve):

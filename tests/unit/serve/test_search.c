@@ -64,9 +64,9 @@ static void test_length(void)
 	memset(text, 'a', sizeof(text));
 	CHECK(search_read((struct slice){"foo\0.pdb", 8}, &s), "no name has a NUL in it");
 	search_fini(&s);
-	CHECK(!search_read((struct slice){text, SEARCH_TEXT_MAX}, &s), "512 bytes");
+	CHECK(!search_read((struct slice){text, SEARCH_TEXT_MAX}, &s), "1024 bytes");
 	search_fini(&s);
-	CHECK(search_read((struct slice){text, SEARCH_TEXT_MAX + 1}, &s), "513 are too many");
+	CHECK(search_read((struct slice){text, SEARCH_TEXT_MAX + 1}, &s), "1025 are too many");
 	search_fini(&s);
 }
 
