@@ -7,7 +7,7 @@
 #include "base/buf.h"
 
 #define SEARCH_TEXT_MAX   ((size_t)1024) /* bytes of what is searched for */
-#define SEARCH_CURSOR_MAX 4096          /* of the text of a cursor */
+#define SEARCH_CURSOR_MAX 4096           /* of the text of a cursor */
 
 enum search_kind {
 	SEARCH_NAME,  /* foo.pdb: the keys below it */

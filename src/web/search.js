@@ -31,7 +31,7 @@ function details(r) {
       ["Size", r.size === null || r.size === undefined ? null : `${size(r.size)} (${count(r.size)} bytes)`], ["Date", r.date && `${date(r.date)} UTC`],
       ["Transaction", r.transaction && h("a", {href: `#builds?id=${encodeURIComponent(r.transaction)}`}, shown(r.transaction))],
       ["Of", r.module && shown(r.module)], ["Why", r.why && shown(r.why)]]),
-    r.path && h("div", {class: "bar begins"}, r.found !== "missing" && h("a", {class: "button", href: new URL(encoded(r.path), root), download: ""}, "Download"),
+    r.path && h("div", {class: "bar begins"}, r.found !== "missing" && h("a", {class: "button", href: new URL(r.href ?? encoded(r.path), root), download: ""}, "Download"),
       forgets && forget(r.path))];
 }
 
