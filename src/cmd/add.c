@@ -14,7 +14,6 @@
 #include "cmd/transactions.h"
 #include "cmd/two_tier.h"
 #include "publish/await.h"
-#include "publish/drafts.h"
 #include "store/fetch.h"
 #include "store/write.h"
 
@@ -275,19 +274,6 @@ static bool read_plan(struct add *a)
 	return false;
 }
 
-/* What it left in a directory when it was killed; unless others use the store just now: then the next removal does. */
-static void sweep(const struct add *a)
-{
-	struct store_lock *lock = NULL;
-	struct error e;
-
-	if (!a->store->traits.local)
-		return;
-	if (await_lock(a->store, true, &lock, &e) == OK)
-		(void)drafts_sweep(a->store, &a->plan);
-	await_unlock(a->store, lock);
-}
-
 /* ---- waiting for the end ---- */
 
 static bool is_done(struct add *a)
@@ -337,10 +323,8 @@ static void add(struct add *a)
 	struct error e;
 
 	if (a->resumes) {
-		if (read_plan(a)) {
-			sweep(a);
+		if (read_plan(a))
 			publish(a);
-		}
 		return;
 	}
 	if (two_tier_ask(a->service, a->store, &a->gather.how.two_tier, &e) != OK) {

@@ -3,12 +3,11 @@
  * See purge.h. Paths become keys the same way as for reading (resolve.h), so each store has a list
  * of its own; the lists are purged at the same time, and the last one that is done resumes.
  *
- * What the keys of a path are takes about 0.1 ms, too long for the network thread or the loop to do it for thousands of
- * them: a worker does, some paths at a time, so that file lookups come in between.
+ * What the keys of a path are takes about 0.1 ms, too long to do it for thousands of them in one go: the loop reads a few
+ * lines in a turn, so that others' work comes in between, and the network thread none.
  */
 #include "serve/purge.h"
 #include "base/text.h"
-#include "metric/metric.h"
 #include "serve/respond.h"
 
 #include <stdio.h>
@@ -17,7 +16,7 @@
 	((size_t)16                                                                                \
 	 << 20) /* bytes of all keys of one store; of a notification four times as many */
 #define KEYS_A_TURN  2000
-#define LINES_A_TURN 64
+#define LINES_A_TURN 4
 
 /* The keys of one store. They lie in text, whose place is not known before it is complete. */
 struct store_purge {
@@ -33,16 +32,14 @@ struct purge {
 	struct buf body;
 	bool notify;
 	bool all;
-	size_t paths;      /* that were understood */
-	bool too_many;     /* bytes, or keys */
-	bool busy;         /* no worker has room for it */
-	size_t bad_line;   /* the first that was not; 0: none */
-	struct slice rest; /* of the body: a worker's while one reads, as all above */
-	size_t lines;      /* before it */
-	struct pool_job job;
+	size_t paths;               /* that were understood */
+	bool too_many;              /* bytes, or keys */
+	size_t bad_line;            /* the first that was not; 0: none */
+	struct slice rest;          /* of the body: what the loop has not read yet */
+	size_t lines;               /* before it */
 	struct store_purge *stores; /* owned array; one if all */
 	size_t n_stores, running;   /* running: the loop's, as the next */
-	struct loop_task turn;      /* some lines have been read; of a notification: some keys */
+	struct loop_task turn;      /* reads some lines; of a notification then takes some keys */
 	size_t at_store, at_key;
 	struct error failure;
 };
@@ -252,7 +249,7 @@ static void notify_some(struct loop_task *task)
 
 static bool is_refused(const struct purge *p)
 {
-	return buf_failed(&p->body) || p->too_many || p->busy || p->bad_line;
+	return buf_failed(&p->body) || p->too_many || p->bad_line;
 }
 
 /* All lines have been read. */
@@ -274,9 +271,10 @@ static void purge_read(struct purge *p)
 	}
 }
 
-static void read_some(struct pool_job *job)
+/* On the loop's thread. */
+static void read_some(struct loop_task *task)
 {
-	struct purge *p = CONTAINER_OF(job, struct purge, job);
+	struct purge *p = CONTAINER_OF(task, struct purge, turn);
 	struct slice line;
 
 	for (size_t n = 0; n < LINES_A_TURN && !is_refused(p); n++) {
@@ -286,23 +284,10 @@ static void read_some(struct pool_job *job)
 		}
 		read_line(p, slice_trim(line));
 	}
-	loop_post(p->server->parts.loop, &p->turn);
-}
-
-static bool read_on(struct purge *p)
-{
-	p->busy = pool_submit(p->stores[0].work.store->ctx->disk, &p->job) != OK;
-	if (p->busy)
-		metric_inc(refused_disk_jobs);
-	return !p->busy;
-}
-
-static void some_read(struct loop_task *task)
-{
-	struct purge *p = CONTAINER_OF(task, struct purge, turn);
-
-	if (is_refused(p) || !p->rest.n || !read_on(p))
+	if (is_refused(p) || !p->rest.n)
 		purge_read(p);
+	else
+		loop_post(p->server->parts.loop, &p->turn);
 }
 
 bool purge_start(struct purge *p)
@@ -320,9 +305,11 @@ bool purge_start(struct purge *p)
 		p->stores[i].work.done = store_purged;
 	}
 	p->rest = buf_slice(&p->body);
-	p->job.run = read_some;
-	p->turn.run = some_read;
-	return p->rest.n && read_on(p);
+	p->turn.run = read_some;
+	if (!p->rest.n)
+		return false;
+	loop_post(p->server->parts.loop, &p->turn);
+	return true;
 }
 
 /* ---- the answer ---- */
@@ -336,10 +323,6 @@ void purge_answer(const struct purge *p, struct page *ret)
 		buf_puts(&ret->text,
 			 p->notify ? "too much at a time: 10,000 paths, and 4 MiB, at most\n"
 				   : "too much at a time: 1 MiB, and keys of 16 MiB, at most\n");
-	} else if (p->busy) {
-		ret->status = 503;
-		ret->again_s = 1;
-		buf_puts(&ret->text, "too many file lookups are waiting: again in a moment\n");
 	} else if (p->bad_line) {
 		ret->status = 400;
 		buf_printf(&ret->text, "line %zu is no path; nothing was %s\n", p->bad_line,

@@ -12,7 +12,7 @@
  * misses are forgotten, by this process, and nothing else is: neither other misses nor what the cache holds.
  *
  * A purge belongs to the thread of its connection, and while the connection waits for it to the
- * loop's, but for its lines, which a worker reads (pepto-disk).
+ * loop's, which reads its lines, too.
  */
 #pragma once
 #include "serve/server_priv.h"

@@ -321,9 +321,9 @@ def killed_with_drafts(tmp, root, folder):
     return ID.search(name).group()
 
 
-@pytest.mark.parametrize("which", ["rm of it", "rm of another", "expire", "resume"])
+@pytest.mark.parametrize("which", ["rm of it", "rm of another", "expire"])
 def test_drafts_are_swept(which, tmp, build):  # noqa: F811
-    """What a kill leaves in a directory goes with the next removal, or when it goes on; nothing else does."""
+    """What a kill leaves in a directory goes with the next removal; nothing else does."""
     root = tmp / "store"
     root.mkdir()
     place, store = InDirectory(root), ("--store", f"file://{root}")
@@ -343,10 +343,7 @@ def test_drafts_are_swept(which, tmp, build):  # noqa: F811
     code, out, err = run(tmp, "rm", "--dry-run", ids[1], *store)
     assert code == 0 and "drafts" not in out and len(drafts(root)) == n + len(near)
     swept = f"{n} drafts of what was broken off removed"
-    if which == "resume":
-        code, out, err = run(tmp, "add", "--resume", broken, "--json", *store)
-        assert code == 0, err
-    elif which == "expire":
+    if which == "expire":
         code, out, err = run(tmp, "expire", "--keep-last", "9", *store)
         assert (code, out) == (0, swept + "\n"), err
     else:
@@ -361,9 +358,8 @@ def test_drafts_are_swept(which, tmp, build):  # noqa: F811
     if which == "rm of it":
         assert not any(root.glob("mod99.pdb/*/*"))      # nor the folder of what was never whole
     else:
-        if which != "resume":
-            code, out, err = run(tmp, "add", "--resume", broken, *store)
-            assert code == 0, err
+        code, out, err = run(tmp, "add", "--resume", broken, *store)
+        assert code == 0, err
         assert place.get(key(99)) == large.read_bytes() and not drafts(root)
     code, out, err = run(tmp, "verify", "--all", "--full", *store)
     assert code == 0 and " 0 missing, 0 wrong" in out, out + err

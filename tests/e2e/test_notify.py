@@ -161,7 +161,10 @@ def cpu_of(server, name):
     ticks = 0
     for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
         try:
+            try:
             comm, _, rest = (task / "stat").read_text().rpartition(")")
+        except OSError:
+            continue        # it has ended
         except OSError:                 # it has ended
             continue
         ticks += sum(map(int, rest.split()[11:13])) if comm.endswith(name) else 0
@@ -169,23 +172,23 @@ def cpu_of(server, name):
 
 
 def test_others_need_not_wait(store, serve):
-    """A worker reads what is told, not the thread of the connection, which has others."""
+    """The loop reads what is told, in turns, and not the thread of the connection, which has others."""
     server = serve(stores=store, **SETTINGS)
     lines = "".join(path(f"module{i}.pdb") + "\n" for i in range(10_000)).encode()
     assert server.fetch("/healthz").status == 200
-    before = {name: cpu_of(server, name) for name in ("pepto-http", "pepto-disk")}
+    before = {name: cpu_of(server, name) for name in ("pepto-http", "pepto-loop")}
     with server.connect() as client:
         client.ask("/-/notify", "POST", {"Content-Length": str(len(lines)), "Authorization": f"Bearer {TOKEN}"})
         client.send(lines)
         answer = client.answer()
     took = {name: cpu_of(server, name) - before[name] for name in before}
     assert answer.status == 200 and "10000 paths" in answer.body.decode()
-    assert took["pepto-disk"] > 2 * took["pepto-http"], took
+    assert took["pepto-loop"] > 2 * took["pepto-http"], took
 
 
 @pytest.mark.parametrize("lines, status, told", [
     (b"", 400, "name paths"), (b"\n\n", 400, "name paths"), (b"a.pdb/00/a.pdb\n" * 70 + b"a/../../b\n", 400, "line 71 "),
-    (b"a.pdb/00/a.pdb\n" * 64, 200, "64 paths"), (b"a.pdb/00/a.pdb\n" * 65 + b"b.pdb/00/b.pdb", 200, "66 paths"),
+    (b"a.pdb/00/a.pdb\n" * 4, 200, "4 paths"), (b"a.pdb/00/a.pdb\n" * 5 + b"b.pdb/00/b.pdb", 200, "6 paths"),
     (b"a.pdb/00/a.pdb\n" * 10_001, 413, "too much")],
     ids=["nothing", "empty lines", "a bad line", "a turn's", "more", "too many"])
 def test_what_is_told(lines, status, told, store, serve):
