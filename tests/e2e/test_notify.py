@@ -161,10 +161,7 @@ def cpu_of(server, name):
     ticks = 0
     for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
         try:
-            try:
             comm, _, rest = (task / "stat").read_text().rpartition(")")
-        except OSError:
-            continue        # it has ended
         except OSError:                 # it has ended
             continue
         ticks += sum(map(int, rest.split()[11:13])) if comm.endswith(name) else 0

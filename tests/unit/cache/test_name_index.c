@@ -64,7 +64,7 @@ static struct name_list names_of(const char *text)
 	l.end = malloc(64 * sizeof(l.end[0]));
 	while (slice_next(&rest, ' ', &name)) {
 		if (!name.n)
-			break; /* "": none */
+			break;                           /* "": none */
 		ASSERT(slice_compare(before, name) < 0); /* as name_list.h wants them */
 		before = name;
 		buf_add(&l.text, name);
