@@ -164,7 +164,8 @@ def e2e(flavour, *pytest_options, tests="tests/e2e", over_tls=False):
     bad = {}  # how each failed
     for case in (case for suite in suites for case in suite.iter("testcase")):
         how = [child for child in case if child.tag in ("failure", "error")]
-        test = f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}"
+        # pytest.ini lies in tests/e2e, so that the names begin there.
+        test = f"tests/e2e/{case.get('classname').replace('.', '/')}.py::{case.get('name')}"
         if how:
             bad[test] = "".join("".join(child.itertext()) for child in case)
         elif any(child.tag == "skipped" for child in case):

@@ -310,7 +310,7 @@ def test_who_does_not_tell_it_is_waited_for_no_longer_than_there_is_time(listed,
 
 @pytest.mark.parametrize("query", ["", "q=", "q=%20", "q=..", "q=a/b/c/d", "q=foo*/1", "q=.pepto", "q=.pepto/tx",
                                    "q=000Admin", "q=000admin/x", "q=foo%00", "q=%zz",
-                                   "q=" + "a" * 513, "q=foo.pdb&n=0", "q=foo.pdb&n=1001", "q=foo.pdb&n=x",
+                                   "q=" + "a" * 1025, "q=foo.pdb&n=0", "q=foo.pdb&n=1001", "q=foo.pdb&n=x",
                                    "q=foo.pdb&from=", "q=foo.pdb&from=zz", "q=foo.pdb&from=303a303a",
                                    "q=foo.pdb&from=" + b"0:10:.pepto/tx/".hex(),
                                    "q=foo.pdb&from=" + b"0:8:bar.pdb/".hex(),
