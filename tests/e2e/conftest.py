@@ -10,6 +10,7 @@ test, holding it to exit code 0 and to no sanitizer report. PEPTO_CACHE=off runs
 
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import uuid
 
@@ -58,9 +59,15 @@ def authority(workdir):
 
 @pytest.fixture(scope="session")
 def rgw(workdir, authority):
-    directory = workdir / "rgw"
-    directory.mkdir()
-    gateway = ceph.Rgw(directory, authority[1])
+    for n in range(3):      # another program may have taken a port that was free
+        directory = workdir / f"rgw{n}"
+        directory.mkdir()
+        try:
+            gateway = ceph.Rgw(directory, authority[1])
+            break
+        except (AssertionError, OSError, subprocess.SubprocessError):
+            if n == 2:
+                raise
     yield gateway
     gateway.stop()
 

@@ -6,12 +6,8 @@ import socket
 import subprocess
 
 from . import child
+from .rgw import free_ports
 from .server import until
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 class Frontend:
@@ -60,7 +56,7 @@ class Nginx(Frontend):
     """http: what stands in its http block, {port} and all."""
 
     def __init__(self, directory, http):
-        self.port = free_port()
+        self.port, = free_ports(1)
         config = pathlib.Path(directory) / "nginx.conf"
         config.write_text(NGINX.format(http=http.replace("@port@", str(self.port))))
         super().__init__(directory, "/usr/sbin/nginx", "-p", directory, "-c", config, "-e", "stderr")

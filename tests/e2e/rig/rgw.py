@@ -12,6 +12,7 @@ where getaddrinfo does not. """
 
 import json
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -89,7 +90,16 @@ PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph", "monmapt
 
 
 def free_ports(n):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    """Below those that the system gives away (ip_local_port_range), for from there another client or
+    server of these tests may take one before Ceph does."""
+    held = []
+    for port in random.SystemRandom().sample(range(20000, 32000), 12000):
+        try:
+            held.append(socket.create_server(("127.0.0.1", port)))
+        except OSError:
+            continue
+        if len(held) == n:
+            break
     ports = [s.getsockname()[1] for s in held]
     for s in held:
         s.close()
