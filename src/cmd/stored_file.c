@@ -318,7 +318,7 @@ static enum stored_finding judge_copy(const struct object *o, const char *sha256
 	return proven || existed ? STORED_GOOD : STORED_WRONG;
 }
 
-/* *e stays what it is, where nothing else comes of it. */
+/* Where it stays STORED_WRONG, *e keeps judge_planned()'s reason. */
 static enum stored_finding judge_signature(struct object *o, enum packing packing, bool existed,
 					   struct stored_told *ret, struct error *e)
 {
